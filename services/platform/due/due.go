@@ -1,0 +1,80 @@
+// Package due works rows that carry their own time of the next look. Claiming a
+// row pushes that time forward, so a worker that is killed loses nothing but
+// the delay, and any number of workers on any number of machines share the work.
+package due
+
+import (
+	"context"
+	"log/slog"
+	"sync"
+	"time"
+)
+
+// Work is one kind of due row.
+type Work[T any] struct {
+	// Name appears in the log.
+	Name string
+	// Claim takes at most limit due rows for this worker, in one statement with
+	// FOR UPDATE SKIP LOCKED that also moves their next look forward.
+	Claim func(ctx context.Context, limit int) ([]T, error)
+	// Handle works one row. Its error is logged; the row stays due.
+	Handle func(ctx context.Context, row T) error
+	// Every is the pause between claims that found nothing; 0 is 500 ms.
+	Every time.Duration
+	// Workers bounds how many rows are handled at once; 0 is 8.
+	Workers int
+	Log     *slog.Logger
+}
+
+// Run works until ctx ends, then waits for the rows in hand.
+func (w Work[T]) Run(ctx context.Context) {
+	if w.Every == 0 {
+		w.Every = 500 * time.Millisecond
+	}
+	if w.Workers == 0 {
+		w.Workers = 8
+	}
+	var inHand sync.WaitGroup
+	defer inHand.Wait()
+	slots := make(chan struct{}, w.Workers)
+	for ctx.Err() == nil {
+		select { // claim only what can be begun now
+		case <-ctx.Done():
+			return
+		case slots <- struct{}{}:
+			<-slots
+		}
+		rows, err := w.Claim(ctx, w.Workers-len(slots))
+		if err != nil && ctx.Err() == nil {
+			w.Log.Warn("due work cannot be claimed; trying again", "work", w.Name, "error", err)
+		}
+		for _, row := range rows {
+			slots <- struct{}{}
+			inHand.Go(func() {
+				defer func() { <-slots }()
+				// The claim must be worked to its end even while draining.
+				if err := w.Handle(context.WithoutCancel(ctx), row); err != nil {
+					w.Log.Warn("due work failed; it stays due", "work", w.Name, "error", err)
+				}
+			})
+		}
+		if len(rows) == 0 {
+			select {
+			case <-ctx.Done():
+			case <-time.After(w.Every):
+			}
+		}
+	}
+}
+
+// Backoff is how long to wait before look number n (from 1): first, doubled
+// each time, at most an hour.
+func Backoff(first time.Duration, n int) time.Duration {
+	d := first
+	for range n - 1 {
+		if d *= 2; d >= time.Hour {
+			return time.Hour
+		}
+	}
+	return d
+}

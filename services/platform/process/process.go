@@ -1,0 +1,53 @@
+// Package process is how a service's main begins and ends: a JSON log, signals
+// that drain, and one readable message when it cannot start.
+package process
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+
+	"makegood.example/services/platform/grpcclient"
+)
+
+// Runtime is what a service takes from its surroundings, so that a test can
+// host all services in one process with a clock and a network of its own.
+type Runtime struct {
+	Log *slog.Logger
+	// Now is the clock; all times are UTC.
+	Now func() time.Time
+	// Listener serves instead of the configured address, when set.
+	Listener net.Listener
+	// Dial opens connections to the other services; nil is TCP.
+	Dial grpcclient.Dialer
+}
+
+// Listen opens the listener: the given one, or addr.
+func (r Runtime) Listen(addr string) (net.Listener, error) {
+	if r.Listener != nil {
+		return r.Listener, nil
+	}
+	l, err := net.Listen("tcp", addr)
+	if err != nil {
+		return nil, fmt.Errorf("listen: %w", err)
+	}
+	return l, nil
+}
+
+// Main runs a service until SIGINT or SIGTERM and exits with 1 when it fails.
+func Main(name string, run func(context.Context, Runtime) error) {
+	log := slog.New(slog.NewJSONHandler(os.Stderr, nil)).With("service", name)
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
+	defer stop()
+	err := run(ctx, Runtime{Log: log, Now: func() time.Time { return time.Now().UTC() }})
+	if err != nil {
+		log.Error("stopped", "error", err.Error())
+		os.Exit(1)
+	}
+	log.Info("stopped")
+}
