@@ -36,11 +36,11 @@ type process struct {
 	asked       bool // we sent the signal that will end the running process
 	failures    int
 	lastFailure error
-	logStart    int64
+	logStart    int64 // size of the log at the first start; -1 before
 }
 
 func newProcess(g *Group, spec Spec) *process {
-	return &process{group: g, spec: spec, done: make(chan struct{}), changed: make(chan struct{})}
+	return &process{group: g, spec: spec, done: make(chan struct{}), changed: make(chan struct{}), logStart: -1}
 }
 
 // supervise starts the process until it is stopped. The goroutine keeps its OS
@@ -119,7 +119,7 @@ func (p *process) start() (*exec.Cmd, error) {
 
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.logStart == 0 {
+	if p.logStart < 0 {
 		if info, err := log.Stat(); err == nil {
 			p.logStart = info.Size()
 		}
@@ -211,7 +211,7 @@ func (p *process) writePID() error {
 
 func (p *process) tail(lines int) string {
 	p.mu.Lock()
-	from := p.logStart
+	from := max(0, p.logStart)
 	p.mu.Unlock()
 	log, err := os.Open(p.group.LogPath(p.spec.Name))
 	if err != nil {
