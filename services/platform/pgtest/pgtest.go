@@ -23,7 +23,7 @@ import (
 
 const (
 	template     = "makegood" // the migrated database that tests get clones of
-	startTimeout = 2 * time.Minute
+	startTimeout = 5 * time.Minute // on a fresh machine PostgreSQL is installed first
 	callTimeout  = 30 * time.Second
 	closeTimeout = 5 * time.Second
 )

@@ -20,27 +20,51 @@ type account struct {
 	uid, gid uint32
 }
 
-func serverAccount() (*account, error) {
+// serverAccount picks the user: the one who owns data, if that exists, so that
+// a user who appears later does not lock us out of it; else postgres, else nobody.
+func serverAccount(data string) (*account, error) {
 	if os.Geteuid() != 0 {
 		return nil, nil
 	}
+	var found *account
 	for _, name := range []string{"postgres", "nobody"} {
-		u, err := user.Lookup(name)
-		if err != nil {
+		a, err := lookupAccount(name)
+		if errors.As(err, new(user.UnknownUserError)) {
 			continue
 		}
-		uid, err := strconv.ParseUint(u.Uid, 10, 32)
 		if err != nil {
-			return nil, fmt.Errorf("postgres: user %s: %w", name, err)
+			return nil, err
 		}
-		gid, err := strconv.ParseUint(u.Gid, 10, 32)
-		if err != nil {
-			return nil, fmt.Errorf("postgres: user %s: %w", name, err)
+		if info, err := os.Stat(data); err == nil && ownerOf(info) == a.uid {
+			return a, nil
 		}
-		return &account{name: name, uid: uint32(uid), gid: uint32(gid)}, nil
+		if found == nil {
+			found = a
+		}
 	}
-	return nil, errors.New("postgres: running as root needs a user named postgres or nobody to run the server as")
+	if found == nil {
+		return nil, errors.New("postgres: running as root needs a user named postgres or nobody to run the server as")
+	}
+	return found, nil
 }
+
+func lookupAccount(name string) (*account, error) {
+	u, err := user.Lookup(name)
+	if err != nil {
+		return nil, err
+	}
+	uid, err := strconv.ParseUint(u.Uid, 10, 32)
+	if err != nil {
+		return nil, fmt.Errorf("postgres: user %s: %w", name, err)
+	}
+	gid, err := strconv.ParseUint(u.Gid, 10, 32)
+	if err != nil {
+		return nil, fmt.Errorf("postgres: user %s: %w", name, err)
+	}
+	return &account{name: name, uid: uint32(uid), gid: uint32(gid)}, nil
+}
+
+func ownerOf(info fs.FileInfo) uint32 { return info.Sys().(*syscall.Stat_t).Uid }
 
 func (a *account) own(path string) error {
 	if a == nil {
@@ -76,9 +100,10 @@ func (a *account) canEnter(dir string) bool {
 
 // UsableDir returns dir if the user PostgreSQL runs as can get there, or else a
 // substitute outside, always the same for the same dir. Only root, who has to
-// hand PostgreSQL to another user, ever gets a substitute. dir need not exist.
+// hand PostgreSQL to another user, ever gets a substitute. dir need not exist;
+// the nearest folder above it that does is what counts.
 func UsableDir(dir string) string {
-	a, err := serverAccount()
+	a, err := serverAccount("")
 	if err != nil || a == nil {
 		return dir
 	}
@@ -133,7 +158,7 @@ func (c *Cluster) ownDir() error {
 	}
 	// The folder may be in a place where others can write: never take over
 	// what somebody else put there.
-	owner := info.Sys().(*syscall.Stat_t).Uid
+	owner := ownerOf(info)
 	if !info.IsDir() || (owner != uint32(os.Geteuid()) && (c.user == nil || owner != c.user.uid)) {
 		return fmt.Errorf("postgres: %s belongs to another user; remove it or choose another folder (MAKEGOOD_DIR)", c.opts.Dir)
 	}

@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"syscall"
 )
 
 const (
@@ -24,16 +25,48 @@ func Ensure(ctx context.Context, out io.Writer) (string, error) {
 	if err == nil || os.Getenv("PG_BIN") != "" {
 		return bin, err
 	}
+	unlock, err := lockInstall()
+	if err != nil {
+		return "", err
+	}
+	defer unlock()
+	if bin, err := Locate(); err == nil {
+		return bin, nil // another process has installed it meanwhile
+	}
 	switch {
 	case os.Geteuid() == 0 && has("apt-get"):
 		err = installWithApt(ctx, out)
 	case has("npm") && npmPlatform() != "":
 		err = installWithNpm(ctx, out)
+	default:
+		_, err = Locate() // says what to do
 	}
 	if err != nil {
 		return "", err
 	}
 	return Locate()
+}
+
+// lockInstall lets one process of this user install at a time: the test
+// processes of several packages start together on a fresh machine.
+func lockInstall() (unlock func(), err error) {
+	cache, err := os.UserCacheDir()
+	if err != nil {
+		return nil, fmt.Errorf("postgres: %w", err)
+	}
+	dir := filepath.Join(cache, "makegood")
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return nil, fmt.Errorf("postgres: %w", err)
+	}
+	f, err := os.OpenFile(filepath.Join(dir, "install-postgres.lock"), os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("postgres: %w", err)
+	}
+	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX); err != nil {
+		f.Close()
+		return nil, fmt.Errorf("postgres: lock %s: %w", f.Name(), err)
+	}
+	return func() { f.Close() }, nil
 }
 
 func remedy() string {

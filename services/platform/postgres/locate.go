@@ -26,7 +26,7 @@ func Locate() (string, error) {
 		return found[0], nil
 	}
 	if bin := os.Getenv("PG_BIN"); bin != "" {
-		return "", fmt.Errorf("postgres: PG_BIN is %s, but there is no initdb and postgres of version %d or newer in it", bin, oldest)
+		return "", fmt.Errorf("postgres: PG_BIN is %s, but there is no initdb and postgres of version %d or newer in it that the server's user can reach", bin, oldest)
 	}
 	return "", errors.New("postgres: no PostgreSQL server found; " + remedy())
 }
@@ -67,8 +67,13 @@ func versionInPath(dir string) int {
 	return n
 }
 
+// unusable also rules out programs that the server's user cannot reach, such as
+// an own build under /root.
 func unusable(dir string) bool {
 	if _, err := os.Stat(filepath.Join(dir, "initdb")); err != nil {
+		return true
+	}
+	if a, err := serverAccount(""); err != nil || !a.canEnter(dir) {
 		return true
 	}
 	v, err := majorVersion(context.Background(), dir)

@@ -7,7 +7,6 @@ import (
 	"bytes"
 	"context"
 	"crypto/rand"
-	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -56,14 +55,12 @@ func Prepare(ctx context.Context, opts Options) (*Cluster, error) {
 	}
 	opts.Dir = dir
 	c := &Cluster{opts: opts, port: opts.Port}
-	if c.user, err = serverAccount(); err != nil {
-		return nil, err
-	}
 	if c.bin, err = Ensure(ctx, opts.Out); err != nil {
 		return nil, err
 	}
-	if c.user == nil && os.Geteuid() == 0 { // the package just installed may have brought its user
-		return nil, errors.New("postgres: running as root needs a user named postgres or nobody to run the server as")
+	// After Ensure, because the package may bring the user.
+	if c.user, err = serverAccount(c.dataDir()); err != nil {
+		return nil, err
 	}
 	if err := c.ownDir(); err != nil {
 		return nil, err

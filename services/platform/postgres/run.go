@@ -23,6 +23,8 @@ const (
 	stopFast   = 5 * time.Second // then less politely, within the ten seconds everything has to end
 	stopAtOnce = 3 * time.Second
 	logTail    = 4 << 10 // bytes of the server's log that an error quotes
+
+	portAttempts = 3
 )
 
 // Command is the server, ready to be started; its log goes to the command's
@@ -69,8 +71,21 @@ type Server struct {
 }
 
 // Start runs the server and returns when it accepts connections. Its log is
-// the file postgres.log beside the data.
+// the file postgres.log beside the data. A port that was picked free and has
+// been taken since is replaced, so ask for URL only afterwards.
 func (c *Cluster) Start(ctx context.Context) (*Server, error) {
+	for attempt := 1; ; attempt++ {
+		s, err := c.start(ctx)
+		if err == nil || c.opts.Port != 0 || attempt == portAttempts || !strings.Contains(c.tail(), "could not bind") {
+			return s, err
+		}
+		if c.port, err = freePort(); err != nil {
+			return nil, err
+		}
+	}
+}
+
+func (c *Cluster) start(ctx context.Context) (*Server, error) {
 	log, err := os.Create(c.logFile())
 	if err != nil {
 		return nil, fmt.Errorf("postgres: %w", err)
