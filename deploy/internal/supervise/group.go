@@ -36,14 +36,13 @@ type Group struct {
 	lock *os.File
 	out  io.Writer
 
-	outMu     sync.Mutex
 	mu        sync.Mutex
 	processes []*process
 }
 
 // Open takes the folder for this process. A second Open of the same folder, by
 // any process, fails with ErrLocked until Close or the death of the first.
-// Restarts are told on out.
+// Deaths and restarts are told on out, from several goroutines.
 func Open(dir string, out io.Writer) (*Group, error) {
 	for _, sub := range []string{"run", "log"} {
 		if err := os.MkdirAll(filepath.Join(dir, sub), 0o755); err != nil {
@@ -238,7 +237,5 @@ func (g *Group) find(name string) (*process, error) {
 }
 
 func (g *Group) say(format string, args ...any) {
-	g.outMu.Lock()
-	defer g.outMu.Unlock()
 	fmt.Fprintf(g.out, format+"\n", args...)
 }

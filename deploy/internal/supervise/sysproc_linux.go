@@ -7,5 +7,7 @@ import "syscall"
 // ties its life to ours, so that kill -9 of the supervisor leaves nothing.
 func detach(attr *syscall.SysProcAttr) {
 	attr.Setpgid = true
-	attr.Pdeathsig = syscall.SIGKILL
+	if attr.Pdeathsig == 0 { // the command may prefer a gentler end
+		attr.Pdeathsig = syscall.SIGKILL
+	}
 }

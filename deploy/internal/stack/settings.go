@@ -1,0 +1,240 @@
+package stack
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"math/rand/v2"
+	"net"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// addresses are what listens, with the defaults of the development stack.
+var addresses = []struct{ key, standard string }{
+	{"HTTP_ADDR", "127.0.0.1:8080"},
+	{"ADMIN_ADDR", "127.0.0.1:8081"},
+	{"ORDERS_GRPC_ADDR", "127.0.0.1:9101"},
+	{"PAYMENTS_GRPC_ADDR", "127.0.0.1:9102"},
+	{"PROVISIONING_GRPC_ADDR", "127.0.0.1:9103"},
+	{"NOTIFICATIONS_GRPC_ADDR", "127.0.0.1:9104"},
+	{"RECONCILIATION_GRPC_ADDR", "127.0.0.1:9105"},
+	{"STRIPESIM_ADDR", "127.0.0.1:12111"},
+	{"INBOX_HTTP_ADDR", "127.0.0.1:8025"},
+	{"INBOX_SMTP_ADDR", "127.0.0.1:1025"},
+}
+
+// The keys that the simulator takes.
+const (
+	simulatorKey            = "sk_test_makegood"
+	simulatorPublishableKey = "pk_test_makegood"
+)
+
+// settings is the environment of the stack: what the user set, completed.
+type settings struct {
+	env       map[string]string
+	simulator bool // no Stripe was named
+	inbox     bool // no mail server was named
+	postgres  bool // no database was named
+}
+
+// resolve completes the user's environment. A value that the user set is never
+// changed, except that with freePorts every listener gets an address of its own.
+func resolve(dir string, user []string, freePorts bool, state State) (*settings, error) {
+	s := &settings{env: map[string]string{}}
+	for _, pair := range user {
+		if key, value, ok := strings.Cut(pair, "="); ok {
+			s.env[key] = value
+		}
+	}
+	s.simulator = !s.given("STRIPE_SECRET_KEY") && !s.given("STRIPE_API_BASE")
+	s.inbox = !s.given("SMTP_URL")
+	s.postgres = !s.given("DATABASE_URL")
+
+	s.env["MAKEGOOD_DIR"] = dir
+	if err := s.placeListeners(freePorts); err != nil {
+		return nil, err
+	}
+	public := "http://" + dialable(s.env["HTTP_ADDR"])
+	if freePorts {
+		s.env["PUBLIC_URL"] = public
+	}
+	s.standard("PUBLIC_URL", public)
+	s.standard("APP_URL", s.env["PUBLIC_URL"])
+	s.standard("LOGIN_URL", strings.TrimRight(s.env["APP_URL"], "/")+"/login")
+	s.standard("APP_NAME", "Makegood")
+	s.standard("APP_ID", "makegood")
+	s.standard("SUPPORT_EMAIL", "support@makegood.example")
+	s.standard("MAIL_FROM", fmt.Sprintf("%s <hello@makegood.example>", s.env["APP_NAME"]))
+
+	if err := s.chooseStripe(dir, public, state); err != nil {
+		return nil, err
+	}
+	if s.inbox {
+		s.env["INBOX_DIR"] = filepath.Join(dir, "inbox")
+		s.env["SMTP_URL"] = "smtp://" + dialable(s.env["INBOX_SMTP_ADDR"])
+	} else {
+		delete(s.env, "INBOX_HTTP_ADDR")
+		delete(s.env, "INBOX_SMTP_ADDR")
+	}
+	return s, s.chooseTokens(dir)
+}
+
+func (s *settings) placeListeners(freePorts bool) error {
+	var free []string
+	if freePorts {
+		var err error
+		if free, err = freeAddresses(len(addresses)); err != nil {
+			return err
+		}
+	}
+	for i, a := range addresses {
+		service, isService := strings.CutSuffix(a.key, "_GRPC_ADDR")
+		listen := service + "_GRPC_LISTEN"
+		if freePorts {
+			s.env[a.key] = free[i]
+			delete(s.env, listen)
+		}
+		s.standard(a.key, a.standard)
+		if isService {
+			// A comma list names replicas; the one that we run is the first.
+			first, _, _ := strings.Cut(s.env[a.key], ",")
+			s.standard(listen, strings.TrimSpace(first))
+		}
+	}
+	return nil
+}
+
+func (s *settings) chooseStripe(dir, public string, state State) error {
+	if s.simulator {
+		s.env["STRIPE_API_BASE"] = "http://" + dialable(s.env["STRIPESIM_ADDR"])
+		s.env["STRIPESIM_DATA"] = filepath.Join(dir, "stripesim")
+		s.standard("STRIPESIM_WEBHOOK_URL", public+"/webhooks/stripe")
+		s.standard("STRIPE_PUBLISHABLE_KEY", simulatorPublishableKey)
+		s.standard("STRIPE_WEBHOOK_SECRETS", state.WebhookSecret)
+	} else {
+		delete(s.env, "STRIPESIM_ADDR")
+		if s.given("STRIPE_API_BASE") && !s.given("STRIPE_WEBHOOK_SECRETS") {
+			return errors.New("STRIPE_API_BASE is set, so STRIPE_WEBHOOK_SECRETS must be too: the secret with which that server signs its webhooks")
+		}
+	}
+	if s.given("STRIPE_API_BASE") {
+		s.standard("STRIPE_SECRET_KEY", simulatorKey)
+	}
+	return nil
+}
+
+func (s *settings) chooseTokens(dir string) error {
+	for _, t := range []struct{ key, name, actor, role string }{
+		{"ADMIN_TOKENS_FILE", "admin", "developer", "admin"},
+		{"SERVICE_TOKENS_FILE", "service", "saas", "service"},
+	} {
+		if s.env[t.key] != "" {
+			continue
+		}
+		hashed, err := ensureToken(dir, t.name, t.actor, t.role)
+		if err != nil {
+			return err
+		}
+		s.env[t.key] = hashed
+	}
+	return nil
+}
+
+// given says whether the user set a value, or the file that holds it.
+func (s *settings) given(key string) bool { return s.env[key] != "" || s.env[key+"_FILE"] != "" }
+
+// standard sets what the user did not.
+func (s *settings) standard(key, value string) {
+	if !s.given(key) {
+		s.env[key] = value
+	}
+}
+
+// secret is a value that may be kept in a file of its own.
+func (s *settings) secret(key string) (string, error) {
+	if value := strings.TrimSpace(s.env[key]); value != "" {
+		return value, nil
+	}
+	body, err := os.ReadFile(s.env[key+"_FILE"])
+	if err != nil {
+		return "", fmt.Errorf("%s_FILE: %w", key, err)
+	}
+	return strings.TrimSpace(string(body)), nil
+}
+
+// environ is the environment of a child, with additions of its own.
+func (s *settings) environ(own map[string]string) []string {
+	all := maps.Clone(s.env)
+	maps.Copy(all, own)
+	var list []string
+	for _, key := range slices.Sorted(maps.Keys(all)) {
+		list = append(list, key+"="+all[key])
+	}
+	return list
+}
+
+// listeners are the addresses that our processes will open, by variable.
+func (s *settings) listeners() map[string]string {
+	open := map[string]string{}
+	for _, a := range addresses {
+		key := a.key
+		if name, ok := strings.CutSuffix(key, "_GRPC_ADDR"); ok {
+			key = name + "_GRPC_LISTEN"
+		}
+		if s.env[key] != "" {
+			open[key] = s.env[key]
+		}
+	}
+	return open
+}
+
+// checkFree names every address that another program has taken, at once.
+func (s *settings) checkFree() error {
+	var problems []error
+	listeners := s.listeners()
+	for _, key := range slices.Sorted(maps.Keys(listeners)) {
+		l, err := net.Listen("tcp", listeners[key])
+		if err != nil {
+			problems = append(problems, fmt.Errorf("%s=%s cannot be opened (%w); set %s to another address", key, listeners[key], errors.Unwrap(err), key))
+			continue
+		}
+		l.Close()
+	}
+	return errors.Join(problems...)
+}
+
+// dialable is where to reach a listener that may be on every interface.
+func dialable(listen string) string {
+	host, port, err := net.SplitHostPort(listen)
+	if err != nil {
+		return listen
+	}
+	if ip := net.ParseIP(host); host == "" || ip != nil && ip.IsUnspecified() {
+		host = "127.0.0.1"
+	}
+	return net.JoinHostPort(host, port)
+}
+
+// freeAddresses finds ports that nobody uses, below those that the system
+// hands out for outgoing connections: between the choice and the listening, a
+// client's connection must not take one.
+func freeAddresses(n int) ([]string, error) {
+	const low, high, tries = 20000, 32000, 1000
+	var found []string
+	for range tries {
+		if len(found) == n {
+			return found, nil
+		}
+		l, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(low+rand.IntN(high-low))))
+		if err != nil {
+			continue
+		}
+		defer l.Close() // all stay open until all are found
+		found = append(found, l.Addr().String())
+	}
+	return nil, errors.New("no free ports on 127.0.0.1")
+}

@@ -1,0 +1,296 @@
+// Package stack runs the whole product on one machine for development and
+// tests: a private PostgreSQL, the Stripe simulator, the mail inbox, the five
+// services and the gateway, each a process of its own under one supervisor.
+// What the environment names (a database, a Stripe key, a mail server) takes
+// the place of a stand-in.
+package stack
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"maps"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"makegood.example/deploy/internal/supervise"
+	"makegood.example/services/platform/migrate"
+	"makegood.example/services/platform/postgres"
+)
+
+// database is the name of the database in the private PostgreSQL.
+const database = "makegood"
+
+// Options say what to run and where.
+type Options struct {
+	// Dir is the state folder: run/, log/, tokens, secrets, data.
+	Dir string
+	// BinDir holds the programs; <Dir>/bin when empty.
+	BinDir string
+	// Env is the environment that the user set, KEY=value; every process gets
+	// it, and what it sets is not replaced.
+	Env []string
+	// FreePorts gives every listener a free port, also where Env names one.
+	FreePorts bool
+	// Throwaway data need not survive a power failure, which makes it faster.
+	Throwaway bool
+	// Out is told, in lines for people, what happens; nil for silence.
+	Out io.Writer
+}
+
+// Stack is a running product.
+type Stack struct {
+	dir      string
+	bin      string
+	out      io.Writer
+	settings *settings
+	group    *supervise.Group
+	cluster  *postgres.Cluster
+	owner    string // URL of the database as its owner
+	db       *pgxpool.Pool
+	stopOnce sync.Once
+	stopped  chan struct{}
+}
+
+// Start runs everything and returns when an order can be placed: every
+// service's health is SERVING and GET /readyz is 200. An error names the
+// process that failed and shows the end of its log; nothing is left running.
+func Start(ctx context.Context, opts Options) (*Stack, error) {
+	if opts.Out == nil {
+		opts.Out = io.Discard
+	}
+	dir, err := filepath.Abs(opts.Dir)
+	if err != nil {
+		return nil, err
+	}
+	bin := opts.BinDir
+	if bin == "" {
+		bin = filepath.Join(dir, "bin")
+	}
+	s := &Stack{dir: dir, bin: bin, out: &screen{out: opts.Out}, stopped: make(chan struct{})}
+	if s.group, err = supervise.Open(dir, s.out); err != nil {
+		if errors.Is(err, supervise.ErrLocked) {
+			return nil, fmt.Errorf("%w; stop that one first, or set MAKEGOOD_DIR to another folder", err)
+		}
+		return nil, err
+	}
+	if err := s.start(ctx, opts); err != nil {
+		s.Stop(context.WithoutCancel(ctx))
+		return nil, err
+	}
+	return s, nil
+}
+
+func (s *Stack) start(ctx context.Context, opts Options) error {
+	state, err := OpenState(s.dir)
+	if err != nil {
+		return err
+	}
+	if s.settings, err = resolve(s.dir, opts.Env, opts.FreePorts, state); err != nil {
+		return err
+	}
+	if err := s.settings.checkFree(); err != nil {
+		return err
+	}
+	if err := s.startDatabase(ctx, opts.Throwaway, state); err != nil {
+		return err
+	}
+	if err := s.writeEnv(); err != nil {
+		return err
+	}
+	own, err := s.databaseURLs(state)
+	if err != nil {
+		return err
+	}
+	if s.settings.simulator {
+		if err := s.run("stripesim", nil); err != nil {
+			return err
+		}
+	}
+	if s.settings.inbox {
+		if err := s.run("inbox", nil); err != nil {
+			return err
+		}
+	}
+	for _, service := range services {
+		if err := s.run(service, own[service]); err != nil {
+			return err
+		}
+	}
+	if err := s.run("gateway", nil); err != nil {
+		return err
+	}
+	return s.WaitReady(ctx)
+}
+
+// startDatabase runs the private PostgreSQL, if no other is named, and
+// migrates the schemas.
+func (s *Stack) startDatabase(ctx context.Context, throwaway bool, state State) error {
+	if s.settings.postgres {
+		cluster, err := postgres.Prepare(ctx, postgres.Options{
+			Dir: postgres.UsableDir(filepath.Join(s.dir, "postgres")), Durable: !throwaway, Out: s.out,
+		})
+		if err != nil {
+			return err
+		}
+		s.cluster = cluster
+		s.say("starting postgres on 127.0.0.1:%d, data in %s", cluster.Port(), cluster.Dir())
+		// SIGINT is PostgreSQL's fast shutdown; SIGTERM would wait for clients.
+		if err := s.group.Start(supervise.Spec{Name: "postgres", Command: cluster.Command, StopSignal: syscall.SIGINT}); err != nil {
+			return err
+		}
+		if err := s.awaitReady(ctx, "postgres", cluster.WaitReady); err != nil {
+			return err
+		}
+		if err := cluster.EnsureDatabase(ctx, database); err != nil {
+			return err
+		}
+		s.owner = cluster.URL(database)
+	} else {
+		owner, err := s.settings.secret("DATABASE_URL")
+		if err != nil {
+			return err
+		}
+		s.owner = owner
+	}
+	if err := Migrate(ctx, s.owner, state, s.out); err != nil {
+		return err
+	}
+	var err error
+	s.db, err = pgxpool.New(ctx, s.owner)
+	return err
+}
+
+// Migrate brings the schemas and roles of a database up to date, as its owner,
+// telling each step on out.
+func Migrate(ctx context.Context, ownerURL string, state State, out io.Writer) error {
+	fmt.Fprintln(out, "migrating the database")
+	log := slog.New(slog.NewTextHandler(out, &slog.HandlerOptions{ReplaceAttr: func(_ []string, a slog.Attr) slog.Attr {
+		if a.Key == slog.TimeKey || a.Key == slog.LevelKey {
+			return slog.Attr{}
+		}
+		return a
+	}}))
+	return migrate.Apply(ctx, ownerURL, Schemas, state.DatabasePasswords, log)
+}
+
+// databaseURLs is each service's way to its own schema, unless the user named
+// one for it.
+func (s *Stack) databaseURLs(state State) (map[string]map[string]string, error) {
+	own := map[string]map[string]string{}
+	for _, service := range services {
+		key := strings.ToUpper(service) + "_DATABASE_URL"
+		if s.settings.given(key) {
+			continue
+		}
+		url, err := migrate.ServiceURL(s.owner, service, state.DatabasePasswords[service])
+		if err != nil {
+			return nil, err
+		}
+		own[service] = map[string]string{key: url}
+	}
+	return own, nil
+}
+
+// run starts one of our programs.
+func (s *Stack) run(name string, own map[string]string) error {
+	program := filepath.Join(s.bin, name)
+	env := s.settings.environ(own)
+	s.say("starting %s", name)
+	return s.group.Start(supervise.Spec{Name: name, Command: func() *exec.Cmd {
+		cmd := exec.Command(program)
+		cmd.Env = env
+		return cmd
+	}})
+}
+
+// WaitReady returns when every process works and an order can be placed.
+func (s *Stack) WaitReady(ctx context.Context) error {
+	if s.settings.simulator {
+		if err := s.awaitReady(ctx, "stripesim", accepts(dialable(s.Env("STRIPESIM_ADDR")))); err != nil {
+			return err
+		}
+	}
+	if s.settings.inbox {
+		if err := s.awaitReady(ctx, "inbox", answers(s.InboxURL()+"/healthz")); err != nil {
+			return err
+		}
+	}
+	for _, service := range services {
+		if err := s.awaitReady(ctx, service, healthy(dialable(s.Env(strings.ToUpper(service)+"_GRPC_LISTEN")))); err != nil {
+			return err
+		}
+	}
+	return s.awaitReady(ctx, "gateway", answers(s.URL()+"/readyz"))
+}
+
+// writeEnv tells other tools where everything is.
+func (s *Stack) writeEnv() error {
+	told := s.settings.listeners()
+	for _, service := range services {
+		key := strings.ToUpper(service) + "_GRPC_ADDR"
+		told[key] = s.Env(key)
+	}
+	for _, key := range []string{"MAKEGOOD_DIR", "PUBLIC_URL", "STRIPE_API_BASE", "SMTP_URL", "METRICS_ADDR", "ADMIN_TOKENS_FILE", "SERVICE_TOKENS_FILE"} {
+		if value := s.Env(key); value != "" {
+			told[key] = value
+		}
+	}
+	told["DATABASE_URL"] = s.owner
+	var text strings.Builder
+	for _, key := range slices.Sorted(maps.Keys(told)) {
+		fmt.Fprintf(&text, "%s=%s\n", key, told[key])
+	}
+	return replaceFile(filepath.Join(s.dir, "run", "env"), []byte(text.String()), 0o600)
+}
+
+// Stop ends everything within ten seconds, in the order in which nothing is
+// cut off: what takes requests first, the database last. When ctx ends sooner,
+// the rest is killed.
+func (s *Stack) Stop(ctx context.Context) error {
+	var err error
+	s.stopOnce.Do(func() {
+		defer close(s.stopped)
+		release := context.AfterFunc(ctx, func() { s.group.Stop(0, s.group.Names()...) })
+		defer release()
+		if s.db != nil {
+			s.db.Close()
+		}
+		s.group.Stop(3*time.Second, "gateway")
+		s.group.Stop(3*time.Second, services...)
+		s.group.Stop(time.Second, "stripesim", "inbox")
+		s.group.Stop(2*time.Second, "postgres")
+		os.Remove(filepath.Join(s.dir, "run", "env"))
+		err = s.group.Close()
+	})
+	return err
+}
+
+// Wait returns when the stack was stopped.
+func (s *Stack) Wait() { <-s.stopped }
+
+// screen lets everything that happens at the same time speak in whole lines.
+type screen struct {
+	mu  sync.Mutex
+	out io.Writer
+}
+
+func (s *screen) Write(p []byte) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.out.Write(p)
+}
+
+func (s *Stack) say(format string, args ...any) { fmt.Fprintf(s.out, format+"\n", args...) }
+
+func indent(text string) string { return "    " + strings.ReplaceAll(text, "\n", "\n    ") }

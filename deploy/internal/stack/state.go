@@ -1,0 +1,100 @@
+package stack
+
+import (
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+)
+
+// State is what the state folder remembers between runs. It is made once per
+// folder, so that no two developers share a secret and none is in the source.
+type State struct {
+	// DatabasePasswords are those of the services' roles, by service.
+	DatabasePasswords map[string]string `json:"database_passwords"`
+	// WebhookSecret is what the simulator signs with.
+	WebhookSecret string `json:"webhook_secret"`
+}
+
+// OpenState reads the folder's secrets, adding those that are missing.
+func OpenState(dir string) (State, error) {
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return State{}, err
+	}
+	path := filepath.Join(dir, "secrets.json")
+	var state State
+	switch body, err := os.ReadFile(path); {
+	case err == nil:
+		if err := json.Unmarshal(body, &state); err != nil {
+			return State{}, fmt.Errorf("%s: %w", path, err)
+		}
+	case !errors.Is(err, fs.ErrNotExist):
+		return State{}, err
+	}
+	complete := true
+	if state.WebhookSecret == "" {
+		state.WebhookSecret, complete = "whsec_"+rand.Text(), false
+	}
+	if state.DatabasePasswords == nil {
+		state.DatabasePasswords = map[string]string{}
+	}
+	for _, service := range services {
+		if state.DatabasePasswords[service] == "" {
+			state.DatabasePasswords[service], complete = rand.Text(), false
+		}
+	}
+	if complete {
+		return state, nil
+	}
+	body, err := json.MarshalIndent(state, "", "  ")
+	if err != nil {
+		return State{}, err
+	}
+	return state, replaceFile(path, append(body, '\n'), 0o600)
+}
+
+// ensureToken keeps <dir>/<name>.token, the credential of a developer, and the
+// file of hashes by which services recognise it; it returns that file's path.
+func ensureToken(dir, name, actor, role string) (string, error) {
+	raw := filepath.Join(dir, name+".token")
+	hashed := filepath.Join(dir, name+"-tokens.json")
+	body, err := os.ReadFile(raw)
+	if errors.Is(err, fs.ErrNotExist) {
+		body = []byte("mg_" + name + "_" + rand.Text() + "\n")
+		err = replaceFile(raw, body, 0o600)
+	}
+	if err != nil {
+		return "", err
+	}
+	if _, err := os.Stat(hashed); err == nil {
+		return hashed, nil // a developer may have added actors to it
+	}
+	type token struct {
+		Actor     string  `json:"actor"`
+		Role      string  `json:"role"`
+		SHA256    string  `json:"sha256"`
+		ExpiresAt *string `json:"expires_at"`
+	}
+	sum := sha256.Sum256([]byte(strings.TrimSpace(string(body))))
+	list, err := json.MarshalIndent(map[string][]token{
+		"tokens": {{Actor: actor, Role: role, SHA256: hex.EncodeToString(sum[:])}},
+	}, "", "  ")
+	if err != nil {
+		return "", err
+	}
+	return hashed, replaceFile(hashed, append(list, '\n'), 0o600)
+}
+
+// replaceFile writes a file in one step: a reader finds the old or the new.
+func replaceFile(path string, body []byte, mode fs.FileMode) error {
+	if err := os.WriteFile(path+".new", body, mode); err != nil {
+		return err
+	}
+	return os.Rename(path+".new", path)
+}
