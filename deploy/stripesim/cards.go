@@ -1,0 +1,132 @@
+package stripesim
+
+import (
+	"net/http"
+	"strings"
+	"time"
+)
+
+// card is a payment method's card.
+type card struct {
+	Brand       string         `json:"brand"`
+	Checks      map[string]any `json:"checks"`
+	Country     string         `json:"country"`
+	ExpMonth    int            `json:"exp_month"`
+	ExpYear     int            `json:"exp_year"`
+	Fingerprint string         `json:"fingerprint"`
+	Funding     string         `json:"funding"`
+	Last4       string         `json:"last4"`
+	Networks    any            `json:"networks"`
+	Usage       any            `json:"three_d_secure_usage"`
+	Wallet      any            `json:"wallet"`
+}
+
+// decline is the issuer's no.
+type decline struct{ code, declineCode, message string }
+
+func (d decline) asError() *Error {
+	return &Error{
+		status: http.StatusPaymentRequired, Type: typeCard, Code: d.code, DeclineCode: d.declineCode, Message: d.message,
+		DocURL: "https://stripe.com/docs/error-codes/" + strings.ReplaceAll(d.code, "_", "-"),
+	}
+}
+
+// testCard is one of Stripe's test cards. As at Stripe, the number alone decides
+// how the card behaves; the last four digits are unique among them.
+type testCard struct {
+	brand, number string
+	authenticate  bool    // asks for 3-D Secure before it pays
+	decline       decline // zero: pays
+	failsOnAttach bool
+}
+
+// testCards by the name that follows pm_card_ (and tok_).
+var testCards = map[string]testCard{
+	"visa":                     {brand: "visa", number: "4242424242424242"},
+	"mastercard":               {brand: "mastercard", number: "5555555555554444"},
+	"amex":                     {brand: "amex", number: "378282246310005"},
+	"authenticationRequired":   {brand: "visa", number: "4000002760003184", authenticate: true},
+	"threeDSecure2Required":    {brand: "visa", number: "4000000000003220", authenticate: true},
+	"threeDSecureRequired":     {brand: "visa", number: "4000000000003063", authenticate: true},
+	"chargeCustomerFail":       {brand: "visa", number: "4000000000000341", decline: declined("generic_decline")},
+	"chargeDeclined":           {brand: "visa", number: "4000000000000002", decline: declined("generic_decline"), failsOnAttach: true},
+	"chargeDeclinedFraudulent": {brand: "visa", number: "4100000000000019", decline: declined("fraudulent")},
+	"chargeDeclinedLostCard":   {brand: "visa", number: "4000000000009987", decline: declined("lost_card"), failsOnAttach: true},
+	"chargeDeclinedStolenCard": {brand: "visa", number: "4000000000009979", decline: declined("stolen_card"), failsOnAttach: true},
+	"chargeDeclinedInsufficientFunds": {brand: "visa", number: "4000000000009995", failsOnAttach: true,
+		decline: decline{"card_declined", "insufficient_funds", "Your card has insufficient funds."}},
+	"chargeDeclinedExpiredCard": {brand: "visa", number: "4000000000000069", failsOnAttach: true,
+		decline: decline{"expired_card", "", "Your card has expired."}},
+	"chargeDeclinedIncorrectCvc": {brand: "visa", number: "4000000000000127", failsOnAttach: true,
+		decline: decline{"incorrect_cvc", "", "Your card's security code is incorrect."}},
+	"chargeDeclinedProcessingError": {brand: "visa", number: "4000000000000119", failsOnAttach: true,
+		decline: decline{"processing_error", "", "An error occurred while processing your card. Try again in a little bit."}},
+	"authenticationRequiredChargeDeclinedInsufficientFunds": {brand: "visa", number: "4000008260003178", authenticate: true,
+		decline: decline{"card_declined", "insufficient_funds", "Your card has insufficient funds."}},
+}
+
+// cardAliases are other names under which Stripe knows the same cards.
+var cardAliases = map[string]string{
+	"visa_debit":                           "visa",
+	"us":                                   "visa",
+	"authenticationRequiredOnSetup":        "authenticationRequired",
+	"visa_chargeDeclined":                  "chargeDeclined",
+	"visa_chargeDeclinedInsufficientFunds": "chargeDeclinedInsufficientFunds",
+	"visa_chargeDeclinedLostCard":          "chargeDeclinedLostCard",
+	"visa_chargeDeclinedStolenCard":        "chargeDeclinedStolenCard",
+}
+
+// testCardByID finds the card of a test id: pm_card_visa or tok_visa.
+func testCardByID(prefix, id string) (testCard, bool) {
+	name, ok := strings.CutPrefix(id, prefix)
+	if !ok {
+		return testCard{}, false
+	}
+	if alias, ok := cardAliases[name]; ok {
+		name = alias
+	}
+	t, ok := testCards[name]
+	return t, ok
+}
+
+var authenticationRequired = decline{"authentication_required", "authentication_required",
+	"Your card was declined. This transaction requires authentication."}
+
+func declined(code string) decline {
+	return decline{"card_declined", code, "Your card was declined."}
+}
+
+func (t testCard) card(now time.Time) *card {
+	last4 := t.number[len(t.number)-4:]
+	return &card{
+		Brand:       t.brand,
+		Checks:      map[string]any{"address_line1_check": nil, "address_postal_code_check": nil, "cvc_check": "pass"},
+		Country:     "US",
+		ExpMonth:    12,
+		ExpYear:     now.Year() + 3,
+		Fingerprint: "Fingerprint" + last4,
+		Funding:     "credit",
+		Last4:       last4,
+		Networks:    map[string]any{"available": []string{t.brand}, "preferred": nil},
+		Usage:       map[string]any{"supported": true},
+	}
+}
+
+func testCardByNumber(number string) (testCard, bool) {
+	for _, t := range testCards {
+		if t.number == number {
+			return t, true
+		}
+	}
+	return testCard{}, false
+}
+
+// testCardOf finds the test card again by its last four digits.
+func testCardOf(c *card) testCard {
+	for _, t := range testCards {
+		if t.number[len(t.number)-4:] == c.Last4 {
+			return t
+		}
+	}
+	return testCard{}
+}

@@ -1,0 +1,214 @@
+package stripesim
+
+import (
+	"encoding/json"
+	"net/http"
+)
+
+// controlRoutes are what tests steer the simulator by; they need no key.
+func (s *Server) controlRoutes(mux *http.ServeMux) {
+	mux.HandleFunc("GET /_sim/healthz", func(w http.ResponseWriter, _ *http.Request) { answer(w, http.StatusOK, map[string]bool{"ok": true}) })
+	mux.HandleFunc("GET /_sim/state", s.controlState)
+	mux.HandleFunc("GET /_sim/requests", s.controlRequests)
+	mux.HandleFunc("POST /_sim/reset", s.controlReset)
+	mux.HandleFunc("POST /_sim/payment_intents/{id}/authenticate", s.controlAuthenticate)
+
+	mux.HandleFunc("GET /_sim/faults", s.controlFaults)
+	mux.HandleFunc("POST /_sim/faults", s.controlAddFault)
+	mux.HandleFunc("DELETE /_sim/faults", s.controlRemoveFaults)
+	mux.HandleFunc("DELETE /_sim/faults/{id}", s.controlRemoveFaults)
+
+	mux.HandleFunc("GET /_sim/webhooks", s.controlWebhooks)
+	mux.HandleFunc("POST /_sim/webhooks", s.controlSetWebhooks)
+	mux.HandleFunc("POST /_sim/webhooks/deliver", s.controlDeliver)
+}
+
+func answer(w http.ResponseWriter, status int, v any) {
+	body, err := pretty(v)
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusInternalServerError)
+		return
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(status)
+	_, _ = w.Write(body)
+}
+
+func refuse(w http.ResponseWriter, status int, message string) {
+	answer(w, status, map[string]string{"error": message})
+}
+
+// read decodes a control request onto v, which keeps what is not named.
+func read(w http.ResponseWriter, r *http.Request, v any) bool {
+	dec := json.NewDecoder(http.MaxBytesReader(w, r.Body, bodyMax))
+	dec.DisallowUnknownFields()
+	if err := dec.Decode(v); err != nil {
+		refuse(w, http.StatusBadRequest, err.Error())
+		return false
+	}
+	return true
+}
+
+// controlState is the truth that tests compare with: the objects of both modes
+// by kind, oldest first; ?livemode=true or false keeps one mode.
+func (s *Server) controlState(w http.ResponseWriter, r *http.Request) {
+	mode := r.URL.Query().Get("livemode")
+	state := map[string][]json.RawMessage{}
+	s.mu.Lock()
+	for _, live := range []bool{false, true} {
+		for _, c := range s.worlds[live].all {
+			kind := plural(c.name())
+			if state[kind] == nil {
+				state[kind] = []json.RawMessage{}
+			}
+			if mode != "" && (mode == "true") != live {
+				continue
+			}
+			c.each(func(o object) {
+				if raw, err := marshal(o); err == nil {
+					state[kind] = append(state[kind], raw)
+				}
+			})
+		}
+	}
+	s.mu.Unlock()
+	answer(w, http.StatusOK, state)
+}
+
+func plural(kind string) string {
+	if kind == "webhook_delivery" {
+		return "webhook_deliveries"
+	}
+	return kind + "s"
+}
+
+func (s *Server) controlRequests(w http.ResponseWriter, _ *http.Request) {
+	s.mu.Lock()
+	requests := append([]requestLog{}, s.requests...)
+	s.mu.Unlock()
+	answer(w, http.StatusOK, map[string]any{"requests": requests})
+}
+
+func (s *Server) controlReset(w http.ResponseWriter, _ *http.Request) {
+	s.faults.remove("")
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.blank()
+	if err := s.journal.clear(); err != nil {
+		refuse(w, http.StatusInternalServerError, err.Error())
+		return
+	}
+	answer(w, http.StatusOK, map[string]bool{"ok": true})
+}
+
+// controlAuthenticate is the customer at the end of 3-D Secure.
+func (s *Server) controlAuthenticate(w http.ResponseWriter, r *http.Request) {
+	var in struct {
+		Outcome string `json:"outcome"`
+	}
+	if !read(w, r, &in) {
+		return
+	}
+	if in.Outcome != "success" && in.Outcome != "fail" {
+		refuse(w, http.StatusBadRequest, "outcome must be success or fail")
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, mode := range s.worlds {
+		pi, ok := mode.paymentIntents.get(r.PathValue("id"))
+		if !ok {
+			continue
+		}
+		if pi.Status != requiresAction {
+			refuse(w, http.StatusConflict, "the payment intent is "+pi.Status)
+			return
+		}
+		t := s.newTx(mode)
+		t.authenticate(pi, in.Outcome == "success")
+		if err := t.commit(); err != nil {
+			refuse(w, http.StatusInternalServerError, err.Error())
+			return
+		}
+		answer(w, http.StatusOK, pi)
+		return
+	}
+	refuse(w, http.StatusNotFound, "no such payment intent")
+}
+
+func (s *Server) controlFaults(w http.ResponseWriter, _ *http.Request) {
+	answer(w, http.StatusOK, map[string]any{"faults": s.faults.list()})
+}
+
+func (s *Server) controlAddFault(w http.ResponseWriter, r *http.Request) {
+	var f fault
+	if !read(w, r, &f) {
+		return
+	}
+	if err := s.faults.add(&f); err != nil {
+		refuse(w, http.StatusBadRequest, err.Error())
+		return
+	}
+	answer(w, http.StatusOK, map[string]string{"id": f.ID})
+}
+
+func (s *Server) controlRemoveFaults(w http.ResponseWriter, r *http.Request) {
+	id := r.PathValue("id")
+	if !s.faults.remove(id) && id != "" {
+		refuse(w, http.StatusNotFound, "no such fault")
+		return
+	}
+	answer(w, http.StatusOK, map[string]bool{"ok": true})
+}
+
+func (s *Server) controlWebhooks(w http.ResponseWriter, _ *http.Request) {
+	s.mu.Lock()
+	settings := s.hooks
+	settings.Endpoints = make([]Endpoint, len(s.hooks.Endpoints))
+	for i, e := range s.hooks.Endpoints {
+		settings.Endpoints[i].URL = e.URL // the secret stays inside
+	}
+	deliveries := []Delivery{}
+	for _, live := range []bool{false, true} {
+		for _, d := range s.worlds[live].deliveries.ordered {
+			deliveries = append(deliveries, *d)
+		}
+	}
+	s.mu.Unlock()
+	answer(w, http.StatusOK, map[string]any{"settings": settings, "deliveries": deliveries})
+}
+
+// controlSetWebhooks changes the settings that are named and keeps the others.
+func (s *Server) controlSetWebhooks(w http.ResponseWriter, r *http.Request) {
+	s.mu.Lock()
+	settings := s.hooks
+	s.mu.Unlock()
+	settings.Endpoints = append([]Endpoint{}, settings.Endpoints...)
+	if !read(w, r, &settings) {
+		return
+	}
+	if settings.Duplicate < 0 || settings.DelayMS < 0 || settings.RetryMS < 1 || settings.DropProbability < 0 || settings.DropProbability > 1 {
+		refuse(w, http.StatusBadRequest, "numbers must not be negative, retry_ms is at least 1, drop_probability at most 1")
+		return
+	}
+	s.mu.Lock()
+	s.hooks = settings
+	s.mu.Unlock()
+	s.wake()
+	s.controlWebhooks(w, r)
+}
+
+func (s *Server) controlDeliver(w http.ResponseWriter, r *http.Request) {
+	var in struct {
+		EventID string `json:"event_id"`
+	}
+	if !read(w, r, &in) {
+		return
+	}
+	deliveries, ok := s.redeliver(in.EventID)
+	if !ok {
+		refuse(w, http.StatusNotFound, "no such event")
+		return
+	}
+	answer(w, http.StatusOK, map[string]any{"deliveries": deliveries})
+}

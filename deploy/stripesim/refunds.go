@@ -1,0 +1,142 @@
+package stripesim
+
+import "net/http"
+
+// Refund is Stripe's refund.
+type Refund struct {
+	Header
+	Amount             int64             `json:"amount"` // minor units
+	BalanceTransaction NullString        `json:"balance_transaction"`
+	Charge             string            `json:"charge"`
+	Currency           string            `json:"currency"`
+	Metadata           map[string]string `json:"metadata"`
+	PaymentIntent      NullString        `json:"payment_intent"`
+	Reason             NullString        `json:"reason"`
+	ReceiptNumber      NullString        `json:"receipt_number"`
+	SourceReversal     NullString        `json:"source_transfer_reversal"`
+	Status             string            `json:"status"`
+	TransferReversal   NullString        `json:"transfer_reversal"`
+}
+
+func createRefund(c *call) (any, *Error) {
+	p := c.params
+	re := &Refund{Header: c.header("re_", "refund", 24), Metadata: map[string]string{}, Status: succeeded}
+	ch, err := c.chargeToRefund()
+	if err != nil {
+		return nil, err
+	}
+	re.Reason = NullString(p.oneOf("reason", "duplicate", "fraudulent", "requested_by_customer"))
+	p.metadata(re.Metadata)
+	p.ignore("refund_application_fee", "reverse_transfer", "instructions_email")
+	left := ch.AmountCaptured - ch.AmountRefunded
+	re.Amount = left
+	if p.has("amount") {
+		re.Amount = p.integer("amount")
+		if re.Amount <= 0 {
+			p.fail("parameter_invalid_integer", "amount", "This value must be greater than or equal to 1.")
+		}
+	}
+	if err := p.finish(); err != nil {
+		return nil, err
+	}
+	switch {
+	case !ch.Paid:
+		return nil, errState("", "charge", "This charge (%s) has not succeeded and cannot be refunded.", ch.ID)
+	case left == 0:
+		return nil, errState("charge_already_refunded", "", "Charge %s has already been refunded.", ch.ID)
+	case re.Amount > left:
+		return nil, errState("", "amount", "Refund amount (%d) is greater than unrefunded amount on charge (%d), in minor units of %s.", re.Amount, left, ch.Currency)
+	}
+	re.Charge, re.Currency, re.PaymentIntent = ch.ID, ch.Currency, ch.PaymentIntent
+	before := *ch
+	ch.AmountRefunded += re.Amount
+	ch.Refunded = ch.AmountRefunded == ch.Amount
+	save(c.tx, c.w.refunds, re)
+	save(c.tx, c.w.charges, ch)
+	c.emit("charge.refunded", ch, changed(before, *ch))
+	c.emit("refund.created", re, nil)
+	return re, nil
+}
+
+// chargeToRefund finds the charge by its own id or as the intent's latest.
+func (c *call) chargeToRefund() (*Charge, *Error) {
+	p := c.params
+	id, intent := p.text("charge"), p.text("payment_intent")
+	param := "charge"
+	if id == "" && intent == "" {
+		return nil, errParam("parameter_missing", "", "One of the following params should be provided for this request: payment_intent or charge.")
+	}
+	if id == "" {
+		pi, ok := c.w.paymentIntents.get(intent)
+		if !ok {
+			return nil, c.missing(http.StatusBadRequest, "payment_intent", intent, "payment_intent")
+		}
+		id, param = string(pi.LatestCharge), "payment_intent"
+		if id == "" {
+			return nil, errState("", param, "This PaymentIntent (%s) does not have a successful charge to refund.", intent)
+		}
+	}
+	ch, ok := c.w.charges.get(id)
+	if !ok {
+		return nil, c.missing(http.StatusBadRequest, "charge", id, param)
+	}
+	if intent != "" && string(ch.PaymentIntent) != intent {
+		return nil, errParam("", "payment_intent", "The charge does not belong to this payment intent.")
+	}
+	return ch, nil
+}
+
+func (c *call) refundByPath() (*Refund, *Error) {
+	id := c.r.PathValue("id")
+	re, ok := c.w.refunds.get(id)
+	if !ok {
+		return nil, c.missing(http.StatusNotFound, "refund", id, "refund")
+	}
+	return re, nil
+}
+
+func retrieveRefund(c *call) (any, *Error) {
+	re, err := c.refundByPath()
+	if err == nil {
+		err = c.params.finish()
+	}
+	if err != nil {
+		return nil, err
+	}
+	return re, nil
+}
+
+func updateRefund(c *call) (any, *Error) {
+	re, err := c.refundByPath()
+	if err != nil {
+		return nil, err
+	}
+	metadata := cloneMetadata(re.Metadata)
+	c.params.metadata(metadata)
+	if err := c.params.finish(); err != nil {
+		return nil, err
+	}
+	before := *re
+	re.Metadata = metadata
+	save(c.tx, c.w.refunds, re)
+	c.emit("charge.refund.updated", re, changed(before, *re))
+	return re, nil
+}
+
+func listRefunds(c *call) (any, *Error) {
+	charge, intent := c.params.text("charge"), c.params.text("payment_intent")
+	return list(c, c.w.refunds, func(re *Refund) bool {
+		return (charge == "" || re.Charge == charge) && (intent == "" || string(re.PaymentIntent) == intent)
+	})
+}
+
+// refundsOf is the list inside a charge that a caller may ask to expand.
+func (w *world) refundsOf(charge string) *listPage {
+	page := &listPage{Object: "list", Data: []object{}, URL: "/v1/charges/" + charge + "/refunds"}
+	for _, re := range w.refunds.ordered {
+		if re.Charge == charge {
+			page.Data = append([]object{re}, page.Data...)
+		}
+	}
+	return page
+}

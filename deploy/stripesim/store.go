@@ -1,0 +1,221 @@
+package stripesim
+
+import (
+	"cmp"
+	"crypto/rand"
+	"encoding/json"
+	"fmt"
+	"math/big"
+	"slices"
+	"time"
+)
+
+// Header is what every stored object begins with.
+type Header struct {
+	ID      string `json:"id"`
+	Object  string `json:"object"`
+	Created int64  `json:"created"` // Unix seconds
+
+	seq int64 // order of creation within a collection, for ties in one second
+}
+
+func (h *Header) header() *Header { return h }
+
+// object is anything that is stored: Stripe's resources, and the simulator's
+// own idempotency keys and webhook deliveries.
+type object interface{ header() *Header }
+
+// collection holds all objects of one kind, also ordered by creation.
+type collection[T object] struct {
+	kind    string
+	byID    map[string]T
+	ordered []T // oldest first, by (created, seq)
+	nextSeq int64
+	blank   func() T
+}
+
+func newCollection[T object](kind string, blank func() T) *collection[T] {
+	return &collection[T]{kind: kind, byID: map[string]T{}, blank: blank}
+}
+
+func (c *collection[T]) get(id string) (T, bool) {
+	o, ok := c.byID[id]
+	return o, ok
+}
+
+// put inserts a new object at its place in time; an object already known stays
+// where it is.
+func (c *collection[T]) put(o T) {
+	h := o.header()
+	if old, ok := c.byID[h.ID]; ok {
+		if i, found := c.position(old); found && old.header().Created == h.Created {
+			h.seq = old.header().seq
+			c.ordered[i] = o
+			c.byID[h.ID] = o
+			return
+		}
+		c.remove(h.ID) // a key that was used again after it expired
+	}
+	c.nextSeq++
+	h.seq = c.nextSeq
+	i, _ := c.position(o)
+	c.ordered = slices.Insert(c.ordered, i, o)
+	c.byID[h.ID] = o
+}
+
+func (c *collection[T]) remove(id string) {
+	o, ok := c.byID[id]
+	if !ok {
+		return
+	}
+	if i, found := c.position(o); found {
+		c.ordered = slices.Delete(c.ordered, i, i+1)
+	}
+	delete(c.byID, id)
+}
+
+func (c *collection[T]) position(o T) (int, bool) {
+	return slices.BinarySearchFunc(c.ordered, o, func(a, b T) int {
+		x, y := a.header(), b.header()
+		return cmp.Or(cmp.Compare(x.Created, y.Created), cmp.Compare(x.seq, y.seq))
+	})
+}
+
+func (c *collection[T]) name() string { return c.kind }
+
+func (c *collection[T]) find(id string) (object, bool) {
+	o, ok := c.byID[id]
+	return o, ok
+}
+
+func (c *collection[T]) restore(raw json.RawMessage) error {
+	o := c.blank()
+	if err := json.Unmarshal(raw, o); err != nil {
+		return fmt.Errorf("restore %s: %w", c.kind, err)
+	}
+	c.put(o)
+	return nil
+}
+
+func (c *collection[T]) each(visit func(object)) {
+	for _, o := range c.ordered {
+		visit(o)
+	}
+}
+
+// anyCollection is a collection whose element type does not matter.
+type anyCollection interface {
+	name() string
+	find(id string) (object, bool)
+	restore(raw json.RawMessage) error
+	each(visit func(object))
+}
+
+// world is one mode of the account: test and live objects never meet, because
+// each mode has a world of its own.
+type world struct {
+	live           bool
+	customers      *collection[*Customer]
+	paymentMethods *collection[*PaymentMethod]
+	paymentIntents *collection[*PaymentIntent]
+	charges        *collection[*Charge]
+	refunds        *collection[*Refund]
+	events         *collection[*Event]
+	keys           *collection[*storedReply]
+	deliveries     *collection[*Delivery]
+
+	all      []anyCollection
+	inFlight map[string]bool // idempotency keys of requests that are executing
+}
+
+func newWorld(live bool) *world {
+	w := &world{
+		live:           live,
+		customers:      newCollection("customer", func() *Customer { return &Customer{} }),
+		paymentMethods: newCollection("payment_method", func() *PaymentMethod { return &PaymentMethod{} }),
+		paymentIntents: newCollection("payment_intent", func() *PaymentIntent { return &PaymentIntent{} }),
+		charges:        newCollection("charge", func() *Charge { return &Charge{} }),
+		refunds:        newCollection("refund", func() *Refund { return &Refund{} }),
+		events:         newCollection("event", func() *Event { return &Event{} }),
+		keys:           newCollection("idempotency_key", func() *storedReply { return &storedReply{} }),
+		deliveries:     newCollection("webhook_delivery", func() *Delivery { return &Delivery{} }),
+		inFlight:       map[string]bool{},
+	}
+	w.all = []anyCollection{w.customers, w.paymentMethods, w.paymentIntents, w.charges,
+		w.refunds, w.events, w.keys, w.deliveries}
+	return w
+}
+
+func (w *world) collection(kind string) (anyCollection, bool) {
+	for _, c := range w.all {
+		if c.name() == kind {
+			return c, true
+		}
+	}
+	return nil, false
+}
+
+// tx collects what one request changes, so that it reaches the journal as one
+// line: after a kill either all of it is there or none.
+type tx struct {
+	s              *Server
+	w              *world
+	now            time.Time
+	requestID      string
+	idempotencyKey string
+	dirty          []dirtyObject
+}
+
+type dirtyObject struct {
+	kind string
+	obj  object
+}
+
+// save stores a new object or records that a known one was changed.
+func save[T object](t *tx, c *collection[T], o T) {
+	if known, ok := c.byID[o.header().ID]; !ok || object(known) != object(o) {
+		c.put(o)
+	}
+	for _, d := range t.dirty {
+		if d.obj == object(o) {
+			return
+		}
+	}
+	t.dirty = append(t.dirty, dirtyObject{c.kind, o})
+}
+
+// commit writes the changes to the journal and wakes the webhook sender.
+func (t *tx) commit() error {
+	if len(t.dirty) == 0 {
+		return nil
+	}
+	line := journalLine{Live: t.w.live}
+	for _, d := range t.dirty {
+		raw, err := json.Marshal(d.obj)
+		if err != nil {
+			return fmt.Errorf("marshal %s: %w", d.kind, err)
+		}
+		line.Records = append(line.Records, journalRecord{Kind: d.kind, ID: d.obj.header().ID, Value: raw})
+	}
+	t.dirty = nil
+	defer t.s.wake()
+	return t.s.journal.append(line)
+}
+
+func (t *tx) header(prefix, kind string, idLen int) Header {
+	return Header{ID: newID(prefix, idLen), Object: kind, Created: t.now.Unix()}
+}
+
+const idAlphabet = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+
+func newID(prefix string, n int) string {
+	b := make([]byte, n)
+	for i := range b {
+		k, err := rand.Int(rand.Reader, big.NewInt(int64(len(idAlphabet))))
+		if err != nil {
+			panic(err) // the operating system has no randomness: nothing can go on
+		}
+		b[i] = idAlphabet[k.Int64()]
+	}
+	return prefix + string(b)
+}
