@@ -1,0 +1,12 @@
+package rpc
+
+import "makegood.example/services/platform/access"
+
+// Access says who may call what. The SaaS's backend has the role service.
+var Access = access.Table{
+	"/provisioning.v1.ProvisioningService/CheckBuyer":       {Callers: []string{"orders"}},
+	"/provisioning.v1.ProvisioningService/GrantAccess":      {Callers: []string{"orders"}},
+	"/provisioning.v1.ProvisioningService/CheckAccess":      {Callers: []string{"orders"}, Role: access.Service},
+	"/provisioning.v1.ProvisioningService/CreateSignInLink": {Callers: []string{"notifications"}},
+	"/provisioning.v1.ProvisioningService/RedeemActivation": {Role: access.Service},
+}

@@ -1,0 +1,121 @@
+// Package rpc is Provisioning on the wire: protobuf to domain and back, and who
+// may call.
+package rpc
+
+import (
+	"context"
+
+	"github.com/google/uuid"
+	"google.golang.org/protobuf/types/known/timestamppb"
+
+	pb "makegood.example/proto/gen/provisioning/v1"
+	"makegood.example/services/platform/apperr"
+	"makegood.example/services/provisioning/internal/grant"
+	"makegood.example/services/provisioning/internal/service"
+)
+
+// Server implements the generated server.
+type Server struct {
+	pb.UnimplementedProvisioningServiceServer
+	service *service.Service
+}
+
+// NewServer makes the server.
+func NewServer(s *service.Service) *Server { return &Server{service: s} }
+
+// CheckBuyer implements provisioning.v1.
+func (s *Server) CheckBuyer(ctx context.Context, r *pb.CheckBuyerRequest) (*pb.CheckBuyerResponse, error) {
+	id, err := parseID("account_id", r.GetAccountId())
+	if err != nil {
+		return nil, err
+	}
+	if err := s.service.CheckBuyer(ctx, id); err != nil {
+		return nil, err
+	}
+	return &pb.CheckBuyerResponse{}, nil
+}
+
+// GrantAccess implements provisioning.v1.
+func (s *Server) GrantAccess(ctx context.Context, r *pb.GrantAccessRequest) (*pb.Grant, error) {
+	orderID, err := parseID("order_id", r.GetOrderId())
+	if err != nil {
+		return nil, err
+	}
+	p := service.Purchase{
+		OrderID: orderID, Email: r.GetEmail(), Name: r.GetName(),
+		PlanID: r.GetPlanId(), TermMonths: int(r.GetTermMonths()),
+	}
+	if r.GetAccountId() != "" {
+		id, err := uuid.Parse(r.GetAccountId())
+		if err != nil {
+			return nil, grant.ErrBuyerUnknown // accounts have UUIDs, so nobody has this one
+		}
+		p.AccountID = &id
+	}
+	g, err := s.service.GrantAccess(ctx, p)
+	if err != nil {
+		return nil, err
+	}
+	out := &pb.Grant{
+		OrderId: g.OrderID.String(), AccountId: g.AccountID.String(),
+		StartsAt: timestamppb.New(g.StartsAt), EndsAt: timestamppb.New(g.EndsAt),
+		AccountCreated: g.AccountCreated,
+	}
+	if g.RevokedAt != nil {
+		out.RevokedAt = timestamppb.New(*g.RevokedAt)
+	}
+	return out, nil
+}
+
+// CheckAccess implements provisioning.v1.
+func (s *Server) CheckAccess(ctx context.Context, r *pb.CheckAccessRequest) (*pb.CheckAccessResponse, error) {
+	id, err := parseID("account_id", r.GetAccountId())
+	if err != nil {
+		return nil, err
+	}
+	active, until, err := s.service.CheckAccess(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	out := &pb.CheckAccessResponse{AccountId: id.String(), Active: active}
+	if until != nil {
+		out.AccessUntil = timestamppb.New(*until)
+	}
+	return out, nil
+}
+
+// CreateSignInLink implements provisioning.v1.
+func (s *Server) CreateSignInLink(ctx context.Context, r *pb.CreateSignInLinkRequest) (*pb.CreateSignInLinkResponse, error) {
+	orderID, err := parseID("order_id", r.GetOrderId())
+	if err != nil {
+		return nil, err
+	}
+	link, err := s.service.CreateSignInLink(ctx, orderID)
+	if err != nil {
+		return nil, err
+	}
+	out := &pb.CreateSignInLinkResponse{Kind: pb.CreateSignInLinkResponse_LOGIN, Url: link.URL}
+	if link.Activation {
+		out.Kind = pb.CreateSignInLinkResponse_ACTIVATION
+		out.ExpiresAt = timestamppb.New(link.ExpiresAt)
+	}
+	return out, nil
+}
+
+// RedeemActivation implements provisioning.v1.
+func (s *Server) RedeemActivation(ctx context.Context, r *pb.RedeemActivationRequest) (*pb.RedeemActivationResponse, error) {
+	a, err := s.service.RedeemActivation(ctx, r.GetToken())
+	if err != nil {
+		return nil, err
+	}
+	return &pb.RedeemActivationResponse{AccountId: a.ID.String(), Email: a.Email, Name: a.Name}, nil
+}
+
+// parseID cannot fail on a validated request.
+func parseID(field, text string) (uuid.UUID, error) {
+	id, err := uuid.Parse(text)
+	if err != nil {
+		return uuid.UUID{}, apperr.Invalid(field, "is not a UUID")
+	}
+	return id, nil
+}
