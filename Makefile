@@ -1,0 +1,53 @@
+# Everything works from a plain copy of the tree, as root or not, and keeps
+# every variable that the environment sets. `make` alone lists the commands.
+
+.DEFAULT_GOAL := help
+.PHONY: help up test ci need-go
+
+GO_AT_LEAST := 1.26
+
+# One process each: the five services, the edge, and the development stand-ins.
+PROGRAMS := \
+	./deploy/cmd/makegood \
+	./deploy/cmd/stripesim \
+	./deploy/cmd/inbox \
+	./services/orders/cmd/orders \
+	./services/payments/cmd/payments \
+	./services/provisioning/cmd/provisioning \
+	./services/notifications/cmd/notifications \
+	./services/reconciliation/cmd/reconciliation \
+	./gateway/cmd/gateway
+
+# The state folder, in a recipe: dir=$(STATE).
+STATE := "$${MAKEGOOD_DIR:-.makegood}"
+
+# Without version stamps, a tree owned by somebody else or without .git builds too.
+BUILD := go build -buildvcs=false
+
+help:
+	@echo "make up     run the whole product in the foreground until Ctrl-C"
+	@echo "make test   run every test (GOTESTFLAGS=-race, GOTESTFLAGS='-run Name', ...)"
+	@echo "make ci     what the CI runs"
+
+up: need-go
+	@dir=$(STATE); mkdir -p "$$dir/bin"; \
+	echo "building the programs into $$dir/bin (about two minutes the first time, seconds later)"; \
+	$(BUILD) -o "$$dir/bin/" $(PROGRAMS) && exec "$$dir/bin/makegood" up
+
+test: need-go
+	@dir=$(STATE); mkdir -p "$$dir/bin"; \
+	echo "preparing what the tests need"; \
+	$(BUILD) -o "$$dir/bin/" ./deploy/cmd/makegood && "$$dir/bin/makegood" setup && \
+	echo "running the tests of every module (the first time compiles for some minutes)" && \
+	go test $(GOTESTFLAGS) work
+
+ci:
+	@./.ci/run
+
+need-go:
+	@command -v go >/dev/null || { \
+		echo "Go is missing: install Go $(GO_AT_LEAST) or newer from https://go.dev/dl/ and have its bin folder in PATH" >&2; exit 1; }
+	@have=$$(go env GOVERSION 2>/dev/null); [ -n "$$have" ] || have=$$(go version | cut -d' ' -f3); have=$${have#go}; \
+	oldest=$$(printf '%s\n' "$(GO_AT_LEAST)" "$$have" | sort -V | head -n 1); \
+	[ "$$oldest" = "$(GO_AT_LEAST)" ] || { \
+		echo "Go $$have is too old: install Go $(GO_AT_LEAST) or newer from https://go.dev/dl/, or unset GOTOOLCHAIN so that go fetches it" >&2; exit 1; }
