@@ -226,6 +226,8 @@ type PayRequest struct {
 	// A Stripe payment method id to confirm with. Empty: the intent is created
 	// and the buyer's browser confirms it with the client secret.
 	PaymentMethod string `protobuf:"bytes,3,opt,name=payment_method,json=paymentMethod,proto3" json:"payment_method,omitempty"`
+	// No confirm is sent to Stripe after this time: nobody is charged who left.
+	ChargeBy      *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=charge_by,json=chargeBy,proto3" json:"charge_by,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -281,6 +283,13 @@ func (x *PayRequest) GetPaymentMethod() string {
 	return ""
 }
 
+func (x *PayRequest) GetChargeBy() *timestamppb.Timestamp {
+	if x != nil {
+		return x.ChargeBy
+	}
+	return nil
+}
+
 type LookAtPaymentRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Purchase      *Purchase              `protobuf:"bytes,1,opt,name=purchase,proto3" json:"purchase,omitempty"`
@@ -326,8 +335,10 @@ func (x *LookAtPaymentRequest) GetPurchase() *Purchase {
 }
 
 type CancelPaymentRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Purchase      *Purchase              `protobuf:"bytes,1,opt,name=purchase,proto3" json:"purchase,omitempty"`
+	state    protoimpl.MessageState `protogen:"open.v1"`
+	Purchase *Purchase              `protobuf:"bytes,1,opt,name=purchase,proto3" json:"purchase,omitempty"`
+	// UUID of the attempt that must not happen, even if its Pay arrives later.
+	AttemptId     string `protobuf:"bytes,2,opt,name=attempt_id,json=attemptId,proto3" json:"attempt_id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -369,6 +380,13 @@ func (x *CancelPaymentRequest) GetPurchase() *Purchase {
 	return nil
 }
 
+func (x *CancelPaymentRequest) GetAttemptId() string {
+	if x != nil {
+		return x.AttemptId
+	}
+	return ""
+}
+
 // Payment is what is known of the money for one order.
 type Payment struct {
 	state           protoimpl.MessageState `protogen:"open.v1"`
@@ -388,7 +406,9 @@ type Payment struct {
 	// For the browser's Stripe.js, while the buyer must act.
 	ClientSecret string `protobuf:"bytes,10,opt,name=client_secret,json=clientSecret,proto3" json:"client_secret,omitempty"`
 	// Where the buyer must be sent, when Stripe asks for a redirect.
-	RedirectUrl   string `protobuf:"bytes,11,opt,name=redirect_url,json=redirectUrl,proto3" json:"redirect_url,omitempty"`
+	RedirectUrl string `protobuf:"bytes,11,opt,name=redirect_url,json=redirectUrl,proto3" json:"redirect_url,omitempty"`
+	// The latest attempt, which everything but SUCCEEDED speaks of.
+	AttemptId     string `protobuf:"bytes,12,opt,name=attempt_id,json=attemptId,proto3" json:"attempt_id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -496,6 +516,13 @@ func (x *Payment) GetClientSecret() string {
 func (x *Payment) GetRedirectUrl() string {
 	if x != nil {
 		return x.RedirectUrl
+	}
+	return ""
+}
+
+func (x *Payment) GetAttemptId() string {
+	if x != nil {
+		return x.AttemptId
 	}
 	return ""
 }
@@ -673,17 +700,20 @@ const file_payments_v1_payments_proto_rawDesc = "" +
 	"account_id\x18\t \x01(\tB\a\xbaH\x04r\x02\x18@R\taccountId\x12A\n" +
 	"\n" +
 	"ordered_at\x18\n" +
-	" \x01(\v2\x1a.google.protobuf.TimestampB\x06\xbaH\x03\xc8\x01\x01R\torderedAt\"\xa1\x01\n" +
+	" \x01(\v2\x1a.google.protobuf.TimestampB\x06\xbaH\x03\xc8\x01\x01R\torderedAt\"\xe2\x01\n" +
 	"\n" +
 	"PayRequest\x129\n" +
 	"\bpurchase\x18\x01 \x01(\v2\x15.payments.v1.PurchaseB\x06\xbaH\x03\xc8\x01\x01R\bpurchase\x12'\n" +
 	"\n" +
 	"attempt_id\x18\x02 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\tattemptId\x12/\n" +
-	"\x0epayment_method\x18\x03 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x01R\rpaymentMethod\"Q\n" +
+	"\x0epayment_method\x18\x03 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x01R\rpaymentMethod\x12?\n" +
+	"\tcharge_by\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampB\x06\xbaH\x03\xc8\x01\x01R\bchargeBy\"Q\n" +
 	"\x14LookAtPaymentRequest\x129\n" +
-	"\bpurchase\x18\x01 \x01(\v2\x15.payments.v1.PurchaseB\x06\xbaH\x03\xc8\x01\x01R\bpurchase\"Q\n" +
+	"\bpurchase\x18\x01 \x01(\v2\x15.payments.v1.PurchaseB\x06\xbaH\x03\xc8\x01\x01R\bpurchase\"z\n" +
 	"\x14CancelPaymentRequest\x129\n" +
-	"\bpurchase\x18\x01 \x01(\v2\x15.payments.v1.PurchaseB\x06\xbaH\x03\xc8\x01\x01R\bpurchase\"\xc4\x04\n" +
+	"\bpurchase\x18\x01 \x01(\v2\x15.payments.v1.PurchaseB\x06\xbaH\x03\xc8\x01\x01R\bpurchase\x12'\n" +
+	"\n" +
+	"attempt_id\x18\x02 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\tattemptId\"\xe3\x04\n" +
 	"\aPayment\x12\x19\n" +
 	"\border_id\x18\x01 \x01(\tR\aorderId\x123\n" +
 	"\x06status\x18\x02 \x01(\x0e2\x1b.payments.v1.Payment.StatusR\x06status\x12*\n" +
@@ -698,7 +728,9 @@ const file_payments_v1_payments_proto_rawDesc = "" +
 	"\adecline\x18\t \x01(\v2\x14.payments.v1.DeclineR\adecline\x12#\n" +
 	"\rclient_secret\x18\n" +
 	" \x01(\tR\fclientSecret\x12!\n" +
-	"\fredirect_url\x18\v \x01(\tR\vredirectUrl\"\x8c\x01\n" +
+	"\fredirect_url\x18\v \x01(\tR\vredirectUrl\x12\x1d\n" +
+	"\n" +
+	"attempt_id\x18\f \x01(\tR\tattemptId\"\x8c\x01\n" +
 	"\x06Status\x12\x16\n" +
 	"\x12STATUS_UNSPECIFIED\x10\x00\x12\v\n" +
 	"\aUNKNOWN\x10\x01\x12\x1b\n" +
@@ -751,24 +783,25 @@ var file_payments_v1_payments_proto_goTypes = []any{
 var file_payments_v1_payments_proto_depIdxs = []int32{
 	9,  // 0: payments.v1.Purchase.ordered_at:type_name -> google.protobuf.Timestamp
 	1,  // 1: payments.v1.PayRequest.purchase:type_name -> payments.v1.Purchase
-	1,  // 2: payments.v1.LookAtPaymentRequest.purchase:type_name -> payments.v1.Purchase
-	1,  // 3: payments.v1.CancelPaymentRequest.purchase:type_name -> payments.v1.Purchase
-	0,  // 4: payments.v1.Payment.status:type_name -> payments.v1.Payment.Status
-	9,  // 5: payments.v1.Payment.charged_at:type_name -> google.protobuf.Timestamp
-	6,  // 6: payments.v1.Payment.decline:type_name -> payments.v1.Decline
-	2,  // 7: payments.v1.PaymentsService.Pay:input_type -> payments.v1.PayRequest
-	3,  // 8: payments.v1.PaymentsService.LookAtPayment:input_type -> payments.v1.LookAtPaymentRequest
-	4,  // 9: payments.v1.PaymentsService.CancelPayment:input_type -> payments.v1.CancelPaymentRequest
-	7,  // 10: payments.v1.PaymentsService.ReceiveWebhook:input_type -> payments.v1.ReceiveWebhookRequest
-	5,  // 11: payments.v1.PaymentsService.Pay:output_type -> payments.v1.Payment
-	5,  // 12: payments.v1.PaymentsService.LookAtPayment:output_type -> payments.v1.Payment
-	5,  // 13: payments.v1.PaymentsService.CancelPayment:output_type -> payments.v1.Payment
-	8,  // 14: payments.v1.PaymentsService.ReceiveWebhook:output_type -> payments.v1.ReceiveWebhookResponse
-	11, // [11:15] is the sub-list for method output_type
-	7,  // [7:11] is the sub-list for method input_type
-	7,  // [7:7] is the sub-list for extension type_name
-	7,  // [7:7] is the sub-list for extension extendee
-	0,  // [0:7] is the sub-list for field type_name
+	9,  // 2: payments.v1.PayRequest.charge_by:type_name -> google.protobuf.Timestamp
+	1,  // 3: payments.v1.LookAtPaymentRequest.purchase:type_name -> payments.v1.Purchase
+	1,  // 4: payments.v1.CancelPaymentRequest.purchase:type_name -> payments.v1.Purchase
+	0,  // 5: payments.v1.Payment.status:type_name -> payments.v1.Payment.Status
+	9,  // 6: payments.v1.Payment.charged_at:type_name -> google.protobuf.Timestamp
+	6,  // 7: payments.v1.Payment.decline:type_name -> payments.v1.Decline
+	2,  // 8: payments.v1.PaymentsService.Pay:input_type -> payments.v1.PayRequest
+	3,  // 9: payments.v1.PaymentsService.LookAtPayment:input_type -> payments.v1.LookAtPaymentRequest
+	4,  // 10: payments.v1.PaymentsService.CancelPayment:input_type -> payments.v1.CancelPaymentRequest
+	7,  // 11: payments.v1.PaymentsService.ReceiveWebhook:input_type -> payments.v1.ReceiveWebhookRequest
+	5,  // 12: payments.v1.PaymentsService.Pay:output_type -> payments.v1.Payment
+	5,  // 13: payments.v1.PaymentsService.LookAtPayment:output_type -> payments.v1.Payment
+	5,  // 14: payments.v1.PaymentsService.CancelPayment:output_type -> payments.v1.Payment
+	8,  // 15: payments.v1.PaymentsService.ReceiveWebhook:output_type -> payments.v1.ReceiveWebhookResponse
+	12, // [12:16] is the sub-list for method output_type
+	8,  // [8:12] is the sub-list for method input_type
+	8,  // [8:8] is the sub-list for extension type_name
+	8,  // [8:8] is the sub-list for extension extendee
+	0,  // [0:8] is the sub-list for field type_name
 }
 
 func init() { file_payments_v1_payments_proto_init() }
