@@ -1,0 +1,2 @@
+-- +goose Up
+CREATE TABLE neighbour.secrets (id integer PRIMARY KEY);
