@@ -5,6 +5,7 @@ package pgtest
 
 import (
 	"context"
+	"crypto/rand"
 	"fmt"
 	"log/slog"
 	"net/url"
@@ -22,7 +23,7 @@ import (
 )
 
 const (
-	template     = "makegood" // the migrated database that tests get clones of
+	template     = "makegood"      // the migrated database that tests get clones of
 	startTimeout = 5 * time.Minute // on a fresh machine PostgreSQL is installed first
 	callTimeout  = 30 * time.Second
 	closeTimeout = 5 * time.Second
@@ -49,10 +50,7 @@ func Main(m *testing.M, schemas ...migrate.Schema) {
 func run(m *testing.M, schemas []migrate.Schema) (code int, err error) {
 	ctx, cancel := context.WithTimeout(context.Background(), startTimeout)
 	defer cancel()
-	dir, err := workDir()
-	if err != nil {
-		return 1, err
-	}
+	dir := workDir()
 	defer os.RemoveAll(dir)
 	cluster, err := postgres.Prepare(ctx, postgres.Options{Dir: dir, Out: os.Stderr})
 	if err != nil {
@@ -194,27 +192,19 @@ func admin(ctx context.Context, cluster *postgres.Cluster, statement string) err
 	return err
 }
 
-// workDir makes a folder that the user PostgreSQL runs as can enter.
-func workDir() (string, error) {
-	parent := postgres.UsableDir(os.TempDir())
-	if err := os.MkdirAll(parent, 0o755); err != nil {
-		return "", err
-	}
-	sweep(parent)
-	return os.MkdirTemp(parent, dirPrefix)
-}
-
 const (
 	dirPrefix = "makegood-pgtest-"
 	abandoned = 24 * time.Hour // no test process lives that long
 )
 
-// sweep removes what test processes left that were killed before they could.
-func sweep(parent string) {
-	dirs, _ := filepath.Glob(filepath.Join(parent, dirPrefix+"*"))
-	for _, dir := range dirs {
+// workDir names a folder that PostgreSQL's user can enter, and removes what
+// test processes left that were killed before they could.
+func workDir() string {
+	old, _ := filepath.Glob(filepath.Join(os.TempDir(), dirPrefix+"*"))
+	for _, dir := range old {
 		if info, err := os.Stat(dir); err == nil && time.Since(info.ModTime()) > abandoned {
 			os.RemoveAll(dir)
 		}
 	}
+	return postgres.UsableDir(filepath.Join(os.TempDir(), dirPrefix+rand.Text()))
 }

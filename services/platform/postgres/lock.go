@@ -15,13 +15,17 @@ import (
 	"time"
 )
 
-// orphanGrace is how long a server whose parent was killed may take to end.
-const orphanGrace = 10 * time.Second
+const (
+	// orphanGrace is how long what is left of a killed server may take to end.
+	orphanGrace = 10 * time.Second
+	// noProcess is above every process id that systems hand out.
+	noProcess = "2147483647"
+)
 
-// clearStaleLock removes the lock file of a server that was killed.
-// PostgreSQL would do so itself, but not when the process id in it has
-// meanwhile been given to another process of the same user. A server that
-// really runs on the data is waited for: it is ending, or somebody uses it.
+// clearStaleLock deals with the lock file of a server that was killed.
+// PostgreSQL sees by itself that the process named there is gone, but not that
+// its id has since been given to another process of the same user. A server
+// that really runs on the data is waited for: it is ending, or somebody uses it.
 func (c *Cluster) clearStaleLock(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, orphanGrace)
 	defer cancel()
@@ -34,13 +38,17 @@ func (c *Cluster) clearStaleLock(ctx context.Context) error {
 		if err != nil {
 			return fmt.Errorf("postgres: %w", err)
 		}
-		first, _, _ := bytes.Cut(text, []byte("\n"))
+		first, rest, _ := bytes.Cut(text, []byte("\n"))
 		pid, err := strconv.Atoi(strings.TrimSpace(string(first)))
-		if err != nil || !c.isServer(pid) {
-			if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
-				return fmt.Errorf("postgres: %w", err)
-			}
+		switch {
+		case err != nil: // cut off while it was written, which PostgreSQL refuses
+			return os.Remove(path)
+		case errors.Is(syscall.Kill(pid, 0), syscall.ESRCH):
 			return nil
+		case !c.isServer(pid):
+			// Not removed: the rest of the file is how PostgreSQL finds out
+			// whether some part of the killed server still has the data open.
+			return os.WriteFile(path, append([]byte(noProcess+"\n"), rest...), 0o600)
 		}
 		select {
 		case <-ctx.Done():
@@ -50,11 +58,8 @@ func (c *Cluster) clearStaleLock(ctx context.Context) error {
 	}
 }
 
-// isServer tells whether pid is a server on this cluster's data.
+// isServer tells whether the process pid is a server on this cluster's data.
 func (c *Cluster) isServer(pid int) bool {
-	if pid <= 0 || errors.Is(syscall.Kill(pid, 0), syscall.ESRCH) {
-		return false
-	}
 	line, err := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", pid))
 	if err != nil { // no /proc on this system
 		line, err = exec.Command("ps", "-ww", "-o", "command=", "-p", strconv.Itoa(pid)).Output()

@@ -73,7 +73,10 @@ func TestRunsWithoutRoot(t *testing.T) {
 			t.Fatal(err)
 		}
 		self = filepath.Join(dir, "program")
-		if err := os.WriteFile(self, program, 0o755); err != nil {
+		if err := os.WriteFile(self, program, 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if err := nobody.own(self); err != nil {
 			t.Fatal(err)
 		}
 		if err := nobody.own(dir); err != nil {

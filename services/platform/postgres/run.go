@@ -23,8 +23,6 @@ const (
 	stopFast   = 5 * time.Second // then less politely, within the ten seconds everything has to end
 	stopAtOnce = 3 * time.Second
 	logTail    = 4 << 10 // bytes of the server's log that an error quotes
-
-	portAttempts = 3
 )
 
 // Command is the server, ready to be started; its log goes to the command's
@@ -74,12 +72,21 @@ type Server struct {
 // the file postgres.log beside the data. A port that was picked free and has
 // been taken since is replaced, so ask for URL only afterwards.
 func (c *Cluster) Start(ctx context.Context) (*Server, error) {
-	for attempt := 1; ; attempt++ {
+	giveUp := time.Now().Add(orphanGrace)
+	for {
 		s, err := c.start(ctx)
-		if err == nil || c.opts.Port != 0 || attempt == portAttempts || !strings.Contains(c.tail(), "could not bind") {
+		if err == nil || ctx.Err() != nil || time.Now().After(giveUp) {
 			return s, err
 		}
-		if c.port, err = freePort(); err != nil {
+		switch log := c.tail(); {
+		case c.opts.Port == 0 && strings.Contains(log, "could not bind"):
+			if c.port, err = freePort(); err != nil {
+				return nil, err
+			}
+		case strings.Contains(log, "pre-existing shared memory block"):
+			// Parts of a server that was killed are still ending.
+			time.Sleep(readyPoll)
+		default:
 			return nil, err
 		}
 	}
@@ -119,11 +126,20 @@ func (c *Cluster) start(ctx context.Context) (*Server, error) {
 		}
 	}()
 	if err := c.WaitReady(ctx); err != nil {
+		if errors.Is(err, errOther) {
+			// Ours is about to find the port taken; let it say so in its log.
+			select {
+			case <-s.done:
+			case <-time.After(readyTry):
+			}
+		}
 		stopErr := s.Stop()
 		return nil, errors.Join(fmt.Errorf("%w; the end of its log:\n%s", err, c.tail()), stopErr)
 	}
 	return s, nil
 }
+
+var errOther = errors.New("another server answers here")
 
 // WaitReady returns when the server accepts connections, or with an error when
 // ctx ends or another server answers on the port.
@@ -134,7 +150,7 @@ func (c *Cluster) WaitReady(ctx context.Context) error {
 			return nil
 		}
 		if refused := new(pgconn.PgError); errors.As(err, &refused) && strings.HasPrefix(refused.Code, "28") {
-			return fmt.Errorf("postgres: port %d answers, but not as this cluster: %w", c.port, err)
+			return fmt.Errorf("postgres: port %d: %w: %w", c.port, errOther, err)
 		}
 		select {
 		case <-ctx.Done():
