@@ -3,12 +3,31 @@ module makegood.example/gateway
 go 1.26.0
 
 replace (
+	makegood.example/deploy => ../deploy
 	makegood.example/proto => ../proto
-	makegood.example/services/platform => ../services/platform
+	makegood.example/services/notifications => ../services/notifications
 	makegood.example/services/orders => ../services/orders
 	makegood.example/services/payments => ../services/payments
+	makegood.example/services/platform => ../services/platform
 	makegood.example/services/provisioning => ../services/provisioning
-	makegood.example/services/notifications => ../services/notifications
 	makegood.example/services/reconciliation => ../services/reconciliation
-	makegood.example/deploy => ../deploy
+)
+
+require (
+	github.com/google/uuid v1.6.0
+	github.com/grpc-ecosystem/grpc-gateway/v2 v2.32.0
+	golang.org/x/sync v0.24.0
+	google.golang.org/genproto/googleapis/rpc v0.0.0-20261005182115-fad411399dd8
+	google.golang.org/grpc v1.85.0
+	google.golang.org/protobuf v1.36.12
+	makegood.example/proto v0.0.0
+	makegood.example/services/platform v0.0.0
+)
+
+require (
+	buf.build/gen/go/bufbuild/protovalidate/protocolbuffers/go v1.36.12-20260825204119-511051f7f437.2 // indirect
+	golang.org/x/net v0.61.0 // indirect
+	golang.org/x/sys v0.49.0 // indirect
+	golang.org/x/text v0.43.0 // indirect
+	google.golang.org/genproto/googleapis/api v0.0.0-20261012220534-4341edf3f941 // indirect
 )

@@ -1,0 +1,84 @@
+package gateway
+
+import (
+	"net"
+	"net/mail"
+	"net/netip"
+	"net/url"
+
+	"makegood.example/services/platform/config"
+)
+
+// Config is what the gateway takes from its environment.
+type Config struct {
+	// HTTPAddr is where browsers and Stripe arrive (host:port).
+	HTTPAddr string
+	// AdminAddr is where people with a role arrive (host:port, loopback).
+	AdminAddr string
+
+	// The services' gRPC addresses; a comma list means replicas.
+	OrdersAddr         string
+	PaymentsAddr       string
+	ProvisioningAddr   string
+	NotificationsAddr  string
+	ReconciliationAddr string
+
+	// PublishableKey is Stripe's key for the browser; empty when no checkout
+	// confirms in the browser.
+	PublishableKey string
+	// SupportEmail is shown to customers.
+	SupportEmail string
+	// AppName is what customers know the product as.
+	AppName string
+	// HomeURL is the way home from a customer page.
+	HomeURL string
+
+	// TrustedProxies are the peers whose X-Forwarded-For is believed.
+	TrustedProxies []netip.Prefix
+	// AllowedOrigins are the sites whose scripts may call the REST API.
+	AllowedOrigins []string
+}
+
+// LoadConfig reads the settings, or lists everything that is wrong with them.
+func LoadConfig(lookup config.Lookup) (Config, error) {
+	r := config.NewReader(lookup)
+	cfg := Config{
+		HTTPAddr:           r.String("HTTP_ADDR", "127.0.0.1:8080"),
+		AdminAddr:          r.Listen("ADMIN_ADDR", "127.0.0.1:8081"),
+		OrdersAddr:         r.String("ORDERS_GRPC_ADDR", "127.0.0.1:9101"),
+		PaymentsAddr:       r.String("PAYMENTS_GRPC_ADDR", "127.0.0.1:9102"),
+		ProvisioningAddr:   r.String("PROVISIONING_GRPC_ADDR", "127.0.0.1:9103"),
+		NotificationsAddr:  r.String("NOTIFICATIONS_GRPC_ADDR", "127.0.0.1:9104"),
+		ReconciliationAddr: r.String("RECONCILIATION_GRPC_ADDR", "127.0.0.1:9105"),
+		PublishableKey:     r.String("STRIPE_PUBLISHABLE_KEY", ""),
+		SupportEmail:       r.String("SUPPORT_EMAIL", "support@example.com"),
+		AppName:            r.String("APP_NAME", "Makegood"),
+		HomeURL:            r.URL("APP_URL", r.URL("PUBLIC_URL", "")),
+	}
+	if cfg.HomeURL == "" {
+		cfg.HomeURL = "/"
+	}
+	if _, _, err := net.SplitHostPort(cfg.HTTPAddr); err != nil {
+		r.Problem("HTTP_ADDR=%q is not host:port", cfg.HTTPAddr)
+	}
+	if a, err := mail.ParseAddress(cfg.SupportEmail); err != nil || a.Name != "" {
+		r.Problem("SUPPORT_EMAIL=%q is not a plain email address", cfg.SupportEmail)
+	}
+	for _, cidr := range r.List("TRUSTED_PROXIES") {
+		prefix, err := netip.ParsePrefix(cidr)
+		if err != nil {
+			r.Problem("TRUSTED_PROXIES: %q is not a network such as 10.0.0.0/8", cidr)
+			continue
+		}
+		cfg.TrustedProxies = append(cfg.TrustedProxies, prefix.Masked())
+	}
+	for _, origin := range r.List("ALLOWED_ORIGINS") {
+		u, err := url.Parse(origin)
+		if err != nil || (u.Scheme != "https" && u.Scheme != "http") || origin != u.Scheme+"://"+u.Host || u.Host == "" {
+			r.Problem("ALLOWED_ORIGINS: %q is not an origin such as https://app.example.com", origin)
+			continue
+		}
+		cfg.AllowedOrigins = append(cfg.AllowedOrigins, origin)
+	}
+	return cfg, r.Err()
+}

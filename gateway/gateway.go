@@ -1,0 +1,94 @@
+// Package gateway is the edge: what browsers, Stripe and people with a role
+// reach over HTTP. It translates, bounds and shows; it has no database and no
+// business rules.
+package gateway
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+
+	"golang.org/x/sync/errgroup"
+	"google.golang.org/grpc"
+
+	"makegood.example/gateway/internal/admin"
+	"makegood.example/gateway/internal/edge"
+	"makegood.example/gateway/internal/pages"
+	ordersv1 "makegood.example/proto/gen/orders/v1"
+	"makegood.example/services/platform/grpcclient"
+	"makegood.example/services/platform/process"
+)
+
+// Run serves until ctx ends, then drains; everything it started has ended when
+// it returns. It does not wait for the services: while one is down, the edge
+// says so.
+func Run(ctx context.Context, cfg Config, rt process.Runtime) (err error) {
+	peers, closePeers, err := dial(cfg, rt.Dial)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, closePeers()) }()
+
+	statusPage := pages.NewStatus(pages.Config{
+		AppName: cfg.AppName, HomeURL: cfg.HomeURL, SupportEmail: cfg.SupportEmail, Now: rt.Now, Log: rt.Log,
+	}, ordersv1.NewOrdersServiceClient(peers.Orders))
+
+	public, err := edge.New(edge.Config{
+		Peers: peers, Log: rt.Log, StatusPage: statusPage,
+		PublishableKey: cfg.PublishableKey, SupportEmail: cfg.SupportEmail, AppName: cfg.AppName,
+		TrustedProxies: cfg.TrustedProxies, AllowedOrigins: cfg.AllowedOrigins,
+	})
+	if err != nil {
+		return err
+	}
+	people, err := admin.New(admin.Config{Peers: peers, Log: rt.Log, TrustedProxies: cfg.TrustedProxies})
+	if err != nil {
+		return err
+	}
+
+	publicListener, err := rt.Listen(cfg.HTTPAddr)
+	if err != nil {
+		return err
+	}
+	adminListener, err := net.Listen("tcp", cfg.AdminAddr)
+	if err != nil {
+		return errors.Join(fmt.Errorf("listen for admin: %w", err), publicListener.Close())
+	}
+
+	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() error { return edge.Serve(ctx, "public", publicListener, public, rt.Log) })
+	g.Go(func() error { return edge.Serve(ctx, "admin", adminListener, people, rt.Log) })
+	return g.Wait()
+}
+
+// dial prepares a connection to every service.
+func dial(cfg Config, dialer grpcclient.Dialer) (edge.Peers, func() error, error) {
+	var conns []*grpc.ClientConn
+	closeAll := func() error {
+		var errs []error
+		for _, c := range conns {
+			errs = append(errs, c.Close())
+		}
+		return errors.Join(errs...)
+	}
+	var peers edge.Peers
+	for _, p := range []struct {
+		addr string
+		conn *grpc.ClientConnInterface
+	}{
+		{cfg.OrdersAddr, &peers.Orders},
+		{cfg.PaymentsAddr, &peers.Payments},
+		{cfg.ProvisioningAddr, &peers.Provisioning},
+		{cfg.NotificationsAddr, &peers.Notifications},
+		{cfg.ReconciliationAddr, &peers.Reconciliation},
+	} {
+		conn, err := grpcclient.Dial(p.addr, "gateway", dialer)
+		if err != nil {
+			return edge.Peers{}, nil, errors.Join(err, closeAll())
+		}
+		conns = append(conns, conn)
+		*p.conn = conn
+	}
+	return peers, closeAll, nil
+}

@@ -1,0 +1,70 @@
+// Package admin is the listener for people with a role: the REST of the admin
+// services, never reachable from the public one. Who may do what is decided
+// by each service, from the bearer token that is forwarded to it.
+package admin
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/netip"
+	"time"
+
+	"makegood.example/gateway/internal/edge"
+	"makegood.example/gateway/internal/pages"
+	contracts "makegood.example/proto"
+	notificationsv1 "makegood.example/proto/gen/notifications/v1"
+	ordersv1 "makegood.example/proto/gen/orders/v1"
+	reconciliationv1 "makegood.example/proto/gen/reconciliation/v1"
+
+	"github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
+)
+
+// callTimeout bounds a call; a sweep started by hand answers when it is done.
+const callTimeout = 60 * time.Second
+
+// Config is what the admin entrance is made of.
+type Config struct {
+	Peers          edge.Peers
+	Log            *slog.Logger
+	TrustedProxies []netip.Prefix
+}
+
+// New builds the admin entrance.
+func New(cfg Config) (http.Handler, error) {
+	ctx := context.Background()
+	mux := edge.NewMux(callTimeout)
+	if err := ordersv1.RegisterOrdersAdminServiceHandlerClient(ctx, mux,
+		ordersv1.NewOrdersAdminServiceClient(edge.Guard(cfg.Peers.Orders))); err != nil {
+		return nil, err
+	}
+	if err := notificationsv1.RegisterNotificationsServiceHandlerClient(ctx, mux,
+		notificationsv1.NewNotificationsServiceClient(edge.Guard(cfg.Peers.Notifications))); err != nil {
+		return nil, err
+	}
+	if err := reconciliationv1.RegisterReconciliationServiceHandlerClient(ctx, mux,
+		reconciliationv1.NewReconciliationServiceClient(edge.Guard(cfg.Peers.Reconciliation))); err != nil {
+		return nil, err
+	}
+	openAPI, err := edge.AdminOpenAPI(contracts.OpenAPI)
+	if err != nil {
+		return nil, err
+	}
+	docs, err := pages.NewDocs(openAPI)
+	if err != nil {
+		return nil, err
+	}
+	for path, handler := range map[string]http.Handler{
+		"/healthz":      http.HandlerFunc(edge.Alive),
+		"/readyz":       edge.Ready(cfg.Peers),
+		"/openapi.json": edge.Static("application/json", openAPI),
+		"/docs":         docs,
+	} {
+		serve := func(w http.ResponseWriter, r *http.Request, _ map[string]string) { handler.ServeHTTP(w, r) }
+		if err := mux.HandlePath(http.MethodGet, path, runtime.HandlerFunc(serve)); err != nil {
+			return nil, fmt.Errorf("route %s: %w", path, err)
+		}
+	}
+	return edge.Wrap(mux, cfg.Log, cfg.TrustedProxies), nil
+}

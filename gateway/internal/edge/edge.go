@@ -1,0 +1,90 @@
+// Package edge is the public HTTP entrance: REST by grpc-gateway, Stripe's
+// webhooks, the customer's pages, health. It bounds what comes in, decides
+// nothing, and says in HTTP what the services answered.
+package edge
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/netip"
+
+	"google.golang.org/grpc"
+
+	"makegood.example/gateway/internal/pages"
+	contracts "makegood.example/proto"
+	ordersv1 "makegood.example/proto/gen/orders/v1"
+	paymentsv1 "makegood.example/proto/gen/payments/v1"
+	provisioningv1 "makegood.example/proto/gen/provisioning/v1"
+)
+
+// Peers are the connections to the services.
+type Peers struct {
+	Orders         grpc.ClientConnInterface
+	Payments       grpc.ClientConnInterface
+	Provisioning   grpc.ClientConnInterface
+	Notifications  grpc.ClientConnInterface
+	Reconciliation grpc.ClientConnInterface
+}
+
+// Config is what the public entrance is made of.
+type Config struct {
+	Peers Peers
+	Log   *slog.Logger
+	// StatusPage is the one page that tells a customer how an order stands. It
+	// must not fail: it is what people see when other things did.
+	StatusPage http.Handler
+
+	// What GET /v1/config tells the browser.
+	PublishableKey string
+	SupportEmail   string
+	AppName        string
+
+	// TrustedProxies are the peers whose X-Forwarded-For is believed.
+	TrustedProxies []netip.Prefix
+	// AllowedOrigins are the sites whose scripts may call /v1/.
+	AllowedOrigins []string
+}
+
+// New builds the public entrance.
+func New(cfg Config) (http.Handler, error) {
+	mux := NewMux(RESTTimeout)
+
+	// Only what a buyer or the SaaS's backend may ask for; nothing of admin.
+	if err := ordersv1.RegisterOrdersServiceHandlerClient(context.Background(), mux,
+		ordersv1.NewOrdersServiceClient(Guard(cfg.Peers.Orders))); err != nil {
+		return nil, err
+	}
+	if err := provisioningv1.RegisterProvisioningServiceHandlerClient(context.Background(), mux,
+		provisioningv1.NewProvisioningServiceClient(Guard(cfg.Peers.Provisioning))); err != nil {
+		return nil, err
+	}
+
+	openAPI, err := PublicOpenAPI(contracts.OpenAPI, cfg.AppName)
+	if err != nil {
+		return nil, err
+	}
+	docs, err := pages.NewDocs(openAPI)
+	if err != nil {
+		return nil, err
+	}
+	for _, route := range []struct {
+		method, path string
+		handler      http.Handler
+	}{
+		{http.MethodGet, "/v1/config", browserConfig(cfg)},
+		{http.MethodPost, webhookPath, stripeWebhook(paymentsv1.NewPaymentsServiceClient(cfg.Peers.Payments))},
+		{http.MethodGet, "/payment-issue", cfg.StatusPage},
+		{http.MethodGet, "/welcome", cfg.StatusPage},
+		{http.MethodGet, "/healthz", http.HandlerFunc(Alive)},
+		{http.MethodGet, "/readyz", Ready(cfg.Peers)},
+		{http.MethodGet, "/openapi.json", Static("application/json", openAPI)},
+		{http.MethodGet, "/docs", docs},
+	} {
+		if err := mux.HandlePath(route.method, route.path, ignoreParams(route.handler)); err != nil {
+			return nil, fmt.Errorf("route %s %s: %w", route.method, route.path, err)
+		}
+	}
+	return Wrap(allowOrigins(cfg.AllowedOrigins, mux), cfg.Log, cfg.TrustedProxies), nil
+}

@@ -1,0 +1,78 @@
+package edge
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net"
+	"net/http"
+	"sync"
+	"time"
+)
+
+// drainFor is how long requests in hand may take when the gateway is told to
+// stop. What is cut off is finished by the order's own rescue.
+const drainFor = 8 * time.Second
+
+type lifeKey struct{}
+
+// Serve serves until ctx ends, then lets the requests in hand finish; none of
+// them runs on when it returns.
+func Serve(ctx context.Context, name string, listener net.Listener, handler http.Handler, log *slog.Logger) error {
+	// Requests outlive ctx, for they are drained; they do not outlive Serve.
+	life, end := context.WithCancel(context.WithoutCancel(ctx))
+	defer end()
+	var inHand sync.WaitGroup
+	server := &http.Server{
+		Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			inHand.Add(1)
+			defer inHand.Done()
+			handler.ServeHTTP(w, r)
+		}),
+		BaseContext:       func(net.Listener) context.Context { return context.WithValue(life, lifeKey{}, life) },
+		ReadHeaderTimeout: 5 * time.Second,
+		ReadTimeout:       15 * time.Second,
+		IdleTimeout:       60 * time.Second,
+		MaxHeaderBytes:    16 << 10,
+		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelWarn),
+	}
+	served := make(chan error, 1)
+	go func() { served <- server.Serve(listener) }()
+	log.Info("serving", "listener", name, "address", listener.Addr().String())
+
+	select {
+	case err := <-served:
+		return err
+	case <-ctx.Done():
+	}
+	drain, cancel := context.WithTimeout(life, drainFor)
+	defer cancel()
+	err := server.Shutdown(drain)
+	if errors.Is(err, context.DeadlineExceeded) {
+		log.Warn("requests in hand took too long to drain; they are cut off", "listener", name)
+		err = server.Close()
+	}
+	end()
+	inHand.Wait()
+	return err
+}
+
+// untilServerStops detaches a request from its client's presence, but not from
+// the server's life.
+func untilServerStops(ctx context.Context) context.Context {
+	detached := context.WithoutCancel(ctx)
+	life, ok := ctx.Value(lifeKey{}).(context.Context)
+	if !ok {
+		return detached
+	}
+	return lived{detached, life}
+}
+
+// lived has the values of one context and the end of another.
+type lived struct {
+	context.Context
+	life context.Context
+}
+
+func (l lived) Done() <-chan struct{} { return l.life.Done() }
+func (l lived) Err() error            { return l.life.Err() }
