@@ -58,7 +58,7 @@ var apiRoutes = []route{
 	{"GET /v1/events", "list:event", listEvents},
 	{"GET /v1/events/{id}", "event", retrieveEvent},
 
-	{"/", "", unknownURL},
+	{"/v1/", "", unknownURL},
 }
 
 func unknownURL(c *call) (any, *Error) {
