@@ -3,7 +3,6 @@ package stack
 import (
 	"context"
 	"fmt"
-	"net"
 	"net/http"
 	"time"
 
@@ -85,16 +84,5 @@ func answers(url string) func(context.Context) error {
 			return fmt.Errorf("%s answers %s", url, response.Status)
 		}
 		return nil
-	}
-}
-
-// accepts opens a connection and closes it again.
-func accepts(addr string) func(context.Context) error {
-	return func(ctx context.Context) error {
-		conn, err := (&net.Dialer{}).DialContext(ctx, "tcp", addr)
-		if err != nil {
-			return err
-		}
-		return conn.Close()
 	}
 }

@@ -59,8 +59,10 @@ func resolve(dir string, user []string, freePorts bool, state State) (*settings,
 		return nil, err
 	}
 	public := "http://" + dialable(s.env["HTTP_ADDR"])
-	if freePorts {
+	if freePorts { // beside another stack: what belongs to that one is not ours
 		s.env["PUBLIC_URL"] = public
+		delete(s.env, "STRIPESIM_DATA")
+		delete(s.env, "INBOX_DIR")
 	}
 	s.standard("PUBLIC_URL", public)
 	s.standard("APP_URL", s.env["PUBLIC_URL"])
@@ -74,7 +76,7 @@ func resolve(dir string, user []string, freePorts bool, state State) (*settings,
 		return nil, err
 	}
 	if s.inbox {
-		s.env["INBOX_DIR"] = filepath.Join(dir, "inbox")
+		s.standard("INBOX_DIR", filepath.Join(dir, "inbox"))
 		s.env["SMTP_URL"] = "smtp://" + dialable(s.env["INBOX_SMTP_ADDR"])
 	} else {
 		delete(s.env, "INBOX_HTTP_ADDR")
@@ -111,7 +113,7 @@ func (s *settings) placeListeners(freePorts bool) error {
 func (s *settings) chooseStripe(dir, public string, state State) error {
 	if s.simulator {
 		s.env["STRIPE_API_BASE"] = "http://" + dialable(s.env["STRIPESIM_ADDR"])
-		s.env["STRIPESIM_DATA"] = filepath.Join(dir, "stripesim")
+		s.standard("STRIPESIM_DATA", filepath.Join(dir, "stripesim.journal"))
 		s.standard("STRIPESIM_WEBHOOK_URL", public+"/webhooks/stripe")
 		s.standard("STRIPE_PUBLISHABLE_KEY", simulatorPublishableKey)
 		s.standard("STRIPE_WEBHOOK_SECRETS", state.WebhookSecret)
@@ -237,4 +239,16 @@ func freeAddresses(n int) ([]string, error) {
 		found = append(found, l.Addr().String())
 	}
 	return nil, errors.New("no free ports on 127.0.0.1")
+}
+
+func freePort() (int, error) {
+	found, err := freeAddresses(1)
+	if err != nil {
+		return 0, err
+	}
+	_, port, err := net.SplitHostPort(found[0])
+	if err != nil {
+		return 0, err
+	}
+	return strconv.Atoi(port)
 }

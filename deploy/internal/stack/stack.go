@@ -113,7 +113,11 @@ func (s *Stack) start(ctx context.Context, opts Options) error {
 		return err
 	}
 	if s.settings.simulator {
-		if err := s.run("stripesim", nil); err != nil {
+		secrets, err := s.settings.secret("STRIPE_WEBHOOK_SECRETS")
+		if err != nil {
+			return err
+		}
+		if err := s.run("stripesim", map[string]string{"STRIPE_WEBHOOK_SECRETS": secrets}); err != nil {
 			return err
 		}
 	}
@@ -130,6 +134,7 @@ func (s *Stack) start(ctx context.Context, opts Options) error {
 	if err := s.run("gateway", nil); err != nil {
 		return err
 	}
+	s.say("waiting until an order can be placed")
 	return s.WaitReady(ctx)
 }
 
@@ -137,8 +142,12 @@ func (s *Stack) start(ctx context.Context, opts Options) error {
 // migrates the schemas.
 func (s *Stack) startDatabase(ctx context.Context, throwaway bool, state State) error {
 	if s.settings.postgres {
+		port, err := freePort()
+		if err != nil {
+			return err
+		}
 		cluster, err := postgres.Prepare(ctx, postgres.Options{
-			Dir: postgres.UsableDir(filepath.Join(s.dir, "postgres")), Durable: !throwaway, Out: s.out,
+			Dir: postgres.UsableDir(filepath.Join(s.dir, "postgres")), Port: port, Durable: !throwaway, Out: s.out,
 		})
 		if err != nil {
 			return err
@@ -217,7 +226,7 @@ func (s *Stack) run(name string, own map[string]string) error {
 // WaitReady returns when every process works and an order can be placed.
 func (s *Stack) WaitReady(ctx context.Context) error {
 	if s.settings.simulator {
-		if err := s.awaitReady(ctx, "stripesim", accepts(dialable(s.Env("STRIPESIM_ADDR")))); err != nil {
+		if err := s.awaitReady(ctx, "stripesim", answers(s.StripeURL()+"/_sim/healthz")); err != nil {
 			return err
 		}
 	}

@@ -11,6 +11,8 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+
+	"makegood.example/services/platform/postgres"
 )
 
 // State is what the state folder remembers between runs. It is made once per
@@ -57,6 +59,13 @@ func OpenState(dir string) (State, error) {
 		return State{}, err
 	}
 	return state, replaceFile(path, append(body, '\n'), 0o600)
+}
+
+// Remove deletes a state folder and the database that lives outside it, if
+// PostgreSQL's user could not enter it. The stack must be stopped.
+func Remove(dir string) error {
+	outside := postgres.UsableDir(filepath.Join(dir, "postgres"))
+	return errors.Join(os.RemoveAll(outside), os.RemoveAll(dir))
 }
 
 // ensureToken keeps <dir>/<name>.token, the credential of a developer, and the
