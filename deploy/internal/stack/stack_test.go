@@ -311,6 +311,31 @@ func TestStateIsKeptBetweenRuns(t *testing.T) {
 	}
 }
 
+func TestExistingDatabaseTakesThePlaceOfThePrivateOne(t *testing.T) {
+	bin := programs(t)
+	host, err := start(t, stateFolder(t), bin)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := host.DB().Exec(t.Context(), "CREATE DATABASE shop"); err != nil {
+		t.Fatal(err)
+	}
+	url := strings.Replace(host.Env("DATABASE_URL"), "/makegood?", "/shop?", 1)
+	s, err := start(t, stateFolder(t), bin, "DATABASE_URL="+url, "PAYMENTS_DATABASE_URL=postgres://elsewhere/payments")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if slices.Contains(s.Names(), "postgres") || s.Env("DATABASE_URL") != url {
+		t.Errorf("runs %v on %s", s.Names(), s.Env("DATABASE_URL"))
+	}
+	if own := environmentOf(t, s, "orders")["ORDERS_DATABASE_URL"]; !strings.Contains(own, "//shop_orders:") {
+		t.Errorf("orders uses %q", own)
+	}
+	if own := environmentOf(t, s, "payments")["PAYMENTS_DATABASE_URL"]; own != "postgres://elsewhere/payments" {
+		t.Errorf("payments uses %q", own)
+	}
+}
+
 func TestBrokenProcessIsNamedAndNothingIsLeft(t *testing.T) {
 	dir := stateFolder(t)
 	_, err := start(t, dir, programs(t), "BROKEN=payments")
