@@ -45,6 +45,8 @@ func TestMain(m *testing.M) {
 			os.Exit(1)
 		}
 	default:
+		// Programs built with -race otherwise sleep for a second before they end.
+		os.Setenv("GORACE", "atexit_sleep_ms=0")
 		os.Exit(m.Run())
 	}
 }

@@ -51,6 +51,8 @@ func TestMain(m *testing.M) {
 		fmt.Println("up")
 		select {}
 	default:
+		// Programs built with -race otherwise sleep for a second before they end.
+		os.Setenv("GORACE", "atexit_sleep_ms=0")
 		os.Exit(m.Run())
 	}
 }
