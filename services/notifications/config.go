@@ -1,0 +1,81 @@
+package notifications
+
+import (
+	"net/mail"
+	"strings"
+	"unicode"
+
+	render "makegood.example/services/notifications/internal/mail"
+	"makegood.example/services/notifications/internal/message"
+	"makegood.example/services/platform/config"
+)
+
+// Config is what the service is told by its environment.
+type Config struct {
+	// DatabaseURL of the service's own role.
+	DatabaseURL string
+	// Listen is host:port.
+	Listen string
+	// OrdersAddr, ProvisioningAddr and ReconciliationAddr are host:port, or a
+	// comma list of replicas.
+	OrdersAddr, ProvisioningAddr, ReconciliationAddr string
+	// Server is the mail server that relays for us.
+	Server render.Server
+	// From is the sender of every mail; its domain is also the Message-IDs'.
+	From mail.Address
+	// Brand is what all mails have in common.
+	Brand render.Brand
+	// AdminTokensFile and ServiceTokensFile are optional.
+	AdminTokensFile, ServiceTokensFile string
+}
+
+// LoadConfig reads the settings and lists every problem at once.
+func LoadConfig(lookup config.Lookup) (Config, error) {
+	r := config.NewReader(lookup)
+	cfg := Config{
+		DatabaseURL:        r.String("NOTIFICATIONS_DATABASE_URL", r.String("DATABASE_URL", "")),
+		Listen:             r.Listen("NOTIFICATIONS_GRPC_LISTEN", r.String("NOTIFICATIONS_GRPC_ADDR", "127.0.0.1:9104")),
+		OrdersAddr:         r.String("ORDERS_GRPC_ADDR", "127.0.0.1:9101"),
+		ProvisioningAddr:   r.String("PROVISIONING_GRPC_ADDR", "127.0.0.1:9103"),
+		ReconciliationAddr: r.String("RECONCILIATION_GRPC_ADDR", "127.0.0.1:9105"),
+		Brand: render.Brand{
+			AppName:      r.String("APP_NAME", "Your app"),
+			AppURL:       r.URL("APP_URL", ""),
+			SupportEmail: r.String("SUPPORT_EMAIL", "support@example.com"),
+		},
+		AdminTokensFile:   r.String("ADMIN_TOKENS_FILE", ""),
+		ServiceTokensFile: r.String("SERVICE_TOKENS_FILE", ""),
+	}
+	if cfg.DatabaseURL == "" {
+		r.Problem("NOTIFICATIONS_DATABASE_URL is not set: where messages are kept")
+	}
+	if strings.ContainsFunc(cfg.Brand.AppName, unicode.IsControl) {
+		r.Problem("APP_NAME contains control characters")
+	}
+	if _, err := message.ParseAddress(cfg.Brand.SupportEmail); err != nil {
+		r.Problem("SUPPORT_EMAIL=%q is not an email address", cfg.Brand.SupportEmail)
+	}
+	if raw := r.Required("SMTP_URL", "the mail server, such as smtp://127.0.0.1:1025"); raw != "" {
+		server, err := render.ParseServer(raw)
+		if err != nil {
+			r.Problem("SMTP_URL %v", err)
+		}
+		cfg.Server = server
+	}
+	from := r.String("MAIL_FROM", (&mail.Address{Name: cfg.Brand.AppName, Address: "no-reply@example.com"}).String())
+	parsed, err := mail.ParseAddress(from)
+	if err == nil {
+		_, err = message.ParseAddress(parsed.Address)
+	}
+	if err != nil {
+		r.Problem(`MAIL_FROM=%q is not a sender such as "Example <no-reply@example.com>"`, from)
+	} else {
+		cfg.From = *parsed
+	}
+	return cfg, r.Err()
+}
+
+// mailDomain is the domain of the sender.
+func (c Config) mailDomain() string {
+	return c.From.Address[strings.LastIndexByte(c.From.Address, '@')+1:]
+}

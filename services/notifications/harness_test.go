@@ -1,0 +1,308 @@
+package notifications_test
+
+import (
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+	"net"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/emersion/go-smtp"
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5/pgxpool"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+	"google.golang.org/grpc/test/bufconn"
+	"google.golang.org/protobuf/types/known/timestamppb"
+
+	notificationsv1 "makegood.example/proto/gen/notifications/v1"
+	ordersv1 "makegood.example/proto/gen/orders/v1"
+	provisioningv1 "makegood.example/proto/gen/provisioning/v1"
+	reconciliationv1 "makegood.example/proto/gen/reconciliation/v1"
+	"makegood.example/services/notifications"
+	"makegood.example/services/platform/grpcclient"
+	"makegood.example/services/platform/pgtest"
+	"makegood.example/services/platform/process"
+)
+
+func TestMain(m *testing.M) { pgtest.Main(m, notifications.Schema) }
+
+// peers plays Orders, Provisioning and Reconciliation.
+type peers struct {
+	ordersv1.UnimplementedOrdersAdminServiceServer
+	provisioningv1.UnimplementedProvisioningServiceServer
+	reconciliationv1.UnimplementedReconciliationServiceServer
+
+	mu                 sync.Mutex
+	order              *ordersv1.DescribeOrderResponse
+	link               *provisioningv1.CreateSignInLinkResponse
+	ordersDown         bool
+	reconciliationDown bool
+	described          int
+	caseCalls          int
+	cases              []*reconciliationv1.OpenCaseRequest
+}
+
+func (p *peers) set(change func(*peers)) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	change(p)
+}
+
+func (p *peers) DescribeOrder(_ context.Context, req *ordersv1.DescribeOrderRequest) (*ordersv1.DescribeOrderResponse, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.described++
+	if p.ordersDown {
+		return nil, status.Error(codes.Unavailable, "down")
+	}
+	return p.order, nil
+}
+
+func (p *peers) CreateSignInLink(context.Context, *provisioningv1.CreateSignInLinkRequest) (*provisioningv1.CreateSignInLinkResponse, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.link, nil
+}
+
+func (p *peers) OpenCase(_ context.Context, req *reconciliationv1.OpenCaseRequest) (*reconciliationv1.Case, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.caseCalls++
+	if p.reconciliationDown {
+		return nil, status.Error(codes.Unavailable, "down")
+	}
+	p.cases = append(p.cases, req)
+	return &reconciliationv1.Case{Id: 1}, nil
+}
+
+// mailServer is a real SMTP server whose answers a test decides.
+type mailServer struct {
+	addr string
+	mu   sync.Mutex
+	got  []string // mails as received, including those it then refused to acknowledge
+	rcpt func(to string) error
+	data func(conn *smtp.Conn, n int) error // n counts mails from 1
+}
+
+func (s *mailServer) mails() []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return append([]string(nil), s.got...)
+}
+
+func (s *mailServer) answer(rcpt func(string) error, data func(*smtp.Conn, int) error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.rcpt, s.data = rcpt, data
+}
+
+type session struct {
+	server *mailServer
+	conn   *smtp.Conn
+}
+
+func (*session) Reset()                               {}
+func (*session) Logout() error                        { return nil }
+func (*session) Mail(string, *smtp.MailOptions) error { return nil }
+
+func (s *session) Rcpt(to string, _ *smtp.RcptOptions) error {
+	s.server.mu.Lock()
+	answer := s.server.rcpt
+	s.server.mu.Unlock()
+	if answer != nil {
+		return answer(to)
+	}
+	return nil
+}
+
+func (s *session) Data(r io.Reader) error {
+	raw, err := io.ReadAll(r)
+	if err != nil {
+		return err
+	}
+	s.server.mu.Lock()
+	s.server.got = append(s.server.got, string(raw))
+	n, answer := len(s.server.got), s.server.data
+	s.server.mu.Unlock()
+	if answer != nil {
+		return answer(s.conn, n)
+	}
+	return nil
+}
+
+func startMail(t *testing.T) *mailServer {
+	t.Helper()
+	s := &mailServer{}
+	server := smtp.NewServer(smtp.BackendFunc(func(c *smtp.Conn) (smtp.Session, error) { return &session{server: s, conn: c}, nil }))
+	server.Domain = "localhost"
+	server.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, slog.LevelInfo)
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.addr = l.Addr().String()
+	go func() { _ = server.Serve(l) }()
+	t.Cleanup(func() { _ = server.Close() })
+	return s
+}
+
+// world is a running service and everything around it.
+type world struct {
+	t      *testing.T
+	peers  *peers
+	mail   *mailServer
+	client notificationsv1.NotificationsServiceClient
+	owner  *pgxpool.Pool
+	db     *pgtest.DB
+	log    *syncBuffer
+	stop   func()
+	now    func() time.Time
+}
+
+type syncBuffer struct {
+	mu sync.Mutex
+	b  strings.Builder
+}
+
+func (b *syncBuffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.b.Write(p)
+}
+
+func (b *syncBuffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.b.String()
+}
+
+var orderID = uuid.MustParse("11111111-2222-4333-8444-555555555555")
+
+func newWorld(t *testing.T) *world {
+	t.Helper()
+	w := &world{t: t, db: pgtest.New(t), mail: startMail(t), log: &syncBuffer{}, now: func() time.Time { return time.Now().UTC() }}
+	w.owner = w.db.Owner(t)
+	w.peers = &peers{
+		order: &ordersv1.DescribeOrderResponse{
+			Order: &ordersv1.Order{
+				Id: orderID.String(), State: ordersv1.Order_COMPLETE, ReferenceShort: "A1B2C3D4", AmountDisplay: "$249.00",
+				PlanId: "annual", AccessUntil: timestamppb.New(time.Date(2027, 11, 21, 23, 30, 0, 0, time.UTC)),
+			},
+			Email: "jane@example.com", Name: "Jane Example", PlanName: "Annual plan",
+		},
+		link: &provisioningv1.CreateSignInLinkResponse{
+			Kind: provisioningv1.CreateSignInLinkResponse_ACTIVATION, Url: "https://app.example.com/activate?token=abc&x=1",
+			ExpiresAt: timestamppb.New(time.Date(2026, 11, 28, 9, 5, 0, 0, time.UTC)),
+		},
+	}
+	w.start()
+	t.Cleanup(func() { w.stop() })
+	return w
+}
+
+// start runs the service; again after stop, on the same database.
+func (w *world) start() {
+	w.t.Helper()
+	cfg, err := notifications.LoadConfig(func(key string) (string, bool) {
+		v, ok := map[string]string{
+			"NOTIFICATIONS_DATABASE_URL": w.db.URL("notifications"), "SMTP_URL": "smtp://" + w.mail.addr,
+			"APP_NAME": "Example App", "APP_URL": "https://app.example.com", "SUPPORT_EMAIL": "help@example.com",
+			"MAIL_FROM": "Example App <no-reply@mail.example.com>",
+		}[key]
+		return v, ok
+	})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	around := bufconn.Listen(1 << 16)
+	fakes := grpc.NewServer()
+	ordersv1.RegisterOrdersAdminServiceServer(fakes, w.peers)
+	provisioningv1.RegisterProvisioningServiceServer(fakes, w.peers)
+	reconciliationv1.RegisterReconciliationServiceServer(fakes, w.peers)
+	go func() { _ = fakes.Serve(around) }()
+
+	own := bufconn.Listen(1 << 16)
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	go func() {
+		ended <- notifications.Run(ctx, cfg, process.Runtime{
+			Log: slog.New(slog.NewTextHandler(w.log, nil)), Now: func() time.Time { return w.now() }, Listener: own,
+			Dial: func(ctx context.Context, _ string) (net.Conn, error) { return around.DialContext(ctx) },
+		})
+	}()
+	conn, err := grpcclient.Dial("notifications", "orders", func(ctx context.Context, _ string) (net.Conn, error) { return own.DialContext(ctx) })
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	w.client = notificationsv1.NewNotificationsServiceClient(conn)
+	w.stop = sync.OnceFunc(func() {
+		conn.Close()
+		cancel()
+		select {
+		case err := <-ended:
+			if err != nil && !errors.Is(err, context.Canceled) {
+				w.t.Errorf("Run: %v", err)
+			}
+		case <-time.After(12 * time.Second):
+			w.t.Error("Run did not end")
+		}
+		fakes.Stop()
+	})
+}
+
+func (w *world) send(key string, kind notificationsv1.Message_Kind) *notificationsv1.Message {
+	w.t.Helper()
+	m, err := w.client.SendMessage(w.t.Context(), &notificationsv1.SendMessageRequest{DedupeKey: key, Kind: kind, OrderId: orderID.String()}, grpc.WaitForReady(true))
+	if err != nil {
+		w.t.Fatalf("SendMessage: %v", err)
+	}
+	return m
+}
+
+type row struct {
+	State     string
+	Attempts  int
+	LastError string
+	SentAt    *time.Time
+	Recipient *string
+}
+
+func (w *world) row(key string) (r row) {
+	w.t.Helper()
+	err := w.owner.QueryRow(w.t.Context(), `SELECT state, attempt_count, last_error, sent_at, recipient FROM notifications.messages WHERE dedupe_key = $1`, key).
+		Scan(&r.State, &r.Attempts, &r.LastError, &r.SentAt, &r.Recipient)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return r
+}
+
+// until waits for a condition, at most ten seconds.
+func (w *world) until(what string, cond func() bool) {
+	w.t.Helper()
+	for deadline := time.Now().Add(10 * time.Second); !cond(); time.Sleep(10 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			w.t.Fatalf("waited too long for: %s\n%s", what, w.log.String())
+		}
+	}
+}
+
+func (w *world) untilState(key, state string) row {
+	w.t.Helper()
+	w.until(key+" to be "+state, func() bool { return w.row(key).State == state })
+	return w.row(key)
+}
+
+// hurry makes the next attempt due now, as time would.
+func (w *world) hurry() {
+	w.t.Helper()
+	if _, err := w.owner.Exec(w.t.Context(), `UPDATE notifications.river_job SET state = 'available', scheduled_at = now() WHERE state IN ('retryable', 'scheduled')`); err != nil {
+		w.t.Fatal(err)
+	}
+}

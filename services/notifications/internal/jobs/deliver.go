@@ -1,0 +1,108 @@
+// Package jobs works deliveries with River: durable, retried, shared by as many
+// instances as there are.
+package jobs
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/riverqueue/river"
+
+	"makegood.example/services/notifications/internal/message"
+	"makegood.example/services/platform/jobs"
+)
+
+// deliverArgs names the message to deliver; all else is read when it runs.
+type deliverArgs struct {
+	MessageID uuid.UUID `json:"message_id"`
+}
+
+func (deliverArgs) Kind() string { return "deliver_message" }
+
+// InsertOpts keeps the job alive for longer than any outage: when a message is
+// given up is the deliverer's decision, which also opens the case.
+func (deliverArgs) InsertOpts() river.InsertOpts { return river.InsertOpts{MaxAttempts: 10_000} }
+
+// deliver works one delivery.
+type deliver struct {
+	river.WorkerDefaults[deliverArgs]
+	deliver func(context.Context, uuid.UUID) error
+}
+
+func (w *deliver) Work(ctx context.Context, job *river.Job[deliverArgs]) error {
+	err := w.deliver(ctx, job.Args.MessageID)
+	if errors.Is(err, message.ErrNotFound) {
+		return river.JobCancel(err)
+	}
+	return err
+}
+
+func (w *deliver) NextRetry(job *river.Job[deliverArgs]) time.Time {
+	// The errors, not the attempts: an attempt that a restart cut short is no
+	// reason to wait longer. The error of now is not yet among them.
+	d := delay(len(job.Errors) + 1)
+	return time.Now().Add(d + rand.N(d/5))
+}
+
+// delay is the pause after so many failures: quick while a customer looks at
+// their inbox, then hourly for a day, then now and again.
+func delay(failures int) time.Duration {
+	first := []time.Duration{time.Second, 5 * time.Second, 30 * time.Second, 2 * time.Minute, 10 * time.Minute, 30 * time.Minute}
+	switch {
+	case failures <= len(first):
+		return first[max(failures, 1)-1]
+	case failures <= len(first)+12:
+		return time.Hour
+	default:
+		return 4 * time.Hour
+	}
+}
+
+// Queue accepts deliveries and works them.
+type Queue struct{ client *jobs.Client }
+
+// New makes a queue that hands each message to fn.
+func New(pool *pgxpool.Pool, instance string, fn func(context.Context, uuid.UUID) error, log *slog.Logger) (*Queue, error) {
+	workers := river.NewWorkers()
+	river.AddWorker(workers, &deliver{deliver: fn})
+	client, err := jobs.New(jobs.Config{Schema: "notifications", Instance: instance, Pool: pool, Workers: workers, Log: log})
+	if err != nil {
+		return nil, err
+	}
+	return &Queue{client: client}, nil
+}
+
+// EnqueueDelivery makes the delivery as durable as tx.
+func (q *Queue) EnqueueDelivery(ctx context.Context, tx pgx.Tx, id uuid.UUID) error {
+	if _, err := q.client.InsertTx(ctx, tx, deliverArgs{MessageID: id}, nil); err != nil {
+		return fmt.Errorf("enqueue delivery: %w", err)
+	}
+	return nil
+}
+
+// stopFor is how long deliveries in hand may take when the service stops.
+const stopFor = 7 * time.Second
+
+// Run works until ctx ends, then finishes what is in hand: cutting off a mail
+// server that is about to accept would repeat the mail.
+func (q *Queue) Run(ctx context.Context) error {
+	if err := q.client.Start(context.WithoutCancel(ctx)); err != nil {
+		return err
+	}
+	<-ctx.Done()
+	stop, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopFor)
+	defer cancel()
+	if q.client.Stop(stop) == nil {
+		return nil
+	}
+	hard, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Second)
+	defer cancel()
+	return q.client.StopAndCancel(hard)
+}

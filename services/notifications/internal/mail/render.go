@@ -1,0 +1,65 @@
+// Package mail turns the facts of an order into a mail and hands it to a mail
+// server. All words are in words.go; the templates only lay them out.
+package mail
+
+import (
+	"bytes"
+	"embed"
+	"fmt"
+	htmltemplate "html/template"
+	texttemplate "text/template"
+	"time"
+)
+
+// Brand is what all mails have in common.
+type Brand struct {
+	AppName string
+	// AppURL is where one can order; empty leaves it unsaid.
+	AppURL       string
+	SupportEmail string
+}
+
+// Facts is what one mail is about, as it is at the moment of sending.
+type Facts struct {
+	// Kind is the message kind, such as CONFIRMATION.
+	Kind           string
+	Name           string
+	PlanName       string
+	AmountDisplay  string
+	ReferenceShort string
+	AccessUntil    time.Time
+	// SignInURL is an activation link when Activation is set, else the login page.
+	SignInURL   string
+	Activation  bool
+	LinkExpires time.Time
+}
+
+// Rendered is a mail's subject and its two parts.
+type Rendered struct{ Subject, HTML, Text string }
+
+//go:embed templates
+var templates embed.FS
+
+var (
+	htmlLayout = htmltemplate.Must(htmltemplate.ParseFS(templates, "templates/mail.html"))
+	textLayout = texttemplate.Must(texttemplate.ParseFS(templates, "templates/mail.txt"))
+)
+
+// Render says f in the brand's name.
+func (b Brand) Render(f Facts) (Rendered, error) {
+	page := struct {
+		Words
+		Brand Brand
+	}{b.words(f), b}
+	if page.Heading == "" {
+		return Rendered{}, fmt.Errorf("there are no words for a message of kind %q", f.Kind)
+	}
+	var html, text bytes.Buffer
+	if err := htmlLayout.Execute(&html, page); err != nil {
+		return Rendered{}, fmt.Errorf("render HTML: %w", err)
+	}
+	if err := textLayout.Execute(&text, page); err != nil {
+		return Rendered{}, fmt.Errorf("render text: %w", err)
+	}
+	return Rendered{Subject: page.Subject, HTML: html.String(), Text: text.String()}, nil
+}

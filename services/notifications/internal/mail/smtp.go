@@ -1,0 +1,188 @@
+package mail
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"net"
+	"net/mail"
+	"net/textproto"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+
+	gomail "github.com/wneessen/go-mail"
+)
+
+// Server is a mail server that relays for us.
+type Server struct {
+	host     string
+	port     int
+	implicit bool // TLS from the first byte
+	user     string
+	password string
+}
+
+// ParseServer reads smtp://[user:password@]host[:port], which uses STARTTLS when
+// it is offered, or smtps://…, which begins with TLS. The error does not quote
+// the address: it may hold a password.
+func ParseServer(raw string) (Server, error) {
+	u, err := url.Parse(raw)
+	if err != nil || u.Hostname() == "" || strings.Trim(u.Path, "/") != "" || u.RawQuery != "" {
+		return Server{}, errors.New("must have the form smtp://[user:password@]host:port or smtps://…")
+	}
+	s := Server{host: u.Hostname(), user: u.User.Username()}
+	s.password, _ = u.User.Password()
+	switch u.Scheme {
+	case "smtp":
+		s.port = 587
+	case "smtps":
+		s.port, s.implicit = 465, true
+	default:
+		return Server{}, errors.New("must begin with smtp:// or smtps://")
+	}
+	if p := u.Port(); p != "" {
+		if s.port, err = strconv.Atoi(p); err != nil || s.port < 1 || s.port > 65535 {
+			return Server{}, errors.New("the port must be a number up to 65535")
+		}
+	}
+	return s, nil
+}
+
+// Envelope is where a mail goes and what it is known by.
+type Envelope struct {
+	From    mail.Address
+	To      string
+	ReplyTo string
+	// MessageID is without angle brackets.
+	MessageID string
+	Headers   map[string]string
+	Date      time.Time
+}
+
+// Error is a failed delivery. It quotes nothing that the mail server said but
+// its codes: servers like to repeat the recipient's address.
+type Error struct {
+	// Permanent says that the server refused this mail for good.
+	Permanent bool
+	what      string
+}
+
+func (e *Error) Error() string { return e.what }
+
+// Send hands one mail to the server; nil once the server has accepted it. The
+// whole conversation ends with ctx. Without a definite answer the mail may have
+// been accepted all the same.
+func (s Server) Send(ctx context.Context, env Envelope, r Rendered) error {
+	msg, err := compose(env, r)
+	if err != nil {
+		return err
+	}
+	client, err := s.client(ctx)
+	if err != nil {
+		return fmt.Errorf("mail client: %w", err)
+	}
+	conn, err := client.DialToSMTPClientWithContext(ctx)
+	if err != nil {
+		return explain("connecting to the mail server", err)
+	}
+	// Neither a failed QUIT nor a reset connection takes an acceptance back.
+	defer func() { _ = client.CloseWithSMTPClient(conn) }()
+	err = client.SendWithSMTPClient(conn, msg)
+	if msg.IsDelivered() {
+		return nil
+	}
+	if err == nil {
+		err = errors.New("the mail was not delivered")
+	}
+	return explain("sending", err)
+}
+
+func (s Server) client(ctx context.Context) (*gomail.Client, error) {
+	tlsConfig := &tls.Config{ServerName: s.host, MinVersion: tls.VersionTLS12}
+	dial := func(dialCtx context.Context, network, addr string) (net.Conn, error) {
+		conn, err := (&net.Dialer{}).DialContext(dialCtx, network, addr)
+		if err != nil {
+			return nil, err
+		}
+		// The library renews its deadline at every phase; ctx bounds them all.
+		context.AfterFunc(ctx, func() { _ = conn.Close() })
+		if !s.implicit {
+			return conn, nil
+		}
+		secured := tls.Client(conn, tlsConfig)
+		if err := secured.HandshakeContext(dialCtx); err != nil {
+			_ = conn.Close()
+			return nil, err
+		}
+		return secured, nil
+	}
+	timeout := gomail.DefaultTimeout
+	if deadline, ok := ctx.Deadline(); ok {
+		timeout = max(time.Until(deadline), time.Millisecond)
+	}
+	options := []gomail.Option{
+		gomail.WithPort(s.port), gomail.WithTimeout(timeout), gomail.WithTLSConfig(tlsConfig),
+		// The library sees by itself that a connection is encrypted already.
+		gomail.WithDialContextFunc(dial), gomail.WithTLSPolicy(gomail.TLSOpportunistic),
+		gomail.WithoutNoop(), gomail.WithoutRset(), gomail.WithoutSMTPUTF8(),
+	}
+	if s.user != "" {
+		options = append(options, gomail.WithSMTPAuth(gomail.SMTPAuthAutoDiscover), gomail.WithUsername(s.user), gomail.WithPassword(s.password))
+	}
+	return gomail.NewClient(s.host, options...)
+}
+
+func compose(env Envelope, r Rendered) (*gomail.Msg, error) {
+	msg := gomail.NewMsg(gomail.WithNoDefaultUserAgent())
+	msg.FromMailAddress(&env.From)
+	if err := msg.To(env.To); err != nil {
+		return nil, &Error{Permanent: true, what: "the recipient's address cannot be used"}
+	}
+	if err := msg.ReplyTo(env.ReplyTo); err != nil {
+		return nil, fmt.Errorf("reply-to: %w", err)
+	}
+	msg.SetMessageIDWithValue(env.MessageID)
+	msg.SetDateWithValue(env.Date)
+	msg.Subject(r.Subject)
+	// So that holiday notices are not sent back.
+	msg.SetGenHeader("Auto-Submitted", "auto-generated")
+	for key, value := range env.Headers {
+		msg.SetGenHeader(gomail.Header(key), value)
+	}
+	msg.SetBodyString(gomail.TypeTextPlain, r.Text)
+	msg.AddAlternativeString(gomail.TypeTextHTML, r.HTML)
+	return msg, nil
+}
+
+// explain keeps what helps and leaves out what may name a person.
+func explain(doing string, err error) *Error {
+	var refused *gomail.SendError
+	if errors.As(err, &refused) {
+		code := refused.ErrorCode()
+		if code == 0 {
+			return &Error{what: refused.Reason.String() + ": the connection broke, or the mail server did not answer in time"}
+		}
+		return &Error{
+			Permanent: permanent(code),
+			what:      strings.TrimSpace(fmt.Sprintf("%s: the mail server answered %d %s", refused.Reason, code, refused.EnhancedStatusCode())),
+		}
+	}
+	var answer *textproto.Error
+	if errors.As(err, &answer) {
+		return &Error{what: fmt.Sprintf("%s: the mail server answered %d", doing, answer.Code)}
+	}
+	return &Error{what: doing + ": " + err.Error()}
+}
+
+// permanent says whether a code refuses this mail. Codes about us being let in
+// (RFC 4954) refuse all mails, until somebody mends the settings.
+func permanent(code int) bool {
+	switch code {
+	case 530, 534, 535, 538:
+		return false
+	}
+	return code >= 500 && code <= 599
+}

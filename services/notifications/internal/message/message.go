@@ -1,0 +1,88 @@
+// Package message is the domain: what a message is, when it is still true, and
+// which addresses mail can be written to.
+package message
+
+import (
+	"encoding/hex"
+	"time"
+
+	"github.com/google/uuid"
+	"google.golang.org/grpc/codes"
+
+	"makegood.example/services/platform/apperr"
+)
+
+// ErrNotFound says that no message has that id.
+var ErrNotFound = apperr.New(codes.NotFound, "MESSAGE_NOT_FOUND", "there is no such message")
+
+// Kind is what a message says.
+type Kind string
+
+// The kinds; what each is about is in the contract.
+const (
+	Confirmation  Kind = "CONFIRMATION"
+	Recovery      Kind = "RECOVERY"
+	PaymentFailed Kind = "PAYMENT_FAILED"
+)
+
+// TrueWhile is the one state of the order in which the message may be sent.
+func (k Kind) TrueWhile() string {
+	switch k {
+	case Confirmation:
+		return "COMPLETE"
+	case Recovery:
+		return "RECOVERED"
+	case PaymentFailed:
+		return "EXPIRED"
+	}
+	return ""
+}
+
+// HasLink says whether the mail carries a sign-in link.
+func (k Kind) HasLink() bool { return k == Confirmation || k == Recovery }
+
+// State is how far a message has come.
+type State string
+
+// The states. SENT, FAILED and SUPERSEDED are at rest.
+const (
+	Queued     State = "QUEUED"
+	Sending    State = "SENDING"
+	Sent       State = "SENT"
+	Failed     State = "FAILED"
+	Superseded State = "SUPERSEDED"
+)
+
+// Message is one mail to one person about one order.
+type Message struct {
+	ID        uuid.UUID
+	DedupeKey string
+	Kind      Kind
+	State     State
+	OrderID   uuid.UUID
+	// MessageID is the mail's Message-ID without angle brackets.
+	MessageID string
+	CreatedAt time.Time
+	SentAt    *time.Time
+	// AttemptCount is how many deliveries have begun.
+	AttemptCount int32
+	LastError    string
+}
+
+// keys is the namespace of the ids that derive from dedupe keys.
+var keys = uuid.MustParse("6f2b8a3e-5d0c-5c4b-9a67-0e1d4f7b92c8")
+
+// New is a queued message. Its id and its Message-ID derive from the dedupe
+// key, so that whatever is lost, a repeat is recognised by mail programs.
+func New(dedupeKey string, kind Kind, orderID uuid.UUID, mailDomain string, now time.Time) Message {
+	id := uuid.NewSHA1(keys, []byte(dedupeKey))
+	return Message{
+		ID: id, DedupeKey: dedupeKey, Kind: kind, State: Queued, OrderID: orderID,
+		MessageID: hex.EncodeToString(id[:]) + "@" + mailDomain, CreatedAt: now,
+	}
+}
+
+// AtRest says whether nothing more will happen to the message.
+func (m Message) AtRest() bool {
+	return m.State == Sent || m.State == Failed || m.State == Superseded
+}

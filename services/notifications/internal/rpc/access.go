@@ -1,0 +1,13 @@
+package rpc
+
+import (
+	notificationsv1 "makegood.example/proto/gen/notifications/v1"
+	"makegood.example/services/platform/access"
+)
+
+// Access says who may call what.
+var Access = access.Table{
+	notificationsv1.NotificationsService_CheckRecipient_FullMethodName: {Callers: []string{"orders"}},
+	notificationsv1.NotificationsService_SendMessage_FullMethodName:    {Callers: []string{"orders"}},
+	notificationsv1.NotificationsService_ListMessages_FullMethodName:   {Role: access.Viewer},
+}

@@ -1,0 +1,72 @@
+// Package rpc turns protobuf into the domain and back, and does nothing else.
+package rpc
+
+import (
+	"context"
+
+	"github.com/google/uuid"
+	"google.golang.org/protobuf/types/known/timestamppb"
+
+	notificationsv1 "makegood.example/proto/gen/notifications/v1"
+	"makegood.example/services/notifications/internal/message"
+	"makegood.example/services/notifications/internal/service"
+	"makegood.example/services/platform/apperr"
+)
+
+// Server implements NotificationsService.
+type Server struct {
+	notificationsv1.UnimplementedNotificationsServiceServer
+	Service *service.Service
+}
+
+// CheckRecipient says whether mail can be addressed there.
+func (s *Server) CheckRecipient(_ context.Context, req *notificationsv1.CheckRecipientRequest) (*notificationsv1.CheckRecipientResponse, error) {
+	if _, err := message.ParseAddress(req.GetEmail()); err != nil {
+		return nil, err
+	}
+	return &notificationsv1.CheckRecipientResponse{}, nil
+}
+
+// SendMessage accepts a message.
+func (s *Server) SendMessage(ctx context.Context, req *notificationsv1.SendMessageRequest) (*notificationsv1.Message, error) {
+	orderID, err := uuid.Parse(req.GetOrderId())
+	if err != nil {
+		return nil, apperr.Invalid("order_id", "must be a UUID")
+	}
+	m, err := s.Service.SendMessage(ctx, req.GetDedupeKey(), message.Kind(req.GetKind().String()), orderID)
+	if err != nil {
+		return nil, err
+	}
+	return toProto(m), nil
+}
+
+// ListMessages lists the messages of one order.
+func (s *Server) ListMessages(ctx context.Context, req *notificationsv1.ListMessagesRequest) (*notificationsv1.ListMessagesResponse, error) {
+	orderID, err := uuid.Parse(req.GetOrderId())
+	if err != nil {
+		return nil, apperr.Invalid("order_id", "must be a UUID")
+	}
+	list, err := s.Service.ListMessages(ctx, orderID)
+	if err != nil {
+		return nil, err
+	}
+	out := &notificationsv1.ListMessagesResponse{}
+	for _, m := range list {
+		out.Messages = append(out.Messages, toProto(m))
+	}
+	return out, nil
+}
+
+// toProto relies on the domain's names being the contract's.
+func toProto(m message.Message) *notificationsv1.Message {
+	out := &notificationsv1.Message{
+		Id: m.ID.String(), DedupeKey: m.DedupeKey, OrderId: m.OrderID.String(), MessageId: m.MessageID,
+		Kind:      notificationsv1.Message_Kind(notificationsv1.Message_Kind_value[string(m.Kind)]),
+		State:     notificationsv1.Message_State(notificationsv1.Message_State_value[string(m.State)]),
+		CreatedAt: timestamppb.New(m.CreatedAt), AttemptCount: m.AttemptCount, LastError: m.LastError,
+	}
+	if m.SentAt != nil {
+		out.SentAt = timestamppb.New(*m.SentAt)
+	}
+	return out
+}
