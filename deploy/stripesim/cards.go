@@ -15,10 +15,47 @@ type card struct {
 	ExpYear     int            `json:"exp_year"`
 	Fingerprint string         `json:"fingerprint"`
 	Funding     string         `json:"funding"`
+	Generated   any            `json:"generated_from"`
 	Last4       string         `json:"last4"`
 	Networks    any            `json:"networks"`
 	Usage       any            `json:"three_d_secure_usage"`
 	Wallet      any            `json:"wallet"`
+}
+
+// usedCard is the card as a charge remembers it.
+type usedCard struct {
+	AmountAuthorized int64          `json:"amount_authorized"` // minor units
+	Brand            string         `json:"brand"`
+	Checks           map[string]any `json:"checks"`
+	Country          string         `json:"country"`
+	ExpMonth         int            `json:"exp_month"`
+	ExpYear          int            `json:"exp_year"`
+	Fingerprint      string         `json:"fingerprint"`
+	Funding          string         `json:"funding"`
+	Installments     any            `json:"installments"`
+	Last4            string         `json:"last4"`
+	Mandate          NullString     `json:"mandate"`
+	Network          string         `json:"network"`
+	NetworkToken     map[string]any `json:"network_token"`
+	ThreeDSecure     map[string]any `json:"three_d_secure"`
+	Wallet           any            `json:"wallet"`
+}
+
+// used copies the card for a charge of the given amount.
+func (c *card) used(amount int64) *usedCard {
+	return &usedCard{
+		AmountAuthorized: amount,
+		Brand:            c.Brand,
+		Checks:           c.Checks,
+		Country:          c.Country,
+		ExpMonth:         c.ExpMonth,
+		ExpYear:          c.ExpYear,
+		Fingerprint:      c.Fingerprint,
+		Funding:          c.Funding,
+		Last4:            c.Last4,
+		Network:          c.Brand,
+		NetworkToken:     map[string]any{"used": false},
+	}
 }
 
 // decline is the issuer's no.

@@ -58,8 +58,8 @@ type outcome struct {
 }
 
 type paymentDetails struct {
-	Card *card  `json:"card"`
-	Type string `json:"type"`
+	Card *usedCard `json:"card"`
+	Type string    `json:"type"`
 }
 
 // newCharge copies from the intent what Stripe copies when it makes a charge.
@@ -68,7 +68,6 @@ func (t *tx) newCharge(pi *PaymentIntent, pm *PaymentMethod) *Charge {
 		Header:               t.header("ch_", "charge", 24),
 		Amount:               pi.Amount,
 		BillingDetails:       pm.BillingDetails,
-		Captured:             false,
 		Currency:             pi.Currency,
 		Customer:             pi.Customer,
 		Description:          pi.Description,
@@ -78,7 +77,7 @@ func (t *tx) newCharge(pi *PaymentIntent, pm *PaymentMethod) *Charge {
 		Metadata:             cloneMetadata(pi.Metadata),
 		PaymentIntent:        NullString(pi.ID),
 		PaymentMethod:        NullString(pm.ID),
-		PaymentMethodDetails: paymentDetails{Card: pm.Card, Type: pm.Type},
+		PaymentMethodDetails: paymentDetails{Card: pm.Card.used(pi.Amount), Type: pm.Type},
 		ReceiptEmail:         pi.ReceiptEmail,
 		StatementDescriptor:  pi.StatementDescriptor,
 		StatementSuffix:      pi.StatementSuffix,

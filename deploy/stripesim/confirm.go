@@ -106,6 +106,9 @@ func (t *tx) settle(pi *PaymentIntent, pm *PaymentMethod, d decline) (any, *Erro
 	pi.LatestCharge = NullString(ch.ID)
 	if d.code == "" {
 		ch.succeed()
+		if testCardOf(pm.Card).authenticate {
+			ch.PaymentMethodDetails.Card.ThreeDSecure = map[string]any{"authentication_flow": "challenge", "result": "authenticated", "result_reason": nil, "version": "2.2.0"}
+		}
 		pi.Status, pi.AmountReceived, pi.LastPaymentError = succeeded, pi.Amount, nil
 		if pi.SetupFutureUsage != "" && pi.Customer != "" {
 			pm.Customer = pi.Customer

@@ -2,14 +2,31 @@
 // the API (version 2023-10-16) that Makegood uses, with Stripe's state machines,
 // idempotency keys, events and signed webhooks, and faults on demand.
 //
-// A request passes router.go (transport faults, replies), idempotency.go (the
-// stored first result) and then the handler in the file of its resource. A
+// A request passes router.go (which operation), serve.go (transport faults, keys,
+// replies), idempotency.go (the stored first result) and then the handler in the
+// file of its resource. A
 // handler reads its parameters, calls finish, and only then changes objects
 // through save; one line of journal per request makes the change durable.
 // A new resource is a file with its type and handlers, a collection in store.go
 // and its rows in router.go; the fields that can be expanded are in render.go.
 //
-// What Stripe does not have is under /_sim/ (control.go) and needs no key.
+// What Stripe does not have is under /_sim/ (control.go), takes and gives JSON,
+// and needs no key:
+//
+//	GET    /_sim/healthz
+//	GET    /_sim/state?livemode=      every object of the account, by kind, oldest first
+//	GET    /_sim/requests             the last thousand API requests
+//	POST   /_sim/reset                a new account
+//	GET    /_sim/faults               with hits, and how many requests each holds
+//	POST   /_sim/faults               {"method":"POST","path":"/v1/payment_intents/*/confirm","mode":"hang_after","times":1}
+//	DELETE /_sim/faults[/{id}]        removes, and releases what is held
+//	GET    /_sim/webhooks             settings and deliveries
+//	POST   /_sim/webhooks             {"paused":true}; what is not named stays as it is
+//	POST   /_sim/webhooks/deliver     {"event_id":"evt_…"} once more, now
+//	POST   /_sim/payment_intents/{id}/authenticate   {"outcome":"success"} or "fail": the end of 3-D Secure
+//
+// Faults and webhook settings are in memory; objects, idempotency keys and
+// deliveries are in the journal.
 // The package never imports stripe-go, so that its tests, which do, compare two
 // independent readings of the API.
 package stripesim

@@ -31,6 +31,7 @@ type PaymentIntent struct {
 	NextAction              *nextAction              `json:"next_action"`
 	OnBehalfOf              NullString               `json:"on_behalf_of"`
 	PaymentMethod           NullString               `json:"payment_method"`
+	PaymentMethodConfig     any                      `json:"payment_method_configuration_details"`
 	PaymentMethodOptions    any                      `json:"payment_method_options"`
 	PaymentMethodTypes      []string                 `json:"payment_method_types"`
 	Processing              any                      `json:"processing"`
@@ -75,13 +76,14 @@ func createPaymentIntent(c *call) (any, *Error) {
 	p := c.params
 	p.required("amount", "currency")
 	pi := &PaymentIntent{
-		Header:             c.header("pi_", "payment_intent", 24),
-		AmountDetails:      map[string]any{"tip": map[string]any{}},
-		CaptureMethod:      "automatic",
-		ConfirmationMethod: "automatic",
-		Livemode:           c.w.live,
-		Metadata:           map[string]string{},
-		Status:             requiresPaymentMethod,
+		Header:               c.header("pi_", "payment_intent", 24),
+		AmountDetails:        map[string]any{"tip": map[string]any{}},
+		CaptureMethod:        "automatic",
+		ConfirmationMethod:   "automatic",
+		Livemode:             c.w.live,
+		Metadata:             map[string]string{},
+		PaymentMethodOptions: map[string]any{"card": map[string]any{"installments": nil, "mandate_options": nil, "network": nil, "request_three_d_secure": "automatic"}},
+		Status:               requiresPaymentMethod,
 	}
 	pi.ClientSecret = pi.ID + newID("_secret_", 25)
 	p.oneOf("capture_method", "automatic", "automatic_async")

@@ -9,6 +9,7 @@ type Refund struct {
 	BalanceTransaction NullString        `json:"balance_transaction"`
 	Charge             string            `json:"charge"`
 	Currency           string            `json:"currency"`
+	Destination        map[string]any    `json:"destination_details"`
 	Metadata           map[string]string `json:"metadata"`
 	PaymentIntent      NullString        `json:"payment_intent"`
 	Reason             NullString        `json:"reason"`
@@ -47,6 +48,7 @@ func createRefund(c *call) (any, *Error) {
 	case re.Amount > left:
 		return nil, errState("", "amount", "Refund amount (%d) is greater than unrefunded amount on charge (%d), in minor units of %s.", re.Amount, left, ch.Currency)
 	}
+	re.Destination = map[string]any{"type": "card", "card": map[string]any{"reference_status": "pending", "reference_type": "acquirer_reference_number", "type": "refund"}}
 	re.Charge, re.Currency, re.PaymentIntent = ch.ID, ch.Currency, ch.PaymentIntent
 	before := *ch
 	ch.AmountRefunded += re.Amount
