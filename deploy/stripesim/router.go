@@ -67,4 +67,3 @@ func (s *Server) routes() http.Handler {
 	s.controlRoutes(mux)
 	return mux
 }
-
