@@ -6,6 +6,7 @@ import (
 	"maps"
 	"math/rand/v2"
 	"net"
+	"net/mail"
 	"os"
 	"path/filepath"
 	"slices"
@@ -70,7 +71,7 @@ func resolve(dir string, user []string, freePorts bool, state State) (*settings,
 	s.standard("APP_NAME", "Makegood")
 	s.standard("APP_ID", "makegood")
 	s.standard("SUPPORT_EMAIL", "support@makegood.example")
-	s.standard("MAIL_FROM", fmt.Sprintf("%s <hello@makegood.example>", s.env["APP_NAME"]))
+	s.standard("MAIL_FROM", (&mail.Address{Name: s.env["APP_NAME"], Address: "hello@makegood.example"}).String())
 
 	if err := s.chooseStripe(dir, public, state); err != nil {
 		return nil, err
