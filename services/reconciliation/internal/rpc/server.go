@@ -1,0 +1,119 @@
+// Package rpc is Reconciliation on the wire: protobuf to domain and back, and
+// who may call.
+package rpc
+
+import (
+	"context"
+	"time"
+
+	"google.golang.org/protobuf/types/known/timestamppb"
+
+	pb "makegood.example/proto/gen/reconciliation/v1"
+	"makegood.example/services/reconciliation/internal/cases"
+	"makegood.example/services/reconciliation/internal/run"
+	"makegood.example/services/reconciliation/internal/service"
+)
+
+// Server implements the generated server.
+type Server struct {
+	pb.UnimplementedReconciliationServiceServer
+	service *service.Service
+}
+
+// NewServer makes the server.
+func NewServer(s *service.Service) *Server { return &Server{service: s} }
+
+// StartRun implements reconciliation.v1.
+func (s *Server) StartRun(ctx context.Context, _ *pb.StartRunRequest) (*pb.Run, error) {
+	r, err := s.service.StartRun(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return toRun(r), nil
+}
+
+// ListRuns implements reconciliation.v1.
+func (s *Server) ListRuns(ctx context.Context, r *pb.ListRunsRequest) (*pb.ListRunsResponse, error) {
+	before, err := parseRunsToken(r.GetPageToken())
+	if err != nil {
+		return nil, err
+	}
+	// One more than asked for tells whether there is a next page.
+	size := pageSize(r.GetPageSize())
+	runs, err := s.service.ListRuns(ctx, before, size+1)
+	if err != nil {
+		return nil, err
+	}
+	out := &pb.ListRunsResponse{}
+	if len(runs) > size {
+		runs = runs[:size]
+		out.NextPageToken = runsToken(runs[size-1].ID)
+	}
+	for _, r := range runs {
+		out.Runs = append(out.Runs, toRun(r))
+	}
+	return out, nil
+}
+
+// OpenCase implements reconciliation.v1.
+func (s *Server) OpenCase(ctx context.Context, r *pb.OpenCaseRequest) (*pb.Case, error) {
+	c, err := s.service.OpenCase(ctx, cases.Kind(r.GetKind().String()), r.GetSubject(), r.GetSummary())
+	if err != nil {
+		return nil, err
+	}
+	return toCase(c), nil
+}
+
+// ListCases implements reconciliation.v1.
+func (s *Server) ListCases(ctx context.Context, r *pb.ListCasesRequest) (*pb.ListCasesResponse, error) {
+	after, err := parseCasesToken(r.GetPageToken())
+	if err != nil {
+		return nil, err
+	}
+	var state cases.State // all
+	if r.GetState() != pb.Case_STATE_UNSPECIFIED {
+		state = cases.State(r.GetState().String())
+	}
+	size := pageSize(r.GetPageSize())
+	list, err := s.service.ListCases(ctx, state, after, size+1)
+	if err != nil {
+		return nil, err
+	}
+	out := &pb.ListCasesResponse{}
+	if len(list) > size {
+		list = list[:size]
+		out.NextPageToken = casesToken(list[size-1].Position())
+	}
+	for _, c := range list {
+		out.Cases = append(out.Cases, toCase(c))
+	}
+	return out, nil
+}
+
+// The domain's words for kinds, states and statuses are the contract's.
+
+func toRun(r run.Run) *pb.Run {
+	return &pb.Run{
+		Id: r.ID, StartedAt: timestamppb.New(r.StartedAt), FinishedAt: toTimestamp(r.FinishedAt),
+		Status:     pb.Run_Status(pb.Run_Status_value[string(r.Status)]),
+		StuckFound: int32(r.StuckFound), StuckRecovered: int32(r.StuckRecovered),
+		ChargesChecked: int32(r.ChargesChecked), OrphansFound: int32(r.OrphansFound), OrphansRecovered: int32(r.OrphansRecovered),
+		Errors: int32(r.Errors), Details: r.Details,
+	}
+}
+
+func toCase(c cases.Case) *pb.Case {
+	return &pb.Case{
+		Id: c.ID, Kind: pb.Case_Kind(pb.Case_Kind_value[string(c.Kind)]), Subject: c.Subject,
+		State: pb.Case_State(pb.Case_State_value[string(c.State)]), Summary: c.Summary,
+		OpenedAt: timestamppb.New(c.OpenedAt), ResolvedAt: toTimestamp(c.ResolvedAt),
+		ReportedCount: int32(c.ReportedCount), LastReportedAt: timestamppb.New(c.LastReportedAt),
+	}
+}
+
+func toTimestamp(t *time.Time) *timestamppb.Timestamp {
+	if t == nil {
+		return nil
+	}
+	return timestamppb.New(*t)
+}

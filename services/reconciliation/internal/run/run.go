@@ -1,0 +1,62 @@
+// Package run is one half of Reconciliation's domain: a sweep, as it is
+// recorded. It knows no database and no wire.
+package run
+
+import (
+	"time"
+
+	"google.golang.org/grpc/codes"
+
+	"makegood.example/services/platform/apperr"
+)
+
+var (
+	// ErrInProgress refuses a second run beside one that is still working.
+	ErrInProgress = apperr.New(codes.Aborted, "RUN_IN_PROGRESS", "a reconciliation run is in progress")
+	// ErrTakenOver ends a run that went silent for so long that it was recorded
+	// as abandoned.
+	ErrTakenOver = apperr.New(codes.Aborted, "RUN_TAKEN_OVER", "the run was taken for dead and another may have begun")
+)
+
+// Status is where a run stands.
+type Status string
+
+// The statuses of a run.
+const (
+	Running Status = "RUNNING"
+	// Succeeded looked at everything that was due; Errors counts what could not
+	// be mended.
+	Succeeded Status = "SUCCEEDED"
+	// Failed could not even list something; what was done is kept.
+	Failed Status = "FAILED"
+)
+
+const (
+	// Lease is how long a run may be silent before it is taken for dead.
+	Lease = 20 * time.Second
+	// Heartbeat is how often a run saves its progress and renews the lease.
+	Heartbeat = 4 * time.Second
+	// Abandoned is the detail of a run that was taken for dead.
+	Abandoned = "abandoned: its process ended, or was silent for too long, before the run had finished"
+)
+
+// Counts are what a run has found so far.
+type Counts struct {
+	// StuckFound are the orders that were stuck when the run looked, and
+	// StuckRecovered those of them that have access now.
+	StuckFound, StuckRecovered int
+	// Errors are things that could not be looked at, or not be mended.
+	Errors int
+}
+
+// Run is one sweep, as it was recorded.
+type Run struct {
+	ID         int64
+	StartedAt  time.Time
+	FinishedAt *time.Time
+	Status     Status
+	Counts
+	ChargesChecked, OrphansFound, OrphansRecovered int
+	// Details has one line per finding.
+	Details []string
+}

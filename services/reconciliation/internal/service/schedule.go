@@ -1,0 +1,25 @@
+package service
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"makegood.example/services/reconciliation/internal/run"
+)
+
+// ClaimSweeps takes at most limit sweeps that are due and moves their next look
+// by a period, so that several instances share them.
+func (s *Service) ClaimSweeps(ctx context.Context, every time.Duration, limit int) ([]string, error) {
+	return s.store.ClaimSweeps(ctx, s.now(), every, limit)
+}
+
+// RunScheduled is StartRun by the clock: a run that still works, by hand or
+// because there is much to do, makes another one unnecessary.
+func (s *Service) RunScheduled(ctx context.Context) error {
+	_, err := s.StartRun(ctx)
+	if errors.Is(err, run.ErrInProgress) {
+		return nil
+	}
+	return err
+}

@@ -1,0 +1,2 @@
+-- Only for sqlc: the real schema is made by whoever migrates.
+CREATE SCHEMA reconciliation;
