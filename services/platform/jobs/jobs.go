@@ -72,3 +72,6 @@ func (c *Client) Start(ctx context.Context) error {
 	}
 	return c.Client.Start(ctx)
 }
+
+// Wait returns when the jobs in hand have ended after Start's context did.
+func (c *Client) Wait() { <-c.Stopped() }

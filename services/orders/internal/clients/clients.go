@@ -1,0 +1,194 @@
+// Package clients is how Orders asks the other services: each call says in
+// domain words what it wants and gets domain words back.
+package clients
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/google/uuid"
+	"google.golang.org/grpc"
+	"google.golang.org/protobuf/types/known/timestamppb"
+
+	notificationsv1 "makegood.example/proto/gen/notifications/v1"
+	paymentsv1 "makegood.example/proto/gen/payments/v1"
+	provisioningv1 "makegood.example/proto/gen/provisioning/v1"
+	reconciliationv1 "makegood.example/proto/gen/reconciliation/v1"
+	"makegood.example/services/orders/internal/order"
+)
+
+// How long each kind of call may take. Paying waits for Stripe and the bank;
+// everything else is our own machines.
+const (
+	payTimeout   = 22 * time.Second
+	shortTimeout = 5 * time.Second
+	checkTimeout = 500 * time.Millisecond
+)
+
+// Payments asks what happened to the money.
+type Payments struct{ client paymentsv1.PaymentsServiceClient }
+
+// NewPayments uses a connection to Payments.
+func NewPayments(conn grpc.ClientConnInterface) *Payments {
+	return &Payments{paymentsv1.NewPaymentsServiceClient(conn)}
+}
+
+// Charge drives the order's attempt; no charge begins after chargeBy.
+func (p *Payments) Charge(ctx context.Context, o order.Order, chargeBy time.Time) (order.Money, error) {
+	ctx, cancel := context.WithTimeout(ctx, payTimeout)
+	defer cancel()
+	reply, err := p.client.Pay(ctx, &paymentsv1.PayRequest{
+		Purchase: purchase(o), AttemptId: o.AttemptID.String(), PaymentMethod: o.PaymentMethod, ChargeBy: timestamppb.New(chargeBy),
+	})
+	return MoneyFrom(reply), err
+}
+
+// Look reads what Stripe says.
+func (p *Payments) Look(ctx context.Context, o order.Order) (order.Money, error) {
+	ctx, cancel := context.WithTimeout(ctx, payTimeout)
+	defer cancel()
+	reply, err := p.client.LookAtPayment(ctx, &paymentsv1.LookAtPaymentRequest{Purchase: purchase(o)})
+	return MoneyFrom(reply), err
+}
+
+// Cancel makes sure that the order can no longer be charged.
+func (p *Payments) Cancel(ctx context.Context, o order.Order) (order.Money, error) {
+	ctx, cancel := context.WithTimeout(ctx, payTimeout)
+	defer cancel()
+	reply, err := p.client.CancelPayment(ctx, &paymentsv1.CancelPaymentRequest{Purchase: purchase(o), AttemptId: o.AttemptID.String()})
+	return MoneyFrom(reply), err
+}
+
+func purchase(o order.Order) *paymentsv1.Purchase {
+	return &paymentsv1.Purchase{
+		OrderId: o.ID.String(), Reference: o.Reference.String(), PlanId: o.PlanID, Description: o.PlanName,
+		AmountMinor: o.AmountMinor, Currency: o.Currency, Email: o.Email, Name: o.Name, AccountId: o.AccountID,
+		OrderedAt: timestamppb.New(o.CreatedAt),
+	}
+}
+
+// MoneyFrom reads a Payment as Orders understands it.
+func MoneyFrom(p *paymentsv1.Payment) order.Money {
+	m := order.Money{
+		Status: order.PaymentStatus(p.GetStatus().String()), PaymentIntentID: p.GetPaymentIntentId(),
+		ChargeID: p.GetChargeId(), CustomerID: p.GetCustomerId(), AmountMinor: p.GetAmountMinor(), Currency: p.GetCurrency(),
+		Decline:      order.PaymentError{Code: p.GetDecline().GetCode(), Message: p.GetDecline().GetMessage()},
+		ClientSecret: p.GetClientSecret(), RedirectURL: p.GetRedirectUrl(),
+	}
+	if p.GetChargedAt() != nil {
+		m.ChargedAt = p.GetChargedAt().AsTime()
+	}
+	if id, err := uuid.Parse(p.GetAttemptId()); err == nil {
+		m.AttemptID = id
+	}
+	if p.GetStatus() == paymentsv1.Payment_STATUS_UNSPECIFIED {
+		m.Status = order.Unknown
+	}
+	return m
+}
+
+// Provisioning gives access.
+type Provisioning struct {
+	client provisioningv1.ProvisioningServiceClient
+}
+
+// NewProvisioning uses a connection to Provisioning.
+func NewProvisioning(conn grpc.ClientConnInterface) *Provisioning {
+	return &Provisioning{provisioningv1.NewProvisioningServiceClient(conn)}
+}
+
+// Grant is the access that an order has.
+type Grant struct {
+	EndsAt  time.Time
+	Revoked bool
+}
+
+// GrantAccess gives the order's term, once.
+func (p *Provisioning) GrantAccess(ctx context.Context, o order.Order) (Grant, error) {
+	ctx, cancel := context.WithTimeout(ctx, shortTimeout)
+	defer cancel()
+	g, err := p.client.GrantAccess(ctx, &provisioningv1.GrantAccessRequest{
+		OrderId: o.ID.String(), AccountId: o.AccountID, Email: o.Email, Name: o.Name, PlanId: o.PlanID, TermMonths: o.TermMonths,
+	})
+	if err != nil {
+		return Grant{}, err
+	}
+	return Grant{EndsAt: g.GetEndsAt().AsTime(), Revoked: g.GetRevokedAt() != nil}, nil
+}
+
+// CheckAccount says whether GrantAccess will later know the account.
+func (p *Provisioning) CheckAccount(ctx context.Context, accountID string) error {
+	ctx, cancel := context.WithTimeout(ctx, shortTimeout)
+	defer cancel()
+	_, err := p.client.CheckBuyer(ctx, &provisioningv1.CheckBuyerRequest{AccountId: accountID})
+	return err
+}
+
+// Notifications writes to people.
+type Notifications struct {
+	client notificationsv1.NotificationsServiceClient
+}
+
+// NewNotifications uses a connection to Notifications.
+func NewNotifications(conn grpc.ClientConnInterface) *Notifications {
+	return &Notifications{notificationsv1.NewNotificationsServiceClient(conn)}
+}
+
+// CheckAddress says whether mail can be addressed there.
+func (n *Notifications) CheckAddress(ctx context.Context, email string) error {
+	ctx, cancel := context.WithTimeout(ctx, checkTimeout)
+	defer cancel()
+	_, err := n.client.CheckRecipient(ctx, &notificationsv1.CheckRecipientRequest{Email: email})
+	return err
+}
+
+// Message is something to tell the buyer of an order.
+type Message struct {
+	DedupeKey string
+	Kind      string // a notificationsv1.Message_Kind by name
+	OrderID   uuid.UUID
+}
+
+// Send has a message accepted durably.
+func (n *Notifications) Send(ctx context.Context, m Message) error {
+	kind, ok := notificationsv1.Message_Kind_value[m.Kind]
+	if !ok {
+		return fmt.Errorf("no such message kind: %s", m.Kind)
+	}
+	ctx, cancel := context.WithTimeout(ctx, shortTimeout)
+	defer cancel()
+	_, err := n.client.SendMessage(ctx, &notificationsv1.SendMessageRequest{
+		DedupeKey: m.DedupeKey, Kind: notificationsv1.Message_Kind(kind), OrderId: m.OrderID.String(),
+	})
+	return err
+}
+
+// Cases keeps for a person what a machine has given up on.
+type Cases struct {
+	client reconciliationv1.ReconciliationServiceClient
+}
+
+// NewCases uses a connection to Reconciliation.
+func NewCases(conn grpc.ClientConnInterface) *Cases {
+	return &Cases{reconciliationv1.NewReconciliationServiceClient(conn)}
+}
+
+// CaseKind is what a case is about.
+type CaseKind = reconciliationv1.Case_Kind
+
+// The cases that Orders opens.
+const (
+	StuckOrder         = reconciliationv1.Case_STUCK_ORDER
+	WrongCharge        = reconciliationv1.Case_WRONG_CHARGE
+	DuplicateCharge    = reconciliationv1.Case_DUPLICATE_CHARGE
+	UndeliveredMessage = reconciliationv1.Case_UNDELIVERED_MESSAGE
+)
+
+// Open opens a case about an order, or counts one more report of it.
+func (c *Cases) Open(ctx context.Context, kind CaseKind, orderID uuid.UUID, summary string) error {
+	ctx, cancel := context.WithTimeout(ctx, shortTimeout)
+	defer cancel()
+	_, err := c.client.OpenCase(ctx, &reconciliationv1.OpenCaseRequest{Kind: kind, Subject: "order/" + orderID.String(), Summary: summary})
+	return err
+}

@@ -1,0 +1,66 @@
+// Package jobs holds what River works for Orders: having Notifications accept
+// a message that a committed order made true.
+package jobs
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+	"github.com/riverqueue/river"
+
+	"makegood.example/services/orders/internal/clients"
+	"makegood.example/services/platform/due"
+	"makegood.example/services/platform/jobs"
+)
+
+// MessageArgs is a message to hand over.
+type MessageArgs struct {
+	DedupeKey   string    `json:"dedupe_key"`
+	MessageKind string    `json:"message_kind"`
+	OrderID     uuid.UUID `json:"order_id"`
+}
+
+// Kind names the job in River's table.
+func (MessageArgs) Kind() string { return "send_message" }
+
+// caseAfterTries is how many refusals make a case for a person; with the
+// backoff below that is about two minutes.
+const caseAfterTries = 8
+
+// MessageWorker hands messages to Notifications.
+type MessageWorker struct {
+	river.WorkerDefaults[MessageArgs]
+	Notifications *clients.Notifications
+	Cases         *clients.Cases
+}
+
+// Work hands one message over. It is idempotent by the dedupe key.
+func (w *MessageWorker) Work(ctx context.Context, job *river.Job[MessageArgs]) error {
+	m := clients.Message{DedupeKey: job.Args.DedupeKey, Kind: job.Args.MessageKind, OrderID: job.Args.OrderID}
+	err := w.Notifications.Send(ctx, m)
+	if err != nil && job.Attempt >= caseAfterTries {
+		summary := fmt.Sprintf("message %s could not be handed to Notifications in %d tries", m.DedupeKey, job.Attempt)
+		if caseErr := w.Cases.Open(ctx, clients.UndeliveredMessage, m.OrderID, summary); caseErr != nil {
+			return fmt.Errorf("%w (and no case could be opened: %w)", err, caseErr)
+		}
+	}
+	return err
+}
+
+// NextRetry doubles from a second to an hour.
+func (w *MessageWorker) NextRetry(job *river.Job[MessageArgs]) time.Time {
+	return time.Now().Add(due.Backoff(time.Second, job.Attempt))
+}
+
+// Queue queues messages; it is the service's Messenger.
+type Queue struct{ Client *jobs.Client }
+
+// Queue inserts the job in the transaction that makes the message true.
+func (q Queue) Queue(ctx context.Context, tx pgx.Tx, m clients.Message) error {
+	// Hourly for weeks: a message is never given up in silence.
+	_, err := q.Client.InsertTx(ctx, tx, MessageArgs{DedupeKey: m.DedupeKey, MessageKind: m.Kind, OrderID: m.OrderID}, &river.InsertOpts{MaxAttempts: 1000})
+	return err
+}

@@ -1,0 +1,144 @@
+package order
+
+import (
+	"time"
+
+	"github.com/google/uuid"
+)
+
+// PaymentStatus is what Payments said last about the money.
+type PaymentStatus string
+
+// The statuses, as Payments names them.
+const (
+	// Unknown: no definite word. Never the same as not charged.
+	Unknown               PaymentStatus = "UNKNOWN"
+	RequiresPaymentMethod PaymentStatus = "REQUIRES_PAYMENT_METHOD"
+	RequiresAction        PaymentStatus = "REQUIRES_ACTION"
+	Processing            PaymentStatus = "PROCESSING"
+	Succeeded             PaymentStatus = "SUCCEEDED"
+	PaymentCanceled       PaymentStatus = "CANCELED"
+)
+
+// Money is what Payments knows of an order's payment.
+type Money struct {
+	Status          PaymentStatus
+	PaymentIntentID string
+	ChargeID        string
+	CustomerID      string
+	AmountMinor     int64
+	Currency        string
+	ChargedAt       time.Time
+	Decline         PaymentError
+	ClientSecret    string
+	RedirectURL     string
+	// AttemptID is the attempt that everything but Succeeded speaks of.
+	AttemptID uuid.UUID
+}
+
+// Concerns says whether the word is about the order as it stands: money that
+// arrived always is, anything else only if it is about the last submission.
+func (m Money) Concerns(o Order) bool {
+	return m.Status == Succeeded || m.AttemptID == uuid.Nil || m.AttemptID == o.AttemptID
+}
+
+// Step is what to ask of Payments for an order that is not known to be paid.
+type Step string
+
+// The steps.
+const (
+	// Charge: drive the attempt; only this can move money.
+	Charge Step = "charge"
+	// Look: read what Stripe says.
+	Look Step = "look"
+	// Cancel: make sure that it can no longer be charged.
+	Cancel Step = "cancel"
+)
+
+// Circumstances are the facts outside the order on which its next step depends.
+type Circumstances struct {
+	Now time.Time
+	// ChargeWithin is how long after the buyer's last submission a charge may
+	// still begin: nobody is charged who has left.
+	ChargeWithin time.Duration
+	// ExpiresAfter is how long an order waits for its buyer.
+	ExpiresAfter time.Duration
+	// Paused: new charges are switched off.
+	Paused bool
+	// PaidLater: the buyer has since paid another order for the same.
+	PaidLater bool
+}
+
+// NextStep decides what to ask of Payments.
+func (o Order) NextStep(c Circumstances) Step {
+	switch {
+	case o.State != Pending:
+		// Decided as unpaid before; whether money came all the same, only Stripe knows.
+		return Look
+	case o.PaymentStatus == Processing:
+		return Look // the bank decides; it never expires
+	case c.PaidLater:
+		return Cancel
+	case o.WaitsForBuyer() && c.Now.Sub(o.CreatedAt) >= c.ExpiresAfter:
+		return Cancel
+	case o.WaitsForBuyer():
+		return Look
+	case c.Now.After(o.ChargeBy(c.ChargeWithin)):
+		return Cancel
+	case c.Paused:
+		return Look
+	default:
+		return Charge
+	}
+}
+
+// ChargeBy is the last moment at which a charge may begin.
+func (o Order) ChargeBy(within time.Duration) time.Time { return o.SubmittedAt.Add(within) }
+
+// WaitsForBuyer says whether nothing happens until the buyer acts in the browser.
+func (o Order) WaitsForBuyer() bool {
+	return o.State == Pending && (o.PaymentStatus == RequiresAction || o.PaymentStatus == RequiresPaymentMethod)
+}
+
+// Waits says whether the order is where it should be although it is not at
+// rest: waiting for its buyer or for the bank, it is not stuck.
+func (o Order) Waits() bool {
+	return o.WaitsForBuyer() || o.State == Pending && o.PaymentStatus == Processing
+}
+
+// Event is what the money means for the order; false when it is no news.
+func (m Money) Event() (Event, bool) {
+	switch m.Status {
+	case Succeeded:
+		return Paid, true
+	case PaymentCanceled:
+		return Canceled, true
+	case RequiresPaymentMethod:
+		return Declined, m.Decline.Code != ""
+	default:
+		return "", false
+	}
+}
+
+// Matches says whether the money that arrived is what the order asked for.
+func (m Money) Matches(o Order) bool {
+	return m.AmountMinor == o.AmountMinor && m.Currency == o.Currency
+}
+
+// FulfilledAt says whether access at now is in time or late: an apology is due
+// only for a delay that the buyer could notice.
+func (o Order) FulfilledAt(now time.Time, apologyAfter time.Duration) Event {
+	if o.State == Orphaned || o.ChargedAt != nil && now.Sub(*o.ChargedAt) > apologyAfter {
+		return FulfilledLate
+	}
+	return Fulfilled
+}
+
+// Learn takes over what Payments said, apart from what a change of state brings.
+func (o *Order) Learn(m Money) {
+	o.PaymentStatus = m.Status
+	o.ClientSecret, o.RedirectURL = m.ClientSecret, m.RedirectURL
+	if m.PaymentIntentID != "" {
+		o.PaymentIntentID = m.PaymentIntentID
+	}
+}

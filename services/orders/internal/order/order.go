@@ -1,0 +1,180 @@
+// Package order is the domain: what an order is, which states it may take, and
+// the rules by which the next step is decided. It knows no database and no
+// network.
+package order
+
+import (
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+	"google.golang.org/grpc/codes"
+
+	"makegood.example/services/platform/apperr"
+)
+
+// Errors that callers compare by reason.
+var (
+	ErrKeyRequired   = apperr.New(codes.InvalidArgument, "IDEMPOTENCY_KEY_REQUIRED", "the Idempotency-Key header must be a random UUID, minted once per purchase")
+	ErrKeyReused     = apperr.New(codes.Aborted, "IDEMPOTENCY_KEY_REUSED", "this Idempotency-Key belongs to another purchase; mint a new one for a new purchase")
+	ErrDuplicate     = apperr.New(codes.Aborted, "DUPLICATE_PURCHASE", "the same was bought with this address a moment ago, or its payment is still being checked; nothing was charged now")
+	ErrInProgress    = apperr.New(codes.Aborted, "PAYMENT_IN_PROGRESS", "the last payment is still being checked; nothing was charged now")
+	ErrInvalidState  = apperr.New(codes.Aborted, "INVALID_STATE", "this order cannot be paid again")
+	ErrNotFound      = apperr.New(codes.NotFound, "ORDER_NOT_FOUND", "there is no order under this reference")
+	ErrTooMany       = apperr.New(codes.ResourceExhausted, "TOO_MANY_ATTEMPTS", "too many attempts; nothing was charged now, please wait before trying again")
+	ErrChargesPaused = apperr.New(codes.Unavailable, "CHARGES_PAUSED", "new payments are paused for a moment; nothing was charged")
+)
+
+// Kind is what made the order.
+type Kind string
+
+// The kinds of order.
+const (
+	Purchase Kind = "PURCHASE"
+	Renewal  Kind = "RENEWAL"
+)
+
+// Checkout is how the payment is confirmed.
+type Checkout string
+
+// The kinds of checkout.
+const (
+	Server Checkout = "SERVER"
+	Client Checkout = "CLIENT"
+	Hosted Checkout = "HOSTED"
+)
+
+// Order is one purchase, as it was written before any charge and as it stands.
+type Order struct {
+	ID        uuid.UUID
+	Reference uuid.UUID
+	Kind      Kind
+	State     State
+	// Version counts changes; every change is guarded by it.
+	Version    int32
+	PlanID     string
+	PlanName   string
+	TermMonths int32
+	// AmountMinor is in minor units of Currency, as Stripe counts them.
+	AmountMinor int64
+	Currency    string
+	// Email is as typed; EmailKey is what is compared.
+	Email     string
+	EmailKey  string
+	Name      string
+	AccountID string
+	Checkout  Checkout
+	CreatedAt time.Time
+
+	// AttemptID names the last submission; its card is kept only while it may
+	// still be charged. SubmittedAt is when the buyer was last here.
+	AttemptID     uuid.UUID
+	PaymentMethod string
+	SubmittedAt   time.Time
+
+	// What Payments said last.
+	PaymentStatus   PaymentStatus
+	PaymentError    PaymentError
+	ClientSecret    string
+	RedirectURL     string
+	PaymentIntentID string
+	ChargeID        string
+	CustomerID      string
+	// ChargedAt is when Stripe says the charge was made.
+	ChargedAt *time.Time
+
+	CompletedAt *time.Time
+	AccessUntil *time.Time
+	// RecoveredBy is what finished the order, when not the buyer's own request.
+	RecoveredBy string
+
+	LastProgressAt time.Time
+	NextLookAt     *time.Time
+	LookCount      int32
+	LastLookAt     *time.Time
+}
+
+// PaymentError is why nothing was charged, in words for the buyer.
+type PaymentError struct {
+	Code    string
+	Message string
+}
+
+// ReferenceShort is what people say: the first eight characters, upper case.
+func (o Order) ReferenceShort() string { return strings.ToUpper(o.Reference.String()[:8]) }
+
+// HistoryEntry is one change of state.
+type HistoryEntry struct {
+	From, To State
+	Why      Why
+	Note     string
+	At       time.Time
+}
+
+// Plan is something that can be bought.
+type Plan struct {
+	ID         string
+	Name       string
+	TermMonths int32
+	// Prices by currency, in the order they are offered; the first is the default.
+	Prices []Price
+}
+
+// Price is a plan's price in one currency.
+type Price struct {
+	Currency    string
+	AmountMinor int64
+}
+
+// Reason is why Advance was called.
+type Reason string
+
+// The reasons, as history keeps them.
+const (
+	Request        Reason = "request"
+	Rescue         Reason = "rescue"
+	Webhook        Reason = "webhook"
+	Reconciliation Reason = "reconciliation"
+	Support        Reason = "support"
+)
+
+// Why is a reason with its actor: buyer, system or support:<name>.
+type Why struct {
+	Reason Reason
+	Actor  string
+}
+
+// The reasons that need no name.
+var (
+	ByRequest        = Why{Request, "buyer"}
+	ByRescue         = Why{Rescue, "system"}
+	ByWebhook        = Why{Webhook, "system"}
+	ByReconciliation = Why{Reconciliation, "system"}
+)
+
+// BySupport is a person's step.
+func BySupport(actor string) Why { return Why{Support, "support:" + actor} }
+
+// RecoveredBy is what an order finished for this reason shows: nothing when its
+// buyer's own request finished it.
+func (w Why) RecoveredBy() string {
+	switch w.Reason {
+	case Request:
+		return ""
+	case Support:
+		return w.Actor
+	default:
+		return string(w.Reason)
+	}
+}
+
+// namespace makes ids derived from references stable over restored databases.
+var namespace = uuid.MustParse("6f1d5f7e-6a3c-5d0e-9c36-0b8f2f2f6a51")
+
+// IDFor is the order's id for a reference.
+func IDFor(reference uuid.UUID) uuid.UUID { return uuid.NewSHA1(namespace, reference[:]) }
+
+// FirstAttempt is the id of the attempt that places an order.
+func FirstAttempt(orderID uuid.UUID) uuid.UUID {
+	return uuid.NewSHA1(orderID, []byte("attempt/1"))
+}

@@ -1,0 +1,135 @@
+package rpc
+
+import (
+	"context"
+	"encoding/base64"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/protobuf/types/known/timestamppb"
+
+	ordersv1 "makegood.example/proto/gen/orders/v1"
+	"makegood.example/services/orders/internal/clients"
+	"makegood.example/services/orders/internal/order"
+	"makegood.example/services/orders/internal/service"
+	"makegood.example/services/platform/access"
+	"makegood.example/services/platform/apperr"
+)
+
+// Admin serves the other services and people with a role.
+type Admin struct {
+	ordersv1.UnimplementedOrdersAdminServiceServer
+	Service *service.Service
+}
+
+// AdvanceOrder advances one order for the caller's reason.
+func (r *Admin) AdvanceOrder(ctx context.Context, req *ordersv1.AdvanceOrderRequest) (*ordersv1.AdvanceOrderResponse, error) {
+	why, err := whyOf(req.GetReason(), access.From(ctx))
+	if err != nil {
+		return nil, err
+	}
+	var news *order.Money
+	if req.GetPayment() != nil {
+		if access.From(ctx).Caller != "payments" {
+			return nil, apperr.New(codes.PermissionDenied, "PERMISSION_DENIED", "only Payments may say what happened to the money")
+		}
+		m := clients.MoneyFrom(req.GetPayment())
+		news = &m
+	}
+	o, err := view(r.Service.Visit(ctx, uuid.MustParse(req.GetOrderId()), why, news))
+	return &ordersv1.AdvanceOrderResponse{Order: o}, err
+}
+
+// whyOf is the reason that a caller may give: each only its own.
+func whyOf(reason ordersv1.AdvanceOrderRequest_Reason, id access.Identity) (order.Why, error) {
+	switch {
+	case reason == ordersv1.AdvanceOrderRequest_SUPPORT && id.Actor != "":
+		return order.BySupport(id.Actor), nil
+	case reason == ordersv1.AdvanceOrderRequest_RESCUE && id.Caller == "payments":
+		return order.ByRescue, nil
+	case reason == ordersv1.AdvanceOrderRequest_WEBHOOK && id.Caller == "payments":
+		return order.ByWebhook, nil
+	case reason == ordersv1.AdvanceOrderRequest_RECONCILIATION && id.Caller == "reconciliation":
+		return order.ByReconciliation, nil
+	default:
+		return order.Why{}, apperr.New(codes.PermissionDenied, "PERMISSION_DENIED", fmt.Sprintf("this caller may not advance an order for the reason %s", reason))
+	}
+}
+
+// DescribeOrder shows everything that is known of an order.
+func (r *Admin) DescribeOrder(ctx context.Context, req *ordersv1.DescribeOrderRequest) (*ordersv1.DescribeOrderResponse, error) {
+	o, history, err := r.Service.Describe(ctx, uuid.MustParse(req.GetOrderId()))
+	if err != nil {
+		return nil, err
+	}
+	shown, _ := view(o, nil)
+	out := &ordersv1.DescribeOrderResponse{
+		Order: shown, Email: o.Email, Name: o.Name, AccountId: o.AccountID, PlanName: o.PlanName, TermMonths: o.TermMonths,
+		PaymentIntentId: o.PaymentIntentID, ChargeId: o.ChargeID, CustomerId: o.CustomerID,
+		NextLookAt: timestamp(o.NextLookAt), LookCount: o.LookCount, LastLookAt: timestamp(o.LastLookAt),
+	}
+	for _, h := range history {
+		out.History = append(out.History, &ordersv1.HistoryEntry{
+			FromState: stateOf(h.From), ToState: stateOf(h.To), Reason: string(h.Why.Reason), Actor: h.Why.Actor,
+			At: timestamppb.New(h.At), Note: h.Note,
+		})
+	}
+	return out, nil
+}
+
+// ListStuckOrders pages through orders without progress.
+func (r *Admin) ListStuckOrders(ctx context.Context, req *ordersv1.ListStuckOrdersRequest) (*ordersv1.ListStuckOrdersResponse, error) {
+	size := int(req.GetPageSize())
+	if size == 0 {
+		size = 100
+	}
+	afterTime, afterID, err := parsePageToken(req.GetPageToken())
+	if err != nil {
+		return nil, err
+	}
+	orders, err := r.Service.ListStuck(ctx, req.GetNoProgressSince().AsTime(), afterTime, afterID, size)
+	if err != nil {
+		return nil, err
+	}
+	out := &ordersv1.ListStuckOrdersResponse{}
+	for _, o := range orders {
+		out.Orders = append(out.Orders, &ordersv1.StuckOrder{
+			OrderId: o.ID.String(), State: stateOf(o.State), LastProgressAt: timestamppb.New(o.LastProgressAt), LookCount: o.LookCount,
+		})
+	}
+	if n := len(orders); n == size {
+		out.NextPageToken = pageToken(orders[n-1])
+	}
+	return out, nil
+}
+
+// SetCharging turns the kill switch.
+func (r *Admin) SetCharging(ctx context.Context, req *ordersv1.SetChargingRequest) (*ordersv1.SetChargingResponse, error) {
+	actor := access.From(ctx).Actor
+	at, err := r.Service.SetCharging(ctx, req.GetPaused(), actor, req.GetReason())
+	if err != nil {
+		return nil, err
+	}
+	return &ordersv1.SetChargingResponse{Paused: req.GetPaused(), Actor: actor, At: timestamppb.New(at)}, nil
+}
+
+func pageToken(o order.Order) string {
+	return base64.RawURLEncoding.EncodeToString([]byte(o.LastProgressAt.UTC().Format(time.RFC3339Nano) + " " + o.ID.String()))
+}
+
+func parsePageToken(token string) (time.Time, uuid.UUID, error) {
+	if token == "" {
+		return time.Time{}, uuid.Nil, nil
+	}
+	raw, err := base64.RawURLEncoding.DecodeString(token)
+	at, id, ok := strings.Cut(string(raw), " ")
+	t, timeErr := time.Parse(time.RFC3339Nano, at)
+	u, idErr := uuid.Parse(id)
+	if err != nil || !ok || timeErr != nil || idErr != nil {
+		return time.Time{}, uuid.Nil, apperr.Invalid("page_token", "is not from an earlier page")
+	}
+	return t, u, nil
+}

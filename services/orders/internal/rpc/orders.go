@@ -1,0 +1,78 @@
+// Package rpc translates between protobuf and the domain, and nothing else.
+package rpc
+
+import (
+	"context"
+
+	"github.com/google/uuid"
+	"google.golang.org/grpc/metadata"
+
+	ordersv1 "makegood.example/proto/gen/orders/v1"
+	"makegood.example/services/orders/internal/order"
+	"makegood.example/services/orders/internal/service"
+	"makegood.example/services/platform/access"
+)
+
+// Orders serves what buyers ask.
+type Orders struct {
+	ordersv1.UnimplementedOrdersServiceServer
+	Service *service.Service
+}
+
+// ListPlans lists what can be bought.
+func (r *Orders) ListPlans(context.Context, *ordersv1.ListPlansRequest) (*ordersv1.ListPlansResponse, error) {
+	out := &ordersv1.ListPlansResponse{}
+	for _, p := range r.Service.Plans.List {
+		plan := &ordersv1.Plan{Id: p.ID, Name: p.Name, TermMonths: p.TermMonths}
+		for _, price := range p.Prices {
+			plan.Prices = append(plan.Prices, &ordersv1.Price{
+				Currency: price.Currency, AmountMinor: price.AmountMinor, AmountDisplay: order.Display(price.AmountMinor, price.Currency),
+			})
+		}
+		out.Plans = append(out.Plans, plan)
+	}
+	return out, nil
+}
+
+// PlaceOrder places an order.
+func (r *Orders) PlaceOrder(ctx context.Context, req *ordersv1.PlaceOrderRequest) (*ordersv1.Order, error) {
+	reference, err := uuid.Parse(fromMetadata(ctx, "idempotency-key"))
+	if err != nil || reference == uuid.Nil {
+		return nil, order.ErrKeyRequired
+	}
+	caller := access.From(ctx)
+	p := service.Placement{
+		Reference: reference, PlanID: req.GetPlanId(), Email: req.GetEmail(), Name: req.GetName(),
+		PaymentMethod: req.GetPaymentMethod(), Currency: req.GetCurrency(), AccountID: req.GetAccountId(),
+		AllowRepeat: req.GetAllowRepeat(), ByBackend: caller.Role == access.Service || caller.Role == access.Admin,
+		ClientIP: fromMetadata(ctx, "makegood-client-ip"),
+	}
+	if req.GetCheckout() != ordersv1.PlaceOrderRequest_CHECKOUT_UNSPECIFIED {
+		p.Checkout = order.Checkout(req.GetCheckout().String())
+	}
+	return view(r.Service.Place(ctx, p))
+}
+
+// PayOrder tries another card.
+func (r *Orders) PayOrder(ctx context.Context, req *ordersv1.PayOrderRequest) (*ordersv1.Order, error) {
+	return view(r.Service.Pay(ctx, uuid.MustParse(req.GetReference()), uuid.MustParse(req.GetAttemptId()),
+		req.GetPaymentMethod(), fromMetadata(ctx, "makegood-client-ip")))
+}
+
+// ConfirmOrder looks at Stripe now.
+func (r *Orders) ConfirmOrder(ctx context.Context, req *ordersv1.ConfirmOrderRequest) (*ordersv1.Order, error) {
+	return view(r.Service.Confirm(ctx, uuid.MustParse(req.GetReference())))
+}
+
+// GetOrder shows an order to its buyer.
+func (r *Orders) GetOrder(ctx context.Context, req *ordersv1.GetOrderRequest) (*ordersv1.Order, error) {
+	return view(r.Service.Get(ctx, uuid.MustParse(req.GetReference())))
+}
+
+func fromMetadata(ctx context.Context, key string) string {
+	md, _ := metadata.FromIncomingContext(ctx)
+	if v := md.Get(key); len(v) > 0 {
+		return v[0]
+	}
+	return ""
+}

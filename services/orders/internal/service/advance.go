@@ -1,0 +1,95 @@
+package service
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/google/uuid"
+
+	"makegood.example/services/orders/internal/clients"
+	"makegood.example/services/orders/internal/order"
+	"makegood.example/services/orders/internal/store"
+)
+
+// Advance looks at an order, takes the next step, and repeats until the order
+// rests or waits for something outside. It is the only way to fulfil. It may
+// run any number of times, at once, on any machine: every step is guarded by
+// the order's version and every effect is idempotent.
+//
+// news is what Payments has just recorded; nil asks Payments. A peer that cannot
+// be reached is no error: the order stays due, and its next look goes on.
+func (s *Service) Advance(ctx context.Context, id uuid.UUID, why order.Why, news *order.Money) (order.Order, error) {
+	ctx, cancel := detach(ctx)
+	defer cancel()
+	for range maxSteps {
+		o, err := s.Store.Get(ctx, id)
+		if err != nil {
+			return order.Order{}, err
+		}
+		more, err := s.step(ctx, o, why, news)
+		switch {
+		case errors.Is(err, store.ErrChanged):
+			continue // someone else took a step; look again
+		case err != nil:
+			return order.Order{}, err
+		case !more:
+			return s.Store.Get(ctx, id)
+		}
+		news = nil
+	}
+	return s.Store.Get(ctx, id)
+}
+
+// step takes one step; more says whether another can follow at once.
+func (s *Service) step(ctx context.Context, o order.Order, why order.Why, news *order.Money) (more bool, err error) {
+	switch o.State {
+	case order.Charged, order.Orphaned:
+		return s.fulfil(ctx, o, why)
+	case order.Pending, order.Failed, order.Expired:
+		if news == nil {
+			if news, err = s.askPayments(ctx, o); err != nil {
+				s.Log.Warn("payments gave no answer; the order stays due", "order_id", o.ID, "error", err)
+				return false, nil
+			}
+		}
+		return s.settle(ctx, o, *news, why)
+	default:
+		return false, s.checkSecondCharge(ctx, o, news)
+	}
+}
+
+// askPayments asks for what the order needs next.
+func (s *Service) askPayments(ctx context.Context, o order.Order) (*order.Money, error) {
+	paused, err := s.Store.ChargingPaused(ctx)
+	if err != nil {
+		return nil, err
+	}
+	paidLater, err := s.Store.HasPaidLater(ctx, o)
+	if err != nil {
+		return nil, err
+	}
+	var m order.Money
+	switch step := o.NextStep(order.Circumstances{
+		Now: s.Now(), ChargeWithin: s.Settings.ChargeWithin, ExpiresAfter: s.Settings.ExpiresAfter,
+		Paused: paused, PaidLater: paidLater,
+	}); step {
+	case order.Charge:
+		m, err = s.Payments.Charge(ctx, o, o.ChargeBy(s.Settings.ChargeWithin))
+	case order.Look:
+		m, err = s.Payments.Look(ctx, o)
+	case order.Cancel:
+		m, err = s.Payments.Cancel(ctx, o)
+	}
+	return &m, err
+}
+
+// checkSecondCharge opens a case when money arrived for an order that was paid
+// by another charge already.
+func (s *Service) checkSecondCharge(ctx context.Context, o order.Order, news *order.Money) error {
+	if news == nil || news.Status != order.Succeeded || news.ChargeID == o.ChargeID {
+		return nil
+	}
+	return s.Cases.Open(ctx, clients.DuplicateCharge, o.ID,
+		fmt.Sprintf("order %s (%s) was paid by %s; %s arrived too", o.ReferenceShort(), o.State, o.ChargeID, news.ChargeID))
+}

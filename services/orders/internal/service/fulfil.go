@@ -1,0 +1,50 @@
+package service
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/jackc/pgx/v5"
+
+	"makegood.example/services/orders/internal/clients"
+	"makegood.example/services/orders/internal/order"
+	"makegood.example/services/platform/apperr"
+)
+
+// fulfil grants access and then, in one transaction, completes the order and
+// queues the one email about it. Callers in this process share one run per
+// order, so that the webhook does not repeat what the request is doing.
+func (s *Service) fulfil(ctx context.Context, o order.Order, why order.Why) (more bool, err error) {
+	_, err, _ = s.fulfilling.Do(o.ID.String(), func() (any, error) { return nil, s.fulfilOnce(ctx, o, why) })
+	return false, err
+}
+
+func (s *Service) fulfilOnce(ctx context.Context, o order.Order, why order.Why) error {
+	grant, err := s.Provisioning.GrantAccess(ctx, o)
+	if err != nil {
+		s.Log.Warn("access is not granted yet; the order stays due", "order_id", o.ID, "state", o.State, "error", err, "reason", apperr.CodeOf(err))
+		return nil
+	}
+	if grant.Revoked {
+		return fmt.Errorf("order %s has a grant that was withdrawn", o.ID)
+	}
+	was, now := o, s.Now()
+	event := o.FulfilledAt(now, s.Settings.ApologyAfter)
+	next, ok := o.State.After(event)
+	if !ok {
+		return fmt.Errorf("order %s is %s and cannot be %s", o.ID, o.State, event)
+	}
+	o.State, o.CompletedAt, o.AccessUntil = next, &now, &grant.EndsAt
+	o.RecoveredBy = why.RecoveredBy()
+	o.LastProgressAt, o.NextLookAt = now, nil
+	kind := "CONFIRMATION"
+	if next == order.Recovered {
+		kind = "RECOVERY"
+	}
+	return s.Store.InTx(ctx, func(tx pgx.Tx) error {
+		if err := s.Store.Update(ctx, tx, was, o, why, "access granted until "+grant.EndsAt.UTC().Format("2006-01-02"), now); err != nil {
+			return err
+		}
+		return s.Messages.Queue(ctx, tx, clients.Message{DedupeKey: "order/" + o.ID.String() + "/confirmation", Kind: kind, OrderID: o.ID})
+	})
+}

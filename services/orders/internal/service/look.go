@@ -1,0 +1,63 @@
+package service
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/google/uuid"
+
+	"makegood.example/services/orders/internal/clients"
+	"makegood.example/services/orders/internal/order"
+)
+
+// Rescue is the order's own look: it runs when nothing else finished the order.
+func (s *Service) Rescue(ctx context.Context, id uuid.UUID) error {
+	o, err := s.Advance(ctx, id, order.ByRescue, nil)
+	if err != nil {
+		return err
+	}
+	return s.escalate(ctx, o)
+}
+
+// Visit advances an order because another service or a person asked.
+func (s *Service) Visit(ctx context.Context, id uuid.UUID, why order.Why, news *order.Money) (order.Order, error) {
+	if why.Reason == order.Reconciliation {
+		if err := s.Store.CountLook(ctx, id, s.Now()); err != nil {
+			return order.Order{}, err
+		}
+	}
+	o, err := s.Advance(ctx, id, why, news)
+	if err != nil {
+		return order.Order{}, err
+	}
+	if why.Reason == order.Reconciliation {
+		err = s.escalate(ctx, o)
+	}
+	return o, err
+}
+
+// escalate makes an order that several looks could not finish a case for a
+// person. The looks go on, hourly.
+func (s *Service) escalate(ctx context.Context, o order.Order) error {
+	if o.State.AtRest() || o.Waits() || o.LookCount < caseAfterLooks {
+		return nil
+	}
+	return s.Cases.Open(ctx, clients.StuckOrder, o.ID, fmt.Sprintf(
+		"order %s is %s since %s; %d looks could not finish it", o.ReferenceShort(), o.State,
+		o.LastProgressAt.UTC().Format(time.RFC3339), o.LookCount))
+}
+
+// ClaimDue takes orders that are due for a look.
+func (s *Service) ClaimDue(ctx context.Context, limit int) ([]uuid.UUID, error) {
+	return s.Store.ClaimDue(ctx, s.Now(), s.Settings.RescueAfter, limit)
+}
+
+// ResumeAtStart makes what was in hand when Orders last stopped due now.
+func (s *Service) ResumeAtStart(ctx context.Context) error {
+	n, err := s.Store.MakeDue(ctx, s.Now())
+	if n > 0 {
+		s.Log.Info("orders were in hand when this service last stopped; looking at them now", "count", n)
+	}
+	return err
+}

@@ -1,0 +1,183 @@
+package service
+
+import (
+	"context"
+	"errors"
+	"strings"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+
+	"makegood.example/services/orders/internal/order"
+	"makegood.example/services/orders/internal/plans"
+	"makegood.example/services/orders/internal/store"
+	"makegood.example/services/platform/apperr"
+	"makegood.example/services/platform/grpcclient"
+)
+
+// Placement is what a buyer asks for.
+type Placement struct {
+	Reference     uuid.UUID
+	PlanID        string
+	Email         string
+	Name          string
+	PaymentMethod string
+	Checkout      order.Checkout // empty: decided by the payment method
+	Currency      string         // empty: the plan's first
+	AccountID     string
+	AllowRepeat   bool
+	// ByBackend says that the caller may name an account.
+	ByBackend bool
+	ClientIP  string
+}
+
+// Place writes the order before anything is charged, then advances it. The
+// same reference again is the same order.
+func (s *Service) Place(ctx context.Context, p Placement) (order.Order, error) {
+	wanted, err := s.orderFor(p)
+	if err != nil {
+		return order.Order{}, err
+	}
+	existing, err := s.Store.Get(ctx, wanted.ID)
+	if errors.Is(err, order.ErrNotFound) {
+		if err := s.admit(ctx, p, wanted); err != nil {
+			return order.Order{}, err
+		}
+		if err = s.write(ctx, p, wanted); err == nil {
+			return s.Advance(ctx, wanted.ID, order.ByRequest, nil)
+		}
+		if !errors.Is(err, store.ErrChanged) {
+			return order.Order{}, err
+		}
+		existing, err = s.Store.Get(ctx, wanted.ID) // the same key at the same moment
+	}
+	if err != nil {
+		return order.Order{}, err
+	}
+	return s.resume(ctx, existing, wanted)
+}
+
+// resume answers a repeated key with the order as it is now; its buyer is here
+// again, so it may go on.
+func (s *Service) resume(ctx context.Context, o, wanted order.Order) (order.Order, error) {
+	if o.PlanID != wanted.PlanID || o.Currency != wanted.Currency || o.EmailKey != wanted.EmailKey ||
+		o.AccountID != wanted.AccountID || o.Checkout != wanted.Checkout {
+		return order.Order{}, order.ErrKeyReused
+	}
+	if o.State.AtRest() {
+		return o, nil
+	}
+	if o.State == order.Pending {
+		was := o
+		o.SubmittedAt = s.Now()
+		err := s.Store.InTx(ctx, func(tx pgx.Tx) error {
+			return s.Store.Update(ctx, tx, was, o, order.ByRequest, "", o.SubmittedAt)
+		})
+		if err != nil && !errors.Is(err, store.ErrChanged) {
+			return order.Order{}, err
+		}
+	}
+	return s.Advance(ctx, o.ID, order.ByRequest, nil)
+}
+
+// orderFor is the order that a placement asks for. Errors: INVALID_ARGUMENT.
+func (s *Service) orderFor(p Placement) (order.Order, error) {
+	plan, price, err := s.Plans.Find(p.PlanID, strings.ToUpper(p.Currency))
+	switch {
+	case plans.IsNoPrice(err):
+		return order.Order{}, apperr.Invalid("currency", err.Error())
+	case err != nil:
+		return order.Order{}, apperr.Invalid("plan_id", err.Error())
+	}
+	checkout := p.Checkout
+	if checkout == "" {
+		if checkout = order.Client; p.PaymentMethod != "" {
+			checkout = order.Server
+		}
+	}
+	switch {
+	case checkout == order.Server && p.PaymentMethod == "":
+		return order.Order{}, apperr.Invalid("payment_method", "is needed for a payment that is confirmed here")
+	case checkout == order.Client && p.PaymentMethod != "":
+		return order.Order{}, apperr.Invalid("payment_method", "the browser names it when it confirms")
+	case checkout == order.Hosted:
+		return order.Order{}, apperr.Invalid("checkout", "HOSTED is not offered")
+	case p.AccountID != "" && !p.ByBackend:
+		return order.Order{}, apperr.Invalid("account_id", "needs a service token")
+	}
+	now, id := s.Now(), order.IDFor(p.Reference)
+	due := now.Add(s.Settings.RescueAfter)
+	return order.Order{
+		ID: id, Reference: p.Reference, Kind: order.Purchase, State: order.Pending,
+		PlanID: plan.ID, PlanName: plan.Name, TermMonths: plan.TermMonths,
+		AmountMinor: price.AmountMinor, Currency: price.Currency,
+		Email: strings.TrimSpace(p.Email), EmailKey: order.EmailKey(p.Email), Name: strings.TrimSpace(p.Name),
+		AccountID: p.AccountID, Checkout: checkout, CreatedAt: now,
+		AttemptID: order.FirstAttempt(id), PaymentMethod: p.PaymentMethod, SubmittedAt: now, NextLookAt: &due,
+	}, nil
+}
+
+// admit asks, before anything is written or charged, whether this purchase may
+// be made and whether what follows a charge will be accepted.
+func (s *Service) admit(ctx context.Context, p Placement, o order.Order) error {
+	if err := s.mayCharge(ctx, store.Submission{OrderID: o.ID, EmailKey: o.EmailKey, ClientIP: p.ClientIP}); err != nil {
+		return err
+	}
+	if err := s.Notifications.CheckAddress(ctx, o.Email); grpcclient.Unreachable(err) {
+		// Mail that is down never stops a purchase; the form was checked by the contract.
+		s.Log.Warn("the address could not be checked", "order_id", o.ID, "error", err)
+	} else if err != nil {
+		return err
+	}
+	if o.AccountID != "" {
+		return s.Provisioning.CheckAccount(ctx, o.AccountID)
+	}
+	return nil
+}
+
+// mayCharge refuses while charging is paused or there were too many attempts.
+func (s *Service) mayCharge(ctx context.Context, sub store.Submission) error {
+	paused, err := s.Store.ChargingPaused(ctx)
+	if err != nil {
+		return err
+	}
+	if paused {
+		return order.ErrChargesPaused
+	}
+	n, err := s.Store.CountSubmissions(ctx, sub, s.Now().Add(-limitWindow))
+	if err != nil {
+		return err
+	}
+	if n.ByOrder >= int64(s.Settings.LimitPerOrder) || n.ByEmail >= int64(s.Settings.LimitPerEmail) || n.ByIP >= int64(s.Settings.LimitPerIP) {
+		return order.ErrTooMany
+	}
+	return nil
+}
+
+// write commits the intent. Errors: ErrDuplicate; store.ErrChanged when the
+// same key was written at the same moment.
+func (s *Service) write(ctx context.Context, p Placement, o order.Order) error {
+	return s.Store.InTx(ctx, func(tx pgx.Tx) error {
+		if err := s.Store.LockPurchase(ctx, tx, o.EmailKey, o.PlanID); err != nil {
+			return err
+		}
+		if !p.AllowRepeat {
+			same, err := s.Store.HasSamePurchase(ctx, tx, o.EmailKey, o.PlanID, o.CreatedAt.Add(-duplicateWindow))
+			if err != nil {
+				return err
+			}
+			if same {
+				return order.ErrDuplicate
+			}
+		}
+		if err := s.Store.Insert(ctx, tx, o, order.ByRequest, "order written; nothing charged yet"); err != nil {
+			return err
+		}
+		return s.Store.InsertSubmission(ctx, tx, s.submission(o, p.ClientIP))
+	})
+}
+
+func (s *Service) submission(o order.Order, clientIP string) store.Submission {
+	return store.Submission{AttemptID: o.AttemptID, OrderID: o.ID, EmailKey: o.EmailKey, ClientIP: clientIP, At: s.Now()}
+}
+

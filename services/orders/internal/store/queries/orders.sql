@@ -1,0 +1,125 @@
+-- name: InsertOrder :exec
+INSERT INTO orders.orders (
+    id, reference, kind, state, plan_id, plan_name, term_months, amount_minor, currency,
+    email, email_key, name, account_id, checkout, created_at,
+    attempt_id, payment_method, submitted_at, last_progress_at, next_look_at
+) VALUES (
+    @id, @reference, @kind, 'PENDING', @plan_id, @plan_name, @term_months, @amount_minor, @currency,
+    @email, @email_key, @name, @account_id, @checkout, @now,
+    @attempt_id, @payment_method, @now, @now, sqlc.arg(next_look_at)::timestamptz
+);
+
+-- name: GetOrder :one
+SELECT * FROM orders.orders WHERE id = $1;
+
+-- name: GetOrderByReference :one
+SELECT * FROM orders.orders WHERE reference = $1;
+
+-- name: UpdateOrder :execrows
+-- Every change of an order is this one statement, guarded by the state and
+-- version it was decided on.
+UPDATE orders.orders SET
+    state = @state,
+    version = version + 1,
+    attempt_id = @attempt_id,
+    payment_method = @payment_method,
+    submitted_at = @submitted_at,
+    payment_status = @payment_status,
+    payment_error_code = @payment_error_code,
+    payment_error_message = @payment_error_message,
+    client_secret = @client_secret,
+    redirect_url = @redirect_url,
+    payment_intent_id = @payment_intent_id,
+    charge_id = @charge_id,
+    customer_id = @customer_id,
+    charged_at = @charged_at,
+    completed_at = @completed_at,
+    access_until = @access_until,
+    recovered_by = @recovered_by,
+    last_progress_at = @last_progress_at,
+    next_look_at = @next_look_at,
+    look_count = @look_count,
+    last_look_at = @last_look_at
+WHERE id = @id AND state = @was_state AND version = @was_version;
+
+-- name: InsertHistory :exec
+INSERT INTO orders.history (order_id, from_state, to_state, reason, actor, note, at)
+VALUES ($1, $2, $3, $4, $5, $6, $7);
+
+-- name: ListHistory :many
+SELECT * FROM orders.history WHERE order_id = $1 ORDER BY id;
+
+-- name: ClaimDue :many
+-- The claim moves the next look forward, twice as far each time and at most an
+-- hour, so a killed worker loses nothing but that delay.
+UPDATE orders.orders SET
+    next_look_at = sqlc.arg(now)::timestamptz + least(interval '1 hour', sqlc.arg(first_delay)::interval * power(2, least(look_count, 20))),
+    look_count = look_count + 1,
+    last_look_at = sqlc.arg(now)::timestamptz
+WHERE id IN (
+    SELECT o.id FROM orders.orders o
+    WHERE o.next_look_at <= sqlc.arg(now)::timestamptz
+    ORDER BY o.next_look_at
+    LIMIT sqlc.arg(row_limit)::int
+    FOR UPDATE SKIP LOCKED
+)
+RETURNING id;
+
+-- name: CountLook :exec
+UPDATE orders.orders SET look_count = look_count + 1, last_look_at = sqlc.arg(now)::timestamptz
+WHERE id = $1 AND next_look_at IS NOT NULL;
+
+-- name: MakeDue :execrows
+-- At start: what was in hand when this service last stopped is looked at now,
+-- unless it waits for its buyer or the bank.
+UPDATE orders.orders SET next_look_at = sqlc.arg(now)::timestamptz
+WHERE next_look_at > sqlc.arg(now)::timestamptz
+  AND payment_status NOT IN ('REQUIRES_ACTION', 'REQUIRES_PAYMENT_METHOD', 'PROCESSING');
+
+-- name: ListStuck :many
+SELECT id, state, last_progress_at, look_count FROM orders.orders
+WHERE next_look_at IS NOT NULL
+  AND payment_status NOT IN ('REQUIRES_ACTION', 'REQUIRES_PAYMENT_METHOD', 'PROCESSING')
+  AND last_progress_at <= sqlc.arg(since)::timestamptz
+  AND (last_progress_at, id) > (sqlc.arg(after_time)::timestamptz, sqlc.arg(after_id)::uuid)
+ORDER BY last_progress_at, id
+LIMIT sqlc.arg(row_limit)::int;
+
+-- name: LockPurchase :exec
+-- Two purchases of one thing by one address are decided one after the other.
+SELECT pg_advisory_xact_lock(hashtextextended(sqlc.arg(email_key)::text || ' ' || sqlc.arg(plan_id)::text, 0));
+
+-- name: HasSamePurchase :one
+-- Whether the same was bought a moment ago, or may have been: its money is
+-- unknown, on its way, or arrived since.
+SELECT EXISTS (
+    SELECT 1 FROM orders.orders
+    WHERE email_key = $1 AND plan_id = $2 AND kind = 'PURCHASE'
+      AND (state = 'PENDING' AND payment_status IN ('UNKNOWN', 'PROCESSING') OR charged_at > sqlc.arg(since)::timestamptz AND state <> 'REFUNDED')
+);
+
+-- name: HasPaidLater :one
+-- Whether the same buyer has paid another order for the same since this one.
+SELECT EXISTS (
+    SELECT 1 FROM orders.orders o
+    WHERE o.email_key = $1 AND o.plan_id = $2 AND o.id <> sqlc.arg(id)::uuid
+      AND o.created_at >= sqlc.arg(since)::timestamptz AND o.charged_at IS NOT NULL AND o.state <> 'REFUNDED'
+);
+
+-- name: InsertSubmission :exec
+INSERT INTO orders.submissions (attempt_id, order_id, email_key, client_ip, at) VALUES ($1, $2, $3, $4, $5);
+
+-- name: GetSubmission :one
+SELECT * FROM orders.submissions WHERE attempt_id = $1;
+
+-- name: CountSubmissions :one
+SELECT
+    (SELECT count(*) FROM orders.submissions a WHERE a.order_id = sqlc.arg(order_id)::uuid AND a.at > sqlc.arg(since)::timestamptz) AS by_order,
+    (SELECT count(*) FROM orders.submissions b WHERE b.email_key = sqlc.arg(email_key)::text AND b.at > sqlc.arg(since)::timestamptz) AS by_email,
+    (SELECT count(*) FROM orders.submissions c WHERE c.client_ip = sqlc.arg(client_ip)::text AND c.client_ip <> '' AND c.at > sqlc.arg(since)::timestamptz) AS by_ip;
+
+-- name: IsChargingPaused :one
+SELECT coalesce((SELECT paused FROM orders.charging_switch ORDER BY id DESC LIMIT 1), false)::boolean;
+
+-- name: InsertChargingSwitch :exec
+INSERT INTO orders.charging_switch (paused, actor, reason, at) VALUES ($1, $2, $3, $4);

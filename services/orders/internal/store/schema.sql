@@ -1,0 +1,1 @@
+CREATE SCHEMA orders; -- for sqlc; the real one is made by makegood migrate
