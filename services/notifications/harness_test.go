@@ -2,12 +2,17 @@ package notifications_test
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"net"
+	"os"
+	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -154,15 +159,17 @@ func startMail(t *testing.T) *mailServer {
 
 // world is a running service and everything around it.
 type world struct {
-	t      *testing.T
-	peers  *peers
-	mail   *mailServer
-	client notificationsv1.NotificationsServiceClient
-	owner  *pgxpool.Pool
-	db     *pgtest.DB
-	log    *syncBuffer
-	stop   func()
-	now    func() time.Time
+	t       *testing.T
+	peers   *peers
+	mail    *mailServer
+	client  notificationsv1.NotificationsServiceClient
+	owner   *pgxpool.Pool
+	db      *pgtest.DB
+	log     *syncBuffer
+	stop    func()
+	dialOwn grpcclient.Dialer
+	tokens  string       // path of the token file
+	later   atomic.Int64 // nanoseconds the clock is ahead
 }
 
 type syncBuffer struct {
@@ -182,11 +189,13 @@ func (b *syncBuffer) String() string {
 	return b.b.String()
 }
 
+const viewerToken = "a-viewer-of-tests"
+
 var orderID = uuid.MustParse("11111111-2222-4333-8444-555555555555")
 
 func newWorld(t *testing.T) *world {
 	t.Helper()
-	w := &world{t: t, db: pgtest.New(t), mail: startMail(t), log: &syncBuffer{}, now: func() time.Time { return time.Now().UTC() }}
+	w := &world{t: t, db: pgtest.New(t), mail: startMail(t), log: &syncBuffer{}}
 	w.owner = w.db.Owner(t)
 	w.peers = &peers{
 		order: &ordersv1.DescribeOrderResponse{
@@ -201,6 +210,12 @@ func newWorld(t *testing.T) *world {
 			ExpiresAt: timestamppb.New(time.Date(2026, 11, 28, 9, 5, 0, 0, time.UTC)),
 		},
 	}
+	w.tokens = filepath.Join(t.TempDir(), "tokens.json")
+	sum := sha256.Sum256([]byte(viewerToken))
+	file := fmt.Sprintf(`{"tokens": [{"actor": "jo", "role": "viewer", "sha256": "%x"}]}`, sum)
+	if err := os.WriteFile(w.tokens, []byte(file), 0o600); err != nil {
+		t.Fatal(err)
+	}
 	w.start()
 	t.Cleanup(func() { w.stop() })
 	return w
@@ -211,6 +226,7 @@ func (w *world) start() {
 	w.t.Helper()
 	cfg, err := notifications.LoadConfig(func(key string) (string, bool) {
 		v, ok := map[string]string{
+			"ADMIN_TOKENS_FILE":          w.tokens,
 			"NOTIFICATIONS_DATABASE_URL": w.db.URL("notifications"), "SMTP_URL": "smtp://" + w.mail.addr,
 			"APP_NAME": "Example App", "APP_URL": "https://app.example.com", "SUPPORT_EMAIL": "help@example.com",
 			"MAIL_FROM": "Example App <no-reply@mail.example.com>",
@@ -232,7 +248,7 @@ func (w *world) start() {
 	ended := make(chan error, 1)
 	go func() {
 		ended <- notifications.Run(ctx, cfg, process.Runtime{
-			Log: slog.New(slog.NewTextHandler(w.log, nil)), Now: func() time.Time { return w.now() }, Listener: own,
+			Log: slog.New(slog.NewTextHandler(w.log, nil)), Now: w.now, Listener: own,
 			Dial: func(ctx context.Context, _ string) (net.Conn, error) { return around.DialContext(ctx) },
 		})
 	}()
@@ -240,6 +256,7 @@ func (w *world) start() {
 	if err != nil {
 		w.t.Fatal(err)
 	}
+	w.dialOwn = func(ctx context.Context, _ string) (net.Conn, error) { return own.DialContext(ctx) }
 	w.client = notificationsv1.NewNotificationsServiceClient(conn)
 	w.stop = sync.OnceFunc(func() {
 		conn.Close()
@@ -299,10 +316,12 @@ func (w *world) untilState(key, state string) row {
 	return w.row(key)
 }
 
+func (w *world) now() time.Time { return time.Now().UTC().Add(time.Duration(w.later.Load())) }
+
 // hurry makes the next attempt due now, as time would.
 func (w *world) hurry() {
 	w.t.Helper()
-	if _, err := w.owner.Exec(w.t.Context(), `UPDATE notifications.river_job SET state = 'available', scheduled_at = now() WHERE state IN ('retryable', 'scheduled')`); err != nil {
+	if _, err := w.owner.Exec(w.t.Context(), `UPDATE notifications.river_job SET state = 'available', scheduled_at = now() WHERE state IN ('retryable', 'scheduled', 'available')`); err != nil {
 		w.t.Fatal(err)
 	}
 }

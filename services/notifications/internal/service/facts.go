@@ -35,10 +35,13 @@ func (d *Deliverer) facts(ctx context.Context, m message.Message, order *ordersv
 	if f.PlanName == "" {
 		f.PlanName = order.GetOrder().GetPlanId()
 	}
+	// A mail without its facts would only raise questions.
+	if f.PlanName == "" || f.AmountDisplay == "" || f.ReferenceShort == "" {
+		return f, errors.New("orders does not say plan, amount and reference")
+	}
 	if !m.Kind.HasLink() {
 		return f, nil
 	}
-	// A mail without its facts would only raise questions.
 	if order.GetOrder().GetAccessUntil() == nil {
 		return f, errors.New("orders does not say until when there is access")
 	}
@@ -50,7 +53,9 @@ func (d *Deliverer) facts(ctx context.Context, m message.Message, order *ordersv
 	if err != nil {
 		return f, peerError("provisioning", err)
 	}
-	f.SignInURL = link.GetUrl()
+	if f.SignInURL = link.GetUrl(); f.SignInURL == "" {
+		return f, errors.New("provisioning gives no link")
+	}
 	f.Activation = link.GetKind() == provisioningv1.CreateSignInLinkResponse_ACTIVATION
 	if link.GetExpiresAt() != nil {
 		f.LinkExpires = link.GetExpiresAt().AsTime()
