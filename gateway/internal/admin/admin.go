@@ -5,7 +5,6 @@ package admin
 
 import (
 	"context"
-	"fmt"
 	"log/slog"
 	"net/http"
 	"net/netip"
@@ -17,8 +16,6 @@ import (
 	notificationsv1 "makegood.example/proto/gen/notifications/v1"
 	ordersv1 "makegood.example/proto/gen/orders/v1"
 	reconciliationv1 "makegood.example/proto/gen/reconciliation/v1"
-
-	"github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
 )
 
 // callTimeout bounds a call; a sweep started by hand answers when it is done.
@@ -57,13 +54,12 @@ func New(cfg Config) (http.Handler, error) {
 	}
 	for path, handler := range map[string]http.Handler{
 		"/healthz":      http.HandlerFunc(edge.Alive),
-		"/readyz":       edge.Ready(cfg.Peers),
+		"/readyz":       edge.Ready(cfg.Peers, cfg.Log),
 		"/openapi.json": edge.Static("application/json", openAPI),
 		"/docs":         docs,
 	} {
-		serve := func(w http.ResponseWriter, r *http.Request, _ map[string]string) { handler.ServeHTTP(w, r) }
-		if err := mux.HandlePath(http.MethodGet, path, runtime.HandlerFunc(serve)); err != nil {
-			return nil, fmt.Errorf("route %s: %w", path, err)
+		if err := edge.Route(mux, http.MethodGet, path, handler); err != nil {
+			return nil, err
 		}
 	}
 	return edge.Wrap(mux, cfg.Log, cfg.TrustedProxies), nil

@@ -5,7 +5,6 @@ package edge
 
 import (
 	"context"
-	"fmt"
 	"log/slog"
 	"net/http"
 	"net/netip"
@@ -77,13 +76,13 @@ func New(cfg Config) (http.Handler, error) {
 		{http.MethodPost, webhookPath, stripeWebhook(paymentsv1.NewPaymentsServiceClient(cfg.Peers.Payments))},
 		{http.MethodGet, "/payment-issue", cfg.StatusPage},
 		{http.MethodGet, "/welcome", cfg.StatusPage},
-		{http.MethodGet, "/healthz", http.HandlerFunc(Alive)},
-		{http.MethodGet, "/readyz", Ready(cfg.Peers)},
+		{http.MethodGet, healthPath, http.HandlerFunc(Alive)},
+		{http.MethodGet, readyPath, Ready(cfg.Peers, cfg.Log)},
 		{http.MethodGet, "/openapi.json", Static("application/json", openAPI)},
 		{http.MethodGet, "/docs", docs},
 	} {
-		if err := mux.HandlePath(route.method, route.path, ignoreParams(route.handler)); err != nil {
-			return nil, fmt.Errorf("route %s %s: %w", route.method, route.path, err)
+		if err := Route(mux, route.method, route.path, route.handler); err != nil {
+			return nil, err
 		}
 	}
 	return Wrap(allowOrigins(cfg.AllowedOrigins, mux), cfg.Log, cfg.TrustedProxies), nil

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"regexp"
+	"strings"
 
 	"github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
 	"google.golang.org/genproto/googleapis/rpc/code"
@@ -18,28 +19,54 @@ var (
 	errNoRoute  = apperr.New(codes.NotFound, "NOT_FOUND", "there is nothing at this address")
 	errNoMethod = apperr.New(codes.Unimplemented, "METHOD_NOT_ALLOWED", "this address does not answer to that method")
 	errBadPath  = apperr.New(codes.InvalidArgument, "INVALID_ARGUMENT", "the address is malformed")
-	errInternal = apperr.New(codes.Internal, "INTERNAL", "Something went wrong on our side. Repeating the request with the same Idempotency-Key does not charge twice.")
+	errInternal = apperr.New(codes.Internal, "INTERNAL", "something went wrong on our side")
 
-	// What a caller reads when a service gave no answer: the outcome is open,
-	// and saying "failed" would invite a second payment.
-	errUnavailable = apperr.New(codes.Unavailable, "SERVICE_UNAVAILABLE", "No answer could be had right now, so it is not known whether this request took effect. Repeating it with the same Idempotency-Key does not charge twice.")
+	errUnavailable = apperr.New(codes.Unavailable, "SERVICE_UNAVAILABLE", "no answer could be had right now")
 )
+
+// outcomeOpen is added where a request that may have taken effect got no
+// answer: saying "failed" would invite a second payment.
+const outcomeOpen = "; it is not known whether this request took effect. Repeating it exactly as it was does not charge twice."
 
 // handleError writes what a call ended with.
 func handleError(_ context.Context, _ *runtime.ServeMux, _ runtime.Marshaler, w http.ResponseWriter, r *http.Request, err error) {
 	httpStatus, e := classify(err)
+	if r.Method == http.MethodPost && (e.Reason == errUnavailable.Reason || e.Reason == errInternal.Reason) {
+		open := *e
+		open.Message += outcomeOpen
+		e = &open
+	}
 	writeError(w, r, httpStatus, e)
 }
 
-func handleRoutingError(_ context.Context, _ *runtime.ServeMux, _ runtime.Marshaler, w http.ResponseWriter, r *http.Request, httpStatus int) {
+func handleRoutingError(_ context.Context, mux *runtime.ServeMux, _ runtime.Marshaler, w http.ResponseWriter, r *http.Request, httpStatus int) {
+	if infoOf(r.Context()).probing {
+		return
+	}
 	switch httpStatus {
 	case http.StatusNotFound:
 		writeError(w, r, httpStatus, errNoRoute)
 	case http.StatusMethodNotAllowed:
+		w.Header().Set("Allow", allowedMethods(mux, w, r))
 		writeError(w, r, httpStatus, errNoMethod)
 	default:
 		writeError(w, r, http.StatusBadRequest, errBadPath)
 	}
+}
+
+// allowedMethods asks the routes themselves what an address answers to.
+func allowedMethods(mux *runtime.ServeMux, w http.ResponseWriter, r *http.Request) string {
+	var allowed []string
+	for _, method := range []string{http.MethodGet, http.MethodPost} {
+		info := &requestInfo{probing: true}
+		probe := r.Clone(context.WithValue(r.Context(), infoKey{}, info))
+		probe.Method = method
+		mux.ServeHTTP(w, probe)
+		if info.route != "" {
+			allowed = append(allowed, method)
+		}
+	}
+	return strings.Join(allowed, ", ")
 }
 
 // classify chooses the HTTP status, and the words that may leave us. Without a

@@ -2,12 +2,19 @@ package edge
 
 import (
 	"context"
+	"log/slog"
 	"net/http"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"google.golang.org/grpc"
 	healthv1 "google.golang.org/grpc/health/grpc_health_v1"
+)
+
+const (
+	healthPath = "/healthz"
+	readyPath  = "/readyz"
 )
 
 // probeTimeout bounds one question to one peer.
@@ -20,7 +27,8 @@ func Alive(w http.ResponseWriter, _ *http.Request) {
 
 // Ready answers 200 when an order can be placed: Orders, Payments and
 // Provisioning serve. The others are told, and do not keep anyone from buying.
-func Ready(peers Peers) http.Handler {
+func Ready(peers Peers, log *slog.Logger) http.Handler {
+	var lastStatus atomic.Int64
 	all := []struct {
 		name   string
 		conn   grpc.ClientConnInterface
@@ -49,6 +57,9 @@ func Ready(peers Peers) http.Handler {
 			if peer.needed && said[i] != serving {
 				status, ready = http.StatusServiceUnavailable, false
 			}
+		}
+		if lastStatus.Swap(int64(status)) != int64(status) {
+			log.Info("readiness changed", "ready", ready, "services", told)
 		}
 		writeJSON(w, status, map[string]any{"ready": ready, "services": told})
 	})

@@ -2,6 +2,7 @@ package edge
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 	"net/textproto"
 	"strings"
@@ -89,6 +90,9 @@ func noteRoute(next runtime.HandlerFunc) runtime.HandlerFunc {
 		if pattern, ok := runtime.HTTPPattern(r.Context()); ok {
 			info.route = strings.ReplaceAll(pattern.String(), "=*}", "}")
 		}
+		if info.probing {
+			return
+		}
 		for _, ref := range []string{params["reference"], r.Header.Get("Idempotency-Key")} {
 			if id, err := uuid.Parse(ref); err == nil && len(ref) == 36 {
 				info.reference = id.String()
@@ -116,6 +120,11 @@ func boundTime(timeout time.Duration) runtime.Middleware {
 	}
 }
 
-func ignoreParams(h http.Handler) runtime.HandlerFunc {
-	return func(w http.ResponseWriter, r *http.Request, _ map[string]string) { h.ServeHTTP(w, r) }
+// Route adds a handler that is no RPC.
+func Route(mux *runtime.ServeMux, method, path string, h http.Handler) error {
+	err := mux.HandlePath(method, path, func(w http.ResponseWriter, r *http.Request, _ map[string]string) { h.ServeHTTP(w, r) })
+	if err != nil {
+		return fmt.Errorf("route %s %s: %w", method, path, err)
+	}
+	return nil
 }

@@ -32,6 +32,7 @@ func Serve(ctx context.Context, name string, listener net.Listener, handler http
 		BaseContext:       func(net.Listener) context.Context { return context.WithValue(life, lifeKey{}, life) },
 		ReadHeaderTimeout: 5 * time.Second,
 		ReadTimeout:       15 * time.Second,
+		WriteTimeout:      90 * time.Second, // above the longest call, an admin's
 		IdleTimeout:       60 * time.Second,
 		MaxHeaderBytes:    16 << 10,
 		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelWarn),

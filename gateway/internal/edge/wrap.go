@@ -19,6 +19,8 @@ type requestInfo struct {
 	reference string
 	reason    string
 	clientIP  netip.Addr
+	// probing is set while only the route is looked for, and nothing is done.
+	probing bool
 }
 
 type infoKey struct{}
@@ -70,8 +72,8 @@ func safeHeaders(h http.Header) {
 }
 
 func logRequest(log *slog.Logger, ctx context.Context, method string, info *requestInfo, status int, took time.Duration) {
-	if strings.HasSuffix(info.route, "z") && status == http.StatusOK {
-		return // probes that found nothing wrong, several a second
+	if info.route == healthPath || info.route == readyPath {
+		return // several a second; Ready itself logs when its answer changes
 	}
 	args := []any{"method", method, "route", info.route, "status", status, "duration_ms", took.Milliseconds()}
 	if info.reference != "" {

@@ -23,6 +23,7 @@ type swagger struct {
 	} `json:"info"`
 	Paths       map[string]map[string]operation `json:"paths"`
 	Definitions map[string]struct {
+		Type       string            `json:"type"`
 		Properties map[string]schema `json:"properties"`
 	} `json:"definitions"`
 }
@@ -79,6 +80,8 @@ func NewDocs(openAPI []byte) (http.Handler, error) {
 	return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { write(w, docsTemplate, data) }), nil
 }
 
+const definitionPrefix = "#/definitions/"
+
 // fields lists what a call takes: from the path, the query and the body.
 func (d swagger) fields(op operation) []field {
 	var out []field
@@ -88,13 +91,13 @@ func (d swagger) fields(op operation) []field {
 			continue
 		}
 		properties := p.Schema.Properties
-		if name, isRef := strings.CutPrefix(p.Schema.Ref, "#/definitions/"); isRef {
+		if name, isRef := strings.CutPrefix(p.Schema.Ref, definitionPrefix); isRef {
 			properties = d.Definitions[name].Properties
 		}
 		for _, name := range slices.Sorted(maps.Keys(properties)) {
 			kind := properties[name].Type
-			if kind == "" {
-				kind = "object"
+			if ref, isRef := strings.CutPrefix(properties[name].Ref, definitionPrefix); isRef {
+				kind = d.Definitions[ref].Type
 			}
 			out = append(out, field{name, p.In, kind, false})
 		}

@@ -14,6 +14,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/url"
+	"runtime/debug"
 	"strings"
 	"time"
 
@@ -70,12 +71,18 @@ func NewStatus(cfg Config, orders Orders) http.Handler {
 
 // look asks Orders and chooses what to say. It says nothing that Orders did
 // not: without an answer, only that we are checking.
-func look(ctx context.Context, cfg Config, orders Orders, ref string) view {
+func look(ctx context.Context, cfg Config, orders Orders, ref string) (v view) {
 	id, err := uuid.Parse(ref)
 	if err != nil || len(ref) != 36 {
 		return newView(cfg, noReference, "")
 	}
 	reference := id.String()
+	defer func() {
+		if p := recover(); p != nil {
+			cfg.Log.Error("panic", "route", "status page", "panic", fmt.Sprint(p), "stack", string(debug.Stack()))
+			v = newView(cfg, unreachable, reference)
+		}
+	}()
 	ctx, cancel := context.WithTimeout(ctx, askTimeout)
 	defer cancel()
 	order, err := orders.GetOrder(ctx, &ordersv1.GetOrderRequest{Reference: reference})
@@ -90,7 +97,8 @@ func look(ctx context.Context, cfg Config, orders Orders, ref string) view {
 	}
 }
 
-// situationOf reads an order. What it does not know, it calls checking.
+// situationOf reads an order. Of a state it does not know it says no more than
+// if Orders had not answered.
 func situationOf(order *ordersv1.Order, now time.Time) situation {
 	switch order.GetState() {
 	case ordersv1.Order_COMPLETE, ordersv1.Order_RECOVERED:
@@ -106,12 +114,15 @@ func situationOf(order *ordersv1.Order, now time.Time) situation {
 		return nothingCharged
 	case ordersv1.Order_REFUNDED:
 		return refunded
+	case ordersv1.Order_PENDING:
+		switch order.GetNextAction().GetType() {
+		case ordersv1.NextAction_USE_STRIPE_SDK, ordersv1.NextAction_REDIRECT:
+			return buyerMustAct
+		}
+		return checking
+	default:
+		return unreachable
 	}
-	switch order.GetNextAction().GetType() {
-	case ordersv1.NextAction_USE_STRIPE_SDK, ordersv1.NextAction_REDIRECT:
-		return buyerMustAct
-	}
-	return checking
 }
 
 // write renders to memory first, so that a page is whole or not sent.
