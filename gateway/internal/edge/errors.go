@@ -109,23 +109,35 @@ func notFromService(err error) (int, *apperr.Error) {
 	if !ok || st.Code() != codes.InvalidArgument {
 		return http.StatusInternalServerError, errInternal
 	}
+	if m := unknownField.FindStringSubmatch(st.Message()); m != nil {
+		return http.StatusBadRequest, apperr.Invalid(m[1], "this call has no such field")
+	}
 	for _, p := range bodyProblems {
 		if m := p.pattern.FindStringSubmatch(st.Message()); m != nil {
-			return http.StatusBadRequest, apperr.Invalid(m[1], p.description)
+			return http.StatusBadRequest, apperr.Invalid(protoName(m[1]), p.description)
 		}
 	}
 	return http.StatusBadRequest, apperr.New(codes.InvalidArgument, "INVALID_ARGUMENT", "the body does not have the form that this call takes")
 }
 
-// bodyProblems find the field in protojson's complaints; it has no typed error.
+// unknownField and bodyProblems find the field in protojson's complaints, which
+// have no type. An unknown one is named as the caller wrote it.
+var unknownField = regexp.MustCompile(`unknown field "([^"]{1,64})`)
+
 var bodyProblems = []struct {
 	pattern     *regexp.Regexp
 	description string
 }{
-	{regexp.MustCompile(`unknown field "([^"]{1,64})`), "this call has no such field"},
 	{regexp.MustCompile(`duplicate field "([^"]{1,64})`), "given more than once"},
 	{regexp.MustCompile(`invalid value for \w+ field ([\w.]{1,64})`), "the value is not of the right type"},
 }
+
+// protoName undoes the camel case in which protojson names a known field.
+func protoName(field string) string {
+	return upperCase.ReplaceAllStringFunc(field, func(c string) string { return "_" + strings.ToLower(c) })
+}
+
+var upperCase = regexp.MustCompile("[A-Z]")
 
 // writeError writes the one shape of error that leaves the edge. Where the
 // outcome is open, it carries the reference by which to ask again.

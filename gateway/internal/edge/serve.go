@@ -19,6 +19,10 @@ type lifeKey struct{}
 // Serve serves until ctx ends, then lets the requests in hand finish; none of
 // them runs on when it returns.
 func Serve(ctx context.Context, name string, listener net.Listener, handler http.Handler, log *slog.Logger) error {
+	return serve(ctx, name, listener, handler, log, drainFor)
+}
+
+func serve(ctx context.Context, name string, listener net.Listener, handler http.Handler, log *slog.Logger, drainFor time.Duration) error {
 	// Requests outlive ctx, for they are drained; they do not outlive Serve.
 	life, end := context.WithCancel(context.WithoutCancel(ctx))
 	defer end()

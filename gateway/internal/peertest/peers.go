@@ -1,0 +1,134 @@
+package peertest
+
+import (
+	"context"
+	"sync"
+
+	"google.golang.org/grpc/metadata"
+	"google.golang.org/protobuf/proto"
+
+	notificationsv1 "makegood.example/proto/gen/notifications/v1"
+	ordersv1 "makegood.example/proto/gen/orders/v1"
+	paymentsv1 "makegood.example/proto/gen/payments/v1"
+	provisioningv1 "makegood.example/proto/gen/provisioning/v1"
+	reconciliationv1 "makegood.example/proto/gen/reconciliation/v1"
+	"makegood.example/services/platform/access"
+)
+
+// OrdersPeer answers every buyer's call with Answer, and remembers the last.
+type OrdersPeer struct {
+	ordersv1.UnimplementedOrdersServiceServer
+	ordersv1.UnimplementedOrdersAdminServiceServer
+
+	mu     sync.Mutex
+	answer func(context.Context, proto.Message) (*ordersv1.Order, error)
+	last   Call
+}
+
+// Call is what a peer was asked.
+type Call struct {
+	Request  proto.Message
+	Metadata metadata.MD
+	Identity access.Identity
+}
+
+// Answer sets what every call is answered with from now on.
+func (o *OrdersPeer) Answer(answer func(context.Context, proto.Message) (*ordersv1.Order, error)) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.answer, o.last = answer, Call{}
+}
+
+// AnswerWith answers every call with the same order or error.
+func (o *OrdersPeer) AnswerWith(order *ordersv1.Order, err error) {
+	o.Answer(func(context.Context, proto.Message) (*ordersv1.Order, error) { return order, err })
+}
+
+// Last is the last call; its Request is nil when there was none since Answer.
+func (o *OrdersPeer) Last() Call {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.last
+}
+
+func (o *OrdersPeer) reply(ctx context.Context, req proto.Message) (*ordersv1.Order, error) {
+	md, _ := metadata.FromIncomingContext(ctx)
+	o.mu.Lock()
+	o.last = Call{req, md, access.From(ctx)}
+	answer := o.answer
+	o.mu.Unlock()
+	return answer(ctx, req)
+}
+
+func (o *OrdersPeer) PlaceOrder(ctx context.Context, r *ordersv1.PlaceOrderRequest) (*ordersv1.Order, error) {
+	return o.reply(ctx, r)
+}
+
+func (o *OrdersPeer) PayOrder(ctx context.Context, r *ordersv1.PayOrderRequest) (*ordersv1.Order, error) {
+	return o.reply(ctx, r)
+}
+
+func (o *OrdersPeer) ConfirmOrder(ctx context.Context, r *ordersv1.ConfirmOrderRequest) (*ordersv1.Order, error) {
+	return o.reply(ctx, r)
+}
+
+func (o *OrdersPeer) GetOrder(ctx context.Context, r *ordersv1.GetOrderRequest) (*ordersv1.Order, error) {
+	return o.reply(ctx, r)
+}
+
+func (o *OrdersPeer) ListPlans(context.Context, *ordersv1.ListPlansRequest) (*ordersv1.ListPlansResponse, error) {
+	return &ordersv1.ListPlansResponse{Plans: []*ordersv1.Plan{{
+		Id: "annual", Name: "Annual", TermMonths: 12,
+		Prices: []*ordersv1.Price{{Currency: "USD", AmountMinor: 24900, AmountDisplay: "$249.00"}},
+	}}}, nil
+}
+
+func (o *OrdersPeer) SetCharging(ctx context.Context, r *ordersv1.SetChargingRequest) (*ordersv1.SetChargingResponse, error) {
+	return &ordersv1.SetChargingResponse{Paused: r.GetPaused(), Actor: access.From(ctx).Actor}, nil
+}
+
+// PaymentsPeer answers webhooks.
+type PaymentsPeer struct {
+	paymentsv1.UnimplementedPaymentsServiceServer
+	// Webhook answers a delivery.
+	Webhook func(*paymentsv1.ReceiveWebhookRequest) (string, error)
+}
+
+func (p *PaymentsPeer) ReceiveWebhook(_ context.Context, r *paymentsv1.ReceiveWebhookRequest) (*paymentsv1.ReceiveWebhookResponse, error) {
+	status, err := p.Webhook(r)
+	if err != nil {
+		return nil, err
+	}
+	return &paymentsv1.ReceiveWebhookResponse{Status: status}, nil
+}
+
+// ProvisioningPeer says that every account has access.
+type ProvisioningPeer struct {
+	provisioningv1.UnimplementedProvisioningServiceServer
+}
+
+func (*ProvisioningPeer) CheckAccess(_ context.Context, r *provisioningv1.CheckAccessRequest) (*provisioningv1.CheckAccessResponse, error) {
+	return &provisioningv1.CheckAccessResponse{AccountId: r.GetAccountId(), Active: true}, nil
+}
+
+// NotificationsPeer has sent no message.
+type NotificationsPeer struct {
+	notificationsv1.UnimplementedNotificationsServiceServer
+}
+
+func (*NotificationsPeer) ListMessages(context.Context, *notificationsv1.ListMessagesRequest) (*notificationsv1.ListMessagesResponse, error) {
+	return &notificationsv1.ListMessagesResponse{}, nil
+}
+
+// ReconciliationPeer has one recorded run.
+type ReconciliationPeer struct {
+	reconciliationv1.UnimplementedReconciliationServiceServer
+}
+
+func (*ReconciliationPeer) StartRun(context.Context, *reconciliationv1.StartRunRequest) (*reconciliationv1.Run, error) {
+	return &reconciliationv1.Run{Id: 7, Status: reconciliationv1.Run_SUCCEEDED}, nil
+}
+
+func (*ReconciliationPeer) ListRuns(_ context.Context, r *reconciliationv1.ListRunsRequest) (*reconciliationv1.ListRunsResponse, error) {
+	return &reconciliationv1.ListRunsResponse{Runs: []*reconciliationv1.Run{{Id: int64(r.GetPageSize())}}}, nil
+}

@@ -1,0 +1,141 @@
+// Package peertest hosts the gateway's peers in memory for tests: real gRPC
+// servers with the real access rules, validation and typed errors, whose
+// answers a test decides.
+package peertest
+
+import (
+	"context"
+	"log/slog"
+	"net"
+	"sync"
+	"syscall"
+	"testing"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/test/bufconn"
+
+	notificationsv1 "makegood.example/proto/gen/notifications/v1"
+	ordersv1 "makegood.example/proto/gen/orders/v1"
+	paymentsv1 "makegood.example/proto/gen/payments/v1"
+	provisioningv1 "makegood.example/proto/gen/provisioning/v1"
+	reconciliationv1 "makegood.example/proto/gen/reconciliation/v1"
+	"makegood.example/services/platform/access"
+	"makegood.example/services/platform/grpcserver"
+)
+
+// Names of the peers, which are their addresses too.
+const (
+	Orders         = "orders"
+	Payments       = "payments"
+	Provisioning   = "provisioning"
+	Notifications  = "notifications"
+	Reconciliation = "reconciliation"
+)
+
+// Network is a set of peers that can be stopped one by one.
+type Network struct {
+	mu        sync.Mutex
+	listeners map[string]*bufconn.Listener
+	stops     map[string]func()
+}
+
+// Dial is a grpcclient.Dialer: a stopped peer refuses.
+func (n *Network) Dial(ctx context.Context, addr string) (net.Conn, error) {
+	n.mu.Lock()
+	l := n.listeners[addr]
+	n.mu.Unlock()
+	if l == nil {
+		return nil, syscall.ECONNREFUSED
+	}
+	return l.DialContext(ctx)
+}
+
+// Stop ends one peer, as if it had been killed.
+func (n *Network) Stop(name string) {
+	n.mu.Lock()
+	stop := n.stops[name]
+	delete(n.listeners, name)
+	delete(n.stops, name)
+	n.mu.Unlock()
+	if stop != nil {
+		stop()
+	}
+}
+
+// Peers are the answers of the five services.
+type Peers struct {
+	Orders         OrdersPeer
+	Payments       PaymentsPeer
+	Provisioning   ProvisioningPeer
+	Notifications  NotificationsPeer
+	Reconciliation ReconciliationPeer
+}
+
+// Start starts all five peers; they end with the test.
+func Start(t *testing.T, peers *Peers, tokens *access.Tokens) *Network {
+	t.Helper()
+	n := &Network{listeners: map[string]*bufconn.Listener{}, stops: map[string]func(){}}
+	for _, p := range []struct {
+		name     string
+		rules    map[string]access.Rule
+		register func(grpc.ServiceRegistrar)
+	}{
+		{Orders, ordersRules(), func(s grpc.ServiceRegistrar) {
+			ordersv1.RegisterOrdersServiceServer(s, &peers.Orders)
+			ordersv1.RegisterOrdersAdminServiceServer(s, &peers.Orders)
+		}},
+		{Payments, rules(&paymentsv1.PaymentsService_ServiceDesc, access.Rule{Callers: []string{"gateway"}}),
+			func(s grpc.ServiceRegistrar) { paymentsv1.RegisterPaymentsServiceServer(s, &peers.Payments) }},
+		{Provisioning, rules(&provisioningv1.ProvisioningService_ServiceDesc, access.Rule{Role: access.Service}),
+			func(s grpc.ServiceRegistrar) {
+				provisioningv1.RegisterProvisioningServiceServer(s, &peers.Provisioning)
+			}},
+		{Notifications, rules(&notificationsv1.NotificationsService_ServiceDesc, access.Rule{Role: access.Viewer}),
+			func(s grpc.ServiceRegistrar) {
+				notificationsv1.RegisterNotificationsServiceServer(s, &peers.Notifications)
+			}},
+		{Reconciliation, rules(&reconciliationv1.ReconciliationService_ServiceDesc, access.Rule{Role: access.Support}),
+			func(s grpc.ServiceRegistrar) {
+				reconciliationv1.RegisterReconciliationServiceServer(s, &peers.Reconciliation)
+			}},
+	} {
+		listener := bufconn.Listen(1 << 20)
+		server, err := grpcserver.New(grpcserver.Config{
+			Name: p.name, Listener: listener, Access: p.rules, Tokens: tokens,
+			Ready: func(context.Context) error { return nil }, Log: slog.New(slog.DiscardHandler),
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		p.register(server)
+		ctx, cancel := context.WithCancel(context.Background())
+		ended := make(chan error, 1)
+		go func() { ended <- server.Serve(ctx) }()
+		n.listeners[p.name] = listener
+		n.stops[p.name] = func() {
+			server.Stop()
+			cancel()
+			<-ended
+		}
+		t.Cleanup(func() { n.Stop(p.name) })
+	}
+	return n
+}
+
+func rules(service *grpc.ServiceDesc, rule access.Rule) access.Table {
+	table := access.Table{}
+	for _, m := range service.Methods {
+		table["/"+service.ServiceName+"/"+m.MethodName] = rule
+	}
+	return table
+}
+
+// ordersRules are as in production: the edge may do what a buyer may, and
+// only Payments and people may do the rest.
+func ordersRules() access.Table {
+	table := rules(&ordersv1.OrdersService_ServiceDesc, access.Rule{Callers: []string{"gateway"}})
+	for method, rule := range rules(&ordersv1.OrdersAdminService_ServiceDesc, access.Rule{Callers: []string{"payments"}, Role: access.Support}) {
+		table[method] = rule
+	}
+	return table
+}

@@ -1,0 +1,179 @@
+package gateway_test
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/base64"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"google.golang.org/grpc/codes"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/known/timestamppb"
+
+	ordersv1 "makegood.example/proto/gen/orders/v1"
+	"makegood.example/services/platform/apperr"
+)
+
+const refresh = `http-equiv="refresh"`
+
+func TestThePageSaysWhatIsKnown(t *testing.T) {
+	gw := start(t, nil)
+	at := func(d time.Duration) *timestamppb.Timestamp { return timestamppb.New(noon.Add(d)) }
+	wait := func(by *timestamppb.Timestamp) *ordersv1.NextAction {
+		return &ordersv1.NextAction{Type: ordersv1.NextAction_WAIT, By: by}
+	}
+	charged := func(state ordersv1.Order_State, until time.Duration) *ordersv1.Order {
+		return &ordersv1.Order{State: state, ChargedAt: at(-time.Minute), AccessUntil: at(until), AmountDisplay: "$249.00"}
+	}
+	for _, c := range []struct {
+		name    string
+		order   *ordersv1.Order
+		want    []string
+		not     []string
+		refresh bool
+	}{
+		{"complete", charged(ordersv1.Order_COMPLETE, 365*24*time.Hour),
+			[]string{"You&#39;re in", "21 November 2026, 11:59 UTC", "Access until", "21 November 2027", "$249.00"}, []string{"do not pay"}, false},
+		{"recovered", charged(ordersv1.Order_RECOVERED, 365*24*time.Hour), []string{"You&#39;re in"}, nil, false},
+		{"run out", charged(ordersv1.Order_COMPLETE, -time.Hour), []string{"Access ended"}, []string{"You&#39;re in"}, false},
+		{"charged", charged(ordersv1.Order_CHARGED, 0), []string{"Your payment arrived; we are setting up your access", "11:59 UTC"}, []string{"Access until"}, true},
+		{"orphaned", charged(ordersv1.Order_ORPHANED, 0), []string{"we are setting up your access"}, nil, true},
+		{"unknown outcome", &ordersv1.Order{State: ordersv1.Order_PENDING, NextAction: wait(at(30*time.Second + time.Millisecond))},
+			[]string{"We are checking with the payment provider", "Please do not pay again yet", "We look again by 12:01 UTC."}, []string{"arrived", "charged"}, true},
+		{"a look that is due", &ordersv1.Order{State: ordersv1.Order_PENDING, NextAction: wait(at(-time.Second))},
+			[]string{"Please do not pay again yet"}, []string{"We look again by"}, true},
+		{"authentication", &ordersv1.Order{State: ordersv1.Order_PENDING, NextAction: &ordersv1.NextAction{Type: ordersv1.NextAction_USE_STRIPE_SDK, ClientSecret: "pi_secret"}},
+			[]string{"waiting for you to confirm"}, []string{"pi_secret"}, true},
+		{"redirect", &ordersv1.Order{State: ordersv1.Order_PENDING, NextAction: &ordersv1.NextAction{Type: ordersv1.NextAction_REDIRECT, Url: "https://hooks.stripe.example.com/3ds?a=1&b=2"}},
+			[]string{`href="https://hooks.stripe.example.com/3ds?a=1&amp;b=2"`}, nil, true},
+		{"redirect that is none", &ordersv1.Order{State: ordersv1.Order_PENDING, NextAction: &ordersv1.NextAction{Type: ordersv1.NextAction_REDIRECT, Url: "javascript:alert(1)"}},
+			nil, []string{"javascript:", "Continue the confirmation"}, true},
+		{"declined", &ordersv1.Order{State: ordersv1.Order_FAILED, PaymentError: &ordersv1.PaymentError{Message: "Your card has <b>insufficient</b> funds."}},
+			[]string{"Your card was not charged", "Your card has &lt;b&gt;insufficient&lt;/b&gt; funds."}, []string{"<b>"}, false},
+		{"expired", &ordersv1.Order{State: ordersv1.Order_EXPIRED}, []string{"Nothing was charged"}, nil, false},
+		{"refunded", charged(ordersv1.Order_REFUNDED, 0), []string{"Your payment was refunded", "$249.00"}, nil, false},
+		{"a state of the future", &ordersv1.Order{State: ordersv1.Order_State(99)}, []string{"We are checking whether your payment went through"}, nil, true},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			gw.peers.Orders.AnswerWith(c.order, nil)
+			for _, path := range []string{"/payment-issue", "/welcome"} {
+				a := gw.do(t, "GET", path+"?ref="+strings.ToUpper(reference), "")
+				for _, want := range append(c.want, "5F0C1C1E", reference, "support@example.com") {
+					if !strings.Contains(a.body, want) {
+						t.Errorf("%q is missing:\n%s", want, a.body)
+					}
+				}
+				for _, not := range c.not {
+					if strings.Contains(a.body, not) {
+						t.Errorf("%q must not be said:\n%s", not, a.body)
+					}
+				}
+				if a.status != 200 || strings.Contains(a.body, refresh) != c.refresh {
+					t.Errorf("status %d, refresh wanted: %v\n%s", a.status, c.refresh, a.body)
+				}
+			}
+		})
+	}
+}
+
+func TestThePageIsThereWhileOrdersIsNot(t *testing.T) {
+	gw := start(t, nil)
+	static := func(t *testing.T) {
+		t.Helper()
+		began := time.Now()
+		a := gw.do(t, "GET", "/payment-issue?ref="+reference, "")
+		if took := time.Since(began); took > 3*time.Second {
+			t.Errorf("took %v", took)
+		}
+		for _, want := range []string{
+			"We are checking whether your payment went through. You do not need to pay again.", "5F0C1C1E", reference, refresh,
+			`href="mailto:support@example.com?subject=Order%205F0C1C1E`, `>support@example.com</a>`, `href="https://app.example.com"`, "Back to Acme",
+		} {
+			if !strings.Contains(a.body, want) {
+				t.Errorf("%q is missing:\n%s", want, a.body)
+			}
+		}
+		if a.status != 200 || strings.Contains(a.body, "arrived") || strings.Contains(a.body, "charged") || strings.Contains(a.body, "safe") {
+			t.Errorf("%d claims too much:\n%s", a.status, a.body)
+		}
+	}
+	t.Run("an error", func(t *testing.T) {
+		gw.peers.Orders.AnswerWith(nil, apperr.New(codes.Internal, "", "boom"))
+		static(t)
+	})
+	t.Run("another thing is not found", func(t *testing.T) {
+		gw.peers.Orders.AnswerWith(nil, apperr.New(codes.NotFound, "PLAN_NOT_FOUND", "x"))
+		static(t)
+	})
+	t.Run("hanging", func(t *testing.T) {
+		gw.peers.Orders.Answer(func(ctx context.Context, _ proto.Message) (*ordersv1.Order, error) {
+			<-ctx.Done()
+			return nil, ctx.Err()
+		})
+		static(t)
+	})
+	t.Run("killed", func(t *testing.T) {
+		gw.net.Stop("orders")
+		static(t)
+	})
+}
+
+func TestThePageWithoutAnOrder(t *testing.T) {
+	gw := start(t, nil)
+	gw.peers.Orders.AnswerWith(nil, apperr.New(codes.NotFound, "ORDER_NOT_FOUND", "x"))
+	a := gw.do(t, "GET", "/payment-issue?ref="+reference, "")
+	if a.status != 200 || !strings.Contains(a.body, "We have no order under this reference yet") || !strings.Contains(a.body, refresh) {
+		t.Errorf("%d %s", a.status, a.body)
+	}
+	gw.peers.Orders.AnswerWith(&ordersv1.Order{State: ordersv1.Order_COMPLETE}, nil)
+	for _, query := range []string{
+		"", "?ref=", "?ref=5F0C1C1E", "?ref=%3Cscript%3Ealert(1)%3C/script%3E", "?ref=%22%20onload=%22alert(1)",
+		"?ref=urn:uuid:" + reference, "?ref={" + reference + "}", "?ref=" + reference + "%3Cscript%3E", "?ref=" + strings.Repeat("a", 8000), "?%zz",
+	} {
+		a := gw.do(t, "GET", "/payment-issue"+query, "")
+		if a.status != 200 || !strings.Contains(a.body, "You do not need to pay again") || strings.Contains(a.body, refresh) {
+			t.Errorf("%.80s: %d %s", query, a.status, a.body)
+		}
+		for _, not := range []string{"<script", "onload", "alert(", "urn:", "5F0C1C1E", "aaaaaaaa"} {
+			if strings.Contains(a.body, not) {
+				t.Errorf("%.80s: %q is echoed", query, not)
+			}
+		}
+	}
+	if gw.peers.Orders.Last().Request != nil {
+		t.Error("Orders was asked about something that is no reference")
+	}
+}
+
+func TestAPageNeedsAndAllowsNothingElse(t *testing.T) {
+	gw := start(t, nil)
+	gw.peers.Orders.AnswerWith(&ordersv1.Order{State: ordersv1.Order_COMPLETE}, nil)
+	for _, path := range []string{"/payment-issue?ref=" + reference, "/welcome", "/docs"} {
+		a := gw.do(t, "GET", path, "")
+		style := regexp.MustCompile(`(?s)<style>(.*?)</style>`).FindStringSubmatch(a.body)
+		if style == nil {
+			t.Fatalf("%s has no style", path)
+		}
+		sum := sha256.Sum256([]byte(style[1]))
+		policy := a.header.Get("Content-Security-Policy")
+		for _, want := range []string{"default-src 'none'", "style-src 'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "'", "frame-ancestors 'none'"} {
+			if !strings.Contains(policy, want) {
+				t.Errorf("%s: policy %q lacks %q", path, policy, want)
+			}
+		}
+		for header, want := range map[string]string{"Cache-Control": "no-store", "X-Robots-Tag": "noindex", "Referrer-Policy": "no-referrer", "X-Content-Type-Options": "nosniff"} {
+			if got := a.header.Get(header); got != want {
+				t.Errorf("%s: %s is %q", path, header, got)
+			}
+		}
+		if regexp.MustCompile(`(?i)<script|<link|<img|<iframe|\ssrc=|@import|url\(|style="`).MatchString(a.body) {
+			t.Errorf("%s fetches or inlines something", path)
+		}
+	}
+	if strings.Contains(gw.log.String(), reference) {
+		t.Error("the whole reference is in the log")
+	}
+}
