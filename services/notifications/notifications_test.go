@@ -178,7 +178,6 @@ func TestWhatIsNoLongerTrueIsNotSent(t *testing.T) {
 		{recovery, ordersv1.Order_REFUNDED}, {paymentFailed, ordersv1.Order_CHARGED}, {paymentFailed, ordersv1.Order_COMPLETE},
 	} {
 		t.Run(c.kind.String()+" of "+c.state.String(), func(t *testing.T) {
-			t.Parallel()
 			w := newWorld(t)
 			w.peers.set(func(p *peers) { p.ordersDown = true })
 			w.send(key, c.kind)
