@@ -71,7 +71,7 @@ func (s *Service) recorded(ctx context.Context, id int64, p *run.Progress, work 
 			case errors.Is(err, run.ErrTakenOver):
 				stop(err)
 				return err
-			case err != nil && ctx.Err() == nil:
+			case err != nil:
 				// The lease has time for several more tries.
 				s.log.Warn("the run's progress cannot be saved; trying again", "run_id", id, "error", err)
 			}
@@ -83,7 +83,8 @@ func (s *Service) recorded(ctx context.Context, id int64, p *run.Progress, work 
 }
 
 func (s *Service) saveProgress(ctx context.Context, id int64, p *run.Progress) error {
-	ctx, cancel := context.WithTimeout(ctx, run.Heartbeat)
+	// Not cut off when the work ends: it would not be known what was saved.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), run.Heartbeat)
 	defer cancel()
 	counts, lines := p.Take()
 	err := s.store.SaveProgress(ctx, id, s.now(), counts, lines)
