@@ -61,7 +61,7 @@ func LoadConfig(lookup config.Lookup) (Config, error) {
 	if _, _, err := net.SplitHostPort(cfg.HTTPAddr); err != nil {
 		r.Problem("HTTP_ADDR=%q is not host:port", cfg.HTTPAddr)
 	}
-	if a, err := mail.ParseAddress(cfg.SupportEmail); err != nil || a.Name != "" {
+	if a, err := mail.ParseAddress(cfg.SupportEmail); err != nil || a.Address != cfg.SupportEmail {
 		r.Problem("SUPPORT_EMAIL=%q is not a plain email address", cfg.SupportEmail)
 	}
 	for _, cidr := range r.List("TRUSTED_PROXIES") {

@@ -38,7 +38,7 @@ func serve(ctx context.Context, name string, listener net.Listener, handler http
 		ReadTimeout:       15 * time.Second,
 		WriteTimeout:      90 * time.Second, // above the longest call, an admin's
 		IdleTimeout:       60 * time.Second,
-		MaxHeaderBytes:    16 << 10,
+		MaxHeaderBytes:    32 << 10,
 		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelWarn),
 	}
 	served := make(chan error, 1)

@@ -45,7 +45,7 @@ var catalogue = map[situation]words{
 	notFound: {
 		Title: "We have no order under this reference yet",
 		Lead:  "Nothing is recorded under this reference so far.",
-		Next:  "If you have just sent your order, it may still arrive: this page asks again every few seconds. If your bank shows a charge, write to us with the reference below.",
+		Next:  "If you have just sent your order, it may still arrive: this page asks again every few seconds, so please do not pay again yet. If your bank shows a charge, write to us with the reference below.",
 	},
 	checking: {
 		Title: "We are checking your payment",
@@ -84,7 +84,7 @@ var catalogue = map[situation]words{
 	},
 	refunded: {
 		Title: "Your payment was refunded",
-		Lead:  "The full amount of this order was refunded, and its access has ended.",
+		Lead:  "The full amount of this order was refunded; the access it paid for ends with that.",
 		Next:  "Your bank decides when the money shows on your statement.",
 	},
 }
