@@ -168,7 +168,7 @@ func TestTheSameAddressInOtherCaseIsTheSameAccount(t *testing.T) {
 	if err := r.owner.QueryRow(t.Context(), `SELECT email, name FROM provisioning.accounts`).Scan(&email, &name); err != nil {
 		t.Fatal(err)
 	}
-	if email != " Jane@Example.com " || name != "Jane" {
+	if email != "Jane@Example.com" || name != "Jane" {
 		t.Errorf("the account was kept as %q, %q", email, name)
 	}
 }

@@ -116,7 +116,7 @@ func (r *running) as(caller string) pb.ProvisioningServiceClient {
 	if err != nil {
 		r.t.Fatal(err)
 	}
-	r.t.Cleanup(func() { conn.Close() })
+	r.t.Cleanup(func() { _ = conn.Close() })
 	return pb.NewProvisioningServiceClient(conn)
 }
 

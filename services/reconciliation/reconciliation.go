@@ -58,7 +58,7 @@ func Run(ctx context.Context, cfg Config, rt process.Runtime) error {
 	if err != nil {
 		return err
 	}
-	defer orders.Close()
+	defer func() { _ = orders.Close() }()
 
 	reconciliation := service.New(store.New(pool), ordersv1.NewOrdersAdminServiceClient(orders), cfg.Settings, rt.Now, rt.Log)
 

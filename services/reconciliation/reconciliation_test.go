@@ -111,7 +111,7 @@ func (s *scene) client(dial grpcclient.Dialer, caller string) pb.ReconciliationS
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	s.t.Cleanup(func() { conn.Close() })
+	s.t.Cleanup(func() { _ = conn.Close() })
 	return pb.NewReconciliationServiceClient(conn)
 }
 

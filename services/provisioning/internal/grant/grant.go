@@ -27,7 +27,7 @@ var (
 // Account is who may use the product.
 type Account struct {
 	ID uuid.UUID
-	// Email is as its holder typed it; EmailKey of it is what is compared.
+	// Email is as its holder typed it, trimmed; EmailKey of it is what is compared.
 	Email     string
 	Name      string
 	CreatedAt time.Time

@@ -3,6 +3,7 @@ package service
 import (
 	"context"
 	"errors"
+	"strings"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
@@ -79,7 +80,7 @@ func (s *Service) lockAccount(ctx context.Context, tx pgx.Tx, p Purchase) (grant
 	// Inserting first needs no lock of its own: of several calls for a new
 	// address one inserts, and the others wait for it and then find its row.
 	created, err := s.store.InsertAccount(ctx, tx, grant.Account{
-		ID: grant.AccountID(p.OrderID), Email: p.Email, Name: p.Name, CreatedAt: s.now(),
+		ID: grant.AccountID(p.OrderID), Email: strings.TrimSpace(p.Email), Name: p.Name, CreatedAt: s.now(),
 	}, p.OrderID)
 	if err != nil {
 		return grant.Account{}, false, err

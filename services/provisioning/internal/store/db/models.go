@@ -12,7 +12,7 @@ import (
 
 type Account struct {
 	ID uuid.UUID
-	// as typed by the buyer
+	// as typed by the buyer, trimmed
 	Email string
 	// trimmed and lower-cased: what is compared
 	EmailKey       string

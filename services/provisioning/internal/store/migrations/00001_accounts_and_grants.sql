@@ -11,7 +11,7 @@ CREATE TABLE provisioning.accounts (
     CONSTRAINT accounts_email_key_normal CHECK (email_key <> '' AND email_key = btrim(email_key))
 );
 
-COMMENT ON COLUMN provisioning.accounts.email IS 'as typed by the buyer';
+COMMENT ON COLUMN provisioning.accounts.email IS 'as typed by the buyer, trimmed';
 COMMENT ON COLUMN provisioning.accounts.email_key IS 'trimmed and lower-cased: what is compared';
 
 CREATE TABLE provisioning.grants (
