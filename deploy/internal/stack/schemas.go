@@ -1,9 +1,17 @@
 package stack
 
-import "makegood.example/services/platform/migrate"
+import (
+	"makegood.example/services/notifications"
+	"makegood.example/services/orders"
+	"makegood.example/services/platform/migrate"
+	"makegood.example/services/provisioning"
+	"makegood.example/services/reconciliation"
+)
 
-// services are the five, in the order in which their schemas are migrated.
+// services are the five, in the order in which they are migrated and started.
 var services = []string{"orders", "payments", "provisioning", "notifications", "reconciliation"}
 
 // Schemas is what every service keeps in the database.
-var Schemas = []migrate.Schema{}
+var Schemas = []migrate.Schema{
+	orders.Schema, provisioning.Schema, notifications.Schema, reconciliation.Schema,
+}
