@@ -27,7 +27,9 @@ const (
 )
 
 // Payments asks what happened to the money.
-type Payments struct{ client paymentsv1.PaymentsServiceClient }
+type Payments struct {
+	client paymentsv1.PaymentsServiceClient
+}
 
 // NewPayments uses a connection to Payments.
 func NewPayments(conn grpc.ClientConnInterface) *Payments {

@@ -83,7 +83,9 @@ func parse(raw []byte) (Plans, error) {
 	}
 	var out Plans
 	var problems []error
-	problem := func(format string, args ...any) { problems = append(problems, fmt.Errorf("plan file: "+format, args...)) }
+	problem := func(format string, args ...any) {
+		problems = append(problems, fmt.Errorf("plan file: "+format, args...))
+	}
 	if len(file.Plans) == 0 {
 		problem("there is no plan")
 	}

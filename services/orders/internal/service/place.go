@@ -180,4 +180,3 @@ func (s *Service) write(ctx context.Context, p Placement, o order.Order) error {
 func (s *Service) submission(o order.Order, clientIP string) store.Submission {
 	return store.Submission{AttemptID: o.AttemptID, OrderID: o.ID, EmailKey: o.EmailKey, ClientIP: clientIP, At: s.Now()}
 }
-

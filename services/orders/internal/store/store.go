@@ -185,7 +185,9 @@ func (s *Store) CountLook(ctx context.Context, id uuid.UUID, now time.Time) erro
 }
 
 // MakeDue makes everything in hand due now.
-func (s *Store) MakeDue(ctx context.Context, now time.Time) (int64, error) { return s.q().MakeDue(ctx, now) }
+func (s *Store) MakeDue(ctx context.Context, now time.Time) (int64, error) {
+	return s.q().MakeDue(ctx, now)
+}
 
 // ListStuck pages through orders without progress since a time.
 func (s *Store) ListStuck(ctx context.Context, since, afterTime time.Time, afterID uuid.UUID, limit int) ([]order.Order, error) {

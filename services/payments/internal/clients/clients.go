@@ -1,0 +1,76 @@
+// Package clients is how Payments tells the other services what it recorded.
+package clients
+
+import (
+	"context"
+	"time"
+
+	"github.com/google/uuid"
+	"google.golang.org/grpc"
+
+	ordersv1 "makegood.example/proto/gen/orders/v1"
+	reconciliationv1 "makegood.example/proto/gen/reconciliation/v1"
+	"makegood.example/services/payments/internal/wire"
+)
+
+const (
+	// An advance may grant access and try once more before it answers.
+	advanceTimeout = 15 * time.Second
+	caseTimeout    = 5 * time.Second
+)
+
+// Reason is why Orders is told.
+type Reason = ordersv1.AdvanceOrderRequest_Reason
+
+// The reasons that Payments has.
+const (
+	Rescue  = ordersv1.AdvanceOrderRequest_RESCUE
+	Webhook = ordersv1.AdvanceOrderRequest_WEBHOOK
+)
+
+// Orders is told what happened to the money.
+type Orders struct {
+	client ordersv1.OrdersAdminServiceClient
+}
+
+// NewOrders uses a connection to Orders.
+func NewOrders(conn grpc.ClientConnInterface) *Orders {
+	return &Orders{ordersv1.NewOrdersAdminServiceClient(conn)}
+}
+
+// Advance hands the news to the order and answers with the state it then has.
+func (o *Orders) Advance(ctx context.Context, k wire.Known, reason Reason) (state string, err error) {
+	ctx, cancel := context.WithTimeout(ctx, advanceTimeout)
+	defer cancel()
+	reply, err := o.client.AdvanceOrder(ctx, &ordersv1.AdvanceOrderRequest{
+		OrderId: k.Payment.OrderID.String(), Reason: reason, Payment: wire.Payment(k),
+	})
+	return reply.GetOrder().GetState().String(), err
+}
+
+// Cases keeps for a person what a machine has given up on.
+type Cases struct {
+	client reconciliationv1.ReconciliationServiceClient
+}
+
+// NewCases uses a connection to Reconciliation.
+func NewCases(conn grpc.ClientConnInterface) *Cases {
+	return &Cases{reconciliationv1.NewReconciliationServiceClient(conn)}
+}
+
+// OpenFailedEvent opens a case about a webhook event.
+func (c *Cases) OpenFailedEvent(ctx context.Context, eventID, summary string) error {
+	return c.open(ctx, reconciliationv1.Case_FAILED_EVENT, "event/"+eventID, summary)
+}
+
+// OpenUnknownPayment opens a case about a payment without a definite word.
+func (c *Cases) OpenUnknownPayment(ctx context.Context, orderID uuid.UUID, summary string) error {
+	return c.open(ctx, reconciliationv1.Case_UNKNOWN_PAYMENT, "order/"+orderID.String(), summary)
+}
+
+func (c *Cases) open(ctx context.Context, kind reconciliationv1.Case_Kind, subject, summary string) error {
+	ctx, cancel := context.WithTimeout(ctx, caseTimeout)
+	defer cancel()
+	_, err := c.client.OpenCase(ctx, &reconciliationv1.OpenCaseRequest{Kind: kind, Subject: subject, Summary: summary})
+	return err
+}

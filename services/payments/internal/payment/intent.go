@@ -1,0 +1,118 @@
+package payment
+
+import "time"
+
+// Intent is a payment intent as Stripe shows it.
+type Intent struct {
+	ID string
+	// Status in Stripe's words, lower case.
+	Status      string
+	CustomerID  string
+	AmountMinor int64
+	// ReceivedMinor is what Stripe took; 0 until it succeeded.
+	ReceivedMinor int64
+	Currency      string // upper case
+	Livemode      bool
+	Metadata      map[string]string
+	ClientSecret  string
+	RedirectURL   string
+	// Charge is the latest charge, whole only when the intent was read with it.
+	Charge Charge
+	// Error is why the last confirm was refused; empty code if it was not.
+	Error     Decline
+	CreatedAt time.Time
+}
+
+// Charge is a charge as Stripe shows it.
+type Charge struct {
+	ID        string
+	CreatedAt time.Time // Stripe counts whole seconds
+}
+
+// Stripe's words for an intent.
+const (
+	StripeSucceeded      = "succeeded"
+	StripeCanceled       = "canceled"
+	StripeProcessing     = "processing"
+	StripeRequiresAction = "requires_action"
+)
+
+// Learn takes over what Stripe says of the intent. It never undoes a success,
+// and takes a refusal for the open attempt's only when it certainly is: direct
+// says that it answered that attempt's own confirm; otherwise the failed charge
+// must be one that no earlier attempt made. attempts are oldest first.
+func (p *Payment) Learn(in Intent, attempts []Attempt, direct bool, now time.Time) {
+	if p.Status == Succeeded {
+		return
+	}
+	var last *Attempt
+	if n := len(attempts); n > 0 && !attempts[n-1].Status.Decided() {
+		last = &attempts[n-1]
+	}
+	p.IntentID, p.CustomerID = in.ID, in.CustomerID
+	if in.ClientSecret != "" {
+		p.ClientSecret = in.ClientSecret
+	}
+	p.RedirectURL = in.RedirectURL
+	switch in.Status {
+	case StripeSucceeded:
+		at := chargedAt(in.Charge, last)
+		p.Status, p.ChargeID, p.ChargedAt, p.Decline = Succeeded, in.Charge.ID, &at, Decline{}
+		p.ReceivedMinor, p.ReceivedCurrency = in.ReceivedMinor, in.Currency
+		decide(last, AttemptSucceeded, now)
+	case StripeCanceled:
+		p.Status = Canceled
+		decide(last, AttemptCanceled, now)
+	case StripeProcessing:
+		p.Status = Processing
+		await(last, AwaitsBank)
+	case StripeRequiresAction:
+		p.Status = RequiresAction
+		await(last, AwaitsBuyer)
+	default: // requires_payment_method, requires_confirmation
+		p.Status = RequiresPaymentMethod
+		switch {
+		case last == nil:
+		case last.PaymentMethod == "":
+			p.Decline = in.Error
+			await(last, AwaitsBuyer) // the browser may try another card by itself
+		case in.Error.Code != "" && (direct || last.Status != Open || isNew(in.Error.ChargeID, attempts)):
+			p.Decline = in.Error
+			last.FailedCharge = in.Error.ChargeID
+			decide(last, Declined, now)
+		}
+	}
+}
+
+// chargedAt makes up for Stripe's whole seconds: a charge cannot have been made
+// before its attempt.
+func chargedAt(c Charge, a *Attempt) time.Time {
+	if a != nil && a.CreatedAt.After(c.CreatedAt) && a.CreatedAt.Sub(c.CreatedAt) < time.Second {
+		return a.CreatedAt
+	}
+	return c.CreatedAt
+}
+
+func isNew(chargeID string, attempts []Attempt) bool {
+	if chargeID == "" {
+		return false
+	}
+	for _, a := range attempts {
+		if a.FailedCharge == chargeID {
+			return false
+		}
+	}
+	return true
+}
+
+func decide(a *Attempt, status AttemptStatus, now time.Time) {
+	if a != nil {
+		a.Decide(status, now)
+	}
+}
+
+func await(a *Attempt, status AttemptStatus) {
+	if a != nil {
+		a.Status = status
+	}
+}

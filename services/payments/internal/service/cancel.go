@@ -1,0 +1,71 @@
+package service
+
+import (
+	"context"
+	"errors"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+
+	"makegood.example/services/payments/internal/payment"
+	"makegood.example/services/payments/internal/stripegw"
+	"makegood.example/services/payments/internal/wire"
+)
+
+// Cancel makes sure that an order can no longer be charged. Stripe decides: if
+// it was paid meanwhile, the answer is that it was paid.
+func (s *Service) Cancel(ctx context.Context, buyer payment.Purchase, attemptID uuid.UUID) (wire.Known, error) {
+	ctx, cancel := detach(ctx)
+	defer cancel()
+	if _, err := s.find(ctx, buyer); err != nil && !errors.Is(err, stripegw.ErrNotFound) {
+		return wire.Known{}, err
+	}
+	// The attempt is written even if it never began, so that a Pay that comes
+	// late finds it closed.
+	p, a, err := s.begin(ctx, buyer, attemptID, "")
+	if err != nil {
+		return wire.Known{}, err
+	}
+	if p.Status == payment.Succeeded || p.Status == payment.Canceled {
+		return wire.Known{Payment: p, Last: &a}, nil
+	}
+	if p.IntentID == "" {
+		return s.giveUp(ctx, p)
+	}
+	in, err := s.Stripe.CancelIntent(ctx, p.CancelKey(s.Now()), p.IntentID)
+	if errors.Is(err, stripegw.ErrUnknown) {
+		return s.unknown(ctx, p, "canceling the payment intent", err)
+	}
+	if err != nil {
+		return s.read(ctx, p) // paid, being paid or canceled already
+	}
+	return s.record(ctx, p.ID, in, false, nil)
+}
+
+// giveUp closes a payment that has no intent. If one is being created at this
+// moment, saving its id fails and it is canceled.
+func (s *Service) giveUp(ctx context.Context, p payment.Payment) (k wire.Known, err error) {
+	now := s.Now()
+	err = s.Store.InTx(ctx, func(tx pgx.Tx) error {
+		p, err := s.Store.Lock(ctx, tx, p.ID)
+		if err != nil {
+			return err
+		}
+		attempts, err := s.Store.Attempts(ctx, tx, p.ID)
+		if err != nil {
+			return err
+		}
+		k = wire.Known{Payment: p, Last: last(attempts)}
+		if p.IntentID != "" || p.Status != payment.Creating {
+			return nil // an intent came in between; the next look cancels it
+		}
+		p.Status = payment.Canceled
+		k.Last.Decide(payment.AttemptCanceled, now)
+		k.Payment = p
+		if err := s.Store.Update(ctx, tx, p, now); err != nil {
+			return err
+		}
+		return s.Store.UpdateAttempt(ctx, tx, *k.Last)
+	})
+	return k, err
+}

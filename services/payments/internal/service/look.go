@@ -1,0 +1,115 @@
+package service
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/jackc/pgx/v5"
+
+	"makegood.example/services/payments/internal/clients"
+	"makegood.example/services/payments/internal/payment"
+	"makegood.example/services/payments/internal/store"
+	"makegood.example/services/payments/internal/stripegw"
+	"makegood.example/services/payments/internal/wire"
+)
+
+// Look reads Stripe and answers with what is known. It moves no money.
+func (s *Service) Look(ctx context.Context, buyer payment.Purchase) (wire.Known, error) {
+	ctx, cancel := detach(ctx)
+	defer cancel()
+	p, err := s.find(ctx, buyer)
+	switch {
+	case errors.Is(err, stripegw.ErrNotFound):
+		return wire.Known{Payment: payment.Payment{OrderID: buyer.OrderID}}, nil
+	case err != nil:
+		return wire.Known{}, err
+	case p.Status == payment.Succeeded || p.IntentID == "":
+		return s.known(ctx, p.ID)
+	}
+	return s.read(ctx, p)
+}
+
+// find returns the order's payment. When we have none, it may be that our
+// records were lost: Stripe is asked by the buyer's customers and the time.
+// Errors: stripegw.ErrNotFound, when Stripe says there is none either.
+func (s *Service) find(ctx context.Context, buyer payment.Purchase) (payment.Payment, error) {
+	p, err := s.Store.Last(ctx, buyer.OrderID)
+	if !errors.Is(err, store.ErrNone) {
+		return p, err
+	}
+	customers, err := s.Stripe.FindCustomers(ctx, buyer.Email)
+	if err != nil {
+		return payment.Payment{}, err
+	}
+	for _, customerID := range customers {
+		in, err := s.Stripe.FindIntent(ctx, customerID, buyer.OrderID.String(), buyer.OrderedAt.Add(-searchBefore))
+		if errors.Is(err, stripegw.ErrNotFound) {
+			continue
+		}
+		if err != nil {
+			return payment.Payment{}, err
+		}
+		return s.restore(ctx, buyer, in)
+	}
+	return payment.Payment{}, stripegw.ErrNotFound
+}
+
+// restore writes the payment of an intent that only Stripe still knew.
+func (s *Service) restore(ctx context.Context, buyer payment.Purchase, in payment.Intent) (payment.Payment, error) {
+	s.Log.Warn("a payment was lost here and found at Stripe", "order_id", buyer.OrderID, "payment_intent_id", in.ID)
+	p := newPayment(buyer, 1, s.Now())
+	err := s.Store.InTx(ctx, func(tx pgx.Tx) error {
+		if err := s.Store.Insert(ctx, tx, p, buyer); err != nil {
+			return err
+		}
+		p.IntentID, p.CustomerID, p.ClientSecret, p.Status = in.ID, in.CustomerID, in.ClientSecret, payment.RequiresPaymentMethod
+		return s.Store.Update(ctx, tx, p, s.Now())
+	})
+	return p, err
+}
+
+// LookAtAttempt is the attempt's own look: it reads Stripe and, when there is
+// a definite word, tells Orders.
+func (s *Service) LookAtAttempt(ctx context.Context, a payment.Attempt) error {
+	ctx, cancel := detach(ctx)
+	defer cancel()
+	k, err := s.known(ctx, a.PaymentID)
+	if err != nil {
+		return err
+	}
+	if k.Payment.IntentID != "" {
+		if k, err = s.read(ctx, k.Payment); err != nil {
+			return err
+		}
+	}
+	if k.Last != nil && k.Last.ID == a.ID && !k.Last.Status.Decided() {
+		return s.escalate(ctx, a, k)
+	}
+	_, err = s.Orders.Advance(ctx, k, clients.Rescue)
+	return err
+}
+
+// escalate makes an attempt without a definite word a case for a person; the
+// looks go on. Waiting for the buyer or the bank is no reason.
+func (s *Service) escalate(ctx context.Context, a payment.Attempt, k wire.Known) error {
+	if k.Last.Status != payment.Open || a.LookCount < caseAfterLooks {
+		return nil
+	}
+	return s.Cases.OpenUnknownPayment(ctx, a.OrderID, fmt.Sprintf(
+		"Stripe has given no definite word on the payment of this order in %d looks; intent %q", a.LookCount, k.Payment.IntentID))
+}
+
+// ClaimDueAttempts takes attempts that are due for a look.
+func (s *Service) ClaimDueAttempts(ctx context.Context, limit int) ([]payment.Attempt, error) {
+	return s.Store.ClaimDueAttempts(ctx, s.Now(), s.Settings.RescueAfter, limit)
+}
+
+// ResumeAtStart makes what was in hand when Payments last stopped due now.
+func (s *Service) ResumeAtStart(ctx context.Context) error {
+	n, err := s.Store.MakeAttemptsDue(ctx, s.Now())
+	if n > 0 {
+		s.Log.Info("attempts were in hand when this service last stopped; looking at them now", "count", n)
+	}
+	return err
+}

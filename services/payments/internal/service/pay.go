@@ -1,0 +1,127 @@
+package service
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+
+	"makegood.example/services/payments/internal/payment"
+	"makegood.example/services/payments/internal/store"
+	"makegood.example/services/payments/internal/stripegw"
+	"makegood.example/services/payments/internal/wire"
+)
+
+// Pay drives one attempt: intent written here, intent created unconfirmed at
+// Stripe, its id saved, and only then confirmed. It may be called again at any
+// point and goes on from there. No confirm is sent after chargeBy.
+func (s *Service) Pay(ctx context.Context, buyer payment.Purchase, attemptID uuid.UUID, paymentMethod string, chargeBy time.Time) (wire.Known, error) {
+	ctx, cancel := detach(ctx)
+	defer cancel()
+	p, a, err := s.begin(ctx, buyer, attemptID, paymentMethod)
+	if err != nil || a.Status.Decided() {
+		return wire.Known{Payment: p, Last: &a}, err
+	}
+	if p.IntentID == "" {
+		if p, err = s.createIntent(ctx, p, buyer); err != nil {
+			return s.unknown(ctx, p, "creating the payment intent", err)
+		}
+	}
+	if a.PaymentMethod == "" || a.Status != payment.Open {
+		return s.read(ctx, p) // the browser confirms, or the bank has it
+	}
+	if !s.Now().Before(chargeBy) {
+		return s.known(ctx, p.ID)
+	}
+	return s.confirm(ctx, p, a)
+}
+
+// begin writes the payment and the attempt, or finds them. Errors:
+// payment.ErrInProgress, payment.ErrMismatch.
+func (s *Service) begin(ctx context.Context, buyer payment.Purchase, attemptID uuid.UUID, paymentMethod string) (p payment.Payment, a payment.Attempt, err error) {
+	now := s.Now()
+	err = s.Store.InTx(ctx, func(tx pgx.Tx) error {
+		var attempts []payment.Attempt
+		p, err = s.Store.LockLast(ctx, tx, buyer.OrderID)
+		switch {
+		case errors.Is(err, store.ErrNone):
+			p = payment.Payment{}
+		case err != nil:
+			return err
+		default:
+			if attempts, err = s.Store.Attempts(ctx, tx, p.ID); err != nil {
+				return err
+			}
+			for _, a = range attempts {
+				if a.ID == attemptID {
+					return nil
+				}
+			}
+		}
+		if p.Status == payment.Succeeded {
+			a = payment.Attempt{Status: payment.AttemptSucceeded} // paid already: nothing to attempt
+			return nil
+		}
+		if p.ID == uuid.Nil || p.Status == payment.Canceled {
+			p = newPayment(buyer, p.Seq+1, now)
+			if err := s.Store.Insert(ctx, tx, p, buyer); err != nil {
+				return err
+			}
+		} else if p.AmountMinor != buyer.AmountMinor || p.Currency != buyer.Currency {
+			return payment.ErrMismatch
+		} else if n := len(attempts); n > 0 && attempts[n-1].Status == payment.AwaitsBuyer {
+			// Another card instead of the authentication that the buyer left.
+			attempts[n-1].Decide(payment.AttemptCanceled, now)
+			if err := s.Store.UpdateAttempt(ctx, tx, attempts[n-1]); err != nil {
+				return err
+			}
+		}
+		due := now.Add(s.Settings.RescueAfter)
+		a = payment.Attempt{
+			ID: attemptID, PaymentID: p.ID, OrderID: p.OrderID, PaymentMethod: paymentMethod,
+			Status: payment.Open, CreatedAt: now, NextLookAt: &due,
+		}
+		return s.Store.InsertAttempt(ctx, tx, a)
+	})
+	return p, a, err
+}
+
+func newPayment(buyer payment.Purchase, seq int32, now time.Time) payment.Payment {
+	return payment.Payment{
+		ID: payment.IDFor(buyer.OrderID, seq), OrderID: buyer.OrderID, Seq: seq, Reference: buyer.Reference,
+		PlanID: buyer.PlanID, Description: buyer.Description, AccountID: buyer.AccountID, EmailKey: buyer.EmailKey(),
+		AmountMinor: buyer.AmountMinor, Currency: buyer.Currency, Status: payment.Creating, CreateTry: 1, CreatedAt: now,
+	}
+}
+
+// confirm charges. Its refusal is definite; anything less is followed by a read
+// of the intent, and stays unknown when that tells nothing either.
+func (s *Service) confirm(ctx context.Context, p payment.Payment, a payment.Attempt) (wire.Known, error) {
+	if s.Now().Sub(a.CreatedAt) > keyLife {
+		return s.read(ctx, p)
+	}
+	in, err := s.Stripe.ConfirmIntent(ctx, a, p.IntentID)
+	if err == nil {
+		return s.record(ctx, p.ID, in, in.Error.Code != "", &a)
+	}
+	k, readErr := s.read(ctx, p)
+	if readErr != nil || k.Payment.Says(k.Last) != payment.Unknown || !errors.Is(err, stripegw.ErrRefused) {
+		return k, readErr
+	}
+	// A definite 4xx, and the intent re-read is unpaid: the attempt is over.
+	return s.decline(ctx, p, a, payment.Decline{Code: "payment_refused", Message: "This card could not be used. Please try another one."})
+}
+
+// decline ends an attempt that Stripe refused without a charge.
+func (s *Service) decline(ctx context.Context, p payment.Payment, a payment.Attempt, d payment.Decline) (wire.Known, error) {
+	in := payment.Intent{ID: p.IntentID, Status: "requires_payment_method", CustomerID: p.CustomerID, Error: d}
+	return s.record(ctx, p.ID, in, true, &a)
+}
+
+// unknown answers with what is known when Stripe did not answer.
+func (s *Service) unknown(ctx context.Context, p payment.Payment, doing string, cause error) (wire.Known, error) {
+	s.Log.Warn("stripe gave no definite word; the attempt stays open", "order_id", p.OrderID, "doing", doing, "error", cause)
+	return s.known(ctx, p.ID)
+}

@@ -1,0 +1,119 @@
+package service
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"time"
+
+	"makegood.example/services/payments/internal/payment"
+	"makegood.example/services/payments/internal/store"
+	"makegood.example/services/payments/internal/webhook"
+	"makegood.example/services/platform/due"
+)
+
+const (
+	// inHandFor is how long one handling keeps an event to itself; a killed one
+	// loses no more than that.
+	inHandFor = 30 * time.Second
+	// waitForOther is how long a second delivery waits for the first.
+	waitForOther = 5 * time.Second
+	// failedAfter is how many handlings make an event FAILED, with a case; it is
+	// retried all the same, hourly.
+	failedAfter = 10
+	retryFirst  = 2 * time.Second
+)
+
+// ReceiveWebhook files one delivery and handles it. It answers without error
+// only when the event's effects are durable or it needs none: what we
+// acknowledge, Stripe forgets. Errors: payment.ErrSignature, payment.ErrNotYet.
+func (s *Service) ReceiveWebhook(ctx context.Context, payload []byte, signature string) (status string, err error) {
+	now := s.Now()
+	if !webhook.Verify(payload, signature, s.Settings.WebhookSecrets, now) {
+		return "", payment.ErrSignature
+	}
+	ctx, cancel := detach(ctx)
+	defer cancel()
+	event, parseErr := webhook.Parse(payload)
+	if parseErr != nil {
+		// Signed by Stripe and not readable: kept under its own hash for a person.
+		sum := sha256.Sum256(payload)
+		event = webhook.Event{ID: "unreadable_" + hex.EncodeToString(sum[:16]), Type: "unreadable"}
+	}
+	f, mine, err := s.Store.BeginDelivery(ctx, event, payload, now, now.Add(inHandFor))
+	if err != nil {
+		return "", err
+	}
+	if !mine {
+		return s.awaitOther(ctx, event.ID)
+	}
+	return s.work(ctx, f)
+}
+
+// awaitOther answers a delivery of an event that is finished, or that another
+// handling has in hand.
+func (s *Service) awaitOther(ctx context.Context, eventID string) (string, error) {
+	for until := time.Now().Add(waitForOther); ; {
+		status, err := s.Store.EventStatus(ctx, eventID)
+		switch {
+		case err != nil:
+			return "", err
+		case status != store.Received && status != store.Failed:
+			return status, nil
+		case time.Now().After(until):
+			return "", payment.ErrNotYet
+		}
+		select {
+		case <-ctx.Done():
+			return "", ctx.Err()
+		case <-time.After(50 * time.Millisecond):
+		}
+	}
+}
+
+// work handles an event that is in hand and records what became of it.
+func (s *Service) work(ctx context.Context, f store.Filed) (string, error) {
+	v, err := s.handle(ctx, f.Payload)
+	if err == nil {
+		s.Log.Info("event", "event_id", f.EventID, "status", v.status, "resolution_method", v.method)
+		if err = s.Store.FinishEvent(ctx, f.EventID, v.status, v.method, v.note, s.Now()); err == nil {
+			return v.status, nil
+		}
+	}
+	tries := int(f.AttemptCount + f.RetryCount)
+	status := store.Received
+	if tries >= failedAfter {
+		status = store.Failed
+		summary := fmt.Sprintf("webhook event %s could not be handled in %d tries", f.EventID, tries)
+		if caseErr := s.Cases.OpenFailedEvent(ctx, f.EventID, summary); caseErr != nil {
+			err = errors.Join(err, caseErr)
+		}
+	}
+	next := s.Now().Add(due.Backoff(retryFirst, tries))
+	if failErr := s.Store.FailHandling(ctx, f.EventID, status, err.Error(), next); failErr != nil {
+		err = errors.Join(err, failErr) // still in hand: due again when that ends
+	}
+	return "", payment.ErrNotYet.Because(err)
+}
+
+// ClaimDueEvents takes unfinished events that are due for our own retry.
+func (s *Service) ClaimDueEvents(ctx context.Context, limit int) ([]store.Filed, error) {
+	now := s.Now()
+	return s.Store.ClaimDueEvents(ctx, now, now.Add(inHandFor), limit)
+}
+
+// RetryEvent handles an event again, whether or not Stripe delivers it again.
+func (s *Service) RetryEvent(ctx context.Context, f store.Filed) error {
+	ctx, cancel := detach(ctx)
+	defer cancel()
+	_, err := s.work(ctx, f)
+	return err
+}
+
+// ResumeEventsAtStart makes events that were in hand at the last stop due now.
+func (s *Service) ResumeEventsAtStart(ctx context.Context) error {
+	_, err := s.Store.MakeEventsDue(ctx, s.Now())
+	return err
+}

@@ -1,0 +1,78 @@
+package service
+
+import (
+	"context"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+
+	"makegood.example/services/payments/internal/payment"
+	"makegood.example/services/payments/internal/wire"
+)
+
+// record takes over what Stripe says of a payment's intent, in one transaction,
+// and answers with what is then known. direct says that Stripe answered the
+// confirm of the attempt asked, so a refusal is that attempt's.
+func (s *Service) record(ctx context.Context, id uuid.UUID, in payment.Intent, direct bool, asked *payment.Attempt) (k wire.Known, err error) {
+	now := s.Now()
+	err = s.Store.InTx(ctx, func(tx pgx.Tx) error {
+		p, err := s.Store.Lock(ctx, tx, id)
+		if err != nil {
+			return err
+		}
+		attempts, err := s.Store.Attempts(ctx, tx, id)
+		if err != nil {
+			return err
+		}
+		k = wire.Known{Payment: p, Last: last(attempts)}
+		if p.Status == payment.Succeeded {
+			return nil
+		}
+		var before payment.Attempt
+		if k.Last != nil {
+			before = *k.Last
+		}
+		mine := direct && asked != nil && k.Last != nil && asked.ID == k.Last.ID
+		p.Learn(in, attempts, mine, now)
+		k = wire.Known{Payment: p, Last: last(attempts)}
+		if err := s.Store.Update(ctx, tx, p, now); err != nil {
+			return err
+		}
+		if k.Last != nil && *k.Last != before {
+			return s.Store.UpdateAttempt(ctx, tx, *k.Last)
+		}
+		return nil
+	})
+	return k, err
+}
+
+// known answers with what is recorded.
+func (s *Service) known(ctx context.Context, id uuid.UUID) (k wire.Known, err error) {
+	err = s.Store.InTx(ctx, func(tx pgx.Tx) error {
+		p, err := s.Store.Lock(ctx, tx, id)
+		if err != nil {
+			return err
+		}
+		attempts, err := s.Store.Attempts(ctx, tx, id)
+		k = wire.Known{Payment: p, Last: last(attempts)}
+		return err
+	})
+	return k, err
+}
+
+// read asks Stripe for the intent and records what it says. No answer changes
+// nothing.
+func (s *Service) read(ctx context.Context, p payment.Payment) (wire.Known, error) {
+	in, err := s.Stripe.GetIntent(ctx, p.IntentID)
+	if err != nil {
+		return s.unknown(ctx, p, "reading the payment intent", err)
+	}
+	return s.record(ctx, p.ID, in, false, nil)
+}
+
+func last(attempts []payment.Attempt) *payment.Attempt {
+	if len(attempts) == 0 {
+		return nil
+	}
+	return &attempts[len(attempts)-1]
+}

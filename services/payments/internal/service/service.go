@@ -1,0 +1,51 @@
+// Package service holds what Payments does, one file per verb. Only Pay moves
+// money; everything else reads Stripe and records what it says.
+package service
+
+import (
+	"context"
+	"log/slog"
+	"time"
+
+	"makegood.example/services/payments/internal/clients"
+	"makegood.example/services/payments/internal/store"
+	"makegood.example/services/payments/internal/stripegw"
+)
+
+// Settings are the times by which Payments works.
+type Settings struct {
+	// RescueAfter is when an undecided attempt is first looked at.
+	RescueAfter time.Duration
+	// WebhookSecrets sign deliveries; any one may.
+	WebhookSecrets []string
+}
+
+const (
+	// workTimeout bounds what goes on after a caller has gone.
+	workTimeout = 30 * time.Second
+	// keyLife is how long Stripe surely remembers an idempotency key; after it
+	// the object is read before anything is written.
+	keyLife = 23 * time.Hour
+	// searchBefore is how far before an order its intent may carry a time, given
+	// clocks that differ.
+	searchBefore = time.Hour
+	// caseAfterLooks is how many looks without a definite word make a case.
+	caseAfterLooks = 5
+)
+
+// Service is Payments.
+type Service struct {
+	Store    *store.Store
+	Stripe   *stripegw.Gateway
+	Orders   *clients.Orders
+	Cases    *clients.Cases
+	Settings Settings
+	Now      func() time.Time
+	Log      *slog.Logger
+}
+
+// detach lets a call to Stripe go on when the caller has gone: its answer is
+// what we need most.
+func detach(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(context.WithoutCancel(ctx), workTimeout)
+}

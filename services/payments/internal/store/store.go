@@ -1,0 +1,229 @@
+// Package store keeps payments, attempts and the webhook ledger in PostgreSQL.
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgtype"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"makegood.example/services/payments/internal/payment"
+	"makegood.example/services/payments/internal/store/db"
+	"makegood.example/services/platform/pg"
+)
+
+// ErrNone: there is no such row.
+var ErrNone = errors.New("no such row")
+
+// Store reads and writes the schema of Payments.
+type Store struct{ pool *pgxpool.Pool }
+
+// New makes a store on a pool.
+func New(pool *pgxpool.Pool) *Store { return &Store{pool: pool} }
+
+// InTx runs fn in one transaction.
+func (s *Store) InTx(ctx context.Context, fn func(pgx.Tx) error) error {
+	return domainError(pg.InTx(ctx, s.pool, fn))
+}
+
+func (s *Store) q() *db.Queries { return db.New(s.pool) }
+
+// domainError maps what PostgreSQL says to what the domain means.
+func domainError(err error) error {
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, pgx.ErrNoRows):
+		return ErrNone
+	case pg.ViolatedConstraint(err) == "attempts_one_undecided":
+		return payment.ErrInProgress
+	default:
+		return err
+	}
+}
+
+// Customer is the Stripe Customer of an address; ID is empty until created.
+type Customer struct {
+	EmailKey   string
+	FirstOrder uuid.UUID
+	Email      string
+	Name       string
+	ID         string
+	CreatedAt  time.Time
+}
+
+// Customer reads an address's customer. Errors: ErrNone.
+func (s *Store) Customer(ctx context.Context, emailKey string) (Customer, error) {
+	r, err := s.q().GetCustomer(ctx, emailKey)
+	return Customer{EmailKey: r.EmailKey, FirstOrder: r.FirstOrderID, Email: r.Email, Name: r.Name, ID: orEmpty(r.CustomerID), CreatedAt: r.CreatedAt}, domainError(err)
+}
+
+// SaveCustomer keeps the id of a created customer, unless one is kept already.
+func (s *Store) SaveCustomer(ctx context.Context, emailKey, customerID string) error {
+	return s.q().SetCustomerID(ctx, db.SetCustomerIDParams{EmailKey: emailKey, CustomerID: customerID})
+}
+
+// Insert writes a payment, and its address's customer row if there is none.
+func (s *Store) Insert(ctx context.Context, tx pgx.Tx, p payment.Payment, buyer payment.Purchase) error {
+	q := db.New(tx)
+	if err := q.InsertCustomer(ctx, db.InsertCustomerParams{
+		EmailKey: p.EmailKey, FirstOrderID: p.OrderID, Email: buyer.Email, Name: buyer.Name, Now: p.CreatedAt,
+	}); err != nil {
+		return err
+	}
+	return q.InsertPayment(ctx, db.InsertPaymentParams{
+		ID: p.ID, OrderID: p.OrderID, Seq: p.Seq, Reference: p.Reference, PlanID: p.PlanID, Description: p.Description,
+		AccountID: p.AccountID, EmailKey: p.EmailKey, AmountMinor: p.AmountMinor, Currency: p.Currency, Now: p.CreatedAt,
+	})
+}
+
+// Last reads an order's latest payment. Errors: ErrNone.
+func (s *Store) Last(ctx context.Context, orderID uuid.UUID) (payment.Payment, error) {
+	r, err := s.q().LastPayment(ctx, orderID)
+	return fromPayment(r), domainError(err)
+}
+
+// LockLast reads and locks an order's latest payment. Errors: ErrNone.
+func (s *Store) LockLast(ctx context.Context, tx pgx.Tx, orderID uuid.UUID) (payment.Payment, error) {
+	r, err := db.New(tx).LockLastPayment(ctx, orderID)
+	return fromPayment(r), domainError(err)
+}
+
+// Lock reads and locks a payment. Errors: ErrNone.
+func (s *Store) Lock(ctx context.Context, tx pgx.Tx, id uuid.UUID) (payment.Payment, error) {
+	r, err := db.New(tx).LockPayment(ctx, id)
+	return fromPayment(r), domainError(err)
+}
+
+// ByIntent reads the payment that saved an intent's id. Errors: ErrNone.
+func (s *Store) ByIntent(ctx context.Context, intentID string) (payment.Payment, error) {
+	r, err := s.q().PaymentByIntent(ctx, intentID)
+	return fromPayment(r), domainError(err)
+}
+
+// SaveIntent keeps the intent's id while the payment still wants to be charged;
+// false says that it does not any more.
+func (s *Store) SaveIntent(ctx context.Context, id uuid.UUID, in payment.Intent, now time.Time) (bool, error) {
+	n, err := s.q().SaveIntent(ctx, db.SaveIntentParams{
+		ID: id, PaymentIntentID: in.ID, ClientSecret: in.ClientSecret, CustomerID: in.CustomerID, Now: now,
+	})
+	return n == 1, err
+}
+
+// NextCreateTry moves to the next key for creating the intent.
+func (s *Store) NextCreateTry(ctx context.Context, p payment.Payment) error {
+	return s.q().NextCreateTry(ctx, db.NextCreateTryParams{ID: p.ID, Was: p.CreateTry})
+}
+
+// Update writes what is known of a payment.
+func (s *Store) Update(ctx context.Context, tx pgx.Tx, p payment.Payment, now time.Time) error {
+	var received *int64
+	if p.ChargeID != "" {
+		received = &p.ReceivedMinor
+	}
+	return db.New(tx).UpdatePayment(ctx, db.UpdatePaymentParams{
+		ID: p.ID, Status: string(p.Status), ClientSecret: orNil(p.ClientSecret), RedirectUrl: orNil(p.RedirectURL),
+		CustomerID: orNil(p.CustomerID), PaymentIntentID: orNil(p.IntentID), ChargeID: orNil(p.ChargeID),
+		ReceivedMinor: received, ReceivedCurrency: orNil(p.ReceivedCurrency), ChargedAt: p.ChargedAt,
+		DeclineCode: orNil(p.Decline.Code), DeclineMessage: orNil(p.Decline.Message), UpdatedAt: now,
+	})
+}
+
+// InsertAttempt writes an open attempt. Errors: payment.ErrInProgress when
+// another one is undecided.
+func (s *Store) InsertAttempt(ctx context.Context, tx pgx.Tx, a payment.Attempt) error {
+	return domainError(db.New(tx).InsertAttempt(ctx, db.InsertAttemptParams{
+		ID: a.ID, PaymentID: a.PaymentID, OrderID: a.OrderID, PaymentMethod: orNil(a.PaymentMethod),
+		Now: a.CreatedAt, NextLookAt: *a.NextLookAt,
+	}))
+}
+
+// Attempts lists a payment's attempts, oldest first; tx may be nil.
+func (s *Store) Attempts(ctx context.Context, tx pgx.Tx, paymentID uuid.UUID) ([]payment.Attempt, error) {
+	q := s.q()
+	if tx != nil {
+		q = db.New(tx)
+	}
+	rows, err := q.ListAttempts(ctx, paymentID)
+	var out []payment.Attempt
+	for _, r := range rows {
+		out = append(out, fromAttempt(r))
+	}
+	return out, err
+}
+
+// UpdateAttempt writes where an attempt stands.
+func (s *Store) UpdateAttempt(ctx context.Context, tx pgx.Tx, a payment.Attempt) error {
+	return db.New(tx).UpdateAttempt(ctx, db.UpdateAttemptParams{
+		ID: a.ID, Status: string(a.Status), PaymentMethod: orNil(a.PaymentMethod), FailedCharge: orNil(a.FailedCharge),
+		DecidedAt: a.DecidedAt, NextLookAt: a.NextLookAt,
+	})
+}
+
+// ClaimDueAttempts takes undecided attempts that are due for a look.
+func (s *Store) ClaimDueAttempts(ctx context.Context, now time.Time, firstDelay time.Duration, limit int) ([]payment.Attempt, error) {
+	rows, err := s.q().ClaimDueAttempts(ctx, db.ClaimDueAttemptsParams{
+		Now: now, RowLimit: int32(limit),
+		FirstDelay: pgtype.Interval{Microseconds: firstDelay.Microseconds(), Valid: true},
+	})
+	var out []payment.Attempt
+	for _, r := range rows {
+		out = append(out, fromAttempt(r))
+	}
+	return out, err
+}
+
+// MakeAttemptsDue makes every open attempt due now.
+func (s *Store) MakeAttemptsDue(ctx context.Context, now time.Time) (int64, error) {
+	return s.q().MakeAttemptsDue(ctx, now)
+}
+
+// Ping says whether the database answers.
+func (s *Store) Ping(ctx context.Context) error {
+	if err := s.pool.Ping(ctx); err != nil {
+		return fmt.Errorf("database: %w", err)
+	}
+	return nil
+}
+
+func fromPayment(r db.Payment) payment.Payment {
+	p := payment.Payment{
+		ID: r.ID, OrderID: r.OrderID, Seq: r.Seq, Reference: r.Reference, PlanID: r.PlanID, Description: r.Description,
+		AccountID: r.AccountID, EmailKey: r.EmailKey, AmountMinor: r.AmountMinor, Currency: r.Currency,
+		Status: payment.Status(r.Status), CreateTry: r.CreateTry, IntentID: orEmpty(r.PaymentIntentID),
+		CustomerID: orEmpty(r.CustomerID), ClientSecret: orEmpty(r.ClientSecret), RedirectURL: orEmpty(r.RedirectUrl),
+		ChargeID: orEmpty(r.ChargeID), ReceivedCurrency: orEmpty(r.ReceivedCurrency), ChargedAt: r.ChargedAt,
+		Decline: payment.Decline{Code: orEmpty(r.DeclineCode), Message: orEmpty(r.DeclineMessage)}, CreatedAt: r.CreatedAt,
+	}
+	if r.ReceivedMinor != nil {
+		p.ReceivedMinor = *r.ReceivedMinor
+	}
+	return p
+}
+
+func fromAttempt(r db.Attempt) payment.Attempt {
+	return payment.Attempt{
+		ID: r.ID, PaymentID: r.PaymentID, OrderID: r.OrderID, PaymentMethod: orEmpty(r.PaymentMethod),
+		Status: payment.AttemptStatus(r.Status), FailedCharge: orEmpty(r.FailedCharge), CreatedAt: r.CreatedAt,
+		DecidedAt: r.DecidedAt, NextLookAt: r.NextLookAt, LookCount: r.LookCount,
+	}
+}
+
+func orNil(s string) *string {
+	if s == "" {
+		return nil
+	}
+	return &s
+}
+
+func orEmpty(s *string) string {
+	if s == nil {
+		return ""
+	}
+	return *s
+}

@@ -1,0 +1,39 @@
+package stripegw
+
+import (
+	"context"
+
+	"github.com/google/uuid"
+	"github.com/stripe/stripe-go/v76"
+)
+
+// CreateCustomer creates the Customer of an address. The key is the order that
+// first brought the address, so that parallel purchases create one. Errors:
+// ErrUnknown, ErrRefused, ErrKeyReused.
+func (g *Gateway) CreateCustomer(ctx context.Context, firstOrder uuid.UUID, email, name string) (string, error) {
+	params := &stripe.CustomerParams{Params: request(ctx, "customer/"+firstOrder.String()), Email: stripe.String(email)}
+	if name != "" {
+		params.Name = stripe.String(name)
+	}
+	params.AddMetadata("makegood_app", g.cfg.AppID)
+	c, err := g.api.Customers.New(params)
+	if err != nil {
+		return "", classify(err)
+	}
+	return c.ID, nil
+}
+
+// FindCustomers lists the ids of our Customers with an address, as typed.
+// Errors: ErrUnknown.
+func (g *Gateway) FindCustomers(ctx context.Context, email string) ([]string, error) {
+	it := g.api.Customers.List(&stripe.CustomerListParams{
+		ListParams: stripe.ListParams{Context: ctx, Limit: stripe.Int64(100)}, Email: stripe.String(email),
+	})
+	var ids []string
+	for it.Next() {
+		if c := it.Customer(); g.IsOurs(c.Metadata) {
+			ids = append(ids, c.ID)
+		}
+	}
+	return ids, classify(it.Err())
+}

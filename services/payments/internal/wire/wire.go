@@ -1,0 +1,43 @@
+// Package wire is how a payment looks to the other services.
+package wire
+
+import (
+	"google.golang.org/protobuf/types/known/timestamppb"
+
+	paymentsv1 "makegood.example/proto/gen/payments/v1"
+	"makegood.example/services/payments/internal/payment"
+)
+
+// Known is all that is known of an order's money.
+type Known struct {
+	Payment payment.Payment
+	// Last is the latest attempt; nil when there is none.
+	Last *payment.Attempt
+}
+
+// Payment renders what is known.
+func Payment(k Known) *paymentsv1.Payment {
+	p := k.Payment
+	says := p.Says(k.Last)
+	out := &paymentsv1.Payment{
+		OrderId: p.OrderID.String(), Status: paymentsv1.Payment_Status(paymentsv1.Payment_Status_value[string(says)]),
+		PaymentIntentId: p.IntentID, CustomerId: p.CustomerID,
+	}
+	if k.Last != nil {
+		out.AttemptId = k.Last.ID.String()
+	}
+	switch says {
+	case payment.Succeeded:
+		out.ChargeId, out.AmountMinor, out.Currency = p.ChargeID, p.ReceivedMinor, p.ReceivedCurrency
+		out.ChargedAt = timestamppb.New(*p.ChargedAt)
+	case payment.RequiresPaymentMethod:
+		if k.Last != nil && k.Last.Status == payment.Declined {
+			out.Decline = &paymentsv1.Decline{Code: p.Decline.Code, Message: p.Decline.Message}
+		} else {
+			out.ClientSecret = p.ClientSecret
+		}
+	case payment.RequiresAction:
+		out.ClientSecret, out.RedirectUrl = p.ClientSecret, p.RedirectURL
+	}
+	return out
+}
