@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"os"
 	"strings"
 
@@ -31,5 +32,5 @@ func migrateDatabase(ctx context.Context, _ []string) error {
 	if err != nil {
 		return err
 	}
-	return stack.Migrate(ctx, url, state, os.Stdout)
+	return stack.Migrate(ctx, url, state, slog.New(slog.NewTextHandler(os.Stdout, nil)))
 }

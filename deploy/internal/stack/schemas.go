@@ -3,6 +3,7 @@ package stack
 import (
 	"makegood.example/services/notifications"
 	"makegood.example/services/orders"
+	"makegood.example/services/payments"
 	"makegood.example/services/platform/migrate"
 	"makegood.example/services/provisioning"
 	"makegood.example/services/reconciliation"
@@ -13,5 +14,5 @@ var services = []string{"orders", "payments", "provisioning", "notifications", "
 
 // Schemas is what every service keeps in the database.
 var Schemas = []migrate.Schema{
-	orders.Schema, provisioning.Schema, notifications.Schema, reconciliation.Schema,
+	orders.Schema, payments.Schema, provisioning.Schema, notifications.Schema, reconciliation.Schema,
 }

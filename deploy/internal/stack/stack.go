@@ -172,7 +172,7 @@ func (s *Stack) startDatabase(ctx context.Context, throwaway bool, state State) 
 		}
 		s.owner = owner
 	}
-	if err := Migrate(ctx, s.owner, state, s.out); err != nil {
+	if err := s.migrate(ctx, state); err != nil {
 		return err
 	}
 	var err error
@@ -180,16 +180,19 @@ func (s *Stack) startDatabase(ctx context.Context, throwaway bool, state State) 
 	return err
 }
 
-// Migrate brings the schemas and roles of a database up to date, as its owner,
-// telling each step on out.
-func Migrate(ctx context.Context, ownerURL string, state State, out io.Writer) error {
-	fmt.Fprintln(out, "migrating the database")
-	log := slog.New(slog.NewTextHandler(out, &slog.HandlerOptions{ReplaceAttr: func(_ []string, a slog.Attr) slog.Attr {
-		if a.Key == slog.TimeKey || a.Key == slog.LevelKey {
-			return slog.Attr{}
-		}
-		return a
-	}}))
+func (s *Stack) migrate(ctx context.Context, state State) error {
+	path := filepath.Join(s.dir, "log", "migrate.log")
+	file, err := os.OpenFile(path, os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o644)
+	if err != nil {
+		return err
+	}
+	defer file.Close()
+	s.say("migrating the database, told in %s", path)
+	return Migrate(ctx, s.owner, state, slog.New(slog.NewJSONHandler(file, nil)))
+}
+
+// Migrate brings the schemas and roles of a database up to date, as its owner.
+func Migrate(ctx context.Context, ownerURL string, state State, log *slog.Logger) error {
 	return migrate.Apply(ctx, ownerURL, Schemas, state.DatabasePasswords, log)
 }
 
