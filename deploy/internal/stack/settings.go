@@ -202,7 +202,8 @@ func (s *settings) checkFree() error {
 	for _, key := range slices.Sorted(maps.Keys(listeners)) {
 		l, err := net.Listen("tcp", listeners[key])
 		if err != nil {
-			problems = append(problems, fmt.Errorf("%s=%s cannot be opened (%w); set %s to another address", key, listeners[key], errors.Unwrap(err), key))
+			advice := strings.Replace(key, "_LISTEN", "_ADDR", 1) // where it listens follows where others dial
+			problems = append(problems, fmt.Errorf("%s %s cannot be opened (%w); set %s to another address", key, listeners[key], errors.Unwrap(err), advice))
 			continue
 		}
 		l.Close()
