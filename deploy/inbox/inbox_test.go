@@ -53,7 +53,7 @@ func newMail(t *testing.T, to string) *mail.Msg {
 	msg.Subject("Zugang für Jörg – bestätigt")
 	msg.SetMessageIDWithValue("order-1@example.com")
 	msg.SetGenHeader("X-Makegood-Kind", "confirmation")
-	msg.SetBodyString(mail.TypeTextPlain, "Grüße: your plan is active.")
+	msg.SetBodyString(mail.TypeTextPlain, "Grüße: your plan is active.\nUntil next year.")
 	msg.AddAlternativeString(mail.TypeTextHTML, "<html><head></head><body><p>Grüße</p><script>alert(1)</script></body></html>")
 	return msg
 }
@@ -128,7 +128,7 @@ func TestDeliveryIsDecoded(t *testing.T) {
 	if m.Headers["X-Makegood-Kind"] != "confirmation" || m.Headers["Subject"] != m.Subject {
 		t.Errorf("headers %q", m.Headers)
 	}
-	if !strings.Contains(m.Text, "Grüße: your plan") || !strings.Contains(m.HTML, "<p>Grüße</p>") || m.ParseError != "" {
+	if m.Text != "Grüße: your plan is active.\nUntil next year." || !strings.Contains(m.HTML, "<p>Grüße</p>") || m.ParseError != "" {
 		t.Errorf("text %q html %q error %q", m.Text, m.HTML, m.ParseError)
 	}
 	raw, _ := get(t, in, "/api/messages/"+m.ID+"/raw")

@@ -72,11 +72,12 @@ func parse(envelope Envelope, raw []byte) Message {
 		if err != nil {
 			msg.ParseError = err.Error()
 		}
+		text := strings.ReplaceAll(string(body), "\r\n", "\n") // as lines end outside of mails
 		switch kind, _, _ := header.ContentType(); kind {
 		case "text/html":
-			msg.HTML += string(body)
+			msg.HTML += text
 		case "text/plain", "":
-			msg.Text += string(body)
+			msg.Text += text
 		}
 	}
 }
