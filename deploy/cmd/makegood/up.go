@@ -70,7 +70,7 @@ The same command again is the same order; another Idempotency-Key is another pur
 		fmt.Fprintf(w, "The email arrives at %s\n", s.InboxURL())
 	}
 	fmt.Fprintf(w, `
-Kill a service at the worst moment: kill -9 $(cat %s)
+Kill a service at the worst moment: kill -9 $(cat '%s')
 Ctrl-C stops everything; the data is kept.
 `, filepath.Join(s.Dir(), "run", "orders.pid"))
 }
