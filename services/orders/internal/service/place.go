@@ -126,6 +126,8 @@ func (s *Service) admit(ctx context.Context, p Placement, o order.Order) error {
 	if err := s.Notifications.CheckAddress(ctx, o.Email); grpcclient.Unreachable(err) {
 		// Mail that is down never stops a purchase; the form was checked by the contract.
 		s.Log.Warn("the address could not be checked", "order_id", o.ID, "error", err)
+	} else if e := apperr.Of(err); e != nil && len(e.Violations) > 0 {
+		return apperr.Invalid("email", e.Violations[0].Description)
 	} else if err != nil {
 		return err
 	}

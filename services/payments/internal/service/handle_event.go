@@ -12,6 +12,7 @@ import (
 	"makegood.example/services/payments/internal/store"
 	"makegood.example/services/payments/internal/stripegw"
 	"makegood.example/services/payments/internal/webhook"
+	"makegood.example/services/payments/internal/wire"
 )
 
 // verdict is what became of an event: a final ledger status, how its order was
@@ -64,6 +65,9 @@ func (s *Service) handleIntent(ctx context.Context, in payment.Intent, e webhook
 		}
 		return verdict{}, fmt.Errorf("intent %s carries our marker and is not known here", in.ID)
 	}
+	if p.Status == payment.Succeeded {
+		return s.tellOrders(ctx, wire.Known{Payment: p}, method) // recorded already: an event can add nothing
+	}
 	if !trusted(in, p) {
 		if in, err = s.Stripe.GetIntent(ctx, in.ID); errors.Is(err, stripegw.ErrNotFound) {
 			return verdict{status: store.Quarantined, method: method, note: "Stripe says there is no such intent"}, nil
@@ -80,6 +84,11 @@ func (s *Service) handleIntent(ctx context.Context, in payment.Intent, e webhook
 	if k.Payment.Says(k.Last) == payment.Unknown {
 		return verdict{status: store.Processed, method: method, note: "no news"}, nil
 	}
+	return s.tellOrders(ctx, k, method)
+}
+
+// tellOrders hands the news over; the event is processed once the order has it.
+func (s *Service) tellOrders(ctx context.Context, k wire.Known, method string) (verdict, error) {
 	state, err := s.Orders.Advance(ctx, k, clients.Webhook)
 	if err != nil {
 		return verdict{}, fmt.Errorf("orders: %w", err)
