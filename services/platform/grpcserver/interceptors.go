@@ -16,6 +16,7 @@ import (
 
 	"makegood.example/services/platform/access"
 	"makegood.example/services/platform/apperr"
+	"makegood.example/services/platform/pg"
 )
 
 // logAndMapErrors writes one line per call and lets only typed errors out.
@@ -26,6 +27,7 @@ func logAndMapErrors(log *slog.Logger) grpc.UnaryServerInterceptor {
 		}
 		began := time.Now()
 		resp, err := handler(ctx, req)
+		err = pg.Typed(err)
 		code := apperr.CodeOf(err)
 		level := slog.LevelInfo
 		args := []any{"method", info.FullMethod, "code", code.String(), "duration_ms", time.Since(began).Milliseconds()}

@@ -6,11 +6,18 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"net"
+	"strings"
+	"syscall"
 	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
+	"google.golang.org/grpc/codes"
+
+	"makegood.example/services/platform/apperr"
 )
 
 // Open makes a pool. It does not connect: a service starts, and says what it
@@ -72,6 +79,30 @@ func once(ctx context.Context, pool *pgxpool.Pool, fn func(pgx.Tx) error) error 
 func retryable(err error) bool {
 	var pe *pgconn.PgError
 	return errors.As(err, &pe) && (pe.Code == "40001" || pe.Code == "40P01")
+}
+
+// ErrUnavailable is what a caller is told when the database cannot be reached:
+// try again, nothing is known to be wrong with the request.
+var ErrUnavailable = apperr.New(codes.Unavailable, "DATABASE_UNAVAILABLE", "the service cannot reach its database at the moment")
+
+// Typed gives an error that means "the database is not there" its type, and
+// leaves every other as it is.
+func Typed(err error) error {
+	var pe *pgconn.PgError
+	var connect *pgconn.ConnectError
+	switch {
+	case err == nil || apperr.Of(err) != nil:
+		return err
+	case errors.As(err, &pe):
+		// Connection exceptions, and a server that shuts down or starts.
+		if strings.HasPrefix(pe.Code, "08") || strings.HasPrefix(pe.Code, "57P0") {
+			return ErrUnavailable.Because(err)
+		}
+	case errors.As(err, &connect), errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF),
+		errors.Is(err, net.ErrClosed), errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE):
+		return ErrUnavailable.Because(err)
+	}
+	return err
 }
 
 // ViolatedConstraint returns the name of the constraint that err reports as

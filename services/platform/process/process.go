@@ -45,7 +45,7 @@ func Main(name string, run func(context.Context, Runtime) error) {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 	defer stop()
 	err := run(ctx, Runtime{Log: log, Now: func() time.Time { return time.Now().UTC() }})
-	if err != nil {
+	if err != nil && ctx.Err() == nil { // what a signal interrupts is no failure
 		log.Error("stopped", "error", err.Error())
 		os.Exit(1)
 	}
