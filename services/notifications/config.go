@@ -8,16 +8,12 @@ import (
 	render "makegood.example/services/notifications/internal/mail"
 	"makegood.example/services/notifications/internal/message"
 	"makegood.example/services/platform/config"
+	"makegood.example/services/platform/host"
 )
 
 // Config is what the service is told by its environment.
 type Config struct {
-	// DatabaseURL of the service's own role.
-	DatabaseURL string
-	// Listen is host:port.
-	Listen string
-	// OrdersAddr, ProvisioningAddr and ReconciliationAddr are host:port, or a
-	// comma list of replicas.
+	host.Config
 	OrdersAddr, ProvisioningAddr, ReconciliationAddr string
 	// Server is the mail server that relays for us.
 	Server render.Server
@@ -25,29 +21,21 @@ type Config struct {
 	From mail.Address
 	// Brand is what all mails have in common.
 	Brand render.Brand
-	// AdminTokensFile and ServiceTokensFile are optional.
-	AdminTokensFile, ServiceTokensFile string
 }
 
 // LoadConfig reads the settings and lists every problem at once.
 func LoadConfig(lookup config.Lookup) (Config, error) {
 	r := config.NewReader(lookup)
 	cfg := Config{
-		DatabaseURL:        r.String("NOTIFICATIONS_DATABASE_URL", r.String("DATABASE_URL", "")),
-		Listen:             r.Listen("NOTIFICATIONS_GRPC_LISTEN", r.String("NOTIFICATIONS_GRPC_ADDR", "127.0.0.1:9104")),
-		OrdersAddr:         r.String("ORDERS_GRPC_ADDR", "127.0.0.1:9101"),
-		ProvisioningAddr:   r.String("PROVISIONING_GRPC_ADDR", "127.0.0.1:9103"),
-		ReconciliationAddr: r.String("RECONCILIATION_GRPC_ADDR", "127.0.0.1:9105"),
+		Config:             host.LoadConfig(r, "NOTIFICATIONS"),
+		OrdersAddr:         host.PeerAddr(r, "ORDERS"),
+		ProvisioningAddr:   host.PeerAddr(r, "PROVISIONING"),
+		ReconciliationAddr: host.PeerAddr(r, "RECONCILIATION"),
 		Brand: render.Brand{
 			AppName:      r.String("APP_NAME", "Your app"),
 			AppURL:       r.URL("APP_URL", ""),
 			SupportEmail: r.String("SUPPORT_EMAIL", "support@example.com"),
 		},
-		AdminTokensFile:   r.String("ADMIN_TOKENS_FILE", ""),
-		ServiceTokensFile: r.String("SERVICE_TOKENS_FILE", ""),
-	}
-	if cfg.DatabaseURL == "" {
-		r.Problem("NOTIFICATIONS_DATABASE_URL is not set: where messages are kept")
 	}
 	if strings.ContainsFunc(cfg.Brand.AppName, unicode.IsControl) {
 		r.Problem("APP_NAME contains control characters")

@@ -5,9 +5,6 @@ package notifications
 
 import (
 	"context"
-	"fmt"
-
-	"golang.org/x/sync/errgroup"
 
 	notificationsv1 "makegood.example/proto/gen/notifications/v1"
 	ordersv1 "makegood.example/proto/gen/orders/v1"
@@ -17,81 +14,37 @@ import (
 	"makegood.example/services/notifications/internal/rpc"
 	"makegood.example/services/notifications/internal/service"
 	"makegood.example/services/notifications/internal/store"
-	"makegood.example/services/platform/access"
-	"makegood.example/services/platform/grpcclient"
-	"makegood.example/services/platform/grpcserver"
+	"makegood.example/services/platform/host"
 	"makegood.example/services/platform/migrate"
-	"makegood.example/services/platform/pg"
 	"makegood.example/services/platform/process"
 )
 
 // Schema is what the service keeps in the database.
 var Schema = migrate.Schema{Name: "notifications", FS: store.Migrations(), River: true}
 
-// Run runs the service until ctx ends; then everything it started has ended.
+// Run serves, and delivers mail, until ctx ends. It waits for its database; the
+// other services may be away.
 func Run(ctx context.Context, cfg Config, rt process.Runtime) error {
-	pool, err := pg.Open(ctx, cfg.DatabaseURL, "notifications")
+	h, err := host.Open(ctx, cfg.Config, Schema, rpc.Access, rt)
 	if err != nil {
 		return err
 	}
-	defer pool.Close()
-	tokens, err := access.LoadTokens(rt.Now, cfg.AdminTokensFile, cfg.ServiceTokensFile)
-	if err != nil {
-		return err
-	}
-	listener, err := rt.Listen(cfg.Listen)
-	if err != nil {
-		return err
-	}
-	defer listener.Close()
-	if err := migrate.WaitFor(ctx, pool, Schema, rt.Log); err != nil {
-		return err
-	}
+	defer h.Close()
 
-	orders, err := grpcclient.Dial(cfg.OrdersAddr, "notifications", rt.Dial)
-	if err != nil {
-		return err
-	}
-	defer orders.Close()
-	provisioning, err := grpcclient.Dial(cfg.ProvisioningAddr, "notifications", rt.Dial)
-	if err != nil {
-		return err
-	}
-	defer provisioning.Close()
-	reconciliation, err := grpcclient.Dial(cfg.ReconciliationAddr, "notifications", rt.Dial)
-	if err != nil {
-		return err
-	}
-	defer reconciliation.Close()
-
-	messages := store.New(pool)
+	messages := store.New(h.Pool)
 	deliverer := &service.Deliverer{
 		Store:          messages,
-		Orders:         ordersv1.NewOrdersAdminServiceClient(orders),
-		Provisioning:   provisioningv1.NewProvisioningServiceClient(provisioning),
-		Reconciliation: reconciliationv1.NewReconciliationServiceClient(reconciliation),
+		Orders:         ordersv1.NewOrdersAdminServiceClient(h.Peer(cfg.OrdersAddr)),
+		Provisioning:   provisioningv1.NewProvisioningServiceClient(h.Peer(cfg.ProvisioningAddr)),
+		Reconciliation: reconciliationv1.NewReconciliationServiceClient(h.Peer(cfg.ReconciliationAddr)),
 		Server:         cfg.Server, Brand: cfg.Brand, From: cfg.From,
 		Now: rt.Now, Log: rt.Log,
 	}
-	queue, err := jobs.New(pool, "notifications@"+cfg.Listen, deliverer.Deliver, rt.Log)
+	queue, err := jobs.New(h.Pool, cfg.Listen, deliverer, rt.Log)
 	if err != nil {
 		return err
 	}
-	server, err := grpcserver.New(grpcserver.Config{
-		Name: "notifications", Listener: listener, Access: rpc.Access, Tokens: tokens, Ready: pool.Ping, Log: rt.Log,
-	})
-	if err != nil {
-		return err
-	}
-	notificationsv1.RegisterNotificationsServiceServer(server, &rpc.Server{Service: &service.Service{
-		Store: messages, Queue: queue, MailDomain: cfg.mailDomain(), Now: rt.Now,
-	}})
-
-	group, ctx := errgroup.WithContext(ctx)
-	group.Go(func() error { return queue.Run(ctx) })
-	group.Go(func() error { return server.Serve(ctx) })
-	if err := group.Wait(); err != nil {
-		return fmt.Errorf("notifications: %w", err)
-	}
-	return nil
+	svc := &service.Service{Store: messages, Queue: queue, MailDomain: cfg.mailDomain(), Now: rt.Now}
+	notificationsv1.RegisterNotificationsServiceServer(h, &rpc.Server{Service: svc})
+	return h.Serve(ctx, queue.Run)
 }

@@ -6,18 +6,16 @@ import (
 	"makegood.example/services/orders/internal/plans"
 	"makegood.example/services/orders/internal/service"
 	"makegood.example/services/platform/config"
+	"makegood.example/services/platform/host"
 )
 
 // Config is what Orders is told.
 type Config struct {
-	DatabaseURL        string
-	Listen             string
+	host.Config
 	PaymentsAddr       string
 	ProvisioningAddr   string
 	NotificationsAddr  string
 	ReconciliationAddr string
-	AdminTokensFile    string
-	ServiceTokensFile  string
 	Plans              plans.Plans
 	// RescueOn: false switches the looks off, for tests.
 	RescueOn bool
@@ -28,14 +26,11 @@ type Config struct {
 func LoadConfig(lookup config.Lookup) (Config, error) {
 	r := config.NewReader(lookup)
 	c := Config{
-		DatabaseURL:        r.String("ORDERS_DATABASE_URL", r.String("DATABASE_URL", "")),
-		Listen:             r.Listen("ORDERS_GRPC_LISTEN", r.String("ORDERS_GRPC_ADDR", "127.0.0.1:9101")),
-		PaymentsAddr:       r.String("PAYMENTS_GRPC_ADDR", "127.0.0.1:9102"),
-		ProvisioningAddr:   r.String("PROVISIONING_GRPC_ADDR", "127.0.0.1:9103"),
-		NotificationsAddr:  r.String("NOTIFICATIONS_GRPC_ADDR", "127.0.0.1:9104"),
-		ReconciliationAddr: r.String("RECONCILIATION_GRPC_ADDR", "127.0.0.1:9105"),
-		AdminTokensFile:    r.String("ADMIN_TOKENS_FILE", ""),
-		ServiceTokensFile:  r.String("SERVICE_TOKENS_FILE", ""),
+		Config:             host.LoadConfig(r, "ORDERS"),
+		PaymentsAddr:       host.PeerAddr(r, "PAYMENTS"),
+		ProvisioningAddr:   host.PeerAddr(r, "PROVISIONING"),
+		NotificationsAddr:  host.PeerAddr(r, "NOTIFICATIONS"),
+		ReconciliationAddr: host.PeerAddr(r, "RECONCILIATION"),
 		Settings: service.Settings{
 			ApologyAfter:  r.Duration("APOLOGY_AFTER", 10*time.Second),
 			ChargeWithin:  r.Duration("CHARGE_WITHIN", 5*time.Minute),
@@ -46,9 +41,6 @@ func LoadConfig(lookup config.Lookup) (Config, error) {
 		},
 	}
 	c.Settings.RescueAfter, c.RescueOn = r.DurationOrOff("RESCUE_AFTER", 30*time.Second)
-	if c.DatabaseURL == "" {
-		r.Problem("ORDERS_DATABASE_URL (or DATABASE_URL) is not set: the PostgreSQL that keeps the orders")
-	}
 	if c.RescueOn && c.Settings.ApologyAfter >= c.Settings.RescueAfter {
 		r.Problem("APOLOGY_AFTER=%s must be below RESCUE_AFTER=%s: a rescued buyer has waited and is owed the apology", c.Settings.ApologyAfter, c.Settings.RescueAfter)
 	}

@@ -4,10 +4,6 @@ package payments
 
 import (
 	"context"
-	"embed"
-	"io/fs"
-
-	"golang.org/x/sync/errgroup"
 
 	paymentsv1 "makegood.example/proto/gen/payments/v1"
 	"makegood.example/services/payments/internal/clients"
@@ -16,80 +12,43 @@ import (
 	"makegood.example/services/payments/internal/service"
 	"makegood.example/services/payments/internal/store"
 	"makegood.example/services/payments/internal/stripegw"
-	"makegood.example/services/platform/access"
 	"makegood.example/services/platform/due"
-	"makegood.example/services/platform/grpcclient"
-	"makegood.example/services/platform/grpcserver"
+	"makegood.example/services/platform/host"
 	"makegood.example/services/platform/migrate"
-	"makegood.example/services/platform/pg"
 	"makegood.example/services/platform/process"
 )
 
-//go:embed internal/store/migrations/*.sql
-var migrations embed.FS
+// Schema is what the service keeps in the database.
+var Schema = migrate.Schema{Name: "payments", FS: store.Migrations()}
 
-// Schema is what Payments owns in the database.
-var Schema = migrate.Schema{Name: "payments", FS: must(fs.Sub(migrations, "internal/store/migrations"))}
-
-func must(f fs.FS, err error) fs.FS {
-	if err != nil {
-		panic(err)
-	}
-	return f
-}
-
-// Run serves until ctx ends. Everything it starts has ended when it returns.
+// Run serves, retries webhook events, and looks at attempts that are due, until
+// ctx ends. It waits for its database; Stripe and the other services may be away.
 func Run(ctx context.Context, cfg Config, rt process.Runtime) error {
-	log := rt.Log
-	pool, err := pg.Open(ctx, cfg.DatabaseURL, "payments")
+	h, err := host.Open(ctx, cfg.Config, Schema, rpc.Access, rt)
 	if err != nil {
 		return err
 	}
-	defer pool.Close()
-	if err := migrate.WaitFor(ctx, pool, Schema, log); err != nil {
-		return err
-	}
-	tokens, err := access.LoadTokens(rt.Now, cfg.AdminTokensFile, cfg.ServiceTokensFile)
-	if err != nil {
-		return err
-	}
-	peers, err := grpcclient.DialAll("payments", rt.Dial, cfg.OrdersAddr, cfg.ReconciliationAddr)
-	if err != nil {
-		return err
-	}
-	defer peers.Close()
+	defer h.Close()
 
-	cfg.Stripe.Log = log
+	cfg.Stripe.Log = rt.Log
 	svc := &service.Service{
-		Store: store.New(pool), Stripe: stripegw.New(cfg.Stripe),
-		Orders: clients.NewOrders(peers[0]), Cases: clients.NewCases(peers[1]),
-		Settings: cfg.Settings, Now: rt.Now, Log: log,
+		Store: store.New(h.Pool), Stripe: stripegw.New(cfg.Stripe),
+		Orders: clients.NewOrders(h.Peer(cfg.OrdersAddr)), Cases: clients.NewCases(h.Peer(cfg.ReconciliationAddr)),
+		Settings: cfg.Settings, Now: rt.Now, Log: rt.Log,
 	}
-	listener, err := rt.Listen(cfg.Listen)
-	if err != nil {
-		return err
-	}
-	server, err := grpcserver.New(grpcserver.Config{
-		Name: "payments", Listener: listener, Access: rpc.Access, Tokens: tokens, Ready: svc.Store.Ping, Log: log,
-	})
-	if err != nil {
-		return err
-	}
-	paymentsv1.RegisterPaymentsServiceServer(server, &rpc.Payments{Service: svc})
+	paymentsv1.RegisterPaymentsServiceServer(h, &rpc.Payments{Service: svc})
 
-	running, ctx := errgroup.WithContext(ctx)
 	if err := svc.ResumeEventsAtStart(ctx); err != nil {
 		return err
 	}
-	retries := due.Work[store.Filed]{Name: "webhook events", Claim: svc.ClaimDueEvents, Handle: svc.RetryEvent, Log: log}
-	running.Go(func() error { retries.Run(ctx); return nil })
+	retries := due.Work[store.Filed]{Name: "webhook events", Claim: svc.ClaimDueEvents, Handle: svc.RetryEvent, Log: rt.Log}
+	work := []func(context.Context) error{retries.Run}
 	if cfg.RescueOn {
 		if err := svc.ResumeAtStart(ctx); err != nil {
 			return err
 		}
-		looks := due.Work[payment.Attempt]{Name: "attempts that are due", Claim: svc.ClaimDueAttempts, Handle: svc.LookAtAttempt, Log: log}
-		running.Go(func() error { looks.Run(ctx); return nil })
+		looks := due.Work[payment.Attempt]{Name: "attempts that are due", Claim: svc.ClaimDueAttempts, Handle: svc.LookAtAttempt, Log: rt.Log}
+		work = append(work, looks.Run)
 	}
-	running.Go(func() error { return server.Serve(ctx) })
-	return running.Wait()
+	return h.Serve(ctx, work...)
 }

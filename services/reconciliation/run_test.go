@@ -246,7 +246,7 @@ func TestLoadConfig(t *testing.T) {
 		return reconciliation.LoadConfig(func(key string) (string, bool) { v, ok := env[key]; return v, ok })
 	}
 	cfg, err := load(map[string]string{"DATABASE_URL": "postgres://x"})
-	if err != nil || cfg.Every != 2*time.Minute || !cfg.Scheduled || cfg.Settings.StuckAfter != 5*time.Minute || cfg.Listen != "127.0.0.1:9105" {
+	if err != nil || cfg.Settings.Every != 2*time.Minute || !cfg.Scheduled || cfg.Settings.StuckAfter != 5*time.Minute || cfg.Listen != "127.0.0.1:9105" {
 		t.Errorf("defaults: %+v, %v", cfg, err)
 	}
 	if cfg, err := load(map[string]string{"DATABASE_URL": "postgres://x", "RECONCILE_EVERY": "off"}); err != nil || cfg.Scheduled {

@@ -26,8 +26,9 @@ type Work[T any] struct {
 	Log     *slog.Logger
 }
 
-// Run works until ctx ends, then waits for the rows in hand.
-func (w Work[T]) Run(ctx context.Context) {
+// Run works until ctx ends, then waits for the rows in hand. Its error is
+// always nil; having one lets it run beside a server.
+func (w Work[T]) Run(ctx context.Context) error {
 	if w.Every == 0 {
 		w.Every = 500 * time.Millisecond
 	}
@@ -40,7 +41,7 @@ func (w Work[T]) Run(ctx context.Context) {
 	for ctx.Err() == nil {
 		select { // claim only what can be begun now
 		case <-ctx.Done():
-			return
+			return nil
 		case slots <- struct{}{}:
 			<-slots
 		}
@@ -65,6 +66,7 @@ func (w Work[T]) Run(ctx context.Context) {
 			}
 		}
 	}
+	return nil
 }
 
 // Backoff is how long to wait before look number n (from 1): first, doubled

@@ -82,27 +82,3 @@ func Unreachable(err error) bool {
 		return false
 	}
 }
-
-// Conns are the connections of one service, in the order they were named.
-type Conns []*grpc.ClientConn
-
-// DialAll prepares a connection to each address.
-func DialAll(caller string, dialer Dialer, addrs ...string) (Conns, error) {
-	var conns Conns
-	for _, addr := range addrs {
-		conn, err := Dial(addr, caller, dialer)
-		if err != nil {
-			conns.Close()
-			return nil, err
-		}
-		conns = append(conns, conn)
-	}
-	return conns, nil
-}
-
-// Close closes all of them.
-func (c Conns) Close() {
-	for _, conn := range c {
-		_ = conn.Close()
-	}
-}

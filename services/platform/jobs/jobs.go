@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"os"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -29,13 +30,22 @@ type Config struct {
 	Log      *slog.Logger
 }
 
+// Instance names the process that listens on addr of this machine.
+func Instance(service, addr string) string {
+	machine, err := os.Hostname()
+	if err != nil {
+		machine = "unnamed"
+	}
+	return service + "@" + machine + "/" + addr
+}
+
 // Client inserts and works jobs.
 type Client struct {
 	*river.Client[pgx.Tx]
 	cfg Config
 }
 
-// New builds a client; Start makes it work.
+// New builds a client; Run makes it work.
 func New(cfg Config) (*Client, error) {
 	c, err := river.NewClient(riverpgxv5.New(cfg.Pool), &river.Config{
 		ID:                   cfg.Instance,
@@ -56,10 +66,33 @@ func New(cfg Config) (*Client, error) {
 	return &Client{Client: c, cfg: cfg}, nil
 }
 
-// Start first takes back the jobs that this instance was working on when it was
-// killed, then works until ctx ends.
-func (c *Client) Start(ctx context.Context) error {
-	// River itself would wait for a leader election and its rescuer.
+// stopFor is how long jobs in hand may take when the service stops: cutting off
+// a mail server that is about to accept would repeat the mail.
+const stopFor = 7 * time.Second
+
+// Run first takes back the jobs that this instance was working on when it was
+// killed, then works until ctx ends, and finishes what is in hand.
+func (c *Client) Run(ctx context.Context) error {
+	if err := c.takeBack(ctx); err != nil {
+		return err
+	}
+	if err := c.Start(context.WithoutCancel(ctx)); err != nil {
+		return fmt.Errorf("river: %w", err)
+	}
+	<-ctx.Done()
+	stop, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopFor)
+	defer cancel()
+	if c.Stop(stop) == nil {
+		return nil
+	}
+	hard, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Second)
+	defer cancel()
+	return c.StopAndCancel(hard)
+}
+
+// takeBack makes interrupted jobs available now: River itself would wait for a
+// leader election and its rescuer.
+func (c *Client) takeBack(ctx context.Context) error {
 	tag, err := c.cfg.Pool.Exec(ctx, `UPDATE `+pgx.Identifier{c.cfg.Schema, "river_job"}.Sanitize()+`
 		SET state = 'available', scheduled_at = now()
 		WHERE (state = 'running' AND attempted_by[array_upper(attempted_by, 1)] = $1)
@@ -70,8 +103,5 @@ func (c *Client) Start(ctx context.Context) error {
 	if n := tag.RowsAffected(); n > 0 {
 		c.cfg.Log.Info("taking back unfinished jobs", "count", n)
 	}
-	return c.Client.Start(ctx)
+	return nil
 }
-
-// Wait returns when the jobs in hand have ended after Start's context did.
-func (c *Client) Wait() { <-c.Stopped() }

@@ -30,14 +30,19 @@ func (deliverArgs) Kind() string { return "deliver_message" }
 // given up is the deliverer's decision, which also opens the case.
 func (deliverArgs) InsertOpts() river.InsertOpts { return river.InsertOpts{MaxAttempts: 10_000} }
 
+// deliverer delivers one message; nil says that it is at rest.
+type deliverer interface {
+	Deliver(ctx context.Context, id uuid.UUID) error
+}
+
 // deliver works one delivery.
 type deliver struct {
 	river.WorkerDefaults[deliverArgs]
-	deliver func(context.Context, uuid.UUID) error
+	deliverer deliverer
 }
 
 func (w *deliver) Work(ctx context.Context, job *river.Job[deliverArgs]) error {
-	err := w.deliver(ctx, job.Args.MessageID)
+	err := w.deliverer.Deliver(ctx, job.Args.MessageID)
 	if errors.Is(err, message.ErrNotFound) {
 		return river.JobCancel(err)
 	}
@@ -65,44 +70,23 @@ func delay(failures int) time.Duration {
 	}
 }
 
-// Queue accepts deliveries and works them.
-type Queue struct{ client *jobs.Client }
+// Queue accepts deliveries and, while it runs, works them.
+type Queue struct{ *jobs.Client }
 
-// New makes a queue that hands each message to fn.
-func New(pool *pgxpool.Pool, instance string, fn func(context.Context, uuid.UUID) error, log *slog.Logger) (*Queue, error) {
+// New makes the queue of the service that listens on addr.
+func New(pool *pgxpool.Pool, addr string, d deliverer, log *slog.Logger) (Queue, error) {
 	workers := river.NewWorkers()
-	river.AddWorker(workers, &deliver{deliver: fn})
-	client, err := jobs.New(jobs.Config{Schema: "notifications", Instance: instance, Pool: pool, Workers: workers, Log: log})
-	if err != nil {
-		return nil, err
-	}
-	return &Queue{client: client}, nil
+	river.AddWorker(workers, &deliver{deliverer: d})
+	client, err := jobs.New(jobs.Config{
+		Schema: "notifications", Instance: jobs.Instance("notifications", addr), Pool: pool, Workers: workers, Log: log,
+	})
+	return Queue{client}, err
 }
 
 // EnqueueDelivery makes the delivery as durable as tx.
-func (q *Queue) EnqueueDelivery(ctx context.Context, tx pgx.Tx, id uuid.UUID) error {
-	if _, err := q.client.InsertTx(ctx, tx, deliverArgs{MessageID: id}, nil); err != nil {
+func (q Queue) EnqueueDelivery(ctx context.Context, tx pgx.Tx, id uuid.UUID) error {
+	if _, err := q.InsertTx(ctx, tx, deliverArgs{MessageID: id}, nil); err != nil {
 		return fmt.Errorf("enqueue delivery: %w", err)
 	}
 	return nil
-}
-
-// stopFor is how long deliveries in hand may take when the service stops.
-const stopFor = 7 * time.Second
-
-// Run works until ctx ends, then finishes what is in hand: cutting off a mail
-// server that is about to accept would repeat the mail.
-func (q *Queue) Run(ctx context.Context) error {
-	if err := q.client.Start(context.WithoutCancel(ctx)); err != nil {
-		return err
-	}
-	<-ctx.Done()
-	stop, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopFor)
-	defer cancel()
-	if q.client.Stop(stop) == nil {
-		return nil
-	}
-	hard, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Second)
-	defer cancel()
-	return q.client.StopAndCancel(hard)
 }

@@ -5,10 +5,12 @@ package jobs
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"time"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/riverqueue/river"
 
 	"makegood.example/services/orders/internal/clients"
@@ -55,12 +57,22 @@ func (w *MessageWorker) NextRetry(job *river.Job[MessageArgs]) time.Time {
 	return time.Now().Add(due.Backoff(time.Second, job.Attempt))
 }
 
-// Queue queues messages; it is the service's Messenger.
-type Queue struct{ Client *jobs.Client }
+// Queue is the service's Messenger and, while it runs, works what was queued.
+type Queue struct{ *jobs.Client }
+
+// New makes the queue of the service that listens on addr.
+func New(pool *pgxpool.Pool, addr string, worker *MessageWorker, log *slog.Logger) (Queue, error) {
+	workers := river.NewWorkers()
+	river.AddWorker(workers, worker)
+	client, err := jobs.New(jobs.Config{
+		Schema: "orders", Instance: jobs.Instance("orders", addr), Pool: pool, Workers: workers, Log: log,
+	})
+	return Queue{client}, err
+}
 
 // Queue inserts the job in the transaction that makes the message true.
 func (q Queue) Queue(ctx context.Context, tx pgx.Tx, m clients.Message) error {
 	// Hourly for weeks: a message is never given up in silence.
-	_, err := q.Client.InsertTx(ctx, tx, MessageArgs{DedupeKey: m.DedupeKey, MessageKind: m.Kind, OrderID: m.OrderID}, &river.InsertOpts{MaxAttempts: 1000})
+	_, err := q.InsertTx(ctx, tx, MessageArgs{DedupeKey: m.DedupeKey, MessageKind: m.Kind, OrderID: m.OrderID}, &river.InsertOpts{MaxAttempts: 1000})
 	return err
 }

@@ -17,11 +17,8 @@ import (
 // Server implements the generated server.
 type Server struct {
 	pb.UnimplementedProvisioningServiceServer
-	service *service.Service
+	Service *service.Service
 }
-
-// NewServer makes the server.
-func NewServer(s *service.Service) *Server { return &Server{service: s} }
 
 // CheckBuyer implements provisioning.v1.
 func (s *Server) CheckBuyer(ctx context.Context, r *pb.CheckBuyerRequest) (*pb.CheckBuyerResponse, error) {
@@ -29,7 +26,7 @@ func (s *Server) CheckBuyer(ctx context.Context, r *pb.CheckBuyerRequest) (*pb.C
 	if err != nil {
 		return nil, err
 	}
-	if err := s.service.CheckBuyer(ctx, id); err != nil {
+	if err := s.Service.CheckBuyer(ctx, id); err != nil {
 		return nil, err
 	}
 	return &pb.CheckBuyerResponse{}, nil
@@ -52,7 +49,7 @@ func (s *Server) GrantAccess(ctx context.Context, r *pb.GrantAccessRequest) (*pb
 		}
 		p.AccountID = &id
 	}
-	g, err := s.service.GrantAccess(ctx, p)
+	g, err := s.Service.GrantAccess(ctx, p)
 	if err != nil {
 		return nil, err
 	}
@@ -73,7 +70,7 @@ func (s *Server) CheckAccess(ctx context.Context, r *pb.CheckAccessRequest) (*pb
 	if err != nil {
 		return nil, err
 	}
-	active, until, err := s.service.CheckAccess(ctx, id)
+	active, until, err := s.Service.CheckAccess(ctx, id)
 	if err != nil {
 		return nil, err
 	}
@@ -90,7 +87,7 @@ func (s *Server) CreateSignInLink(ctx context.Context, r *pb.CreateSignInLinkReq
 	if err != nil {
 		return nil, err
 	}
-	link, err := s.service.CreateSignInLink(ctx, orderID)
+	link, err := s.Service.CreateSignInLink(ctx, orderID)
 	if err != nil {
 		return nil, err
 	}
@@ -104,7 +101,7 @@ func (s *Server) CreateSignInLink(ctx context.Context, r *pb.CreateSignInLinkReq
 
 // RedeemActivation implements provisioning.v1.
 func (s *Server) RedeemActivation(ctx context.Context, r *pb.RedeemActivationRequest) (*pb.RedeemActivationResponse, error) {
-	a, err := s.service.RedeemActivation(ctx, r.GetToken())
+	a, err := s.Service.RedeemActivation(ctx, r.GetToken())
 	if err != nil {
 		return nil, err
 	}

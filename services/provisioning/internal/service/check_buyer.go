@@ -12,7 +12,7 @@ import (
 // CheckBuyer says, before anyone is charged, whether a later grant for this
 // account will be accepted. ErrBuyerUnknown when it will not.
 func (s *Service) CheckBuyer(ctx context.Context, accountID uuid.UUID) error {
-	_, err := s.store.Account(ctx, accountID)
+	_, err := s.Store.Account(ctx, accountID)
 	if errors.Is(err, grant.ErrAccountNotFound) {
 		return grant.ErrBuyerUnknown
 	}

@@ -24,23 +24,23 @@ type SignInLink struct {
 // account was set up. Every call makes a fresh token, because the token of an
 // earlier call is kept nowhere. ErrGrantNotFound without a grant.
 func (s *Service) CreateSignInLink(ctx context.Context, orderID uuid.UUID) (SignInLink, error) {
-	g, err := s.store.Grant(ctx, orderID)
+	g, err := s.Store.Grant(ctx, orderID)
 	if err != nil {
 		return SignInLink{}, err
 	}
-	login := SignInLink{URL: s.settings.LoginURL}
+	login := SignInLink{URL: s.Settings.LoginURL}
 	if !g.AccountCreated {
 		return login, nil
 	}
-	if activated, err := s.store.IsActivated(ctx, g.AccountID); err != nil || activated {
+	if activated, err := s.Store.IsActivated(ctx, g.AccountID); err != nil || activated {
 		return login, err
 	}
 	token, now := rand.Text(), s.now()
-	expires := now.Add(s.settings.ActivationLasts)
-	if err := s.store.InsertActivation(ctx, tokenHash(token), g, now, expires); err != nil {
+	expires := now.Add(s.Settings.ActivationLasts)
+	if err := s.Store.InsertActivation(ctx, tokenHash(token), g, now, expires); err != nil {
 		return SignInLink{}, err
 	}
-	return SignInLink{Activation: true, URL: s.settings.AppURL + "/activate?token=" + token, ExpiresAt: expires}, nil
+	return SignInLink{Activation: true, URL: s.Settings.AppURL + "/activate?token=" + token, ExpiresAt: expires}, nil
 }
 
 func tokenHash(token string) []byte {

@@ -31,17 +31,17 @@ var errGrantedMeanwhile = errors.New("granted meanwhile by another call")
 // concurrently it is called for an order, there is one grant, and every call
 // answers with it. ErrBuyerUnknown when the named account does not exist.
 func (s *Service) GrantAccess(ctx context.Context, p Purchase) (grant.Grant, error) {
-	if g, err := s.store.Grant(ctx, p.OrderID); !errors.Is(err, grant.ErrGrantNotFound) {
+	if g, err := s.Store.Grant(ctx, p.OrderID); !errors.Is(err, grant.ErrGrantNotFound) {
 		return g, err
 	}
 	if p.AccountID == nil && grant.EmailKey(p.Email) == "" {
 		return grant.Grant{}, apperr.Invalid("email", "is empty")
 	}
-	err := s.store.InTx(ctx, func(tx pgx.Tx) error { return s.grantTerm(ctx, tx, p) })
+	err := s.Store.InTx(ctx, func(tx pgx.Tx) error { return s.grantTerm(ctx, tx, p) })
 	if err != nil && !errors.Is(err, errGrantedMeanwhile) {
 		return grant.Grant{}, err
 	}
-	return s.store.Grant(ctx, p.OrderID)
+	return s.Store.Grant(ctx, p.OrderID)
 }
 
 func (s *Service) grantTerm(ctx context.Context, tx pgx.Tx, p Purchase) error {
@@ -50,13 +50,13 @@ func (s *Service) grantTerm(ctx context.Context, tx pgx.Tx, p Purchase) error {
 		return err
 	}
 	// The account is locked: nobody else extends it until this has committed.
-	currentEnd, err := s.store.LatestEndInTx(ctx, tx, account.ID)
+	currentEnd, err := s.Store.LatestEndInTx(ctx, tx, account.ID)
 	if err != nil {
 		return err
 	}
 	now := s.now()
 	starts, ends := grant.Term(now, currentEnd, p.TermMonths)
-	written, err := s.store.InsertGrant(ctx, tx, grant.Grant{
+	written, err := s.Store.InsertGrant(ctx, tx, grant.Grant{
 		OrderID: p.OrderID, AccountID: account.ID, PlanID: p.PlanID, TermMonths: p.TermMonths,
 		StartsAt: starts, EndsAt: ends, AccountCreated: created, CreatedAt: now,
 	})
@@ -71,7 +71,7 @@ func (s *Service) grantTerm(ctx context.Context, tx pgx.Tx, p Purchase) error {
 // does not thereby hold it.
 func (s *Service) lockAccount(ctx context.Context, tx pgx.Tx, p Purchase) (grant.Account, bool, error) {
 	if p.AccountID != nil {
-		a, err := s.store.LockAccount(ctx, tx, *p.AccountID)
+		a, err := s.Store.LockAccount(ctx, tx, *p.AccountID)
 		if errors.Is(err, grant.ErrAccountNotFound) {
 			err = grant.ErrBuyerUnknown
 		}
@@ -79,13 +79,13 @@ func (s *Service) lockAccount(ctx context.Context, tx pgx.Tx, p Purchase) (grant
 	}
 	// Inserting first needs no lock of its own: of several calls for a new
 	// address one inserts, and the others wait for it and then find its row.
-	created, err := s.store.InsertAccount(ctx, tx, grant.Account{
+	created, err := s.Store.InsertAccount(ctx, tx, grant.Account{
 		ID: grant.AccountID(p.OrderID), Email: strings.TrimSpace(p.Email), Name: p.Name, CreatedAt: s.now(),
 	}, p.OrderID)
 	if err != nil {
 		return grant.Account{}, false, err
 	}
-	a, err := s.store.LockAccountByEmail(ctx, tx, p.Email)
+	a, err := s.Store.LockAccountByEmail(ctx, tx, p.Email)
 	if errors.Is(err, grant.ErrAccountNotFound) {
 		// Not inserted and not there: the same order was granted for another address.
 		err = errGrantedMeanwhile

@@ -9,9 +9,9 @@ import (
 // RedeemActivation spends an activation token and answers with the account that
 // it sets up. ErrActivationNotFound when it is unknown, expired or spent.
 func (s *Service) RedeemActivation(ctx context.Context, token string) (grant.Account, error) {
-	id, err := s.store.RedeemActivation(ctx, tokenHash(token), s.now())
+	id, err := s.Store.RedeemActivation(ctx, tokenHash(token), s.now())
 	if err != nil {
 		return grant.Account{}, err
 	}
-	return s.store.Account(ctx, id)
+	return s.Store.Account(ctx, id)
 }

@@ -19,15 +19,10 @@ type Settings struct {
 
 // Service runs the use cases.
 type Service struct {
-	store    *store.Store
-	settings Settings
-	clock    func() time.Time
-}
-
-// New makes the service; clock gives the time.
-func New(st *store.Store, settings Settings, clock func() time.Time) *Service {
-	return &Service{store: st, settings: settings, clock: clock}
+	Store    *store.Store
+	Settings Settings
+	Now      func() time.Time
 }
 
 // now has the database's precision, so that what is answered is what is stored.
-func (s *Service) now() time.Time { return s.clock().UTC().Truncate(time.Microsecond) }
+func (s *Service) now() time.Time { return s.Now().UTC().Truncate(time.Microsecond) }

@@ -17,15 +17,12 @@ import (
 // Server implements the generated server.
 type Server struct {
 	pb.UnimplementedReconciliationServiceServer
-	service *service.Service
+	Service *service.Service
 }
-
-// NewServer makes the server.
-func NewServer(s *service.Service) *Server { return &Server{service: s} }
 
 // StartRun implements reconciliation.v1.
 func (s *Server) StartRun(ctx context.Context, _ *pb.StartRunRequest) (*pb.Run, error) {
-	r, err := s.service.StartRun(ctx)
+	r, err := s.Service.StartRun(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -40,7 +37,7 @@ func (s *Server) ListRuns(ctx context.Context, r *pb.ListRunsRequest) (*pb.ListR
 	}
 	// One more than asked for tells whether there is a next page.
 	size := pageSize(r.GetPageSize())
-	runs, err := s.service.ListRuns(ctx, before, size+1)
+	runs, err := s.Service.ListRuns(ctx, before, size+1)
 	if err != nil {
 		return nil, err
 	}
@@ -57,7 +54,7 @@ func (s *Server) ListRuns(ctx context.Context, r *pb.ListRunsRequest) (*pb.ListR
 
 // OpenCase implements reconciliation.v1.
 func (s *Server) OpenCase(ctx context.Context, r *pb.OpenCaseRequest) (*pb.Case, error) {
-	c, err := s.service.OpenCase(ctx, cases.Kind(r.GetKind().String()), r.GetSubject(), r.GetSummary())
+	c, err := s.Service.OpenCase(ctx, cases.Kind(r.GetKind().String()), r.GetSubject(), r.GetSummary())
 	if err != nil {
 		return nil, err
 	}
@@ -75,7 +72,7 @@ func (s *Server) ListCases(ctx context.Context, r *pb.ListCasesRequest) (*pb.Lis
 		state = cases.State(r.GetState().String())
 	}
 	size := pageSize(r.GetPageSize())
-	list, err := s.service.ListCases(ctx, state, after, size+1)
+	list, err := s.Service.ListCases(ctx, state, after, size+1)
 	if err != nil {
 		return nil, err
 	}

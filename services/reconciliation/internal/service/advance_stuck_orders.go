@@ -21,7 +21,7 @@ const (
 // a while. One that cannot be advanced never stops the others; only a page that
 // cannot be listed ends the sweep, with an error.
 func (s *Service) advanceStuckOrders(ctx context.Context, p *run.Progress) error {
-	since := timestamppb.New(s.now().Add(-s.settings.StuckAfter))
+	since := timestamppb.New(s.now().Add(-s.Settings.StuckAfter))
 	for token := ""; ; {
 		page, err := s.listStuckOrders(ctx, since, token)
 		if err != nil {
@@ -45,7 +45,7 @@ func (s *Service) advanceStuckOrders(ctx context.Context, p *run.Progress) error
 func (s *Service) listStuckOrders(ctx context.Context, since *timestamppb.Timestamp, token string) (*ordersv1.ListStuckOrdersResponse, error) {
 	ctx, cancel := context.WithTimeout(ctx, listTimeout)
 	defer cancel()
-	return s.orders.ListStuckOrders(ctx, &ordersv1.ListStuckOrdersRequest{
+	return s.Orders.ListStuckOrders(ctx, &ordersv1.ListStuckOrdersRequest{
 		NoProgressSince: since, PageSize: pageSize, PageToken: token,
 	})
 }
@@ -56,7 +56,7 @@ func (s *Service) advanceStuckOrder(ctx context.Context, p *run.Progress, o *ord
 	what := fmt.Sprintf("order %s was stuck %s since %s", o.GetOrderId(), o.GetState(),
 		o.GetLastProgressAt().AsTime().Format(time.RFC3339))
 	p.Add(run.Counts{StuckFound: 1}, "")
-	answer, err := s.orders.AdvanceOrder(call, &ordersv1.AdvanceOrderRequest{
+	answer, err := s.Orders.AdvanceOrder(call, &ordersv1.AdvanceOrderRequest{
 		OrderId: o.GetOrderId(), Reason: ordersv1.AdvanceOrderRequest_RECONCILIATION,
 	})
 	if err != nil {

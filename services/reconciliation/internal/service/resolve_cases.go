@@ -17,7 +17,7 @@ const describeTimeout = 10 * time.Second
 func (s *Service) resolveStuckOrderCases(ctx context.Context, p *run.Progress) error {
 	var after cases.Position
 	for ctx.Err() == nil {
-		page, err := s.store.ListCases(ctx, cases.Open, cases.StuckOrder, after, pageSize)
+		page, err := s.Store.ListCases(ctx, cases.Open, cases.StuckOrder, after, pageSize)
 		if err != nil {
 			fault(ctx, p, "open cases cannot be listed", err)
 			return fmt.Errorf("list open cases: %w", err)
@@ -42,7 +42,7 @@ func (s *Service) resolveIfAtRest(ctx context.Context, p *run.Progress, c cases.
 	}
 	call, cancel := context.WithTimeout(ctx, describeTimeout)
 	defer cancel()
-	answer, err := s.orders.DescribeOrder(call, &ordersv1.DescribeOrderRequest{OrderId: orderID.String()})
+	answer, err := s.Orders.DescribeOrder(call, &ordersv1.DescribeOrderRequest{OrderId: orderID.String()})
 	if err != nil {
 		fault(ctx, p, fmt.Sprintf("case %d: order %s cannot be read", c.ID, orderID), err)
 		return
@@ -50,7 +50,7 @@ func (s *Service) resolveIfAtRest(ctx context.Context, p *run.Progress, c cases.
 	if !atRest(answer) {
 		return
 	}
-	resolved, err := s.store.ResolveCase(ctx, c, s.now())
+	resolved, err := s.Store.ResolveCase(ctx, c, s.now())
 	switch {
 	case err != nil:
 		fault(ctx, p, fmt.Sprintf("case %d cannot be resolved", c.ID), err)

@@ -3,15 +3,14 @@ package service
 import (
 	"context"
 	"errors"
-	"time"
 
 	"makegood.example/services/reconciliation/internal/run"
 )
 
 // ClaimSweeps takes at most limit sweeps that are due and moves their next look
 // by a period, so that several instances share them.
-func (s *Service) ClaimSweeps(ctx context.Context, every time.Duration, limit int) ([]string, error) {
-	return s.store.ClaimSweeps(ctx, s.now(), every, limit)
+func (s *Service) ClaimSweeps(ctx context.Context, limit int) ([]string, error) {
+	return s.Store.ClaimSweeps(ctx, s.now(), s.Settings.Every, limit)
 }
 
 // RunScheduled is StartRun by the clock: a run that still works, by hand or

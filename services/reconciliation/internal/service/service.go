@@ -14,6 +14,8 @@ import (
 
 // Settings are what the use cases need to know of the deployment.
 type Settings struct {
+	// Every is the time between scheduled runs.
+	Every time.Duration
 	// StuckAfter is how long an order may make no progress before a run looks
 	// after it.
 	StuckAfter time.Duration
@@ -21,28 +23,23 @@ type Settings struct {
 
 // Service runs the use cases.
 type Service struct {
-	store    *store.Store
-	orders   ordersv1.OrdersAdminServiceClient
-	settings Settings
-	clock    func() time.Time
-	log      *slog.Logger
-}
-
-// New makes the service; clock gives the time.
-func New(st *store.Store, orders ordersv1.OrdersAdminServiceClient, settings Settings, clock func() time.Time, log *slog.Logger) *Service {
-	return &Service{store: st, orders: orders, settings: settings, clock: clock, log: log}
+	Store    *store.Store
+	Orders   ordersv1.OrdersAdminServiceClient
+	Settings Settings
+	Now      func() time.Time
+	Log      *slog.Logger
 }
 
 // now has the database's precision, so that what is answered is what is stored.
-func (s *Service) now() time.Time { return s.clock().UTC().Truncate(time.Microsecond) }
+func (s *Service) now() time.Time { return s.Now().UTC().Truncate(time.Microsecond) }
 
 // ListRuns lists at most limit runs older than the one with id before, newest first.
 func (s *Service) ListRuns(ctx context.Context, before int64, limit int) ([]run.Run, error) {
-	return s.store.ListRuns(ctx, before, limit)
+	return s.Store.ListRuns(ctx, before, limit)
 }
 
 // ListCases lists at most limit cases after a position, the longest open first;
 // an empty state lists all.
 func (s *Service) ListCases(ctx context.Context, state cases.State, after cases.Position, limit int) ([]cases.Case, error) {
-	return s.store.ListCases(ctx, state, "", after, limit)
+	return s.Store.ListCases(ctx, state, "", after, limit)
 }

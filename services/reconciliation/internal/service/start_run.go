@@ -25,7 +25,7 @@ const (
 // StartRun runs one sweep and answers with it as it was recorded, also when it
 // FAILED. run.ErrInProgress while another works.
 func (s *Service) StartRun(ctx context.Context) (run.Run, error) {
-	id, err := s.store.StartRun(ctx, s.now())
+	id, err := s.Store.StartRun(ctx, s.now())
 	if err != nil {
 		return run.Run{}, err
 	}
@@ -45,12 +45,12 @@ func (s *Service) StartRun(ctx context.Context) (run.Run, error) {
 	end, cancel := context.WithTimeout(context.WithoutCancel(ctx), recordTimeout)
 	defer cancel()
 	counts, lines := p.Take()
-	if err := s.store.FinishRun(end, id, s.now(), status, counts, lines); err != nil {
+	if err := s.Store.FinishRun(end, id, s.now(), status, counts, lines); err != nil {
 		return run.Run{}, fmt.Errorf("record the end of run %d: %w", id, err)
 	}
-	s.log.Info("reconciliation run", "run_id", id, "status", status,
+	s.Log.Info("reconciliation run", "run_id", id, "status", status,
 		"stuck_found", counts.StuckFound, "stuck_recovered", counts.StuckRecovered, "errors", counts.Errors)
-	return s.store.Run(end, id)
+	return s.Store.Run(end, id)
 }
 
 // recorded does work while saving its progress and renewing the run's lease.
@@ -73,7 +73,7 @@ func (s *Service) recorded(ctx context.Context, id int64, p *run.Progress, work 
 				return err
 			case err != nil:
 				// The lease has time for several more tries.
-				s.log.Warn("the run's progress cannot be saved; trying again", "run_id", id, "error", err)
+				s.Log.Warn("the run's progress cannot be saved; trying again", "run_id", id, "error", err)
 			}
 		}
 	})
@@ -87,7 +87,7 @@ func (s *Service) saveProgress(ctx context.Context, id int64, p *run.Progress) e
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), run.Heartbeat)
 	defer cancel()
 	counts, lines := p.Take()
-	err := s.store.SaveProgress(ctx, id, s.now(), counts, lines)
+	err := s.Store.SaveProgress(ctx, id, s.now(), counts, lines)
 	if err != nil {
 		p.PutBack(lines)
 	}

@@ -1,0 +1,139 @@
+// Package host is what every service stands on: a pool on its schema, its
+// credentials, its peers, one server, and the work beside the server. A
+// service's Run reads: open the host, wire the parts, serve.
+package host
+
+import (
+	"context"
+	"errors"
+	"net"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+	"golang.org/x/sync/errgroup"
+	"google.golang.org/grpc"
+
+	"makegood.example/services/platform/access"
+	"makegood.example/services/platform/config"
+	"makegood.example/services/platform/grpcclient"
+	"makegood.example/services/platform/grpcserver"
+	"makegood.example/services/platform/migrate"
+	"makegood.example/services/platform/pg"
+	"makegood.example/services/platform/process"
+)
+
+// Config is what every service is told.
+type Config struct {
+	// DatabaseURL connects as the service's own role.
+	DatabaseURL string
+	// Listen is the loopback address of the gRPC server.
+	Listen string
+	// AdminTokensFile and ServiceTokensFile name people and the SaaS's backend;
+	// without them nobody but services may call.
+	AdminTokensFile, ServiceTokensFile string
+}
+
+// addresses is where each service listens unless told otherwise.
+var addresses = map[string]string{
+	"ORDERS": "127.0.0.1:9101", "PAYMENTS": "127.0.0.1:9102", "PROVISIONING": "127.0.0.1:9103",
+	"NOTIFICATIONS": "127.0.0.1:9104", "RECONCILIATION": "127.0.0.1:9105",
+}
+
+// LoadConfig reads the settings of the service whose variables begin with
+// prefix, such as ORDERS.
+func LoadConfig(r *config.Reader, prefix string) Config {
+	c := Config{
+		DatabaseURL:       r.String(prefix+"_DATABASE_URL", r.String("DATABASE_URL", "")),
+		Listen:            r.Listen(prefix+"_GRPC_LISTEN", PeerAddr(r, prefix)),
+		AdminTokensFile:   r.String("ADMIN_TOKENS_FILE", ""),
+		ServiceTokensFile: r.String("SERVICE_TOKENS_FILE", ""),
+	}
+	if c.DatabaseURL == "" {
+		r.Problem("%s_DATABASE_URL is not set (nor DATABASE_URL): the PostgreSQL database that this service keeps its schema in", prefix)
+	}
+	return c
+}
+
+// PeerAddr reads where a service is dialed; a comma list means replicas.
+func PeerAddr(r *config.Reader, prefix string) string {
+	return r.String(prefix+"_GRPC_ADDR", addresses[prefix])
+}
+
+// Host is an opened service.
+type Host struct {
+	// Server is the gRPC server to register on.
+	*grpcserver.Server
+	// Pool connects to the database as the service's role.
+	Pool *pgxpool.Pool
+
+	name     string
+	dial     grpcclient.Dialer
+	peers    []*grpc.ClientConn
+	listener net.Listener
+	problems []error
+}
+
+// Open waits for the database and prepares the rest. Close what it returns.
+func Open(ctx context.Context, cfg Config, schema migrate.Schema, table access.Table, rt process.Runtime) (*Host, error) {
+	tokens, err := access.LoadTokens(rt.Now, cfg.AdminTokensFile, cfg.ServiceTokensFile)
+	if err != nil {
+		return nil, err
+	}
+	pool, err := pg.Open(ctx, cfg.DatabaseURL, schema.Name)
+	if err != nil {
+		return nil, err
+	}
+	h := &Host{Pool: pool, name: schema.Name, dial: rt.Dial}
+	if err := migrate.WaitFor(ctx, pool, schema, rt.Log); err != nil {
+		h.Close()
+		return nil, err
+	}
+	if h.listener, err = rt.Listen(cfg.Listen); err != nil {
+		h.Close()
+		return nil, err
+	}
+	h.Server, err = grpcserver.New(grpcserver.Config{
+		Name: schema.Name, Listener: h.listener, Access: table, Tokens: tokens, Ready: pool.Ping, Log: rt.Log,
+	})
+	if err != nil {
+		h.Close()
+		return nil, err
+	}
+	return h, nil
+}
+
+// Peer prepares a connection to another service; it need not be up yet. A bad
+// address is reported by Serve.
+func (h *Host) Peer(addr string) *grpc.ClientConn {
+	conn, err := grpcclient.Dial(addr, h.name, h.dial)
+	if err != nil {
+		h.problems = append(h.problems, err)
+		return nil
+	}
+	h.peers = append(h.peers, conn)
+	return conn
+}
+
+// Serve serves, and does the work beside it, until ctx ends or one of them
+// fails; then all of them have ended.
+func (h *Host) Serve(ctx context.Context, work ...func(context.Context) error) error {
+	if err := errors.Join(h.problems...); err != nil {
+		return err
+	}
+	running, ctx := errgroup.WithContext(ctx)
+	for _, w := range work {
+		running.Go(func() error { return w(ctx) })
+	}
+	running.Go(func() error { return h.Server.Serve(ctx) })
+	return running.Wait()
+}
+
+// Close gives everything back.
+func (h *Host) Close() {
+	for _, conn := range h.peers {
+		_ = conn.Close()
+	}
+	if h.listener != nil {
+		_ = h.listener.Close()
+	}
+	h.Pool.Close()
+}
