@@ -55,7 +55,7 @@ func TestThePageSaysWhatIsKnown(t *testing.T) {
 			[]string{"Your card was not charged", "Your card has &lt;b&gt;insufficient&lt;/b&gt; funds."}, []string{"<b>"}, false},
 		{"expired", &ordersv1.Order{State: ordersv1.Order_EXPIRED}, []string{"Nothing was charged"}, nil, false},
 		{"refunded", charged(ordersv1.Order_REFUNDED, 0), []string{"Your payment was refunded", "$249.00"}, nil, false},
-		{"a state of the future", &ordersv1.Order{State: ordersv1.Order_State(99)}, []string{"We are checking whether your payment went through"}, nil, true},
+		{"a state of the future", &ordersv1.Order{State: ordersv1.Order_State(99)}, []string{"do not know yet whether your payment went through"}, nil, true},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			gw.peers.Orders.AnswerWith(c.order, nil)
@@ -89,7 +89,7 @@ func TestThePageIsThereWhileOrdersIsNot(t *testing.T) {
 			t.Errorf("took %v", took)
 		}
 		for _, want := range []string{
-			"We are checking whether your payment went through. You do not need to pay again.", "5F0C1C1E", reference, refresh,
+			"we do not know yet whether your payment went through. Please do not pay again for now.", "5F0C1C1E", reference, refresh,
 			`href="mailto:support@example.com?subject=Order%205F0C1C1E`, `>support@example.com</a>`, `href="https://app.example.com"`, "Back to Acme",
 		} {
 			if !strings.Contains(a.body, want) {
@@ -134,7 +134,7 @@ func TestThePageWithoutAnOrder(t *testing.T) {
 		"?ref=urn:uuid:" + reference, "?ref={" + reference + "}", "?ref=" + reference + "%3Cscript%3E", "?ref=" + strings.Repeat("a", 8000), "?%zz",
 	} {
 		a := gw.do(t, "GET", "/payment-issue"+query, "")
-		if a.status != 200 || !strings.Contains(a.body, "You do not need to pay again") || strings.Contains(a.body, refresh) {
+		if a.status != 200 || !strings.Contains(a.body, "please do not pay again for now") || strings.Contains(a.body, refresh) {
 			t.Errorf("%.80s: %d %s", query, a.status, a.body)
 		}
 		for _, not := range []string{"<script", "onload", "alert(", "urn:", "5F0C1C1E", "aaaaaaaa"} {

@@ -33,13 +33,13 @@ const (
 
 var catalogue = map[situation]words{
 	unreachable: {
-		Title: "We are checking your payment",
-		Lead:  "We are checking whether your payment went through. You do not need to pay again.",
-		Next:  "This page asks again every few seconds and shows the result here. You can also close it and come back with the same link.",
+		Title: "We cannot see your order right now",
+		Lead:  "So we do not know yet whether your payment went through. Please do not pay again for now.",
+		Next:  "If your card was charged, the charge is found and matched to this order. This page asks again every few seconds and shows the result here. You can also close it and come back with the same link.",
 	},
 	noReference: {
 		Title: "About your payment",
-		Lead:  "If you have just paid: we are checking whether your payment went through. You do not need to pay again.",
+		Lead:  "If you have just paid, please do not pay again for now.",
 		Next:  "This page was opened without an order reference, so it cannot show how your order stands. Open the link from your checkout again, or write to us and say when you paid and with which email address.",
 	},
 	notFound: {
