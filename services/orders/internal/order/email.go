@@ -8,10 +8,11 @@ func EmailKey(email string) string { return strings.ToLower(strings.TrimSpace(em
 
 // MaskEmail shows enough for its owner to recognise it, and no more.
 func MaskEmail(email string) string {
-	local, domain, ok := strings.Cut(strings.TrimSpace(email), "@")
-	if !ok || local == "" {
+	email = strings.TrimSpace(email)
+	at := strings.LastIndexByte(email, '@') // a quoted local part may contain one too
+	if at < 1 {
 		return "***"
 	}
-	first := []rune(local)[0]
-	return string(first) + "***@" + domain
+	first := []rune(email[:at])[0]
+	return string(first) + "***" + email[at:]
 }
