@@ -8,8 +8,10 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"regexp"
+	"unicode/utf8"
 
 	"makegood.example/services/orders/internal/order"
 )
@@ -64,6 +66,9 @@ func IsNoPrice(err error) bool { return errors.Is(err, errNoPrice) }
 
 var planID = regexp.MustCompile(`^[a-z0-9][a-z0-9-]{0,63}$`)
 
+// maxName is what Payments accepts as the description of a charge.
+const maxName = 200
+
 func parse(raw []byte) (Plans, error) {
 	var file struct {
 		Plans []struct {
@@ -80,6 +85,9 @@ func parse(raw []byte) (Plans, error) {
 	d.DisallowUnknownFields()
 	if err := d.Decode(&file); err != nil {
 		return Plans{}, fmt.Errorf("plan file: %w", err)
+	}
+	if _, err := d.Token(); !errors.Is(err, io.EOF) {
+		return Plans{}, errors.New("plan file: something follows the plans")
 	}
 	var out Plans
 	var problems []error
@@ -100,6 +108,9 @@ func parse(raw []byte) (Plans, error) {
 		seen[p.ID] = true
 		if p.Name == "" {
 			problem("plan %q has no name", p.ID)
+		}
+		if utf8.RuneCountInString(p.Name) > maxName {
+			problem("plan %q: the name is longer than %d characters", p.ID, maxName)
 		}
 		if p.TermMonths < 1 || p.TermMonths > 120 {
 			problem("plan %q: term_months %d is not between 1 and 120", p.ID, p.TermMonths)
