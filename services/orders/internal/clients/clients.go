@@ -84,8 +84,8 @@ func MoneyFrom(p *paymentsv1.Payment) order.Money {
 	if id, err := uuid.Parse(p.GetAttemptId()); err == nil {
 		m.AttemptID = id
 	}
-	if p.GetStatus() == paymentsv1.Payment_STATUS_UNSPECIFIED {
-		m.Status = order.Unknown
+	if _, known := paymentsv1.Payment_Status_name[int32(p.GetStatus())]; !known || p.GetStatus() == paymentsv1.Payment_STATUS_UNSPECIFIED {
+		m.Status = order.Unknown // not said, or in a word that this binary does not know yet
 	}
 	return m
 }
