@@ -1,0 +1,150 @@
+package order_test
+
+import (
+	"strconv"
+	"strings"
+	"testing"
+
+	"pgregory.net/rapid"
+
+	"makegood.example/services/orders/internal/order"
+)
+
+func TestDisplay(t *testing.T) {
+	for _, c := range []struct {
+		minor    int64
+		currency string
+		want     string
+	}{
+		{24900, "USD", "$249.00"},
+		{1, "USD", "$0.01"},
+		{10, "USD", "$0.10"},
+		{99, "USD", "$0.99"},
+		{100, "USD", "$1.00"},
+		{0, "USD", "$0.00"},
+		{123456789, "USD", "$1,234,567.89"},
+		{100000, "EUR", "€1,000.00"},
+		{99999, "GBP", "£999.99"},
+		{24900, "CHF", "CHF 249.00"},
+		{36900, "JPY", "¥36,900"},
+		{0, "JPY", "¥0"},
+		{7, "KRW", "₩7"},
+		{5000, "CLP", "CLP 5,000"},
+		{76500, "KWD", "KWD 76.500"},
+		{10, "BHD", "BHD 0.010"},
+		{1234560, "TND", "TND 1,234.560"},
+		// Two decimals at Stripe although they have none.
+		{500000, "ISK", "ISK 5,000.00"},
+		{500000, "UGX", "UGX 5,000.00"},
+	} {
+		if got := order.Display(c.minor, c.currency); got != c.want {
+			t.Errorf("%d %s: %q, want %q", c.minor, c.currency, got, c.want)
+		}
+	}
+}
+
+func TestDisplayKeepsEveryDigit(t *testing.T) {
+	decimals := map[string]int{"USD": 2, "EUR": 2, "SEK": 2, "ISK": 2, "UGX": 2, "JPY": 0, "VND": 0, "XPF": 0, "KWD": 3, "OMR": 3}
+	var codes []string
+	for c := range decimals {
+		codes = append(codes, c)
+	}
+	rapid.Check(t, func(t *rapid.T) {
+		currency := rapid.SampledFrom(codes).Draw(t, "currency")
+		minor := rapid.Int64Range(0, 1<<62).Draw(t, "minor")
+		text := order.Display(minor, currency)
+		number := strings.TrimLeftFunc(text, func(r rune) bool { return r < '0' || r > '9' })
+		whole, fraction, _ := strings.Cut(number, ".")
+		if len(fraction) != decimals[currency] {
+			t.Fatalf("%q has %d decimals", text, len(fraction))
+		}
+		back, err := strconv.ParseInt(strings.ReplaceAll(whole, ",", "")+fraction, 10, 64)
+		if err != nil || back != minor {
+			t.Fatalf("%d %s reads %q, which is %d (%v)", minor, currency, text, back, err)
+		}
+		groups := strings.Split(whole, ",")
+		for i, g := range groups {
+			if i > 0 && len(g) != 3 || i == 0 && (len(g) == 0 || len(g) > 3) {
+				t.Fatalf("%q is not grouped by thousands", text)
+			}
+		}
+		if len(whole) > 1 && whole[0] == '0' {
+			t.Fatalf("%q begins with a zero", text)
+		}
+	})
+}
+
+func TestCheckAmount(t *testing.T) {
+	for _, c := range []struct {
+		minor    int64
+		currency string
+		problem  string // part of it; empty: allowed
+	}{
+		{24900, "USD", ""},
+		{1, "USD", ""},
+		{99_999_999, "USD", ""},
+		{100_000_000, "USD", "more than eight digits"},
+		{0, "USD", "not positive"},
+		{-1, "USD", "not positive"},
+		{24900, "usd", "three capital letters"},
+		{24900, "US", "three capital letters"},
+		{24900, "USDT", "three capital letters"},
+		{24900, "", "three capital letters"},
+		{24900, "ÄÖ", "three capital letters"},
+		{1, "JPY", ""},
+		{76500, "KWD", ""},
+		{76505, "KWD", "last of three decimals"},
+		{76501, "TND", "last of three decimals"},
+		{10, "OMR", ""},
+		{500000, "ISK", ""},
+		{500050, "ISK", "whole ISK"},
+		{500001, "UGX", "whole UGX"},
+	} {
+		err := order.CheckAmount(c.minor, c.currency)
+		switch {
+		case c.problem == "" && err != nil:
+			t.Errorf("%d %s: %v", c.minor, c.currency, err)
+		case c.problem != "" && (err == nil || !strings.Contains(err.Error(), c.problem)):
+			t.Errorf("%d %s: %v, want something about %q", c.minor, c.currency, err, c.problem)
+		}
+	}
+}
+
+func TestEmailKey(t *testing.T) {
+	for _, c := range []struct{ typed, key string }{
+		{"jane@example.com", "jane@example.com"},
+		{"  Jane@Example.COM ", "jane@example.com"},
+		{"\tJANE@example.com\n", "jane@example.com"},
+		{"JOSÉ@example.com", "josé@example.com"},
+		{"ÅSA@EXAMPLE.com", "åsa@example.com"},
+		{"jane+news@example.com", "jane+news@example.com"}, // another address
+		{"   ", ""},
+	} {
+		if got := order.EmailKey(c.typed); got != c.key {
+			t.Errorf("%q: %q, want %q", c.typed, got, c.key)
+		}
+	}
+	rapid.Check(t, func(t *rapid.T) {
+		typed := rapid.String().Draw(t, "typed")
+		if key := order.EmailKey(typed); order.EmailKey(key) != key || order.EmailKey(" "+typed+"\t") != key {
+			t.Fatalf("%q is compared as %q, which is not stable", typed, key)
+		}
+	})
+}
+
+func TestMaskEmail(t *testing.T) {
+	for _, c := range []struct{ email, masked string }{
+		{"jane@example.com", "j***@example.com"},
+		{" jane@example.com ", "j***@example.com"},
+		{"élodie@example.com", "é***@example.com"},
+		{"語@example.com", "語***@example.com"},
+		{"@example.com", "***"},
+		{"jane", "***"},
+		{"", "***"},
+		{`"a@b"@example.com`, `"***@example.com`},
+	} {
+		if got := order.MaskEmail(c.email); got != c.masked {
+			t.Errorf("%q: %q, want %q", c.email, got, c.masked)
+		}
+	}
+}
