@@ -35,7 +35,7 @@ var catalogue = map[situation]words{
 	unreachable: {
 		Title: "We cannot see your order right now",
 		Lead:  "So we do not know yet whether your payment went through. Please do not pay again for now.",
-		Next:  "If your card was charged, the charge is found and matched to this order. This page asks again every few seconds and shows the result here. You can also close it and come back with the same link.",
+		Next:  "If a payment was made, it is matched to this order as soon as we see it. This page asks again every few seconds and shows the result here. You can also close it and come back with the same link.",
 	},
 	noReference: {
 		Title: "About your payment",
