@@ -121,7 +121,7 @@ func (st *story) lookAround(ctx context.Context) error {
 	}
 	st.show.fact("GET /v1/orders/...", fmt.Sprintf("%d %s, with Jane's reference %s", got.status, said.Details[0].Reason, said.Details[0].Metadata["reference"]))
 
-	page, err := st.page(ctx, "We are checking your payment")
+	page, err := st.page(ctx, "pay again")
 	if err != nil {
 		return err
 	}
@@ -131,8 +131,9 @@ func (st *story) lookAround(ctx context.Context) error {
 	return nil
 }
 
-// page reads the customer's page, which must show a headline and by what to ask.
-func (st *story) page(ctx context.Context, headline string) (string, error) {
+// page reads the customer's page, which must say what is wanted, and always the
+// reference and whom to ask.
+func (st *story) page(ctx context.Context, wanted ...string) (string, error) {
 	got, err := st.request(ctx, http.MethodGet, st.stack.URL()+"/payment-issue?ref="+st.reference, nil, nil)
 	if err != nil {
 		return "", err
@@ -141,7 +142,7 @@ func (st *story) page(ctx context.Context, headline string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	for _, want := range []string{headline, st.reference, st.stack.Env("SUPPORT_EMAIL")} {
+	for _, want := range append(wanted, st.reference, st.stack.Env("SUPPORT_EMAIL")) {
 		if got.status != http.StatusOK || !strings.Contains(text, want) {
 			return "", fmt.Errorf("the customer's page lacks %q: %d\n%s", want, got.status, text)
 		}
@@ -157,7 +158,7 @@ func (st *story) stayDown(ctx context.Context) error {
 		if err := sleepUntil(ctx, st.killed.Add(look)); err != nil {
 			return err
 		}
-		if _, err := st.page(ctx, "We are checking your payment"); err != nil {
+		if _, err := st.page(ctx, "pay again"); err != nil {
 			return err
 		}
 		st.show.now("", "Jane looks at her page again: it says the same")
@@ -187,7 +188,7 @@ func (st *story) history(ctx context.Context) error {
 	for _, h := range d.History {
 		st.show.at(h.At, "", fmt.Sprintf("%-9s  by %s (%s): %s", h.ToState, h.Reason, h.Actor, h.Note))
 	}
-	page, err := st.page(ctx, "You're in")
+	page, err := st.page(ctx, "$249.00", d.Order.AccessUntil.UTC().Format("2 January 2006"))
 	if err != nil {
 		return err
 	}
