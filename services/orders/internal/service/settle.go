@@ -50,7 +50,7 @@ func (s *Service) settle(ctx context.Context, o order.Order, m order.Money, why 
 		if err := s.Store.Update(ctx, tx, was, o, why, note, now); err != nil {
 			return err
 		}
-		if event == order.Canceled && was.Checkout == order.Server {
+		if event == order.Canceled && was.State == order.Pending && was.Checkout == order.Server {
 			// They pressed "pay" and left without an answer: tell them how it ended.
 			return s.Messages.Queue(ctx, tx, clients.Message{DedupeKey: "order/" + o.ID.String() + "/not-charged", Kind: "PAYMENT_FAILED", OrderID: o.ID})
 		}
