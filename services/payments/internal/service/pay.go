@@ -104,11 +104,17 @@ func (s *Service) confirm(ctx context.Context, p payment.Payment, a payment.Atte
 	}
 	in, err := s.Stripe.ConfirmIntent(ctx, a, p.IntentID)
 	if err == nil {
-		return s.record(ctx, p.ID, in, in.Error.Code != "", &a)
+		return s.record(ctx, p.ID, in, true, &a)
 	}
-	k, readErr := s.read(ctx, p)
-	if readErr != nil || k.Payment.Says(k.Last) != payment.Unknown || !errors.Is(err, stripegw.ErrRefused) {
-		return k, readErr
+	// Whatever went wrong, the intent says whether money moved. Without that word
+	// nothing is decided.
+	refused := errors.Is(err, stripegw.ErrRefused)
+	if in, err = s.Stripe.GetIntent(ctx, p.IntentID); err != nil {
+		return s.unknown(ctx, p, "confirming the payment intent", err)
+	}
+	k, err := s.record(ctx, p.ID, in, false, nil)
+	if err != nil || !refused || k.Payment.Says(k.Last) != payment.Unknown {
+		return k, err
 	}
 	// A definite 4xx, and the intent re-read is unpaid: the attempt is over.
 	return s.decline(ctx, p, a, payment.Decline{Code: "payment_refused", Message: "This card could not be used. Please try another one."})
