@@ -38,9 +38,10 @@ const (
 )
 
 // Learn takes over what Stripe says of the intent. It never undoes a success,
-// and takes a refusal for the open attempt's only when it certainly is: direct
-// says that it answered that attempt's own confirm; otherwise the failed charge
-// must be one that no earlier attempt made. attempts are oldest first.
+// and takes a refusal or an authentication for the open attempt's only when it
+// certainly is: direct says that it answered that attempt's own confirm;
+// otherwise the failed charge must be one that no earlier attempt made, and no
+// earlier attempt's authentication may be open. attempts are oldest first.
 func (p *Payment) Learn(in Intent, attempts []Attempt, direct bool, now time.Time) {
 	if p.Status == Succeeded {
 		return
@@ -49,7 +50,10 @@ func (p *Payment) Learn(in Intent, attempts []Attempt, direct bool, now time.Tim
 	if n := len(attempts); n > 0 && !attempts[n-1].Status.Decided() {
 		last = &attempts[n-1]
 	}
-	p.IntentID, p.CustomerID = in.ID, in.CustomerID
+	p.IntentID = in.ID
+	if in.CustomerID != "" {
+		p.CustomerID = in.CustomerID
+	}
 	if in.ClientSecret != "" {
 		p.ClientSecret = in.ClientSecret
 	}
@@ -68,7 +72,9 @@ func (p *Payment) Learn(in Intent, attempts []Attempt, direct bool, now time.Tim
 		await(last, AwaitsBank)
 	case StripeRequiresAction:
 		p.Status = RequiresAction
-		await(last, AwaitsBuyer)
+		if direct || !followsLeftOne(attempts) {
+			await(last, AwaitsBuyer)
+		}
 	default: // requires_payment_method, requires_confirmation
 		p.Status = RequiresPaymentMethod
 		switch {
@@ -103,6 +109,14 @@ func isNew(chargeID string, attempts []Attempt) bool {
 		}
 	}
 	return true
+}
+
+// followsLeftOne says whether the last attempt is not confirmed for certain and
+// the one before was given up: an authentication that Stripe waits for may still
+// be the earlier one's.
+func followsLeftOne(attempts []Attempt) bool {
+	n := len(attempts)
+	return n > 1 && attempts[n-1].Status == Open && attempts[n-2].Status == AttemptCanceled
 }
 
 func decide(a *Attempt, status AttemptStatus, now time.Time) {
