@@ -104,8 +104,17 @@ func Parse(payload []byte) (Event, error) {
 	if object.Object == "customer" {
 		e.CustomerID = object.ID
 	}
+	for _, text := range []string{e.ID, e.Type, e.APIVersion, e.ObjectID, e.CustomerID, e.Email} {
+		if len(text) > fieldMax || strings.ContainsRune(text, 0) {
+			return Event{}, errors.New("a field by which it is filed is too long, or has a zero byte")
+		}
+	}
 	return e, nil
 }
+
+// fieldMax bounds what is filed: PostgreSQL keeps no zero byte in a text and no
+// long text in an index, and Stripe has neither.
+const fieldMax = 500
 
 // idOf reads a reference that is an id, or the object itself when expanded.
 func idOf(raw json.RawMessage) string {
