@@ -161,9 +161,10 @@ func (s *Store) LockPurchase(ctx context.Context, tx pgx.Tx, emailKey, planID st
 	return db.New(tx).LockPurchase(ctx, db.LockPurchaseParams{EmailKey: emailKey, PlanID: planID})
 }
 
-// HasSamePurchase says whether the same was bought since, or may have been.
-func (s *Store) HasSamePurchase(ctx context.Context, tx pgx.Tx, emailKey, planID string, since time.Time) (bool, error) {
-	return db.New(tx).HasSamePurchase(ctx, db.HasSamePurchaseParams{EmailKey: emailKey, PlanID: planID, Since: since})
+// HasSamePurchase says whether the same was bought since with another order
+// than o, or may have been.
+func (s *Store) HasSamePurchase(ctx context.Context, tx pgx.Tx, o order.Order, since time.Time) (bool, error) {
+	return db.New(tx).HasSamePurchase(ctx, db.HasSamePurchaseParams{EmailKey: o.EmailKey, PlanID: o.PlanID, ID: o.ID, Since: since})
 }
 
 // HasPaidLater says whether o's buyer has paid another order for the same since.

@@ -245,21 +245,28 @@ func (q *Queries) HasPaidLater(ctx context.Context, arg HasPaidLaterParams) (boo
 const hasSamePurchase = `-- name: HasSamePurchase :one
 SELECT EXISTS (
     SELECT 1 FROM orders.orders
-    WHERE email_key = $1 AND plan_id = $2 AND kind = 'PURCHASE'
-      AND (state = 'PENDING' AND payment_status IN ('UNKNOWN', 'PROCESSING') OR charged_at > $3::timestamptz AND state <> 'REFUNDED')
+    WHERE email_key = $1 AND plan_id = $2 AND kind = 'PURCHASE' AND id <> $3::uuid
+      AND (state = 'PENDING' AND payment_status IN ('UNKNOWN', 'PROCESSING') OR charged_at > $4::timestamptz AND state <> 'REFUNDED')
 )
 `
 
 type HasSamePurchaseParams struct {
 	EmailKey string
 	PlanID   string
+	ID       uuid.UUID
 	Since    time.Time
 }
 
 // Whether the same was bought a moment ago, or may have been: its money is
-// unknown, on its way, or arrived since.
+// unknown, on its way, or arrived since. The order that asks may stand there
+// already, when its key was sent twice at the same moment.
 func (q *Queries) HasSamePurchase(ctx context.Context, arg HasSamePurchaseParams) (bool, error) {
-	row := q.db.QueryRow(ctx, hasSamePurchase, arg.EmailKey, arg.PlanID, arg.Since)
+	row := q.db.QueryRow(ctx, hasSamePurchase,
+		arg.EmailKey,
+		arg.PlanID,
+		arg.ID,
+		arg.Since,
+	)
 	var exists bool
 	err := row.Scan(&exists)
 	return exists, err

@@ -91,10 +91,11 @@ SELECT pg_advisory_xact_lock(hashtextextended(sqlc.arg(email_key)::text || ' ' |
 
 -- name: HasSamePurchase :one
 -- Whether the same was bought a moment ago, or may have been: its money is
--- unknown, on its way, or arrived since.
+-- unknown, on its way, or arrived since. The order that asks may stand there
+-- already, when its key was sent twice at the same moment.
 SELECT EXISTS (
     SELECT 1 FROM orders.orders
-    WHERE email_key = $1 AND plan_id = $2 AND kind = 'PURCHASE'
+    WHERE email_key = $1 AND plan_id = $2 AND kind = 'PURCHASE' AND id <> sqlc.arg(id)::uuid
       AND (state = 'PENDING' AND payment_status IN ('UNKNOWN', 'PROCESSING') OR charged_at > sqlc.arg(since)::timestamptz AND state <> 'REFUNDED')
 );
 
