@@ -89,6 +89,9 @@ func (s *Service) orderFor(p Placement) (order.Order, error) {
 	case err != nil:
 		return order.Order{}, apperr.Invalid("plan_id", err.Error())
 	}
+	if err := order.CheckEmail(strings.TrimSpace(p.Email)); err != nil {
+		return order.Order{}, apperr.Invalid("email", err.Error())
+	}
 	checkout := p.Checkout
 	if checkout == "" {
 		if checkout = order.Client; p.PaymentMethod != "" {
@@ -124,7 +127,7 @@ func (s *Service) admit(ctx context.Context, p Placement, o order.Order) error {
 		return err
 	}
 	if err := s.Notifications.CheckAddress(ctx, o.Email); grpcclient.Unreachable(err) {
-		// Mail that is down never stops a purchase; the form was checked by the contract.
+		// Mail that is down never stops a purchase; the form was checked already.
 		s.Log.Warn("the address could not be checked", "order_id", o.ID, "error", err)
 	} else if e := apperr.Of(err); e != nil && len(e.Violations) > 0 {
 		return apperr.Invalid("email", e.Violations[0].Description)
@@ -164,7 +167,7 @@ func (s *Service) write(ctx context.Context, p Placement, o order.Order) error {
 			return err
 		}
 		if !p.AllowRepeat {
-			same, err := s.Store.HasSamePurchase(ctx, tx, o.EmailKey, o.PlanID, o.CreatedAt.Add(-duplicateWindow))
+			same, err := s.Store.HasSamePurchase(ctx, tx, o, o.CreatedAt.Add(-duplicateWindow))
 			if err != nil {
 				return err
 			}
