@@ -62,8 +62,3 @@ func LoadConfig(lookup config.Lookup) (Config, error) {
 	}
 	return cfg, r.Err()
 }
-
-// mailDomain is the domain of the sender.
-func (c Config) mailDomain() string {
-	return c.From.Address[strings.LastIndexByte(c.From.Address, '@')+1:]
-}

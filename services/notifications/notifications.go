@@ -7,9 +7,7 @@ import (
 	"context"
 
 	notificationsv1 "makegood.example/proto/gen/notifications/v1"
-	ordersv1 "makegood.example/proto/gen/orders/v1"
-	provisioningv1 "makegood.example/proto/gen/provisioning/v1"
-	reconciliationv1 "makegood.example/proto/gen/reconciliation/v1"
+	"makegood.example/services/notifications/internal/clients"
 	"makegood.example/services/notifications/internal/jobs"
 	"makegood.example/services/notifications/internal/rpc"
 	"makegood.example/services/notifications/internal/service"
@@ -31,20 +29,19 @@ func Run(ctx context.Context, cfg Config, rt process.Runtime) error {
 	}
 	defer h.Close()
 
-	messages := store.New(h.Pool)
-	deliverer := &service.Deliverer{
-		Store:          messages,
-		Orders:         ordersv1.NewOrdersAdminServiceClient(h.Peer(cfg.OrdersAddr)),
-		Provisioning:   provisioningv1.NewProvisioningServiceClient(h.Peer(cfg.ProvisioningAddr)),
-		Reconciliation: reconciliationv1.NewReconciliationServiceClient(h.Peer(cfg.ReconciliationAddr)),
-		Server:         cfg.Server, Brand: cfg.Brand, From: cfg.From,
+	svc := &service.Service{
+		Store:        store.New(h.Pool),
+		Orders:       clients.NewOrders(h.Peer(cfg.OrdersAddr)),
+		Provisioning: clients.NewProvisioning(h.Peer(cfg.ProvisioningAddr)),
+		Cases:        clients.NewCases(h.Peer(cfg.ReconciliationAddr)),
+		Server:       cfg.Server, From: cfg.From, Brand: cfg.Brand,
 		Now: rt.Now, Log: rt.Log,
 	}
-	queue, err := jobs.New(h.Pool, cfg.Listen, deliverer, rt.Log)
+	deliveries, err := jobs.New(h.Pool, cfg.Listen, svc, rt.Log)
 	if err != nil {
 		return err
 	}
-	svc := &service.Service{Store: messages, Queue: queue, MailDomain: cfg.mailDomain(), Now: rt.Now}
+	svc.Queue = deliveries
 	notificationsv1.RegisterNotificationsServiceServer(h, &rpc.Server{Service: svc})
-	return h.Serve(ctx, queue.Run)
+	return h.Serve(ctx, deliveries.Run)
 }

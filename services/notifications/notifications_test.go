@@ -79,7 +79,7 @@ func TestOneKeyIsOneMail(t *testing.T) {
 			}
 			mu.Lock()
 			defer mu.Unlock()
-			ids[m.GetId()+string(m.GetKind().String())] = true
+			ids[m.GetId()+m.GetKind().String()] = true
 		})
 	}
 	wg.Wait()

@@ -13,6 +13,7 @@ import (
 
 	"makegood.example/services/notifications/internal/message"
 	"makegood.example/services/notifications/internal/store/db"
+	"makegood.example/services/platform/pg"
 )
 
 // Store reads and writes messages.
@@ -21,8 +22,10 @@ type Store struct{ pool *pgxpool.Pool }
 // New makes a store on a pool of the service's role.
 func New(pool *pgxpool.Pool) *Store { return &Store{pool: pool} }
 
-// Pool is for transactions that hold more than a message.
-func (s *Store) Pool() *pgxpool.Pool { return s.pool }
+// InTx runs fn in one transaction; fn may run again.
+func (s *Store) InTx(ctx context.Context, fn func(pgx.Tx) error) error {
+	return pg.InTx(ctx, s.pool, fn)
+}
 
 // Insert writes a queued message unless its key is taken. It answers with the
 // message that has the key, and whether it is new.

@@ -1,17 +1,20 @@
 package rpc
 
-import "makegood.example/services/platform/access"
+import (
+	ordersv1 "makegood.example/proto/gen/orders/v1"
+	"makegood.example/services/platform/access"
+)
 
 // Access says who may call what.
 var Access = access.Table{
-	"/orders.v1.OrdersService/ListPlans":    {Callers: []string{"gateway"}, Role: access.Service},
-	"/orders.v1.OrdersService/PlaceOrder":   {Callers: []string{"gateway"}, Role: access.Service},
-	"/orders.v1.OrdersService/PayOrder":     {Callers: []string{"gateway"}, Role: access.Service},
-	"/orders.v1.OrdersService/ConfirmOrder": {Callers: []string{"gateway"}, Role: access.Service},
-	"/orders.v1.OrdersService/GetOrder":     {Callers: []string{"gateway"}, Role: access.Service},
+	ordersv1.OrdersService_ListPlans_FullMethodName:    {Callers: []string{"gateway"}, Role: access.Service},
+	ordersv1.OrdersService_PlaceOrder_FullMethodName:   {Callers: []string{"gateway"}, Role: access.Service},
+	ordersv1.OrdersService_PayOrder_FullMethodName:     {Callers: []string{"gateway"}, Role: access.Service},
+	ordersv1.OrdersService_ConfirmOrder_FullMethodName: {Callers: []string{"gateway"}, Role: access.Service},
+	ordersv1.OrdersService_GetOrder_FullMethodName:     {Callers: []string{"gateway"}, Role: access.Service},
 
-	"/orders.v1.OrdersAdminService/AdvanceOrder":    {Callers: []string{"payments", "reconciliation"}, Role: access.Support},
-	"/orders.v1.OrdersAdminService/DescribeOrder":   {Callers: []string{"notifications", "reconciliation"}, Role: access.Viewer},
-	"/orders.v1.OrdersAdminService/ListStuckOrders": {Callers: []string{"reconciliation"}, Role: access.Viewer},
-	"/orders.v1.OrdersAdminService/SetCharging":     {Role: access.Admin},
+	ordersv1.OrdersAdminService_AdvanceOrder_FullMethodName:    {Callers: []string{"payments", "reconciliation"}, Role: access.Support},
+	ordersv1.OrdersAdminService_DescribeOrder_FullMethodName:   {Callers: []string{"notifications", "reconciliation"}, Role: access.Viewer},
+	ordersv1.OrdersAdminService_ListStuckOrders_FullMethodName: {Callers: []string{"reconciliation"}, Role: access.Viewer},
+	ordersv1.OrdersAdminService_SetCharging_FullMethodName:     {Role: access.Admin},
 }

@@ -1,11 +1,14 @@
 package rpc
 
-import "makegood.example/services/platform/access"
+import (
+	paymentsv1 "makegood.example/proto/gen/payments/v1"
+	"makegood.example/services/platform/access"
+)
 
 // Access says who may call what.
 var Access = access.Table{
-	"/payments.v1.PaymentsService/Pay":            {Callers: []string{"orders"}},
-	"/payments.v1.PaymentsService/LookAtPayment":  {Callers: []string{"orders"}},
-	"/payments.v1.PaymentsService/CancelPayment":  {Callers: []string{"orders"}},
-	"/payments.v1.PaymentsService/ReceiveWebhook": {Callers: []string{"gateway"}},
+	paymentsv1.PaymentsService_Pay_FullMethodName:            {Callers: []string{"orders"}},
+	paymentsv1.PaymentsService_LookAtPayment_FullMethodName:  {Callers: []string{"orders"}},
+	paymentsv1.PaymentsService_CancelPayment_FullMethodName:  {Callers: []string{"orders"}},
+	paymentsv1.PaymentsService_ReceiveWebhook_FullMethodName: {Callers: []string{"gateway"}},
 }
