@@ -40,7 +40,7 @@ func newHandler(in *Inbox) http.Handler {
 	mux.HandleFunc("GET /api/messages/{id}/raw", h.raw)
 	mux.HandleFunc("GET /api/faults", h.faults)
 	mux.HandleFunc("POST /api/faults", h.setFaults)
-	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { w.Write([]byte("ok\n")) })
+	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("ok\n")) })
 	// A page on another site must not clear the mails or set faults.
 	return http.NewCrossOriginProtection().Handler(mux)
 }
@@ -81,7 +81,7 @@ func (h *handler) raw(w http.ResponseWriter, r *http.Request) {
 	}
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 	w.Header().Set("X-Content-Type-Options", "nosniff")
-	w.Write(raw)
+	_, _ = w.Write(raw)
 }
 
 func (h *handler) html(w http.ResponseWriter, r *http.Request) {
@@ -100,7 +100,7 @@ func (h *handler) html(w http.ResponseWriter, r *http.Request) {
 	} else {
 		body = target + body
 	}
-	w.Write([]byte(body))
+	_, _ = w.Write([]byte(body))
 }
 
 func (h *handler) clear(w http.ResponseWriter, _ *http.Request) {
@@ -199,5 +199,5 @@ func writeJSON(w http.ResponseWriter, status int, value any) {
 	encoder := json.NewEncoder(w)
 	encoder.SetEscapeHTML(false) // for people who read mails with curl
 	encoder.SetIndent("", "  ")
-	encoder.Encode(value)
+	_ = encoder.Encode(value) // fails only when the client is gone
 }

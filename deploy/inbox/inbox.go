@@ -93,7 +93,7 @@ func (in *Inbox) Run(ctx context.Context) error {
 	in.faults.close()
 	stop, cancel := context.WithTimeout(context.Background(), 2*time.Second)
 	defer cancel()
-	in.http.Shutdown(stop)
+	_ = in.http.Shutdown(stop)
 	if in.smtp.Shutdown(stop) != nil {
 		in.smtp.Close()
 	}

@@ -2,6 +2,7 @@ package inbox
 
 import (
 	"bytes"
+	"errors"
 	"io"
 	"net/textproto"
 	"strings"
@@ -57,7 +58,7 @@ func parse(envelope Envelope, raw []byte) Message {
 	}
 	for {
 		part, err := reader.NextPart()
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			return msg
 		}
 		if err != nil && !message.IsUnknownCharset(err) {

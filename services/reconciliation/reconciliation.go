@@ -1,14 +1,17 @@
+// Package reconciliation is the service behind the promise that nothing stays
+// unexplained: it sweeps for orders that are stuck, records every run, and owns
+// the cases that a person must look at.
 package reconciliation
 
 import (
 	"context"
 
-	ordersv1 "makegood.example/proto/gen/orders/v1"
 	reconciliationv1 "makegood.example/proto/gen/reconciliation/v1"
 	"makegood.example/services/platform/due"
 	"makegood.example/services/platform/host"
 	"makegood.example/services/platform/migrate"
 	"makegood.example/services/platform/process"
+	"makegood.example/services/reconciliation/internal/clients"
 	"makegood.example/services/reconciliation/internal/rpc"
 	"makegood.example/services/reconciliation/internal/service"
 	"makegood.example/services/reconciliation/internal/store"
@@ -27,7 +30,7 @@ func Run(ctx context.Context, cfg Config, rt process.Runtime) error {
 	defer h.Close()
 
 	svc := &service.Service{
-		Store: store.New(h.Pool), Orders: ordersv1.NewOrdersAdminServiceClient(h.Peer(cfg.OrdersAddr)),
+		Store: store.New(h.Pool), Orders: clients.NewOrders(h.Peer(cfg.OrdersAddr)),
 		Settings: cfg.Settings, Now: rt.Now, Log: rt.Log,
 	}
 	reconciliationv1.RegisterReconciliationServiceServer(h, &rpc.Server{Service: svc})

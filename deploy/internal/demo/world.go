@@ -129,10 +129,10 @@ func (w world) theCharge(ctx context.Context) (charge, error) {
 		return charge{}, err
 	}
 	if len(charges) != 1 {
-		return charge{}, fmt.Errorf("Stripe has %d charges, not one: %+v", len(charges), charges)
+		return charge{}, fmt.Errorf("%d charges at Stripe, not one: %+v", len(charges), charges)
 	}
 	if c := charges[0]; c.Status != "succeeded" || c.Amount != 24900 || c.Currency != "usd" || c.AmountRefunded != 0 {
-		return c, fmt.Errorf("Stripe's charge is not $249.00, succeeded: %+v", c)
+		return c, fmt.Errorf("the charge at Stripe is not $249.00, succeeded: %+v", c)
 	}
 	return charges[0], nil
 }
@@ -205,7 +205,7 @@ func (w world) redeliver(ctx context.Context) (acknowledged bool, err error) {
 	}
 	i := slices.IndexFunc(events, func(e stripeEvent) bool { return e.Type == "payment_intent.succeeded" })
 	if i < 0 {
-		return false, errors.New("Stripe has no event about the payment")
+		return false, errors.New("no event at Stripe about the payment")
 	}
 	got, err := w.request(ctx, http.MethodPost, w.stack.StripeURL()+"/_sim/webhooks/deliver", nil, map[string]string{"event_id": events[i].ID})
 	if err != nil {

@@ -2,6 +2,7 @@ package stack
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"time"
@@ -36,7 +37,7 @@ func (s *Stack) awaitReady(ctx context.Context, name string, check func(context.
 		}
 		select {
 		case <-ctx.Done():
-			if context.Cause(ctx) == context.DeadlineExceeded {
+			if errors.Is(context.Cause(ctx), context.DeadlineExceeded) {
 				return s.broken(name, fmt.Errorf("it is not ready after %s: %w", startWithin, err))
 			}
 			return context.Cause(ctx)

@@ -85,8 +85,7 @@ func Start(ctx context.Context, opts Options) (*Stack, error) {
 		return nil, err
 	}
 	if err := s.start(ctx, opts); err != nil {
-		s.Stop(context.WithoutCancel(ctx))
-		return nil, err
+		return nil, errors.Join(err, s.Stop(context.WithoutCancel(ctx)))
 	}
 	return s, nil
 }

@@ -133,7 +133,7 @@ func (p *process) start() (*exec.Cmd, error) {
 	}
 	if p.stopped || p.held { // asked for between the wait and the start
 		p.asked = true
-		p.process.Kill()
+		_ = p.process.Kill()
 	}
 	return cmd, nil
 }
@@ -172,7 +172,7 @@ func (p *process) signal(signal os.Signal) <-chan struct{} {
 		return nil
 	}
 	p.asked = true
-	p.process.Signal(signal)
+	_ = p.process.Signal(signal) // fails only when it has just ended; died tells
 	return p.died
 }
 

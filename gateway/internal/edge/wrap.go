@@ -58,7 +58,7 @@ func Wrap(next http.Handler, log *slog.Logger, trusted []netip.Prefix) http.Hand
 				}
 				writeError(out, r, http.StatusInternalServerError, errInternal)
 			}
-			logRequest(log, r.Context(), method, info, out.status, time.Since(began))
+			logRequest(r.Context(), log, method, info, out.status, time.Since(began))
 		}()
 		next.ServeHTTP(out, r)
 	})
@@ -71,7 +71,7 @@ func safeHeaders(h http.Header) {
 	h.Set("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
 }
 
-func logRequest(log *slog.Logger, ctx context.Context, method string, info *requestInfo, status int, took time.Duration) {
+func logRequest(ctx context.Context, log *slog.Logger, method string, info *requestInfo, status int, took time.Duration) {
 	if info.route == healthPath || info.route == readyPath {
 		return // several a second; Ready itself logs when its answer changes
 	}

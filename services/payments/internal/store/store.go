@@ -17,7 +17,7 @@ import (
 	"makegood.example/services/platform/pg"
 )
 
-// ErrNone: there is no such row.
+// ErrNone means that there is no such row.
 var ErrNone = errors.New("no such row")
 
 // Store reads and writes the schema of Payments.
