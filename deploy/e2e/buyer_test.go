@@ -21,7 +21,7 @@ type buyer struct {
 
 // buyer arrives, with an address of their own.
 func (s *shop) buyer(name string) *buyer {
-	return &buyer{shop: s, email: strings.ReplaceAll(name, " ", "-") + "@example.com", reference: uuid.NewString()}
+	return &buyer{shop: s, email: strings.NewReplacer(" ", "-", ",", "").Replace(name) + "@example.com", reference: uuid.NewString()}
 }
 
 // order is an order as REST shows it.
