@@ -152,5 +152,10 @@ func (f *fakeOrders) DescribeOrder(_ context.Context, r *ordersv1.DescribeOrderR
 	if !ok {
 		return nil, apperr.New(codes.NotFound, "ORDER_NOT_FOUND", "there is no such order")
 	}
-	return &ordersv1.DescribeOrderResponse{Order: &ordersv1.Order{Id: o.GetOrderId(), State: o.GetState()}}, nil
+	d := &ordersv1.DescribeOrderResponse{Order: &ordersv1.Order{Id: o.GetOrderId(), State: o.GetState()}}
+	switch o.GetState() {
+	case ordersv1.Order_PENDING, ordersv1.Order_CHARGED, ordersv1.Order_ORPHANED:
+		d.NextLookAt = timestamppb.Now() // as Orders' own constraint has it
+	}
+	return d, nil
 }

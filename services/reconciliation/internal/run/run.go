@@ -60,3 +60,11 @@ type Run struct {
 	// Details has one line per finding.
 	Details []string
 }
+
+// StuckOrder is an order that is not at rest and made no progress for a while.
+type StuckOrder struct {
+	ID    string
+	State string
+	// Since is when it last made progress.
+	Since time.Time
+}

@@ -6,8 +6,8 @@ import (
 	"log/slog"
 	"time"
 
-	ordersv1 "makegood.example/proto/gen/orders/v1"
 	"makegood.example/services/reconciliation/internal/cases"
+	"makegood.example/services/reconciliation/internal/clients"
 	"makegood.example/services/reconciliation/internal/run"
 	"makegood.example/services/reconciliation/internal/store"
 )
@@ -24,7 +24,7 @@ type Settings struct {
 // Service runs the use cases.
 type Service struct {
 	Store    *store.Store
-	Orders   ordersv1.OrdersAdminServiceClient
+	Orders   *clients.Orders
 	Settings Settings
 	Now      func() time.Time
 	Log      *slog.Logger
