@@ -30,7 +30,14 @@ func (s *Service) Cancel(ctx context.Context, buyer payment.Purchase, attemptID 
 		return wire.Known{Payment: p, Last: &a}, nil
 	}
 	if p.IntentID == "" {
-		return s.giveUp(ctx, p)
+		switch p, err = s.adoptUnsaved(ctx, p, buyer); {
+		case errors.Is(err, stripegw.ErrNotFound):
+			return s.giveUp(ctx, p)
+		case errors.Is(err, stripegw.ErrUnknown):
+			return s.unknown(ctx, p, "looking for an intent that was not saved", err)
+		case err != nil:
+			return wire.Known{}, err
+		}
 	}
 	in, err := s.Stripe.CancelIntent(ctx, p.CancelKey(s.Now()), p.IntentID)
 	if errors.Is(err, stripegw.ErrUnknown) {
@@ -40,6 +47,32 @@ func (s *Service) Cancel(ctx context.Context, buyer payment.Purchase, attemptID 
 		return s.read(ctx, p) // paid, being paid or canceled already
 	}
 	return s.record(ctx, p.ID, in, false, nil)
+}
+
+// adoptUnsaved looks for an intent whose creation was not answered, and saves
+// its id: what is given up here must not stay payable at Stripe. Errors:
+// stripegw.ErrNotFound when there is none.
+func (s *Service) adoptUnsaved(ctx context.Context, p payment.Payment, buyer payment.Purchase) (payment.Payment, error) {
+	c, err := s.Store.Customer(ctx, p.EmailKey)
+	if err != nil {
+		return p, err
+	}
+	if c.ID == "" {
+		return p, stripegw.ErrNotFound // an intent is created only for a customer that is saved
+	}
+	in, err := s.Stripe.FindIntent(ctx, c.ID, p.OrderID.String(), buyer.OrderedAt.Add(-searchBefore))
+	if err != nil {
+		return p, err
+	}
+	if in.Status == payment.StripeCanceled {
+		return p, stripegw.ErrNotFound // an earlier one, given up before
+	}
+	// When it is not saved, the payment was given up meanwhile: canceled all the same.
+	if _, err := s.Store.SaveIntent(ctx, p.ID, in, s.Now()); err != nil {
+		return p, err
+	}
+	p.IntentID, p.CustomerID = in.ID, in.CustomerID
+	return p, nil
 }
 
 // giveUp closes a payment that has no intent. If one is being created at this
