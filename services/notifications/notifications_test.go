@@ -207,7 +207,7 @@ func TestOtherKinds(t *testing.T) {
 			t.Error(got.header("X-Makegood-Kind"))
 		}
 		for part, body := range map[string]string{"text": got.text, "html": got.html} {
-			for _, want := range []string{"Something on our side stopped", "we are sorry", "Your payment of $249.00 is applied to this order", "no need to pay again", "A1B2C3D4", "21 November 2027", "Annual plan", "Log in", "https://app.example.com/login"} {
+			for _, want := range []string{"your access came later than it should have", "we are sorry", "Your payment of $249.00 is applied to this order", "no need to pay again", "A1B2C3D4", "21 November 2027", "Annual plan", "Log in", "https://app.example.com/login"} {
 				if !strings.Contains(body, want) {
 					t.Errorf("the %s part lacks %q:\n%s", part, want, body)
 				}

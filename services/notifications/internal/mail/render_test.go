@@ -33,7 +33,7 @@ func TestEveryKindHasItsFactsInBothParts(t *testing.T) {
 	common := []string{"Annual plan", "$249.00", "A1B2C3D4", "help@example.com", "Example App", "Hello Jane Example,"}
 	for kind, more := range map[string][]string{
 		"CONFIRMATION":   {"21 November 2027 (UTC)", "Set up your account", "works once, until 28 November 2026, 09:05 UTC"},
-		"RECOVERY":       {"21 November 2027 (UTC)", "Log in", "is applied to this order", "Something on our side stopped"},
+		"RECOVERY":       {"21 November 2027 (UTC)", "Log in", "is applied to this order", "your access came later than it should have"},
 		"PAYMENT_FAILED": {"Nothing was charged", "https://app.example.com"},
 	} {
 		r := render(t, facts(kind))

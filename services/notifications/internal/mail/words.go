@@ -51,7 +51,7 @@ func (b Brand) words(f Facts) Words {
 		w.Subject = fmt.Sprintf("Your %s order %s is ready, and we are sorry it took longer", b.AppName, f.ReferenceShort)
 		w.Heading = "Your access is ready"
 		w.Paragraphs = []string{
-			"Something on our side stopped after your payment had gone through, so your access came later than it should have. That was our fault, and we are sorry for the delay.",
+			"Your payment went through, but your access came later than it should have. That is for us to answer for, not for you, and we are sorry for the delay.",
 			fmt.Sprintf("Your payment of %s is applied to this order, and your access to %s is ready. There is nothing for you to put right, and no need to pay again.", f.AmountDisplay, b.AppName),
 		}
 		w.Rows = []Row{plan, {"Amount", f.AmountDisplay}, reference, {"Valid until", day(f.AccessUntil)}}
