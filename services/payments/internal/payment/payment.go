@@ -18,6 +18,7 @@ import (
 var (
 	ErrInProgress = apperr.New(codes.Aborted, "PAYMENT_IN_PROGRESS", "the last payment is still being checked")
 	ErrMismatch   = apperr.New(codes.FailedPrecondition, "PAYMENT_MISMATCH", "this order has a payment with another amount")
+	ErrAttemptID  = apperr.New(codes.Aborted, "IDEMPOTENCY_KEY_REUSED", "this attempt id was used for another order")
 	ErrSignature  = apperr.New(codes.InvalidArgument, "INVALID_SIGNATURE", "the signature does not fit the body")
 	ErrNotYet     = apperr.New(codes.Unavailable, "EVENT_NOT_HANDLED", "the event is kept but its effects are not durable yet; deliver it again")
 )
@@ -99,10 +100,10 @@ func IDFor(orderID uuid.UUID, seq int32) uuid.UUID {
 // CreateKey is Stripe's idempotency key for creating the intent.
 func (p Payment) CreateKey() string { return fmt.Sprintf("payment-intent/%s/%d", p.ID, p.CreateTry) }
 
-// CancelKey is Stripe's idempotency key for canceling the intent; it carries
-// the hour, because the answer to an earlier try may be out of date.
-func (p Payment) CancelKey(now time.Time) string {
-	return fmt.Sprintf("cancel/%s/%s", p.ID, now.UTC().Format("2006010215"))
+// CancelKey is Stripe's idempotency key for canceling an intent; it carries the
+// hour, because the answer to an earlier try may be out of date.
+func CancelKey(intentID string, now time.Time) string {
+	return fmt.Sprintf("cancel/%s/%s", intentID, now.UTC().Format("2006010215"))
 }
 
 // AttemptStatus is where an attempt stands.

@@ -17,17 +17,19 @@ import (
 func (s *Service) Cancel(ctx context.Context, buyer payment.Purchase, attemptID uuid.UUID) (wire.Known, error) {
 	ctx, cancel := detach(ctx)
 	defer cancel()
-	if _, err := s.find(ctx, buyer); err != nil && !errors.Is(err, stripegw.ErrNotFound) {
+	if _, err := s.find(ctx, buyer); noWord(err) {
+		return s.nothing(buyer, err), nil
+	} else if err != nil && !errors.Is(err, stripegw.ErrNotFound) {
 		return wire.Known{}, err
 	}
 	// The attempt is written even if it never began, so that a Pay that comes
 	// late finds it closed.
-	p, a, err := s.begin(ctx, buyer, attemptID, "")
+	p, _, err := s.begin(ctx, buyer, attemptID, "")
 	if err != nil {
 		return wire.Known{}, err
 	}
 	if p.Status == payment.Succeeded || p.Status == payment.Canceled {
-		return wire.Known{Payment: p, Last: &a}, nil
+		return s.known(ctx, p.ID)
 	}
 	if p.IntentID == "" {
 		switch p, err = s.adoptUnsaved(ctx, p, buyer); {
@@ -39,7 +41,7 @@ func (s *Service) Cancel(ctx context.Context, buyer payment.Purchase, attemptID 
 			return wire.Known{}, err
 		}
 	}
-	in, err := s.Stripe.CancelIntent(ctx, p.CancelKey(s.Now()), p.IntentID)
+	in, err := s.Stripe.CancelIntent(ctx, payment.CancelKey(p.IntentID, s.Now()), p.IntentID)
 	if errors.Is(err, stripegw.ErrUnknown) {
 		return s.unknown(ctx, p, "canceling the payment intent", err)
 	}

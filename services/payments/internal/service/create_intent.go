@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"makegood.example/services/payments/internal/payment"
+	"makegood.example/services/payments/internal/store"
 	"makegood.example/services/payments/internal/stripegw"
 )
 
@@ -21,13 +22,16 @@ func (s *Service) createIntent(ctx context.Context, p payment.Payment, buyer pay
 	}
 	p.CustomerID = customerID
 	var in payment.Intent
-	if s.Now().Sub(p.CreatedAt) < keyLife {
+	if s.Now().Sub(p.CreatedAt) >= keyLife {
+		in, err = s.findIntent(ctx, &p, buyer) // too old to ask again: read first
+	}
+	if err == nil && in.ID == "" {
 		in, err = s.Stripe.CreateIntent(ctx, p)
-	} else {
-		err = stripegw.ErrKeyReused // too old to ask again: read first
 	}
 	if errors.Is(err, stripegw.ErrKeyReused) || errors.Is(err, stripegw.ErrRefused) {
-		in, err = s.findIntent(ctx, p, buyer)
+		if in, err = s.findIntent(ctx, &p, buyer); err == nil && in.ID == "" {
+			err = fmt.Errorf("%w: the intent was not created; the next try uses a new key", stripegw.ErrUnknown)
+		}
 	}
 	if err != nil {
 		return p, err
@@ -37,39 +41,42 @@ func (s *Service) createIntent(ctx context.Context, p payment.Payment, buyer pay
 		return p, err
 	}
 	if !saved {
-		return p, s.discard(ctx, p, in)
+		return s.discard(ctx, p, in)
 	}
 	p.IntentID, p.ClientSecret, p.Status = in.ID, in.ClientSecret, payment.RequiresPaymentMethod
 	return p, nil
 }
 
 // findIntent looks for an intent whose creation was not answered. When there is
-// none, the next try creates one under a new key.
-func (s *Service) findIntent(ctx context.Context, p payment.Payment, buyer payment.Purchase) (payment.Intent, error) {
+// none, it moves p to a new key and returns no intent.
+func (s *Service) findIntent(ctx context.Context, p *payment.Payment, buyer payment.Purchase) (payment.Intent, error) {
 	in, err := s.Stripe.FindIntent(ctx, p.CustomerID, p.OrderID.String(), buyer.OrderedAt.Add(-searchBefore))
-	if !errors.Is(err, stripegw.ErrNotFound) {
+	if errors.Is(err, stripegw.ErrNotFound) {
+		// When our records were lost, it may be with another Customer of the address.
+		in, err = s.search(ctx, buyer)
+	}
+	canceled := err == nil && in.Status == payment.StripeCanceled // an earlier one, given up before
+	if !canceled && !errors.Is(err, stripegw.ErrNotFound) {
 		return in, err
 	}
-	if err := s.Store.NextCreateTry(ctx, p); err != nil {
-		return in, err
-	}
-	return in, fmt.Errorf("%w: the intent was not created; the next try uses a new key", stripegw.ErrUnknown)
+	p.CreateTry, err = s.Store.NextCreateTry(ctx, *p)
+	return payment.Intent{}, err
 }
 
 // discard cancels an intent that came too late: never confirmed, it must not
 // stay payable. The same intent saved by a parallel call is kept.
-func (s *Service) discard(ctx context.Context, p payment.Payment, in payment.Intent) error {
+func (s *Service) discard(ctx context.Context, p payment.Payment, in payment.Intent) (payment.Payment, error) {
 	now, err := s.Store.Last(ctx, p.OrderID)
 	if err != nil {
-		return err
+		return p, err
 	}
 	if now.IntentID == in.ID {
-		return nil
+		return now, nil
 	}
-	if _, err := s.Stripe.CancelIntent(ctx, p.CancelKey(s.Now()), in.ID); err != nil {
-		return err
+	if _, err := s.Stripe.CancelIntent(ctx, payment.CancelKey(in.ID, s.Now()), in.ID); err != nil {
+		return p, err
 	}
-	return errGivenUp
+	return p, errGivenUp
 }
 
 // customer returns the Stripe Customer of an address and creates it once.
@@ -79,23 +86,33 @@ func (s *Service) customer(ctx context.Context, emailKey string) (string, error)
 		return c.ID, err
 	}
 	id := ""
-	if s.Now().Sub(c.CreatedAt) < keyLife {
-		id, err = s.Stripe.CreateCustomer(ctx, c.FirstOrder, c.Email, c.Name)
-	} else {
-		err = stripegw.ErrKeyReused
+	if s.Now().Sub(c.TriedAt) >= keyLife {
+		id, err = s.findCustomer(ctx, &c) // too old to ask again: read first
+	}
+	if err == nil && id == "" {
+		id, err = s.Stripe.CreateCustomer(ctx, c.CreateKey(), c.Email, c.Name)
 	}
 	if errors.Is(err, stripegw.ErrKeyReused) {
-		// A Customer that we cannot ask for by key: one with this address will do,
-		// and without one the order waits rather than makes a second.
-		var ids []string
-		if ids, err = s.Stripe.FindCustomers(ctx, c.Email); err == nil && len(ids) == 0 {
-			err = fmt.Errorf("%w: no customer to be found", stripegw.ErrUnknown)
-		} else if err == nil {
-			id = ids[len(ids)-1] // the oldest
+		if id, err = s.findCustomer(ctx, &c); err == nil && id == "" {
+			err = fmt.Errorf("%w: the customer was not created; the next try uses a new key", stripegw.ErrUnknown)
 		}
 	}
 	if err != nil {
 		return "", err
 	}
 	return id, s.Store.SaveCustomer(ctx, emailKey, id)
+}
+
+// findCustomer looks for a Customer whose creation was not answered. When
+// Stripe says that there is none, it moves c to a new key and returns no id.
+func (s *Service) findCustomer(ctx context.Context, c *store.Customer) (string, error) {
+	ids, err := s.Stripe.FindCustomers(ctx, c.Email)
+	if err != nil {
+		return "", err
+	}
+	if len(ids) > 0 {
+		return ids[len(ids)-1], nil // the oldest
+	}
+	*c, err = s.Store.NextCustomerTry(ctx, *c, s.Now())
+	return "", err
 }

@@ -20,8 +20,8 @@ func (s *Service) Look(ctx context.Context, buyer payment.Purchase) (wire.Known,
 	defer cancel()
 	p, err := s.find(ctx, buyer)
 	switch {
-	case errors.Is(err, stripegw.ErrNotFound):
-		return wire.Known{Payment: payment.Payment{OrderID: buyer.OrderID}}, nil
+	case errors.Is(err, stripegw.ErrNotFound), noWord(err):
+		return s.nothing(buyer, err), nil
 	case err != nil:
 		return wire.Known{}, err
 	case p.Status == payment.Succeeded || p.IntentID == "":
@@ -38,21 +38,38 @@ func (s *Service) find(ctx context.Context, buyer payment.Purchase) (payment.Pay
 	if !errors.Is(err, store.ErrNone) {
 		return p, err
 	}
-	customers, err := s.Stripe.FindCustomers(ctx, buyer.Email)
+	in, err := s.search(ctx, buyer)
 	if err != nil {
 		return payment.Payment{}, err
 	}
+	return s.restore(ctx, buyer, in)
+}
+
+// search looks for an order's intent at Stripe among those of all customers
+// with the buyer's address. Errors: stripegw.ErrNotFound.
+func (s *Service) search(ctx context.Context, buyer payment.Purchase) (payment.Intent, error) {
+	customers, err := s.Stripe.FindCustomers(ctx, buyer.Email)
+	if err != nil {
+		return payment.Intent{}, err
+	}
 	for _, customerID := range customers {
 		in, err := s.Stripe.FindIntent(ctx, customerID, buyer.OrderID.String(), buyer.OrderedAt.Add(-searchBefore))
-		if errors.Is(err, stripegw.ErrNotFound) {
-			continue
+		if !errors.Is(err, stripegw.ErrNotFound) {
+			return in, err
 		}
-		if err != nil {
-			return payment.Payment{}, err
-		}
-		return s.restore(ctx, buyer, in)
 	}
-	return payment.Payment{}, stripegw.ErrNotFound
+	return payment.Intent{}, stripegw.ErrNotFound
+}
+
+// noWord says whether Stripe left a question unanswered.
+func noWord(err error) bool {
+	return errors.Is(err, stripegw.ErrUnknown) || errors.Is(err, stripegw.ErrRefused)
+}
+
+// nothing is what is known of an order without any record here: unknown.
+func (s *Service) nothing(buyer payment.Purchase, cause error) wire.Known {
+	s.Log.Info("no record of a payment of this order, here or found at Stripe", "order_id", buyer.OrderID, "cause", cause)
+	return wire.Known{Payment: payment.Payment{OrderID: buyer.OrderID}}
 }
 
 // restore writes the payment of an intent that only Stripe still knew.
@@ -66,6 +83,9 @@ func (s *Service) restore(ctx context.Context, buyer payment.Purchase, in paymen
 		p.IntentID, p.CustomerID, p.ClientSecret, p.Status = in.ID, in.CustomerID, in.ClientSecret, payment.RequiresPaymentMethod
 		return s.Store.Update(ctx, tx, p, s.Now())
 	})
+	if errors.Is(err, store.ErrTaken) {
+		return s.Store.Last(ctx, buyer.OrderID) // restored by a parallel call
+	}
 	return p, err
 }
 

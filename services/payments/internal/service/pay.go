@@ -21,8 +21,11 @@ func (s *Service) Pay(ctx context.Context, buyer payment.Purchase, attemptID uui
 	ctx, cancel := detach(ctx)
 	defer cancel()
 	p, a, err := s.begin(ctx, buyer, attemptID, paymentMethod)
-	if err != nil || a.Status.Decided() {
-		return wire.Known{Payment: p, Last: &a}, err
+	switch {
+	case err != nil:
+		return wire.Known{}, err
+	case p.Status == payment.Succeeded || a.Status.Decided():
+		return s.known(ctx, p.ID)
 	}
 	if p.IntentID == "" {
 		if p, err = s.createIntent(ctx, p, buyer); err != nil {
@@ -38,9 +41,18 @@ func (s *Service) Pay(ctx context.Context, buyer payment.Purchase, attemptID uui
 	return s.confirm(ctx, p, a)
 }
 
-// begin writes the payment and the attempt, or finds them. Errors:
-// payment.ErrInProgress, payment.ErrMismatch.
-func (s *Service) begin(ctx context.Context, buyer payment.Purchase, attemptID uuid.UUID, paymentMethod string) (p payment.Payment, a payment.Attempt, err error) {
+// begin writes the payment and the attempt, or finds them. A payment that is
+// paid gets no more attempts. Errors: payment.ErrInProgress, payment.ErrMismatch,
+// payment.ErrAttemptID.
+func (s *Service) begin(ctx context.Context, buyer payment.Purchase, attemptID uuid.UUID, paymentMethod string) (payment.Payment, payment.Attempt, error) {
+	p, a, err := s.beginOnce(ctx, buyer, attemptID, paymentMethod)
+	if errors.Is(err, store.ErrTaken) {
+		return s.beginOnce(ctx, buyer, attemptID, paymentMethod) // now it is there to be found
+	}
+	return p, a, err
+}
+
+func (s *Service) beginOnce(ctx context.Context, buyer payment.Purchase, attemptID uuid.UUID, paymentMethod string) (p payment.Payment, a payment.Attempt, err error) {
 	now := s.Now()
 	err = s.Store.InTx(ctx, func(tx pgx.Tx) error {
 		var attempts []payment.Attempt
@@ -51,17 +63,14 @@ func (s *Service) begin(ctx context.Context, buyer payment.Purchase, attemptID u
 		case err != nil:
 			return err
 		default:
+			if a, err = s.Store.Attempt(ctx, tx, attemptID, buyer.OrderID); !errors.Is(err, store.ErrNone) {
+				return err
+			}
 			if attempts, err = s.Store.Attempts(ctx, tx, p.ID); err != nil {
 				return err
 			}
-			for _, a = range attempts {
-				if a.ID == attemptID {
-					return nil
-				}
-			}
 		}
 		if p.Status == payment.Succeeded {
-			a = payment.Attempt{Status: payment.AttemptSucceeded} // paid already: nothing to attempt
 			return nil
 		}
 		if p.ID == uuid.Nil || p.Status == payment.Canceled {

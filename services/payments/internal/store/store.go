@@ -17,8 +17,12 @@ import (
 	"makegood.example/services/platform/pg"
 )
 
-// ErrNone means that there is no such row.
-var ErrNone = errors.New("no such row")
+var (
+	// ErrNone means that there is no such row.
+	ErrNone = errors.New("no such row")
+	// ErrTaken means that a parallel call wrote this payment first.
+	ErrTaken = errors.New("a parallel call wrote it first")
+)
 
 // Store reads and writes the schema of Payments.
 type Store struct{ pool *pgxpool.Pool }
@@ -35,13 +39,16 @@ func (s *Store) q() *db.Queries { return db.New(s.pool) }
 
 // domainError maps what PostgreSQL says to what the domain means.
 func domainError(err error) error {
-	switch {
-	case err == nil:
-		return nil
-	case errors.Is(err, pgx.ErrNoRows):
+	if errors.Is(err, pgx.ErrNoRows) {
 		return ErrNone
-	case pg.ViolatedConstraint(err) == "attempts_one_undecided":
+	}
+	switch pg.ViolatedConstraint(err) {
+	case "attempts_one_undecided":
 		return payment.ErrInProgress
+	case "attempts_pkey":
+		return payment.ErrAttemptID
+	case "payments_pkey", "payments_order_seq", "payments_one_payable":
+		return ErrTaken
 	default:
 		return err
 	}
@@ -54,13 +61,28 @@ type Customer struct {
 	Email      string
 	Name       string
 	ID         string
-	CreatedAt  time.Time
+	CreateTry  int32
+	TriedAt    time.Time
 }
+
+// CreateKey is Stripe's idempotency key for creating the Customer. It is made
+// of the order that first brought the address, so that parallel purchases and a
+// restored database create one.
+func (c Customer) CreateKey() string { return fmt.Sprintf("customer/%s/%d", c.FirstOrder, c.CreateTry) }
 
 // Customer reads an address's customer. Errors: ErrNone.
 func (s *Store) Customer(ctx context.Context, emailKey string) (Customer, error) {
 	r, err := s.q().GetCustomer(ctx, emailKey)
-	return Customer{EmailKey: r.EmailKey, FirstOrder: r.FirstOrderID, Email: r.Email, Name: r.Name, ID: orEmpty(r.CustomerID), CreatedAt: r.CreatedAt}, domainError(err)
+	return Customer{EmailKey: r.EmailKey, FirstOrder: r.FirstOrderID, Email: r.Email, Name: r.Name, ID: orEmpty(r.CustomerID), CreateTry: r.CreateTry, TriedAt: r.TriedAt}, domainError(err)
+}
+
+// NextCustomerTry moves to the next key for creating the Customer and answers
+// with the row as it then is.
+func (s *Store) NextCustomerTry(ctx context.Context, c Customer, now time.Time) (Customer, error) {
+	if err := s.q().NextCustomerTry(ctx, db.NextCustomerTryParams{EmailKey: c.EmailKey, Was: c.CreateTry, Now: now}); err != nil {
+		return c, err
+	}
+	return s.Customer(ctx, c.EmailKey)
 }
 
 // SaveCustomer keeps the id of a created customer, unless one is kept already.
@@ -115,9 +137,14 @@ func (s *Store) SaveIntent(ctx context.Context, id uuid.UUID, in payment.Intent,
 	return n == 1, err
 }
 
-// NextCreateTry moves to the next key for creating the intent.
-func (s *Store) NextCreateTry(ctx context.Context, p payment.Payment) error {
-	return s.q().NextCreateTry(ctx, db.NextCreateTryParams{ID: p.ID, Was: p.CreateTry})
+// NextCreateTry moves to the next key for creating the intent and answers with
+// the number it then has.
+func (s *Store) NextCreateTry(ctx context.Context, p payment.Payment) (int32, error) {
+	if err := s.q().NextCreateTry(ctx, db.NextCreateTryParams{ID: p.ID, Was: p.CreateTry}); err != nil {
+		return p.CreateTry, err
+	}
+	now, err := s.Last(ctx, p.OrderID)
+	return now.CreateTry, err
 }
 
 // Update writes what is known of a payment.
@@ -134,8 +161,14 @@ func (s *Store) Update(ctx context.Context, tx pgx.Tx, p payment.Payment, now ti
 	})
 }
 
+// Attempt reads an attempt of an order. Errors: ErrNone.
+func (s *Store) Attempt(ctx context.Context, tx pgx.Tx, id, orderID uuid.UUID) (payment.Attempt, error) {
+	r, err := db.New(tx).GetAttempt(ctx, db.GetAttemptParams{ID: id, OrderID: orderID})
+	return fromAttempt(r), domainError(err)
+}
+
 // InsertAttempt writes an open attempt. Errors: payment.ErrInProgress when
-// another one is undecided.
+// another one is undecided, payment.ErrAttemptID when another order has it.
 func (s *Store) InsertAttempt(ctx context.Context, tx pgx.Tx, a payment.Attempt) error {
 	return domainError(db.New(tx).InsertAttempt(ctx, db.InsertAttemptParams{
 		ID: a.ID, PaymentID: a.PaymentID, OrderID: a.OrderID, PaymentMethod: orNil(a.PaymentMethod),

@@ -3,15 +3,13 @@ package stripegw
 import (
 	"context"
 
-	"github.com/google/uuid"
 	"github.com/stripe/stripe-go/v76"
 )
 
-// CreateCustomer creates the Customer of an address. The key is the order that
-// first brought the address, so that parallel purchases create one. Errors:
-// ErrUnknown, ErrRefused, ErrKeyReused.
-func (g *Gateway) CreateCustomer(ctx context.Context, firstOrder uuid.UUID, email, name string) (string, error) {
-	params := &stripe.CustomerParams{Params: request(ctx, "customer/"+firstOrder.String()), Email: stripe.String(email)}
+// CreateCustomer creates the Customer of an address. Errors: ErrUnknown,
+// ErrRefused, ErrKeyReused.
+func (g *Gateway) CreateCustomer(ctx context.Context, key, email, name string) (string, error) {
+	params := &stripe.CustomerParams{Params: request(ctx, key), Email: stripe.String(email)}
 	if name != "" {
 		params.Name = stripe.String(name)
 	}

@@ -14,6 +14,7 @@ type Attempt struct {
 	ID            uuid.UUID
 	PaymentID     uuid.UUID
 	OrderID       uuid.UUID
+	Seq           int32
 	PaymentMethod *string
 	Status        string
 	FailedCharge  *string
@@ -30,7 +31,8 @@ type Customer struct {
 	Email        string
 	Name         string
 	CustomerID   *string
-	CreatedAt    time.Time
+	CreateTry    int32
+	TriedAt      time.Time
 }
 
 type Payment struct {

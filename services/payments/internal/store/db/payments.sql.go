@@ -25,7 +25,7 @@ WHERE id IN (
     LIMIT $3::int
     FOR UPDATE SKIP LOCKED
 )
-RETURNING id, payment_id, order_id, payment_method, status, failed_charge, created_at, decided_at, next_look_at, look_count, last_look_at
+RETURNING id, payment_id, order_id, seq, payment_method, status, failed_charge, created_at, decided_at, next_look_at, look_count, last_look_at
 `
 
 type ClaimDueAttemptsParams struct {
@@ -47,6 +47,7 @@ func (q *Queries) ClaimDueAttempts(ctx context.Context, arg ClaimDueAttemptsPara
 			&i.ID,
 			&i.PaymentID,
 			&i.OrderID,
+			&i.Seq,
 			&i.PaymentMethod,
 			&i.Status,
 			&i.FailedCharge,
@@ -67,16 +68,22 @@ func (q *Queries) ClaimDueAttempts(ctx context.Context, arg ClaimDueAttemptsPara
 }
 
 const getAttempt = `-- name: GetAttempt :one
-SELECT id, payment_id, order_id, payment_method, status, failed_charge, created_at, decided_at, next_look_at, look_count, last_look_at FROM payments.attempts WHERE id = $1
+SELECT id, payment_id, order_id, seq, payment_method, status, failed_charge, created_at, decided_at, next_look_at, look_count, last_look_at FROM payments.attempts WHERE id = $1 AND order_id = $2
 `
 
-func (q *Queries) GetAttempt(ctx context.Context, id uuid.UUID) (Attempt, error) {
-	row := q.db.QueryRow(ctx, getAttempt, id)
+type GetAttemptParams struct {
+	ID      uuid.UUID
+	OrderID uuid.UUID
+}
+
+func (q *Queries) GetAttempt(ctx context.Context, arg GetAttemptParams) (Attempt, error) {
+	row := q.db.QueryRow(ctx, getAttempt, arg.ID, arg.OrderID)
 	var i Attempt
 	err := row.Scan(
 		&i.ID,
 		&i.PaymentID,
 		&i.OrderID,
+		&i.Seq,
 		&i.PaymentMethod,
 		&i.Status,
 		&i.FailedCharge,
@@ -90,7 +97,7 @@ func (q *Queries) GetAttempt(ctx context.Context, id uuid.UUID) (Attempt, error)
 }
 
 const getCustomer = `-- name: GetCustomer :one
-SELECT email_key, first_order_id, email, name, customer_id, created_at FROM payments.customers WHERE email_key = $1
+SELECT email_key, first_order_id, email, name, customer_id, create_try, tried_at FROM payments.customers WHERE email_key = $1
 `
 
 func (q *Queries) GetCustomer(ctx context.Context, emailKey string) (Customer, error) {
@@ -102,14 +109,18 @@ func (q *Queries) GetCustomer(ctx context.Context, emailKey string) (Customer, e
 		&i.Email,
 		&i.Name,
 		&i.CustomerID,
-		&i.CreatedAt,
+		&i.CreateTry,
+		&i.TriedAt,
 	)
 	return i, err
 }
 
 const insertAttempt = `-- name: InsertAttempt :exec
-INSERT INTO payments.attempts (id, payment_id, order_id, payment_method, status, created_at, next_look_at)
-VALUES ($1, $2, $3, $4, 'OPEN', $5, $6::timestamptz)
+INSERT INTO payments.attempts (id, payment_id, order_id, seq, payment_method, status, created_at, next_look_at)
+VALUES (
+    $1, $2, $3, (SELECT coalesce(max(a.seq), 0) + 1 FROM payments.attempts a WHERE a.payment_id = $2),
+    $4, 'OPEN', $5, $6::timestamptz
+)
 `
 
 type InsertAttemptParams struct {
@@ -121,6 +132,7 @@ type InsertAttemptParams struct {
 	NextLookAt    time.Time
 }
 
+// The payment is locked, so that no two attempts get one number.
 func (q *Queries) InsertAttempt(ctx context.Context, arg InsertAttemptParams) error {
 	_, err := q.db.Exec(ctx, insertAttempt,
 		arg.ID,
@@ -134,7 +146,7 @@ func (q *Queries) InsertAttempt(ctx context.Context, arg InsertAttemptParams) er
 }
 
 const insertCustomer = `-- name: InsertCustomer :exec
-INSERT INTO payments.customers (email_key, first_order_id, email, name, created_at)
+INSERT INTO payments.customers (email_key, first_order_id, email, name, tried_at)
 VALUES ($1, $2, $3, $4, $5)
 ON CONFLICT (email_key) DO NOTHING
 `
@@ -236,7 +248,7 @@ func (q *Queries) LastPayment(ctx context.Context, orderID uuid.UUID) (Payment, 
 }
 
 const listAttempts = `-- name: ListAttempts :many
-SELECT id, payment_id, order_id, payment_method, status, failed_charge, created_at, decided_at, next_look_at, look_count, last_look_at FROM payments.attempts WHERE payment_id = $1 ORDER BY created_at, id
+SELECT id, payment_id, order_id, seq, payment_method, status, failed_charge, created_at, decided_at, next_look_at, look_count, last_look_at FROM payments.attempts WHERE payment_id = $1 ORDER BY seq
 `
 
 func (q *Queries) ListAttempts(ctx context.Context, paymentID uuid.UUID) ([]Attempt, error) {
@@ -252,6 +264,7 @@ func (q *Queries) ListAttempts(ctx context.Context, paymentID uuid.UUID) ([]Atte
 			&i.ID,
 			&i.PaymentID,
 			&i.OrderID,
+			&i.Seq,
 			&i.PaymentMethod,
 			&i.Status,
 			&i.FailedCharge,
@@ -367,6 +380,22 @@ type NextCreateTryParams struct {
 
 func (q *Queries) NextCreateTry(ctx context.Context, arg NextCreateTryParams) error {
 	_, err := q.db.Exec(ctx, nextCreateTry, arg.ID, arg.Was)
+	return err
+}
+
+const nextCustomerTry = `-- name: NextCustomerTry :exec
+UPDATE payments.customers SET create_try = create_try + 1, tried_at = $1::timestamptz
+WHERE email_key = $2::text AND customer_id IS NULL AND create_try = $3::int
+`
+
+type NextCustomerTryParams struct {
+	Now      time.Time
+	EmailKey string
+	Was      int32
+}
+
+func (q *Queries) NextCustomerTry(ctx context.Context, arg NextCustomerTryParams) error {
+	_, err := q.db.Exec(ctx, nextCustomerTry, arg.Now, arg.EmailKey, arg.Was)
 	return err
 }
 

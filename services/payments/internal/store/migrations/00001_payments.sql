@@ -9,7 +9,9 @@ CREATE TABLE payments.customers (
     email          text NOT NULL,
     name           text NOT NULL,
     customer_id    text UNIQUE,
-    created_at     timestamptz NOT NULL,
+    -- Which try to create the Customer this is; part of Stripe's idempotency key.
+    create_try     integer NOT NULL DEFAULT 1,
+    tried_at       timestamptz NOT NULL,
     CONSTRAINT customers_email_key CHECK (email_key = lower(btrim(email_key)) AND email_key <> '')
 );
 
@@ -60,6 +62,8 @@ CREATE TABLE payments.attempts (
     id             uuid PRIMARY KEY,
     payment_id     uuid NOT NULL REFERENCES payments.payments (id),
     order_id       uuid NOT NULL,
+    -- Counts the payment's attempts; clocks that differ must not reorder them.
+    seq            integer NOT NULL,
     -- Kept until the attempt rests; empty when the browser confirms.
     payment_method text,
     status         text NOT NULL,
@@ -70,6 +74,7 @@ CREATE TABLE payments.attempts (
     next_look_at   timestamptz,
     look_count     integer NOT NULL DEFAULT 0,
     last_look_at   timestamptz,
+    CONSTRAINT attempts_payment_seq UNIQUE (payment_id, seq),
     CONSTRAINT attempts_status CHECK (status IN ('OPEN', 'REQUIRES_ACTION', 'PROCESSING', 'SUCCEEDED', 'DECLINED', 'CANCELED')),
     -- Neither decided nor due is impossible.
     CONSTRAINT attempts_rest_or_due CHECK ((status IN ('OPEN', 'REQUIRES_ACTION', 'PROCESSING')) = (next_look_at IS NOT NULL)),
@@ -77,7 +82,6 @@ CREATE TABLE payments.attempts (
     CONSTRAINT attempts_payment_method CHECK (payment_method IS NULL OR next_look_at IS NOT NULL)
 );
 CREATE UNIQUE INDEX attempts_one_undecided ON payments.attempts (payment_id) WHERE next_look_at IS NOT NULL;
-CREATE INDEX attempts_payment ON payments.attempts (payment_id, created_at);
 CREATE INDEX attempts_due ON payments.attempts (next_look_at) WHERE next_look_at IS NOT NULL;
 
 -- One row per Stripe event: what it was, whose, and what became of it.

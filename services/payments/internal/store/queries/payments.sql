@@ -1,5 +1,5 @@
 -- name: InsertCustomer :exec
-INSERT INTO payments.customers (email_key, first_order_id, email, name, created_at)
+INSERT INTO payments.customers (email_key, first_order_id, email, name, tried_at)
 VALUES (@email_key, @first_order_id, @email, @name, @now)
 ON CONFLICT (email_key) DO NOTHING;
 
@@ -8,6 +8,10 @@ SELECT * FROM payments.customers WHERE email_key = $1;
 
 -- name: SetCustomerID :exec
 UPDATE payments.customers SET customer_id = sqlc.arg(customer_id)::text WHERE email_key = sqlc.arg(email_key)::text AND customer_id IS NULL;
+
+-- name: NextCustomerTry :exec
+UPDATE payments.customers SET create_try = create_try + 1, tried_at = sqlc.arg(now)::timestamptz
+WHERE email_key = sqlc.arg(email_key)::text AND customer_id IS NULL AND create_try = sqlc.arg(was)::int;
 
 -- name: InsertPayment :exec
 INSERT INTO payments.payments (
@@ -51,14 +55,18 @@ UPDATE payments.payments SET
 WHERE id = @id;
 
 -- name: InsertAttempt :exec
-INSERT INTO payments.attempts (id, payment_id, order_id, payment_method, status, created_at, next_look_at)
-VALUES (@id, @payment_id, @order_id, @payment_method, 'OPEN', @now, sqlc.arg(next_look_at)::timestamptz);
+-- The payment is locked, so that no two attempts get one number.
+INSERT INTO payments.attempts (id, payment_id, order_id, seq, payment_method, status, created_at, next_look_at)
+VALUES (
+    @id, @payment_id, @order_id, (SELECT coalesce(max(a.seq), 0) + 1 FROM payments.attempts a WHERE a.payment_id = @payment_id),
+    @payment_method, 'OPEN', @now, sqlc.arg(next_look_at)::timestamptz
+);
 
 -- name: GetAttempt :one
-SELECT * FROM payments.attempts WHERE id = $1;
+SELECT * FROM payments.attempts WHERE id = $1 AND order_id = $2;
 
 -- name: ListAttempts :many
-SELECT * FROM payments.attempts WHERE payment_id = $1 ORDER BY created_at, id;
+SELECT * FROM payments.attempts WHERE payment_id = $1 ORDER BY seq;
 
 -- name: UpdateAttempt :exec
 UPDATE payments.attempts SET
