@@ -19,8 +19,8 @@ require (
 	github.com/stripe/stripe-go/v76 v76.25.0
 	google.golang.org/grpc v1.85.0
 	google.golang.org/protobuf v1.36.12
-	makegood.example/proto v0.0.0-00010101000000-000000000000
-	makegood.example/services/platform v0.0.0-00010101000000-000000000000
+	makegood.example/proto v0.0.0
+	makegood.example/services/platform v0.0.0
 )
 
 require (
@@ -50,4 +50,5 @@ require (
 	golang.org/x/text v0.43.0 // indirect
 	google.golang.org/genproto/googleapis/api v0.0.0-20261012220534-4341edf3f941 // indirect
 	google.golang.org/genproto/googleapis/rpc v0.0.0-20261005182115-fad411399dd8 // indirect
+	makegood.example/deploy v0.0.0
 )

@@ -1,0 +1,242 @@
+package payments_test
+
+import (
+	"context"
+	"flag"
+	"log/slog"
+	"net"
+	"net/http/httptest"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5/pgxpool"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/test/bufconn"
+	"google.golang.org/protobuf/types/known/timestamppb"
+
+	"makegood.example/deploy/stripesim"
+	pb "makegood.example/proto/gen/payments/v1"
+	"makegood.example/services/payments"
+	"makegood.example/services/platform/apperr"
+	"makegood.example/services/platform/grpcclient"
+	"makegood.example/services/platform/pgtest"
+	"makegood.example/services/platform/process"
+)
+
+func TestMain(m *testing.M) {
+	// Most of these tests wait for Stripe's client to try again: many can wait at once.
+	_ = flag.Set("test.parallel", "16")
+	if !flag.Parsed() {
+		flag.Parse()
+	}
+	pgtest.Main(m, payments.Schema)
+}
+
+const (
+	testKey       = "sk_test_only_for_tests"
+	liveKey       = "sk_live_only_for_tests"
+	webhookSecret = "whsec_only_for_tests"
+	oldSecret     = "whsec_from_before_the_rotation"
+	price         = 24900
+)
+
+// scene is a Stripe, a database and the peers, for instances of the service to
+// share.
+type scene struct {
+	*stripeSide
+	t      *testing.T
+	db     *pgtest.DB
+	owner  *pgxpool.Pool
+	clock  *clock
+	orders *fakeOrders
+	cases  *fakeCases
+	pay    pb.PaymentsServiceClient // of the first instance, as Orders
+	more   map[string]string
+}
+
+// newScene starts one instance. Attempts are not looked at unless the test
+// says so, and more settings may replace the usual ones.
+func newScene(t *testing.T, more map[string]string) *scene {
+	t.Helper()
+	s := &scene{t: t, db: pgtest.New(t), clock: &clock{now: time.Now().UTC().Truncate(time.Millisecond)}, more: more}
+	s.owner = s.db.Owner(t)
+	s.orders, s.cases = startFakeOrders(t), startFakeCases(t)
+	sim, err := stripesim.New(stripesim.Config{Clock: s.clock.Now})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.stripeSide = &stripeSide{t: t, key: testKey, handler: sim.Handler()}
+	if key := more["STRIPE_SECRET_KEY"]; key != "" {
+		s.key = key
+	}
+	server := httptest.NewServer(s.stripeSide)
+	s.url = server.URL
+	t.Cleanup(func() {
+		_ = sim.Close() // lets go of what it holds
+		server.Close()
+	})
+	s.pay = s.client(s.instance(), "orders")
+	return s
+}
+
+// instance runs the service as its main does and returns how to reach it.
+func (s *scene) instance() grpcclient.Dialer {
+	s.t.Helper()
+	env := map[string]string{
+		"PAYMENTS_DATABASE_URL":    s.db.URL("payments"),
+		"ORDERS_GRPC_ADDR":         s.orders.addr,
+		"RECONCILIATION_GRPC_ADDR": s.cases.addr,
+		"STRIPE_SECRET_KEY":        testKey,
+		"STRIPE_WEBHOOK_SECRETS":   webhookSecret + "," + oldSecret,
+		"STRIPE_API_BASE":          s.url,
+		"STRIPE_TIMEOUT":           "300ms",
+		"RESCUE_AFTER":             "off",
+	}
+	for k, v := range s.more {
+		env[k] = v
+	}
+	cfg, err := payments.LoadConfig(func(key string) (string, bool) { v, ok := env[key]; return v, ok })
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	listener := bufconn.Listen(1 << 20)
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	go func() {
+		ended <- payments.Run(ctx, cfg, process.Runtime{Log: slog.New(slog.DiscardHandler), Now: s.clock.Now, Listener: listener})
+	}()
+	s.t.Cleanup(func() {
+		cancel()
+		if err := <-ended; err != nil {
+			s.t.Errorf("Run: %v", err)
+		}
+	})
+	return func(ctx context.Context, _ string) (net.Conn, error) { return listener.DialContext(ctx) }
+}
+
+// client calls an instance as another service does.
+func (s *scene) client(dial grpcclient.Dialer, caller string) pb.PaymentsServiceClient {
+	s.t.Helper()
+	conn, err := grpcclient.Dial("payments", caller, dial)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	s.t.Cleanup(func() { _ = conn.Close() })
+	return pb.NewPaymentsServiceClient(conn)
+}
+
+// purchase is one order of an address.
+func (s *scene) purchase(email string) *pb.Purchase {
+	return &pb.Purchase{
+		OrderId: uuid.NewString(), Reference: uuid.NewString(), PlanId: "annual", Description: "Acme, one year",
+		AmountMinor: price, Currency: "USD", Email: email, Name: "Jane Example", OrderedAt: timestamppb.New(s.clock.Now()),
+	}
+}
+
+func (s *scene) request(p *pb.Purchase, method string) *pb.PayRequest {
+	return &pb.PayRequest{
+		Purchase: p, AttemptId: uuid.NewString(), PaymentMethod: method,
+		ChargeBy: timestamppb.New(s.clock.Now().Add(5 * time.Minute)),
+	}
+}
+
+// paid drives an attempt and checks what is answered.
+func (s *scene) paid(r *pb.PayRequest, want pb.Payment_Status) *pb.Payment {
+	s.t.Helper()
+	p, err := s.pay.Pay(s.t.Context(), r)
+	if err != nil {
+		s.t.Fatalf("Pay: %v", err)
+	}
+	if p.GetStatus() != want {
+		s.t.Fatalf("Pay: %s, want %s: %v", p.GetStatus(), want, p)
+	}
+	return p
+}
+
+func (s *scene) look(p *pb.Purchase, want pb.Payment_Status) *pb.Payment {
+	s.t.Helper()
+	got, err := s.pay.LookAtPayment(s.t.Context(), &pb.LookAtPaymentRequest{Purchase: p})
+	if err != nil {
+		s.t.Fatalf("LookAtPayment: %v", err)
+	}
+	if got.GetStatus() != want {
+		s.t.Fatalf("LookAtPayment: %s, want %s: %v", got.GetStatus(), want, got)
+	}
+	return got
+}
+
+func (s *scene) cancel(r *pb.PayRequest, want pb.Payment_Status) *pb.Payment {
+	s.t.Helper()
+	got, err := s.pay.CancelPayment(s.t.Context(), &pb.CancelPaymentRequest{Purchase: r.GetPurchase(), AttemptId: r.GetAttemptId()})
+	if err != nil {
+		s.t.Fatalf("CancelPayment: %v", err)
+	}
+	if got.GetStatus() != want {
+		s.t.Fatalf("CancelPayment: %s, want %s: %v", got.GetStatus(), want, got)
+	}
+	return got
+}
+
+// text reads one value of the database as text; "" for null.
+func (s *scene) text(query string, args ...any) string {
+	s.t.Helper()
+	var v *string
+	if err := s.owner.QueryRow(s.t.Context(), query, args...).Scan(&v); err != nil {
+		s.t.Fatalf("%s: %v", query, err)
+	}
+	if v == nil {
+		return ""
+	}
+	return *v
+}
+
+func (s *scene) exec(query string, args ...any) {
+	s.t.Helper()
+	if _, err := s.owner.Exec(s.t.Context(), query, args...); err != nil {
+		s.t.Fatalf("%s: %v", query, err)
+	}
+}
+
+// await waits until the condition holds.
+func await(t *testing.T, what string, holds func() bool) {
+	t.Helper()
+	deadline := time.Now().Add(20 * time.Second)
+	for !holds() {
+		if time.Now().After(deadline) {
+			t.Fatalf("waited in vain: %s", what)
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+}
+
+func wantError(t *testing.T, what string, err error, code codes.Code, reason string) {
+	t.Helper()
+	if e := apperr.Of(err); e == nil || e.Code != code || e.Reason != reason {
+		t.Errorf("%s: %v, want %s %s", what, err, code, reason)
+	}
+}
+
+// clock is set by the test.
+type clock struct {
+	mu  sync.Mutex
+	now time.Time
+}
+
+func (c *clock) Now() time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.now
+}
+
+func (c *clock) Advance(d time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.now = c.now.Add(d)
+}
+
+// env is an environment that has only what the test gives.
+func env(values map[string]string) func(string) (string, bool) {
+	return func(key string) (string, bool) { v, ok := values[key]; return v, ok }
+}

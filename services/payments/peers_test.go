@@ -1,0 +1,146 @@
+package payments_test
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net"
+	"sync"
+	"testing"
+
+	"google.golang.org/protobuf/proto"
+
+	ordersv1 "makegood.example/proto/gen/orders/v1"
+	pb "makegood.example/proto/gen/payments/v1"
+	reconciliationv1 "makegood.example/proto/gen/reconciliation/v1"
+	"makegood.example/services/platform/access"
+	"makegood.example/services/platform/grpcserver"
+)
+
+// fakeOrders is the peer that is told: Orders as its contract describes it,
+// behind the same server that the real one has.
+type fakeOrders struct {
+	ordersv1.UnimplementedOrdersAdminServiceServer
+	addr string
+
+	mu    sync.Mutex
+	told  []*ordersv1.AdvanceOrderRequest
+	down  bool                 // answers nothing but errors
+	state ordersv1.Order_State // of an order that is told of its money
+	// during runs while a call is being served.
+	during func()
+}
+
+func startFakeOrders(t *testing.T) *fakeOrders {
+	t.Helper()
+	f := &fakeOrders{state: ordersv1.Order_COMPLETE}
+	const name = "/orders.v1.OrdersAdminService/"
+	f.addr = serve(t, "orders", []string{name + "AdvanceOrder", name + "DescribeOrder", name + "ListStuckOrders", name + "SetCharging"},
+		func(s *grpcserver.Server) { ordersv1.RegisterOrdersAdminServiceServer(s, f) })
+	return f
+}
+
+func (f *fakeOrders) AdvanceOrder(_ context.Context, r *ordersv1.AdvanceOrderRequest) (*ordersv1.AdvanceOrderResponse, error) {
+	f.mu.Lock()
+	f.told = append(f.told, proto.CloneOf(r))
+	down, state, during := f.down, f.state, f.during
+	f.mu.Unlock()
+	if during != nil {
+		during()
+	}
+	if down {
+		return nil, errors.New("the table is on fire")
+	}
+	if r.GetPayment().GetStatus() != pb.Payment_SUCCEEDED {
+		state = ordersv1.Order_PENDING
+	}
+	return &ordersv1.AdvanceOrderResponse{Order: &ordersv1.Order{Id: r.GetOrderId(), State: state}}, nil
+}
+
+func (f *fakeOrders) set(do func()) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	do()
+}
+
+// calls are those about one order; all of them for "".
+func (f *fakeOrders) calls(orderID string) []*ordersv1.AdvanceOrderRequest {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	var out []*ordersv1.AdvanceOrderRequest
+	for _, r := range f.told {
+		if orderID == "" || r.GetOrderId() == orderID {
+			out = append(out, r)
+		}
+	}
+	return out
+}
+
+// fakeCases is Reconciliation, which keeps cases.
+type fakeCases struct {
+	reconciliationv1.UnimplementedReconciliationServiceServer
+	addr string
+
+	mu     sync.Mutex
+	opened []*reconciliationv1.OpenCaseRequest
+}
+
+func startFakeCases(t *testing.T) *fakeCases {
+	t.Helper()
+	f := &fakeCases{}
+	const name = "/reconciliation.v1.ReconciliationService/"
+	f.addr = serve(t, "reconciliation", []string{name + "StartRun", name + "ListRuns", name + "OpenCase", name + "ListCases"},
+		func(s *grpcserver.Server) { reconciliationv1.RegisterReconciliationServiceServer(s, f) })
+	return f
+}
+
+func (f *fakeCases) OpenCase(_ context.Context, r *reconciliationv1.OpenCaseRequest) (*reconciliationv1.Case, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.opened = append(f.opened, proto.CloneOf(r))
+	return &reconciliationv1.Case{Id: 1, Kind: r.GetKind(), Subject: r.GetSubject()}, nil
+}
+
+// count is how often a case about a subject was reported.
+func (f *fakeCases) count(kind reconciliationv1.Case_Kind, subject string) int {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	n := 0
+	for _, r := range f.opened {
+		if r.GetKind() == kind && r.GetSubject() == subject {
+			n++
+		}
+	}
+	return n
+}
+
+// serve runs a peer that only Payments may call.
+func serve(t *testing.T, name string, methods []string, register func(*grpcserver.Server)) string {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	table := access.Table{}
+	for _, m := range methods {
+		table[m] = access.Rule{Callers: []string{"payments"}}
+	}
+	server, err := grpcserver.New(grpcserver.Config{
+		Name: name, Listener: listener, Access: table, Log: slog.New(slog.DiscardHandler),
+		Ready: func(context.Context) error { return nil },
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	register(server)
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	go func() { ended <- server.Serve(ctx) }()
+	t.Cleanup(func() {
+		cancel()
+		if err := <-ended; err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+	})
+	return listener.Addr().String()
+}
