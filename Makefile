@@ -2,7 +2,7 @@
 # every variable that the environment sets. `make` alone lists the commands.
 
 .DEFAULT_GOAL := help
-.PHONY: help up demo test ci need-go
+.PHONY: help up demo test lint generate verify tools ci need-go
 
 GO_AT_LEAST := 1.26
 
@@ -28,6 +28,8 @@ help:
 	@echo "make up     run the whole product in the foreground until Ctrl-C"
 	@echo "make demo   see a payment survive a crash, in half a minute"
 	@echo "make test   run every test (GOTESTFLAGS=-race, GOTESTFLAGS='-run Name', ...)"
+	@echo "make lint, make verify, make generate"
+	@echo "            check the code; check, or write, what is generated from it"
 	@echo "make ci     what the CI runs"
 
 up: need-go
@@ -47,6 +49,19 @@ test: need-go
 	$(BUILD) -o "$$dir/bin/" ./deploy/cmd/makegood && "$$dir/bin/makegood" setup && \
 	echo "running the tests of every module (the first time compiles for some minutes)" && \
 	go test $(GOTESTFLAGS) work
+
+# Of these only the first time takes minutes: it builds the tools into .tools/.
+lint: tools
+	@./.ci/lint
+
+generate: tools
+	@./.ci/generate
+
+verify: tools
+	@./.ci/verify
+
+tools: need-go
+	@./.ci/tools
 
 ci:
 	@./.ci/run

@@ -18,7 +18,7 @@ import (
 	"makegood.example/services/platform/pg"
 )
 
-// ErrChanged: the order changed since it was read; read it again.
+// ErrChanged means that the order changed since it was read; read it again.
 var ErrChanged = errors.New("the order has changed since it was read")
 
 // Store reads and writes the schema of Orders.
