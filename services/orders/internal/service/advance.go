@@ -45,7 +45,8 @@ func (s *Service) Advance(ctx context.Context, id uuid.UUID, why order.Why, news
 func (s *Service) step(ctx context.Context, o order.Order, why order.Why, news *order.Money) (more bool, err error) {
 	switch o.State {
 	case order.Charged, order.Orphaned:
-		return s.fulfil(ctx, o, why)
+		more, err = s.fulfil(ctx, o, why)
+		return more, errors.Join(err, s.checkSecondCharge(ctx, o, news))
 	case order.Pending, order.Failed, order.Expired:
 		if news == nil {
 			if news, err = s.askPayments(ctx, o); err != nil {
