@@ -32,8 +32,8 @@ type intent struct {
 	Status   string `json:"status"`
 }
 
-// atStripe is everything that Stripe has of one buyer.
-type atStripe struct {
+// stripeHas is everything that Stripe has of one buyer.
+type stripeHas struct {
 	customers []string
 	charges   []charge // those that took money
 	intents   []intent
@@ -41,7 +41,7 @@ type atStripe struct {
 
 // atStripe asks Stripe by the address alone: our own ids and markers are not
 // what is trusted here.
-func (b *buyer) atStripe(t *testing.T) atStripe {
+func (b *buyer) atStripe(t *testing.T) stripeHas {
 	t.Helper()
 	var state struct {
 		Customers []struct {
@@ -52,7 +52,7 @@ func (b *buyer) atStripe(t *testing.T) atStripe {
 		PaymentIntents []intent `json:"payment_intents"`
 	}
 	b.shop.sim(t, http.MethodGet, "/_sim/state", nil, &state)
-	var has atStripe
+	var has stripeHas
 	for _, c := range state.Customers {
 		if strings.EqualFold(c.Email, b.email) {
 			has.customers = append(has.customers, c.ID)
@@ -172,6 +172,22 @@ type outcome struct {
 // grant of a year, one mail that says what is true.
 func (b *buyer) judgeFulfilled(t *testing.T, want outcome) {
 	t.Helper()
+	r, lines := b.judgeEffects(t, want)
+	if r.RecoveredBy != want.recoveredBy {
+		t.Errorf("recovered by %q, want %q", r.RecoveredBy, want.recoveredBy)
+	}
+	how := "(request, buyer)"
+	if want.recoveredBy != "" {
+		how = "(" + want.recoveredBy + ", system)"
+	}
+	if last := lines[len(lines)-1]; !strings.Contains(last, "→ "+r.State+" "+how) {
+		t.Errorf("the history ends with %q, want %s", last, how)
+	}
+}
+
+// judgeEffects is judgeFulfilled, whoever finished the order.
+func (b *buyer) judgeEffects(t *testing.T, want outcome) (*record, []string) {
+	t.Helper()
 	r := b.awaitRest(t, "COMPLETE", "RECOVERED")
 	lines := b.history(t)
 	t.Logf("%s: %s\n    %s", b.email, r.State, strings.Join(lines, "\n    "))
@@ -195,15 +211,10 @@ func (b *buyer) judgeFulfilled(t *testing.T, want outcome) {
 	}
 	b.judgeMails(t, r.ID, kind, 1+want.repeats)
 
-	if r.RecoveredBy != want.recoveredBy {
-		t.Errorf("recovered by %q, want %q", r.RecoveredBy, want.recoveredBy)
-	}
-	how := "(request, buyer)"
-	if want.recoveredBy != "" {
-		how = "(" + want.recoveredBy + ", system)"
-	}
-	if last := lines[len(lines)-1]; !strings.Contains(last, "→ "+r.State+" "+how) {
-		t.Errorf("the history ends with %q, want %s", last, how)
+	for _, state := range []string{"CHARGED", r.State} {
+		if n := b.shop.count(t, "SELECT count(*) FROM orders.history WHERE order_id = $1 AND to_state = $2", r.ID, state); n != 1 {
+			t.Errorf("the order became %s %d times", state, n)
+		}
 	}
 	if cases := b.shop.count(t, "SELECT count(*) FROM reconciliation.cases WHERE subject = 'order/' || $1", r.ID); cases != 0 {
 		t.Errorf("%d cases were opened about an order that recovered by itself", cases)
@@ -211,6 +222,7 @@ func (b *buyer) judgeFulfilled(t *testing.T, want outcome) {
 	if seen := b.looks(t); seen.Status != http.StatusOK || seen.State != r.State || seen.RecoveredBy != r.RecoveredBy || seen.NextAction.Type != "NONE" {
 		t.Errorf("the buyer sees %d %s", seen.Status, seen.Body)
 	}
+	return r, lines
 }
 
 func (b *buyer) apologyAfter() time.Duration {

@@ -10,12 +10,14 @@ import (
 // the same order, and no second charge, grant or mail.
 func TestOrdersRestoredFromBeforeThePurchase(t *testing.T) {
 	s := open(t, killing...)
+	s.pauseWebhooks(t, true)
 	b := s.buyer("restored")
 	first := b.pays(t, card)
 	if first.Status != http.StatusOK || first.State != "COMPLETE" {
 		t.Fatalf("the purchase: %d %s", first.Status, first.Body)
 	}
 	b.judgeFulfilled(t, outcome{})
+	s.pauseWebhooks(t, false)
 	s.awaitDeliveries(t)
 
 	// The owner takes away what a backup from before would not have.
