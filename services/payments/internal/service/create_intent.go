@@ -70,7 +70,10 @@ func (s *Service) discard(ctx context.Context, p payment.Payment, in payment.Int
 	if err != nil {
 		return p, err
 	}
-	if now.IntentID == in.ID {
+	switch {
+	case now.IntentID == in.ID && now.Status == payment.Canceled:
+		return p, errGivenUp
+	case now.IntentID == in.ID:
 		return now, nil
 	}
 	if _, err := s.Stripe.CancelIntent(ctx, payment.CancelKey(in.ID, s.Now()), in.ID); err != nil {
