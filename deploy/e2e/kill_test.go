@@ -96,6 +96,7 @@ var killPoints = []killPoint{
 // the buyer ends with access and one honest mail. No webhook arrives and no
 // sweep runs: the looks alone do it.
 func TestKilledAtAnyMoment(t *testing.T) {
+	t.Parallel()
 	s := open(t, killing...)
 	s.pauseWebhooks(t, true)
 	var buyers []*buyer
@@ -119,9 +120,15 @@ func (p killPoint) play(t *testing.T, s *shop) *buyer {
 	hold := p.at(t, s)
 	answered := b.startsToPay(t, card)
 	hold.reached(t)
+	var got answer
+	if p.answer == http.StatusOK {
+		got = <-answered // the order is complete: the buyer knows before the crash
+	}
 	s.down(t, p.kill...)
 	hold.letGo(t, p.kill)
-	got := <-answered
+	if p.answer != http.StatusOK {
+		got = <-answered // nobody who could help is back yet
+	}
 	p.judgeAnswer(t, b, got)
 	if p.charged {
 		b.waitsForAnApology(t)
@@ -203,4 +210,30 @@ func (s *shop) awaitDeliveries(t *testing.T) {
 		}
 		return len(hooks.Deliveries) > 0
 	})
+}
+
+// TestEverythingDiesAtOnce: the machine goes down with the money on its way,
+// the database included.
+func TestEverythingDiesAtOnce(t *testing.T) {
+	t.Parallel()
+	s := openDurable(t, killing...)
+	s.pauseWebhooks(t, true)
+	b := s.buyer("power cut")
+	hold := stripe("hang_after", http.MethodPost, pathConfirm)(t, s)
+	gone := make(chan error, 1)
+	go func() {
+		_, err := s.call(http.MethodPost, "/v1/orders", b.key(), b.request(card))
+		gone <- err
+	}()
+	hold.reached(t)
+	ours := []string{"gateway", "reconciliation", "notifications", "provisioning", "payments", "orders", "postgres"}
+	s.down(t, ours...)
+	hold.letGo(t, []string{"payments"})
+	if err := <-gone; err == nil {
+		t.Error("the buyer got an answer from a machine that is down")
+	}
+	b.waitsForAnApology(t)
+	s.up(t, ours...)
+	s.DB().Reset()
+	b.judgeFulfilled(t, apologised)
 }

@@ -13,6 +13,7 @@ const chargeWithin = 2 * time.Second
 // TestTheBuyerWhoLeft: everything that could charge is down for longer than
 // CHARGE_WITHIN. When it is back, the buyer is not charged, and is told so.
 func TestTheBuyerWhoLeft(t *testing.T) {
+	t.Parallel()
 	s := open(t, append(slices.Clone(killing), "CHARGE_WITHIN="+chargeWithin.String())...)
 	s.pauseWebhooks(t, true)
 	for _, c := range []struct {

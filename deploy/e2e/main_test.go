@@ -56,6 +56,17 @@ type shop struct{ *stack.Stack }
 // test. When the test fails, it shows the logs.
 func open(t *testing.T, settings ...string) *shop {
 	t.Helper()
+	return start(t, true, settings)
+}
+
+// openDurable is open with a database that may be killed too.
+func openDurable(t *testing.T, settings ...string) *shop {
+	t.Helper()
+	return start(t, false, settings)
+}
+
+func start(t *testing.T, throwaway bool, settings []string) *shop {
+	t.Helper()
 	dir, err := os.MkdirTemp("", "makegood-e2e-")
 	if err != nil {
 		t.Fatal(err)
@@ -71,7 +82,7 @@ func open(t *testing.T, settings ...string) *shop {
 	// The developer's own settings stay out: they may name a real Stripe.
 	env := append([]string{"PATH=" + os.Getenv("PATH"), "HOME=" + os.Getenv("HOME"), "ATTEMPTS_PER_IP=10000"}, settings...)
 	out := &told{}
-	s, err := stack.Start(t.Context(), stack.Options{Dir: dir, BinDir: programs, Env: env, FreePorts: true, Throwaway: true, Out: out})
+	s, err := stack.Start(t.Context(), stack.Options{Dir: dir, BinDir: programs, Env: env, FreePorts: true, Throwaway: throwaway, Out: out})
 	if err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}

@@ -19,6 +19,7 @@ const (
 // TestPurchase is what buyers do while nothing is killed, with the times that
 // the product has by default.
 func TestPurchase(t *testing.T) {
+	t.Parallel()
 	s := open(t)
 	for _, c := range []struct {
 		name string

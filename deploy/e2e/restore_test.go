@@ -9,6 +9,7 @@ import (
 // from a backup that does not know a purchase. The browser repeats its request:
 // the same order, and no second charge, grant or mail.
 func TestOrdersRestoredFromBeforeThePurchase(t *testing.T) {
+	t.Parallel()
 	s := open(t, killing...)
 	s.pauseWebhooks(t, true)
 	b := s.buyer("restored")

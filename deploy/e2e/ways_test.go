@@ -34,8 +34,10 @@ var fromTheConfirmOn = []killPoint{
 }
 
 func TestEachWayAloneIsEnough(t *testing.T) {
+	t.Parallel()
 	for _, w := range ways {
 		t.Run(w.name, func(t *testing.T) {
+			t.Parallel()
 			s := open(t, w.settings...)
 			for _, p := range fromTheConfirmOn {
 				t.Run(p.name, func(t *testing.T) { w.play(t, s, p) })
@@ -70,12 +72,14 @@ func (w way) play(t *testing.T, s *shop, p killPoint) {
 		}
 		s.pauseWebhooks(t, false)
 		s.awaitDeliveries(t)
+		b.judgeFulfilled(t, outcome{recoveredBy: w.recoveredBy, late: true})
 	}
 }
 
 // TestStripeStillWorks: Payments is killed while Stripe has the confirm in hand
 // and no answer to give. What recovery finds is unpaid, and then it is paid.
 func TestStripeStillWorksWhenPaymentsIsKilled(t *testing.T) {
+	t.Parallel()
 	s := open(t, killing...)
 	s.pauseWebhooks(t, true)
 	b := s.buyer("still working")
