@@ -52,8 +52,10 @@ type scene struct {
 	clock  *clock
 	orders *fakeOrders
 	cases  *fakeCases
-	pay    pb.PaymentsServiceClient // of the first instance, as Orders
 	more   map[string]string
+	first  grpcclient.Dialer
+	pay    pb.PaymentsServiceClient // of the first instance, as Orders
+	edge   pb.PaymentsServiceClient // the same, as the webhook entrance
 }
 
 // newScene starts one instance. Attempts are not looked at unless the test
@@ -77,7 +79,8 @@ func newScene(t *testing.T, more map[string]string) *scene {
 		_ = sim.Close() // lets go of what it holds
 		server.Close()
 	})
-	s.pay = s.client(s.instance(), "orders")
+	s.first = s.instance()
+	s.pay, s.edge = s.client(s.first, "orders"), s.client(s.first, "gateway")
 	return s
 }
 

@@ -32,6 +32,9 @@ type Filed struct {
 // BeginDelivery files a delivery and takes it into hand until a time. ok is
 // false when the event is finished or in another hand; EventStatus tells which.
 func (s *Store) BeginDelivery(ctx context.Context, e webhook.Event, payload []byte, now, inHandUntil time.Time) (f Filed, ok bool, err error) {
+	if payload == nil {
+		payload = []byte{} // an empty body is kept, too
+	}
 	r, err := s.q().BeginDelivery(ctx, db.BeginDeliveryParams{
 		StripeEventID: e.ID, Type: e.Type, Livemode: e.Livemode, ApiVersion: e.APIVersion, ObjectID: e.ObjectID,
 		CustomerID: orNil(e.CustomerID), CustomerEmail: orNil(e.Email), Payload: payload, Now: now, InHandUntil: inHandUntil,

@@ -131,6 +131,9 @@ func ParseIntent(object json.RawMessage) (payment.Intent, error) {
 	if err := json.Unmarshal(object, &pi); err != nil {
 		return payment.Intent{}, fmt.Errorf("the event's payment intent cannot be read: %w", err)
 	}
+	if pi.ID == "" {
+		return payment.Intent{}, errors.New("the event's payment intent has no id")
+	}
 	return intentFrom(&pi), nil
 }
 
