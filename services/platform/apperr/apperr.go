@@ -117,20 +117,19 @@ func ToStatus(err error) error {
 		return nil
 	}
 	e := Of(err)
-	if e == nil {
+	if e == nil || e.Reason == "" { // not typed, or a peer's that was not: gRPC's own text names our machines
 		switch code := CodeOf(err); code {
 		case codes.DeadlineExceeded:
 			return status.Error(code, "the deadline passed before an answer was known")
 		case codes.Canceled:
 			return status.Error(code, "the caller went away")
+		case codes.Unavailable:
+			return status.Error(code, "the service cannot answer at the moment")
 		default:
-			return status.Error(codes.Internal, "internal error")
+			return status.Error(code, "internal error")
 		}
 	}
-	details := []protoadapt.MessageV1{}
-	if e.Reason != "" {
-		details = append(details, &errdetails.ErrorInfo{Reason: e.Reason, Domain: Domain, Metadata: e.Metadata})
-	}
+	details := []protoadapt.MessageV1{&errdetails.ErrorInfo{Reason: e.Reason, Domain: Domain, Metadata: e.Metadata}}
 	if len(e.Violations) > 0 {
 		bad := &errdetails.BadRequest{}
 		for _, v := range e.Violations {
