@@ -53,7 +53,11 @@ func (r *Reader) get(key string) (string, bool) {
 		r.Problem("%s_FILE cannot be read: %v", key, err)
 		return "", false
 	}
-	return strings.TrimSpace(string(b)), true
+	v := strings.TrimSpace(string(b))
+	if v == "" {
+		r.Problem("%s_FILE=%s is empty", key, path)
+	}
+	return v, v != ""
 }
 
 // String is a setting with a default.
