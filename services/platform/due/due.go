@@ -5,7 +5,9 @@ package due
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
+	"runtime/debug"
 	"sync"
 	"time"
 )
@@ -54,7 +56,7 @@ func (w Work[T]) Run(ctx context.Context) error {
 			inHand.Go(func() {
 				defer func() { <-slots }()
 				// The claim must be worked to its end even while draining.
-				if err := w.Handle(context.WithoutCancel(ctx), row); err != nil {
+				if err := w.handle(context.WithoutCancel(ctx), row); err != nil {
 					w.Log.Warn("due work failed; it stays due", "work", w.Name, "error", err)
 				}
 			})
@@ -69,6 +71,17 @@ func (w Work[T]) Run(ctx context.Context) error {
 	return nil
 }
 
+// handle turns a panic into an error: one row that brings out a bug must not
+// end the process, and with it the looks at all the others, again and again.
+func (w Work[T]) handle(ctx context.Context, row T) (err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			err = fmt.Errorf("panic: %v\n%s", r, debug.Stack())
+		}
+	}()
+	return w.Handle(ctx, row)
+}
+
 // Backoff is how long to wait before look number n (from 1): first, doubled
 // each time, at most an hour.
 func Backoff(first time.Duration, n int) time.Duration {
@@ -78,5 +91,5 @@ func Backoff(first time.Duration, n int) time.Duration {
 			return time.Hour
 		}
 	}
-	return d
+	return min(d, time.Hour)
 }
