@@ -238,8 +238,3 @@ func (c *clock) Advance(d time.Duration) {
 	defer c.mu.Unlock()
 	c.now = c.now.Add(d)
 }
-
-// env is an environment that has only what the test gives.
-func env(values map[string]string) func(string) (string, bool) {
-	return func(key string) (string, bool) { v, ok := values[key]; return v, ok }
-}

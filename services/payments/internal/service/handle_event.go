@@ -63,6 +63,9 @@ func (s *Service) handleIntent(ctx context.Context, in payment.Intent, e webhook
 		if e.Type == "payment_intent.canceled" {
 			return verdict{status: store.Ignored, method: "metadata", note: "an intent that came too late was canceled"}, nil
 		}
+		if !e.Livemode {
+			return verdict{status: store.Orphaned, method: "metadata", note: "a test event with our marker about an intent that is not known here"}, nil
+		}
 		return verdict{}, fmt.Errorf("intent %s carries our marker and is not known here", in.ID)
 	}
 	if p.Status == payment.Succeeded {

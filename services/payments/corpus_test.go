@@ -1,0 +1,64 @@
+package payments_test
+
+import (
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"testing"
+)
+
+// The events of testdata/events are what else happens on an account: other
+// products, other versions of Stripe's API, and what looks almost like ours.
+func TestEventsThatAreNotOurs(t *testing.T) {
+	t.Parallel()
+	deliverCorpus(t, filepath.Join("testdata", "events"))
+}
+
+// EVENT_CORPUS names a folder of event bodies from outside this repository.
+func TestEventCorpus(t *testing.T) {
+	t.Parallel()
+	dir := os.Getenv("EVENT_CORPUS")
+	if dir == "" {
+		t.Skip("EVENT_CORPUS names no folder of event bodies")
+	}
+	deliverCorpus(t, dir)
+}
+
+// deliverCorpus signs and delivers each body as it is: every one is
+// acknowledged, kept, and makes nothing happen.
+func deliverCorpus(t *testing.T, dir string) {
+	t.Helper()
+	files, err := filepath.Glob(filepath.Join(dir, "*.json"))
+	if err != nil || len(files) == 0 {
+		t.Fatalf("no *.json in %s: %v", dir, err)
+	}
+	s := newScene(t, nil)
+	for _, file := range files {
+		payload, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for range 2 {
+			if status, err := s.deliver(payload); err != nil {
+				t.Errorf("%s: %v", filepath.Base(file), err)
+			} else if status == "RECEIVED" || status == "FAILED" || status == "PROCESSED" {
+				t.Errorf("%s: acknowledged as %s", filepath.Base(file), status)
+			}
+		}
+		var e struct{ ID string }
+		if json.Unmarshal(payload, &e) == nil && e.ID != "" {
+			if kept := s.text(`SELECT convert_from(payload, 'UTF8') FROM payments.webhook_events WHERE stripe_event_id = $1`, e.ID); kept != string(payload) {
+				t.Errorf("%s: the bytes are not kept as they came", filepath.Base(file))
+			}
+		}
+	}
+	if told := s.orders.calls(""); len(told) != 0 {
+		t.Errorf("Orders was told %v", told)
+	}
+	if asked := s.asked(); len(asked) != 0 {
+		t.Errorf("Stripe was asked %v", asked)
+	}
+	if n := s.text(`SELECT count(*)::text FROM payments.payments`); n != "0" {
+		t.Errorf("%s payments were recorded", n)
+	}
+}
