@@ -67,7 +67,11 @@ func outgoing(caller string) grpc.UnaryClientInterceptor {
 			ctx, cancel = context.WithTimeout(ctx, DefaultTimeout)
 			defer cancel()
 		}
-		ctx = metadata.AppendToOutgoingContext(ctx, access.CallerKey, caller)
+		// Set, not appended: what came in with a request must not name its sender.
+		md, _ := metadata.FromOutgoingContext(ctx)
+		md = md.Copy()
+		md.Set(access.CallerKey, caller)
+		ctx = metadata.NewOutgoingContext(ctx, md)
 		return apperr.FromStatus(invoke(ctx, method, req, reply, cc, opts...))
 	}
 }
