@@ -9,9 +9,11 @@ import (
 	"net/mail"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 )
 
 // addresses are what listens, with the defaults of the development stack.
@@ -233,14 +235,46 @@ func freeAddresses(n int) ([]string, error) {
 		if len(found) == n {
 			return found, nil
 		}
-		l, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(low+rand.IntN(high-low))))
+		port := low + rand.IntN(high-low)
+		if !reserve(port) {
+			continue
+		}
+		l, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port)))
 		if err != nil {
 			continue
 		}
-		defer l.Close() // all stay open until all are found
+		l.Close()
 		found = append(found, l.Addr().String())
 	}
 	return nil, errors.New("no free ports on 127.0.0.1")
+}
+
+// reserved keeps chosen ports from being chosen again before they are opened,
+// here or by another stack that starts at this moment: an abstract socket has
+// one owner on the machine, and ends with this process.
+var reserved struct {
+	sync.Mutex
+	ports map[int]net.Listener
+}
+
+func reserve(port int) bool {
+	reserved.Lock()
+	defer reserved.Unlock()
+	if _, taken := reserved.ports[port]; taken {
+		return false
+	}
+	var l net.Listener
+	if runtime.GOOS == "linux" { // elsewhere there are none, and chance must do
+		var err error
+		if l, err = net.Listen("unix", fmt.Sprintf("@makegood-port-%d", port)); err != nil {
+			return false
+		}
+	}
+	if reserved.ports == nil {
+		reserved.ports = map[int]net.Listener{}
+	}
+	reserved.ports[port] = l
+	return true
 }
 
 func freePort() (int, error) {
