@@ -1,0 +1,112 @@
+package process_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"net"
+	"os"
+	"os/exec"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"makegood.example/services/platform/process"
+)
+
+// as makes the test binary be a service that behaves in one way.
+const as = "PROCESS_TEST_BEHAVES"
+
+func TestMain(m *testing.M) {
+	switch os.Getenv(as) {
+	case "":
+		os.Exit(m.Run())
+	case "fails":
+		process.Main("test", func(context.Context, process.Runtime) error { return errors.New("the setting X is missing") })
+	case "serves":
+		process.Main("test", func(ctx context.Context, rt process.Runtime) error {
+			if rt.Now().Location() != time.UTC || rt.Listener != nil || rt.Dial != nil {
+				return errors.New("not the surroundings of a real process")
+			}
+			rt.Log.Info("serving")
+			<-ctx.Done()
+			return nil
+		})
+	case "is interrupted while starting":
+		process.Main("test", func(ctx context.Context, rt process.Runtime) error {
+			rt.Log.Info("serving")
+			<-ctx.Done()
+			return ctx.Err()
+		})
+	}
+}
+
+func run(t *testing.T, behaviour string) (*exec.Cmd, *bytes.Buffer) {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), os.Args[0])
+	cmd.Env = append(os.Environ(), as+"="+behaviour)
+	out := &bytes.Buffer{}
+	cmd.Stderr = out
+	return cmd, out
+}
+
+func TestAServiceThatCannotStart(t *testing.T) {
+	cmd, out := run(t, "fails")
+	err := cmd.Run()
+	var exit *exec.ExitError
+	if !errors.As(err, &exit) || exit.ExitCode() != 1 {
+		t.Errorf("%v", err)
+	}
+	var line struct{ Level, Service, Error string }
+	if err := json.Unmarshal(out.Bytes(), &line); err != nil || line.Level != "ERROR" || line.Service != "test" || line.Error != "the setting X is missing" {
+		t.Errorf("said %s (%v)", out, err)
+	}
+}
+
+func TestASignalIsACleanEnd(t *testing.T) {
+	for _, behaviour := range []string{"serves", "is interrupted while starting"} {
+		for _, signal := range []os.Signal{syscall.SIGTERM, syscall.SIGINT} {
+			cmd, _ := run(t, behaviour)
+			cmd.Stderr = nil
+			log, err := cmd.StderrPipe()
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := cmd.Start(); err != nil {
+				t.Fatal(err)
+			}
+			first := make([]byte, 4096)
+			n, _ := log.Read(first)
+			if !strings.Contains(string(first[:n]), "serving") {
+				t.Fatalf("%s: %s", behaviour, first[:n])
+			}
+			if err := cmd.Process.Signal(signal); err != nil {
+				t.Fatal(err)
+			}
+			if err := cmd.Wait(); err != nil {
+				t.Errorf("%s, %s: %v", behaviour, signal, err)
+			}
+		}
+	}
+}
+
+func TestListen(t *testing.T) {
+	given, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer given.Close()
+	if got, err := (process.Runtime{Listener: given}).Listen("not an address"); err != nil || got != given {
+		t.Errorf("%v %v", got, err)
+	}
+	l, err := process.Runtime{}.Listen("127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	if _, err := (process.Runtime{}).Listen(l.Addr().String()); err == nil || !strings.Contains(err.Error(), "listen") {
+		t.Errorf("a taken address: %v", err)
+	}
+}
