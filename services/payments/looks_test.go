@@ -1,6 +1,7 @@
 package payments_test
 
 import (
+	"context"
 	"testing"
 	"time"
 
@@ -58,7 +59,25 @@ func TestOneLookAmongSeveralInstances(t *testing.T) {
 		end()
 	}
 	s.forget()
+	// One row is locked, as by a slow worker: nobody waits for it.
+	locked, err := s.owner.Begin(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = locked.Rollback(context.Background()) }()
+	if _, err := locked.Exec(t.Context(), `SELECT FROM payments.attempts WHERE order_id = $1 FOR UPDATE`, orders[0]); err != nil {
+		t.Fatal(err)
+	}
 	s.clock.Advance(31 * time.Second)
+	for _, id := range orders[1:] {
+		await(t, "word to Orders", func() bool { return len(s.orders.calls(id)) > 0 })
+	}
+	if n := len(s.orders.calls(orders[0])); n != 0 {
+		t.Errorf("Orders was told %d times of the locked attempt", n)
+	}
+	if err := locked.Rollback(t.Context()); err != nil {
+		t.Fatal(err)
+	}
 	for _, id := range orders {
 		await(t, "word to Orders", func() bool { return len(s.orders.calls(id)) > 0 })
 	}
@@ -100,8 +119,8 @@ func TestFiveLooksWithoutAWordAreACase(t *testing.T) {
 	s.call("/v1/payment_intents/"+s.account().Intents[0].ID+"/cancel", nil, nil)
 	s.clock.Advance(time.Hour)
 	await(t, "word to Orders", func() bool { return len(s.orders.calls(r.GetPurchase().GetOrderId())) > 0 })
-	if p := s.orders.calls("")[0].GetPayment(); p.GetStatus() != pb.Payment_CANCELED {
-		t.Errorf("Orders was told %v", p)
+	if p := s.orders.calls("")[0].GetPayment(); p.GetStatus() != pb.Payment_CANCELED || cases() != 1 {
+		t.Errorf("Orders was told %v, the case was reported %d times", p, cases())
 	}
 }
 

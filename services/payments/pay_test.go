@@ -263,6 +263,21 @@ func TestAuthentication(t *testing.T) {
 	s.wantCharged(1)
 }
 
+// The stored answer to a confirm shows the intent as it was then.
+func TestAReplayedConfirmIsNotBelieved(t *testing.T) {
+	t.Parallel()
+	s := newScene(t, nil)
+	r := s.request(s.purchase("jane@example.com"), "pm_card_authenticationRequired")
+	ends := []func(){s.fault(confirmPath, "reset_after", 0, 0), s.fault("GET /v1/payment_intents/*", "error_before", 0, 503)}
+	s.paid(r, pb.Payment_UNKNOWN)
+	for _, end := range ends {
+		end()
+	}
+	s.authenticate(s.account().Intents[0].ID, "success")
+	s.paid(r, pb.Payment_SUCCEEDED)
+	s.wantCharged(1)
+}
+
 func TestTheBrowserConfirms(t *testing.T) {
 	t.Parallel()
 	s := newScene(t, nil)
