@@ -63,7 +63,7 @@ func Run(ctx context.Context, opts Options) (err error) {
 	defer cancel()
 	st := &story{world: world{stack: s, reference: uuid.NewString()}, show: show}
 	if err := st.tell(told); err != nil {
-		if cause := context.Cause(told); cause != nil && errors.Is(err, told.Err()) {
+		if cause := context.Cause(told); cause != nil && !errors.Is(err, cause) {
 			err = fmt.Errorf("%w (%w)", cause, err)
 		}
 		if ctx.Err() == nil {

@@ -60,7 +60,6 @@ func (h *hold) await(ctx context.Context) error {
 // its connections are ended first, as they would have been anyway: the killed
 // transaction has sent no COMMIT.
 func (h *hold) remove(ctx context.Context) error {
-	defer h.conn.Release()
 	err := until(ctx, poll, func() (bool, error) {
 		var left int
 		err := h.conn.QueryRow(ctx, `
@@ -74,6 +73,10 @@ func (h *hold) remove(ctx context.Context) error {
 	_, err = h.conn.Exec(ctx, `DROP TRIGGER demo_hold ON orders.orders; DROP FUNCTION orders.demo_hold(); SELECT pg_advisory_unlock(249, 1)`)
 	return err
 }
+
+// close gives the connection back, also when the story ends before its time:
+// the database could not be closed otherwise.
+func (h *hold) close() { h.conn.Release() }
 
 // until asks again and again, with pauses, until the answer is yes.
 func until(ctx context.Context, pause time.Duration, ask func() (bool, error)) error {

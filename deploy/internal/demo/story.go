@@ -48,6 +48,7 @@ func (st *story) pay(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	defer hold.close()
 	pid, err := st.stack.PID("orders")
 	if err != nil {
 		return err
