@@ -2,9 +2,12 @@ package payments_test
 
 import (
 	"fmt"
+	"net/url"
 	"testing"
+	"time"
 
 	"google.golang.org/grpc/codes"
+	"google.golang.org/protobuf/types/known/timestamppb"
 
 	pb "makegood.example/proto/gen/payments/v1"
 	"makegood.example/services/platform/apperr"
@@ -149,6 +152,65 @@ func TestALostSecondPurchaseIsStillOneCharge(t *testing.T) {
 	}
 	s.wantCharged(2)
 	s.wantIntents("succeeded", "succeeded")
+}
+
+// Another product on the same account knows the same person, and even the same
+// order id: what lacks our marker is not taken for ours.
+func TestWhatIsNotOursIsNotFound(t *testing.T) {
+	t.Parallel()
+	s := newScene(t, nil)
+	var theirs struct{ ID string }
+	s.call("/v1/customers", url.Values{"email": {"jane@example.com"}}, &theirs)
+	s.clock.Advance(time.Minute)
+	end := s.fault(createCustomer, "error_after", 0, 0)
+	r := s.request(s.purchase("jane@example.com"), "pm_card_visa")
+	s.paid(r, pb.Payment_UNKNOWN)
+	paid := s.paid(r, pb.Payment_SUCCEEDED) // ours was looked for, under a key whose result is an error
+	end()
+	if paid.GetCustomerId() == theirs.ID {
+		t.Error("charged to another product's customer")
+	}
+	s.clock.Advance(time.Minute)
+	s.call("/v1/payment_intents", url.Values{
+		"amount": {"24900"}, "currency": {"usd"}, "customer": {paid.GetCustomerId()}, "metadata[order_id]": {r.GetPurchase().GetOrderId()},
+	}, nil)
+	s.loseRecords("")
+	if found := s.look(r.GetPurchase(), pb.Payment_SUCCEEDED); found.GetPaymentIntentId() != paid.GetPaymentIntentId() {
+		t.Errorf("found %v", found)
+	}
+}
+
+func TestALostPaymentIsFoundBesideACanceledIntent(t *testing.T) {
+	t.Parallel()
+	s := newScene(t, nil)
+	first := s.request(s.purchase("jane@example.com"), "pm_card_chargeDeclined")
+	s.paid(first, pb.Payment_REQUIRES_PAYMENT_METHOD)
+	s.cancel(first, pb.Payment_CANCELED)
+	s.clock.Advance(time.Minute)
+	paid := s.paid(s.request(first.GetPurchase(), "pm_card_visa"), pb.Payment_SUCCEEDED)
+	s.loseRecords("")
+	if found := s.look(first.GetPurchase(), pb.Payment_SUCCEEDED); found.GetChargeId() != paid.GetChargeId() {
+		t.Errorf("found %v", found)
+	}
+}
+
+// The intent that was given up before is not taken for one that was never answered.
+func TestACanceledIntentIsNotUsedAgain(t *testing.T) {
+	t.Parallel()
+	s := newScene(t, nil)
+	first := s.request(s.purchase("jane@example.com"), "pm_card_chargeDeclined")
+	s.paid(first, pb.Payment_REQUIRES_PAYMENT_METHOD)
+	s.cancel(first, pb.Payment_CANCELED)
+	end := s.fault(createIntent, "reset_before", 0, 0)
+	second := s.request(first.GetPurchase(), "pm_card_visa")
+	s.paid(second, pb.Payment_UNKNOWN)
+	end()
+	s.clock.Advance(25 * time.Hour) // its key is too old by now
+	second.ChargeBy = timestamppb.New(s.clock.Now().Add(time.Minute))
+	s.paid(second, pb.Payment_UNKNOWN) // an old attempt is not confirmed
+	s.wantIntents("canceled", "requires_payment_method")
+	s.cancel(second, pb.Payment_CANCELED)
+	s.wantIntents("canceled", "canceled")
 }
 
 func TestAnotherOrdersAttemptIsNotConfirmed(t *testing.T) {

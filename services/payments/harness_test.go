@@ -54,6 +54,7 @@ type scene struct {
 	cases  *fakeCases
 	more   map[string]string
 	first  grpcclient.Dialer
+	stops  []func()                 // of the instances
 	pay    pb.PaymentsServiceClient // of the first instance, as Orders
 	edge   pb.PaymentsServiceClient // the same, as the webhook entrance
 }
@@ -110,13 +111,22 @@ func (s *scene) instance() grpcclient.Dialer {
 	go func() {
 		ended <- payments.Run(ctx, cfg, process.Runtime{Log: slog.New(slog.DiscardHandler), Now: s.clock.Now, Listener: listener})
 	}()
-	s.t.Cleanup(func() {
+	stop := sync.OnceFunc(func() {
 		cancel()
 		if err := <-ended; err != nil {
 			s.t.Errorf("Run: %v", err)
 		}
 	})
+	s.stops = append(s.stops, stop)
+	s.t.Cleanup(stop)
 	return func(ctx context.Context, _ string) (net.Conn, error) { return listener.DialContext(ctx) }
+}
+
+// stop ends every instance; what it had begun is finished then.
+func (s *scene) stop() {
+	for _, stop := range s.stops {
+		stop()
+	}
 }
 
 // client calls an instance as another service does.

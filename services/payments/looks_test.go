@@ -124,6 +124,26 @@ func TestFiveLooksWithoutAWordAreACase(t *testing.T) {
 	}
 }
 
+func TestFourLooksAreNoCase(t *testing.T) {
+	t.Parallel()
+	s := looking(t)
+	s.fault(" /v1/payment_intents/*", "error_before", 0, 503)
+	s.fault(confirmPath, "reset_before", 0, 0)
+	fourth, fifth := s.request(s.purchase("jane@example.com"), "pm_card_visa"), s.request(s.purchase("joe@example.com"), "pm_card_visa")
+	for looks, r := range map[int]*pb.PayRequest{3: fourth, 4: fifth} {
+		s.paid(r, pb.Payment_UNKNOWN)
+		s.exec(`UPDATE payments.attempts SET look_count = $1 WHERE id = $2`, looks, r.GetAttemptId())
+	}
+	s.clock.Advance(31 * time.Second)
+	await(t, "both looks", func() bool { return s.text(`SELECT sum(look_count)::text FROM payments.attempts`) == "9" })
+	s.stop()
+	for r, want := range map[*pb.PayRequest]int{fourth: 0, fifth: 1} {
+		if n := s.cases.count(reconciliationv1.Case_UNKNOWN_PAYMENT, "order/"+r.GetPurchase().GetOrderId()); n != want {
+			t.Errorf("%d cases, want %d", n, want)
+		}
+	}
+}
+
 func TestWaitingForTheBuyerIsNoCase(t *testing.T) {
 	t.Parallel()
 	s := looking(t)
