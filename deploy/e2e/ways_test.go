@@ -76,7 +76,7 @@ func (w way) play(t *testing.T, s *shop, p killPoint) {
 	}
 }
 
-// TestStripeStillWorks: Payments is killed while Stripe has the confirm in hand
+// TestStripeStillWorksWhenPaymentsIsKilled: Payments is killed while Stripe has the confirm in hand
 // and no answer to give. What recovery finds is unpaid, and then it is paid.
 func TestStripeStillWorksWhenPaymentsIsKilled(t *testing.T) {
 	t.Parallel()
