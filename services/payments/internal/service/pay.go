@@ -27,7 +27,12 @@ func (s *Service) Pay(ctx context.Context, buyer payment.Purchase, attemptID uui
 	case p.Status == payment.Succeeded || a.Status.Decided():
 		return s.known(ctx, p.ID)
 	}
+	// Nothing begins for a buyer who has left; asked again before the confirm.
+	left := func() bool { return !s.Now().Before(chargeBy) }
 	if p.IntentID == "" {
+		if left() {
+			return s.known(ctx, p.ID)
+		}
 		if p, err = s.createIntent(ctx, p, buyer); err != nil {
 			return s.unknown(ctx, p, "creating the payment intent", err)
 		}
@@ -35,7 +40,7 @@ func (s *Service) Pay(ctx context.Context, buyer payment.Purchase, attemptID uui
 	if a.PaymentMethod == "" || a.Status != payment.Open {
 		return s.read(ctx, p) // the browser confirms, or the bank has it
 	}
-	if !s.Now().Before(chargeBy) {
+	if left() {
 		return s.known(ctx, p.ID)
 	}
 	return s.confirm(ctx, p, a)

@@ -50,7 +50,7 @@ type Gateway struct {
 // New makes a gateway.
 func New(cfg Config) *Gateway {
 	backend := &stripe.BackendConfig{
-		HTTPClient: &http.Client{Timeout: cfg.Timeout},
+		HTTPClient: &http.Client{Timeout: cfg.Timeout, Transport: transport()},
 		// One more try with the same key heals a connection that had gone stale.
 		MaxNetworkRetries: stripe.Int64(1),
 		LeveledLogger:     quiet{cfg.Log},
@@ -61,6 +61,13 @@ func New(cfg Config) *Gateway {
 	return &Gateway{cfg: cfg, api: client.New(cfg.SecretKey, &stripe.Backends{
 		API: stripe.GetBackendWithConfig(stripe.APIBackend, backend),
 	})}
+}
+
+// transport keeps enough connections to one host for many purchases at once.
+func transport() *http.Transport {
+	t := http.DefaultTransport.(*http.Transport).Clone()
+	t.MaxIdleConnsPerHost = 64
+	return t
 }
 
 // Livemode says whether the key moves real money.
