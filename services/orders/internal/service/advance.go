@@ -49,7 +49,7 @@ func (s *Service) step(ctx context.Context, o order.Order, why order.Why, news *
 		return more, errors.Join(err, s.checkSecondCharge(ctx, o, news))
 	case order.Pending, order.Failed, order.Expired:
 		if news == nil {
-			if news, err = s.askPayments(ctx, o); err != nil {
+			if news, err = s.askPayments(ctx, o, why); err != nil {
 				s.Log.Warn("payments gave no answer; the order stays due", "order_id", o.ID, "error", err)
 				return false, nil
 			}
@@ -61,19 +61,19 @@ func (s *Service) step(ctx context.Context, o order.Order, why order.Why, news *
 }
 
 // askPayments asks for what the order needs next.
-func (s *Service) askPayments(ctx context.Context, o order.Order) (*order.Money, error) {
+func (s *Service) askPayments(ctx context.Context, o order.Order, why order.Why) (*order.Money, error) {
 	paused, err := s.Store.ChargingPaused(ctx)
 	if err != nil {
 		return nil, err
 	}
-	paidLater, err := s.Store.HasPaidLater(ctx, o)
+	paidSince, err := s.Store.HasPaidSince(ctx, o)
 	if err != nil {
 		return nil, err
 	}
 	var m order.Money
 	switch step := o.NextStep(order.Circumstances{
 		Now: s.Now(), ChargeWithin: s.Settings.ChargeWithin, ExpiresAfter: s.Settings.ExpiresAfter,
-		Paused: paused, PaidLater: paidLater,
+		Paused: paused, PaidSince: paidSince, ReadOnly: !why.MayCharge(),
 	}); step {
 	case order.Charge:
 		m, err = s.Payments.Charge(ctx, o, o.ChargeBy(s.Settings.ChargeWithin))
