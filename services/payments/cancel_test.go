@@ -8,6 +8,7 @@ import (
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	pb "makegood.example/proto/gen/payments/v1"
+	reconciliationv1 "makegood.example/proto/gen/reconciliation/v1"
 )
 
 const (
@@ -212,6 +213,10 @@ func TestOurKeyRefusedMeansUnknown(t *testing.T) {
 			s.paid(r, pb.Payment_UNKNOWN)
 			s.paid(r, pb.Payment_UNKNOWN)
 			s.wantCharged(0)
+			// 401 and 403 are an incident of ours: a person must hear of it.
+			if s.cases.count(reconciliationv1.Case_STRIPE_ACCESS, "stripe/key") == 0 {
+				t.Errorf("%d on %s is nobody's case", status, call)
+			}
 			end()
 			s.paid(r, pb.Payment_SUCCEEDED)
 			s.wantCharged(1)

@@ -68,6 +68,12 @@ func (c *Cases) OpenUnknownPayment(ctx context.Context, orderID uuid.UUID, summa
 	return c.open(ctx, reconciliationv1.Case_UNKNOWN_PAYMENT, "order/"+orderID.String(), summary)
 }
 
+// OpenStripeAccess opens the one case about a key that Stripe refuses.
+func (c *Cases) OpenStripeAccess(ctx context.Context) error {
+	return c.open(ctx, reconciliationv1.Case_STRIPE_ACCESS, "stripe/key",
+		"Stripe refuses our secret key (401 or 403): no purchase can be charged or looked up until STRIPE_SECRET_KEY is right")
+}
+
 func (c *Cases) open(ctx context.Context, kind reconciliationv1.Case_Kind, subject, summary string) error {
 	ctx, cancel := context.WithTimeout(ctx, caseTimeout)
 	defer cancel()

@@ -20,6 +20,9 @@ import (
 var (
 	// ErrUnknown: Stripe gave no definite word; it may or may not have been done.
 	ErrUnknown = errors.New("stripe gave no definite word")
+	// ErrNoAccess comes with ErrUnknown when Stripe refuses our key: an incident of
+	// ours, and no word about the purchase.
+	ErrNoAccess = errors.New("stripe refuses our key")
 	// ErrRefused: Stripe definitely did not do it; read the object to learn why.
 	ErrRefused = errors.New("stripe refused the request")
 	// ErrKeyReused: the idempotency key was used with other parameters, or its
@@ -96,8 +99,9 @@ func classify(err error) error {
 		return fmt.Errorf("%w: %s", ErrKeyReused, what)
 	case status >= 500 && replayed(se.LastResponse):
 		return fmt.Errorf("%w: %s", ErrKeyReused, what)
-	case status == http.StatusUnauthorized, status == http.StatusForbidden, status == http.StatusConflict,
-		status == http.StatusTooManyRequests, status >= 500, status < 400:
+	case status == http.StatusUnauthorized, status == http.StatusForbidden:
+		return fmt.Errorf("%w: %w: %s", ErrUnknown, ErrNoAccess, what)
+	case status == http.StatusConflict, status == http.StatusTooManyRequests, status >= 500, status < 400:
 		return fmt.Errorf("%w: %s", ErrUnknown, what)
 	case status == http.StatusNotFound:
 		return fmt.Errorf("%w: %s", ErrNotFound, what)
