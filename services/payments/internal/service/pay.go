@@ -120,6 +120,7 @@ func (s *Service) confirm(ctx context.Context, p payment.Payment, a payment.Atte
 	if err == nil {
 		return s.record(ctx, p.ID, in, true, &a)
 	}
+	s.reportNoAccess(ctx, err)
 	// Whatever went wrong, the intent says whether money moved. Without that word
 	// nothing is decided.
 	refused := errors.Is(err, stripegw.ErrRefused)
