@@ -231,10 +231,13 @@ type GrantAccessRequest struct {
 	TermMonths int32 `protobuf:"varint,6,opt,name=term_months,json=termMonths,proto3" json:"term_months,omitempty"`
 	// Set on a subscription's terms: exactly this period was paid, so the grant
 	// ends then, whatever else the account has.
-	PeriodStart   *timestamppb.Timestamp `protobuf:"bytes,7,opt,name=period_start,json=periodStart,proto3" json:"period_start,omitempty"`
-	PeriodEnd     *timestamppb.Timestamp `protobuf:"bytes,8,opt,name=period_end,json=periodEnd,proto3" json:"period_end,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	PeriodStart *timestamppb.Timestamp `protobuf:"bytes,7,opt,name=period_start,json=periodStart,proto3" json:"period_start,omitempty"`
+	PeriodEnd   *timestamppb.Timestamp `protobuf:"bytes,8,opt,name=period_end,json=periodEnd,proto3" json:"period_end,omitempty"`
+	// Stripe's id of the subscription that the term belongs to; empty for a
+	// one-off. All terms of a subscription go to the account of its first.
+	SubscriptionId string `protobuf:"bytes,9,opt,name=subscription_id,json=subscriptionId,proto3" json:"subscription_id,omitempty"`
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
 }
 
 func (x *GrantAccessRequest) Reset() {
@@ -321,6 +324,13 @@ func (x *GrantAccessRequest) GetPeriodEnd() *timestamppb.Timestamp {
 		return x.PeriodEnd
 	}
 	return nil
+}
+
+func (x *GrantAccessRequest) GetSubscriptionId() string {
+	if x != nil {
+		return x.SubscriptionId
+	}
+	return ""
 }
 
 type RevokeAccessRequest struct {
@@ -419,7 +429,12 @@ type FollowSubscriptionRequest struct {
 	OrderId string                           `protobuf:"bytes,2,opt,name=order_id,json=orderId,proto3" json:"order_id,omitempty"`
 	Status  FollowSubscriptionRequest_Status `protobuf:"varint,3,opt,name=status,proto3,enum=provisioning.v1.FollowSubscriptionRequest_Status" json:"status,omitempty"`
 	// When Stripe was read.
-	ObservedAt    *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=observed_at,json=observedAt,proto3" json:"observed_at,omitempty"`
+	ObservedAt *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=observed_at,json=observedAt,proto3" json:"observed_at,omitempty"`
+	// Whether Stripe will renew it: not when it is canceled at the end of the
+	// period. While it is ACTIVE and renews, access outlasts the paid term by the
+	// grace period, because the renewal is paid an hour after the term or later,
+	// and we may learn of it later still.
+	Renews        bool `protobuf:"varint,5,opt,name=renews,proto3" json:"renews,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -482,6 +497,13 @@ func (x *FollowSubscriptionRequest) GetObservedAt() *timestamppb.Timestamp {
 	return nil
 }
 
+func (x *FollowSubscriptionRequest) GetRenews() bool {
+	if x != nil {
+		return x.Renews
+	}
+	return false
+}
+
 type FollowSubscriptionResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Until when the account has access as it stands; unset when it has none.
@@ -527,7 +549,8 @@ func (x *FollowSubscriptionResponse) GetAccessUntil() *timestamppb.Timestamp {
 	return nil
 }
 
-// Grant is the access that one order bought.
+// Grant is the access that one order bought. Of an order that was withdrawn
+// before it was granted, only order_id and revoked_at are set.
 type Grant struct {
 	state     protoimpl.MessageState `protogen:"open.v1"`
 	OrderId   string                 `protobuf:"bytes,1,opt,name=order_id,json=orderId,proto3" json:"order_id,omitempty"`
@@ -663,7 +686,8 @@ type CheckAccessResponse struct {
 	AccountId string                 `protobuf:"bytes,1,opt,name=account_id,json=accountId,proto3" json:"account_id,omitempty"`
 	// Whether the account may use the product now.
 	Active bool `protobuf:"varint,2,opt,name=active,proto3" json:"active,omitempty"`
-	// End of the paid time; unset when nothing was ever granted.
+	// When active, the end of the access without a gap from now on; otherwise when
+	// the last access ended. Unset when nothing was granted, or all withdrawn.
 	AccessUntil   *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=access_until,json=accessUntil,proto3" json:"access_until,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -937,7 +961,7 @@ const file_provisioning_v1_provisioning_proto_rawDesc = "" +
 	"\x11CheckBuyerRequest\x12'\n" +
 	"\n" +
 	"account_id\x18\x01 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\taccountId\"\x14\n" +
-	"\x12CheckBuyerResponse\"\xeb\x02\n" +
+	"\x12CheckBuyerResponse\"\x9e\x03\n" +
 	"\x12GrantAccessRequest\x12#\n" +
 	"\border_id\x18\x01 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\aorderId\x12&\n" +
 	"\n" +
@@ -950,11 +974,12 @@ const file_provisioning_v1_provisioning_proto_rawDesc = "" +
 	"termMonths\x12=\n" +
 	"\fperiod_start\x18\a \x01(\v2\x1a.google.protobuf.TimestampR\vperiodStart\x129\n" +
 	"\n" +
-	"period_end\x18\b \x01(\v2\x1a.google.protobuf.TimestampR\tperiodEnd\":\n" +
+	"period_end\x18\b \x01(\v2\x1a.google.protobuf.TimestampR\tperiodEnd\x121\n" +
+	"\x0fsubscription_id\x18\t \x01(\tB\b\xbaH\x05r\x03\x18\xff\x01R\x0esubscriptionId\":\n" +
 	"\x13RevokeAccessRequest\x12#\n" +
 	"\border_id\x18\x01 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\aorderId\";\n" +
 	"\x14RestoreAccessRequest\x12#\n" +
-	"\border_id\x18\x01 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\aorderId\"\xe4\x02\n" +
+	"\border_id\x18\x01 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\aorderId\"\xfc\x02\n" +
 	"\x19FollowSubscriptionRequest\x123\n" +
 	"\x0fsubscription_id\x18\x01 \x01(\tB\n" +
 	"\xbaH\ar\x05\x10\x01\x18\xff\x01R\x0esubscriptionId\x12#\n" +
@@ -962,7 +987,8 @@ const file_provisioning_v1_provisioning_proto_rawDesc = "" +
 	"\x06status\x18\x03 \x01(\x0e21.provisioning.v1.FollowSubscriptionRequest.StatusB\n" +
 	"\xbaH\a\x82\x01\x04\x10\x01 \x00R\x06status\x12C\n" +
 	"\vobserved_at\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampB\x06\xbaH\x03\xc8\x01\x01R\n" +
-	"observedAt\"Q\n" +
+	"observedAt\x12\x16\n" +
+	"\x06renews\x18\x05 \x01(\bR\x06renews\"Q\n" +
 	"\x06Status\x12\x16\n" +
 	"\x12STATUS_UNSPECIFIED\x10\x00\x12\n" +
 	"\n" +

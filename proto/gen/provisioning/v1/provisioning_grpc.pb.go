@@ -51,7 +51,8 @@ type ProvisioningServiceClient interface {
 	RevokeAccess(ctx context.Context, in *RevokeAccessRequest, opts ...grpc.CallOption) (*Grant, error)
 	// RestoreAccess undoes a withdrawal: the order's grant is given again, as long
 	// as what was withdrawn, after what the account has by now. Idempotent by
-	// order. Errors: NOT_FOUND GRANT_NOT_FOUND.
+	// order. Errors: NOT_FOUND GRANT_NOT_FOUND; when RevokeAccess had left a mark
+	// for the order, the mark is gone and GrantAccess gives access again.
 	RestoreAccess(ctx context.Context, in *RestoreAccessRequest, opts ...grpc.CallOption) (*Grant, error)
 	// FollowSubscription records how a subscription stands at Stripe. An older
 	// observation never overwrites a newer one. Errors: NOT_FOUND GRANT_NOT_FOUND
@@ -177,7 +178,8 @@ type ProvisioningServiceServer interface {
 	RevokeAccess(context.Context, *RevokeAccessRequest) (*Grant, error)
 	// RestoreAccess undoes a withdrawal: the order's grant is given again, as long
 	// as what was withdrawn, after what the account has by now. Idempotent by
-	// order. Errors: NOT_FOUND GRANT_NOT_FOUND.
+	// order. Errors: NOT_FOUND GRANT_NOT_FOUND; when RevokeAccess had left a mark
+	// for the order, the mark is gone and GrantAccess gives access again.
 	RestoreAccess(context.Context, *RestoreAccessRequest) (*Grant, error)
 	// FollowSubscription records how a subscription stands at Stripe. An older
 	// observation never overwrites a newer one. Errors: NOT_FOUND GRANT_NOT_FOUND
