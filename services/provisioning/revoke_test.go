@@ -1,13 +1,11 @@
 package provisioning_test
 
 import (
-	"slices"
 	"sync"
 	"testing"
 	"time"
 
 	"github.com/google/uuid"
-	"github.com/jackc/pgx/v5"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/protobuf/proto"
 
@@ -207,70 +205,4 @@ func TestATermThatHadNotBegunIsRestoredInCalendarMonths(t *testing.T) {
 	r.restore(a)
 	r.wantTerm(a, "2027-02-28T00:00:00Z", "2028-02-28T00:00:00Z")
 	r.wantEvents(a, "GRANTED 2027-02-28 2028-02-28", "WITHDRAWN", "RESTORED")
-}
-
-// revoke, restore, follow and the wants below are what the tests of this
-// package are told in.
-
-func (r *running) revoke(g *pb.Grant) *pb.Grant {
-	r.t.Helper()
-	g, err := r.as("orders").RevokeAccess(r.t.Context(), &pb.RevokeAccessRequest{OrderId: g.GetOrderId()})
-	if err != nil {
-		r.t.Fatal(err)
-	}
-	return g
-}
-
-func (r *running) restore(g *pb.Grant) *pb.Grant {
-	r.t.Helper()
-	g, err := r.as("orders").RestoreAccess(r.t.Context(), &pb.RestoreAccessRequest{OrderId: g.GetOrderId()})
-	if err != nil {
-		r.t.Fatal(err)
-	}
-	return g
-}
-
-// wantTerm looks at the table that tools read.
-func (r *running) wantTerm(g *pb.Grant, starts, ends string) {
-	r.t.Helper()
-	var gotStarts, gotEnds time.Time
-	if err := r.owner.QueryRow(r.t.Context(), `SELECT starts_at, ends_at FROM provisioning.grants WHERE order_id = $1`,
-		g.GetOrderId()).Scan(&gotStarts, &gotEnds); err != nil {
-		r.t.Fatal(err)
-	}
-	if !gotStarts.Equal(at(r.t, starts)) || !gotEnds.Equal(at(r.t, ends)) {
-		r.t.Errorf("the term runs from %s to %s, want %s to %s", gotStarts.UTC().Format(time.RFC3339), gotEnds.UTC().Format(time.RFC3339), starts, ends)
-	}
-}
-
-func (r *running) wantAccess(g *pb.Grant, active bool, until string) {
-	r.t.Helper()
-	a, err := r.as("gateway").CheckAccess(r.app(), &pb.CheckAccessRequest{AccountId: g.GetAccountId()})
-	if err != nil {
-		r.t.Fatal(err)
-	}
-	got := ""
-	if a.GetAccessUntil() != nil {
-		got = a.GetAccessUntil().AsTime().Format(time.RFC3339Nano)
-	}
-	if a.GetActive() != active || got != until {
-		r.t.Errorf("at %s: active %t until %q, want %t until %q", r.clock.Now().Format(time.RFC3339), a.GetActive(), got, active, until)
-	}
-}
-
-// wantEvents compares the order's history, by the day.
-func (r *running) wantEvents(g *pb.Grant, want ...string) {
-	r.t.Helper()
-	rows, err := r.owner.Query(r.t.Context(), `SELECT concat_ws(' ', what, to_char(starts_at AT TIME ZONE 'UTC', 'YYYY-MM-DD'), to_char(ends_at AT TIME ZONE 'UTC', 'YYYY-MM-DD'))
-		FROM provisioning.grant_events WHERE order_id = $1 ORDER BY id`, g.GetOrderId())
-	if err != nil {
-		r.t.Fatal(err)
-	}
-	got, err := pgx.CollectRows(rows, pgx.RowTo[string])
-	if err != nil {
-		r.t.Fatal(err)
-	}
-	if !slices.Equal(got, want) {
-		r.t.Errorf("the history is\n%q, want\n%q", got, want)
-	}
 }

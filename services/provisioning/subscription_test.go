@@ -1,9 +1,8 @@
 package provisioning_test
 
 import (
-	"fmt"
+	"sync"
 	"testing"
-	"time"
 
 	"github.com/google/uuid"
 	"google.golang.org/grpc/codes"
@@ -224,111 +223,43 @@ func TestFollowingWithoutAGrant(t *testing.T) {
 	r.wantAccess(plain, false, "")
 }
 
-// TestOldObservationsAfterNewerOnes plays created, updated, updated, deleted in
-// every order, each twice, at different times and in the same second.
-func TestOldObservationsAfterNewerOnes(t *testing.T) {
+func TestRenewalAndEndAtOnceGiveNoAccess(t *testing.T) {
 	r := start(t)
-	r.clock.Set(at(t, "2027-01-10T00:00:00Z"))
-	type seen struct {
-		status pb.FollowSubscriptionRequest_Status
-		renews bool
-		at     string
-	}
-	for name, story := range map[string]struct {
-		seen   []seen
-		active bool
-		want   string
-	}{
-		"deleted": {[]seen{
-			{active, true, "2027-01-01T00:00:00Z"}, {pastDue, true, "2027-01-02T00:00:00Z"},
-			{active, true, "2027-01-03T00:00:00Z"}, {ended, false, "2027-01-04T00:00:00Z"},
-		}, false, "ENDED false"},
-		"deleted in the same second": {[]seen{
-			{active, true, "2027-01-01T00:00:00Z"}, {active, false, "2027-01-01T00:00:00Z"},
-			{pastDue, true, "2027-01-01T00:00:00Z"}, {ended, false, "2027-01-01T00:00:00Z"},
-		}, false, "ENDED false"},
-		"recovered": {[]seen{
-			{active, true, "2027-01-01T00:00:00Z"}, {pastDue, true, "2027-01-01T00:00:00Z"},
-			{paused, true, "2027-01-01T00:00:00Z"}, {active, true, "2027-01-01T00:00:01Z"},
-		}, true, "ACTIVE true"},
-		"canceled at the end of the period in the same second": {[]seen{
-			{active, true, "2027-01-01T00:00:00Z"}, {active, true, "2027-01-01T00:00:01Z"},
-			{active, false, "2027-01-01T00:00:01Z"}, {pastDue, true, "2027-01-01T00:00:00Z"},
-		}, true, "ACTIVE false"},
-	} {
-		for _, order := range permutations(len(story.seen)) {
-			g := r.grant(func(q *pb.GrantAccessRequest) {
-				q.Email = uuid.NewString() + "@example.com"
-				q.PeriodStart, q.PeriodEnd = ts(t, "2027-01-01T00:00:00Z"), ts(t, "2027-02-01T00:00:00Z")
-			})
-			for _, i := range append(order, order[0]) { // the first comes again at last
-				s := story.seen[i]
-				r.followAt(g, s.status, s.renews, at(t, s.at))
+	payments, orders := r.as("payments"), r.as("orders")
+	var wg sync.WaitGroup
+	var firsts []*pb.Grant
+	for range 20 {
+		first := r.grant(func(q *pb.GrantAccessRequest) {
+			q.Email, q.SubscriptionId = uuid.NewString()+"@example.com", "sub_"+q.GetOrderId()
+			q.PeriodStart, q.PeriodEnd = ts(t, "2026-11-01T00:00:00Z"), ts(t, "2026-12-01T00:00:00Z")
+		})
+		firsts = append(firsts, first)
+		wg.Go(func() {
+			if _, err := payments.FollowSubscription(t.Context(), &pb.FollowSubscriptionRequest{
+				SubscriptionId: subscription(first), OrderId: first.GetOrderId(), Status: ended, ObservedAt: timestamppb.New(r.clock.Now()),
+			}); err != nil {
+				t.Errorf("FollowSubscription: %v", err)
 			}
-			var got string
-			if err := r.owner.QueryRow(t.Context(), `SELECT concat_ws(' ', status, renews::text, grace_until::text)
-				FROM provisioning.subscriptions WHERE subscription_id = $1`, subscription(g)).Scan(&got); err != nil {
-				t.Fatal(err)
+		})
+		wg.Go(func() {
+			if _, err := orders.GrantAccess(t.Context(), request(func(q *pb.GrantAccessRequest) {
+				q.SubscriptionId = subscription(first)
+				q.PeriodStart, q.PeriodEnd = ts(t, "2026-11-20T00:00:00Z"), ts(t, "2026-12-20T00:00:00Z")
+			})); err != nil {
+				t.Errorf("GrantAccess: %v", err)
 			}
-			if got != story.want {
-				t.Errorf("%s, in the order %v: %s, want %s", name, order, got, story.want)
+		})
+		wg.Go(func() {
+			if _, err := orders.RevokeAccess(t.Context(), &pb.RevokeAccessRequest{OrderId: first.GetOrderId()}); err != nil {
+				t.Errorf("RevokeAccess: %v", err)
 			}
-			until := ""
-			if story.active {
-				until = "2027-02-01T00:00:00Z"
-			}
-			r.wantAccess(g, story.active, until)
-		}
+		})
 	}
-}
-
-// follow tells how g's subscription stands now.
-func (r *running) follow(g *pb.Grant, status pb.FollowSubscriptionRequest_Status, renews bool) *timestamppb.Timestamp {
-	r.t.Helper()
-	return r.followAt(g, status, renews, r.clock.Now())
-}
-
-func (r *running) followAt(g *pb.Grant, status pb.FollowSubscriptionRequest_Status, renews bool, seenAt time.Time) *timestamppb.Timestamp {
-	r.t.Helper()
-	a, err := r.as("payments").FollowSubscription(r.t.Context(), &pb.FollowSubscriptionRequest{
-		SubscriptionId: subscription(g), OrderId: g.GetOrderId(), Status: status, Renews: renews, ObservedAt: timestamppb.New(seenAt),
-	})
-	if err != nil {
-		r.t.Fatal(err)
+	wg.Wait()
+	for _, first := range firsts {
+		r.wantAccess(first, false, "")
 	}
-	return a.GetAccessUntil()
-}
-
-// term grants a paid period of first's subscription; of a new one without first.
-func (r *running) term(first *pb.Grant, starts, ends string) *pb.Grant {
-	r.t.Helper()
-	return r.grant(func(q *pb.GrantAccessRequest) {
-		if first == nil {
-			first = &pb.Grant{OrderId: q.GetOrderId()}
-		}
-		q.SubscriptionId, q.TermMonths = subscription(first), 1
-		q.PeriodStart, q.PeriodEnd = ts(r.t, starts), ts(r.t, ends)
-	})
-}
-
-// subscription is the id of the subscription that g is the first term of.
-func subscription(g *pb.Grant) string { return fmt.Sprintf("sub_%s", g.GetOrderId()) }
-
-func ts(t *testing.T, s string) *timestamppb.Timestamp {
-	t.Helper()
-	return timestamppb.New(at(t, s))
-}
-
-func permutations(n int) [][]int {
-	if n == 0 {
-		return [][]int{nil}
+	if n := r.count(`SELECT count(*) FROM provisioning.grants WHERE revoked_at IS NOT NULL`); n != 40 {
+		t.Errorf("%d of 40 terms are over", n)
 	}
-	var all [][]int
-	for _, p := range permutations(n - 1) {
-		for i := range n {
-			q := append(append(append([]int{}, p[:i]...), n-1), p[i:]...)
-			all = append(all, q)
-		}
-	}
-	return all
 }
