@@ -36,8 +36,7 @@ const (
 	// Access is ready, later than it should have been. Sent only while the
 	// order is RECOVERED. Shares the confirmation's dedupe key.
 	Message_RECOVERY Message_Kind = 2
-	// Nothing was charged, and nothing will be. Sent only while the order is
-	// EXPIRED.
+	// Nothing was charged. Sent only while the order is EXPIRED, or FAILED.
 	Message_PAYMENT_FAILED Message_Kind = 3
 )
 
