@@ -1262,11 +1262,17 @@ type DescribeOrderResponse struct {
 	CustomerId      string                 `protobuf:"bytes,9,opt,name=customer_id,json=customerId,proto3" json:"customer_id,omitempty"`
 	NextLookAt      *timestamppb.Timestamp `protobuf:"bytes,10,opt,name=next_look_at,json=nextLookAt,proto3" json:"next_look_at,omitempty"`
 	// How often something other than the buyer has looked at it.
-	LookCount     int32                  `protobuf:"varint,11,opt,name=look_count,json=lookCount,proto3" json:"look_count,omitempty"`
-	LastLookAt    *timestamppb.Timestamp `protobuf:"bytes,12,opt,name=last_look_at,json=lastLookAt,proto3" json:"last_look_at,omitempty"`
-	History       []*HistoryEntry        `protobuf:"bytes,13,rep,name=history,proto3" json:"history,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	LookCount  int32                  `protobuf:"varint,11,opt,name=look_count,json=lookCount,proto3" json:"look_count,omitempty"`
+	LastLookAt *timestamppb.Timestamp `protobuf:"bytes,12,opt,name=last_look_at,json=lastLookAt,proto3" json:"last_look_at,omitempty"`
+	History    []*HistoryEntry        `protobuf:"bytes,13,rep,name=history,proto3" json:"history,omitempty"`
+	// What went back so far, in minor units and for people.
+	RefundedMinor   int64              `protobuf:"varint,14,opt,name=refunded_minor,json=refundedMinor,proto3" json:"refunded_minor,omitempty"`
+	RefundedDisplay string             `protobuf:"bytes,15,opt,name=refunded_display,json=refundedDisplay,proto3" json:"refunded_display,omitempty"`
+	Dispute         v1.Payment_Dispute `protobuf:"varint,16,opt,name=dispute,proto3,enum=payments.v1.Payment_Dispute" json:"dispute,omitempty"`
+	// When the access was withdrawn; unset while there is any.
+	AccessWithdrawnAt *timestamppb.Timestamp `protobuf:"bytes,17,opt,name=access_withdrawn_at,json=accessWithdrawnAt,proto3" json:"access_withdrawn_at,omitempty"`
+	unknownFields     protoimpl.UnknownFields
+	sizeCache         protoimpl.SizeCache
 }
 
 func (x *DescribeOrderResponse) Reset() {
@@ -1386,6 +1392,34 @@ func (x *DescribeOrderResponse) GetLastLookAt() *timestamppb.Timestamp {
 func (x *DescribeOrderResponse) GetHistory() []*HistoryEntry {
 	if x != nil {
 		return x.History
+	}
+	return nil
+}
+
+func (x *DescribeOrderResponse) GetRefundedMinor() int64 {
+	if x != nil {
+		return x.RefundedMinor
+	}
+	return 0
+}
+
+func (x *DescribeOrderResponse) GetRefundedDisplay() string {
+	if x != nil {
+		return x.RefundedDisplay
+	}
+	return ""
+}
+
+func (x *DescribeOrderResponse) GetDispute() v1.Payment_Dispute {
+	if x != nil {
+		return x.Dispute
+	}
+	return v1.Payment_Dispute(0)
+}
+
+func (x *DescribeOrderResponse) GetAccessWithdrawnAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.AccessWithdrawnAt
 	}
 	return nil
 }
@@ -1889,7 +1923,7 @@ const file_orders_v1_orders_proto_rawDesc = "" +
 	"\x14AdvanceOrderResponse\x12&\n" +
 	"\x05order\x18\x01 \x01(\v2\x10.orders.v1.OrderR\x05order\";\n" +
 	"\x14DescribeOrderRequest\x12#\n" +
-	"\border_id\x18\x01 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\aorderId\"\xfe\x03\n" +
+	"\border_id\x18\x01 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\aorderId\"\xd4\x05\n" +
 	"\x15DescribeOrderResponse\x12&\n" +
 	"\x05order\x18\x01 \x01(\v2\x10.orders.v1.OrderR\x05order\x12\x14\n" +
 	"\x05email\x18\x02 \x01(\tR\x05email\x12\x12\n" +
@@ -1910,7 +1944,11 @@ const file_orders_v1_orders_proto_rawDesc = "" +
 	"look_count\x18\v \x01(\x05R\tlookCount\x12<\n" +
 	"\flast_look_at\x18\f \x01(\v2\x1a.google.protobuf.TimestampR\n" +
 	"lastLookAt\x121\n" +
-	"\ahistory\x18\r \x03(\v2\x17.orders.v1.HistoryEntryR\ahistory\"\xe6\x01\n" +
+	"\ahistory\x18\r \x03(\v2\x17.orders.v1.HistoryEntryR\ahistory\x12%\n" +
+	"\x0erefunded_minor\x18\x0e \x01(\x03R\rrefundedMinor\x12)\n" +
+	"\x10refunded_display\x18\x0f \x01(\tR\x0frefundedDisplay\x126\n" +
+	"\adispute\x18\x10 \x01(\x0e2\x1c.payments.v1.Payment.DisputeR\adispute\x12J\n" +
+	"\x13access_withdrawn_at\x18\x11 \x01(\v2\x1a.google.protobuf.TimestampR\x11accessWithdrawnAt\"\xe6\x01\n" +
 	"\fHistoryEntry\x125\n" +
 	"\n" +
 	"from_state\x18\x01 \x01(\x0e2\x16.orders.v1.Order.StateR\tfromState\x121\n" +
@@ -2000,6 +2038,7 @@ var file_orders_v1_orders_proto_goTypes = []any{
 	(*SetChargingResponse)(nil),     // 25: orders.v1.SetChargingResponse
 	(*timestamppb.Timestamp)(nil),   // 26: google.protobuf.Timestamp
 	(*v1.Payment)(nil),              // 27: payments.v1.Payment
+	(v1.Payment_Dispute)(0),         // 28: payments.v1.Payment.Dispute
 }
 var file_orders_v1_orders_proto_depIdxs = []int32{
 	7,  // 0: orders.v1.ListPlansResponse.plans:type_name -> orders.v1.Plan
@@ -2022,37 +2061,39 @@ var file_orders_v1_orders_proto_depIdxs = []int32{
 	26, // 17: orders.v1.DescribeOrderResponse.next_look_at:type_name -> google.protobuf.Timestamp
 	26, // 18: orders.v1.DescribeOrderResponse.last_look_at:type_name -> google.protobuf.Timestamp
 	20, // 19: orders.v1.DescribeOrderResponse.history:type_name -> orders.v1.HistoryEntry
-	2,  // 20: orders.v1.HistoryEntry.from_state:type_name -> orders.v1.Order.State
-	2,  // 21: orders.v1.HistoryEntry.to_state:type_name -> orders.v1.Order.State
-	26, // 22: orders.v1.HistoryEntry.at:type_name -> google.protobuf.Timestamp
-	26, // 23: orders.v1.ListStuckOrdersRequest.no_progress_since:type_name -> google.protobuf.Timestamp
-	23, // 24: orders.v1.ListStuckOrdersResponse.orders:type_name -> orders.v1.StuckOrder
-	2,  // 25: orders.v1.StuckOrder.state:type_name -> orders.v1.Order.State
-	26, // 26: orders.v1.StuckOrder.last_progress_at:type_name -> google.protobuf.Timestamp
-	26, // 27: orders.v1.SetChargingResponse.at:type_name -> google.protobuf.Timestamp
-	5,  // 28: orders.v1.OrdersService.ListPlans:input_type -> orders.v1.ListPlansRequest
-	9,  // 29: orders.v1.OrdersService.PlaceOrder:input_type -> orders.v1.PlaceOrderRequest
-	10, // 30: orders.v1.OrdersService.PayOrder:input_type -> orders.v1.PayOrderRequest
-	11, // 31: orders.v1.OrdersService.ConfirmOrder:input_type -> orders.v1.ConfirmOrderRequest
-	12, // 32: orders.v1.OrdersService.GetOrder:input_type -> orders.v1.GetOrderRequest
-	16, // 33: orders.v1.OrdersAdminService.AdvanceOrder:input_type -> orders.v1.AdvanceOrderRequest
-	18, // 34: orders.v1.OrdersAdminService.DescribeOrder:input_type -> orders.v1.DescribeOrderRequest
-	21, // 35: orders.v1.OrdersAdminService.ListStuckOrders:input_type -> orders.v1.ListStuckOrdersRequest
-	24, // 36: orders.v1.OrdersAdminService.SetCharging:input_type -> orders.v1.SetChargingRequest
-	6,  // 37: orders.v1.OrdersService.ListPlans:output_type -> orders.v1.ListPlansResponse
-	13, // 38: orders.v1.OrdersService.PlaceOrder:output_type -> orders.v1.Order
-	13, // 39: orders.v1.OrdersService.PayOrder:output_type -> orders.v1.Order
-	13, // 40: orders.v1.OrdersService.ConfirmOrder:output_type -> orders.v1.Order
-	13, // 41: orders.v1.OrdersService.GetOrder:output_type -> orders.v1.Order
-	17, // 42: orders.v1.OrdersAdminService.AdvanceOrder:output_type -> orders.v1.AdvanceOrderResponse
-	19, // 43: orders.v1.OrdersAdminService.DescribeOrder:output_type -> orders.v1.DescribeOrderResponse
-	22, // 44: orders.v1.OrdersAdminService.ListStuckOrders:output_type -> orders.v1.ListStuckOrdersResponse
-	25, // 45: orders.v1.OrdersAdminService.SetCharging:output_type -> orders.v1.SetChargingResponse
-	37, // [37:46] is the sub-list for method output_type
-	28, // [28:37] is the sub-list for method input_type
-	28, // [28:28] is the sub-list for extension type_name
-	28, // [28:28] is the sub-list for extension extendee
-	0,  // [0:28] is the sub-list for field type_name
+	28, // 20: orders.v1.DescribeOrderResponse.dispute:type_name -> payments.v1.Payment.Dispute
+	26, // 21: orders.v1.DescribeOrderResponse.access_withdrawn_at:type_name -> google.protobuf.Timestamp
+	2,  // 22: orders.v1.HistoryEntry.from_state:type_name -> orders.v1.Order.State
+	2,  // 23: orders.v1.HistoryEntry.to_state:type_name -> orders.v1.Order.State
+	26, // 24: orders.v1.HistoryEntry.at:type_name -> google.protobuf.Timestamp
+	26, // 25: orders.v1.ListStuckOrdersRequest.no_progress_since:type_name -> google.protobuf.Timestamp
+	23, // 26: orders.v1.ListStuckOrdersResponse.orders:type_name -> orders.v1.StuckOrder
+	2,  // 27: orders.v1.StuckOrder.state:type_name -> orders.v1.Order.State
+	26, // 28: orders.v1.StuckOrder.last_progress_at:type_name -> google.protobuf.Timestamp
+	26, // 29: orders.v1.SetChargingResponse.at:type_name -> google.protobuf.Timestamp
+	5,  // 30: orders.v1.OrdersService.ListPlans:input_type -> orders.v1.ListPlansRequest
+	9,  // 31: orders.v1.OrdersService.PlaceOrder:input_type -> orders.v1.PlaceOrderRequest
+	10, // 32: orders.v1.OrdersService.PayOrder:input_type -> orders.v1.PayOrderRequest
+	11, // 33: orders.v1.OrdersService.ConfirmOrder:input_type -> orders.v1.ConfirmOrderRequest
+	12, // 34: orders.v1.OrdersService.GetOrder:input_type -> orders.v1.GetOrderRequest
+	16, // 35: orders.v1.OrdersAdminService.AdvanceOrder:input_type -> orders.v1.AdvanceOrderRequest
+	18, // 36: orders.v1.OrdersAdminService.DescribeOrder:input_type -> orders.v1.DescribeOrderRequest
+	21, // 37: orders.v1.OrdersAdminService.ListStuckOrders:input_type -> orders.v1.ListStuckOrdersRequest
+	24, // 38: orders.v1.OrdersAdminService.SetCharging:input_type -> orders.v1.SetChargingRequest
+	6,  // 39: orders.v1.OrdersService.ListPlans:output_type -> orders.v1.ListPlansResponse
+	13, // 40: orders.v1.OrdersService.PlaceOrder:output_type -> orders.v1.Order
+	13, // 41: orders.v1.OrdersService.PayOrder:output_type -> orders.v1.Order
+	13, // 42: orders.v1.OrdersService.ConfirmOrder:output_type -> orders.v1.Order
+	13, // 43: orders.v1.OrdersService.GetOrder:output_type -> orders.v1.Order
+	17, // 44: orders.v1.OrdersAdminService.AdvanceOrder:output_type -> orders.v1.AdvanceOrderResponse
+	19, // 45: orders.v1.OrdersAdminService.DescribeOrder:output_type -> orders.v1.DescribeOrderResponse
+	22, // 46: orders.v1.OrdersAdminService.ListStuckOrders:output_type -> orders.v1.ListStuckOrdersResponse
+	25, // 47: orders.v1.OrdersAdminService.SetCharging:output_type -> orders.v1.SetChargingResponse
+	39, // [39:48] is the sub-list for method output_type
+	30, // [30:39] is the sub-list for method input_type
+	30, // [30:30] is the sub-list for extension type_name
+	30, // [30:30] is the sub-list for extension extendee
+	0,  // [0:30] is the sub-list for field type_name
 }
 
 func init() { file_orders_v1_orders_proto_init() }

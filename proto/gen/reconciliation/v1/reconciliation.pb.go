@@ -97,6 +97,12 @@ const (
 	Case_DUPLICATE_CHARGE Case_Kind = 5
 	// A payment attempt whose outcome Stripe has not told.
 	Case_UNKNOWN_PAYMENT Case_Kind = 6
+	// A refund that the bank sent back: the customer waits for their money.
+	Case_FAILED_REFUND Case_Kind = 7
+	// A dispute to answer at Stripe.
+	Case_DISPUTE Case_Kind = 8
+	// Stripe warns that a charge may be fraud.
+	Case_FRAUD_WARNING Case_Kind = 9
 )
 
 // Enum value maps for Case_Kind.
@@ -109,6 +115,9 @@ var (
 		4: "UNDELIVERED_MESSAGE",
 		5: "DUPLICATE_CHARGE",
 		6: "UNKNOWN_PAYMENT",
+		7: "FAILED_REFUND",
+		8: "DISPUTE",
+		9: "FRAUD_WARNING",
 	}
 	Case_Kind_value = map[string]int32{
 		"KIND_UNSPECIFIED":    0,
@@ -118,6 +127,9 @@ var (
 		"UNDELIVERED_MESSAGE": 4,
 		"DUPLICATE_CHARGE":    5,
 		"UNKNOWN_PAYMENT":     6,
+		"FAILED_REFUND":       7,
+		"DISPUTE":             8,
+		"FRAUD_WARNING":       9,
 	}
 )
 
@@ -799,7 +811,7 @@ const file_reconciliation_v1_reconciliation_proto_rawDesc = "" +
 	"\asubject\x18\x02 \x01(\tB\n" +
 	"\xbaH\ar\x05\x10\x01\x18\xc8\x01R\asubject\x12$\n" +
 	"\asummary\x18\x03 \x01(\tB\n" +
-	"\xbaH\ar\x05\x10\x01\x18\xd0\x0fR\asummary\"\xe4\x04\n" +
+	"\xbaH\ar\x05\x10\x01\x18\xd0\x0fR\asummary\"\x97\x05\n" +
 	"\x04Case\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\x03R\x02id\x120\n" +
 	"\x04kind\x18\x02 \x01(\x0e2\x1c.reconciliation.v1.Case.KindR\x04kind\x12\x18\n" +
@@ -810,7 +822,7 @@ const file_reconciliation_v1_reconciliation_proto_rawDesc = "" +
 	"\vresolved_at\x18\a \x01(\v2\x1a.google.protobuf.TimestampR\n" +
 	"resolvedAt\x12%\n" +
 	"\x0ereported_count\x18\b \x01(\x05R\rreportedCount\x12D\n" +
-	"\x10last_reported_at\x18\t \x01(\v2\x1a.google.protobuf.TimestampR\x0elastReportedAt\"\x95\x01\n" +
+	"\x10last_reported_at\x18\t \x01(\v2\x1a.google.protobuf.TimestampR\x0elastReportedAt\"\xc8\x01\n" +
 	"\x04Kind\x12\x14\n" +
 	"\x10KIND_UNSPECIFIED\x10\x00\x12\x0f\n" +
 	"\vSTUCK_ORDER\x10\x01\x12\x10\n" +
@@ -818,7 +830,10 @@ const file_reconciliation_v1_reconciliation_proto_rawDesc = "" +
 	"\fFAILED_EVENT\x10\x03\x12\x17\n" +
 	"\x13UNDELIVERED_MESSAGE\x10\x04\x12\x14\n" +
 	"\x10DUPLICATE_CHARGE\x10\x05\x12\x13\n" +
-	"\x0fUNKNOWN_PAYMENT\x10\x06\"6\n" +
+	"\x0fUNKNOWN_PAYMENT\x10\x06\x12\x11\n" +
+	"\rFAILED_REFUND\x10\a\x12\v\n" +
+	"\aDISPUTE\x10\b\x12\x11\n" +
+	"\rFRAUD_WARNING\x10\t\"6\n" +
 	"\x05State\x12\x15\n" +
 	"\x11STATE_UNSPECIFIED\x10\x00\x12\b\n" +
 	"\x04OPEN\x10\x01\x12\f\n" +
