@@ -76,7 +76,10 @@ func MoneyFrom(p *paymentsv1.Payment) order.Money {
 		Status: order.PaymentStatus(p.GetStatus().String()), PaymentIntentID: p.GetPaymentIntentId(),
 		ChargeID: p.GetChargeId(), CustomerID: p.GetCustomerId(), AmountMinor: p.GetAmountMinor(), Currency: p.GetCurrency(),
 		Decline:      order.PaymentError{Code: p.GetDecline().GetCode(), Message: p.GetDecline().GetMessage()},
-		ClientSecret: p.GetClientSecret(), RedirectURL: p.GetRedirectUrl(),
+		ClientSecret: p.GetClientSecret(), RedirectURL: p.GetRedirectUrl(), RefundedMinor: p.GetRefundedMinor(),
+	}
+	if p.GetDispute() != paymentsv1.Payment_DISPUTE_UNSPECIFIED {
+		m.Dispute = order.Dispute(p.GetDispute().String())
 	}
 	if p.GetChargedAt() != nil {
 		m.ChargedAt = p.GetChargedAt().AsTime()
@@ -117,6 +120,25 @@ func (p *Provisioning) GrantAccess(ctx context.Context, o order.Order) (Grant, e
 		return Grant{}, err
 	}
 	return Grant{EndsAt: g.GetEndsAt().AsTime(), Revoked: g.GetRevokedAt() != nil}, nil
+}
+
+// WithdrawAccess takes back exactly the order's access, also before it is given.
+func (p *Provisioning) WithdrawAccess(ctx context.Context, o order.Order) error {
+	ctx, cancel := context.WithTimeout(ctx, shortTimeout)
+	defer cancel()
+	_, err := p.client.RevokeAccess(ctx, &provisioningv1.RevokeAccessRequest{OrderId: o.ID.String()})
+	return err
+}
+
+// RestoreAccess gives the order's withdrawn access again and says until when.
+func (p *Provisioning) RestoreAccess(ctx context.Context, o order.Order) (Grant, error) {
+	ctx, cancel := context.WithTimeout(ctx, shortTimeout)
+	defer cancel()
+	g, err := p.client.RestoreAccess(ctx, &provisioningv1.RestoreAccessRequest{OrderId: o.ID.String()})
+	if err != nil {
+		return Grant{}, err
+	}
+	return Grant{EndsAt: g.GetEndsAt().AsTime()}, nil
 }
 
 // CheckAccount says whether GrantAccess will later know the account.

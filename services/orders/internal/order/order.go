@@ -83,8 +83,14 @@ type Order struct {
 	// ChargedAt is when Stripe says the charge was made.
 	ChargedAt *time.Time
 
+	// RefundedMinor is what went back so far.
+	RefundedMinor int64
+	Dispute       Dispute
+
 	CompletedAt *time.Time
 	AccessUntil *time.Time
+	// AccessWithdrawnAt is when the access was withdrawn; nil while there is any.
+	AccessWithdrawnAt *time.Time
 	// RecoveredBy is what finished the order, when not the buyer's own request.
 	RecoveredBy string
 

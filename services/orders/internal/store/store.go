@@ -97,6 +97,7 @@ func (s *Store) Update(ctx context.Context, tx pgx.Tx, was, o order.Order, why o
 		ChargeID: orNil(o.ChargeID), CustomerID: orNil(o.CustomerID), ChargedAt: o.ChargedAt,
 		CompletedAt: o.CompletedAt, AccessUntil: o.AccessUntil, RecoveredBy: orNil(o.RecoveredBy),
 		LastProgressAt: o.LastProgressAt, NextLookAt: o.NextLookAt, LookCount: o.LookCount, LastLookAt: o.LastLookAt,
+		RefundedMinor: o.RefundedMinor, Dispute: orNil(string(o.Dispute)), AccessWithdrawnAt: o.AccessWithdrawnAt,
 	})
 	switch {
 	case err != nil:
@@ -228,6 +229,7 @@ func fromRow(r db.Order) order.Order {
 		ChargeID: orEmpty(r.ChargeID), CustomerID: orEmpty(r.CustomerID), ChargedAt: r.ChargedAt,
 		CompletedAt: r.CompletedAt, AccessUntil: r.AccessUntil, RecoveredBy: orEmpty(r.RecoveredBy),
 		LastProgressAt: r.LastProgressAt, NextLookAt: r.NextLookAt, LookCount: r.LookCount, LastLookAt: r.LastLookAt,
+		RefundedMinor: r.RefundedMinor, Dispute: order.Dispute(orEmpty(r.Dispute)), AccessWithdrawnAt: r.AccessWithdrawnAt,
 	}
 }
 

@@ -68,6 +68,21 @@ func (c *Cases) OpenUnknownPayment(ctx context.Context, orderID uuid.UUID, summa
 	return c.open(ctx, reconciliationv1.Case_UNKNOWN_PAYMENT, "order/"+orderID.String(), summary)
 }
 
+// OpenFailedRefund opens a case about money that did not go back.
+func (c *Cases) OpenFailedRefund(ctx context.Context, orderID uuid.UUID, summary string) error {
+	return c.open(ctx, reconciliationv1.Case_FAILED_REFUND, "order/"+orderID.String(), summary)
+}
+
+// OpenDispute opens a case about a dispute to answer.
+func (c *Cases) OpenDispute(ctx context.Context, orderID uuid.UUID, summary string) error {
+	return c.open(ctx, reconciliationv1.Case_DISPUTE, "order/"+orderID.String(), summary)
+}
+
+// OpenFraudWarning opens a case about a charge that may be fraud.
+func (c *Cases) OpenFraudWarning(ctx context.Context, orderID uuid.UUID, summary string) error {
+	return c.open(ctx, reconciliationv1.Case_FRAUD_WARNING, "order/"+orderID.String(), summary)
+}
+
 func (c *Cases) open(ctx context.Context, kind reconciliationv1.Case_Kind, subject, summary string) error {
 	ctx, cancel := context.WithTimeout(ctx, caseTimeout)
 	defer cancel()

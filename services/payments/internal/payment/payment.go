@@ -80,8 +80,11 @@ type Payment struct {
 	ReceivedMinor    int64
 	ReceivedCurrency string
 	ChargedAt        *time.Time
-	Decline          Decline
-	CreatedAt        time.Time
+	// RefundedMinor is what went back so far; Dispute is empty when there is none.
+	RefundedMinor int64
+	Dispute       Dispute
+	Decline       Decline
+	CreatedAt     time.Time
 }
 
 // Decline is Stripe's refusal, with its message for the buyer.

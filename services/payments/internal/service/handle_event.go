@@ -42,6 +42,11 @@ func (s *Service) handle(ctx context.Context, payload []byte) (verdict, error) {
 		return s.handleIntent(ctx, in, e)
 	case "charge.succeeded":
 		return s.handleCharge(ctx, e)
+	case "charge.refunded", "charge.refund.updated", "refund.created", "refund.updated", "refund.failed",
+		"charge.dispute.created", "charge.dispute.updated", "charge.dispute.closed",
+		"charge.dispute.funds_withdrawn", "charge.dispute.funds_reinstated",
+		"radar.early_fraud_warning.created":
+		return s.handleChargeChange(ctx, e)
 	default:
 		return verdict{status: store.Ignored, note: "nothing follows from this type"}, nil
 	}

@@ -29,6 +29,8 @@ const (
 	// searchBefore is how far before an order its intent may carry a time, given
 	// clocks that differ.
 	searchBefore = time.Hour
+	// refundLook is when a refund that waits for the bank is looked at again.
+	refundLook = time.Hour
 	// caseAfterLooks is how many looks without a definite word make a case.
 	caseAfterLooks = 5
 )

@@ -47,7 +47,9 @@ func domainError(err error) error {
 		return payment.ErrInProgress
 	case "attempts_pkey":
 		return payment.ErrAttemptID
-	case "payments_pkey", "payments_order_seq", "payments_one_payable":
+	case "refunds_one_requested":
+		return payment.ErrRefundRunning
+	case "refunds_pkey", "payments_pkey", "payments_order_seq", "payments_one_payable":
 		return ErrTaken
 	default:
 		return err
@@ -233,6 +235,7 @@ func fromPayment(r db.Payment) payment.Payment {
 		ChargeID: orEmpty(r.ChargeID), ReceivedCurrency: orEmpty(r.ReceivedCurrency), ChargedAt: r.ChargedAt,
 		Decline: payment.Decline{Code: orEmpty(r.DeclineCode), Message: orEmpty(r.DeclineMessage)}, CreatedAt: r.CreatedAt,
 	}
+	p.RefundedMinor, p.Dispute = r.RefundedMinor, payment.Dispute(orEmpty(r.Dispute))
 	if r.ReceivedMinor != nil {
 		p.ReceivedMinor = *r.ReceivedMinor
 	}

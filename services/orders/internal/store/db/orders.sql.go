@@ -104,7 +104,7 @@ func (q *Queries) CountSubmissions(ctx context.Context, arg CountSubmissionsPara
 }
 
 const getOrder = `-- name: GetOrder :one
-SELECT id, reference, kind, state, version, plan_id, plan_name, term_months, amount_minor, currency, email, email_key, name, account_id, checkout, created_at, attempt_id, payment_method, submitted_at, payment_status, payment_error_code, payment_error_message, client_secret, redirect_url, payment_intent_id, charge_id, customer_id, charged_at, completed_at, access_until, recovered_by, last_progress_at, next_look_at, look_count, last_look_at FROM orders.orders WHERE id = $1
+SELECT id, reference, kind, state, version, plan_id, plan_name, term_months, amount_minor, currency, email, email_key, name, account_id, checkout, created_at, attempt_id, payment_method, submitted_at, payment_status, payment_error_code, payment_error_message, client_secret, redirect_url, payment_intent_id, charge_id, customer_id, charged_at, completed_at, access_until, recovered_by, last_progress_at, next_look_at, look_count, last_look_at, refunded_minor, dispute, access_withdrawn_at FROM orders.orders WHERE id = $1
 `
 
 func (q *Queries) GetOrder(ctx context.Context, id uuid.UUID) (Order, error) {
@@ -146,12 +146,15 @@ func (q *Queries) GetOrder(ctx context.Context, id uuid.UUID) (Order, error) {
 		&i.NextLookAt,
 		&i.LookCount,
 		&i.LastLookAt,
+		&i.RefundedMinor,
+		&i.Dispute,
+		&i.AccessWithdrawnAt,
 	)
 	return i, err
 }
 
 const getOrderByReference = `-- name: GetOrderByReference :one
-SELECT id, reference, kind, state, version, plan_id, plan_name, term_months, amount_minor, currency, email, email_key, name, account_id, checkout, created_at, attempt_id, payment_method, submitted_at, payment_status, payment_error_code, payment_error_message, client_secret, redirect_url, payment_intent_id, charge_id, customer_id, charged_at, completed_at, access_until, recovered_by, last_progress_at, next_look_at, look_count, last_look_at FROM orders.orders WHERE reference = $1
+SELECT id, reference, kind, state, version, plan_id, plan_name, term_months, amount_minor, currency, email, email_key, name, account_id, checkout, created_at, attempt_id, payment_method, submitted_at, payment_status, payment_error_code, payment_error_message, client_secret, redirect_url, payment_intent_id, charge_id, customer_id, charged_at, completed_at, access_until, recovered_by, last_progress_at, next_look_at, look_count, last_look_at, refunded_minor, dispute, access_withdrawn_at FROM orders.orders WHERE reference = $1
 `
 
 func (q *Queries) GetOrderByReference(ctx context.Context, reference uuid.UUID) (Order, error) {
@@ -193,6 +196,9 @@ func (q *Queries) GetOrderByReference(ctx context.Context, reference uuid.UUID) 
 		&i.NextLookAt,
 		&i.LookCount,
 		&i.LastLookAt,
+		&i.RefundedMinor,
+		&i.Dispute,
+		&i.AccessWithdrawnAt,
 	)
 	return i, err
 }
@@ -550,8 +556,11 @@ UPDATE orders.orders SET
     last_progress_at = $17,
     next_look_at = $18,
     look_count = $19,
-    last_look_at = $20
-WHERE id = $21 AND state = $22 AND version = $23
+    last_look_at = $20,
+    refunded_minor = $21,
+    dispute = $22,
+    access_withdrawn_at = $23
+WHERE id = $24 AND state = $25 AND version = $26
 `
 
 type UpdateOrderParams struct {
@@ -575,6 +584,9 @@ type UpdateOrderParams struct {
 	NextLookAt          *time.Time
 	LookCount           int32
 	LastLookAt          *time.Time
+	RefundedMinor       int64
+	Dispute             *string
+	AccessWithdrawnAt   *time.Time
 	ID                  uuid.UUID
 	WasState            string
 	WasVersion          int32
@@ -604,6 +616,9 @@ func (q *Queries) UpdateOrder(ctx context.Context, arg UpdateOrderParams) (int64
 		arg.NextLookAt,
 		arg.LookCount,
 		arg.LastLookAt,
+		arg.RefundedMinor,
+		arg.Dispute,
+		arg.AccessWithdrawnAt,
 		arg.ID,
 		arg.WasState,
 		arg.WasVersion,

@@ -39,7 +39,10 @@ UPDATE orders.orders SET
     last_progress_at = @last_progress_at,
     next_look_at = @next_look_at,
     look_count = @look_count,
-    last_look_at = @last_look_at
+    last_look_at = @last_look_at,
+    refunded_minor = @refunded_minor,
+    dispute = @dispute,
+    access_withdrawn_at = @access_withdrawn_at
 WHERE id = @id AND state = @was_state AND version = @was_version;
 
 -- name: InsertHistory :exec

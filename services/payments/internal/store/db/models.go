@@ -60,6 +60,25 @@ type Payment struct {
 	DeclineMessage   *string
 	CreatedAt        time.Time
 	UpdatedAt        time.Time
+	RefundedMinor    int64
+	Dispute          *string
+	ChargeReadAt     *time.Time
+}
+
+type Refund struct {
+	ID             uuid.UUID
+	PaymentID      uuid.UUID
+	OrderID        uuid.UUID
+	StripeRefundID *string
+	AmountMinor    int64
+	Currency       string
+	Status         string
+	Reason         string
+	Actor          string
+	CreatedAt      time.Time
+	UpdatedAt      time.Time
+	NextLookAt     *time.Time
+	LookCount      int32
 }
 
 type WebhookEvent struct {
