@@ -9,8 +9,10 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"path/filepath"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -181,6 +183,35 @@ func TestRepeatsAreKeptAndSurviveARestart(t *testing.T) {
 	response.Body.Close()
 	if left := list(t, in, ""); len(left) != 0 {
 		t.Errorf("%d mails after delete", len(left))
+	}
+}
+
+// Mails that arrive together are each in the list, and each can be opened.
+func TestParallelDeliveriesAreAllFound(t *testing.T) {
+	dir := t.TempDir()
+	in, _ := open(t, dir)
+	const rounds, parallel = 4, 50
+	for range rounds {
+		var deliveries sync.WaitGroup
+		for range parallel {
+			deliveries.Go(func() {
+				if err := send(t.Context(), t, in, "jane@example.com"); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		deliveries.Wait()
+	}
+	messages := list(t, in, "")
+	if len(messages) != rounds*parallel {
+		t.Errorf("%d mails are listed, want %d", len(messages), rounds*parallel)
+	}
+	files, err := filepath.Glob(filepath.Join(dir, "*.eml"))
+	if err != nil || len(files) != rounds*parallel {
+		t.Errorf("%d mails are kept (%v)", len(files), err)
+	}
+	for _, file := range files {
+		get(t, in, "/api/messages/"+strings.TrimSuffix(filepath.Base(file), ".eml"))
 	}
 }
 

@@ -56,18 +56,21 @@ func OpenStore(dir string) (*Store, error) {
 // Add keeps one delivery. A repeat of the same mail is kept again, because
 // seeing repeats is what a mailbox for tests is for.
 func (s *Store) Add(from string, to []string, raw []byte, now time.Time) (Envelope, error) {
-	id, err := uuid.NewV7() // grows with time, also within a millisecond
+	envelope := Envelope{ReceivedAt: now.UTC(), From: from, To: to}
+	envelope.Subject, envelope.MessageID = describe(raw)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	// Ids grow, also within a millisecond; taken under the lock, they grow in
+	// the order of the index, on which find relies.
+	id, err := uuid.NewV7()
 	if err != nil {
 		return Envelope{}, err
 	}
-	envelope := Envelope{ID: id.String(), ReceivedAt: now.UTC(), From: from, To: to}
-	envelope.Subject, envelope.MessageID = describe(raw)
+	envelope.ID = id.String()
 	body, err := json.Marshal(envelope)
 	if err != nil {
 		return Envelope{}, err
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
 	if err := os.WriteFile(s.path(envelope.ID, ".json"), body, 0o600); err != nil {
 		return Envelope{}, err
 	}

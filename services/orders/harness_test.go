@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"errors"
+	"flag"
 	"fmt"
 	"log/slog"
 	"net"
@@ -32,7 +33,13 @@ import (
 	"makegood.example/services/platform/process"
 )
 
-func TestMain(m *testing.M) { pgtest.Main(m, orders.Schema) }
+func TestMain(m *testing.M) {
+	// These tests wait more than they compute; -parallel still has the last word.
+	if err := flag.Set("test.parallel", "8"); err != nil {
+		panic(err)
+	}
+	pgtest.Main(m, orders.Schema)
+}
 
 // scene is a database, a clock and the four peers, for instances of Orders to
 // share.
@@ -283,8 +290,16 @@ func (s *scene) exec(query string, args ...any) {
 
 func (s *scene) awaitState(o *ordersv1.Order, want ordersv1.Order_State) *ordersv1.Order {
 	s.t.Helper()
-	await(s.t, fmt.Sprintf("the order is %s (now %s)", want, s.get(o).GetState()), func() bool { return s.get(o).GetState() == want })
-	return s.get(o)
+	var got *ordersv1.Order
+	await(s.t, "the order is "+want.String(), func() bool {
+		got = s.get(o)
+		// At rest it will not become what it is not.
+		if got.GetState() != want && got.GetNextAction().GetType() == ordersv1.NextAction_NONE {
+			s.t.Fatalf("the order is %s, want %s", got.GetState(), want)
+		}
+		return got.GetState() == want
+	})
+	return got
 }
 
 // await waits until the condition holds.

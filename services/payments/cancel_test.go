@@ -8,6 +8,7 @@ import (
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	pb "makegood.example/proto/gen/payments/v1"
+	reconciliationv1 "makegood.example/proto/gen/reconciliation/v1"
 )
 
 const (
@@ -56,7 +57,7 @@ func TestAnAttemptCanceledBeforeAnotherIntentStaysCanceled(t *testing.T) {
 	p := s.purchase("jane@example.com")
 	first := s.request(p, "pm_card_visa")
 	s.cancel(first, pb.Payment_CANCELED)
-	end := s.fault(confirmPath, "hang_before", 0, 0)
+	end := s.fault(confirmPath, "reset_before", 0, 0)
 	second := s.request(p, "pm_card_visa")
 	s.paid(second, pb.Payment_UNKNOWN)
 	end()
@@ -73,7 +74,7 @@ func TestCancelOfAPaidIntentIsASuccess(t *testing.T) {
 	t.Parallel()
 	s := newScene(t, nil)
 	r := s.request(s.purchase("jane@example.com"), "pm_card_visa")
-	end := s.fault(confirmPath, "hang_after", 0, 0)
+	end := s.fault(confirmPath, "reset_after", 0, 0)
 	s.paid(r, pb.Payment_SUCCEEDED) // no answer to the confirm, but the intent could be read
 	end()
 	s.cancel(r, pb.Payment_SUCCEEDED)
@@ -96,12 +97,12 @@ func TestCancelWhileTheIntentIsBeingCreated(t *testing.T) {
 	for _, mode := range []string{"hang_before", "hang_during", "hang_after"} {
 		t.Run(mode, func(t *testing.T) {
 			t.Parallel()
-			s := newScene(t, map[string]string{"STRIPE_TIMEOUT": "10s"})
+			s := newScene(t, nil)
 			end := s.fault(createIntent, mode, 1, 0)
 			r := s.request(s.purchase("jane@example.com"), "pm_card_visa")
 			var paying sync.WaitGroup
 			paying.Go(func() {
-				got, err := s.pay.Pay(t.Context(), r)
+				got, err := s.pay.Pay(s.context(), r)
 				if err != nil || got.GetStatus() != pb.Payment_CANCELED {
 					t.Errorf("the Pay that was under way: %v, %v", got, err)
 				}
@@ -124,12 +125,12 @@ func TestCancelWhileTheConfirmIsOnItsWay(t *testing.T) {
 	for _, mode := range []string{"hang_before", "hang_during"} {
 		t.Run(mode, func(t *testing.T) {
 			t.Parallel()
-			s := newScene(t, map[string]string{"STRIPE_TIMEOUT": "10s"})
+			s := newScene(t, nil)
 			end := s.fault(confirmPath, mode, 1, 0)
 			r := s.request(s.purchase("jane@example.com"), "pm_card_visa")
 			var paying sync.WaitGroup
 			paying.Go(func() {
-				got, err := s.pay.Pay(t.Context(), r)
+				got, err := s.pay.Pay(s.context(), r)
 				if err != nil || got.GetStatus() != pb.Payment_CANCELED {
 					t.Errorf("the Pay that was under way: %v, %v", got, err)
 				}
@@ -146,12 +147,12 @@ func TestCancelWhileTheConfirmIsOnItsWay(t *testing.T) {
 
 func TestCancelWhenTheConfirmCameFirst(t *testing.T) {
 	t.Parallel()
-	s := newScene(t, map[string]string{"STRIPE_TIMEOUT": "10s"})
+	s := newScene(t, nil)
 	end := s.fault(confirmPath, "hang_after", 1, 0)
 	r := s.request(s.purchase("jane@example.com"), "pm_card_visa")
 	var paying sync.WaitGroup
 	paying.Go(func() {
-		got, err := s.pay.Pay(t.Context(), r)
+		got, err := s.pay.Pay(s.context(), r)
 		if err != nil || got.GetStatus() != pb.Payment_SUCCEEDED {
 			t.Errorf("the Pay that was under way: %v, %v", got, err)
 		}
@@ -194,7 +195,7 @@ func TestStripeAwayMeansUnknown(t *testing.T) {
 	open := s.paid(s.request(other, "pm_card_authenticationRequired"), pb.Payment_REQUIRES_ACTION)
 	end = s.fault(cancelPath, "error_before", 0, 500)
 	again := &pb.PayRequest{Purchase: other, AttemptId: open.GetAttemptId()}
-	if got, err := s.pay.CancelPayment(t.Context(), &pb.CancelPaymentRequest{Purchase: other, AttemptId: open.GetAttemptId()}); err != nil ||
+	if got, err := s.pay.CancelPayment(s.context(), &pb.CancelPaymentRequest{Purchase: other, AttemptId: open.GetAttemptId()}); err != nil ||
 		got.GetStatus() == pb.Payment_CANCELED || got.GetStatus() == pb.Payment_SUCCEEDED {
 		t.Errorf("a cancel without an answer: %v, %v", got, err)
 	}
@@ -212,6 +213,10 @@ func TestOurKeyRefusedMeansUnknown(t *testing.T) {
 			s.paid(r, pb.Payment_UNKNOWN)
 			s.paid(r, pb.Payment_UNKNOWN)
 			s.wantCharged(0)
+			// 401 and 403 are an incident of ours: a person must hear of it.
+			if s.cases.count(reconciliationv1.Case_STRIPE_ACCESS, "stripe/key") == 0 {
+				t.Errorf("%d on %s is nobody's case", status, call)
+			}
 			end()
 			s.paid(r, pb.Payment_SUCCEEDED)
 			s.wantCharged(1)

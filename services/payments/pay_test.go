@@ -116,7 +116,7 @@ func TestTwentyAtOnceAreOneCharge(t *testing.T) {
 	var all sync.WaitGroup
 	for range 20 {
 		all.Go(func() {
-			got, err := s.pay.Pay(t.Context(), r)
+			got, err := s.pay.Pay(s.context(), r)
 			if err != nil {
 				t.Errorf("Pay: %v", err)
 			} else if st := got.GetStatus(); st != pb.Payment_SUCCEEDED && st != pb.Payment_UNKNOWN {
@@ -137,7 +137,7 @@ func TestDifferentAttemptsAtOnceAreOneCharge(t *testing.T) {
 	var all sync.WaitGroup
 	for range 8 {
 		all.Go(func() {
-			if _, err := s.pay.Pay(t.Context(), s.request(p, "pm_card_visa")); err != nil {
+			if _, err := s.pay.Pay(s.context(), s.request(p, "pm_card_visa")); err != nil {
 				wantError(t, "Pay", err, codes.Aborted, "PAYMENT_IN_PROGRESS")
 			}
 		})
@@ -191,10 +191,10 @@ func TestAnotherAttemptWaitsForTheFirst(t *testing.T) {
 	t.Parallel()
 	s := newScene(t, nil)
 	p := s.purchase("jane@example.com")
-	end := s.fault(confirmCall, "hang_before", 0, 0)
+	end := s.fault(confirmCall, "reset_before", 0, 0)
 	first := s.request(p, "pm_card_visa")
 	s.paid(first, pb.Payment_UNKNOWN)
-	_, err := s.pay.Pay(t.Context(), s.request(p, "pm_card_mastercard"))
+	_, err := s.pay.Pay(s.context(), s.request(p, "pm_card_mastercard"))
 	wantError(t, "another attempt while the first is open", err, codes.Aborted, "PAYMENT_IN_PROGRESS")
 	end()
 	s.paid(first, pb.Payment_SUCCEEDED)
@@ -322,7 +322,7 @@ func TestAnotherAmountIsRefused(t *testing.T) {
 	} {
 		other := proto.CloneOf(p)
 		change(other)
-		_, err := s.pay.Pay(t.Context(), s.request(other, "pm_card_visa"))
+		_, err := s.pay.Pay(s.context(), s.request(other, "pm_card_visa"))
 		wantError(t, "another amount", err, codes.FailedPrecondition, "PAYMENT_MISMATCH")
 	}
 	s.wantCharged(0)
@@ -338,7 +338,7 @@ func TestTwoPurchasesOfOneAddressAreOneCustomer(t *testing.T) {
 	var all sync.WaitGroup
 	for _, r := range requests {
 		all.Go(func() {
-			if _, err := s.pay.Pay(t.Context(), r); err != nil {
+			if _, err := s.pay.Pay(s.context(), r); err != nil {
 				t.Errorf("Pay: %v", err)
 			}
 		})

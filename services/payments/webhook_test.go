@@ -19,7 +19,7 @@ import (
 // deliver hands a body over as Stripe does, signed now.
 func (s *scene) deliver(payload []byte) (status string, err error) {
 	s.t.Helper()
-	got, err := s.edge.ReceiveWebhook(s.t.Context(), &pb.ReceiveWebhookRequest{Payload: payload, Signature: sign(webhookSecret, s.clock.Now(), payload)})
+	got, err := s.edge.ReceiveWebhook(s.context(), &pb.ReceiveWebhookRequest{Payload: payload, Signature: sign(webhookSecret, s.clock.Now(), payload)})
 	return got.GetStatus(), err
 }
 
@@ -205,13 +205,13 @@ func TestWhatIsNotSignedIsNotStored(t *testing.T) {
 		"unsigned": "", "another secret": sign("whsec_x", now, success), "old": sign(webhookSecret, now.Add(-6*time.Minute), success),
 		"future": sign(webhookSecret, now.Add(6*time.Minute), success), "another body": sign(webhookSecret, now, []byte("{}")),
 	} {
-		_, err := s.edge.ReceiveWebhook(t.Context(), &pb.ReceiveWebhookRequest{Payload: success, Signature: header})
+		_, err := s.edge.ReceiveWebhook(s.context(), &pb.ReceiveWebhookRequest{Payload: success, Signature: header})
 		wantError(t, name, err, codes.InvalidArgument, "INVALID_SIGNATURE")
 	}
 	if n := s.text(`SELECT count(*)::text FROM payments.webhook_events`); n != "0" {
 		t.Errorf("%s rows", n)
 	}
-	if _, err := s.edge.ReceiveWebhook(t.Context(), &pb.ReceiveWebhookRequest{Payload: success, Signature: sign(oldSecret, now, success)}); err != nil {
+	if _, err := s.edge.ReceiveWebhook(s.context(), &pb.ReceiveWebhookRequest{Payload: success, Signature: sign(oldSecret, now, success)}); err != nil {
 		t.Errorf("signed with the secret before the rotation: %v", err)
 	}
 }

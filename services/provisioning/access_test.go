@@ -8,6 +8,7 @@ import (
 
 	"github.com/google/uuid"
 	"google.golang.org/grpc/codes"
+	"google.golang.org/protobuf/types/known/timestamppb"
 
 	pb "makegood.example/proto/gen/provisioning/v1"
 	"makegood.example/services/platform/pgtest"
@@ -38,9 +39,7 @@ func TestAccessLastsAsLongAsTheGrant(t *testing.T) {
 		t.Errorf("at the end: %v", a)
 	}
 	r.clock.Set(end.Add(-time.Hour))
-	if _, err := r.owner.Exec(t.Context(), `UPDATE provisioning.grants SET revoked_at = $1`, r.clock.Now()); err != nil {
-		t.Fatal(err)
-	}
+	r.revoke(g)
 	if a := ask(); a.GetActive() || a.GetAccessUntil() != nil {
 		t.Errorf("withdrawn: %v", a)
 	}
@@ -143,6 +142,14 @@ func TestOthersMayNotCall(t *testing.T) {
 	wantError(t, "CreateSignInLink by orders", err, codes.PermissionDenied, "PERMISSION_DENIED")
 	_, err = r.as("gateway").CheckAccess(t.Context(), &pb.CheckAccessRequest{AccountId: uuid.NewString()})
 	wantError(t, "CheckAccess without a token", err, codes.Unauthenticated, "UNAUTHENTICATED")
+	_, err = r.as("payments").RevokeAccess(t.Context(), &pb.RevokeAccessRequest{OrderId: uuid.NewString()})
+	wantError(t, "RevokeAccess by payments", err, codes.PermissionDenied, "PERMISSION_DENIED")
+	_, err = r.as("payments").RestoreAccess(t.Context(), &pb.RestoreAccessRequest{OrderId: uuid.NewString()})
+	wantError(t, "RestoreAccess by payments", err, codes.PermissionDenied, "PERMISSION_DENIED")
+	_, err = r.as("orders").FollowSubscription(t.Context(), &pb.FollowSubscriptionRequest{
+		SubscriptionId: "sub_1", OrderId: uuid.NewString(), Status: active, ObservedAt: timestamppb.Now(),
+	})
+	wantError(t, "FollowSubscription by orders", err, codes.PermissionDenied, "PERMISSION_DENIED")
 }
 
 func TestTheRoleReachesNoOtherSchema(t *testing.T) {
@@ -155,6 +162,11 @@ func TestTheRoleReachesNoOtherSchema(t *testing.T) {
 	if err == nil || !strings.Contains(err.Error(), "42501") { // insufficient_privilege
 		t.Errorf("another service's schema: %v", err)
 	}
+	for _, change := range []string{`UPDATE provisioning.grant_events SET what = 'MOVED'`, `DELETE FROM provisioning.grant_events`} {
+		if _, err := own.Exec(t.Context(), change); err == nil || !strings.Contains(err.Error(), "42501") {
+			t.Errorf("the history is not append-only: %s: %v", change, err)
+		}
+	}
 	if _, err := own.Exec(t.Context(), `CREATE TABLE provisioning.mine (id int)`); err == nil {
 		t.Error("the role may create tables")
 	}
@@ -162,13 +174,13 @@ func TestTheRoleReachesNoOtherSchema(t *testing.T) {
 
 func TestLoadConfigListsEveryProblem(t *testing.T) {
 	_, err := provisioning.LoadConfig(func(key string) (string, bool) {
-		v, ok := map[string]string{"APP_URL": "app", "ACTIVATION_LASTS": "-1h", "PROVISIONING_GRPC_LISTEN": "0.0.0.0:9103"}[key]
+		v, ok := map[string]string{"APP_URL": "app", "ACTIVATION_LASTS": "-1h", "GRACE_PERIOD": "a week", "PROVISIONING_GRPC_LISTEN": "0.0.0.0:9103"}[key]
 		return v, ok
 	})
 	if err == nil {
 		t.Fatal("bad settings were accepted")
 	}
-	for _, key := range []string{"PROVISIONING_DATABASE_URL", "APP_URL", "ACTIVATION_LASTS", "PROVISIONING_GRPC_LISTEN"} {
+	for _, key := range []string{"PROVISIONING_DATABASE_URL", "APP_URL", "ACTIVATION_LASTS", "GRACE_PERIOD", "PROVISIONING_GRPC_LISTEN"} {
 		if !strings.Contains(err.Error(), key) {
 			t.Errorf("%s is not mentioned in: %v", key, err)
 		}

@@ -24,6 +24,7 @@ func LoadConfig(lookup config.Lookup) (Config, error) {
 			AppURL:          appURL,
 			LoginURL:        r.URL("LOGIN_URL", appURL+"/login"),
 			ActivationLasts: r.Duration("ACTIVATION_LASTS", 7*24*time.Hour),
+			GracePeriod:     r.Duration("GRACE_PERIOD", 7*24*time.Hour),
 		},
 	}
 	return c, r.Err()

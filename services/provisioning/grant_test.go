@@ -140,10 +140,7 @@ func TestASecondPurchaseExtendsAndALateOneStartsNow(t *testing.T) {
 
 func TestARevokedTermIsNotExtended(t *testing.T) {
 	r := start(t)
-	r.grant(nil)
-	if _, err := r.owner.Exec(t.Context(), `UPDATE provisioning.grants SET revoked_at = $1`, r.clock.Now()); err != nil {
-		t.Fatal(err)
-	}
+	r.revoke(r.grant(nil))
 	if g := r.grant(nil); !g.GetStartsAt().AsTime().Equal(r.clock.Now().Truncate(time.Microsecond)) {
 		t.Errorf("after a withdrawn term the next starts at %s", g.GetStartsAt().AsTime())
 	}

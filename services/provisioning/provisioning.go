@@ -15,7 +15,7 @@ import (
 )
 
 // Schema is what the service keeps in the database.
-var Schema = migrate.Schema{Name: "provisioning", FS: store.Migrations()}
+var Schema = migrate.Schema{Name: "provisioning", FS: store.Migrations(), AppendOnly: []string{"grant_events"}}
 
 // Run serves until ctx ends. It waits for its database.
 func Run(ctx context.Context, cfg Config, rt process.Runtime) error {

@@ -171,9 +171,11 @@ func (s *settings) secret(key string) (string, error) {
 	return strings.TrimSpace(string(body)), nil
 }
 
-// environ is the environment of a child, with additions of its own.
-func (s *settings) environ(own map[string]string) []string {
+// environ is the environment of a child, with additions of its own and without
+// the secrets of others.
+func (s *settings) environ(name string, own map[string]string) []string {
 	all := maps.Clone(s.env)
+	maps.DeleteFunc(all, func(key, _ string) bool { return withheld(key, name) })
 	maps.Copy(all, own)
 	var list []string
 	for _, key := range slices.Sorted(maps.Keys(all)) {

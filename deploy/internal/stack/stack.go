@@ -38,7 +38,7 @@ type Options struct {
 	// BinDir holds the programs; <Dir>/bin when empty.
 	BinDir string
 	// Env is the environment that the user set, KEY=value; every process gets
-	// it, and what it sets is not replaced.
+	// it, except for the secrets of others, and what it sets is not replaced.
 	Env []string
 	// FreePorts gives every listener a free port, also where Env names one.
 	FreePorts bool
@@ -216,7 +216,7 @@ func (s *Stack) databaseURLs(state State) (map[string]map[string]string, error) 
 // run starts one of our programs.
 func (s *Stack) run(name string, own map[string]string) error {
 	program := filepath.Join(s.bin, name)
-	env := s.settings.environ(own)
+	env := s.settings.environ(name, own)
 	s.say("starting %s", name)
 	return s.group.Start(supervise.Spec{Name: name, Command: func() *exec.Cmd {
 		cmd := exec.Command(program)

@@ -207,7 +207,7 @@ func TestEverythingRunsAndStops(t *testing.T) {
 	}
 
 	orders := environmentOf(t, s, "orders")
-	if orders["RESCUE_AFTER"] != "7s" || orders["PATH"] != os.Getenv("PATH") || orders["STRIPE_SECRET_KEY"] != "sk_test_makegood" {
+	if orders["RESCUE_AFTER"] != "7s" || orders["PATH"] != os.Getenv("PATH") || orders["APP_ID"] != "makegood" {
 		t.Errorf("environment of orders: %v", orders)
 	}
 	if !strings.Contains(orders["ORDERS_DATABASE_URL"], "makegood_orders:") || orders["PAYMENTS_DATABASE_URL"] != "" || orders["DATABASE_URL"] != "" {
@@ -335,6 +335,64 @@ func TestExistingDatabaseTakesThePlaceOfThePrivateOne(t *testing.T) {
 	}
 	if own := environmentOf(t, s, "payments")["PAYMENTS_DATABASE_URL"]; own != "postgres://elsewhere/payments" {
 		t.Errorf("payments uses %q", own)
+	}
+}
+
+// What the environment of a process names, whoever may look at it can use.
+func TestSecretsReachOnlyWhoNeedsThem(t *testing.T) {
+	bin := programs(t)
+	host, err := start(t, stateFolder(t), bin)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := host.DB().Exec(t.Context(), "CREATE DATABASE shop"); err != nil {
+		t.Fatal(err)
+	}
+	secret := func(text string) string {
+		path := filepath.Join(t.TempDir(), "secret")
+		if err := os.WriteFile(path, []byte(text+"\n"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return path
+	}
+	owner := strings.Replace(host.Env("DATABASE_URL"), "/makegood?", "/shop?", 1)
+	inFiles, err := start(t, stateFolder(t), bin, "DATABASE_URL_FILE="+secret(owner), "STRIPE_SECRET_KEY_FILE="+secret("sk_test_example"),
+		"STRIPE_WEBHOOK_SECRETS_FILE="+secret("whsec_example"), "SMTP_URL_FILE="+secret("smtp://user:example@127.0.0.1:1"), "SOMETHING=else", "ADMIN_TOKENS_FILE="+host.Env("ADMIN_TOKENS_FILE"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	inPlace, err := start(t, stateFolder(t), bin, "DATABASE_URL="+owner, "STRIPE_WEBHOOK_SECRETS=whsec_example",
+		"PAYMENTS_DATABASE_URL=postgres://elsewhere/payments", "SMTP_URL=smtp://user:example@127.0.0.1:1", "SOMETHING=else")
+	if err != nil {
+		t.Fatal(err)
+	}
+	all := []string{"orders", "payments", "provisioning", "notifications", "reconciliation"}
+	mayKnow := map[string][]string{
+		"DATABASE_URL": {}, "ORDERS_DATABASE_URL": {"orders"}, "PAYMENTS_DATABASE_URL": {"payments"}, "PROVISIONING_DATABASE_URL": {"provisioning"},
+		"NOTIFICATIONS_DATABASE_URL": {"notifications"}, "RECONCILIATION_DATABASE_URL": {"reconciliation"},
+		"STRIPE_SECRET_KEY": {"payments"}, "STRIPE_WEBHOOK_SECRETS": {"payments", "stripesim"}, "SMTP_URL": {"notifications"},
+		"ADMIN_TOKENS_FILE": all, "SERVICE_TOKENS_FILE": all,
+	}
+	for how, s := range map[string]*Stack{"defaults": host, "in files": inFiles, "in place": inPlace} {
+		for _, name := range s.Names() {
+			if name == "postgres" {
+				continue
+			}
+			env := environmentOf(t, s, name)
+			for key, who := range mayKnow {
+				may, knows := slices.Contains(who, name), env[key] != "" || env[key+"_FILE"] != ""
+				if may != knows {
+					t.Errorf("%s: %s may know %s: %v, knows it: %v", how, name, key, may, knows)
+				}
+			}
+			if how != "defaults" && env["SOMETHING"] != "else" {
+				t.Errorf("%s: %s lost a setting that is no secret", how, name)
+			}
+		}
+		told, err := os.ReadFile(filepath.Join(s.Dir(), "run", "env"))
+		if err != nil || !strings.Contains(string(told), "DATABASE_URL="+s.Env("DATABASE_URL")+"\n") {
+			t.Errorf("%s: run/env lacks the owner's database (%v)", how, err)
+		}
 	}
 }
 

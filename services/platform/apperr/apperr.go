@@ -124,7 +124,9 @@ func ToStatus(err error) error {
 		case codes.Canceled:
 			return status.Error(code, "the caller went away")
 		case codes.Unavailable:
-			return status.Error(code, "the service cannot answer at the moment")
+			// With a reason, so that it is not taken for our own connection's failure
+			// and asked again at every hop.
+			return ToStatus(New(code, "PEER_UNAVAILABLE", "the service cannot answer at the moment"))
 		default:
 			return status.Error(code, "internal error")
 		}

@@ -72,8 +72,32 @@ func outgoing(caller string) grpc.UnaryClientInterceptor {
 		md = md.Copy()
 		md.Set(access.CallerKey, caller)
 		ctx = metadata.NewOutgoingContext(ctx, md)
-		return apperr.FromStatus(invoke(ctx, method, req, reply, cc, opts...))
+		for pause := retryFirst; ; pause *= 2 {
+			err := apperr.FromStatus(invoke(ctx, method, req, reply, cc, opts...))
+			if !connectionFailed(err) || pause > retryLast {
+				return err
+			}
+			select {
+			case <-ctx.Done():
+				return err
+			case <-time.After(pause):
+			}
+		}
 	}
+}
+
+// A peer that restarts is back within a second, and every call between services
+// is idempotent: three more tries spare a buyer the wait for a rescue.
+const (
+	retryFirst = 100 * time.Millisecond
+	retryLast  = 400 * time.Millisecond
+)
+
+// connectionFailed says whether err comes from the connection. What a peer
+// itself says of its state has a reason, and is not asked again here.
+func connectionFailed(err error) bool {
+	e := apperr.Of(err)
+	return e != nil && e.Code == codes.Unavailable && e.Reason == ""
 }
 
 // Unreachable says whether err means that the peer gave no answer, so that

@@ -546,7 +546,8 @@ type PlaceOrderRequest struct {
 	PlanId string                 `protobuf:"bytes,1,opt,name=plan_id,json=planId,proto3" json:"plan_id,omitempty"`
 	// Where the confirmation goes; kept as typed, compared without case.
 	Email string `protobuf:"bytes,2,opt,name=email,proto3" json:"email,omitempty"`
-	Name  string `protobuf:"bytes,3,opt,name=name,proto3" json:"name,omitempty"`
+	// No control characters.
+	Name string `protobuf:"bytes,3,opt,name=name,proto3" json:"name,omitempty"`
 	// A Stripe payment method id.
 	PaymentMethod string                     `protobuf:"bytes,4,opt,name=payment_method,json=paymentMethod,proto3" json:"payment_method,omitempty"`
 	Checkout      PlaceOrderRequest_Checkout `protobuf:"varint,5,opt,name=checkout,proto3,enum=orders.v1.PlaceOrderRequest_Checkout" json:"checkout,omitempty"`
@@ -1826,12 +1827,12 @@ const file_orders_v1_orders_proto_rawDesc = "" +
 	"\x05Price\x12\x1a\n" +
 	"\bcurrency\x18\x01 \x01(\tR\bcurrency\x12!\n" +
 	"\famount_minor\x18\x02 \x01(\x03R\vamountMinor\x12%\n" +
-	"\x0eamount_display\x18\x03 \x01(\tR\ramountDisplay\"\xd3\x03\n" +
+	"\x0eamount_display\x18\x03 \x01(\tR\ramountDisplay\"\xe8\x03\n" +
 	"\x11PlaceOrderRequest\x12\"\n" +
 	"\aplan_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\x06planId\x12 \n" +
 	"\x05email\x18\x02 \x01(\tB\n" +
-	"\xbaH\ar\x05\x10\x03\x18\xc0\x02R\x05email\x12\x1c\n" +
-	"\x04name\x18\x03 \x01(\tB\b\xbaH\x05r\x03\x18\xc8\x01R\x04name\x12C\n" +
+	"\xbaH\ar\x05\x10\x03\x18\xc0\x02R\x05email\x121\n" +
+	"\x04name\x18\x03 \x01(\tB\x1d\xbaH\x1ar\x18\x18\xc8\x012\x13^[^\\x00-\\x1f\\x7f]*$R\x04name\x12C\n" +
 	"\x0epayment_method\x18\x04 \x01(\tB\x1c\xbaH\x19r\x17\x18\x80\x012\x12^([a-zA-Z0-9_]+)?$R\rpaymentMethod\x12K\n" +
 	"\bcheckout\x18\x05 \x01(\x0e2%.orders.v1.PlaceOrderRequest.CheckoutB\b\xbaH\x05\x82\x01\x02\x10\x01R\bcheckout\x123\n" +
 	"\bcurrency\x18\x06 \x01(\tB\x17\xbaH\x14r\x122\x10^([A-Za-z]{3})?$R\bcurrency\x12&\n" +

@@ -46,7 +46,7 @@ type OrdersServiceClient interface {
 	PlaceOrder(ctx context.Context, in *PlaceOrderRequest, opts ...grpc.CallOption) (*Order, error)
 	// PayOrder tries another card on an order whose last attempt was declined or
 	// still waits for the buyer. Idempotent by attempt_id. Errors: NOT_FOUND
-	// ORDER_NOT_FOUND; ABORTED PAYMENT_IN_PROGRESS, INVALID_STATE;
+	// ORDER_NOT_FOUND; ABORTED PAYMENT_IN_PROGRESS, INVALID_STATE, DUPLICATE_PURCHASE;
 	// RESOURCE_EXHAUSTED TOO_MANY_ATTEMPTS; UNAVAILABLE CHARGES_PAUSED.
 	PayOrder(ctx context.Context, in *PayOrderRequest, opts ...grpc.CallOption) (*Order, error)
 	// ConfirmOrder says that the browser is back from authentication: Stripe is
@@ -132,7 +132,7 @@ type OrdersServiceServer interface {
 	PlaceOrder(context.Context, *PlaceOrderRequest) (*Order, error)
 	// PayOrder tries another card on an order whose last attempt was declined or
 	// still waits for the buyer. Idempotent by attempt_id. Errors: NOT_FOUND
-	// ORDER_NOT_FOUND; ABORTED PAYMENT_IN_PROGRESS, INVALID_STATE;
+	// ORDER_NOT_FOUND; ABORTED PAYMENT_IN_PROGRESS, INVALID_STATE, DUPLICATE_PURCHASE;
 	// RESOURCE_EXHAUSTED TOO_MANY_ATTEMPTS; UNAVAILABLE CHARGES_PAUSED.
 	PayOrder(context.Context, *PayOrderRequest) (*Order, error)
 	// ConfirmOrder says that the browser is back from authentication: Stripe is

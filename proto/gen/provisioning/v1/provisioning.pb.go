@@ -27,6 +27,65 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
+type FollowSubscriptionRequest_Status int32
+
+const (
+	FollowSubscriptionRequest_STATUS_UNSPECIFIED FollowSubscriptionRequest_Status = 0
+	// Paid; access as granted.
+	FollowSubscriptionRequest_ACTIVE FollowSubscriptionRequest_Status = 1
+	// A renewal failed and is tried again: access is kept through a grace period.
+	FollowSubscriptionRequest_PAST_DUE FollowSubscriptionRequest_Status = 2
+	// Paused: no access until it is resumed.
+	FollowSubscriptionRequest_PAUSED FollowSubscriptionRequest_Status = 3
+	// Over now: access ends now, not at the end of the term.
+	FollowSubscriptionRequest_ENDED FollowSubscriptionRequest_Status = 4
+)
+
+// Enum value maps for FollowSubscriptionRequest_Status.
+var (
+	FollowSubscriptionRequest_Status_name = map[int32]string{
+		0: "STATUS_UNSPECIFIED",
+		1: "ACTIVE",
+		2: "PAST_DUE",
+		3: "PAUSED",
+		4: "ENDED",
+	}
+	FollowSubscriptionRequest_Status_value = map[string]int32{
+		"STATUS_UNSPECIFIED": 0,
+		"ACTIVE":             1,
+		"PAST_DUE":           2,
+		"PAUSED":             3,
+		"ENDED":              4,
+	}
+)
+
+func (x FollowSubscriptionRequest_Status) Enum() *FollowSubscriptionRequest_Status {
+	p := new(FollowSubscriptionRequest_Status)
+	*p = x
+	return p
+}
+
+func (x FollowSubscriptionRequest_Status) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (FollowSubscriptionRequest_Status) Descriptor() protoreflect.EnumDescriptor {
+	return file_provisioning_v1_provisioning_proto_enumTypes[0].Descriptor()
+}
+
+func (FollowSubscriptionRequest_Status) Type() protoreflect.EnumType {
+	return &file_provisioning_v1_provisioning_proto_enumTypes[0]
+}
+
+func (x FollowSubscriptionRequest_Status) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use FollowSubscriptionRequest_Status.Descriptor instead.
+func (FollowSubscriptionRequest_Status) EnumDescriptor() ([]byte, []int) {
+	return file_provisioning_v1_provisioning_proto_rawDescGZIP(), []int{5, 0}
+}
+
 type CreateSignInLinkResponse_Kind int32
 
 const (
@@ -62,11 +121,11 @@ func (x CreateSignInLinkResponse_Kind) String() string {
 }
 
 func (CreateSignInLinkResponse_Kind) Descriptor() protoreflect.EnumDescriptor {
-	return file_provisioning_v1_provisioning_proto_enumTypes[0].Descriptor()
+	return file_provisioning_v1_provisioning_proto_enumTypes[1].Descriptor()
 }
 
 func (CreateSignInLinkResponse_Kind) Type() protoreflect.EnumType {
-	return &file_provisioning_v1_provisioning_proto_enumTypes[0]
+	return &file_provisioning_v1_provisioning_proto_enumTypes[1]
 }
 
 func (x CreateSignInLinkResponse_Kind) Number() protoreflect.EnumNumber {
@@ -75,7 +134,7 @@ func (x CreateSignInLinkResponse_Kind) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use CreateSignInLinkResponse_Kind.Descriptor instead.
 func (CreateSignInLinkResponse_Kind) EnumDescriptor() ([]byte, []int) {
-	return file_provisioning_v1_provisioning_proto_rawDescGZIP(), []int{7, 0}
+	return file_provisioning_v1_provisioning_proto_rawDescGZIP(), []int{11, 0}
 }
 
 type CheckBuyerRequest struct {
@@ -169,9 +228,16 @@ type GrantAccessRequest struct {
 	Name   string `protobuf:"bytes,4,opt,name=name,proto3" json:"name,omitempty"`
 	PlanId string `protobuf:"bytes,5,opt,name=plan_id,json=planId,proto3" json:"plan_id,omitempty"`
 	// Calendar months.
-	TermMonths    int32 `protobuf:"varint,6,opt,name=term_months,json=termMonths,proto3" json:"term_months,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	TermMonths int32 `protobuf:"varint,6,opt,name=term_months,json=termMonths,proto3" json:"term_months,omitempty"`
+	// Set on a subscription's terms: exactly this period was paid, so the grant
+	// ends then, whatever else the account has.
+	PeriodStart *timestamppb.Timestamp `protobuf:"bytes,7,opt,name=period_start,json=periodStart,proto3" json:"period_start,omitempty"`
+	PeriodEnd   *timestamppb.Timestamp `protobuf:"bytes,8,opt,name=period_end,json=periodEnd,proto3" json:"period_end,omitempty"`
+	// Stripe's id of the subscription that the term belongs to; empty for a
+	// one-off. All terms of a subscription go to the account of its first.
+	SubscriptionId string `protobuf:"bytes,9,opt,name=subscription_id,json=subscriptionId,proto3" json:"subscription_id,omitempty"`
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
 }
 
 func (x *GrantAccessRequest) Reset() {
@@ -246,7 +312,245 @@ func (x *GrantAccessRequest) GetTermMonths() int32 {
 	return 0
 }
 
-// Grant is the access that one order bought.
+func (x *GrantAccessRequest) GetPeriodStart() *timestamppb.Timestamp {
+	if x != nil {
+		return x.PeriodStart
+	}
+	return nil
+}
+
+func (x *GrantAccessRequest) GetPeriodEnd() *timestamppb.Timestamp {
+	if x != nil {
+		return x.PeriodEnd
+	}
+	return nil
+}
+
+func (x *GrantAccessRequest) GetSubscriptionId() string {
+	if x != nil {
+		return x.SubscriptionId
+	}
+	return ""
+}
+
+type RevokeAccessRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	OrderId       string                 `protobuf:"bytes,1,opt,name=order_id,json=orderId,proto3" json:"order_id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RevokeAccessRequest) Reset() {
+	*x = RevokeAccessRequest{}
+	mi := &file_provisioning_v1_provisioning_proto_msgTypes[3]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RevokeAccessRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RevokeAccessRequest) ProtoMessage() {}
+
+func (x *RevokeAccessRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_provisioning_v1_provisioning_proto_msgTypes[3]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RevokeAccessRequest.ProtoReflect.Descriptor instead.
+func (*RevokeAccessRequest) Descriptor() ([]byte, []int) {
+	return file_provisioning_v1_provisioning_proto_rawDescGZIP(), []int{3}
+}
+
+func (x *RevokeAccessRequest) GetOrderId() string {
+	if x != nil {
+		return x.OrderId
+	}
+	return ""
+}
+
+type RestoreAccessRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	OrderId       string                 `protobuf:"bytes,1,opt,name=order_id,json=orderId,proto3" json:"order_id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RestoreAccessRequest) Reset() {
+	*x = RestoreAccessRequest{}
+	mi := &file_provisioning_v1_provisioning_proto_msgTypes[4]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RestoreAccessRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RestoreAccessRequest) ProtoMessage() {}
+
+func (x *RestoreAccessRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_provisioning_v1_provisioning_proto_msgTypes[4]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RestoreAccessRequest.ProtoReflect.Descriptor instead.
+func (*RestoreAccessRequest) Descriptor() ([]byte, []int) {
+	return file_provisioning_v1_provisioning_proto_rawDescGZIP(), []int{4}
+}
+
+func (x *RestoreAccessRequest) GetOrderId() string {
+	if x != nil {
+		return x.OrderId
+	}
+	return ""
+}
+
+type FollowSubscriptionRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Stripe's id.
+	SubscriptionId string `protobuf:"bytes,1,opt,name=subscription_id,json=subscriptionId,proto3" json:"subscription_id,omitempty"`
+	// The order that began it.
+	OrderId string                           `protobuf:"bytes,2,opt,name=order_id,json=orderId,proto3" json:"order_id,omitempty"`
+	Status  FollowSubscriptionRequest_Status `protobuf:"varint,3,opt,name=status,proto3,enum=provisioning.v1.FollowSubscriptionRequest_Status" json:"status,omitempty"`
+	// When Stripe was read.
+	ObservedAt *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=observed_at,json=observedAt,proto3" json:"observed_at,omitempty"`
+	// Whether Stripe will renew it: not when it is canceled at the end of the
+	// period. While it is ACTIVE and renews, access outlasts the paid term by the
+	// grace period, because the renewal is paid an hour after the term or later,
+	// and we may learn of it later still.
+	Renews        bool `protobuf:"varint,5,opt,name=renews,proto3" json:"renews,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *FollowSubscriptionRequest) Reset() {
+	*x = FollowSubscriptionRequest{}
+	mi := &file_provisioning_v1_provisioning_proto_msgTypes[5]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *FollowSubscriptionRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*FollowSubscriptionRequest) ProtoMessage() {}
+
+func (x *FollowSubscriptionRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_provisioning_v1_provisioning_proto_msgTypes[5]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use FollowSubscriptionRequest.ProtoReflect.Descriptor instead.
+func (*FollowSubscriptionRequest) Descriptor() ([]byte, []int) {
+	return file_provisioning_v1_provisioning_proto_rawDescGZIP(), []int{5}
+}
+
+func (x *FollowSubscriptionRequest) GetSubscriptionId() string {
+	if x != nil {
+		return x.SubscriptionId
+	}
+	return ""
+}
+
+func (x *FollowSubscriptionRequest) GetOrderId() string {
+	if x != nil {
+		return x.OrderId
+	}
+	return ""
+}
+
+func (x *FollowSubscriptionRequest) GetStatus() FollowSubscriptionRequest_Status {
+	if x != nil {
+		return x.Status
+	}
+	return FollowSubscriptionRequest_STATUS_UNSPECIFIED
+}
+
+func (x *FollowSubscriptionRequest) GetObservedAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.ObservedAt
+	}
+	return nil
+}
+
+func (x *FollowSubscriptionRequest) GetRenews() bool {
+	if x != nil {
+		return x.Renews
+	}
+	return false
+}
+
+type FollowSubscriptionResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Until when the account has access as it stands; unset when it has none.
+	AccessUntil   *timestamppb.Timestamp `protobuf:"bytes,1,opt,name=access_until,json=accessUntil,proto3" json:"access_until,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *FollowSubscriptionResponse) Reset() {
+	*x = FollowSubscriptionResponse{}
+	mi := &file_provisioning_v1_provisioning_proto_msgTypes[6]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *FollowSubscriptionResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*FollowSubscriptionResponse) ProtoMessage() {}
+
+func (x *FollowSubscriptionResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_provisioning_v1_provisioning_proto_msgTypes[6]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use FollowSubscriptionResponse.ProtoReflect.Descriptor instead.
+func (*FollowSubscriptionResponse) Descriptor() ([]byte, []int) {
+	return file_provisioning_v1_provisioning_proto_rawDescGZIP(), []int{6}
+}
+
+func (x *FollowSubscriptionResponse) GetAccessUntil() *timestamppb.Timestamp {
+	if x != nil {
+		return x.AccessUntil
+	}
+	return nil
+}
+
+// Grant is the access that one order bought. Of an order that was withdrawn
+// before it was granted, only order_id and revoked_at are set.
 type Grant struct {
 	state     protoimpl.MessageState `protogen:"open.v1"`
 	OrderId   string                 `protobuf:"bytes,1,opt,name=order_id,json=orderId,proto3" json:"order_id,omitempty"`
@@ -263,7 +567,7 @@ type Grant struct {
 
 func (x *Grant) Reset() {
 	*x = Grant{}
-	mi := &file_provisioning_v1_provisioning_proto_msgTypes[3]
+	mi := &file_provisioning_v1_provisioning_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -275,7 +579,7 @@ func (x *Grant) String() string {
 func (*Grant) ProtoMessage() {}
 
 func (x *Grant) ProtoReflect() protoreflect.Message {
-	mi := &file_provisioning_v1_provisioning_proto_msgTypes[3]
+	mi := &file_provisioning_v1_provisioning_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -288,7 +592,7 @@ func (x *Grant) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Grant.ProtoReflect.Descriptor instead.
 func (*Grant) Descriptor() ([]byte, []int) {
-	return file_provisioning_v1_provisioning_proto_rawDescGZIP(), []int{3}
+	return file_provisioning_v1_provisioning_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *Grant) GetOrderId() string {
@@ -342,7 +646,7 @@ type CheckAccessRequest struct {
 
 func (x *CheckAccessRequest) Reset() {
 	*x = CheckAccessRequest{}
-	mi := &file_provisioning_v1_provisioning_proto_msgTypes[4]
+	mi := &file_provisioning_v1_provisioning_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -354,7 +658,7 @@ func (x *CheckAccessRequest) String() string {
 func (*CheckAccessRequest) ProtoMessage() {}
 
 func (x *CheckAccessRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_provisioning_v1_provisioning_proto_msgTypes[4]
+	mi := &file_provisioning_v1_provisioning_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -367,7 +671,7 @@ func (x *CheckAccessRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CheckAccessRequest.ProtoReflect.Descriptor instead.
 func (*CheckAccessRequest) Descriptor() ([]byte, []int) {
-	return file_provisioning_v1_provisioning_proto_rawDescGZIP(), []int{4}
+	return file_provisioning_v1_provisioning_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *CheckAccessRequest) GetAccountId() string {
@@ -382,7 +686,8 @@ type CheckAccessResponse struct {
 	AccountId string                 `protobuf:"bytes,1,opt,name=account_id,json=accountId,proto3" json:"account_id,omitempty"`
 	// Whether the account may use the product now.
 	Active bool `protobuf:"varint,2,opt,name=active,proto3" json:"active,omitempty"`
-	// End of the paid time; unset when nothing was ever granted.
+	// When active, the end of the access without a gap from now on; otherwise when
+	// the last access ended. Unset when nothing was granted, or all withdrawn.
 	AccessUntil   *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=access_until,json=accessUntil,proto3" json:"access_until,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -390,7 +695,7 @@ type CheckAccessResponse struct {
 
 func (x *CheckAccessResponse) Reset() {
 	*x = CheckAccessResponse{}
-	mi := &file_provisioning_v1_provisioning_proto_msgTypes[5]
+	mi := &file_provisioning_v1_provisioning_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -402,7 +707,7 @@ func (x *CheckAccessResponse) String() string {
 func (*CheckAccessResponse) ProtoMessage() {}
 
 func (x *CheckAccessResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_provisioning_v1_provisioning_proto_msgTypes[5]
+	mi := &file_provisioning_v1_provisioning_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -415,7 +720,7 @@ func (x *CheckAccessResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CheckAccessResponse.ProtoReflect.Descriptor instead.
 func (*CheckAccessResponse) Descriptor() ([]byte, []int) {
-	return file_provisioning_v1_provisioning_proto_rawDescGZIP(), []int{5}
+	return file_provisioning_v1_provisioning_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *CheckAccessResponse) GetAccountId() string {
@@ -448,7 +753,7 @@ type CreateSignInLinkRequest struct {
 
 func (x *CreateSignInLinkRequest) Reset() {
 	*x = CreateSignInLinkRequest{}
-	mi := &file_provisioning_v1_provisioning_proto_msgTypes[6]
+	mi := &file_provisioning_v1_provisioning_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -460,7 +765,7 @@ func (x *CreateSignInLinkRequest) String() string {
 func (*CreateSignInLinkRequest) ProtoMessage() {}
 
 func (x *CreateSignInLinkRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_provisioning_v1_provisioning_proto_msgTypes[6]
+	mi := &file_provisioning_v1_provisioning_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -473,7 +778,7 @@ func (x *CreateSignInLinkRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CreateSignInLinkRequest.ProtoReflect.Descriptor instead.
 func (*CreateSignInLinkRequest) Descriptor() ([]byte, []int) {
-	return file_provisioning_v1_provisioning_proto_rawDescGZIP(), []int{6}
+	return file_provisioning_v1_provisioning_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *CreateSignInLinkRequest) GetOrderId() string {
@@ -495,7 +800,7 @@ type CreateSignInLinkResponse struct {
 
 func (x *CreateSignInLinkResponse) Reset() {
 	*x = CreateSignInLinkResponse{}
-	mi := &file_provisioning_v1_provisioning_proto_msgTypes[7]
+	mi := &file_provisioning_v1_provisioning_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -507,7 +812,7 @@ func (x *CreateSignInLinkResponse) String() string {
 func (*CreateSignInLinkResponse) ProtoMessage() {}
 
 func (x *CreateSignInLinkResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_provisioning_v1_provisioning_proto_msgTypes[7]
+	mi := &file_provisioning_v1_provisioning_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -520,7 +825,7 @@ func (x *CreateSignInLinkResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CreateSignInLinkResponse.ProtoReflect.Descriptor instead.
 func (*CreateSignInLinkResponse) Descriptor() ([]byte, []int) {
-	return file_provisioning_v1_provisioning_proto_rawDescGZIP(), []int{7}
+	return file_provisioning_v1_provisioning_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *CreateSignInLinkResponse) GetKind() CreateSignInLinkResponse_Kind {
@@ -553,7 +858,7 @@ type RedeemActivationRequest struct {
 
 func (x *RedeemActivationRequest) Reset() {
 	*x = RedeemActivationRequest{}
-	mi := &file_provisioning_v1_provisioning_proto_msgTypes[8]
+	mi := &file_provisioning_v1_provisioning_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -565,7 +870,7 @@ func (x *RedeemActivationRequest) String() string {
 func (*RedeemActivationRequest) ProtoMessage() {}
 
 func (x *RedeemActivationRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_provisioning_v1_provisioning_proto_msgTypes[8]
+	mi := &file_provisioning_v1_provisioning_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -578,7 +883,7 @@ func (x *RedeemActivationRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RedeemActivationRequest.ProtoReflect.Descriptor instead.
 func (*RedeemActivationRequest) Descriptor() ([]byte, []int) {
-	return file_provisioning_v1_provisioning_proto_rawDescGZIP(), []int{8}
+	return file_provisioning_v1_provisioning_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *RedeemActivationRequest) GetToken() string {
@@ -599,7 +904,7 @@ type RedeemActivationResponse struct {
 
 func (x *RedeemActivationResponse) Reset() {
 	*x = RedeemActivationResponse{}
-	mi := &file_provisioning_v1_provisioning_proto_msgTypes[9]
+	mi := &file_provisioning_v1_provisioning_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -611,7 +916,7 @@ func (x *RedeemActivationResponse) String() string {
 func (*RedeemActivationResponse) ProtoMessage() {}
 
 func (x *RedeemActivationResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_provisioning_v1_provisioning_proto_msgTypes[9]
+	mi := &file_provisioning_v1_provisioning_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -624,7 +929,7 @@ func (x *RedeemActivationResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RedeemActivationResponse.ProtoReflect.Descriptor instead.
 func (*RedeemActivationResponse) Descriptor() ([]byte, []int) {
-	return file_provisioning_v1_provisioning_proto_rawDescGZIP(), []int{9}
+	return file_provisioning_v1_provisioning_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *RedeemActivationResponse) GetAccountId() string {
@@ -656,7 +961,7 @@ const file_provisioning_v1_provisioning_proto_rawDesc = "" +
 	"\x11CheckBuyerRequest\x12'\n" +
 	"\n" +
 	"account_id\x18\x01 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\taccountId\"\x14\n" +
-	"\x12CheckBuyerResponse\"\xf1\x01\n" +
+	"\x12CheckBuyerResponse\"\x9e\x03\n" +
 	"\x12GrantAccessRequest\x12#\n" +
 	"\border_id\x18\x01 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\aorderId\x12&\n" +
 	"\n" +
@@ -666,7 +971,34 @@ const file_provisioning_v1_provisioning_proto_rawDesc = "" +
 	"\x04name\x18\x04 \x01(\tB\b\xbaH\x05r\x03\x18\xc8\x01R\x04name\x12\"\n" +
 	"\aplan_id\x18\x05 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\x06planId\x12*\n" +
 	"\vterm_months\x18\x06 \x01(\x05B\t\xbaH\x06\x1a\x04\x18x \x00R\n" +
-	"termMonths\"\x93\x02\n" +
+	"termMonths\x12=\n" +
+	"\fperiod_start\x18\a \x01(\v2\x1a.google.protobuf.TimestampR\vperiodStart\x129\n" +
+	"\n" +
+	"period_end\x18\b \x01(\v2\x1a.google.protobuf.TimestampR\tperiodEnd\x121\n" +
+	"\x0fsubscription_id\x18\t \x01(\tB\b\xbaH\x05r\x03\x18\xff\x01R\x0esubscriptionId\":\n" +
+	"\x13RevokeAccessRequest\x12#\n" +
+	"\border_id\x18\x01 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\aorderId\";\n" +
+	"\x14RestoreAccessRequest\x12#\n" +
+	"\border_id\x18\x01 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\aorderId\"\xfc\x02\n" +
+	"\x19FollowSubscriptionRequest\x123\n" +
+	"\x0fsubscription_id\x18\x01 \x01(\tB\n" +
+	"\xbaH\ar\x05\x10\x01\x18\xff\x01R\x0esubscriptionId\x12#\n" +
+	"\border_id\x18\x02 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\aorderId\x12U\n" +
+	"\x06status\x18\x03 \x01(\x0e21.provisioning.v1.FollowSubscriptionRequest.StatusB\n" +
+	"\xbaH\a\x82\x01\x04\x10\x01 \x00R\x06status\x12C\n" +
+	"\vobserved_at\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampB\x06\xbaH\x03\xc8\x01\x01R\n" +
+	"observedAt\x12\x16\n" +
+	"\x06renews\x18\x05 \x01(\bR\x06renews\"Q\n" +
+	"\x06Status\x12\x16\n" +
+	"\x12STATUS_UNSPECIFIED\x10\x00\x12\n" +
+	"\n" +
+	"\x06ACTIVE\x10\x01\x12\f\n" +
+	"\bPAST_DUE\x10\x02\x12\n" +
+	"\n" +
+	"\x06PAUSED\x10\x03\x12\t\n" +
+	"\x05ENDED\x10\x04\"[\n" +
+	"\x1aFollowSubscriptionResponse\x12=\n" +
+	"\faccess_until\x18\x01 \x01(\v2\x1a.google.protobuf.TimestampR\vaccessUntil\"\x93\x02\n" +
 	"\x05Grant\x12\x19\n" +
 	"\border_id\x18\x01 \x01(\tR\aorderId\x12\x1d\n" +
 	"\n" +
@@ -703,11 +1035,14 @@ const file_provisioning_v1_provisioning_proto_rawDesc = "" +
 	"\n" +
 	"account_id\x18\x01 \x01(\tR\taccountId\x12\x14\n" +
 	"\x05email\x18\x02 \x01(\tR\x05email\x12\x12\n" +
-	"\x04name\x18\x03 \x01(\tR\x04name2\x8f\x04\n" +
+	"\x04name\x18\x03 \x01(\tR\x04name2\x9c\x06\n" +
 	"\x13ProvisioningService\x12U\n" +
 	"\n" +
 	"CheckBuyer\x12\".provisioning.v1.CheckBuyerRequest\x1a#.provisioning.v1.CheckBuyerResponse\x12J\n" +
-	"\vGrantAccess\x12#.provisioning.v1.GrantAccessRequest\x1a\x16.provisioning.v1.Grant\x12\x82\x01\n" +
+	"\vGrantAccess\x12#.provisioning.v1.GrantAccessRequest\x1a\x16.provisioning.v1.Grant\x12L\n" +
+	"\fRevokeAccess\x12$.provisioning.v1.RevokeAccessRequest\x1a\x16.provisioning.v1.Grant\x12N\n" +
+	"\rRestoreAccess\x12%.provisioning.v1.RestoreAccessRequest\x1a\x16.provisioning.v1.Grant\x12m\n" +
+	"\x12FollowSubscription\x12*.provisioning.v1.FollowSubscriptionRequest\x1a+.provisioning.v1.FollowSubscriptionResponse\x12\x82\x01\n" +
 	"\vCheckAccess\x12#.provisioning.v1.CheckAccessRequest\x1a$.provisioning.v1.CheckAccessResponse\"(\x82\xd3\xe4\x93\x02\"\x12 /v1/accounts/{account_id}/access\x12g\n" +
 	"\x10CreateSignInLink\x12(.provisioning.v1.CreateSignInLinkRequest\x1a).provisioning.v1.CreateSignInLinkResponse\x12g\n" +
 	"\x10RedeemActivation\x12(.provisioning.v1.RedeemActivationRequest\x1a).provisioning.v1.RedeemActivationResponseB;Z9makegood.example/proto/gen/provisioning/v1;provisioningv1b\x06proto3"
@@ -724,44 +1059,60 @@ func file_provisioning_v1_provisioning_proto_rawDescGZIP() []byte {
 	return file_provisioning_v1_provisioning_proto_rawDescData
 }
 
-var file_provisioning_v1_provisioning_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_provisioning_v1_provisioning_proto_msgTypes = make([]protoimpl.MessageInfo, 10)
+var file_provisioning_v1_provisioning_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
+var file_provisioning_v1_provisioning_proto_msgTypes = make([]protoimpl.MessageInfo, 14)
 var file_provisioning_v1_provisioning_proto_goTypes = []any{
-	(CreateSignInLinkResponse_Kind)(0), // 0: provisioning.v1.CreateSignInLinkResponse.Kind
-	(*CheckBuyerRequest)(nil),          // 1: provisioning.v1.CheckBuyerRequest
-	(*CheckBuyerResponse)(nil),         // 2: provisioning.v1.CheckBuyerResponse
-	(*GrantAccessRequest)(nil),         // 3: provisioning.v1.GrantAccessRequest
-	(*Grant)(nil),                      // 4: provisioning.v1.Grant
-	(*CheckAccessRequest)(nil),         // 5: provisioning.v1.CheckAccessRequest
-	(*CheckAccessResponse)(nil),        // 6: provisioning.v1.CheckAccessResponse
-	(*CreateSignInLinkRequest)(nil),    // 7: provisioning.v1.CreateSignInLinkRequest
-	(*CreateSignInLinkResponse)(nil),   // 8: provisioning.v1.CreateSignInLinkResponse
-	(*RedeemActivationRequest)(nil),    // 9: provisioning.v1.RedeemActivationRequest
-	(*RedeemActivationResponse)(nil),   // 10: provisioning.v1.RedeemActivationResponse
-	(*timestamppb.Timestamp)(nil),      // 11: google.protobuf.Timestamp
+	(FollowSubscriptionRequest_Status)(0), // 0: provisioning.v1.FollowSubscriptionRequest.Status
+	(CreateSignInLinkResponse_Kind)(0),    // 1: provisioning.v1.CreateSignInLinkResponse.Kind
+	(*CheckBuyerRequest)(nil),             // 2: provisioning.v1.CheckBuyerRequest
+	(*CheckBuyerResponse)(nil),            // 3: provisioning.v1.CheckBuyerResponse
+	(*GrantAccessRequest)(nil),            // 4: provisioning.v1.GrantAccessRequest
+	(*RevokeAccessRequest)(nil),           // 5: provisioning.v1.RevokeAccessRequest
+	(*RestoreAccessRequest)(nil),          // 6: provisioning.v1.RestoreAccessRequest
+	(*FollowSubscriptionRequest)(nil),     // 7: provisioning.v1.FollowSubscriptionRequest
+	(*FollowSubscriptionResponse)(nil),    // 8: provisioning.v1.FollowSubscriptionResponse
+	(*Grant)(nil),                         // 9: provisioning.v1.Grant
+	(*CheckAccessRequest)(nil),            // 10: provisioning.v1.CheckAccessRequest
+	(*CheckAccessResponse)(nil),           // 11: provisioning.v1.CheckAccessResponse
+	(*CreateSignInLinkRequest)(nil),       // 12: provisioning.v1.CreateSignInLinkRequest
+	(*CreateSignInLinkResponse)(nil),      // 13: provisioning.v1.CreateSignInLinkResponse
+	(*RedeemActivationRequest)(nil),       // 14: provisioning.v1.RedeemActivationRequest
+	(*RedeemActivationResponse)(nil),      // 15: provisioning.v1.RedeemActivationResponse
+	(*timestamppb.Timestamp)(nil),         // 16: google.protobuf.Timestamp
 }
 var file_provisioning_v1_provisioning_proto_depIdxs = []int32{
-	11, // 0: provisioning.v1.Grant.starts_at:type_name -> google.protobuf.Timestamp
-	11, // 1: provisioning.v1.Grant.ends_at:type_name -> google.protobuf.Timestamp
-	11, // 2: provisioning.v1.Grant.revoked_at:type_name -> google.protobuf.Timestamp
-	11, // 3: provisioning.v1.CheckAccessResponse.access_until:type_name -> google.protobuf.Timestamp
-	0,  // 4: provisioning.v1.CreateSignInLinkResponse.kind:type_name -> provisioning.v1.CreateSignInLinkResponse.Kind
-	11, // 5: provisioning.v1.CreateSignInLinkResponse.expires_at:type_name -> google.protobuf.Timestamp
-	1,  // 6: provisioning.v1.ProvisioningService.CheckBuyer:input_type -> provisioning.v1.CheckBuyerRequest
-	3,  // 7: provisioning.v1.ProvisioningService.GrantAccess:input_type -> provisioning.v1.GrantAccessRequest
-	5,  // 8: provisioning.v1.ProvisioningService.CheckAccess:input_type -> provisioning.v1.CheckAccessRequest
-	7,  // 9: provisioning.v1.ProvisioningService.CreateSignInLink:input_type -> provisioning.v1.CreateSignInLinkRequest
-	9,  // 10: provisioning.v1.ProvisioningService.RedeemActivation:input_type -> provisioning.v1.RedeemActivationRequest
-	2,  // 11: provisioning.v1.ProvisioningService.CheckBuyer:output_type -> provisioning.v1.CheckBuyerResponse
-	4,  // 12: provisioning.v1.ProvisioningService.GrantAccess:output_type -> provisioning.v1.Grant
-	6,  // 13: provisioning.v1.ProvisioningService.CheckAccess:output_type -> provisioning.v1.CheckAccessResponse
-	8,  // 14: provisioning.v1.ProvisioningService.CreateSignInLink:output_type -> provisioning.v1.CreateSignInLinkResponse
-	10, // 15: provisioning.v1.ProvisioningService.RedeemActivation:output_type -> provisioning.v1.RedeemActivationResponse
-	11, // [11:16] is the sub-list for method output_type
-	6,  // [6:11] is the sub-list for method input_type
-	6,  // [6:6] is the sub-list for extension type_name
-	6,  // [6:6] is the sub-list for extension extendee
-	0,  // [0:6] is the sub-list for field type_name
+	16, // 0: provisioning.v1.GrantAccessRequest.period_start:type_name -> google.protobuf.Timestamp
+	16, // 1: provisioning.v1.GrantAccessRequest.period_end:type_name -> google.protobuf.Timestamp
+	0,  // 2: provisioning.v1.FollowSubscriptionRequest.status:type_name -> provisioning.v1.FollowSubscriptionRequest.Status
+	16, // 3: provisioning.v1.FollowSubscriptionRequest.observed_at:type_name -> google.protobuf.Timestamp
+	16, // 4: provisioning.v1.FollowSubscriptionResponse.access_until:type_name -> google.protobuf.Timestamp
+	16, // 5: provisioning.v1.Grant.starts_at:type_name -> google.protobuf.Timestamp
+	16, // 6: provisioning.v1.Grant.ends_at:type_name -> google.protobuf.Timestamp
+	16, // 7: provisioning.v1.Grant.revoked_at:type_name -> google.protobuf.Timestamp
+	16, // 8: provisioning.v1.CheckAccessResponse.access_until:type_name -> google.protobuf.Timestamp
+	1,  // 9: provisioning.v1.CreateSignInLinkResponse.kind:type_name -> provisioning.v1.CreateSignInLinkResponse.Kind
+	16, // 10: provisioning.v1.CreateSignInLinkResponse.expires_at:type_name -> google.protobuf.Timestamp
+	2,  // 11: provisioning.v1.ProvisioningService.CheckBuyer:input_type -> provisioning.v1.CheckBuyerRequest
+	4,  // 12: provisioning.v1.ProvisioningService.GrantAccess:input_type -> provisioning.v1.GrantAccessRequest
+	5,  // 13: provisioning.v1.ProvisioningService.RevokeAccess:input_type -> provisioning.v1.RevokeAccessRequest
+	6,  // 14: provisioning.v1.ProvisioningService.RestoreAccess:input_type -> provisioning.v1.RestoreAccessRequest
+	7,  // 15: provisioning.v1.ProvisioningService.FollowSubscription:input_type -> provisioning.v1.FollowSubscriptionRequest
+	10, // 16: provisioning.v1.ProvisioningService.CheckAccess:input_type -> provisioning.v1.CheckAccessRequest
+	12, // 17: provisioning.v1.ProvisioningService.CreateSignInLink:input_type -> provisioning.v1.CreateSignInLinkRequest
+	14, // 18: provisioning.v1.ProvisioningService.RedeemActivation:input_type -> provisioning.v1.RedeemActivationRequest
+	3,  // 19: provisioning.v1.ProvisioningService.CheckBuyer:output_type -> provisioning.v1.CheckBuyerResponse
+	9,  // 20: provisioning.v1.ProvisioningService.GrantAccess:output_type -> provisioning.v1.Grant
+	9,  // 21: provisioning.v1.ProvisioningService.RevokeAccess:output_type -> provisioning.v1.Grant
+	9,  // 22: provisioning.v1.ProvisioningService.RestoreAccess:output_type -> provisioning.v1.Grant
+	8,  // 23: provisioning.v1.ProvisioningService.FollowSubscription:output_type -> provisioning.v1.FollowSubscriptionResponse
+	11, // 24: provisioning.v1.ProvisioningService.CheckAccess:output_type -> provisioning.v1.CheckAccessResponse
+	13, // 25: provisioning.v1.ProvisioningService.CreateSignInLink:output_type -> provisioning.v1.CreateSignInLinkResponse
+	15, // 26: provisioning.v1.ProvisioningService.RedeemActivation:output_type -> provisioning.v1.RedeemActivationResponse
+	19, // [19:27] is the sub-list for method output_type
+	11, // [11:19] is the sub-list for method input_type
+	11, // [11:11] is the sub-list for extension type_name
+	11, // [11:11] is the sub-list for extension extendee
+	0,  // [0:11] is the sub-list for field type_name
 }
 
 func init() { file_provisioning_v1_provisioning_proto_init() }
@@ -774,8 +1125,8 @@ func file_provisioning_v1_provisioning_proto_init() {
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_provisioning_v1_provisioning_proto_rawDesc), len(file_provisioning_v1_provisioning_proto_rawDesc)),
-			NumEnums:      1,
-			NumMessages:   10,
+			NumEnums:      2,
+			NumMessages:   14,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -22,11 +22,14 @@ import (
 const _ = grpc.SupportPackageIsVersion9
 
 const (
-	ProvisioningService_CheckBuyer_FullMethodName       = "/provisioning.v1.ProvisioningService/CheckBuyer"
-	ProvisioningService_GrantAccess_FullMethodName      = "/provisioning.v1.ProvisioningService/GrantAccess"
-	ProvisioningService_CheckAccess_FullMethodName      = "/provisioning.v1.ProvisioningService/CheckAccess"
-	ProvisioningService_CreateSignInLink_FullMethodName = "/provisioning.v1.ProvisioningService/CreateSignInLink"
-	ProvisioningService_RedeemActivation_FullMethodName = "/provisioning.v1.ProvisioningService/RedeemActivation"
+	ProvisioningService_CheckBuyer_FullMethodName         = "/provisioning.v1.ProvisioningService/CheckBuyer"
+	ProvisioningService_GrantAccess_FullMethodName        = "/provisioning.v1.ProvisioningService/GrantAccess"
+	ProvisioningService_RevokeAccess_FullMethodName       = "/provisioning.v1.ProvisioningService/RevokeAccess"
+	ProvisioningService_RestoreAccess_FullMethodName      = "/provisioning.v1.ProvisioningService/RestoreAccess"
+	ProvisioningService_FollowSubscription_FullMethodName = "/provisioning.v1.ProvisioningService/FollowSubscription"
+	ProvisioningService_CheckAccess_FullMethodName        = "/provisioning.v1.ProvisioningService/CheckAccess"
+	ProvisioningService_CreateSignInLink_FullMethodName   = "/provisioning.v1.ProvisioningService/CreateSignInLink"
+	ProvisioningService_RedeemActivation_FullMethodName   = "/provisioning.v1.ProvisioningService/RedeemActivation"
 )
 
 // ProvisioningServiceClient is the client API for ProvisioningService service.
@@ -41,6 +44,20 @@ type ProvisioningServiceClient interface {
 	// from the later of now and the current end. Errors: INVALID_ARGUMENT
 	// ACCOUNT_NOT_FOUND.
 	GrantAccess(ctx context.Context, in *GrantAccessRequest, opts ...grpc.CallOption) (*Grant, error)
+	// RevokeAccess withdraws exactly the access that one order bought and moves
+	// the account's later grants forward by what was withdrawn. Idempotent by
+	// order. Without a grant it leaves a mark that a later GrantAccess answers
+	// with: what was refunded before it was granted is never granted.
+	RevokeAccess(ctx context.Context, in *RevokeAccessRequest, opts ...grpc.CallOption) (*Grant, error)
+	// RestoreAccess undoes a withdrawal: the order's grant is given again, as long
+	// as what was withdrawn, after what the account has by now. Idempotent by
+	// order. Errors: NOT_FOUND GRANT_NOT_FOUND; when RevokeAccess had left a mark
+	// for the order, the mark is gone and GrantAccess gives access again.
+	RestoreAccess(ctx context.Context, in *RestoreAccessRequest, opts ...grpc.CallOption) (*Grant, error)
+	// FollowSubscription records how a subscription stands at Stripe. An older
+	// observation never overwrites a newer one. Errors: NOT_FOUND GRANT_NOT_FOUND
+	// when its first order has no grant yet.
+	FollowSubscription(ctx context.Context, in *FollowSubscriptionRequest, opts ...grpc.CallOption) (*FollowSubscriptionResponse, error)
 	// CheckAccess says whether an account may use the product. Errors:
 	// NOT_FOUND ACCOUNT_NOT_FOUND.
 	CheckAccess(ctx context.Context, in *CheckAccessRequest, opts ...grpc.CallOption) (*CheckAccessResponse, error)
@@ -76,6 +93,36 @@ func (c *provisioningServiceClient) GrantAccess(ctx context.Context, in *GrantAc
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(Grant)
 	err := c.cc.Invoke(ctx, ProvisioningService_GrantAccess_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *provisioningServiceClient) RevokeAccess(ctx context.Context, in *RevokeAccessRequest, opts ...grpc.CallOption) (*Grant, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(Grant)
+	err := c.cc.Invoke(ctx, ProvisioningService_RevokeAccess_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *provisioningServiceClient) RestoreAccess(ctx context.Context, in *RestoreAccessRequest, opts ...grpc.CallOption) (*Grant, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(Grant)
+	err := c.cc.Invoke(ctx, ProvisioningService_RestoreAccess_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *provisioningServiceClient) FollowSubscription(ctx context.Context, in *FollowSubscriptionRequest, opts ...grpc.CallOption) (*FollowSubscriptionResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(FollowSubscriptionResponse)
+	err := c.cc.Invoke(ctx, ProvisioningService_FollowSubscription_FullMethodName, in, out, cOpts...)
 	if err != nil {
 		return nil, err
 	}
@@ -124,6 +171,20 @@ type ProvisioningServiceServer interface {
 	// from the later of now and the current end. Errors: INVALID_ARGUMENT
 	// ACCOUNT_NOT_FOUND.
 	GrantAccess(context.Context, *GrantAccessRequest) (*Grant, error)
+	// RevokeAccess withdraws exactly the access that one order bought and moves
+	// the account's later grants forward by what was withdrawn. Idempotent by
+	// order. Without a grant it leaves a mark that a later GrantAccess answers
+	// with: what was refunded before it was granted is never granted.
+	RevokeAccess(context.Context, *RevokeAccessRequest) (*Grant, error)
+	// RestoreAccess undoes a withdrawal: the order's grant is given again, as long
+	// as what was withdrawn, after what the account has by now. Idempotent by
+	// order. Errors: NOT_FOUND GRANT_NOT_FOUND; when RevokeAccess had left a mark
+	// for the order, the mark is gone and GrantAccess gives access again.
+	RestoreAccess(context.Context, *RestoreAccessRequest) (*Grant, error)
+	// FollowSubscription records how a subscription stands at Stripe. An older
+	// observation never overwrites a newer one. Errors: NOT_FOUND GRANT_NOT_FOUND
+	// when its first order has no grant yet.
+	FollowSubscription(context.Context, *FollowSubscriptionRequest) (*FollowSubscriptionResponse, error)
 	// CheckAccess says whether an account may use the product. Errors:
 	// NOT_FOUND ACCOUNT_NOT_FOUND.
 	CheckAccess(context.Context, *CheckAccessRequest) (*CheckAccessResponse, error)
@@ -150,6 +211,15 @@ func (UnimplementedProvisioningServiceServer) CheckBuyer(context.Context, *Check
 }
 func (UnimplementedProvisioningServiceServer) GrantAccess(context.Context, *GrantAccessRequest) (*Grant, error) {
 	return nil, status.Error(codes.Unimplemented, "method GrantAccess not implemented")
+}
+func (UnimplementedProvisioningServiceServer) RevokeAccess(context.Context, *RevokeAccessRequest) (*Grant, error) {
+	return nil, status.Error(codes.Unimplemented, "method RevokeAccess not implemented")
+}
+func (UnimplementedProvisioningServiceServer) RestoreAccess(context.Context, *RestoreAccessRequest) (*Grant, error) {
+	return nil, status.Error(codes.Unimplemented, "method RestoreAccess not implemented")
+}
+func (UnimplementedProvisioningServiceServer) FollowSubscription(context.Context, *FollowSubscriptionRequest) (*FollowSubscriptionResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method FollowSubscription not implemented")
 }
 func (UnimplementedProvisioningServiceServer) CheckAccess(context.Context, *CheckAccessRequest) (*CheckAccessResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method CheckAccess not implemented")
@@ -213,6 +283,60 @@ func _ProvisioningService_GrantAccess_Handler(srv interface{}, ctx context.Conte
 	}
 	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
 		return srv.(ProvisioningServiceServer).GrantAccess(ctx, req.(*GrantAccessRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _ProvisioningService_RevokeAccess_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(RevokeAccessRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(ProvisioningServiceServer).RevokeAccess(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: ProvisioningService_RevokeAccess_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(ProvisioningServiceServer).RevokeAccess(ctx, req.(*RevokeAccessRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _ProvisioningService_RestoreAccess_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(RestoreAccessRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(ProvisioningServiceServer).RestoreAccess(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: ProvisioningService_RestoreAccess_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(ProvisioningServiceServer).RestoreAccess(ctx, req.(*RestoreAccessRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _ProvisioningService_FollowSubscription_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(FollowSubscriptionRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(ProvisioningServiceServer).FollowSubscription(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: ProvisioningService_FollowSubscription_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(ProvisioningServiceServer).FollowSubscription(ctx, req.(*FollowSubscriptionRequest))
 	}
 	return interceptor(ctx, in, info, handler)
 }
@@ -285,6 +409,18 @@ var ProvisioningService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "GrantAccess",
 			Handler:    _ProvisioningService_GrantAccess_Handler,
+		},
+		{
+			MethodName: "RevokeAccess",
+			Handler:    _ProvisioningService_RevokeAccess_Handler,
+		},
+		{
+			MethodName: "RestoreAccess",
+			Handler:    _ProvisioningService_RestoreAccess_Handler,
+		},
+		{
+			MethodName: "FollowSubscription",
+			Handler:    _ProvisioningService_FollowSubscription_Handler,
 		},
 		{
 			MethodName: "CheckAccess",

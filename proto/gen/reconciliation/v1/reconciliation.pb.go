@@ -103,21 +103,24 @@ const (
 	Case_DISPUTE Case_Kind = 8
 	// Stripe warns that a charge may be fraud.
 	Case_FRAUD_WARNING Case_Kind = 9
+	// Stripe refuses our key: nobody can buy, and nothing can be looked up.
+	Case_STRIPE_ACCESS Case_Kind = 10
 )
 
 // Enum value maps for Case_Kind.
 var (
 	Case_Kind_name = map[int32]string{
-		0: "KIND_UNSPECIFIED",
-		1: "STUCK_ORDER",
-		2: "WRONG_CHARGE",
-		3: "FAILED_EVENT",
-		4: "UNDELIVERED_MESSAGE",
-		5: "DUPLICATE_CHARGE",
-		6: "UNKNOWN_PAYMENT",
-		7: "FAILED_REFUND",
-		8: "DISPUTE",
-		9: "FRAUD_WARNING",
+		0:  "KIND_UNSPECIFIED",
+		1:  "STUCK_ORDER",
+		2:  "WRONG_CHARGE",
+		3:  "FAILED_EVENT",
+		4:  "UNDELIVERED_MESSAGE",
+		5:  "DUPLICATE_CHARGE",
+		6:  "UNKNOWN_PAYMENT",
+		7:  "FAILED_REFUND",
+		8:  "DISPUTE",
+		9:  "FRAUD_WARNING",
+		10: "STRIPE_ACCESS",
 	}
 	Case_Kind_value = map[string]int32{
 		"KIND_UNSPECIFIED":    0,
@@ -130,6 +133,7 @@ var (
 		"FAILED_REFUND":       7,
 		"DISPUTE":             8,
 		"FRAUD_WARNING":       9,
+		"STRIPE_ACCESS":       10,
 	}
 )
 
@@ -811,7 +815,7 @@ const file_reconciliation_v1_reconciliation_proto_rawDesc = "" +
 	"\asubject\x18\x02 \x01(\tB\n" +
 	"\xbaH\ar\x05\x10\x01\x18\xc8\x01R\asubject\x12$\n" +
 	"\asummary\x18\x03 \x01(\tB\n" +
-	"\xbaH\ar\x05\x10\x01\x18\xd0\x0fR\asummary\"\x97\x05\n" +
+	"\xbaH\ar\x05\x10\x01\x18\xd0\x0fR\asummary\"\xaa\x05\n" +
 	"\x04Case\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\x03R\x02id\x120\n" +
 	"\x04kind\x18\x02 \x01(\x0e2\x1c.reconciliation.v1.Case.KindR\x04kind\x12\x18\n" +
@@ -822,7 +826,7 @@ const file_reconciliation_v1_reconciliation_proto_rawDesc = "" +
 	"\vresolved_at\x18\a \x01(\v2\x1a.google.protobuf.TimestampR\n" +
 	"resolvedAt\x12%\n" +
 	"\x0ereported_count\x18\b \x01(\x05R\rreportedCount\x12D\n" +
-	"\x10last_reported_at\x18\t \x01(\v2\x1a.google.protobuf.TimestampR\x0elastReportedAt\"\xc8\x01\n" +
+	"\x10last_reported_at\x18\t \x01(\v2\x1a.google.protobuf.TimestampR\x0elastReportedAt\"\xdb\x01\n" +
 	"\x04Kind\x12\x14\n" +
 	"\x10KIND_UNSPECIFIED\x10\x00\x12\x0f\n" +
 	"\vSTUCK_ORDER\x10\x01\x12\x10\n" +
@@ -833,7 +837,9 @@ const file_reconciliation_v1_reconciliation_proto_rawDesc = "" +
 	"\x0fUNKNOWN_PAYMENT\x10\x06\x12\x11\n" +
 	"\rFAILED_REFUND\x10\a\x12\v\n" +
 	"\aDISPUTE\x10\b\x12\x11\n" +
-	"\rFRAUD_WARNING\x10\t\"6\n" +
+	"\rFRAUD_WARNING\x10\t\x12\x11\n" +
+	"\rSTRIPE_ACCESS\x10\n" +
+	"\"6\n" +
 	"\x05State\x12\x15\n" +
 	"\x11STATE_UNSPECIFIED\x10\x00\x12\b\n" +
 	"\x04OPEN\x10\x01\x12\f\n" +

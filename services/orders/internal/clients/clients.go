@@ -16,6 +16,7 @@ import (
 	provisioningv1 "makegood.example/proto/gen/provisioning/v1"
 	reconciliationv1 "makegood.example/proto/gen/reconciliation/v1"
 	"makegood.example/services/orders/internal/order"
+	"makegood.example/services/platform/apperr"
 )
 
 // How long each kind of call may take. Paying waits for Stripe and the bank;
@@ -130,15 +131,19 @@ func (p *Provisioning) WithdrawAccess(ctx context.Context, o order.Order) error 
 	return err
 }
 
-// RestoreAccess gives the order's withdrawn access again and says until when.
-func (p *Provisioning) RestoreAccess(ctx context.Context, o order.Order) (Grant, error) {
+// RestoreAccess gives the order's withdrawn access again; granted is false when
+// it never had any, and may now be granted.
+func (p *Provisioning) RestoreAccess(ctx context.Context, o order.Order) (g Grant, granted bool, err error) {
 	ctx, cancel := context.WithTimeout(ctx, shortTimeout)
 	defer cancel()
-	g, err := p.client.RestoreAccess(ctx, &provisioningv1.RestoreAccessRequest{OrderId: o.ID.String()})
-	if err != nil {
-		return Grant{}, err
+	reply, err := p.client.RestoreAccess(ctx, &provisioningv1.RestoreAccessRequest{OrderId: o.ID.String()})
+	if e := apperr.Of(err); e != nil && e.Reason == "GRANT_NOT_FOUND" {
+		return Grant{}, false, nil
 	}
-	return Grant{EndsAt: g.GetEndsAt().AsTime()}, nil
+	if err != nil {
+		return Grant{}, false, err
+	}
+	return Grant{EndsAt: reply.GetEndsAt().AsTime()}, true, nil
 }
 
 // CheckAccount says whether GrantAccess will later know the account.

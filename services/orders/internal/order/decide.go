@@ -68,8 +68,10 @@ type Circumstances struct {
 	ExpiresAfter time.Duration
 	// Paused: new charges are switched off.
 	Paused bool
-	// PaidLater: the buyer has since paid another order for the same.
-	PaidLater bool
+	// ReadOnly: whoever asks may look and cancel, and must not charge.
+	ReadOnly bool
+	// PaidSince: the buyer has since paid another order for the same.
+	PaidSince bool
 }
 
 // NextStep decides what to ask of Payments.
@@ -80,7 +82,7 @@ func (o Order) NextStep(c Circumstances) Step {
 		return Look
 	case o.PaymentStatus == Processing:
 		return Look // the bank decides; it never expires
-	case c.PaidLater:
+	case c.PaidSince:
 		return Cancel
 	case o.WaitsForBuyer() && c.Now.Sub(o.CreatedAt) >= c.ExpiresAfter:
 		return Cancel
@@ -88,7 +90,7 @@ func (o Order) NextStep(c Circumstances) Step {
 		return Look
 	case c.Now.After(o.ChargeBy(c.ChargeWithin)):
 		return Cancel
-	case c.Paused:
+	case c.Paused || c.ReadOnly:
 		return Look
 	default:
 		return Charge

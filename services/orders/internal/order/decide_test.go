@@ -64,7 +64,7 @@ func TestNextStep(t *testing.T) {
 				SubmittedAt: noon.Add(-c.facts.submitted), CreatedAt: noon.Add(-c.facts.created),
 			}
 			got := o.NextStep(order.Circumstances{
-				Now: noon, ChargeWithin: chargeWithin, ExpiresAfter: expiresAfter, Paused: c.facts.paused, PaidLater: c.facts.paidLater,
+				Now: noon, ChargeWithin: chargeWithin, ExpiresAfter: expiresAfter, Paused: c.facts.paused, PaidSince: c.facts.paidLater,
 			})
 			if got != c.want {
 				t.Errorf("%s, want %s", got, c.want)
@@ -86,7 +86,7 @@ func TestNextStepNeverChargesWronglyWhateverTheFacts(t *testing.T) {
 					for flags := range 4 {
 						paused, paidLater := flags&1 != 0, flags&2 != 0
 						o := order.Order{State: state, PaymentStatus: status, SubmittedAt: noon.Add(-submitted), CreatedAt: noon.Add(-created)}
-						step := o.NextStep(order.Circumstances{Now: noon, ChargeWithin: chargeWithin, ExpiresAfter: expiresAfter, Paused: paused, PaidLater: paidLater})
+						step := o.NextStep(order.Circumstances{Now: noon, ChargeWithin: chargeWithin, ExpiresAfter: expiresAfter, Paused: paused, PaidSince: paidLater})
 						at := func(why string) {
 							t.Errorf("%s %s, submitted %s ago, created %s ago, paused %t, paid later %t: %s %s", state, status, submitted, created, paused, paidLater, step, why)
 						}

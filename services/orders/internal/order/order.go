@@ -64,7 +64,9 @@ type Order struct {
 	Name      string
 	AccountID string
 	Checkout  Checkout
-	CreatedAt time.Time
+	// AllowRepeat: buying the same again is meant.
+	AllowRepeat bool
+	CreatedAt   time.Time
 
 	// AttemptID names the last submission; its card is kept only while it may
 	// still be charged. SubmittedAt is when the buyer was last here.
@@ -160,6 +162,10 @@ var (
 
 // BySupport is a person's step.
 func BySupport(actor string) Why { return Why{Support, "support:" + actor} }
+
+// MayCharge says whether this reason may move money: the buyer's own request,
+// and the order's look that stands in for it. All others read and record.
+func (w Why) MayCharge() bool { return w.Reason == Request || w.Reason == Rescue }
 
 // RecoveredBy is what an order finished for this reason shows: nothing when its
 // buyer's own request finished it.

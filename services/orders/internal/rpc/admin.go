@@ -12,6 +12,7 @@ import (
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	ordersv1 "makegood.example/proto/gen/orders/v1"
+	paymentsv1 "makegood.example/proto/gen/payments/v1"
 	"makegood.example/services/orders/internal/clients"
 	"makegood.example/services/orders/internal/order"
 	"makegood.example/services/orders/internal/service"
@@ -71,6 +72,11 @@ func (r *Admin) DescribeOrder(ctx context.Context, req *ordersv1.DescribeOrderRe
 		PaymentIntentId: o.PaymentIntentID, ChargeId: o.ChargeID, CustomerId: o.CustomerID,
 		NextLookAt: timestamp(o.NextLookAt), LookCount: o.LookCount, LastLookAt: timestamp(o.LastLookAt),
 	}
+	out.RefundedMinor, out.AccessWithdrawnAt = o.RefundedMinor, timestamp(o.AccessWithdrawnAt)
+	if o.RefundedMinor > 0 {
+		out.RefundedDisplay = order.Display(o.RefundedMinor, o.Currency)
+	}
+	out.Dispute = paymentsv1.Payment_Dispute(paymentsv1.Payment_Dispute_value[string(o.Dispute)])
 	for _, h := range history {
 		out.History = append(out.History, &ordersv1.HistoryEntry{
 			FromState: stateOf(h.From), ToState: stateOf(h.To), Reason: string(h.Why.Reason), Actor: h.Why.Actor,

@@ -3,6 +3,8 @@ package rpc
 
 import (
 	"context"
+	"net/netip"
+	"strings"
 
 	"github.com/google/uuid"
 	"google.golang.org/grpc/metadata"
@@ -36,8 +38,9 @@ func (r *Orders) ListPlans(context.Context, *ordersv1.ListPlansRequest) (*orders
 
 // PlaceOrder places an order.
 func (r *Orders) PlaceOrder(ctx context.Context, req *ordersv1.PlaceOrderRequest) (*ordersv1.Order, error) {
-	reference, err := uuid.Parse(fromMetadata(ctx, "idempotency-key"))
-	if err != nil || reference == uuid.Nil {
+	key := fromMetadata(ctx, "idempotency-key")
+	reference, err := uuid.Parse(key)
+	if err != nil || reference == uuid.Nil || !strings.EqualFold(key, reference.String()) { // the canonical form only
 		return nil, order.ErrKeyRequired
 	}
 	caller := access.From(ctx)
@@ -45,7 +48,7 @@ func (r *Orders) PlaceOrder(ctx context.Context, req *ordersv1.PlaceOrderRequest
 		Reference: reference, PlanID: req.GetPlanId(), Email: req.GetEmail(), Name: req.GetName(),
 		PaymentMethod: req.GetPaymentMethod(), Currency: req.GetCurrency(), AccountID: req.GetAccountId(),
 		AllowRepeat: req.GetAllowRepeat(), ByBackend: caller.Role == access.Service || caller.Role == access.Admin,
-		ClientIP: fromMetadata(ctx, "makegood-client-ip"),
+		ClientIP: clientNetwork(ctx),
 	}
 	if req.GetCheckout() != ordersv1.PlaceOrderRequest_CHECKOUT_UNSPECIFIED {
 		p.Checkout = order.Checkout(req.GetCheckout().String())
@@ -56,7 +59,7 @@ func (r *Orders) PlaceOrder(ctx context.Context, req *ordersv1.PlaceOrderRequest
 // PayOrder tries another card.
 func (r *Orders) PayOrder(ctx context.Context, req *ordersv1.PayOrderRequest) (*ordersv1.Order, error) {
 	return view(r.Service.Pay(ctx, uuid.MustParse(req.GetReference()), uuid.MustParse(req.GetAttemptId()),
-		req.GetPaymentMethod(), fromMetadata(ctx, "makegood-client-ip")))
+		req.GetPaymentMethod(), clientNetwork(ctx)))
 }
 
 // ConfirmOrder looks at Stripe now.
@@ -75,4 +78,16 @@ func fromMetadata(ctx context.Context, key string) string {
 		return v[0]
 	}
 	return ""
+}
+
+// clientNetwork is whom submissions are counted by: an IPv4 address, or the /64
+// that one IPv6 customer has to themselves.
+func clientNetwork(ctx context.Context) string {
+	text := fromMetadata(ctx, "makegood-client-ip")
+	addr, err := netip.ParseAddr(text)
+	if err != nil || addr.Unmap().Is4() {
+		return text
+	}
+	prefix, _ := addr.WithZone("").Prefix(64)
+	return prefix.String()
 }

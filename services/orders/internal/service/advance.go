@@ -43,44 +43,45 @@ func (s *Service) Advance(ctx context.Context, id uuid.UUID, why order.Why, news
 func (s *Service) step(ctx context.Context, o order.Order, why order.Why, news *order.Money) (more bool, err error) {
 	if !o.State.Paid() {
 		if news == nil {
-			if news, err = s.askPayments(ctx, o); err != nil {
+			if news, err = s.askPayments(ctx, o, why); err != nil {
 				s.Log.Warn("payments gave no answer; the order stays due", "order_id", o.ID, "error", err)
 				return false, nil
 			}
 		}
 		return s.settle(ctx, o, *news, why)
 	}
+	var newsErr error
 	if news != nil {
-		if changed, err := s.follow(ctx, o, *news, why); changed || err != nil {
-			return changed, err
+		var changed bool
+		if changed, newsErr = s.follow(ctx, o, *news, why); changed {
+			return true, newsErr
 		}
 	}
 	switch {
 	case o.FullyRefunded() && o.State != order.Refunded:
-		return s.refunded(ctx, o, why)
+		more, err = s.refunded(ctx, o, why)
 	case !o.AccessIsRight():
-		return false, s.rightAccess(ctx, o, why)
+		more, err = s.rightAccess(ctx, o, why)
 	case o.State == order.Charged || o.State == order.Orphaned:
-		return s.fulfil(ctx, o, why)
-	default:
-		return false, nil
+		more, err = s.fulfil(ctx, o, why)
 	}
+	return more, errors.Join(newsErr, err)
 }
 
 // askPayments asks for what the order needs next.
-func (s *Service) askPayments(ctx context.Context, o order.Order) (*order.Money, error) {
+func (s *Service) askPayments(ctx context.Context, o order.Order, why order.Why) (*order.Money, error) {
 	paused, err := s.Store.ChargingPaused(ctx)
 	if err != nil {
 		return nil, err
 	}
-	paidLater, err := s.Store.HasPaidLater(ctx, o)
+	paidSince, err := s.Store.HasPaidSince(ctx, o)
 	if err != nil {
 		return nil, err
 	}
 	var m order.Money
 	switch step := o.NextStep(order.Circumstances{
 		Now: s.Now(), ChargeWithin: s.Settings.ChargeWithin, ExpiresAfter: s.Settings.ExpiresAfter,
-		Paused: paused, PaidLater: paidLater,
+		Paused: paused, PaidSince: paidSince, ReadOnly: !why.MayCharge(),
 	}); step {
 	case order.Charge:
 		m, err = s.Payments.Charge(ctx, o, o.ChargeBy(s.Settings.ChargeWithin))

@@ -2,6 +2,7 @@ package service
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -13,11 +14,8 @@ import (
 
 // Rescue is the order's own look: it runs when nothing else finished the order.
 func (s *Service) Rescue(ctx context.Context, id uuid.UUID) error {
-	o, err := s.Advance(ctx, id, order.ByRescue, nil)
-	if err != nil {
-		return err
-	}
-	return s.escalate(ctx, o)
+	_, err := s.Advance(ctx, id, order.ByRescue, nil)
+	return errors.Join(err, s.escalate(ctx, id))
 }
 
 // Visit advances an order because another service or a person asked.
@@ -27,20 +25,22 @@ func (s *Service) Visit(ctx context.Context, id uuid.UUID, why order.Why, news *
 			return order.Order{}, err
 		}
 	}
+	s.awaitBuyer(ctx, id)
 	o, err := s.Advance(ctx, id, why, news)
-	if err != nil {
-		return order.Order{}, err
-	}
 	if why.Reason == order.Reconciliation {
-		err = s.escalate(ctx, o)
+		err = errors.Join(err, s.escalate(ctx, id))
 	}
 	return o, err
 }
 
 // escalate makes an order that several looks could not finish a case for a
-// person. The looks go on, hourly.
-func (s *Service) escalate(ctx context.Context, o order.Order) error {
-	if o.State.AtRest() || o.Waits() || o.LookCount < caseAfterLooks {
+// person, also when the looks ended in errors. They go on, hourly.
+func (s *Service) escalate(ctx context.Context, id uuid.UUID) error {
+	o, err := s.Store.Get(ctx, id)
+	if err != nil {
+		return err
+	}
+	if o.NextLookAt == nil || o.Waits() || o.LookCount < caseAfterLooks {
 		return nil
 	}
 	return s.Cases.Open(ctx, clients.StuckOrder, o.ID, fmt.Sprintf(

@@ -13,22 +13,39 @@ import (
 
 // Pay tries another card on an order whose last one was declined, or still
 // waits for its buyer in another tab. There is one payable intent per order, so
-// the old tab cannot charge a second time.
+// the old tab cannot charge a second time. The same attempt again, also at the
+// same moment, is the same payment.
 func (s *Service) Pay(ctx context.Context, reference, attempt uuid.UUID, paymentMethod, clientIP string) (order.Order, error) {
-	o, err := s.Store.GetByReference(ctx, reference)
-	if err != nil {
-		return order.Order{}, err
+	for range maxSteps {
+		id, err := s.resubmit(ctx, reference, attempt, paymentMethod, clientIP)
+		switch {
+		case errors.Is(err, store.ErrChanged):
+			continue // someone else took a step; look again
+		case err != nil:
+			return order.Order{}, err
+		default:
+			return s.advanceForBuyer(ctx, id)
+		}
 	}
+	return order.Order{}, order.ErrInProgress
+}
+
+// resubmit writes the attempt, or finds it written. Errors: store.ErrChanged.
+func (s *Service) resubmit(ctx context.Context, reference, attempt uuid.UUID, paymentMethod, clientIP string) (uuid.UUID, error) {
+	// The attempt is asked for before the order: if it is there, the order that
+	// is read next shows it.
 	owner, known, err := s.Store.SubmissionOrder(ctx, attempt)
+	if err != nil {
+		return uuid.Nil, err
+	}
+	o, err := s.Store.GetByReference(ctx, reference)
 	switch {
 	case err != nil:
-		return order.Order{}, err
+		return uuid.Nil, err
 	case known && owner != o.ID:
-		return order.Order{}, order.ErrKeyReused
-	case known && attempt == o.AttemptID && !o.State.AtRest():
-		return s.Advance(ctx, o.ID, order.ByRequest, nil)
+		return uuid.Nil, order.ErrKeyReused
 	case known:
-		return o, nil // that attempt is over; the order says how
+		return o.ID, nil
 	}
 	was := o
 	switch {
@@ -37,31 +54,27 @@ func (s *Service) Pay(ctx context.Context, reference, attempt uuid.UUID, payment
 	case o.WaitsForBuyer():
 		// stays PENDING, with another card
 	case o.State == order.Pending:
-		return order.Order{}, order.ErrInProgress
+		return uuid.Nil, order.ErrInProgress
 	default:
-		return order.Order{}, order.ErrInvalidState.With("state", string(o.State))
+		return uuid.Nil, order.ErrInvalidState.With("state", string(o.State))
 	}
 	if err := s.mayCharge(ctx, store.Submission{OrderID: o.ID, EmailKey: o.EmailKey, ClientIP: clientIP}); err != nil {
-		return order.Order{}, err
+		return uuid.Nil, err
 	}
 	now := s.Now()
 	due := now.Add(s.Settings.RescueAfter)
 	o.AttemptID, o.PaymentMethod, o.SubmittedAt = attempt, paymentMethod, now
 	o.PaymentStatus, o.PaymentError, o.ClientSecret, o.RedirectURL = order.Unknown, order.PaymentError{}, "", ""
 	o.LastProgressAt, o.LookCount, o.NextLookAt = now, 0, &due
-	err = s.Store.InTx(ctx, func(tx pgx.Tx) error {
+	return o.ID, s.Store.InTx(ctx, func(tx pgx.Tx) error {
+		if err := s.refuseDuplicate(ctx, tx, o); err != nil {
+			return err
+		}
 		if err := s.Store.Update(ctx, tx, was, o, order.ByRequest, "another card", now); err != nil {
 			return err
 		}
 		return s.Store.InsertSubmission(ctx, tx, s.submission(o, clientIP))
 	})
-	if errors.Is(err, store.ErrChanged) {
-		return order.Order{}, order.ErrInProgress
-	}
-	if err != nil {
-		return order.Order{}, err
-	}
-	return s.Advance(ctx, o.ID, order.ByRequest, nil)
 }
 
 // Confirm says that the browser is back: Stripe is read now.
@@ -70,5 +83,5 @@ func (s *Service) Confirm(ctx context.Context, reference uuid.UUID) (order.Order
 	if err != nil || o.State.Fulfilled() || o.State == order.Refunded {
 		return o, err
 	}
-	return s.Advance(ctx, o.ID, order.ByRequest, nil)
+	return s.advanceForBuyer(ctx, o.ID)
 }

@@ -44,7 +44,7 @@ func (s *Service) Place(ctx context.Context, p Placement) (order.Order, error) {
 			return order.Order{}, err
 		}
 		if err = s.write(ctx, p, wanted); err == nil {
-			return s.Advance(ctx, wanted.ID, order.ByRequest, nil)
+			return s.advanceForBuyer(ctx, wanted.ID)
 		}
 		if !errors.Is(err, store.ErrChanged) {
 			return order.Order{}, err
@@ -77,7 +77,7 @@ func (s *Service) resume(ctx context.Context, o, wanted order.Order) (order.Orde
 			return order.Order{}, err
 		}
 	}
-	return s.Advance(ctx, o.ID, order.ByRequest, nil)
+	return s.advanceForBuyer(ctx, o.ID)
 }
 
 // orderFor is the order that a placement asks for. Errors: INVALID_ARGUMENT.
@@ -115,7 +115,7 @@ func (s *Service) orderFor(p Placement) (order.Order, error) {
 		PlanID: plan.ID, PlanName: plan.Name, TermMonths: plan.TermMonths,
 		AmountMinor: price.AmountMinor, Currency: price.Currency,
 		Email: strings.TrimSpace(p.Email), EmailKey: order.EmailKey(p.Email), Name: strings.TrimSpace(p.Name),
-		AccountID: p.AccountID, Checkout: checkout, CreatedAt: now,
+		AccountID: p.AccountID, Checkout: checkout, AllowRepeat: p.AllowRepeat, CreatedAt: now,
 		AttemptID: order.FirstAttempt(id), PaymentMethod: p.PaymentMethod, SubmittedAt: now, NextLookAt: &due,
 	}, nil
 }
@@ -163,23 +163,27 @@ func (s *Service) mayCharge(ctx context.Context, sub store.Submission) error {
 // same key was written at the same moment.
 func (s *Service) write(ctx context.Context, p Placement, o order.Order) error {
 	return s.Store.InTx(ctx, func(tx pgx.Tx) error {
-		if err := s.Store.LockPurchase(ctx, tx, o.EmailKey, o.PlanID); err != nil {
+		if err := s.refuseDuplicate(ctx, tx, o); err != nil {
 			return err
-		}
-		if !p.AllowRepeat {
-			same, err := s.Store.HasSamePurchase(ctx, tx, o, o.CreatedAt.Add(-duplicateWindow))
-			if err != nil {
-				return err
-			}
-			if same {
-				return order.ErrDuplicate
-			}
 		}
 		if err := s.Store.Insert(ctx, tx, o, order.ByRequest, "order written; nothing charged yet"); err != nil {
 			return err
 		}
 		return s.Store.InsertSubmission(ctx, tx, s.submission(o, p.ClientIP))
 	})
+}
+
+// refuseDuplicate refuses to charge for what was bought a moment ago, or may have
+// been, unless the buyer said that both are meant. Errors: ErrDuplicate.
+func (s *Service) refuseDuplicate(ctx context.Context, tx pgx.Tx, o order.Order) error {
+	if err := s.Store.LockPurchase(ctx, tx, o.EmailKey, o.PlanID); err != nil || o.AllowRepeat {
+		return err
+	}
+	same, err := s.Store.HasSamePurchase(ctx, tx, o, s.Now().Add(-duplicateWindow))
+	if err == nil && same {
+		return order.ErrDuplicate
+	}
+	return err
 }
 
 func (s *Service) submission(o order.Order, clientIP string) store.Submission {

@@ -62,6 +62,7 @@ type Service struct {
 	Log           *slog.Logger
 
 	fulfilling singleflight.Group
+	inHand     inHand
 }
 
 // detach lets work go on when the caller has gone: a browser that closes must

@@ -2,7 +2,6 @@ package service
 
 import (
 	"context"
-	"errors"
 	"fmt"
 
 	"github.com/jackc/pgx/v5"
@@ -20,11 +19,15 @@ func (s *Service) settle(ctx context.Context, o order.Order, m order.Money, why 
 	event, definite := m.Event()
 	next, follows := o.State.After(event)
 	if !definite || !follows {
-		return false, s.note(ctx, o, m)
+		return false, s.note(ctx, o, m, why)
+	}
+	paidSince, err := s.Store.HasPaidSince(ctx, o)
+	if err != nil {
+		return false, err
 	}
 	if event == order.Paid {
-		if d, err := s.doubt(ctx, o, m); err != nil || d != nil {
-			return false, errors.Join(err, s.openCase(ctx, o, d))
+		if stop, err := s.doubt(ctx, o, m, paidSince); err != nil || stop {
+			return false, err
 		}
 	}
 	was, now := o, s.Now()
@@ -44,14 +47,17 @@ func (s *Service) settle(ctx context.Context, o order.Order, m order.Money, why 
 		note = "Stripe declined: " + m.Decline.Code
 	case order.Canceled:
 		o.PaymentError = order.PaymentError{Code: "not_charged", Message: "Nothing was charged. This order was stopped before the payment, and it will not be charged later."}
-		note = "canceled at Stripe; nothing was charged"
+		note = "stopped before the payment; nothing was charged"
 	}
 	err = s.Store.InTx(ctx, func(tx pgx.Tx) error {
 		if err := s.Store.Update(ctx, tx, was, o, why, note, now); err != nil {
 			return err
 		}
-		if event == order.Canceled && was.State == order.Pending && was.Checkout == order.Server {
-			// They pressed "pay" and left without an answer: tell them how it ended.
+		if event == order.Paid {
+			// What the buyer left open for the same must not be charged as well.
+			return s.Store.MakeSamePurchaseDue(ctx, tx, o, now)
+		}
+		if s.owesWord(was, event, paidSince) {
 			return s.Messages.Queue(ctx, tx, clients.Message{DedupeKey: "order/" + o.ID.String() + "/not-charged", Kind: "PAYMENT_FAILED", OrderID: o.ID})
 		}
 		return nil
@@ -59,43 +65,47 @@ func (s *Service) settle(ctx context.Context, o order.Order, m order.Money, why 
 	return err == nil && event == order.Paid, err
 }
 
-// doubt is why money that arrived must not be fulfilled by itself.
-type doubt struct {
-	kind    clients.CaseKind
-	summary string
+// owesWord says whether the buyer must be told by mail that nothing was charged:
+// they pressed "pay" and left without an answer, or the bank said no after days.
+// Someone who has paid for the same since has their answer already.
+func (s *Service) owesWord(was order.Order, event order.Event, paidSince bool) bool {
+	switch {
+	case was.State != order.Pending || paidSince:
+		return false
+	case event == order.Declined:
+		return was.PaymentStatus == order.Processing
+	default:
+		return event == order.Canceled && was.Checkout == order.Server
+	}
 }
 
-func (s *Service) doubt(ctx context.Context, o order.Order, m order.Money) (*doubt, error) {
-	if !m.Matches(o) {
-		return &doubt{clients.WrongCharge, fmt.Sprintf("order %s asked for %s; %s brought %s", o.ReferenceShort(),
-			order.Display(o.AmountMinor, o.Currency), m.ChargeID, order.Display(m.AmountMinor, m.Currency))}, nil
+// doubt opens a case when the money that arrived needs a person, and says
+// whether it must not be fulfilled by itself.
+func (s *Service) doubt(ctx context.Context, o order.Order, m order.Money, paidSince bool) (stop bool, err error) {
+	switch {
+	case !m.Matches(o):
+		return true, s.Cases.Open(ctx, clients.WrongCharge, o.ID, fmt.Sprintf("order %s asked for %s; %s brought %s", o.ReferenceShort(),
+			order.Display(o.AmountMinor, o.Currency), m.ChargeID, order.Display(m.AmountMinor, m.Currency)))
+	case !paidSince:
+		return false, nil
+	case o.State == order.Pending:
+		// Two charges got through; both are honoured until a person decides.
+		return false, s.Cases.Open(ctx, clients.DuplicateCharge, o.ID, fmt.Sprintf(
+			"order %s was paid by %s after its buyer had paid another order for the same", o.ReferenceShort(), m.ChargeID))
+	default:
+		return true, s.Cases.Open(ctx, clients.DuplicateCharge, o.ID, fmt.Sprintf(
+			"order %s was given up as %s, its buyer paid again, and then %s arrived for it", o.ReferenceShort(), o.State, m.ChargeID))
 	}
-	if o.State == order.Pending {
-		return nil, nil
-	}
-	paidLater, err := s.Store.HasPaidLater(ctx, o)
-	if err != nil || !paidLater {
-		return nil, err
-	}
-	return &doubt{clients.DuplicateCharge, fmt.Sprintf("order %s was given up as %s, its buyer paid again, and then %s arrived for it",
-		o.ReferenceShort(), o.State, m.ChargeID)}, nil
-}
-
-func (s *Service) openCase(ctx context.Context, o order.Order, d *doubt) error {
-	if d == nil {
-		return nil
-	}
-	return s.Cases.Open(ctx, d.kind, o.ID, d.summary)
 }
 
 // note keeps what Payments said when it changes nothing about the state.
-func (s *Service) note(ctx context.Context, o order.Order, m order.Money) error {
+func (s *Service) note(ctx context.Context, o order.Order, m order.Money, why order.Why) error {
 	was := o
 	o.Learn(m)
 	if o.State != order.Pending || o == was {
 		return nil
 	}
 	return s.Store.InTx(ctx, func(tx pgx.Tx) error {
-		return s.Store.Update(ctx, tx, was, o, order.ByRescue, "", s.Now())
+		return s.Store.Update(ctx, tx, was, o, why, "", s.Now())
 	})
 }

@@ -53,27 +53,32 @@ func (s *Service) refunded(ctx context.Context, o order.Order, why order.Why) (m
 // rightAccess makes the access what the money has it to be: withdrawn, or
 // restored. An order that was never granted leaves a mark with Provisioning, so
 // that it never will be.
-func (s *Service) rightAccess(ctx context.Context, o order.Order, why order.Why) error {
+func (s *Service) rightAccess(ctx context.Context, o order.Order, why order.Why) (more bool, err error) {
 	was, now := o, s.Now()
 	note := "access withdrawn"
 	if o.LosesAccess() {
 		if err := s.Provisioning.WithdrawAccess(ctx, o); err != nil {
 			s.Log.Warn("access is not withdrawn yet; the order stays due", "order_id", o.ID, "error", err)
-			return nil
+			return false, nil
 		}
 		o.AccessWithdrawnAt = &now
 	} else {
-		grant, err := s.Provisioning.RestoreAccess(ctx, o)
+		grant, granted, err := s.Provisioning.RestoreAccess(ctx, o)
 		if err != nil {
 			s.Log.Warn("access is not restored yet; the order stays due", "order_id", o.ID, "error", err)
-			return nil
+			return false, nil
 		}
-		o.AccessWithdrawnAt, o.AccessUntil = nil, &grant.EndsAt
-		note = "access restored until " + grant.EndsAt.UTC().Format("2006-01-02")
+		o.AccessWithdrawnAt = nil
+		note = "the access may be granted"
+		if granted {
+			o.AccessUntil = &grant.EndsAt
+			note = "access restored until " + grant.EndsAt.UTC().Format("2006-01-02")
+		}
 	}
 	o.LastProgressAt, o.LookCount = now, 0
 	s.dueIfWrong(&o)
-	return s.Store.InTx(ctx, func(tx pgx.Tx) error { return s.Store.Update(ctx, tx, was, o, why, note, now) })
+	err = s.Store.InTx(ctx, func(tx pgx.Tx) error { return s.Store.Update(ctx, tx, was, o, why, note, now) })
+	return err == nil && !o.State.AtRest(), err
 }
 
 // dueIfWrong gives an order that is otherwise at rest a look while its access

@@ -78,7 +78,7 @@ func (s *Store) Insert(ctx context.Context, tx pgx.Tx, o order.Order, why order.
 		ID: o.ID, Reference: o.Reference, Kind: string(o.Kind), PlanID: o.PlanID, PlanName: o.PlanName,
 		TermMonths: o.TermMonths, AmountMinor: o.AmountMinor, Currency: o.Currency,
 		Email: o.Email, EmailKey: o.EmailKey, Name: o.Name, AccountID: o.AccountID, Checkout: string(o.Checkout),
-		Now: o.CreatedAt, AttemptID: o.AttemptID, PaymentMethod: orNil(o.PaymentMethod), NextLookAt: *o.NextLookAt,
+		AllowRepeat: o.AllowRepeat, Now: o.CreatedAt, AttemptID: o.AttemptID, PaymentMethod: orNil(o.PaymentMethod), NextLookAt: *o.NextLookAt,
 	})
 	if err != nil {
 		return domainError(err)
@@ -168,9 +168,13 @@ func (s *Store) HasSamePurchase(ctx context.Context, tx pgx.Tx, o order.Order, s
 	return db.New(tx).HasSamePurchase(ctx, db.HasSamePurchaseParams{EmailKey: o.EmailKey, PlanID: o.PlanID, ID: o.ID, Since: since})
 }
 
-// HasPaidLater says whether o's buyer has paid another order for the same since.
-func (s *Store) HasPaidLater(ctx context.Context, o order.Order) (bool, error) {
-	return s.q().HasPaidLater(ctx, db.HasPaidLaterParams{EmailKey: o.EmailKey, PlanID: o.PlanID, ID: o.ID, Since: o.CreatedAt})
+// HasPaidSince says whether o's buyer was found to have paid another order for
+// the same since o was last submitted, and did not say that both are meant.
+func (s *Store) HasPaidSince(ctx context.Context, o order.Order) (bool, error) {
+	if o.AllowRepeat {
+		return false, nil
+	}
+	return s.q().HasPaidSince(ctx, db.HasPaidSinceParams{EmailKey: o.EmailKey, PlanID: o.PlanID, ID: o.ID, Since: o.SubmittedAt})
 }
 
 // ClaimDue takes orders that are due for a look.
@@ -189,6 +193,13 @@ func (s *Store) CountLook(ctx context.Context, id uuid.UUID, now time.Time) erro
 // MakeDue makes everything in hand due now.
 func (s *Store) MakeDue(ctx context.Context, now time.Time) (int64, error) {
 	return s.q().MakeDue(ctx, now)
+}
+
+// MakeSamePurchaseDue makes o's buyer's older open orders for the same due now.
+func (s *Store) MakeSamePurchaseDue(ctx context.Context, tx pgx.Tx, o order.Order, now time.Time) error {
+	return db.New(tx).MakeSamePurchaseDue(ctx, db.MakeSamePurchaseDueParams{
+		EmailKey: o.EmailKey, PlanID: o.PlanID, ID: o.ID, CreatedAt: o.CreatedAt, Now: now,
+	})
 }
 
 // ListStuck pages through orders without progress since a time.
@@ -221,7 +232,8 @@ func fromRow(r db.Order) order.Order {
 	return order.Order{
 		ID: r.ID, Reference: r.Reference, Kind: order.Kind(r.Kind), State: order.State(r.State), Version: r.Version,
 		PlanID: r.PlanID, PlanName: r.PlanName, TermMonths: r.TermMonths, AmountMinor: r.AmountMinor, Currency: r.Currency,
-		Email: r.Email, EmailKey: r.EmailKey, Name: r.Name, AccountID: r.AccountID, Checkout: order.Checkout(r.Checkout), CreatedAt: r.CreatedAt,
+		Email: r.Email, EmailKey: r.EmailKey, Name: r.Name, AccountID: r.AccountID, Checkout: order.Checkout(r.Checkout),
+		AllowRepeat: r.AllowRepeat, CreatedAt: r.CreatedAt,
 		AttemptID: r.AttemptID, PaymentMethod: orEmpty(r.PaymentMethod), SubmittedAt: r.SubmittedAt,
 		PaymentStatus: order.PaymentStatus(r.PaymentStatus),
 		PaymentError:  order.PaymentError{Code: orEmpty(r.PaymentErrorCode), Message: orEmpty(r.PaymentErrorMessage)},

@@ -83,6 +83,12 @@ func (c *Cases) OpenFraudWarning(ctx context.Context, orderID uuid.UUID, summary
 	return c.open(ctx, reconciliationv1.Case_FRAUD_WARNING, "order/"+orderID.String(), summary)
 }
 
+// OpenStripeAccess opens the one case about a key that Stripe refuses.
+func (c *Cases) OpenStripeAccess(ctx context.Context) error {
+	return c.open(ctx, reconciliationv1.Case_STRIPE_ACCESS, "stripe/key",
+		"Stripe refuses our secret key (401 or 403): no purchase can be charged or looked up until STRIPE_SECRET_KEY is right")
+}
+
 func (c *Cases) open(ctx context.Context, kind reconciliationv1.Case_Kind, subject, summary string) error {
 	ctx, cancel := context.WithTimeout(ctx, caseTimeout)
 	defer cancel()

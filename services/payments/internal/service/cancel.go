@@ -18,7 +18,7 @@ func (s *Service) Cancel(ctx context.Context, buyer payment.Purchase, attemptID 
 	ctx, cancel := detach(ctx)
 	defer cancel()
 	if _, err := s.find(ctx, buyer); noWord(err) {
-		return s.nothing(buyer, err), nil
+		return s.nothing(ctx, buyer, err), nil
 	} else if err != nil && !errors.Is(err, stripegw.ErrNotFound) {
 		return wire.Known{}, err
 	}

@@ -21,7 +21,7 @@ func (s *Service) Look(ctx context.Context, buyer payment.Purchase) (wire.Known,
 	p, err := s.find(ctx, buyer)
 	switch {
 	case errors.Is(err, stripegw.ErrNotFound), noWord(err):
-		return s.nothing(buyer, err), nil
+		return s.nothing(ctx, buyer, err), nil
 	case err != nil:
 		return wire.Known{}, err
 	case p.Status == payment.Succeeded || p.IntentID == "":
@@ -67,9 +67,21 @@ func noWord(err error) bool {
 }
 
 // nothing is what is known of an order without any record here: unknown.
-func (s *Service) nothing(buyer payment.Purchase, cause error) wire.Known {
+func (s *Service) nothing(ctx context.Context, buyer payment.Purchase, cause error) wire.Known {
 	s.Log.Info("no record of a payment of this order, here or found at Stripe", "order_id", buyer.OrderID, "cause", cause)
+	s.reportNoAccess(ctx, cause)
 	return wire.Known{Payment: payment.Payment{OrderID: buyer.OrderID}}
+}
+
+// reportNoAccess opens the one case about a key that Stripe refuses. If it
+// cannot be opened now, the next answer of that kind tries again.
+func (s *Service) reportNoAccess(ctx context.Context, cause error) {
+	if !errors.Is(cause, stripegw.ErrNoAccess) {
+		return
+	}
+	if err := s.Cases.OpenStripeAccess(ctx); err != nil {
+		s.Log.Error("stripe refuses our key, and no case could be opened", "error", err)
+	}
 }
 
 // restore writes the payment of an intent that only Stripe still knew.

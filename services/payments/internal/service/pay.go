@@ -27,7 +27,12 @@ func (s *Service) Pay(ctx context.Context, buyer payment.Purchase, attemptID uui
 	case p.Status == payment.Succeeded || a.Status.Decided():
 		return s.known(ctx, p.ID)
 	}
+	// Nothing begins for a buyer who has left; asked again before the confirm.
+	left := func() bool { return !s.Now().Before(chargeBy) }
 	if p.IntentID == "" {
+		if left() {
+			return s.known(ctx, p.ID)
+		}
 		if p, err = s.createIntent(ctx, p, buyer); err != nil {
 			return s.unknown(ctx, p, "creating the payment intent", err)
 		}
@@ -35,7 +40,7 @@ func (s *Service) Pay(ctx context.Context, buyer payment.Purchase, attemptID uui
 	if a.PaymentMethod == "" || a.Status != payment.Open {
 		return s.read(ctx, p) // the browser confirms, or the bank has it
 	}
-	if !s.Now().Before(chargeBy) {
+	if left() {
 		return s.known(ctx, p.ID)
 	}
 	return s.confirm(ctx, p, a)
@@ -115,6 +120,7 @@ func (s *Service) confirm(ctx context.Context, p payment.Payment, a payment.Atte
 	if err == nil {
 		return s.record(ctx, p.ID, in, true, &a)
 	}
+	s.reportNoAccess(ctx, err)
 	// Whatever went wrong, the intent says whether money moved. Without that word
 	// nothing is decided.
 	refused := errors.Is(err, stripegw.ErrRefused)
@@ -138,5 +144,6 @@ func (s *Service) decline(ctx context.Context, p payment.Payment, a payment.Atte
 // unknown answers with what is known when Stripe did not answer.
 func (s *Service) unknown(ctx context.Context, p payment.Payment, doing string, cause error) (wire.Known, error) {
 	s.Log.Warn("stripe gave no definite word; the attempt stays open", "order_id", p.OrderID, "doing", doing, "error", cause)
+	s.reportNoAccess(ctx, cause)
 	return s.known(ctx, p.ID)
 }

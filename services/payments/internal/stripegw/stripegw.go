@@ -20,6 +20,9 @@ import (
 var (
 	// ErrUnknown: Stripe gave no definite word; it may or may not have been done.
 	ErrUnknown = errors.New("stripe gave no definite word")
+	// ErrNoAccess comes with ErrUnknown when Stripe refuses our key: an incident of
+	// ours, and no word about the purchase.
+	ErrNoAccess = errors.New("stripe refuses our key")
 	// ErrRefused: Stripe definitely did not do it; read the object to learn why.
 	ErrRefused = errors.New("stripe refused the request")
 	// ErrKeyReused: the idempotency key was used with other parameters, or its
@@ -50,7 +53,7 @@ type Gateway struct {
 // New makes a gateway.
 func New(cfg Config) *Gateway {
 	backend := &stripe.BackendConfig{
-		HTTPClient: &http.Client{Timeout: cfg.Timeout},
+		HTTPClient: &http.Client{Timeout: cfg.Timeout, Transport: transport()},
 		// One more try with the same key heals a connection that had gone stale.
 		MaxNetworkRetries: stripe.Int64(1),
 		LeveledLogger:     quiet{cfg.Log},
@@ -61,6 +64,13 @@ func New(cfg Config) *Gateway {
 	return &Gateway{cfg: cfg, api: client.New(cfg.SecretKey, &stripe.Backends{
 		API: stripe.GetBackendWithConfig(stripe.APIBackend, backend),
 	})}
+}
+
+// transport keeps enough connections to one host for many purchases at once.
+func transport() *http.Transport {
+	t := http.DefaultTransport.(*http.Transport).Clone()
+	t.MaxIdleConnsPerHost = 64
+	return t
 }
 
 // Livemode says whether the key moves real money.
@@ -89,8 +99,9 @@ func classify(err error) error {
 		return fmt.Errorf("%w: %s", ErrKeyReused, what)
 	case status >= 500 && replayed(se.LastResponse):
 		return fmt.Errorf("%w: %s", ErrKeyReused, what)
-	case status == http.StatusUnauthorized, status == http.StatusForbidden, status == http.StatusConflict,
-		status == http.StatusTooManyRequests, status >= 500, status < 400:
+	case status == http.StatusUnauthorized, status == http.StatusForbidden:
+		return fmt.Errorf("%w: %w: %s", ErrUnknown, ErrNoAccess, what)
+	case status == http.StatusConflict, status == http.StatusTooManyRequests, status >= 500, status < 400:
 		return fmt.Errorf("%w: %s", ErrUnknown, what)
 	case status == http.StatusNotFound:
 		return fmt.Errorf("%w: %s", ErrNotFound, what)

@@ -42,8 +42,16 @@ type Grant struct {
 	StartsAt   time.Time
 	// EndsAt is the first moment without access.
 	EndsAt time.Time
-	// RevokedAt is set when the access was withdrawn.
+	// RevokedAt is the earlier of WithdrawnAt and EndedAt: since when it gives
+	// no access.
 	RevokedAt *time.Time
+	// WithdrawnAt is when the order was withdrawn.
+	WithdrawnAt *time.Time
+	// EndedAt is when the subscription ended, if that was before the term did.
+	EndedAt *time.Time
+	// SubscriptionID is empty for a one-off.
+	SubscriptionID string
+	Length         Length
 	// AccountCreated says whether this order created the account. Only then may
 	// its buyer be let in by a link: an anonymous purchase for somebody else's
 	// address extends that account but opens nothing.

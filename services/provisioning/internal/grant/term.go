@@ -13,6 +13,40 @@ func Term(now time.Time, currentEnd *time.Time, months int) (starts, ends time.T
 	return starts, AddMonths(starts, months)
 }
 
+// Length says how a grant's end follows from its start.
+type Length string
+
+const (
+	// Months are calendar months.
+	Months Length = "MONTHS"
+	// Period is what was paid of a subscription: it stands where it is.
+	Period Length = "PERIOD"
+	// Time is what was left of a term that was withdrawn and restored: the same
+	// span wherever it starts.
+	Time Length = "TIME"
+)
+
+// startingAt is the grant as it is when it starts then.
+func (g Grant) startingAt(starts time.Time) Grant {
+	if g.Length == Months {
+		g.StartsAt, g.EndsAt = starts, AddMonths(starts, g.TermMonths)
+	} else {
+		g.StartsAt, g.EndsAt = starts, starts.Add(g.EndsAt.Sub(g.StartsAt))
+	}
+	return g
+}
+
+// LatestEnd is the end of what the account has by these grants; nil for none.
+func LatestEnd(current []Grant) *time.Time {
+	var latest *time.Time
+	for _, g := range current {
+		if latest == nil || g.EndsAt.After(*latest) {
+			latest = &g.EndsAt
+		}
+	}
+	return latest
+}
+
 // AddMonths is calendar arithmetic in UTC: the same day and time so many months
 // later, or the last day of that month when it has no such day. (time.AddDate
 // would turn January 31 plus one month into a day in March.)

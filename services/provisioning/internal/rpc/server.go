@@ -9,7 +9,6 @@ import (
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	pb "makegood.example/proto/gen/provisioning/v1"
-	"makegood.example/services/platform/apperr"
 	"makegood.example/services/provisioning/internal/grant"
 	"makegood.example/services/provisioning/internal/service"
 )
@@ -40,7 +39,10 @@ func (s *Server) GrantAccess(ctx context.Context, r *pb.GrantAccessRequest) (*pb
 	}
 	p := service.Purchase{
 		OrderID: orderID, Email: r.GetEmail(), Name: r.GetName(),
-		PlanID: r.GetPlanId(), TermMonths: int(r.GetTermMonths()),
+		PlanID: r.GetPlanId(), TermMonths: int(r.GetTermMonths()), SubscriptionID: r.GetSubscriptionId(),
+	}
+	if p.Period, err = period(r.GetPeriodStart(), r.GetPeriodEnd()); err != nil {
+		return nil, err
 	}
 	if r.GetAccountId() != "" {
 		id, err := uuid.Parse(r.GetAccountId())
@@ -49,17 +51,47 @@ func (s *Server) GrantAccess(ctx context.Context, r *pb.GrantAccessRequest) (*pb
 		}
 		p.AccountID = &id
 	}
-	g, err := s.Service.GrantAccess(ctx, p)
+	return answer(s.Service.GrantAccess(ctx, p))
+}
+
+// RevokeAccess implements provisioning.v1.
+func (s *Server) RevokeAccess(ctx context.Context, r *pb.RevokeAccessRequest) (*pb.Grant, error) {
+	orderID, err := parseID("order_id", r.GetOrderId())
 	if err != nil {
 		return nil, err
 	}
-	out := &pb.Grant{
-		OrderId: g.OrderID.String(), AccountId: g.AccountID.String(),
-		StartsAt: timestamppb.New(g.StartsAt), EndsAt: timestamppb.New(g.EndsAt),
-		AccountCreated: g.AccountCreated,
+	return answer(s.Service.RevokeAccess(ctx, orderID))
+}
+
+// RestoreAccess implements provisioning.v1.
+func (s *Server) RestoreAccess(ctx context.Context, r *pb.RestoreAccessRequest) (*pb.Grant, error) {
+	orderID, err := parseID("order_id", r.GetOrderId())
+	if err != nil {
+		return nil, err
 	}
-	if g.RevokedAt != nil {
-		out.RevokedAt = timestamppb.New(*g.RevokedAt)
+	return answer(s.Service.RestoreAccess(ctx, orderID))
+}
+
+// FollowSubscription implements provisioning.v1.
+func (s *Server) FollowSubscription(ctx context.Context, r *pb.FollowSubscriptionRequest) (*pb.FollowSubscriptionResponse, error) {
+	orderID, err := parseID("order_id", r.GetOrderId())
+	if err != nil {
+		return nil, err
+	}
+	observedAt, err := moment("observed_at", r.GetObservedAt())
+	if err != nil {
+		return nil, err
+	}
+	until, err := s.Service.FollowSubscription(ctx, grant.Subscription{
+		ID: r.GetSubscriptionId(), OrderID: orderID, Status: statuses[r.GetStatus()],
+		Renews: r.GetRenews(), ObservedAt: observedAt,
+	})
+	if err != nil {
+		return nil, err
+	}
+	out := &pb.FollowSubscriptionResponse{}
+	if until != nil {
+		out.AccessUntil = timestamppb.New(*until)
 	}
 	return out, nil
 }
@@ -106,13 +138,4 @@ func (s *Server) RedeemActivation(ctx context.Context, r *pb.RedeemActivationReq
 		return nil, err
 	}
 	return &pb.RedeemActivationResponse{AccountId: a.ID.String(), Email: a.Email, Name: a.Name}, nil
-}
-
-// parseID cannot fail on a validated request.
-func parseID(field, text string) (uuid.UUID, error) {
-	id, err := uuid.Parse(text)
-	if err != nil {
-		return uuid.UUID{}, apperr.Invalid(field, "is not a UUID")
-	}
-	return id, nil
 }

@@ -5,18 +5,19 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+
+	"makegood.example/services/provisioning/internal/grant"
 )
 
-// CheckAccess says whether the account may use the product now, and until when
-// it has paid; until is nil when nothing was ever granted, or all was withdrawn.
-// ErrAccountNotFound without the account.
+// CheckAccess says whether the account may use the product now. If so, until is
+// the end of its access without a gap; otherwise when the last of it ended, nil
+// when nothing was ever granted, or all was withdrawn. ErrAccountNotFound
+// without the account.
 func (s *Service) CheckAccess(ctx context.Context, accountID uuid.UUID) (active bool, until *time.Time, err error) {
-	if _, err := s.Store.Account(ctx, accountID); err != nil {
+	held, err := s.Store.Held(ctx, accountID)
+	if err != nil {
 		return false, nil, err
 	}
-	if active, err = s.Store.HasAccess(ctx, accountID, s.now()); err != nil {
-		return false, nil, err
-	}
-	until, err = s.Store.LatestEnd(ctx, accountID)
-	return active, until, err
+	active, until = grant.Access(s.now(), held, s.Settings.GracePeriod)
+	return active, until, nil
 }

@@ -4,12 +4,14 @@ import (
 	"context"
 	"errors"
 	"strings"
+	"time"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 
 	"makegood.example/services/platform/apperr"
 	"makegood.example/services/provisioning/internal/grant"
+	"makegood.example/services/provisioning/internal/store"
 )
 
 // Purchase is what an order asks access for.
@@ -21,6 +23,11 @@ type Purchase struct {
 	Name       string
 	PlanID     string
 	TermMonths int
+	// Period is exactly what was paid of a subscription; nil is a term of so many
+	// months after what the account has.
+	Period *grant.Stretch
+	// SubscriptionID is empty for a one-off.
+	SubscriptionID string
 }
 
 // errGrantedMeanwhile ends a transaction that lost against another call for the
@@ -29,7 +36,9 @@ var errGrantedMeanwhile = errors.New("granted meanwhile by another call")
 
 // GrantAccess gives the term that one order bought. However often and however
 // concurrently it is called for an order, there is one grant, and every call
-// answers with it. ErrBuyerUnknown when the named account does not exist.
+// answers with it; for an order that was withdrawn before, there is none, and
+// the answer has only the order and when. ErrBuyerUnknown when the named account
+// does not exist.
 func (s *Service) GrantAccess(ctx context.Context, p Purchase) (grant.Grant, error) {
 	if g, err := s.Store.Grant(ctx, p.OrderID); !errors.Is(err, grant.ErrGrantNotFound) {
 		return g, err
@@ -37,33 +46,85 @@ func (s *Service) GrantAccess(ctx context.Context, p Purchase) (grant.Grant, err
 	if p.AccountID == nil && grant.EmailKey(p.Email) == "" {
 		return grant.Grant{}, apperr.Invalid("email", "is empty")
 	}
-	err := s.Store.InTx(ctx, func(tx pgx.Tx) error { return s.grantTerm(ctx, tx, p) })
-	if err != nil && !errors.Is(err, errGrantedMeanwhile) {
+	var withdrawn *time.Time
+	err := s.Store.InTx(ctx, func(tx pgx.Tx) (err error) {
+		if err = s.Store.LockOrder(ctx, tx, p.OrderID); err != nil {
+			return err
+		}
+		if withdrawn, err = s.Store.WithdrawnUngranted(ctx, tx, p.OrderID); err != nil || withdrawn != nil {
+			return err
+		}
+		return s.grantTerm(ctx, tx, p)
+	})
+	switch {
+	case err != nil && !errors.Is(err, errGrantedMeanwhile):
 		return grant.Grant{}, err
+	case withdrawn != nil:
+		return grant.NeverGranted(p.OrderID, *withdrawn), nil
 	}
 	return s.Store.Grant(ctx, p.OrderID)
 }
 
 func (s *Service) grantTerm(ctx context.Context, tx pgx.Tx, p Purchase) error {
+	sub, err := s.lockSubscription(ctx, tx, &p)
+	if err != nil {
+		return err
+	}
 	account, created, err := s.lockAccount(ctx, tx, p)
 	if err != nil {
 		return err
 	}
 	// The account is locked: nobody else extends it until this has committed.
-	currentEnd, err := s.Store.LatestEndInTx(ctx, tx, account.ID)
-	if err != nil {
-		return err
-	}
 	now := s.now()
-	starts, ends := grant.Term(now, currentEnd, p.TermMonths)
-	written, err := s.Store.InsertGrant(ctx, tx, grant.Grant{
+	g := grant.Grant{
 		OrderID: p.OrderID, AccountID: account.ID, PlanID: p.PlanID, TermMonths: p.TermMonths,
-		StartsAt: starts, EndsAt: ends, AccountCreated: created, CreatedAt: now,
-	})
-	if err == nil && !written {
+		SubscriptionID: p.SubscriptionID, AccountCreated: created, CreatedAt: now,
+	}
+	if p.Period != nil {
+		g.StartsAt, g.EndsAt, g.Length = p.Period.Starts, p.Period.Ends, grant.Period
+	} else {
+		current, err := s.Store.CurrentGrants(ctx, tx, account.ID, now)
+		if err != nil {
+			return err
+		}
+		g.StartsAt, g.EndsAt = grant.Term(now, grant.LatestEnd(current), p.TermMonths)
+		g.Length = grant.Months
+	}
+	given := g.Stretch()
+	var lost *grant.Stretch
+	if sub != nil && sub.Status == grant.Ended {
+		g, lost = g.End(now) // paid, but over before we could give it
+	}
+	switch written, err := s.Store.InsertGrant(ctx, tx, g); {
+	case err != nil:
+		return err
+	case !written:
 		return errGrantedMeanwhile
 	}
-	return err
+	if err := s.Store.InsertEvent(ctx, tx, g.OrderID, store.Granted, now, given); err != nil || lost == nil {
+		return err
+	}
+	return s.Store.InsertEvent(ctx, tx, g.OrderID, store.Ended, now, lost)
+}
+
+// lockSubscription holds the subscription that the purchase is a term of, if
+// any, and says how it stands. All its terms go to the account of its first: a
+// renewal must not make another account because the payer's address changed.
+func (s *Service) lockSubscription(ctx context.Context, tx pgx.Tx, p *Purchase) (*grant.Subscription, error) {
+	if p.SubscriptionID == "" {
+		return nil, nil
+	}
+	if err := s.Store.LockSubscription(ctx, tx, p.SubscriptionID); err != nil {
+		return nil, err
+	}
+	account, err := s.Store.SubscriptionAccount(ctx, tx, p.SubscriptionID)
+	if err != nil {
+		return nil, err
+	}
+	if account != nil {
+		p.AccountID = account
+	}
+	return s.Store.Subscription(ctx, tx, p.SubscriptionID)
 }
 
 // lockAccount finds the buyer's account and locks it, or creates it, and says

@@ -15,6 +15,9 @@ type Settings struct {
 	LoginURL string
 	// ActivationLasts is how long an activation link works.
 	ActivationLasts time.Duration
+	// GracePeriod is how long access outlasts a renewal that failed, or of which
+	// nothing is known yet.
+	GracePeriod time.Duration
 }
 
 // Service runs the use cases.

@@ -6,7 +6,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"time"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
@@ -30,6 +29,18 @@ func New(pool *pgxpool.Pool) *Store { return &Store{pool: pool, q: db.New(pool)}
 // InTx runs fn in one transaction; fn may run again.
 func (s *Store) InTx(ctx context.Context, fn func(pgx.Tx) error) error {
 	return pg.InTx(ctx, s.pool, fn)
+}
+
+// LockOrder makes everything that is decided about an order's access happen one
+// after the other, also while it has no grant whose row could be locked. Locks
+// are taken in the order: order, subscription, account.
+func (s *Store) LockOrder(ctx context.Context, tx pgx.Tx, orderID uuid.UUID) error {
+	return mapError(s.q.WithTx(tx).Lock(ctx, "provisioning order "+orderID.String()), nil)
+}
+
+// LockSubscription is LockOrder for a subscription, by Stripe's id.
+func (s *Store) LockSubscription(ctx context.Context, tx pgx.Tx, id string) error {
+	return mapError(s.q.WithTx(tx).Lock(ctx, "provisioning subscription "+id), nil)
 }
 
 // mapError is the one place where a missing row or a violated constraint
@@ -79,51 +90,4 @@ func (s *Store) Account(ctx context.Context, id uuid.UUID) (grant.Account, error
 
 func account(row db.Account) grant.Account {
 	return grant.Account{ID: row.ID, Email: row.Email, Name: row.Name, CreatedAt: row.CreatedAt}
-}
-
-// Grant finds an order's grant. ErrGrantNotFound without one.
-func (s *Store) Grant(ctx context.Context, orderID uuid.UUID) (grant.Grant, error) {
-	row, err := s.q.GetGrant(ctx, orderID)
-	if err != nil {
-		return grant.Grant{}, mapError(err, grant.ErrGrantNotFound)
-	}
-	return grant.Grant{
-		OrderID: row.OrderID, AccountID: row.AccountID, PlanID: row.PlanID, TermMonths: int(row.TermMonths),
-		StartsAt: row.StartsAt, EndsAt: row.EndsAt, RevokedAt: row.RevokedAt,
-		AccountCreated: row.AccountCreated, CreatedAt: row.CreatedAt,
-	}, nil
-}
-
-// InsertGrant writes a grant and says whether it did: not when the order
-// already has one.
-func (s *Store) InsertGrant(ctx context.Context, tx pgx.Tx, g grant.Grant) (bool, error) {
-	n, err := s.q.WithTx(tx).InsertGrant(ctx, db.InsertGrantParams{
-		OrderID: g.OrderID, AccountID: g.AccountID, PlanID: g.PlanID, TermMonths: int32(g.TermMonths),
-		StartsAt: g.StartsAt, EndsAt: g.EndsAt, AccountCreated: g.AccountCreated, CreatedAt: g.CreatedAt,
-	})
-	return n == 1, mapError(err, nil)
-}
-
-// LatestEndInTx is the end of what the locked account has; nil for nothing.
-func (s *Store) LatestEndInTx(ctx context.Context, tx pgx.Tx, accountID uuid.UUID) (*time.Time, error) {
-	return latestEnd(ctx, s.q.WithTx(tx), accountID)
-}
-
-// LatestEnd is the end of what the account has; nil for nothing.
-func (s *Store) LatestEnd(ctx context.Context, accountID uuid.UUID) (*time.Time, error) {
-	return latestEnd(ctx, s.q, accountID)
-}
-
-func latestEnd(ctx context.Context, q *db.Queries, accountID uuid.UUID) (*time.Time, error) {
-	end, err := q.LatestEnd(ctx, accountID)
-	if errors.Is(err, pgx.ErrNoRows) {
-		return nil, nil
-	}
-	return &end, mapError(err, nil)
-}
-
-// HasAccess says whether a grant that was not revoked covers now.
-func (s *Store) HasAccess(ctx context.Context, accountID uuid.UUID, now time.Time) (bool, error) {
-	has, err := s.q.HasAccess(ctx, db.HasAccessParams{AccountID: accountID, Now: now})
-	return has, mapError(err, nil)
 }

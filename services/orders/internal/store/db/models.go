@@ -37,6 +37,7 @@ type Order struct {
 	Name                string
 	AccountID           string
 	Checkout            string
+	AllowRepeat         bool
 	CreatedAt           time.Time
 	AttemptID           uuid.UUID
 	PaymentMethod       *string

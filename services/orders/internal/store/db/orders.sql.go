@@ -15,9 +15,11 @@ import (
 
 const claimDue = `-- name: ClaimDue :many
 UPDATE orders.orders SET
-    next_look_at = $1::timestamptz + least(interval '1 hour', $2::interval * power(2, least(look_count, 20))),
+    next_look_at = $1::timestamptz + least(CASE WHEN payment_status IN ('REQUIRES_ACTION', 'REQUIRES_PAYMENT_METHOD') THEN interval '10 minutes' ELSE interval '1 hour' END,
+        $2::interval * power(2, least(look_count, 20))),
     look_count = look_count + 1,
-    last_look_at = $1::timestamptz
+    last_look_at = $1::timestamptz,
+    version = version + 1
 WHERE id IN (
     SELECT o.id FROM orders.orders o
     WHERE o.next_look_at <= $1::timestamptz
@@ -35,7 +37,8 @@ type ClaimDueParams struct {
 }
 
 // The claim moves the next look forward, twice as far each time and at most an
-// hour, so a killed worker loses nothing but that delay.
+// hour (ten minutes while a person may be at it), so a killed worker loses nothing
+// but that delay.
 func (q *Queries) ClaimDue(ctx context.Context, arg ClaimDueParams) ([]uuid.UUID, error) {
 	rows, err := q.db.Query(ctx, claimDue, arg.Now, arg.FirstDelay, arg.RowLimit)
 	if err != nil {
@@ -57,7 +60,7 @@ func (q *Queries) ClaimDue(ctx context.Context, arg ClaimDueParams) ([]uuid.UUID
 }
 
 const countLook = `-- name: CountLook :exec
-UPDATE orders.orders SET look_count = look_count + 1, last_look_at = $2::timestamptz
+UPDATE orders.orders SET version = version + 1, look_count = look_count + 1, last_look_at = $2::timestamptz
 WHERE id = $1 AND next_look_at IS NOT NULL
 `
 
@@ -104,7 +107,7 @@ func (q *Queries) CountSubmissions(ctx context.Context, arg CountSubmissionsPara
 }
 
 const getOrder = `-- name: GetOrder :one
-SELECT id, reference, kind, state, version, plan_id, plan_name, term_months, amount_minor, currency, email, email_key, name, account_id, checkout, created_at, attempt_id, payment_method, submitted_at, payment_status, payment_error_code, payment_error_message, client_secret, redirect_url, payment_intent_id, charge_id, customer_id, charged_at, completed_at, access_until, recovered_by, last_progress_at, next_look_at, look_count, last_look_at, refunded_minor, dispute, access_withdrawn_at FROM orders.orders WHERE id = $1
+SELECT id, reference, kind, state, version, plan_id, plan_name, term_months, amount_minor, currency, email, email_key, name, account_id, checkout, allow_repeat, created_at, attempt_id, payment_method, submitted_at, payment_status, payment_error_code, payment_error_message, client_secret, redirect_url, payment_intent_id, charge_id, customer_id, charged_at, completed_at, access_until, recovered_by, last_progress_at, next_look_at, look_count, last_look_at, refunded_minor, dispute, access_withdrawn_at FROM orders.orders WHERE id = $1
 `
 
 func (q *Queries) GetOrder(ctx context.Context, id uuid.UUID) (Order, error) {
@@ -126,6 +129,7 @@ func (q *Queries) GetOrder(ctx context.Context, id uuid.UUID) (Order, error) {
 		&i.Name,
 		&i.AccountID,
 		&i.Checkout,
+		&i.AllowRepeat,
 		&i.CreatedAt,
 		&i.AttemptID,
 		&i.PaymentMethod,
@@ -154,7 +158,7 @@ func (q *Queries) GetOrder(ctx context.Context, id uuid.UUID) (Order, error) {
 }
 
 const getOrderByReference = `-- name: GetOrderByReference :one
-SELECT id, reference, kind, state, version, plan_id, plan_name, term_months, amount_minor, currency, email, email_key, name, account_id, checkout, created_at, attempt_id, payment_method, submitted_at, payment_status, payment_error_code, payment_error_message, client_secret, redirect_url, payment_intent_id, charge_id, customer_id, charged_at, completed_at, access_until, recovered_by, last_progress_at, next_look_at, look_count, last_look_at, refunded_minor, dispute, access_withdrawn_at FROM orders.orders WHERE reference = $1
+SELECT id, reference, kind, state, version, plan_id, plan_name, term_months, amount_minor, currency, email, email_key, name, account_id, checkout, allow_repeat, created_at, attempt_id, payment_method, submitted_at, payment_status, payment_error_code, payment_error_message, client_secret, redirect_url, payment_intent_id, charge_id, customer_id, charged_at, completed_at, access_until, recovered_by, last_progress_at, next_look_at, look_count, last_look_at, refunded_minor, dispute, access_withdrawn_at FROM orders.orders WHERE reference = $1
 `
 
 func (q *Queries) GetOrderByReference(ctx context.Context, reference uuid.UUID) (Order, error) {
@@ -176,6 +180,7 @@ func (q *Queries) GetOrderByReference(ctx context.Context, reference uuid.UUID) 
 		&i.Name,
 		&i.AccountID,
 		&i.Checkout,
+		&i.AllowRepeat,
 		&i.CreatedAt,
 		&i.AttemptID,
 		&i.PaymentMethod,
@@ -220,24 +225,26 @@ func (q *Queries) GetSubmission(ctx context.Context, attemptID uuid.UUID) (Order
 	return i, err
 }
 
-const hasPaidLater = `-- name: HasPaidLater :one
+const hasPaidSince = `-- name: HasPaidSince :one
 SELECT EXISTS (
     SELECT 1 FROM orders.orders o
     WHERE o.email_key = $1 AND o.plan_id = $2 AND o.id <> $3::uuid
-      AND o.created_at >= $4::timestamptz AND o.charged_at IS NOT NULL AND o.state <> 'REFUNDED'
+      AND o.charged_at IS NOT NULL AND o.state <> 'REFUNDED'
+      AND coalesce(o.completed_at, o.last_progress_at) >= $4::timestamptz
 )
 `
 
-type HasPaidLaterParams struct {
+type HasPaidSinceParams struct {
 	EmailKey string
 	PlanID   string
 	ID       uuid.UUID
 	Since    time.Time
 }
 
-// Whether the same buyer has paid another order for the same since this one.
-func (q *Queries) HasPaidLater(ctx context.Context, arg HasPaidLaterParams) (bool, error) {
-	row := q.db.QueryRow(ctx, hasPaidLater,
+// Whether another order of the same buyer for the same was found paid since
+// this one was last submitted.
+func (q *Queries) HasPaidSince(ctx context.Context, arg HasPaidSinceParams) (bool, error) {
+	row := q.db.QueryRow(ctx, hasPaidSince,
 		arg.EmailKey,
 		arg.PlanID,
 		arg.ID,
@@ -330,12 +337,12 @@ func (q *Queries) InsertHistory(ctx context.Context, arg InsertHistoryParams) er
 const insertOrder = `-- name: InsertOrder :exec
 INSERT INTO orders.orders (
     id, reference, kind, state, plan_id, plan_name, term_months, amount_minor, currency,
-    email, email_key, name, account_id, checkout, created_at,
+    email, email_key, name, account_id, checkout, allow_repeat, created_at,
     attempt_id, payment_method, submitted_at, last_progress_at, next_look_at
 ) VALUES (
     $1, $2, $3, 'PENDING', $4, $5, $6, $7, $8,
-    $9, $10, $11, $12, $13, $14,
-    $15, $16, $14, $14, $17::timestamptz
+    $9, $10, $11, $12, $13, $14, $15,
+    $16, $17, $15, $15, $18::timestamptz
 )
 `
 
@@ -353,6 +360,7 @@ type InsertOrderParams struct {
 	Name          string
 	AccountID     string
 	Checkout      string
+	AllowRepeat   bool
 	Now           time.Time
 	AttemptID     uuid.UUID
 	PaymentMethod *string
@@ -374,6 +382,7 @@ func (q *Queries) InsertOrder(ctx context.Context, arg InsertOrderParams) error 
 		arg.Name,
 		arg.AccountID,
 		arg.Checkout,
+		arg.AllowRepeat,
 		arg.Now,
 		arg.AttemptID,
 		arg.PaymentMethod,
@@ -519,7 +528,7 @@ func (q *Queries) LockPurchase(ctx context.Context, arg LockPurchaseParams) erro
 }
 
 const makeDue = `-- name: MakeDue :execrows
-UPDATE orders.orders SET next_look_at = $1::timestamptz
+UPDATE orders.orders SET version = version + 1, next_look_at = $1::timestamptz
 WHERE next_look_at > $1::timestamptz
   AND payment_status NOT IN ('REQUIRES_ACTION', 'REQUIRES_PAYMENT_METHOD', 'PROCESSING')
 `
@@ -532,6 +541,31 @@ func (q *Queries) MakeDue(ctx context.Context, now time.Time) (int64, error) {
 		return 0, err
 	}
 	return result.RowsAffected(), nil
+}
+
+const makeSamePurchaseDue = `-- name: MakeSamePurchaseDue :exec
+UPDATE orders.orders SET version = version + 1, next_look_at = $3::timestamptz
+WHERE email_key = $1 AND plan_id = $2 AND id <> $4::uuid AND state = 'PENDING' AND created_at <= $5::timestamptz
+`
+
+type MakeSamePurchaseDueParams struct {
+	EmailKey  string
+	PlanID    string
+	Now       time.Time
+	ID        uuid.UUID
+	CreatedAt time.Time
+}
+
+// The buyer has paid this: what they left open for the same is looked at now.
+func (q *Queries) MakeSamePurchaseDue(ctx context.Context, arg MakeSamePurchaseDueParams) error {
+	_, err := q.db.Exec(ctx, makeSamePurchaseDue,
+		arg.EmailKey,
+		arg.PlanID,
+		arg.Now,
+		arg.ID,
+		arg.CreatedAt,
+	)
+	return err
 }
 
 const updateOrder = `-- name: UpdateOrder :execrows

@@ -15,6 +15,8 @@ CREATE TABLE orders.orders (
     name                  text NOT NULL,
     account_id            text NOT NULL,
     checkout              text NOT NULL,
+    -- The buyer said that buying the same again is meant.
+    allow_repeat          boolean NOT NULL,
     created_at            timestamptz NOT NULL,
 
     -- The last submission of the buyer: who was here when, with what.

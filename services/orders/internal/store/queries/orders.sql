@@ -1,11 +1,11 @@
 -- name: InsertOrder :exec
 INSERT INTO orders.orders (
     id, reference, kind, state, plan_id, plan_name, term_months, amount_minor, currency,
-    email, email_key, name, account_id, checkout, created_at,
+    email, email_key, name, account_id, checkout, allow_repeat, created_at,
     attempt_id, payment_method, submitted_at, last_progress_at, next_look_at
 ) VALUES (
     @id, @reference, @kind, 'PENDING', @plan_id, @plan_name, @term_months, @amount_minor, @currency,
-    @email, @email_key, @name, @account_id, @checkout, @now,
+    @email, @email_key, @name, @account_id, @checkout, @allow_repeat, @now,
     @attempt_id, @payment_method, @now, @now, sqlc.arg(next_look_at)::timestamptz
 );
 
@@ -54,11 +54,14 @@ SELECT * FROM orders.history WHERE order_id = $1 ORDER BY id;
 
 -- name: ClaimDue :many
 -- The claim moves the next look forward, twice as far each time and at most an
--- hour, so a killed worker loses nothing but that delay.
+-- hour (ten minutes while a person may be at it), so a killed worker loses nothing
+-- but that delay.
 UPDATE orders.orders SET
-    next_look_at = sqlc.arg(now)::timestamptz + least(interval '1 hour', sqlc.arg(first_delay)::interval * power(2, least(look_count, 20))),
+    next_look_at = sqlc.arg(now)::timestamptz + least(CASE WHEN payment_status IN ('REQUIRES_ACTION', 'REQUIRES_PAYMENT_METHOD') THEN interval '10 minutes' ELSE interval '1 hour' END,
+        sqlc.arg(first_delay)::interval * power(2, least(look_count, 20))),
     look_count = look_count + 1,
-    last_look_at = sqlc.arg(now)::timestamptz
+    last_look_at = sqlc.arg(now)::timestamptz,
+    version = version + 1
 WHERE id IN (
     SELECT o.id FROM orders.orders o
     WHERE o.next_look_at <= sqlc.arg(now)::timestamptz
@@ -69,15 +72,20 @@ WHERE id IN (
 RETURNING id;
 
 -- name: CountLook :exec
-UPDATE orders.orders SET look_count = look_count + 1, last_look_at = sqlc.arg(now)::timestamptz
+UPDATE orders.orders SET version = version + 1, look_count = look_count + 1, last_look_at = sqlc.arg(now)::timestamptz
 WHERE id = $1 AND next_look_at IS NOT NULL;
 
 -- name: MakeDue :execrows
 -- At start: what was in hand when this service last stopped is looked at now,
 -- unless it waits for its buyer or the bank.
-UPDATE orders.orders SET next_look_at = sqlc.arg(now)::timestamptz
+UPDATE orders.orders SET version = version + 1, next_look_at = sqlc.arg(now)::timestamptz
 WHERE next_look_at > sqlc.arg(now)::timestamptz
   AND payment_status NOT IN ('REQUIRES_ACTION', 'REQUIRES_PAYMENT_METHOD', 'PROCESSING');
+
+-- name: MakeSamePurchaseDue :exec
+-- The buyer has paid this: what they left open for the same is looked at now.
+UPDATE orders.orders SET version = version + 1, next_look_at = sqlc.arg(now)::timestamptz
+WHERE email_key = $1 AND plan_id = $2 AND id <> sqlc.arg(id)::uuid AND state = 'PENDING' AND created_at <= sqlc.arg(created_at)::timestamptz;
 
 -- name: ListStuck :many
 SELECT id, state, last_progress_at, look_count FROM orders.orders
@@ -102,12 +110,14 @@ SELECT EXISTS (
       AND (state = 'PENDING' AND payment_status IN ('UNKNOWN', 'PROCESSING') OR charged_at > sqlc.arg(since)::timestamptz AND state <> 'REFUNDED')
 );
 
--- name: HasPaidLater :one
--- Whether the same buyer has paid another order for the same since this one.
+-- name: HasPaidSince :one
+-- Whether another order of the same buyer for the same was found paid since
+-- this one was last submitted.
 SELECT EXISTS (
     SELECT 1 FROM orders.orders o
     WHERE o.email_key = $1 AND o.plan_id = $2 AND o.id <> sqlc.arg(id)::uuid
-      AND o.created_at >= sqlc.arg(since)::timestamptz AND o.charged_at IS NOT NULL AND o.state <> 'REFUNDED'
+      AND o.charged_at IS NOT NULL AND o.state <> 'REFUNDED'
+      AND coalesce(o.completed_at, o.last_progress_at) >= sqlc.arg(since)::timestamptz
 );
 
 -- name: InsertSubmission :exec

@@ -13,7 +13,8 @@ import (
 )
 
 const getGrant = `-- name: GetGrant :one
-SELECT order_id, account_id, plan_id, term_months, starts_at, ends_at, revoked_at, account_created, created_at
+SELECT order_id, account_id, plan_id, term_months, starts_at, ends_at, revoked_at, account_created, created_at,
+    subscription_id, length, withdrawn_at, ended_at
 FROM provisioning.grants
 WHERE order_id = $1
 `
@@ -31,32 +32,23 @@ func (q *Queries) GetGrant(ctx context.Context, orderID uuid.UUID) (Grant, error
 		&i.RevokedAt,
 		&i.AccountCreated,
 		&i.CreatedAt,
+		&i.SubscriptionID,
+		&i.Length,
+		&i.WithdrawnAt,
+		&i.EndedAt,
 	)
 	return i, err
 }
 
-const hasAccess = `-- name: HasAccess :one
-SELECT EXISTS (
-    SELECT FROM provisioning.grants
-    WHERE account_id = $1 AND revoked_at IS NULL AND starts_at <= $2::timestamptz AND ends_at > $2::timestamptz
-)
-`
-
-type HasAccessParams struct {
-	AccountID uuid.UUID
-	Now       time.Time
-}
-
-func (q *Queries) HasAccess(ctx context.Context, arg HasAccessParams) (bool, error) {
-	row := q.db.QueryRow(ctx, hasAccess, arg.AccountID, arg.Now)
-	var exists bool
-	err := row.Scan(&exists)
-	return exists, err
-}
-
 const insertGrant = `-- name: InsertGrant :execrows
-INSERT INTO provisioning.grants (order_id, account_id, plan_id, term_months, starts_at, ends_at, account_created, created_at)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+INSERT INTO provisioning.grants (
+    order_id, account_id, plan_id, term_months, starts_at, ends_at, revoked_at, account_created, created_at,
+    subscription_id, length, withdrawn_at, ended_at
+)
+VALUES (
+    $1, $2, $3, $4, $5, $6, $7, $8, $9,
+    $10, $11, $12, $13
+)
 ON CONFLICT (order_id) DO NOTHING
 `
 
@@ -67,8 +59,13 @@ type InsertGrantParams struct {
 	TermMonths     int32
 	StartsAt       time.Time
 	EndsAt         time.Time
+	RevokedAt      *time.Time
 	AccountCreated bool
 	CreatedAt      time.Time
+	SubscriptionID *string
+	Length         string
+	WithdrawnAt    *time.Time
+	EndedAt        *time.Time
 }
 
 func (q *Queries) InsertGrant(ctx context.Context, arg InsertGrantParams) (int64, error) {
@@ -79,8 +76,13 @@ func (q *Queries) InsertGrant(ctx context.Context, arg InsertGrantParams) (int64
 		arg.TermMonths,
 		arg.StartsAt,
 		arg.EndsAt,
+		arg.RevokedAt,
 		arg.AccountCreated,
 		arg.CreatedAt,
+		arg.SubscriptionID,
+		arg.Length,
+		arg.WithdrawnAt,
+		arg.EndedAt,
 	)
 	if err != nil {
 		return 0, err
@@ -88,17 +90,198 @@ func (q *Queries) InsertGrant(ctx context.Context, arg InsertGrantParams) (int64
 	return result.RowsAffected(), nil
 }
 
-const latestEnd = `-- name: LatestEnd :one
-SELECT ends_at
-FROM provisioning.grants
-WHERE account_id = $1 AND revoked_at IS NULL
-ORDER BY ends_at DESC
-LIMIT 1
+const insertGrantEvent = `-- name: InsertGrantEvent :exec
+INSERT INTO provisioning.grant_events (order_id, what, at, starts_at, ends_at)
+VALUES ($1, $2, $3, $4, $5)
 `
 
-func (q *Queries) LatestEnd(ctx context.Context, accountID uuid.UUID) (time.Time, error) {
-	row := q.db.QueryRow(ctx, latestEnd, accountID)
-	var ends_at time.Time
-	err := row.Scan(&ends_at)
-	return ends_at, err
+type InsertGrantEventParams struct {
+	OrderID  uuid.UUID
+	What     string
+	At       time.Time
+	StartsAt *time.Time
+	EndsAt   *time.Time
+}
+
+func (q *Queries) InsertGrantEvent(ctx context.Context, arg InsertGrantEventParams) error {
+	_, err := q.db.Exec(ctx, insertGrantEvent,
+		arg.OrderID,
+		arg.What,
+		arg.At,
+		arg.StartsAt,
+		arg.EndsAt,
+	)
+	return err
+}
+
+const listCurrentGrants = `-- name: ListCurrentGrants :many
+SELECT g.order_id, g.account_id, g.plan_id, g.term_months, g.starts_at, g.ends_at, g.revoked_at, g.account_created, g.created_at,
+    g.subscription_id, g.length, g.withdrawn_at, g.ended_at
+FROM provisioning.grants AS g
+LEFT JOIN provisioning.subscriptions AS s ON s.subscription_id = g.subscription_id
+WHERE g.account_id = $1 AND g.revoked_at IS NULL AND g.ends_at > $2 AND s.status IS DISTINCT FROM 'PAUSED'
+ORDER BY g.starts_at, g.created_at, g.order_id
+`
+
+type ListCurrentGrantsParams struct {
+	AccountID uuid.UUID
+	Now       time.Time
+}
+
+// A paused subscription's grants stand aside: what is bought meanwhile begins at once.
+func (q *Queries) ListCurrentGrants(ctx context.Context, arg ListCurrentGrantsParams) ([]Grant, error) {
+	rows, err := q.db.Query(ctx, listCurrentGrants, arg.AccountID, arg.Now)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []Grant
+	for rows.Next() {
+		var i Grant
+		if err := rows.Scan(
+			&i.OrderID,
+			&i.AccountID,
+			&i.PlanID,
+			&i.TermMonths,
+			&i.StartsAt,
+			&i.EndsAt,
+			&i.RevokedAt,
+			&i.AccountCreated,
+			&i.CreatedAt,
+			&i.SubscriptionID,
+			&i.Length,
+			&i.WithdrawnAt,
+			&i.EndedAt,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const listHeld = `-- name: ListHeld :many
+SELECT g.starts_at, g.ends_at, s.status, s.renews, s.grace_until,
+    NOT EXISTS (
+        SELECT FROM provisioning.grants AS later
+        WHERE later.subscription_id = g.subscription_id AND later.ends_at > g.ends_at
+    ) AS is_last
+FROM provisioning.accounts AS a
+LEFT JOIN provisioning.grants AS g ON g.account_id = a.id AND g.revoked_at IS NULL
+LEFT JOIN provisioning.subscriptions AS s ON s.subscription_id = g.subscription_id
+WHERE a.id = $1
+ORDER BY g.starts_at
+`
+
+type ListHeldRow struct {
+	StartsAt   *time.Time
+	EndsAt     *time.Time
+	Status     *string
+	Renews     *bool
+	GraceUntil *time.Time
+	IsLast     bool
+}
+
+func (q *Queries) ListHeld(ctx context.Context, accountID uuid.UUID) ([]ListHeldRow, error) {
+	rows, err := q.db.Query(ctx, listHeld, accountID)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []ListHeldRow
+	for rows.Next() {
+		var i ListHeldRow
+		if err := rows.Scan(
+			&i.StartsAt,
+			&i.EndsAt,
+			&i.Status,
+			&i.Renews,
+			&i.GraceUntil,
+			&i.IsLast,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const listSubscriptionGrants = `-- name: ListSubscriptionGrants :many
+SELECT order_id, account_id, plan_id, term_months, starts_at, ends_at, revoked_at, account_created, created_at,
+    subscription_id, length, withdrawn_at, ended_at
+FROM provisioning.grants
+WHERE subscription_id = $1
+ORDER BY ends_at
+`
+
+func (q *Queries) ListSubscriptionGrants(ctx context.Context, subscriptionID *string) ([]Grant, error) {
+	rows, err := q.db.Query(ctx, listSubscriptionGrants, subscriptionID)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []Grant
+	for rows.Next() {
+		var i Grant
+		if err := rows.Scan(
+			&i.OrderID,
+			&i.AccountID,
+			&i.PlanID,
+			&i.TermMonths,
+			&i.StartsAt,
+			&i.EndsAt,
+			&i.RevokedAt,
+			&i.AccountCreated,
+			&i.CreatedAt,
+			&i.SubscriptionID,
+			&i.Length,
+			&i.WithdrawnAt,
+			&i.EndedAt,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const updateGrant = `-- name: UpdateGrant :exec
+UPDATE provisioning.grants
+SET starts_at = $1, ends_at = $2, revoked_at = $3,
+    subscription_id = $4, length = $5, withdrawn_at = $6, ended_at = $7
+WHERE order_id = $8
+`
+
+type UpdateGrantParams struct {
+	StartsAt       time.Time
+	EndsAt         time.Time
+	RevokedAt      *time.Time
+	SubscriptionID *string
+	Length         string
+	WithdrawnAt    *time.Time
+	EndedAt        *time.Time
+	OrderID        uuid.UUID
+}
+
+func (q *Queries) UpdateGrant(ctx context.Context, arg UpdateGrantParams) error {
+	_, err := q.db.Exec(ctx, updateGrant,
+		arg.StartsAt,
+		arg.EndsAt,
+		arg.RevokedAt,
+		arg.SubscriptionID,
+		arg.Length,
+		arg.WithdrawnAt,
+		arg.EndedAt,
+		arg.OrderID,
+	)
+	return err
 }

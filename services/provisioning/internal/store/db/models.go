@@ -41,4 +41,40 @@ type Grant struct {
 	RevokedAt      *time.Time
 	AccountCreated bool
 	CreatedAt      time.Time
+	SubscriptionID *string
+	// how the end follows from the start: calendar MONTHS; the paid PERIOD of a subscription, never moved; the same span of TIME, after a restoration
+	Length string
+	// when its order was withdrawn
+	WithdrawnAt *time.Time
+	// when its subscription ended before the term did
+	EndedAt *time.Time
+}
+
+// what happened to the access of each order; append only
+type GrantEvent struct {
+	ID      int64
+	OrderID uuid.UUID
+	What    string
+	At      time.Time
+	// with ends_at, the access given, moved to or taken; none when nothing was left to take or to give
+	StartsAt *time.Time
+	EndsAt   *time.Time
+}
+
+// how each subscription stood at Stripe when it was last read
+type Subscription struct {
+	SubscriptionID string
+	// the order that began it
+	OrderID    uuid.UUID
+	Status     string
+	Renews     bool
+	ObservedAt time.Time
+	// from when it was first seen past due; only ACTIVE begins anew
+	GraceUntil *time.Time
+}
+
+// orders that were withdrawn before they were granted: they never will be
+type Withdrawal struct {
+	OrderID uuid.UUID
+	At      time.Time
 }
