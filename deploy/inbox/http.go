@@ -28,7 +28,7 @@ const pagePolicy = "default-src 'none'; style-src 'unsafe-inline'; frame-src 'se
 // links open in a window of their own, which is free of the sandbox.
 const mailPolicy = "sandbox allow-popups allow-popups-to-escape-sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src data:"
 
-func newHandler(in *Inbox) http.Handler {
+func newHandler(in *Inbox, others func(*http.ServeMux)) http.Handler {
 	h := &handler{inbox: in}
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /{$}", h.page)
@@ -41,6 +41,9 @@ func newHandler(in *Inbox) http.Handler {
 	mux.HandleFunc("GET /api/faults", h.faults)
 	mux.HandleFunc("POST /api/faults", h.setFaults)
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("ok\n")) })
+	if others != nil {
+		others(mux)
+	}
 	// A page on another site must not clear the mails or set faults.
 	return http.NewCrossOriginProtection().Handler(mux)
 }

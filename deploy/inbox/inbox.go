@@ -23,6 +23,8 @@ type Config struct {
 	SMTPAddr string // host:port for SMTP
 	HTTPAddr string // host:port for the page and the API
 	Dir      string // folder of the kept mails, made when missing
+	// Pages adds pages of others beside the inbox's own; may be nil.
+	Pages func(*http.ServeMux)
 }
 
 // Inbox is a running mailbox.
@@ -54,7 +56,7 @@ func Open(cfg Config, log *slog.Logger) (*Inbox, error) {
 	}
 	in.smtp = newSMTPServer(in)
 	in.http = &http.Server{
-		Handler:           newHandler(in),
+		Handler:           newHandler(in, cfg.Pages),
 		ReadHeaderTimeout: 5 * time.Second,
 		ReadTimeout:       30 * time.Second,
 		WriteTimeout:      30 * time.Second,

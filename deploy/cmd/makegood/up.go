@@ -52,6 +52,7 @@ func panel(w io.Writer, s *stack.Stack) {
 	line("shop", s.URL())
 	line("admin", s.AdminURL()+"   (Authorization: Bearer, token in "+filepath.Join(s.Dir(), "admin.token")+")")
 	line("mail", s.InboxURL())
+	line("app", s.AppURL())
 	line("stripe", s.StripeURL())
 	line("addresses", filepath.Join(s.Dir(), "run", "env"))
 	line("logs", filepath.Join(s.Dir(), "log"))
@@ -73,4 +74,7 @@ The same command again is the same order; another Idempotency-Key is another pur
 Kill a service at the worst moment: kill -9 $(cat '%s')
 Ctrl-C stops everything; the data is kept.
 `, filepath.Join(s.Dir(), "run", "orders.pid"))
+	for _, warning := range s.Warnings() {
+		fmt.Fprintf(w, "\nWARNING  %s.\n", warning)
+	}
 }

@@ -2,7 +2,6 @@ package stack
 
 import (
 	"os"
-	"path/filepath"
 	"strings"
 
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -34,6 +33,13 @@ func (s *Stack) InboxURL() string {
 	return "http://" + dialable(s.Env("INBOX_HTTP_ADDR"))
 }
 
+// AppURL is the SaaS's own app, to which links in mails lead; empty when it is
+// kept in a file.
+func (s *Stack) AppURL() string { return s.Env("APP_URL") }
+
+// Warnings are what the settings leave wrong for real customers.
+func (s *Stack) Warnings() []string { return s.settings.warnings }
+
 // StripeURL is the Stripe simulator; empty when a real one is used.
 func (s *Stack) StripeURL() string {
 	if !s.settings.simulator {
@@ -47,7 +53,7 @@ func (s *Stack) DB() *pgxpool.Pool { return s.db }
 
 // Token reads a development credential, "admin" or "service".
 func (s *Stack) Token(name string) (string, error) {
-	body, err := os.ReadFile(filepath.Join(s.dir, name+".token"))
+	body, err := os.ReadFile(rawToken(s.dir, name))
 	return strings.TrimSpace(string(body)), err
 }
 

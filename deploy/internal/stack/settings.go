@@ -1,6 +1,7 @@
 package stack
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"maps"
@@ -42,6 +43,7 @@ type settings struct {
 	simulator bool // no Stripe was named
 	inbox     bool // no mail server was named
 	postgres  bool // no database was named
+	warnings  []string
 }
 
 // resolve completes the user's environment. A value that the user set is never
@@ -66,14 +68,12 @@ func resolve(dir string, user []string, freePorts bool, state State) (*settings,
 		s.env["PUBLIC_URL"] = public
 		delete(s.env, "STRIPESIM_DATA")
 		delete(s.env, "INBOX_DIR")
+		delete(s.env, "INBOX_SERVICE_TOKEN_FILE")
 	}
 	s.standard("PUBLIC_URL", public)
-	s.standard("APP_URL", s.env["PUBLIC_URL"])
-	s.standard("LOGIN_URL", strings.TrimRight(s.env["APP_URL"], "/")+"/login")
 	s.standard("APP_NAME", "Makegood")
 	s.standard("APP_ID", "makegood")
-	s.standard("SUPPORT_EMAIL", "support@makegood.example")
-	s.standard("MAIL_FROM", (&mail.Address{Name: s.env["APP_NAME"], Address: "hello@makegood.example"}).String())
+	s.chooseApp()
 
 	if err := s.chooseStripe(dir, public, state); err != nil {
 		return nil, err
@@ -86,6 +86,35 @@ func resolve(dir string, user []string, freePorts bool, state State) (*settings,
 		delete(s.env, "INBOX_SMTP_ADDR")
 	}
 	return s, s.chooseTokens(dir)
+}
+
+// chooseApp says where the SaaS's own app is, and who writes to its customers.
+// The stand-in beside the inbox is for mails that stay on this machine; where
+// mails are real, what is missing is said.
+func (s *settings) chooseApp() {
+	app := "http://" + dialable(s.env["INBOX_HTTP_ADDR"]) + "/app"
+	if !s.inbox {
+		app = s.env["PUBLIC_URL"]
+		if !s.given("APP_URL") {
+			s.warn("APP_URL is not set: the links in mails lead to %s, which is the shop itself, until it is", cmp.Or(app, "PUBLIC_URL"))
+		}
+		if !s.given("MAIL_FROM") {
+			s.warn("MAIL_FROM is not set: mails come from hello@makegood.example, which mail servers may refuse, until it is")
+		}
+		if !s.given("SUPPORT_EMAIL") {
+			s.warn("SUPPORT_EMAIL is not set: answers to mails go to support@makegood.example, which nobody reads, until it is")
+		}
+	}
+	s.standard("APP_URL", app)
+	if app := s.env["APP_URL"]; app != "" { // in a file, the services derive it
+		s.standard("LOGIN_URL", strings.TrimRight(app, "/")+"/login")
+	}
+	s.standard("SUPPORT_EMAIL", "support@makegood.example")
+	s.standard("MAIL_FROM", (&mail.Address{Name: s.env["APP_NAME"], Address: "hello@makegood.example"}).String())
+}
+
+func (s *settings) warn(format string, args ...any) {
+	s.warnings = append(s.warnings, fmt.Sprintf(format, args...))
 }
 
 func (s *settings) placeListeners(freePorts bool) error {
@@ -145,6 +174,9 @@ func (s *settings) chooseTokens(dir string) error {
 			return err
 		}
 		s.env[t.key] = hashed
+		if t.name == "service" && s.inbox { // the stand-in of the app is the SaaS
+			s.standard("INBOX_SERVICE_TOKEN_FILE", rawToken(dir, t.name))
+		}
 	}
 	return nil
 }

@@ -25,6 +25,7 @@ func TestUserEnvironmentWins(t *testing.T) {
 			"STRIPE_SECRET_KEY": "sk_test_makegood", "STRIPE_PUBLISHABLE_KEY": "pk_test_makegood", "STRIPE_WEBHOOK_SECRETS": "whsec_state",
 			"STRIPE_API_BASE": "http://127.0.0.1:12111", "STRIPESIM_WEBHOOK_URL": "http://127.0.0.1:8080/webhooks/stripe",
 			"SMTP_URL": "smtp://127.0.0.1:1025", "PUBLIC_URL": "http://127.0.0.1:8080",
+			"APP_URL": "http://127.0.0.1:8025/app", "LOGIN_URL": "http://127.0.0.1:8025/app/login",
 		}},
 		"a Stripe key": {[]string{"STRIPE_SECRET_KEY=sk_live_x", "STRIPE_WEBHOOK_SECRETS=whsec_x"}, false, true, true, map[string]string{
 			"STRIPE_SECRET_KEY": "sk_live_x", "STRIPE_WEBHOOK_SECRETS": "whsec_x", "STRIPE_API_BASE": "", "STRIPE_PUBLISHABLE_KEY": "", "STRIPESIM_ADDR": "",
@@ -36,6 +37,7 @@ func TestUserEnvironmentWins(t *testing.T) {
 		"a secret for the simulator": {[]string{"STRIPE_WEBHOOK_SECRETS=whsec_a,whsec_b"}, true, true, true, map[string]string{"STRIPE_WEBHOOK_SECRETS": "whsec_a,whsec_b"}},
 		"a mail server": {[]string{"SMTP_URL=smtps://mail.example.com", "MAIL_FROM=shop@example.com"}, true, false, true, map[string]string{
 			"SMTP_URL": "smtps://mail.example.com", "MAIL_FROM": "shop@example.com", "INBOX_SMTP_ADDR": "",
+			"APP_URL": "http://127.0.0.1:8080", "INBOX_SERVICE_TOKEN_FILE": "",
 		}},
 		"a database": {[]string{"DATABASE_URL=postgres://x@127.0.0.1/shop"}, true, true, false, map[string]string{"DATABASE_URL": "postgres://x@127.0.0.1/shop"}},
 		"replicas":   {[]string{"ORDERS_GRPC_ADDR=127.0.0.1:1, 127.0.0.1:2"}, true, true, true, map[string]string{"ORDERS_GRPC_LISTEN": "127.0.0.1:1"}},
@@ -58,6 +60,37 @@ func TestUserEnvironmentWins(t *testing.T) {
 				if s.env[key] != want {
 					t.Errorf("%s=%q, want %q", key, s.env[key], want)
 				}
+			}
+		})
+	}
+}
+
+// With a real mail server, what customers would find wrong is said.
+func TestMailsToPeopleNeedTheirAddresses(t *testing.T) {
+	for name, c := range map[string]struct {
+		user []string
+		want []string
+	}{
+		"nothing leaves this machine": {nil, nil},
+		"a mail server alone":         {[]string{"SMTP_URL=smtp://mail.example.com", "PUBLIC_URL=https://pay.example.com"}, []string{"https://pay.example.com", "MAIL_FROM", "SUPPORT_EMAIL"}},
+		"in a file":                   {[]string{"SMTP_URL_FILE=/none", "APP_URL=https://app.example.com", "SUPPORT_EMAIL=help@example.com"}, []string{"MAIL_FROM"}},
+		"all of it":                   {[]string{"SMTP_URL=smtp://mail.example.com", "APP_URL_FILE=/none", "MAIL_FROM=hello@example.com", "SUPPORT_EMAIL=help@example.com"}, nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s, err := resolve(t.TempDir(), c.user, false, State{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if len(s.warnings) != len(c.want) {
+				t.Fatalf("warnings %q", s.warnings)
+			}
+			for i, want := range c.want {
+				if !strings.Contains(s.warnings[i], want) {
+					t.Errorf("%q does not name %s", s.warnings[i], want)
+				}
+			}
+			if strings.HasPrefix(s.env["LOGIN_URL"], "/") {
+				t.Errorf("LOGIN_URL=%s", s.env["LOGIN_URL"])
 			}
 		})
 	}

@@ -154,7 +154,15 @@ func (s *Stack) startDatabase(ctx context.Context, throwaway bool, state State) 
 		s.cluster = cluster
 		s.say("starting postgres on 127.0.0.1:%d, data in %s", cluster.Port(), cluster.Dir())
 		// SIGINT is PostgreSQL's fast shutdown; SIGTERM would wait for clients.
-		if err := s.group.Start(supervise.Spec{Name: "postgres", Command: cluster.Command, StopSignal: syscall.SIGINT}); err != nil {
+		command := func() *exec.Cmd {
+			cmd := cluster.Command()
+			cmd.Env = slices.DeleteFunc(cmd.Env, func(pair string) bool {
+				key, _, _ := strings.Cut(pair, "=")
+				return withheld(key, "postgres")
+			})
+			return cmd
+		}
+		if err := s.group.Start(supervise.Spec{Name: "postgres", Command: command, StopSignal: syscall.SIGINT}); err != nil {
 			return err
 		}
 		if err := s.awaitReady(ctx, "postgres", cluster.WaitReady); err != nil {

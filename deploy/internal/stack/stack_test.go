@@ -340,6 +340,7 @@ func TestExistingDatabaseTakesThePlaceOfThePrivateOne(t *testing.T) {
 
 // What the environment of a process names, whoever may look at it can use.
 func TestSecretsReachOnlyWhoNeedsThem(t *testing.T) {
+	t.Setenv("SLACK_BOT_TOKEN", "xoxb-example") // also in the environment of the supervisor itself
 	bin := programs(t)
 	host, err := start(t, stateFolder(t), bin)
 	if err != nil {
@@ -370,7 +371,7 @@ func TestSecretsReachOnlyWhoNeedsThem(t *testing.T) {
 	mayKnow := map[string][]string{
 		"DATABASE_URL": {}, "ORDERS_DATABASE_URL": {"orders"}, "PAYMENTS_DATABASE_URL": {"payments"}, "PROVISIONING_DATABASE_URL": {"provisioning"},
 		"NOTIFICATIONS_DATABASE_URL": {"notifications"}, "RECONCILIATION_DATABASE_URL": {"reconciliation"},
-		"STRIPE_SECRET_KEY": {"payments"}, "STRIPE_WEBHOOK_SECRETS": {"payments", "stripesim"}, "SMTP_URL": {"notifications"},
+		"STRIPE_SECRET_KEY": {"payments"}, "STRIPE_WEBHOOK_SECRETS": {"payments", "stripesim"}, "SMTP_URL": {"notifications"}, "SLACK_BOT_TOKEN": {"notifications"}, "INBOX_SERVICE_TOKEN_FILE": {"inbox"},
 		"ADMIN_TOKENS_FILE": all, "SERVICE_TOKENS_FILE": all,
 	}
 	for how, s := range map[string]*Stack{"defaults": host, "in files": inFiles, "in place": inPlace} {
@@ -381,12 +382,21 @@ func TestSecretsReachOnlyWhoNeedsThem(t *testing.T) {
 			env := environmentOf(t, s, name)
 			for key, who := range mayKnow {
 				may, knows := slices.Contains(who, name), env[key] != "" || env[key+"_FILE"] != ""
+				if key == "INBOX_SERVICE_TOKEN_FILE" && how != "defaults" {
+					may = false // there is no inbox
+				}
 				if may != knows {
 					t.Errorf("%s: %s may know %s: %v, knows it: %v", how, name, key, may, knows)
 				}
 			}
 			if how != "defaults" && env["SOMETHING"] != "else" {
 				t.Errorf("%s: %s lost a setting that is no secret", how, name)
+			}
+		}
+		if runtime.GOOS == "linux" && how == "defaults" {
+			theirs, err := os.ReadFile(fmt.Sprintf("/proc/%d/environ", pidFile(s.Dir(), "postgres")))
+			if err != nil || !bytes.Contains(theirs, []byte("PATH=")) || bytes.Contains(theirs, []byte("xoxb-example")) {
+				t.Errorf("environment of postgres: %q (%v)", theirs, err)
 			}
 		}
 		told, err := os.ReadFile(filepath.Join(s.Dir(), "run", "env"))

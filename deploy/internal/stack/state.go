@@ -68,10 +68,13 @@ func Remove(dir string) error {
 	return errors.Join(os.RemoveAll(outside), os.RemoveAll(dir))
 }
 
+// rawToken is the file with a developer's credential itself.
+func rawToken(dir, name string) string { return filepath.Join(dir, name+".token") }
+
 // ensureToken keeps <dir>/<name>.token, the credential of a developer, and the
 // file of hashes by which services recognise it; it returns that file's path.
 func ensureToken(dir, name, actor, role string) (string, error) {
-	raw := filepath.Join(dir, name+".token")
+	raw := rawToken(dir, name)
 	hashed := filepath.Join(dir, name+"-tokens.json")
 	body, err := os.ReadFile(raw)
 	if errors.Is(err, fs.ErrNotExist) {

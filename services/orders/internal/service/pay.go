@@ -32,8 +32,6 @@ func (s *Service) Pay(ctx context.Context, reference, attempt uuid.UUID, payment
 
 // resubmit writes the attempt, or finds it written. Errors: store.ErrChanged.
 func (s *Service) resubmit(ctx context.Context, reference, attempt uuid.UUID, paymentMethod, clientIP string) (uuid.UUID, error) {
-	// The attempt is asked for before the order: if it is there, the order that
-	// is read next shows it.
 	owner, known, err := s.Store.SubmissionOrder(ctx, attempt)
 	if err != nil {
 		return uuid.Nil, err
@@ -44,7 +42,7 @@ func (s *Service) resubmit(ctx context.Context, reference, attempt uuid.UUID, pa
 		return uuid.Nil, err
 	case known && owner != o.ID:
 		return uuid.Nil, order.ErrKeyReused
-	case known:
+	case known, o.AttemptID == attempt: // the latter when it was written just now
 		return o.ID, nil
 	}
 	was := o
