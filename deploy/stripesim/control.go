@@ -11,6 +11,8 @@ func (s *Server) controlRoutes(mux *http.ServeMux) {
 	mux.HandleFunc("GET /_sim/state", s.controlState)
 	mux.HandleFunc("GET /_sim/requests", s.controlRequests)
 	mux.HandleFunc("POST /_sim/reset", s.controlReset)
+	mux.HandleFunc("GET /_sim/clock", s.controlClock)
+	mux.HandleFunc("POST /_sim/clock", s.controlSetClock)
 	mux.HandleFunc("POST /_sim/payment_intents/{id}/authenticate", s.controlAuthenticate)
 
 	mux.HandleFunc("GET /_sim/faults", s.controlFaults)

@@ -17,6 +17,8 @@
 //	GET    /_sim/state?livemode=      every object of the account, by kind, oldest first
 //	GET    /_sim/requests             the last thousand API requests
 //	POST   /_sim/reset                a new account
+//	GET    /_sim/clock                the account's time
+//	POST   /_sim/clock                {"advance":"720h"} or {"now":"2027-01-01T00:00:00Z"}: what falls due on the way happens
 //	GET    /_sim/faults               with hits, and how many requests each holds
 //	POST   /_sim/faults               {"method":"POST","path":"/v1/payment_intents/*/confirm","mode":"hang_after","times":1}
 //	DELETE /_sim/faults[/{id}]        removes, and releases what is held
@@ -25,8 +27,9 @@
 //	POST   /_sim/webhooks/deliver     {"event_id":"evt_…"} once more, now
 //	POST   /_sim/payment_intents/{id}/authenticate   {"outcome":"success"} or "fail": the end of 3-D Secure
 //
-// Faults and webhook settings are in memory; objects, idempotency keys and
-// deliveries are in the journal.
+// Faults and settings are in memory; objects, idempotency keys, timers, the
+// clock and deliveries are in the journal. All that depends on time follows the
+// account's clock, except webhooks, whose signatures and retries are real.
 // The package never imports stripe-go, so that its tests, which do, compare two
 // independent readings of the API.
 package stripesim

@@ -27,7 +27,7 @@ func (s *Server) serveAPI(w http.ResponseWriter, r *http.Request, rt route) {
 		return
 	}
 	requestID := newID("req_", 14)
-	entry := requestLog{ID: requestID, Method: r.Method, Path: r.URL.Path, IdempotencyKey: r.Header.Get("Idempotency-Key"), At: s.cfg.Clock()}
+	entry := requestLog{ID: requestID, Method: r.Method, Path: r.URL.Path, IdempotencyKey: r.Header.Get("Idempotency-Key"), At: s.now()}
 	f := s.faults.take(r.Method, r.URL.Path)
 	if f != nil {
 		entry.Fault = f.ID
@@ -104,6 +104,7 @@ func (s *Server) handle(r *http.Request, body []byte, rt route, requestID string
 
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.runDue(s.now())
 	c := &call{tx: s.newTx(s.worlds[live]), r: r, params: parseParams(form)}
 	c.requestID = requestID
 	if r.Method == http.MethodPost {

@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"net/http"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -20,8 +21,9 @@ type Endpoint struct {
 // Config says how a simulator runs. The zero value is a simulator in memory
 // without webhooks.
 type Config struct {
-	// Clock dates objects and signatures; time.Now by default. Delays and
-	// retries always use real time.
+	// Clock dates objects, after what the clock control added, and signatures,
+	// to which it adds nothing: whoever checks them lives in the present.
+	// time.Now by default. Delays and retries of webhooks always use real time.
 	Clock func() time.Time
 	// JournalPath is the file that keeps the state; empty keeps it in memory.
 	JournalPath string
@@ -39,6 +41,7 @@ type Server struct {
 	handler http.Handler
 	faults  *faultTable
 	client  *http.Client // sends webhooks
+	offset  atomic.Int64 // nanoseconds that the clock control added
 
 	mu       sync.Mutex // guards everything below
 	worlds   map[bool]*world
@@ -81,9 +84,11 @@ func New(cfg Config) (*Server, error) {
 		return nil, err
 	}
 	s.journal = j
+	s.resumeClock()
 	s.resumeDeliveries()
 	s.handler = s.routes()
 	s.workers.Go(s.sendWebhooks)
+	s.workers.Go(s.watchTimers)
 	return s, nil
 }
 
@@ -113,6 +118,7 @@ func (s *Server) blank() {
 	s.sending = map[string]bool{}
 	s.pending = map[string]*pendingDelivery{}
 	s.requests = nil
+	s.offset.Store(0)
 }
 
 func (s *Server) restore(l journalLine) error {
@@ -122,7 +128,7 @@ func (s *Server) restore(l journalLine) error {
 		if !ok {
 			return errors.New("unknown kind " + r.Kind)
 		}
-		if err := c.restore(r.Value); err != nil {
+		if err := c.restore(r.ID, r.Value); err != nil {
 			return err
 		}
 	}
@@ -136,7 +142,7 @@ func (s *Server) snapshot(write func(journalLine) error) error {
 		var failed error
 		for _, c := range w.all {
 			c.each(func(o object) {
-				if k, ok := o.(*storedReply); ok && k.expired(s.cfg.Clock()) || failed != nil {
+				if k, ok := o.(*storedReply); ok && k.expired(s.now()) || failed != nil {
 					return
 				}
 				raw, err := marshal(o)
@@ -154,5 +160,5 @@ func (s *Server) snapshot(write func(journalLine) error) error {
 }
 
 func (s *Server) newTx(w *world) *tx {
-	return &tx{s: s, w: w, now: s.cfg.Clock()}
+	return &tx{s: s, w: w, now: s.now()}
 }

@@ -1,7 +1,6 @@
 package stripesim
 
 import (
-	"cmp"
 	"crypto/rand"
 	"encoding/json"
 	"fmt"
@@ -14,7 +13,7 @@ import (
 type Header struct {
 	ID      string `json:"id"`
 	Object  string `json:"object"`
-	Created int64  `json:"created"` // Unix seconds
+	Created int64  `json:"created"` // Unix seconds; of a timer, when it is due
 
 	seq int64 // order of creation within a collection, for ties in one second
 }
@@ -32,6 +31,7 @@ type collection[T object] struct {
 	ordered []T // oldest first, by (created, seq)
 	nextSeq int64
 	blank   func() T
+	indexes map[string]*index[T] // built when first asked for
 }
 
 func newCollection[T object](kind string, blank func() T) *collection[T] {
@@ -52,6 +52,7 @@ func (c *collection[T]) put(o T) {
 			h.seq = old.header().seq
 			c.ordered[i] = o
 			c.byID[h.ID] = o
+			c.reindex(o)
 			return
 		}
 		c.remove(h.ID) // a key that was used again after it expired
@@ -61,6 +62,7 @@ func (c *collection[T]) put(o T) {
 	i, _ := c.position(o)
 	c.ordered = slices.Insert(c.ordered, i, o)
 	c.byID[h.ID] = o
+	c.reindex(o)
 }
 
 func (c *collection[T]) remove(id string) {
@@ -72,13 +74,13 @@ func (c *collection[T]) remove(id string) {
 		c.ordered = slices.Delete(c.ordered, i, i+1)
 	}
 	delete(c.byID, id)
+	for _, x := range c.indexes {
+		x.remove(o)
+	}
 }
 
 func (c *collection[T]) position(o T) (int, bool) {
-	return slices.BinarySearchFunc(c.ordered, o, func(a, b T) int {
-		x, y := a.header(), b.header()
-		return cmp.Or(cmp.Compare(x.Created, y.Created), cmp.Compare(x.seq, y.seq))
-	})
+	return search(c.ordered, o)
 }
 
 func (c *collection[T]) name() string { return c.kind }
@@ -88,7 +90,11 @@ func (c *collection[T]) find(id string) (object, bool) {
 	return o, ok
 }
 
-func (c *collection[T]) restore(raw json.RawMessage) error {
+func (c *collection[T]) restore(id string, raw json.RawMessage) error {
+	if string(raw) == "null" {
+		c.remove(id)
+		return nil
+	}
 	o := c.blank()
 	if err := json.Unmarshal(raw, o); err != nil {
 		return fmt.Errorf("restore %s: %w", c.kind, err)
@@ -107,7 +113,7 @@ func (c *collection[T]) each(visit func(object)) {
 type anyCollection interface {
 	name() string
 	find(id string) (object, bool)
-	restore(raw json.RawMessage) error
+	restore(id string, raw json.RawMessage) error
 	each(visit func(object))
 }
 
@@ -121,6 +127,8 @@ type world struct {
 	charges        *collection[*Charge]
 	refunds        *collection[*Refund]
 	events         *collection[*Event]
+	timers         *collection[*timer]
+	clocks         *collection[*clockSetting]
 	keys           *collection[*storedReply]
 	deliveries     *collection[*Delivery]
 
@@ -137,12 +145,14 @@ func newWorld(live bool) *world {
 		charges:        newCollection("charge", func() *Charge { return &Charge{} }),
 		refunds:        newCollection("refund", func() *Refund { return &Refund{} }),
 		events:         newCollection("event", func() *Event { return &Event{} }),
+		timers:         newCollection("timer", func() *timer { return &timer{} }),
+		clocks:         newCollection("clock", func() *clockSetting { return &clockSetting{} }),
 		keys:           newCollection("idempotency_key", func() *storedReply { return &storedReply{} }),
 		deliveries:     newCollection("webhook_delivery", func() *Delivery { return &Delivery{} }),
 		inFlight:       map[string]bool{},
 	}
 	w.all = []anyCollection{w.customers, w.paymentMethods, w.paymentIntents, w.charges,
-		w.refunds, w.events, w.keys, w.deliveries}
+		w.refunds, w.events, w.timers, w.clocks, w.keys, w.deliveries}
 	return w
 }
 
@@ -167,21 +177,35 @@ type tx struct {
 }
 
 type dirtyObject struct {
-	kind string
-	obj  object
+	kind    string
+	obj     object
+	removed bool
 }
 
 // save stores a new object or records that a known one was changed.
 func save[T object](t *tx, c *collection[T], o T) {
 	if known, ok := c.byID[o.header().ID]; !ok || object(known) != object(o) {
 		c.put(o)
+	} else {
+		c.reindex(o)
 	}
 	for _, d := range t.dirty {
 		if d.obj == object(o) {
 			return
 		}
 	}
-	t.dirty = append(t.dirty, dirtyObject{c.kind, o})
+	t.dirty = append(t.dirty, dirtyObject{c.kind, o, false})
+}
+
+// discard forgets an object, and the journal with it.
+func discard[T object](t *tx, c *collection[T], id string) {
+	o, ok := c.get(id)
+	if !ok {
+		return
+	}
+	c.remove(id)
+	t.dirty = slices.DeleteFunc(t.dirty, func(d dirtyObject) bool { return d.obj == object(o) })
+	t.dirty = append(t.dirty, dirtyObject{c.kind, o, true})
 }
 
 // commit writes the changes to the journal and wakes the webhook sender.
@@ -191,9 +215,12 @@ func (t *tx) commit() error {
 	}
 	line := journalLine{Live: t.w.live}
 	for _, d := range t.dirty {
-		raw, err := json.Marshal(d.obj)
-		if err != nil {
-			return fmt.Errorf("marshal %s: %w", d.kind, err)
+		raw := json.RawMessage("null")
+		if !d.removed {
+			var err error
+			if raw, err = json.Marshal(d.obj); err != nil {
+				return fmt.Errorf("marshal %s: %w", d.kind, err)
+			}
 		}
 		line.Records = append(line.Records, journalRecord{Kind: d.kind, ID: d.obj.header().ID, Value: raw})
 	}
