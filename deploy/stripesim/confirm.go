@@ -2,11 +2,10 @@ package stripesim
 
 // confirmation is how a payment intent is to be confirmed.
 type confirmation struct {
-	returnURL      string
-	useSDK         bool
-	offSession     bool
-	errorOnAction  bool
-	authentication string // base URL of the page that authenticates
+	returnURL     string
+	useSDK        bool
+	offSession    bool
+	errorOnAction bool
 }
 
 func readConfirmation(c *call) confirmation {
@@ -16,10 +15,12 @@ func readConfirmation(c *call) confirmation {
 		useSDK:        p.boolean("use_stripe_sdk"),
 		errorOnAction: p.boolean("error_on_requires_action"),
 		// off_session is true, or the reason: recurring or one_off
-		offSession:     p.text("off_session") != "" && p.text("off_session") != "false",
-		authentication: "http://" + c.r.Host + "/_sim/payment_intents/",
+		offSession: p.text("off_session") != "" && p.text("off_session") != "false",
 	}
 	p.ignore("mandate_data", "mandate", "client_secret")
+	if c.publishable && how.offSession {
+		p.fail("", "off_session", "This parameter cannot be used with a publishable key.")
+	}
 	return how
 }
 
@@ -36,6 +37,9 @@ func (how confirmation) check(pi *PaymentIntent, pm *PaymentMethod) *Error {
 
 func confirmPaymentIntent(c *call) (any, *Error) {
 	pi, err := c.paymentIntentByPath()
+	if err == nil {
+		err = c.checkSecret(pi)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -85,15 +89,7 @@ func (c *call) confirm(pi *PaymentIntent, how confirmation) (any, *Error) {
 	if how.offSession || how.errorOnAction {
 		return c.settle(pi, pm, authenticationRequired)
 	}
-	pi.Status, pi.LastPaymentError = requiresAction, nil
-	if how.returnURL != "" && !how.useSDK {
-		pi.NextAction = &nextAction{Type: "redirect_to_url", RedirectToURL: &redirectToURL{
-			ReturnURL: how.returnURL, URL: how.authentication + pi.ID + "/authenticate"}}
-	} else {
-		pi.NextAction = &nextAction{Type: "use_stripe_sdk", UseStripeSDK: map[string]any{
-			"type": "three_d_secure_redirect", "stripe_js": how.authentication + pi.ID + "/authenticate", "source": newID("src_", 24)}}
-	}
-	c.emit("payment_intent.requires_action", pi, nil)
+	c.askForAuthentication(pi, how)
 	return pi, nil
 }
 

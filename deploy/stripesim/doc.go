@@ -25,6 +25,8 @@
 //	GET    /_sim/webhooks             settings and deliveries
 //	POST   /_sim/webhooks             {"paused":true}; what is not named stays as it is
 //	POST   /_sim/webhooks/deliver     {"event_id":"evt_…"} once more, now
+//	GET    /_sim/3ds/{id}             the bank's page, where next_action points
+//	GET    /_sim/stripe.js            a small Stripe.js: confirmCardPayment, handleNextAction, retrievePaymentIntent
 //	POST   /_sim/payment_intents/{id}/authenticate   {"outcome":"success"} or "fail": the end of 3-D Secure
 //
 // Faults and settings are in memory; objects, idempotency keys, timers, the

@@ -209,6 +209,9 @@ func (c *call) paymentIntentByPath() (*PaymentIntent, *Error) {
 
 func retrievePaymentIntent(c *call) (any, *Error) {
 	pi, err := c.paymentIntentByPath()
+	if err == nil {
+		err = c.checkSecret(pi)
+	}
 	c.params.ignore("client_secret")
 	if err == nil {
 		err = c.params.finish()

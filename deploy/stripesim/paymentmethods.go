@@ -63,6 +63,9 @@ func (c *call) newPaymentMethod(t testCard) *PaymentMethod {
 // Stripe, each use of a test id such as pm_card_visa stands for a new payment
 // method, which the caller must save.
 func (c *call) paymentMethodParam() (*PaymentMethod, *Error) {
+	if c.params.has("payment_method_data") {
+		return c.readPaymentMethod(c.params.sub("payment_method_data"))
+	}
 	id := c.params.text("payment_method")
 	if id == "" {
 		return nil, nil
@@ -78,9 +81,20 @@ func (c *call) paymentMethodParam() (*PaymentMethod, *Error) {
 }
 
 func createPaymentMethod(c *call) (any, *Error) {
-	p := c.params
+	pm, err := c.readPaymentMethod(c.params)
+	if err != nil {
+		return nil, err
+	}
+	save(c.tx, c.w.paymentMethods, pm)
+	return pm, nil
+}
+
+// readPaymentMethod makes a payment method of a card's details, which the caller
+// must save.
+func (c *call) readPaymentMethod(p *params) (*PaymentMethod, *Error) {
 	p.required("type")
 	p.oneOf("type", "card")
+	p.ignore(browserParams...)
 	fields := p.sub("card")
 	number, token := fields.text("number"), fields.text("token")
 	t, ok := testCardByID("tok_", token)
@@ -97,7 +111,6 @@ func createPaymentMethod(c *call) (any, *Error) {
 	if err := p.finish(); err != nil {
 		return nil, err
 	}
-	save(c.tx, c.w.paymentMethods, pm)
 	return pm, nil
 }
 

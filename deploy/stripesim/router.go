@@ -5,8 +5,9 @@ import "net/http"
 // call is one API request while its handler runs; the server's mutex is held.
 type call struct {
 	*tx
-	r      *http.Request
-	params *params
+	r           *http.Request
+	params      *params
+	publishable bool // the caller is a browser that knows one client secret
 }
 
 type handler func(*call) (any, *Error)
@@ -64,6 +65,11 @@ func (s *Server) routes() http.Handler {
 	for _, rt := range apiRoutes {
 		mux.HandleFunc(rt.pattern, func(w http.ResponseWriter, r *http.Request) { s.serveAPI(w, r, rt) })
 	}
+	mux.HandleFunc("OPTIONS /v1/", func(w http.ResponseWriter, _ *http.Request) {
+		allowBrowsers(w.Header())
+		w.WriteHeader(http.StatusNoContent)
+	})
 	s.controlRoutes(mux)
+	s.pageRoutes(mux)
 	return mux
 }

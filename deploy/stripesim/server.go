@@ -50,6 +50,7 @@ type Server struct {
 	sending  map[string]bool // deliveries whose attempt is under way
 	pending  map[string]*pendingDelivery
 	requests []requestLog
+	host     string // as the last request addressed us: where our pages are
 	broken   error // the journal could not be written: nothing is accepted any more
 
 	wakeup  chan struct{}
