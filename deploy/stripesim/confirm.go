@@ -62,6 +62,9 @@ func confirmPaymentIntent(c *call) (any, *Error) {
 	if err := how.check(pi, pm); err != nil {
 		return nil, err
 	}
+	if err := takes(pi, pm); err != nil {
+		return nil, err
+	}
 	*pi = next
 	c.usePaymentMethod(pi, pm)
 	return c.confirm(pi, how)
@@ -79,51 +82,72 @@ func (c *call) confirmParams(pi *PaymentIntent) (*PaymentMethod, *Error) {
 }
 
 // confirm takes a payment intent that has a payment method to its next state.
-func (c *call) confirm(pi *PaymentIntent, how confirmation) (any, *Error) {
-	save(c.tx, c.w.paymentIntents, pi)
-	pm, _ := c.w.paymentMethods.get(string(pi.PaymentMethod))
-	t := testCardOf(pm.Card)
-	if !t.authenticate {
-		return c.settle(pi, pm, t.decline)
+func (t *tx) confirm(pi *PaymentIntent, how confirmation) (any, *Error) {
+	save(t, t.w.paymentIntents, pi)
+	pm, _ := t.w.paymentMethods.get(string(pi.PaymentMethod))
+	m := pm.behaviour()
+	switch {
+	case m.async:
+		t.process(pi, pm)
+		return pi, nil
+	case !m.asks(pm):
+		return t.settle(pi, pm, m.decline)
+	case how.offSession || how.errorOnAction:
+		return t.settle(pi, pm, authenticationRequired)
 	}
-	if how.offSession || how.errorOnAction {
-		return c.settle(pi, pm, authenticationRequired)
-	}
-	c.askForAuthentication(pi, how)
+	t.askForAuthentication(pi, how)
 	return pi, nil
 }
 
 // settle makes the charge of a confirmed and, where needed, authenticated
 // payment intent. A decline is an answer with an error, and yet a change.
 func (t *tx) settle(pi *PaymentIntent, pm *PaymentMethod, d decline) (any, *Error) {
+	authenticated := pi.NextAction != nil
 	pi.NextAction = nil
 	save(t, t.w.paymentIntents, pi)
 	ch := t.newCharge(pi, pm)
 	pi.LatestCharge = NullString(ch.ID)
 	if d.code == "" {
-		ch.succeed()
-		if testCardOf(pm.Card).authenticate {
+		if authenticated {
 			ch.PaymentMethodDetails.Card.ThreeDSecure = map[string]any{"authentication_flow": "challenge", "result": "authenticated", "result_reason": nil, "version": "2.2.0"}
 		}
-		pi.Status, pi.AmountReceived, pi.LastPaymentError = succeeded, pi.Amount, nil
-		if pi.SetupFutureUsage != "" && pi.Customer != "" {
-			pm.Customer = pi.Customer
-			save(t, t.w.paymentMethods, pm)
-		}
-		save(t, t.w.charges, ch)
-		t.emit("charge.succeeded", ch, nil)
-		t.emit("payment_intent.succeeded", pi, nil)
+		t.succeed(pi, pm, ch)
 		return pi, nil
 	}
-	ch.fail(d)
-	save(t, t.w.charges, ch)
 	failure := d.asError()
-	failure.Charge = ch.ID
-	t.emit("charge.failed", ch, nil)
-	t.fail(pi, pm, failure)
+	t.failCharge(pi, pm, ch, d, failure)
 	answer := *failure
 	answer.PaymentIntent = pi
 	return nil, &answer
+}
+
+// succeed ends a payment well, at once or days later.
+func (t *tx) succeed(pi *PaymentIntent, pm *PaymentMethod, ch *Charge) {
+	ch.succeed()
+	save(t, t.w.charges, ch)
+	pi.Status, pi.AmountReceived, pi.LastPaymentError = succeeded, pi.Amount, nil
+	save(t, t.w.paymentIntents, pi)
+	t.keepMethod(pi, pm)
+	t.emit("charge.succeeded", ch, nil)
+	t.emit("payment_intent.succeeded", pi, nil)
+}
+
+// keepMethod attaches what is to be used again.
+func (t *tx) keepMethod(pi *PaymentIntent, pm *PaymentMethod) {
+	if pi.SetupFutureUsage != "" && pi.Customer != "" && pm.Customer == "" {
+		pm.Customer = pi.Customer
+		save(t, t.w.paymentMethods, pm)
+		t.emit("payment_method.attached", pm, nil)
+	}
+}
+
+// failCharge ends an attempt badly, at once or days later.
+func (t *tx) failCharge(pi *PaymentIntent, pm *PaymentMethod, ch *Charge, d decline, failure *Error) {
+	ch.fail(d)
+	save(t, t.w.charges, ch)
+	failure.Charge = ch.ID
+	t.emit("charge.failed", ch, nil)
+	t.fail(pi, pm, failure)
 }
 
 // fail returns a payment intent to requires_payment_method.
@@ -140,7 +164,7 @@ func (t *tx) fail(pi *PaymentIntent, pm *PaymentMethod, failure *Error) {
 func (t *tx) authenticate(pi *PaymentIntent, success bool) {
 	pm, _ := t.w.paymentMethods.get(string(pi.PaymentMethod))
 	if success {
-		_, _ = t.settle(pi, pm, testCardOf(pm.Card).decline) // a decline is on the intent
+		_, _ = t.settle(pi, pm, pm.behaviour().decline) // a decline is on the intent
 		return
 	}
 	t.fail(pi, pm, &Error{Type: typeInvalidRequest, Code: "payment_intent_authentication_failure",

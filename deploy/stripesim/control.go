@@ -15,6 +15,10 @@ func (s *Server) controlRoutes(mux *http.ServeMux) {
 	mux.HandleFunc("POST /_sim/clock", s.controlSetClock)
 	mux.HandleFunc("POST /_sim/payment_intents/{id}/authenticate", s.controlAuthenticate)
 
+	mux.HandleFunc("POST /_sim/payment_intents/{id}/settle", s.controlSettle)
+	mux.HandleFunc("GET /_sim/settings", s.controlSettings)
+	mux.HandleFunc("POST /_sim/settings", s.controlSetSettings)
+
 	mux.HandleFunc("GET /_sim/faults", s.controlFaults)
 	mux.HandleFunc("POST /_sim/faults", s.controlAddFault)
 	mux.HandleFunc("DELETE /_sim/faults", s.controlRemoveFaults)
@@ -115,27 +119,18 @@ func (s *Server) controlAuthenticate(w http.ResponseWriter, r *http.Request) {
 		refuse(w, http.StatusBadRequest, "outcome must be success or fail")
 		return
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for _, mode := range s.worlds {
-		pi, ok := mode.paymentIntents.get(r.PathValue("id"))
-		if !ok {
-			continue
+	s.change(w, func() (*tx, object, string) {
+		mode, pi := s.findIntent(r.PathValue("id"))
+		if pi == nil {
+			return nil, nil, ""
 		}
 		if pi.Status != requiresAction {
-			refuse(w, http.StatusConflict, "the payment intent is "+pi.Status)
-			return
+			return nil, nil, "the payment intent is " + pi.Status
 		}
 		t := s.newTx(mode)
 		t.authenticate(pi, in.Outcome == "success")
-		if err := t.commit(); err != nil {
-			refuse(w, http.StatusInternalServerError, err.Error())
-			return
-		}
-		answer(w, http.StatusOK, pi)
-		return
-	}
-	refuse(w, http.StatusNotFound, "no such payment intent")
+		return t, pi, ""
+	})
 }
 
 func (s *Server) controlFaults(w http.ResponseWriter, _ *http.Request) {

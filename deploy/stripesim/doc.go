@@ -28,6 +28,9 @@
 //	GET    /_sim/3ds/{id}             the bank's page, where next_action points
 //	GET    /_sim/stripe.js            a small Stripe.js: confirmCardPayment, handleNextAction, retrievePaymentIntent
 //	POST   /_sim/payment_intents/{id}/authenticate   {"outcome":"success"} or "fail": the end of 3-D Secure
+//	POST   /_sim/payment_intents/{id}/settle         {"outcome":"success"} or "failure": a slow debit is decided now
+//	GET    /_sim/settings             of the account
+//	POST   /_sim/settings             {"async_settle_hours":72}; what is not named stays as it is
 //
 // Faults and settings are in memory; objects, idempotency keys, timers, the
 // clock and deliveries are in the journal. All that depends on time follows the

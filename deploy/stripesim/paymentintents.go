@@ -3,6 +3,7 @@ package stripesim
 import (
 	"net/http"
 	"slices"
+	"strings"
 )
 
 // PaymentIntent is Stripe's payment intent.
@@ -101,6 +102,9 @@ func createPaymentIntent(c *call) (any, *Error) {
 	if err := p.finish(); err != nil {
 		return nil, err
 	}
+	if err := takes(pi, pm); err != nil {
+		return nil, err
+	}
 	if confirm {
 		if err := how.check(pi, pm); err != nil {
 			err.PaymentIntent = nil // it was not created
@@ -117,7 +121,7 @@ func createPaymentIntent(c *call) (any, *Error) {
 }
 
 func readPaymentMethodTypes(p *params, pi *PaymentIntent) {
-	pi.PaymentMethodTypes = []string{"card"}
+	pi.PaymentMethodTypes = []string{"card", "us_bank_account"}
 	auto := p.sub("automatic_payment_methods")
 	switch {
 	case p.has("payment_method_types"):
@@ -125,8 +129,8 @@ func readPaymentMethodTypes(p *params, pi *PaymentIntent) {
 		if auto.boolean("enabled") {
 			p.fail("", "payment_method_types", "You may only specify one of these parameters: automatic_payment_methods, payment_method_types.")
 		}
-		if len(pi.PaymentMethodTypes) == 0 || slices.ContainsFunc(pi.PaymentMethodTypes, func(t string) bool { return t != "card" }) {
-			p.fail("", "payment_method_types", "The simulator takes only cards.")
+		if len(pi.PaymentMethodTypes) == 0 || slices.ContainsFunc(pi.PaymentMethodTypes, func(t string) bool { return t != "card" && t != "us_bank_account" }) {
+			p.fail("", "payment_method_types", "The simulator takes only card and us_bank_account.")
 		}
 	case auto.tree != nil && !auto.boolean("enabled"):
 	default: // since 2023-08-16 this is what an intent gets that says nothing
@@ -183,6 +187,14 @@ func (c *call) readPaymentIntent(pi *PaymentIntent) (*PaymentMethod, *Error) {
 	return pm, nil
 }
 
+// takes refuses a payment method of a type that the intent does not allow.
+func takes(pi *PaymentIntent, pm *PaymentMethod) *Error {
+	if pm == nil || slices.Contains(pi.PaymentMethodTypes, pm.Type) {
+		return nil
+	}
+	return errState("payment_intent_incompatible_payment_method", "payment_method", "The PaymentMethod provided (%s) is not allowed for this PaymentIntent. Please attach a payment method of one of the following types: %s.", pm.Type, strings.Join(pi.PaymentMethodTypes, ", "))
+}
+
 func isCurrency(s string) bool {
 	return len(s) == 3 && !slices.ContainsFunc([]byte(s), func(b byte) bool { return b < 'a' || b > 'z' })
 }
@@ -233,6 +245,9 @@ func updatePaymentIntent(c *call) (any, *Error) {
 	if err == nil {
 		err = c.params.finish()
 	}
+	if err == nil {
+		err = takes(pi, pm)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -255,8 +270,8 @@ func cancelPaymentIntent(c *call) (any, *Error) {
 	if err := c.params.finish(); err != nil {
 		return nil, err
 	}
-	if pi.Status == succeeded || pi.Status == canceled {
-		return nil, unexpectedState(pi, "You cannot cancel this PaymentIntent because it has a status of %s. Only a PaymentIntent with one of the following statuses may be canceled: requires_payment_method, requires_capture, requires_confirmation, requires_action, processing.", pi.Status)
+	if pi.Status == succeeded || pi.Status == canceled || pi.Status == processing {
+		return nil, unexpectedState(pi, "You cannot cancel this PaymentIntent because it has a status of %s. Only a PaymentIntent with one of the following statuses may be canceled: requires_payment_method, requires_capture, requires_confirmation, requires_action.", pi.Status)
 	}
 	at := c.now.Unix()
 	pi.Status, pi.CanceledAt, pi.CancellationReason, pi.NextAction = canceled, &at, NullString(reason), nil

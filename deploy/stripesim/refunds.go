@@ -19,6 +19,12 @@ type Refund struct {
 	TransferReversal   NullString        `json:"transfer_reversal"`
 }
 
+// The states of a refund.
+const (
+	refundPending = "pending"
+	refundFailed  = "failed"
+)
+
 func createRefund(c *call) (any, *Error) {
 	p := c.params
 	re := &Refund{Header: c.header("re_", "refund", 24), Metadata: map[string]string{}, Status: succeeded}

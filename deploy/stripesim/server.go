@@ -47,6 +47,7 @@ type Server struct {
 	worlds   map[bool]*world
 	journal  *journal
 	hooks    webhookSettings
+	settings settings
 	sending  map[string]bool // deliveries whose attempt is under way
 	pending  map[string]*pendingDelivery
 	requests []requestLog
@@ -119,6 +120,7 @@ func (s *Server) blank() {
 	s.sending = map[string]bool{}
 	s.pending = map[string]*pendingDelivery{}
 	s.requests = nil
+	s.settings = defaultSettings()
 	s.offset.Store(0)
 }
 

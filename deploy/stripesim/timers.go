@@ -12,7 +12,9 @@ type timer struct {
 
 // timerActions are what timers do; each finds its object and looks whether
 // there is still something to do.
-var timerActions = map[string]func(t *tx, ref string){}
+var timerActions = map[string]func(t *tx, ref string){
+	"settle": (*tx).settleLater,
+}
 
 // at schedules an action, in place of one of the same kind for the same object.
 func (t *tx) at(due int64, action, ref string) {

@@ -1,0 +1,67 @@
+package stripesim
+
+import "net/http"
+
+// settings are the account's, as its owner sets them in Stripe's dashboard, and
+// how long the simulated world takes. They live in memory.
+type settings struct {
+	AsyncSettleHours int64 `json:"async_settle_hours"` // from processing to the bank's answer
+}
+
+func defaultSettings() settings {
+	return settings{AsyncSettleHours: 72}
+}
+
+func (v settings) check() string {
+	if v.AsyncSettleHours < 0 {
+		return "hours must not be negative"
+	}
+	return ""
+}
+
+func (s *Server) controlSettings(w http.ResponseWriter, _ *http.Request) {
+	s.mu.Lock()
+	v := s.settings
+	s.mu.Unlock()
+	answer(w, http.StatusOK, v)
+}
+
+// controlSetSettings changes the settings that are named and keeps the others.
+func (s *Server) controlSetSettings(w http.ResponseWriter, r *http.Request) {
+	s.mu.Lock()
+	v := s.settings
+	s.mu.Unlock()
+	if !read(w, r, &v) {
+		return
+	}
+	if wrong := v.check(); wrong != "" {
+		refuse(w, http.StatusBadRequest, wrong)
+		return
+	}
+	s.mu.Lock()
+	s.settings = v
+	s.mu.Unlock()
+	answer(w, http.StatusOK, v)
+}
+
+// change runs a control that changes an object and answers with it. The
+// function returns what it changed; or nothing, when there is no such object; or
+// why it refuses.
+func (s *Server) change(w http.ResponseWriter, do func() (t *tx, changed object, refused string)) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.runDue(s.now())
+	t, o, refused := do()
+	switch {
+	case refused != "":
+		refuse(w, http.StatusConflict, refused)
+	case t == nil:
+		refuse(w, http.StatusNotFound, "no such object")
+	default:
+		if err := t.commit(); err != nil {
+			refuse(w, http.StatusInternalServerError, err.Error())
+			return
+		}
+		answer(w, http.StatusOK, o)
+	}
+}
