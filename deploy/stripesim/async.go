@@ -1,9 +1,6 @@
 package stripesim
 
-import (
-	"net/http"
-	"time"
-)
+import "net/http"
 
 // process starts a debit whose outcome is known only days later.
 func (t *tx) process(pi *PaymentIntent, pm *PaymentMethod) {
@@ -17,7 +14,7 @@ func (t *tx) process(pi *PaymentIntent, pm *PaymentMethod) {
 	t.emit("payment_intent.processing", pi, nil)
 	t.emit("charge.pending", ch, nil)
 	if !pm.behaviour().never {
-		t.after(time.Duration(t.s.settings.AsyncSettleHours)*time.Hour, "settle", pi.ID)
+		t.after(t.s.settings.settleDelay(), "settle", pi.ID)
 	}
 }
 

@@ -152,7 +152,8 @@ func updateCharge(c *call) (any, *Error) {
 
 func listCharges(c *call) (any, *Error) {
 	customer, intent := c.params.text("customer"), c.params.text("payment_intent")
-	return list(c, c.w.charges, func(ch *Charge) bool {
-		return (customer == "" || string(ch.Customer) == customer) && (intent == "" || string(ch.PaymentIntent) == intent)
-	})
+	return listBy(c, c.w.charges, []filter[*Charge]{
+		{"payment_intent", func(ch *Charge) string { return string(ch.PaymentIntent) }, intent},
+		{"customer", func(ch *Charge) string { return string(ch.Customer) }, customer},
+	}, nil)
 }

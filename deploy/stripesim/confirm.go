@@ -124,6 +124,7 @@ func (t *tx) settle(pi *PaymentIntent, pm *PaymentMethod, d decline) (any, *Erro
 // succeed ends a payment well, at once or days later.
 func (t *tx) succeed(pi *PaymentIntent, pm *PaymentMethod, ch *Charge) {
 	ch.succeed()
+	t.bookCharge(ch)
 	save(t, t.w.charges, ch)
 	pi.Status, pi.AmountReceived, pi.LastPaymentError = succeeded, pi.Amount, nil
 	save(t, t.w.paymentIntents, pi)

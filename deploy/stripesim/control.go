@@ -3,6 +3,7 @@ package stripesim
 import (
 	"encoding/json"
 	"net/http"
+	"strings"
 )
 
 // controlRoutes are what tests steer the simulator by; they need no key.
@@ -16,6 +17,11 @@ func (s *Server) controlRoutes(mux *http.ServeMux) {
 	mux.HandleFunc("POST /_sim/payment_intents/{id}/authenticate", s.controlAuthenticate)
 
 	mux.HandleFunc("POST /_sim/payment_intents/{id}/settle", s.controlSettle)
+	mux.HandleFunc("POST /_sim/refunds/{id}/fail", s.controlFailRefund)
+	mux.HandleFunc("POST /_sim/refunds/{id}/succeed", s.controlSucceedRefund)
+	mux.HandleFunc("POST /_sim/charges/{id}/dispute", s.controlDispute)
+	mux.HandleFunc("POST /_sim/charges/{id}/early_fraud_warning", s.controlWarning)
+	mux.HandleFunc("POST /_sim/disputes/{id}/close", s.controlCloseDispute)
 	mux.HandleFunc("GET /_sim/settings", s.controlSettings)
 	mux.HandleFunc("POST /_sim/settings", s.controlSetSettings)
 
@@ -85,7 +91,7 @@ func plural(kind string) string {
 	if kind == "webhook_delivery" {
 		return "webhook_deliveries"
 	}
-	return kind + "s"
+	return strings.ReplaceAll(kind, ".", "_") + "s"
 }
 
 func (s *Server) controlRequests(w http.ResponseWriter, _ *http.Request) {

@@ -155,7 +155,7 @@ func deleteCustomer(c *call) (any, *Error) {
 
 func listCustomers(c *call) (any, *Error) {
 	byEmail, email := c.params.has("email"), c.params.text("email")
-	return list(c, c.w.customers, func(cus *Customer) bool {
-		return !cus.Deleted && (!byEmail || string(cus.Email) == email)
-	})
+	return listBy(c, c.w.customers, []filter[*Customer]{
+		{"email", func(cus *Customer) string { return string(cus.Email) }, email},
+	}, func(cus *Customer) bool { return !cus.Deleted && (!byEmail || string(cus.Email) == email) })
 }

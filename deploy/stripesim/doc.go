@@ -29,8 +29,13 @@
 //	GET    /_sim/stripe.js            a small Stripe.js: confirmCardPayment, handleNextAction, retrievePaymentIntent
 //	POST   /_sim/payment_intents/{id}/authenticate   {"outcome":"success"} or "fail": the end of 3-D Secure
 //	POST   /_sim/payment_intents/{id}/settle         {"outcome":"success"} or "failure": a slow debit is decided now
+//	POST   /_sim/refunds/{id}/fail                   {"reason":"unknown"}: the money comes back
+//	POST   /_sim/refunds/{id}/succeed                of a pending one
+//	POST   /_sim/charges/{id}/dispute                {"reason":"fraudulent","amount":0}; 0 is all of it
+//	POST   /_sim/disputes/{id}/close                 {"outcome":"won"} or "lost"
+//	POST   /_sim/charges/{id}/early_fraud_warning    {"fraud_type":"misc"}
 //	GET    /_sim/settings             of the account
-//	POST   /_sim/settings             {"async_settle_hours":72}; what is not named stays as it is
+//	POST   /_sim/settings             {"async_settle_hours":72,"refund_hours":120}; what is not named stays as it is
 //
 // Faults and settings are in memory; objects, idempotency keys, timers, the
 // clock and deliveries are in the journal. All that depends on time follows the

@@ -47,8 +47,7 @@ func (x *index[T]) add(o T) {
 		}
 	}
 	if filed {
-		x.removeFrom(old, id)
-		delete(x.at, id)
+		x.removeFrom(old, o)
 	}
 	if key == "" {
 		return
@@ -60,15 +59,16 @@ func (x *index[T]) add(o T) {
 }
 
 func (x *index[T]) remove(o T) {
-	id := o.header().ID
-	if key, filed := x.at[id]; filed {
-		x.removeFrom(key, id)
-		delete(x.at, id)
+	if key, filed := x.at[o.header().ID]; filed {
+		x.removeFrom(key, o)
 	}
 }
 
-func (x *index[T]) removeFrom(key, id string) {
-	x.groups[key] = slices.DeleteFunc(x.groups[key], func(o T) bool { return o.header().ID == id })
+func (x *index[T]) removeFrom(key string, o T) {
+	delete(x.at, o.header().ID)
+	if i, found := search(x.groups[key], o); found {
+		x.groups[key] = slices.Delete(x.groups[key], i, i+1)
+	}
 	if len(x.groups[key]) == 0 {
 		delete(x.groups, key)
 	}

@@ -289,7 +289,7 @@ func unexpectedState(pi *PaymentIntent, format string, args ...any) *Error {
 
 func listPaymentIntents(c *call) (any, *Error) {
 	customer := c.params.text("customer")
-	return list(c, c.w.paymentIntents, func(pi *PaymentIntent) bool {
-		return customer == "" || string(pi.Customer) == customer
-	})
+	return listBy(c, c.w.paymentIntents, []filter[*PaymentIntent]{
+		{"customer", func(pi *PaymentIntent) string { return string(pi.Customer) }, customer},
+	}, nil)
 }

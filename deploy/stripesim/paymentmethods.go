@@ -199,7 +199,7 @@ func detachPaymentMethod(c *call) (any, *Error) {
 
 func listPaymentMethods(c *call) (any, *Error) {
 	customer, kind := c.params.text("customer"), c.params.text("type")
-	return list(c, c.w.paymentMethods, func(pm *PaymentMethod) bool {
-		return customer != "" && string(pm.Customer) == customer && (kind == "" || pm.Type == kind)
-	})
+	return listBy(c, c.w.paymentMethods, []filter[*PaymentMethod]{
+		{"customer", func(pm *PaymentMethod) string { return string(pm.Customer) }, customer},
+	}, func(pm *PaymentMethod) bool { return customer != "" && (kind == "" || pm.Type == kind) })
 }

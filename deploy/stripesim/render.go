@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"slices"
 	"strings"
+	"time"
 )
 
 // NullString is a string that Stripe renders as null when it is empty.
@@ -59,9 +60,14 @@ func pretty(v any) ([]byte, error) {
 // expandable says which fields of a kind can be expanded, and to which kind.
 var expandable = map[string]map[string]string{
 	"payment_intent": {"customer": "customer", "latest_charge": "charge", "payment_method": "payment_method"},
-	"charge":         {"customer": "customer", "payment_intent": "payment_intent", "refunds": "refund"},
-	"refund":         {"charge": "charge", "payment_intent": "payment_intent"},
-	"payment_method": {"customer": "customer"},
+	"charge": {"customer": "customer", "payment_intent": "payment_intent", "refunds": "refund", "balance_transaction": "balance_transaction",
+		"dispute": "dispute"},
+	"refund":                    {"charge": "charge", "payment_intent": "payment_intent", "balance_transaction": "balance_transaction", "failure_balance_transaction": "balance_transaction"},
+	"payment_method":            {"customer": "customer"},
+	"balance_transaction":       {"source": ""},
+	"payout":                    {"balance_transaction": "balance_transaction"},
+	"dispute":                   {"charge": "charge", "payment_intent": "payment_intent"},
+	"radar.early_fraud_warning": {"charge": "charge", "payment_intent": "payment_intent"},
 }
 
 // checkExpand refuses unknown paths before anything is executed. kind is what
@@ -141,6 +147,7 @@ func expandPath(w *world, node any, path []string) error {
 			if !found {
 				continue
 			}
+			refresh(o, w.now())
 			full, err := toTree(o)
 			if err != nil {
 				return err
@@ -150,6 +157,15 @@ func expandPath(w *world, node any, path []string) error {
 		}
 	}
 	return expandPath(w, tree[field], path[1:])
+}
+
+// refresher is an object of which a part follows the time of day.
+type refresher interface{ refresh(now time.Time) }
+
+func refresh(o object, now time.Time) {
+	if r, ok := o.(refresher); ok {
+		r.refresh(now)
+	}
 }
 
 func toTree(v any) (any, error) {

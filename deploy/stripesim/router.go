@@ -49,6 +49,20 @@ var apiRoutes = []route{
 	{"GET /v1/refunds/{id}", "refund", retrieveRefund},
 	{"POST /v1/refunds/{id}", "refund", updateRefund},
 
+	{"GET /v1/disputes", "list:dispute", listDisputes},
+	{"GET /v1/disputes/{id}", "dispute", retrieveDispute},
+	{"POST /v1/disputes/{id}", "dispute", updateDispute},
+	{"POST /v1/disputes/{id}/close", "dispute", closeDispute},
+
+	{"GET /v1/radar/early_fraud_warnings", "list:radar.early_fraud_warning", listWarnings},
+	{"GET /v1/radar/early_fraud_warnings/{id}", "radar.early_fraud_warning", retrieveWarning},
+
+	{"GET /v1/balance_transactions", "list:balance_transaction", listBalance},
+	{"GET /v1/balance_transactions/{id}", "balance_transaction", retrieveBalance},
+	{"GET /v1/balance/history", "list:balance_transaction", listBalance},
+	{"GET /v1/payouts", "list:payout", listPayouts},
+	{"GET /v1/payouts/{id}", "payout", retrievePayout},
+
 	{"GET /v1/events", "list:event", listEvents},
 	{"GET /v1/events/{id}", "event", retrieveEvent},
 

@@ -52,7 +52,7 @@ type Server struct {
 	pending  map[string]*pendingDelivery
 	requests []requestLog
 	host     string // as the last request addressed us: where our pages are
-	broken   error // the journal could not be written: nothing is accepted any more
+	broken   error  // the journal could not be written: nothing is accepted any more
 
 	wakeup  chan struct{}
 	closing chan struct{}
@@ -115,7 +115,7 @@ func (s *Server) Close() error {
 
 // blank is the state of a new account.
 func (s *Server) blank() {
-	s.worlds = map[bool]*world{false: newWorld(false), true: newWorld(true)}
+	s.worlds = map[bool]*world{false: newWorld(false, s.now), true: newWorld(true, s.now)}
 	s.hooks = webhookSettings{Endpoints: s.cfg.Endpoints, RetryMS: s.cfg.RetryBase.Milliseconds()}
 	s.sending = map[string]bool{}
 	s.pending = map[string]*pendingDelivery{}
@@ -148,7 +148,7 @@ func (s *Server) snapshot(write func(journalLine) error) error {
 				if k, ok := o.(*storedReply); ok && k.expired(s.now()) || failed != nil {
 					return
 				}
-				raw, err := marshal(o)
+				raw, err := record(o)
 				if err == nil {
 					err = write(journalLine{Live: live, Records: []journalRecord{{Kind: c.name(), ID: o.header().ID, Value: raw}}})
 				}

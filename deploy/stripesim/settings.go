@@ -1,19 +1,26 @@
 package stripesim
 
-import "net/http"
+import (
+	"net/http"
+	"time"
+)
 
 // settings are the account's, as its owner sets them in Stripe's dashboard, and
 // how long the simulated world takes. They live in memory.
 type settings struct {
 	AsyncSettleHours int64 `json:"async_settle_hours"` // from processing to the bank's answer
+	RefundHours      int64 `json:"refund_hours"`       // until a slow refund succeeds or fails
 }
 
 func defaultSettings() settings {
-	return settings{AsyncSettleHours: 72}
+	return settings{AsyncSettleHours: 72, RefundHours: 120}
 }
 
+func (v settings) settleDelay() time.Duration { return time.Duration(v.AsyncSettleHours) * time.Hour }
+func (v settings) refundDelay() time.Duration { return time.Duration(v.RefundHours) * time.Hour }
+
 func (v settings) check() string {
-	if v.AsyncSettleHours < 0 {
+	if v.AsyncSettleHours < 0 || v.RefundHours < 0 {
 		return "hours must not be negative"
 	}
 	return ""

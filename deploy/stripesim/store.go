@@ -24,6 +24,21 @@ func (h *Header) header() *Header { return h }
 // own idempotency keys and webhook deliveries.
 type object interface{ header() *Header }
 
+// keeper is an object with something to remember that Stripe does not show: its
+// line in the journal has more than its rendering.
+type keeper interface {
+	stored() any
+	restore(raw json.RawMessage) error
+}
+
+// record renders an object for the journal.
+func record(o object) (json.RawMessage, error) {
+	if k, ok := o.(keeper); ok {
+		return marshal(k.stored())
+	}
+	return marshal(o)
+}
+
 // collection holds all objects of one kind, also ordered by creation.
 type collection[T object] struct {
 	kind    string
@@ -96,7 +111,13 @@ func (c *collection[T]) restore(id string, raw json.RawMessage) error {
 		return nil
 	}
 	o := c.blank()
-	if err := json.Unmarshal(raw, o); err != nil {
+	var err error
+	if k, ok := object(o).(keeper); ok {
+		err = k.restore(raw)
+	} else {
+		err = json.Unmarshal(raw, o)
+	}
+	if err != nil {
 		return fmt.Errorf("restore %s: %w", c.kind, err)
 	}
 	c.put(o)
@@ -121,12 +142,17 @@ type anyCollection interface {
 // each mode has a world of its own.
 type world struct {
 	live           bool
+	clock          func() time.Time
 	customers      *collection[*Customer]
 	paymentMethods *collection[*PaymentMethod]
 	paymentIntents *collection[*PaymentIntent]
 	charges        *collection[*Charge]
 	refunds        *collection[*Refund]
 	events         *collection[*Event]
+	balance        *collection[*BalanceTransaction]
+	payouts        *collection[*Payout]
+	disputes       *collection[*Dispute]
+	warnings       *collection[*EarlyFraudWarning]
 	timers         *collection[*timer]
 	clocks         *collection[*clockSetting]
 	keys           *collection[*storedReply]
@@ -136,15 +162,20 @@ type world struct {
 	inFlight map[string]bool // idempotency keys of requests that are executing
 }
 
-func newWorld(live bool) *world {
+func newWorld(live bool, clock func() time.Time) *world {
 	w := &world{
 		live:           live,
+		clock:          clock,
 		customers:      newCollection("customer", func() *Customer { return &Customer{} }),
 		paymentMethods: newCollection("payment_method", func() *PaymentMethod { return &PaymentMethod{} }),
 		paymentIntents: newCollection("payment_intent", func() *PaymentIntent { return &PaymentIntent{} }),
 		charges:        newCollection("charge", func() *Charge { return &Charge{} }),
 		refunds:        newCollection("refund", func() *Refund { return &Refund{} }),
 		events:         newCollection("event", func() *Event { return &Event{} }),
+		balance:        newCollection("balance_transaction", func() *BalanceTransaction { return &BalanceTransaction{} }),
+		payouts:        newCollection("payout", func() *Payout { return &Payout{} }),
+		disputes:       newCollection("dispute", func() *Dispute { return &Dispute{} }),
+		warnings:       newCollection("radar.early_fraud_warning", func() *EarlyFraudWarning { return &EarlyFraudWarning{} }),
 		timers:         newCollection("timer", func() *timer { return &timer{} }),
 		clocks:         newCollection("clock", func() *clockSetting { return &clockSetting{} }),
 		keys:           newCollection("idempotency_key", func() *storedReply { return &storedReply{} }),
@@ -152,9 +183,11 @@ func newWorld(live bool) *world {
 		inFlight:       map[string]bool{},
 	}
 	w.all = []anyCollection{w.customers, w.paymentMethods, w.paymentIntents, w.charges,
-		w.refunds, w.events, w.timers, w.clocks, w.keys, w.deliveries}
+		w.refunds, w.balance, w.payouts, w.disputes, w.warnings, w.events, w.timers, w.clocks, w.keys, w.deliveries}
 	return w
 }
+
+func (w *world) now() time.Time { return w.clock() }
 
 func (w *world) collection(kind string) (anyCollection, bool) {
 	for _, c := range w.all {
@@ -218,7 +251,7 @@ func (t *tx) commit() error {
 		raw := json.RawMessage("null")
 		if !d.removed {
 			var err error
-			if raw, err = json.Marshal(d.obj); err != nil {
+			if raw, err = record(d.obj); err != nil {
 				return fmt.Errorf("marshal %s: %w", d.kind, err)
 			}
 		}

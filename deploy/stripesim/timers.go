@@ -13,7 +13,10 @@ type timer struct {
 // timerActions are what timers do; each finds its object and looks whether
 // there is still something to do.
 var timerActions = map[string]func(t *tx, ref string){
-	"settle": (*tx).settleLater,
+	"settle":  (*tx).settleLater,
+	"refund":  (*tx).settleRefund,
+	"payout":  (*tx).payOut,
+	"arrival": (*tx).payoutArrives,
 }
 
 // at schedules an action, in place of one of the same kind for the same object.
