@@ -13,6 +13,8 @@ func (t *tx) process(pi *PaymentIntent, pm *PaymentMethod) {
 	save(t, t.w.paymentIntents, pi)
 	t.emit("payment_intent.processing", pi, nil)
 	t.emit("charge.pending", ch, nil)
+	t.keepMethod(pi, pm)
+	t.follow(pi)
 	if !pm.behaviour().never {
 		t.after(t.s.settings.settleDelay(), "settle", pi.ID)
 	}

@@ -6,6 +6,10 @@ type confirmation struct {
 	useSDK        bool
 	offSession    bool
 	errorOnAction bool
+	billing       bool           // for an invoice: off session, and the customer can be asked later
+	automatic     bool           // nobody asked for this attempt
+	authenticated bool           // the customer has just proved who they are
+	method        *PaymentMethod // in place of the customer's own
 }
 
 func readConfirmation(c *call) confirmation {
@@ -90,7 +94,7 @@ func (t *tx) confirm(pi *PaymentIntent, how confirmation) (any, *Error) {
 	case m.async:
 		t.process(pi, pm)
 		return pi, nil
-	case !m.asks(pm):
+	case how.authenticated || !m.asks(pm):
 		return t.settle(pi, pm, m.decline)
 	case how.offSession || how.errorOnAction:
 		return t.settle(pi, pm, authenticationRequired)
@@ -131,6 +135,7 @@ func (t *tx) succeed(pi *PaymentIntent, pm *PaymentMethod, ch *Charge) {
 	t.keepMethod(pi, pm)
 	t.emit("charge.succeeded", ch, nil)
 	t.emit("payment_intent.succeeded", pi, nil)
+	t.follow(pi)
 }
 
 // keepMethod attaches what is to be used again.
@@ -158,6 +163,7 @@ func (t *tx) fail(pi *PaymentIntent, pm *PaymentMethod, failure *Error) {
 	pi.Status, pi.PaymentMethod, pi.NextAction, pi.LastPaymentError = requiresPaymentMethod, "", nil, failure
 	save(t, t.w.paymentIntents, pi)
 	t.emit("payment_intent.payment_failed", pi, nil)
+	t.follow(pi)
 }
 
 // authenticate is the end of 3-D Secure: the customer did or did not prove who
@@ -170,5 +176,7 @@ func (t *tx) authenticate(pi *PaymentIntent, success bool) {
 	}
 	t.fail(pi, pm, &Error{Type: typeInvalidRequest, Code: "payment_intent_authentication_failure",
 		DocURL:  "https://stripe.com/docs/error-codes/payment-intent-authentication-failure",
-		Message: "The provided PaymentMethod has failed authentication. You can provide payment_method_data or a new PaymentMethod to attempt to fulfill this PaymentIntent again."})
+		Message: authenticationFailed})
 }
+
+const authenticationFailed = "The provided PaymentMethod has failed authentication. You can provide payment_method_data or a new PaymentMethod to attempt to fulfill this PaymentIntent again."

@@ -17,6 +17,7 @@ func (s *Server) controlRoutes(mux *http.ServeMux) {
 	mux.HandleFunc("POST /_sim/payment_intents/{id}/authenticate", s.controlAuthenticate)
 
 	mux.HandleFunc("POST /_sim/payment_intents/{id}/settle", s.controlSettle)
+	mux.HandleFunc("POST /_sim/checkout/{id}/complete", s.controlComplete)
 	mux.HandleFunc("POST /_sim/refunds/{id}/fail", s.controlFailRefund)
 	mux.HandleFunc("POST /_sim/refunds/{id}/succeed", s.controlSucceedRefund)
 	mux.HandleFunc("POST /_sim/charges/{id}/dispute", s.controlDispute)

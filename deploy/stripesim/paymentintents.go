@@ -76,17 +76,7 @@ const (
 func createPaymentIntent(c *call) (any, *Error) {
 	p := c.params
 	p.required("amount", "currency")
-	pi := &PaymentIntent{
-		Header:               c.header("pi_", "payment_intent", 24),
-		AmountDetails:        map[string]any{"tip": map[string]any{}},
-		CaptureMethod:        "automatic",
-		ConfirmationMethod:   "automatic",
-		Livemode:             c.w.live,
-		Metadata:             map[string]string{},
-		PaymentMethodOptions: map[string]any{"card": map[string]any{"installments": nil, "mandate_options": nil, "network": nil, "request_three_d_secure": "automatic"}},
-		Status:               requiresPaymentMethod,
-	}
-	pi.ClientSecret = pi.ID + newID("_secret_", 25)
+	pi := c.newIntent(0, "", "")
 	p.oneOf("capture_method", "automatic", "automatic_async")
 	p.oneOf("confirmation_method", "automatic")
 	pm, err := c.readPaymentIntent(pi)
@@ -118,6 +108,26 @@ func createPaymentIntent(c *call) (any, *Error) {
 		return c.confirm(pi, how)
 	}
 	return pi, nil
+}
+
+// newIntent takes cards and bank accounts and waits for one.
+func (t *tx) newIntent(amount int64, currency string, customer NullString) *PaymentIntent {
+	pi := &PaymentIntent{
+		Header:               t.header("pi_", "payment_intent", 24),
+		Amount:               amount,
+		AmountDetails:        map[string]any{"tip": map[string]any{}},
+		CaptureMethod:        "automatic",
+		ConfirmationMethod:   "automatic",
+		Currency:             currency,
+		Customer:             customer,
+		Livemode:             t.w.live,
+		Metadata:             map[string]string{},
+		PaymentMethodOptions: map[string]any{"card": map[string]any{"installments": nil, "mandate_options": nil, "network": nil, "request_three_d_secure": "automatic"}},
+		PaymentMethodTypes:   []string{"card", "us_bank_account"},
+		Status:               requiresPaymentMethod,
+	}
+	pi.ClientSecret = pi.ID + newID("_secret_", 25)
+	return pi
 }
 
 func readPaymentMethodTypes(p *params, pi *PaymentIntent) {
@@ -273,11 +283,21 @@ func cancelPaymentIntent(c *call) (any, *Error) {
 	if pi.Status == succeeded || pi.Status == canceled || pi.Status == processing {
 		return nil, unexpectedState(pi, "You cannot cancel this PaymentIntent because it has a status of %s. Only a PaymentIntent with one of the following statuses may be canceled: requires_payment_method, requires_capture, requires_confirmation, requires_action.", pi.Status)
 	}
-	at := c.now.Unix()
-	pi.Status, pi.CanceledAt, pi.CancellationReason, pi.NextAction = canceled, &at, NullString(reason), nil
-	save(c.tx, c.w.paymentIntents, pi)
-	c.emit("payment_intent.canceled", pi, nil)
+	if cs := c.w.sessionOf(pi); cs != nil && cs.Status == "open" {
+		return nil, unexpectedState(pi, "You cannot cancel a PaymentIntent created by Checkout. You may consider expiring the Checkout Session instead: %s.", cs.ID)
+	}
+	if inv, ok := c.w.invoices.get(string(pi.Invoice)); ok && inv.Status == "open" {
+		return nil, unexpectedState(pi, "You cannot cancel a PaymentIntent created by an invoice. You may consider voiding the invoice instead: %s.", inv.ID)
+	}
+	c.cancelIntent(pi, NullString(reason))
 	return pi, nil
+}
+
+func (t *tx) cancelIntent(pi *PaymentIntent, reason NullString) {
+	at := t.now.Unix()
+	pi.Status, pi.CanceledAt, pi.CancellationReason, pi.NextAction = canceled, &at, reason, nil
+	save(t, t.w.paymentIntents, pi)
+	t.emit("payment_intent.canceled", pi, nil)
 }
 
 func unexpectedState(pi *PaymentIntent, format string, args ...any) *Error {

@@ -5,9 +5,11 @@ import "net/http"
 // call is one API request while its handler runs; the server's mutex is held.
 type call struct {
 	*tx
-	r           *http.Request
-	params      *params
-	publishable bool // the caller is a browser that knows one client secret
+	r                *http.Request
+	params           *params
+	invented         []*Price // that the parameters describe
+	inventedProducts []*Product
+	publishable      bool // the caller is a browser that knows one client secret
 }
 
 type handler func(*call) (any, *Error)
@@ -62,6 +64,34 @@ var apiRoutes = []route{
 	{"GET /v1/balance/history", "list:balance_transaction", listBalance},
 	{"GET /v1/payouts", "list:payout", listPayouts},
 	{"GET /v1/payouts/{id}", "payout", retrievePayout},
+
+	{"POST /v1/products", "product", createProduct},
+	{"GET /v1/products", "list:product", listProducts},
+	{"GET /v1/products/{id}", "product", retrieveProduct},
+	{"POST /v1/products/{id}", "product", updateProduct},
+	{"POST /v1/prices", "price", createPrice},
+	{"GET /v1/prices", "list:price", listPrices},
+	{"GET /v1/prices/{id}", "price", retrievePrice},
+	{"POST /v1/prices/{id}", "price", updatePrice},
+
+	{"POST /v1/subscriptions", "subscription", createSubscription},
+	{"GET /v1/subscriptions", "list:subscription", listSubscriptions},
+	{"GET /v1/subscriptions/{id}", "subscription", retrieveSubscription},
+	{"POST /v1/subscriptions/{id}", "subscription", updateSubscription},
+	{"POST /v1/subscriptions/{id}/resume", "subscription", resumeSubscription},
+	{"DELETE /v1/subscriptions/{id}", "subscription", cancelSubscription},
+
+	{"GET /v1/invoices", "list:invoice", listInvoices},
+	{"GET /v1/invoices/{id}", "invoice", retrieveInvoice},
+	{"POST /v1/invoices/{id}/pay", "invoice", payInvoiceNow},
+	{"POST /v1/invoices/{id}/finalize", "invoice", finalizeInvoice},
+	{"POST /v1/invoices/{id}/void", "invoice", voidInvoice},
+
+	{"POST /v1/checkout/sessions", "checkout.session", createSession},
+	{"GET /v1/checkout/sessions", "list:checkout.session", listSessions},
+	{"GET /v1/checkout/sessions/{id}", "checkout.session", retrieveSession},
+	{"POST /v1/checkout/sessions/{id}/expire", "checkout.session", expireSessionNow},
+	{"GET /v1/checkout/sessions/{id}/line_items", "list:item", listLineItems},
 
 	{"GET /v1/events", "list:event", listEvents},
 	{"GET /v1/events/{id}", "event", retrieveEvent},

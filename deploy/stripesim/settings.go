@@ -2,6 +2,7 @@ package stripesim
 
 import (
 	"net/http"
+	"slices"
 	"time"
 )
 
@@ -10,10 +11,15 @@ import (
 type settings struct {
 	AsyncSettleHours int64 `json:"async_settle_hours"` // from processing to the bank's answer
 	RefundHours      int64 `json:"refund_hours"`       // until a slow refund succeeds or fails
+	// RetryHours are the waits before each new attempt to collect a renewal.
+	RetryHours []int64 `json:"retry_hours"`
+	// AfterRetries is what becomes of the subscription then: cancel, unpaid or
+	// past_due, which changes nothing.
+	AfterRetries string `json:"after_retries"`
 }
 
 func defaultSettings() settings {
-	return settings{AsyncSettleHours: 72, RefundHours: 120}
+	return settings{AsyncSettleHours: 72, RefundHours: 120, RetryHours: []int64{72, 120, 168}, AfterRetries: "cancel"}
 }
 
 func (v settings) settleDelay() time.Duration { return time.Duration(v.AsyncSettleHours) * time.Hour }
@@ -22,6 +28,12 @@ func (v settings) refundDelay() time.Duration { return time.Duration(v.RefundHou
 func (v settings) check() string {
 	if v.AsyncSettleHours < 0 || v.RefundHours < 0 {
 		return "hours must not be negative"
+	}
+	if slices.ContainsFunc(v.RetryHours, func(h int64) bool { return h < 1 }) {
+		return "retry_hours are at least 1"
+	}
+	if !slices.Contains([]string{"cancel", "unpaid", "past_due"}, v.AfterRetries) {
+		return "after_retries must be cancel, unpaid or past_due"
 	}
 	return ""
 }

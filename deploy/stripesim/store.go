@@ -153,6 +153,11 @@ type world struct {
 	payouts        *collection[*Payout]
 	disputes       *collection[*Dispute]
 	warnings       *collection[*EarlyFraudWarning]
+	products       *collection[*Product]
+	prices         *collection[*Price]
+	subscriptions  *collection[*Subscription]
+	invoices       *collection[*Invoice]
+	sessions       *collection[*CheckoutSession]
 	timers         *collection[*timer]
 	clocks         *collection[*clockSetting]
 	keys           *collection[*storedReply]
@@ -176,6 +181,11 @@ func newWorld(live bool, clock func() time.Time) *world {
 		payouts:        newCollection("payout", func() *Payout { return &Payout{} }),
 		disputes:       newCollection("dispute", func() *Dispute { return &Dispute{} }),
 		warnings:       newCollection("radar.early_fraud_warning", func() *EarlyFraudWarning { return &EarlyFraudWarning{} }),
+		products:       newCollection("product", func() *Product { return &Product{} }),
+		prices:         newCollection("price", func() *Price { return &Price{} }),
+		subscriptions:  newCollection("subscription", func() *Subscription { return &Subscription{} }),
+		invoices:       newCollection("invoice", func() *Invoice { return &Invoice{} }),
+		sessions:       newCollection("checkout.session", func() *CheckoutSession { return &CheckoutSession{} }),
 		timers:         newCollection("timer", func() *timer { return &timer{} }),
 		clocks:         newCollection("clock", func() *clockSetting { return &clockSetting{} }),
 		keys:           newCollection("idempotency_key", func() *storedReply { return &storedReply{} }),
@@ -183,7 +193,7 @@ func newWorld(live bool, clock func() time.Time) *world {
 		inFlight:       map[string]bool{},
 	}
 	w.all = []anyCollection{w.customers, w.paymentMethods, w.paymentIntents, w.charges,
-		w.refunds, w.balance, w.payouts, w.disputes, w.warnings, w.events, w.timers, w.clocks, w.keys, w.deliveries}
+		w.refunds, w.balance, w.payouts, w.disputes, w.warnings, w.products, w.prices, w.subscriptions, w.invoices, w.sessions, w.events, w.timers, w.clocks, w.keys, w.deliveries}
 	return w
 }
 

@@ -20,6 +20,7 @@ func (t *tx) askForAuthentication(pi *PaymentIntent, how confirmation) {
 	}
 	save(t, t.w.paymentIntents, pi)
 	t.emit("payment_intent.requires_action", pi, nil)
+	t.follow(pi)
 }
 
 // page is the address of one of our pages.
@@ -37,6 +38,8 @@ var (
 func (s *Server) pageRoutes(mux *http.ServeMux) {
 	mux.HandleFunc("GET /_sim/3ds/{id}", s.showAuthentication)
 	mux.HandleFunc("POST /_sim/3ds/{id}", s.finishAuthentication)
+	mux.HandleFunc("GET /_sim/checkout/{id}", s.showCheckout)
+	mux.HandleFunc("POST /_sim/checkout/{id}", s.payCheckout)
 	mux.HandleFunc("GET /_sim/stripe.js", func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "text/javascript; charset=utf-8")
 		_, _ = w.Write(stripeJS)

@@ -13,10 +13,17 @@ type timer struct {
 // timerActions are what timers do; each finds its object and looks whether
 // there is still something to do.
 var timerActions = map[string]func(t *tx, ref string){
-	"settle":  (*tx).settleLater,
-	"refund":  (*tx).settleRefund,
-	"payout":  (*tx).payOut,
-	"arrival": (*tx).payoutArrives,
+	"settle":     (*tx).settleLater,
+	"refund":     (*tx).settleRefund,
+	"payout":     (*tx).payOut,
+	"arrival":    (*tx).payoutArrives,
+	"session":    (*tx).expireSession,
+	"cycle":      (*tx).cycle,
+	"finalize":   (*tx).finalizeAndPay,
+	"retry":      (*tx).retryInvoice,
+	"incomplete": (*tx).expireIncomplete,
+	"cancel":     (*tx).cancelLater,
+	"resume":     (*tx).resumeCollection,
 }
 
 // at schedules an action, in place of one of the same kind for the same object.
