@@ -195,6 +195,10 @@ func (s *Server) controlSetWebhooks(w http.ResponseWriter, r *http.Request) {
 		refuse(w, http.StatusBadRequest, "numbers must not be negative, retry_ms is at least 1, drop_probability at most 1")
 		return
 	}
+	if !versionPattern.MatchString(settings.APIVersion) {
+		refuse(w, http.StatusBadRequest, "api_version must be like 2020-03-02 or 2025-10-29.clover")
+		return
+	}
 	s.mu.Lock()
 	s.hooks = settings
 	s.mu.Unlock()

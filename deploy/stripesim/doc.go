@@ -24,7 +24,7 @@
 //	POST   /_sim/faults               {"method":"POST","path":"/v1/payment_intents/*/confirm","mode":"hang_after","times":1}
 //	DELETE /_sim/faults[/{id}]        removes, and releases what is held
 //	GET    /_sim/webhooks             settings and deliveries
-//	POST   /_sim/webhooks             {"paused":true}; what is not named stays as it is
+//	POST   /_sim/webhooks             {"paused":true} or {"api_version":"2025-10-29.clover"}; what is not named stays as it is
 //	POST   /_sim/webhooks/deliver     {"event_id":"evt_…"} once more, now
 //	GET    /_sim/3ds/{id}             the bank's page, where next_action points
 //	GET    /_sim/stripe.js            a small Stripe.js: confirmCardPayment, handleNextAction, retrievePaymentIntent
