@@ -23,6 +23,7 @@ func (s *Server) controlRoutes(mux *http.ServeMux) {
 	mux.HandleFunc("POST /_sim/charges/{id}/dispute", s.controlDispute)
 	mux.HandleFunc("POST /_sim/charges/{id}/early_fraud_warning", s.controlWarning)
 	mux.HandleFunc("POST /_sim/disputes/{id}/close", s.controlCloseDispute)
+	mux.HandleFunc("POST /_sim/seed/charges", s.controlSeed)
 	mux.HandleFunc("GET /_sim/settings", s.controlSettings)
 	mux.HandleFunc("POST /_sim/settings", s.controlSetSettings)
 

@@ -22,7 +22,9 @@
 //	POST   /_sim/clock                {"advance":"720h"} or {"now":"2027-01-01T00:00:00Z"}: what falls due on the way happens
 //	GET    /_sim/faults               with hits, and how many requests each holds
 //	POST   /_sim/faults               {"method":"POST","path":"/v1/payment_intents/*/confirm","mode":"hang_after","times":1}
+//	                                  also "query":"starting_after=*", "skip":n, and "mode":"truncate" with "truncate":bytes
 //	DELETE /_sim/faults[/{id}]        removes, and releases what is held
+//	POST   /_sim/seed/charges         {"count":1000000,"from":…,"to":…,"metadata":{"order_id":"{n12}"}}; seed.go has the fields
 //	GET    /_sim/webhooks             settings and deliveries
 //	POST   /_sim/webhooks             {"paused":true} or {"api_version":"2025-10-29.clover"}; what is not named stays as it is
 //	POST   /_sim/webhooks/deliver     {"event_id":"evt_…"} once more, now

@@ -76,8 +76,10 @@ func (x *index[T]) removeFrom(key string, o T) {
 
 // search finds the place of an object among objects ordered by creation.
 func search[T object](ordered []T, o T) (int, bool) {
-	return slices.BinarySearchFunc(ordered, o, func(a, b T) int {
-		x, y := a.header(), b.header()
-		return cmp.Or(cmp.Compare(x.Created, y.Created), cmp.Compare(x.seq, y.seq))
-	})
+	return slices.BinarySearchFunc(ordered, o, byCreation)
+}
+
+func byCreation[T object](a, b T) int {
+	x, y := a.header(), b.header()
+	return cmp.Or(cmp.Compare(x.Created, y.Created), cmp.Compare(x.seq, y.seq))
 }

@@ -66,9 +66,7 @@ func (t *tx) payOut(string) {
 			continue
 		}
 		po := t.newPayout(t.header("po_", "payout", 24), currency, total[currency])
-		own := t.w.newBalance(t.header("txn_", "balance_transaction", 24), movement{})
-		*own = BalanceTransaction{Header: own.Header, Amount: -po.Amount, AvailableOn: po.ArrivalDate, Currency: currency, Description: po.Description,
-			FeeDetails: []feeDetail{}, Net: -po.Amount, ReportingCategory: "payout", Source: po.ID, Status: "pending", Type: "payout", payout: po.ID}
+		own := po.transaction(t.header("txn_", "balance_transaction", 24))
 		save(t, t.w.balance, own)
 		po.BalanceTransaction = NullString(own.ID)
 		for _, b := range ready[currency] {
@@ -82,6 +80,12 @@ func (t *tx) payOut(string) {
 	if waiting {
 		t.schedulePayout()
 	}
+}
+
+// transaction is what the payout itself takes off the balance.
+func (po *Payout) transaction(h Header) *BalanceTransaction {
+	return &BalanceTransaction{Header: h, Amount: -po.Amount, AvailableOn: po.ArrivalDate, Currency: po.Currency, Description: po.Description,
+		FeeDetails: []feeDetail{}, Net: -po.Amount, ReportingCategory: "payout", Source: po.ID, Status: "pending", Type: "payout", payout: po.ID}
 }
 
 // unpaid are the balance transactions that no payout has taken yet, oldest first.

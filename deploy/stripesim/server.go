@@ -134,18 +134,21 @@ func (s *Server) restore(l journalLine) error {
 		if err := c.restore(r.ID, r.Value); err != nil {
 			return err
 		}
+		if sown, ok := w.seeds.get(r.ID); ok && r.Kind == w.seeds.kind {
+			w.sow(sown)
+		}
 	}
 	return nil
 }
 
 // snapshot writes every object once, oldest first; expired idempotency keys are
-// left behind.
+// left behind, and what a seed makes again.
 func (s *Server) snapshot(write func(journalLine) error) error {
 	for live, w := range s.worlds {
 		var failed error
 		for _, c := range w.all {
 			c.each(func(o object) {
-				if k, ok := o.(*storedReply); ok && k.expired(s.now()) || failed != nil {
+				if k, ok := o.(*storedReply); ok && k.expired(s.now()) || o.header().seeded || failed != nil {
 					return
 				}
 				raw, err := record(o)

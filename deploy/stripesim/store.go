@@ -15,7 +15,8 @@ type Header struct {
 	Object  string `json:"object"`
 	Created int64  `json:"created"` // Unix seconds; of a timer, when it is due
 
-	seq int64 // order of creation within a collection, for ties in one second
+	seq    int64 // order of creation within a collection, for ties in one second
+	seeded bool  // made by a seed and unchanged since: the journal has the seed
 }
 
 func (h *Header) header() *Header { return h }
@@ -78,6 +79,20 @@ func (c *collection[T]) put(o T) {
 	c.ordered = slices.Insert(c.ordered, i, o)
 	c.byID[h.ID] = o
 	c.reindex(o)
+}
+
+// putAll inserts many new objects at once.
+func (c *collection[T]) putAll(objects []T) {
+	for _, o := range objects {
+		c.nextSeq++
+		o.header().seq = c.nextSeq
+		c.byID[o.header().ID] = o
+	}
+	c.ordered = append(c.ordered, objects...)
+	if !slices.IsSortedFunc(c.ordered, byCreation) {
+		slices.SortFunc(c.ordered, byCreation)
+	}
+	c.indexes = nil // built again when they are asked for
 }
 
 func (c *collection[T]) remove(id string) {
@@ -153,6 +168,7 @@ type world struct {
 	payouts        *collection[*Payout]
 	disputes       *collection[*Dispute]
 	warnings       *collection[*EarlyFraudWarning]
+	seeds          *collection[*seed]
 	products       *collection[*Product]
 	prices         *collection[*Price]
 	subscriptions  *collection[*Subscription]
@@ -181,6 +197,7 @@ func newWorld(live bool, clock func() time.Time) *world {
 		payouts:        newCollection("payout", func() *Payout { return &Payout{} }),
 		disputes:       newCollection("dispute", func() *Dispute { return &Dispute{} }),
 		warnings:       newCollection("radar.early_fraud_warning", func() *EarlyFraudWarning { return &EarlyFraudWarning{} }),
+		seeds:          newCollection("seed", func() *seed { return &seed{} }),
 		products:       newCollection("product", func() *Product { return &Product{} }),
 		prices:         newCollection("price", func() *Price { return &Price{} }),
 		subscriptions:  newCollection("subscription", func() *Subscription { return &Subscription{} }),
@@ -192,7 +209,8 @@ func newWorld(live bool, clock func() time.Time) *world {
 		deliveries:     newCollection("webhook_delivery", func() *Delivery { return &Delivery{} }),
 		inFlight:       map[string]bool{},
 	}
-	w.all = []anyCollection{w.customers, w.paymentMethods, w.paymentIntents, w.charges,
+	// Seeds come first: what changed after them is restored over what they make.
+	w.all = []anyCollection{w.seeds, w.customers, w.paymentMethods, w.paymentIntents, w.charges,
 		w.refunds, w.balance, w.payouts, w.disputes, w.warnings, w.products, w.prices, w.subscriptions, w.invoices, w.sessions, w.events, w.timers, w.clocks, w.keys, w.deliveries}
 	return w
 }
@@ -232,6 +250,7 @@ func save[T object](t *tx, c *collection[T], o T) {
 	} else {
 		c.reindex(o)
 	}
+	o.header().seeded = false
 	for _, d := range t.dirty {
 		if d.obj == object(o) {
 			return

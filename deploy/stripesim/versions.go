@@ -1,7 +1,6 @@
 package stripesim
 
 import (
-	"encoding/json"
 	"regexp"
 	"slices"
 )
@@ -84,10 +83,7 @@ func (w *world) addLists(kind string, obj map[string]any, version string) error 
 			return err
 		}
 		list := page.(map[string]any)
-		list["total_count"] = json.Number("0")
-		if n := len(list["data"].([]any)); n > 0 {
-			list["total_count"] = n
-		}
+		list["total_count"] = len(list["data"].([]any))
 		obj["refunds"] = list
 		if version < versionTaxes {
 			obj["order"], obj["destination"] = nil, nil
