@@ -25,15 +25,19 @@
     async function handleNextAction({ clientSecret }) {
       const now = await retrievePaymentIntent(clientSecret);
       const action = now.paymentIntent && now.paymentIntent.next_action;
-      if (!action || now.paymentIntent.status !== "requires_action") return now;
+      if (!action || now.paymentIntent.status !== "requires_action") return outcome(now);
       if (action.redirect_to_url) {
         window.location.assign(action.redirect_to_url.url);
         return new Promise(() => {}); // the page is left
       }
       await showAuthentication(action.use_stripe_sdk.stripe_js, now.paymentIntent.id);
-      const then = await retrievePaymentIntent(clientSecret);
-      const failed = then.paymentIntent && then.paymentIntent.status === "requires_payment_method";
-      return failed ? { error: then.paymentIntent.last_payment_error } : then;
+      return outcome(await retrievePaymentIntent(clientSecret));
+    }
+
+    // What the customer did not prove is an error, though the request succeeded.
+    function outcome(result) {
+      const failure = result.paymentIntent && result.paymentIntent.status === "requires_payment_method" && result.paymentIntent.last_payment_error;
+      return failure ? { error: failure } : result;
     }
 
     async function confirmCardPayment(clientSecret, data = {}, options = {}) {
