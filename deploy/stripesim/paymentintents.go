@@ -3,6 +3,7 @@ package stripesim
 import (
 	"net/http"
 	"slices"
+	"strings"
 )
 
 // PaymentIntent is Stripe's payment intent.
@@ -75,17 +76,7 @@ const (
 func createPaymentIntent(c *call) (any, *Error) {
 	p := c.params
 	p.required("amount", "currency")
-	pi := &PaymentIntent{
-		Header:               c.header("pi_", "payment_intent", 24),
-		AmountDetails:        map[string]any{"tip": map[string]any{}},
-		CaptureMethod:        "automatic",
-		ConfirmationMethod:   "automatic",
-		Livemode:             c.w.live,
-		Metadata:             map[string]string{},
-		PaymentMethodOptions: map[string]any{"card": map[string]any{"installments": nil, "mandate_options": nil, "network": nil, "request_three_d_secure": "automatic"}},
-		Status:               requiresPaymentMethod,
-	}
-	pi.ClientSecret = pi.ID + newID("_secret_", 25)
+	pi := c.newIntent(0, "", "")
 	p.oneOf("capture_method", "automatic", "automatic_async")
 	p.oneOf("confirmation_method", "automatic")
 	pm, err := c.readPaymentIntent(pi)
@@ -99,6 +90,9 @@ func createPaymentIntent(c *call) (any, *Error) {
 		how = readConfirmation(c)
 	}
 	if err := p.finish(); err != nil {
+		return nil, err
+	}
+	if err := takes(pi, pm); err != nil {
 		return nil, err
 	}
 	if confirm {
@@ -116,8 +110,28 @@ func createPaymentIntent(c *call) (any, *Error) {
 	return pi, nil
 }
 
+// newIntent takes cards and bank accounts and waits for one.
+func (t *tx) newIntent(amount int64, currency string, customer NullString) *PaymentIntent {
+	pi := &PaymentIntent{
+		Header:               t.header("pi_", "payment_intent", 24),
+		Amount:               amount,
+		AmountDetails:        map[string]any{"tip": map[string]any{}},
+		CaptureMethod:        "automatic",
+		ConfirmationMethod:   "automatic",
+		Currency:             currency,
+		Customer:             customer,
+		Livemode:             t.w.live,
+		Metadata:             map[string]string{},
+		PaymentMethodOptions: map[string]any{"card": map[string]any{"installments": nil, "mandate_options": nil, "network": nil, "request_three_d_secure": "automatic"}},
+		PaymentMethodTypes:   []string{"card", "us_bank_account"},
+		Status:               requiresPaymentMethod,
+	}
+	pi.ClientSecret = pi.ID + newID("_secret_", 25)
+	return pi
+}
+
 func readPaymentMethodTypes(p *params, pi *PaymentIntent) {
-	pi.PaymentMethodTypes = []string{"card"}
+	pi.PaymentMethodTypes = []string{"card", "us_bank_account"}
 	auto := p.sub("automatic_payment_methods")
 	switch {
 	case p.has("payment_method_types"):
@@ -125,8 +139,8 @@ func readPaymentMethodTypes(p *params, pi *PaymentIntent) {
 		if auto.boolean("enabled") {
 			p.fail("", "payment_method_types", "You may only specify one of these parameters: automatic_payment_methods, payment_method_types.")
 		}
-		if len(pi.PaymentMethodTypes) == 0 || slices.ContainsFunc(pi.PaymentMethodTypes, func(t string) bool { return t != "card" }) {
-			p.fail("", "payment_method_types", "The simulator takes only cards.")
+		if len(pi.PaymentMethodTypes) == 0 || slices.ContainsFunc(pi.PaymentMethodTypes, func(t string) bool { return t != "card" && t != "us_bank_account" }) {
+			p.fail("", "payment_method_types", "The simulator takes only card and us_bank_account.")
 		}
 	case auto.tree != nil && !auto.boolean("enabled"):
 	default: // since 2023-08-16 this is what an intent gets that says nothing
@@ -183,6 +197,14 @@ func (c *call) readPaymentIntent(pi *PaymentIntent) (*PaymentMethod, *Error) {
 	return pm, nil
 }
 
+// takes refuses a payment method of a type that the intent does not allow.
+func takes(pi *PaymentIntent, pm *PaymentMethod) *Error {
+	if pm == nil || slices.Contains(pi.PaymentMethodTypes, pm.Type) {
+		return nil
+	}
+	return errState("payment_intent_incompatible_payment_method", "payment_method", "The PaymentMethod provided (%s) is not allowed for this PaymentIntent. Please attach a payment method of one of the following types: %s.", pm.Type, strings.Join(pi.PaymentMethodTypes, ", "))
+}
+
 func isCurrency(s string) bool {
 	return len(s) == 3 && !slices.ContainsFunc([]byte(s), func(b byte) bool { return b < 'a' || b > 'z' })
 }
@@ -209,6 +231,9 @@ func (c *call) paymentIntentByPath() (*PaymentIntent, *Error) {
 
 func retrievePaymentIntent(c *call) (any, *Error) {
 	pi, err := c.paymentIntentByPath()
+	if err == nil {
+		err = c.checkSecret(pi)
+	}
 	c.params.ignore("client_secret")
 	if err == nil {
 		err = c.params.finish()
@@ -229,6 +254,9 @@ func updatePaymentIntent(c *call) (any, *Error) {
 	pm, err := c.readPaymentIntent(&next)
 	if err == nil {
 		err = c.params.finish()
+	}
+	if err == nil {
+		err = takes(pi, pm)
 	}
 	if err != nil {
 		return nil, err
@@ -252,14 +280,24 @@ func cancelPaymentIntent(c *call) (any, *Error) {
 	if err := c.params.finish(); err != nil {
 		return nil, err
 	}
-	if pi.Status == succeeded || pi.Status == canceled {
-		return nil, unexpectedState(pi, "You cannot cancel this PaymentIntent because it has a status of %s. Only a PaymentIntent with one of the following statuses may be canceled: requires_payment_method, requires_capture, requires_confirmation, requires_action, processing.", pi.Status)
+	if pi.Status == succeeded || pi.Status == canceled || pi.Status == processing {
+		return nil, unexpectedState(pi, "You cannot cancel this PaymentIntent because it has a status of %s. Only a PaymentIntent with one of the following statuses may be canceled: requires_payment_method, requires_capture, requires_confirmation, requires_action.", pi.Status)
 	}
-	at := c.now.Unix()
-	pi.Status, pi.CanceledAt, pi.CancellationReason, pi.NextAction = canceled, &at, NullString(reason), nil
-	save(c.tx, c.w.paymentIntents, pi)
-	c.emit("payment_intent.canceled", pi, nil)
+	if cs := c.w.sessionOf(pi); cs != nil && cs.Status == "open" {
+		return nil, unexpectedState(pi, "You cannot cancel a PaymentIntent created by Checkout. You may consider expiring the Checkout Session instead: %s.", cs.ID)
+	}
+	if inv, ok := c.w.invoices.get(string(pi.Invoice)); ok && inv.Status == "open" {
+		return nil, unexpectedState(pi, "You cannot cancel a PaymentIntent created by an invoice. You may consider voiding the invoice instead: %s.", inv.ID)
+	}
+	c.cancelIntent(pi, NullString(reason))
 	return pi, nil
+}
+
+func (t *tx) cancelIntent(pi *PaymentIntent, reason NullString) {
+	at := t.now.Unix()
+	pi.Status, pi.CanceledAt, pi.CancellationReason, pi.NextAction = canceled, &at, reason, nil
+	save(t, t.w.paymentIntents, pi)
+	t.emit("payment_intent.canceled", pi, nil)
 }
 
 func unexpectedState(pi *PaymentIntent, format string, args ...any) *Error {
@@ -271,7 +309,7 @@ func unexpectedState(pi *PaymentIntent, format string, args ...any) *Error {
 
 func listPaymentIntents(c *call) (any, *Error) {
 	customer := c.params.text("customer")
-	return list(c, c.w.paymentIntents, func(pi *PaymentIntent) bool {
-		return customer == "" || string(pi.Customer) == customer
-	})
+	return listBy(c, c.w.paymentIntents, []filter[*PaymentIntent]{
+		{"customer", func(pi *PaymentIntent) string { return string(pi.Customer) }, customer},
+	}, nil)
 }
