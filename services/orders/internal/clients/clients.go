@@ -211,13 +211,19 @@ const (
 	StuckOrder         = reconciliationv1.Case_STUCK_ORDER
 	WrongCharge        = reconciliationv1.Case_WRONG_CHARGE
 	DuplicateCharge    = reconciliationv1.Case_DUPLICATE_CHARGE
+	UnidentifiedCharge = reconciliationv1.Case_UNIDENTIFIED_CHARGE
 	UndeliveredMessage = reconciliationv1.Case_UNDELIVERED_MESSAGE
 )
 
 // Open opens a case about an order, or counts one more report of it.
 func (c *Cases) Open(ctx context.Context, kind CaseKind, orderID uuid.UUID, summary string) error {
+	return c.OpenAbout(ctx, kind, "order/"+orderID.String(), summary)
+}
+
+// OpenAbout is Open for something that has no order.
+func (c *Cases) OpenAbout(ctx context.Context, kind CaseKind, subject, summary string) error {
 	ctx, cancel := context.WithTimeout(ctx, shortTimeout)
 	defer cancel()
-	_, err := c.client.OpenCase(ctx, &reconciliationv1.OpenCaseRequest{Kind: kind, Subject: "order/" + orderID.String(), Summary: summary})
+	_, err := c.client.OpenCase(ctx, &reconciliationv1.OpenCaseRequest{Kind: kind, Subject: subject, Summary: summary})
 	return err
 }

@@ -44,6 +44,23 @@ func (r *Admin) AdvanceOrder(ctx context.Context, req *ordersv1.AdvanceOrderRequ
 	return &ordersv1.AdvanceOrderResponse{Order: o}, err
 }
 
+// AdoptCharge makes the order of a charge that has none.
+func (r *Admin) AdoptCharge(ctx context.Context, req *ordersv1.AdoptChargeRequest) (*ordersv1.AdvanceOrderResponse, error) {
+	why := order.ByWebhook
+	if access.From(ctx).Caller == "reconciliation" {
+		why = order.ByReconciliation
+	}
+	if req.GetPayment().GetStatus() != paymentsv1.Payment_SUCCEEDED {
+		return nil, apperr.Invalid("payment", "only money that arrived can be adopted")
+	}
+	orderID, _ := uuid.Parse(req.GetPayment().GetOrderId()) // none belongs to no reference
+	o, err := view(r.Service.Adopt(ctx, service.Adoption{
+		OrderID: orderID, Reference: uuid.MustParse(req.GetReference()), PlanID: req.GetPlanId(), Email: req.GetEmail(), Name: req.GetName(),
+		AccountID: req.GetAccountId(), Money: clients.MoneyFrom(req.GetPayment()),
+	}, why))
+	return &ordersv1.AdvanceOrderResponse{Order: o}, err
+}
+
 // whyOf is the reason that a caller may give: each only its own.
 func whyOf(reason ordersv1.AdvanceOrderRequest_Reason, id access.Identity) (order.Why, error) {
 	switch {

@@ -116,7 +116,7 @@ func (s *Service) orderFor(p Placement) (order.Order, error) {
 		AmountMinor: price.AmountMinor, Currency: price.Currency,
 		Email: strings.TrimSpace(p.Email), EmailKey: order.EmailKey(p.Email), Name: strings.TrimSpace(p.Name),
 		AccountID: p.AccountID, Checkout: checkout, AllowRepeat: p.AllowRepeat, CreatedAt: now,
-		AttemptID: order.FirstAttempt(id), PaymentMethod: p.PaymentMethod, SubmittedAt: now, NextLookAt: &due,
+		AttemptID: order.FirstAttempt(id), PaymentMethod: p.PaymentMethod, SubmittedAt: now, PaymentStatus: order.Unknown, NextLookAt: &due,
 	}, nil
 }
 

@@ -27,6 +27,8 @@ type Intent struct {
 type Charge struct {
 	ID        string
 	CreatedAt time.Time // Stripe counts whole seconds
+	// Email is from the billing details or the receipt; often empty.
+	Email string
 }
 
 // Stripe's words for an intent.

@@ -71,7 +71,7 @@ func (s *Service) handleIntent(ctx context.Context, in payment.Intent, e webhook
 		if !e.Livemode {
 			return verdict{status: store.Orphaned, method: "metadata", note: "a test event with our marker about an intent that is not known here"}, nil
 		}
-		return verdict{}, fmt.Errorf("intent %s carries our marker and is not known here", in.ID)
+		return s.handleUnknown(ctx, in.ID)
 	}
 	if p.Status == payment.Succeeded {
 		return s.tellOrders(ctx, wire.Known{Payment: p}, method) // recorded already: an event can add nothing
@@ -98,6 +98,12 @@ func (s *Service) handleIntent(ctx context.Context, in payment.Intent, e webhook
 // tellOrders hands the news over; the event is processed once the order has it.
 func (s *Service) tellOrders(ctx context.Context, k wire.Known, method string) (verdict, error) {
 	state, err := s.Orders.Advance(ctx, k, clients.Webhook)
+	if clients.IsOrderNotFound(err) && k.Payment.Status == payment.Succeeded {
+		state, err = s.adopt(ctx, k)
+	}
+	if clients.IsCannotAdopt(err) { // a case is open
+		return verdict{status: store.Quarantined, method: method, note: "the order is not known, and the charge does not say whose it is"}, nil
+	}
 	if err != nil {
 		return verdict{}, fmt.Errorf("orders: %w", err)
 	}

@@ -338,33 +338,44 @@ const insertOrder = `-- name: InsertOrder :exec
 INSERT INTO orders.orders (
     id, reference, kind, state, plan_id, plan_name, term_months, amount_minor, currency,
     email, email_key, name, account_id, checkout, allow_repeat, created_at,
-    attempt_id, payment_method, submitted_at, last_progress_at, next_look_at
+    attempt_id, payment_method, submitted_at, payment_status, payment_intent_id, charge_id, customer_id, charged_at,
+    refunded_minor, dispute, last_progress_at, next_look_at
 ) VALUES (
-    $1, $2, $3, 'PENDING', $4, $5, $6, $7, $8,
-    $9, $10, $11, $12, $13, $14, $15,
-    $16, $17, $15, $15, $18::timestamptz
+    $1, $2, $3, $4, $5, $6, $7, $8, $9,
+    $10, $11, $12, $13, $14, $15, $16,
+    $17, $18, $19, $20, $21, $22, $23, $24,
+    $25, $26, $16, $27::timestamptz
 )
 `
 
 type InsertOrderParams struct {
-	ID            uuid.UUID
-	Reference     uuid.UUID
-	Kind          string
-	PlanID        string
-	PlanName      string
-	TermMonths    int32
-	AmountMinor   int64
-	Currency      string
-	Email         string
-	EmailKey      string
-	Name          string
-	AccountID     string
-	Checkout      string
-	AllowRepeat   bool
-	Now           time.Time
-	AttemptID     uuid.UUID
-	PaymentMethod *string
-	NextLookAt    time.Time
+	ID              uuid.UUID
+	Reference       uuid.UUID
+	Kind            string
+	State           string
+	PlanID          string
+	PlanName        string
+	TermMonths      int32
+	AmountMinor     int64
+	Currency        string
+	Email           string
+	EmailKey        string
+	Name            string
+	AccountID       string
+	Checkout        string
+	AllowRepeat     bool
+	CreatedAt       time.Time
+	AttemptID       uuid.UUID
+	PaymentMethod   *string
+	SubmittedAt     time.Time
+	PaymentStatus   string
+	PaymentIntentID *string
+	ChargeID        *string
+	CustomerID      *string
+	ChargedAt       *time.Time
+	RefundedMinor   int64
+	Dispute         *string
+	NextLookAt      time.Time
 }
 
 func (q *Queries) InsertOrder(ctx context.Context, arg InsertOrderParams) error {
@@ -372,6 +383,7 @@ func (q *Queries) InsertOrder(ctx context.Context, arg InsertOrderParams) error 
 		arg.ID,
 		arg.Reference,
 		arg.Kind,
+		arg.State,
 		arg.PlanID,
 		arg.PlanName,
 		arg.TermMonths,
@@ -383,9 +395,17 @@ func (q *Queries) InsertOrder(ctx context.Context, arg InsertOrderParams) error 
 		arg.AccountID,
 		arg.Checkout,
 		arg.AllowRepeat,
-		arg.Now,
+		arg.CreatedAt,
 		arg.AttemptID,
 		arg.PaymentMethod,
+		arg.SubmittedAt,
+		arg.PaymentStatus,
+		arg.PaymentIntentID,
+		arg.ChargeID,
+		arg.CustomerID,
+		arg.ChargedAt,
+		arg.RefundedMinor,
+		arg.Dispute,
 		arg.NextLookAt,
 	)
 	return err

@@ -2,11 +2,13 @@
 INSERT INTO orders.orders (
     id, reference, kind, state, plan_id, plan_name, term_months, amount_minor, currency,
     email, email_key, name, account_id, checkout, allow_repeat, created_at,
-    attempt_id, payment_method, submitted_at, last_progress_at, next_look_at
+    attempt_id, payment_method, submitted_at, payment_status, payment_intent_id, charge_id, customer_id, charged_at,
+    refunded_minor, dispute, last_progress_at, next_look_at
 ) VALUES (
-    @id, @reference, @kind, 'PENDING', @plan_id, @plan_name, @term_months, @amount_minor, @currency,
-    @email, @email_key, @name, @account_id, @checkout, @allow_repeat, @now,
-    @attempt_id, @payment_method, @now, @now, sqlc.arg(next_look_at)::timestamptz
+    @id, @reference, @kind, @state, @plan_id, @plan_name, @term_months, @amount_minor, @currency,
+    @email, @email_key, @name, @account_id, @checkout, @allow_repeat, @created_at,
+    @attempt_id, @payment_method, @submitted_at, @payment_status, @payment_intent_id, @charge_id, @customer_id, @charged_at,
+    @refunded_minor, @dispute, @created_at, sqlc.arg(next_look_at)::timestamptz
 );
 
 -- name: GetOrder :one
