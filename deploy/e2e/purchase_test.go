@@ -26,6 +26,7 @@ func TestPurchase(t *testing.T) {
 		test func(*testing.T, *shop)
 	}{
 		{"a year of access", testHappyPurchase},
+		{"the link in the mail", testLinkInTheMail},
 		{"same key", testSameKey},
 		{"bad requests leave nothing", testBadRequests},
 		{"decline, then another card", testDecline},

@@ -234,4 +234,16 @@ func TestOtherKinds(t *testing.T) {
 			}
 		}
 	})
+	t.Run("payment refused after days", func(t *testing.T) {
+		w := newWorld(t)
+		w.peers.set(func(p *peers) { p.order.Order.State = ordersv1.Order_FAILED; p.order.Order.AccessUntil = nil })
+		w.send(key, paymentFailed)
+		w.untilState(key, "SENT")
+		got := w.mails(1)[0]
+		for part, body := range map[string]string{"text": got.text, "html": got.html} {
+			if !strings.Contains(body, "Your payment was refused") || !strings.Contains(body, "Nothing was charged for it.") || strings.Contains(body, "nothing will be") {
+				t.Errorf("the %s part:\n%s", part, body)
+			}
+		}
+	})
 }

@@ -2,10 +2,12 @@ package edge
 
 import (
 	"context"
+	"log/slog"
 	"net/http"
 	"net/netip"
 	"slices"
 	"strings"
+	"sync"
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/metadata"
@@ -55,12 +57,35 @@ func clientIP(r *http.Request, trusted []netip.Prefix) netip.Addr {
 	ip := peer.Addr().Unmap().WithZone("")
 	hops := strings.Split(strings.Join(r.Header.Values("X-Forwarded-For"), ","), ",")
 	for _, hop := range slices.Backward(hops) {
-		isTrusted := slices.ContainsFunc(trusted, func(p netip.Prefix) bool { return p.Contains(ip) })
 		next, err := netip.ParseAddr(strings.TrimSpace(hop))
-		if !isTrusted || err != nil {
+		if !isTrusted(ip, trusted) || err != nil {
 			break
 		}
 		ip = next.Unmap().WithZone("")
 	}
 	return ip
+}
+
+func isTrusted(ip netip.Addr, trusted []netip.Prefix) bool {
+	return slices.ContainsFunc(trusted, func(p netip.Prefix) bool { return p.Contains(ip) })
+}
+
+// warnUntrusted says once that a peer claims to forward for others and is not
+// believed. When it is our own proxy, all buyers count as one address, and the
+// limits on attempts soon refuse them all.
+func warnUntrusted(log *slog.Logger, trusted []netip.Prefix) func(*http.Request) {
+	var once sync.Once
+	return func(r *http.Request) {
+		if r.Header.Get("X-Forwarded-For") == "" {
+			return
+		}
+		peer, err := netip.ParseAddrPort(r.RemoteAddr)
+		if err != nil || isTrusted(peer.Addr().Unmap().WithZone(""), trusted) {
+			return
+		}
+		once.Do(func() {
+			log.Warn("X-Forwarded-For from an untrusted peer is ignored; if this is your proxy, name its network in TRUSTED_PROXIES, or all buyers count as one IP",
+				"peer", peer.Addr().String())
+		})
+	}
 }

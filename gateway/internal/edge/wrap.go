@@ -36,8 +36,10 @@ func infoOf(ctx context.Context) *requestInfo {
 // Wrap is the outside of every handler: safe headers, panics caught, one log
 // line per request, and none of the headers that steer grpc-gateway.
 func Wrap(next http.Handler, log *slog.Logger, trusted []netip.Prefix) http.Handler {
+	warn := warnUntrusted(log, trusted)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		began := time.Now()
+		warn(r)
 		info := &requestInfo{route: "none", clientIP: clientIP(r, trusted)}
 		out := &recorder{ResponseWriter: w}
 		method := r.Method

@@ -49,6 +49,33 @@ func TestTheClientsAddress(t *testing.T) {
 	}
 }
 
+func TestAProxyThatIsNotTrustedIsToldOnce(t *testing.T) {
+	trusted := []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}
+	for _, c := range []struct {
+		remote, forwarded string
+		warnings          int
+	}{
+		{"198.51.100.7:5000", "203.0.113.9", 1},
+		{"198.51.100.7:5000", "", 0},
+		{"10.0.0.1:5000", "203.0.113.9", 0},
+		{"[::ffff:10.0.0.1]:5000", "203.0.113.9", 0},
+	} {
+		var log bytes.Buffer
+		handler := Wrap(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}), slog.New(slog.NewTextHandler(&log, nil)), trusted)
+		for range 3 {
+			r := httptest.NewRequest("GET", "/v1/plans", nil)
+			r.RemoteAddr = c.remote
+			if c.forwarded != "" {
+				r.Header.Set("X-Forwarded-For", c.forwarded)
+			}
+			handler.ServeHTTP(httptest.NewRecorder(), r)
+		}
+		if n := strings.Count(log.String(), "TRUSTED_PROXIES"); n != c.warnings || strings.Contains(log.String(), "203.0.113.9") {
+			t.Errorf("%s for %q: %d warnings\n%s", c.remote, c.forwarded, n, log.String())
+		}
+	}
+}
+
 // Also a request that would not end is over when Serve returns.
 func TestNothingRunsOnAfterServe(t *testing.T) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")

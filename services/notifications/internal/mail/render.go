@@ -28,6 +28,8 @@ type Facts struct {
 	AmountDisplay  string
 	ReferenceShort string
 	AccessUntil    time.Time
+	// Refused: the payment was refused, rather than given up.
+	Refused bool
 	// SignInURL is an activation link when Activation is set, else the login page.
 	SignInURL   string
 	Activation  bool

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"net"
 	"net/mail"
-	"net/textproto"
 	"net/url"
 	"strconv"
 	"strings"
@@ -67,7 +66,10 @@ type Envelope struct {
 type Error struct {
 	// Permanent says that the server refused this mail for good.
 	Permanent bool
-	what      string
+	// Server says that the trouble is not about this mail: the server cannot be
+	// reached, or does not let us in.
+	Server bool
+	what   string
 }
 
 func (e *Error) Error() string { return e.what }
@@ -80,13 +82,14 @@ func (s Server) Send(ctx context.Context, env Envelope, r Rendered) error {
 	if err != nil {
 		return err
 	}
-	client, err := s.client(ctx)
+	var line line
+	client, err := s.client(ctx, &line)
 	if err != nil {
 		return fmt.Errorf("mail client: %w", err)
 	}
 	conn, err := client.DialToSMTPClientWithContext(ctx)
 	if err != nil {
-		return explain("connecting to the mail server", err)
+		return s.explainLogin(err, line)
 	}
 	// Neither a failed QUIT nor a reset connection takes an acceptance back.
 	defer func() { _ = client.CloseWithSMTPClient(conn) }()
@@ -97,11 +100,18 @@ func (s Server) Send(ctx context.Context, env Envelope, r Rendered) error {
 	if err == nil {
 		err = errors.New("the mail was not delivered")
 	}
-	return explain("sending", err)
+	return s.explain(err, line)
 }
 
-func (s Server) client(ctx context.Context) (*gomail.Client, error) {
-	tlsConfig := &tls.Config{ServerName: s.host, MinVersion: tls.VersionTLS12}
+// line is what became of the connection, which the library does not tell when
+// it fails.
+type line struct{ open, encrypted bool }
+
+func (s Server) client(ctx context.Context, line *line) (*gomail.Client, error) {
+	tlsConfig := &tls.Config{
+		ServerName: s.host, MinVersion: tls.VersionTLS12,
+		VerifyConnection: func(tls.ConnectionState) error { line.encrypted = true; return nil },
+	}
 	if ip := net.ParseIP(s.host); s.user == "" && (s.host == "localhost" || ip != nil && ip.IsLoopback()) {
 		// A relay on this machine often offers STARTTLS with a certificate that
 		// nobody signed. Without STARTTLS we would speak plainly to it.
@@ -112,6 +122,7 @@ func (s Server) client(ctx context.Context) (*gomail.Client, error) {
 		if err != nil {
 			return nil, err
 		}
+		line.open = true
 		// The library renews its deadline at every phase; ctx bounds them all.
 		context.AfterFunc(ctx, func() { _ = conn.Close() })
 		if !s.implicit {
@@ -160,34 +171,4 @@ func compose(env Envelope, r Rendered) (*gomail.Msg, error) {
 	msg.SetBodyString(gomail.TypeTextPlain, r.Text)
 	msg.AddAlternativeString(gomail.TypeTextHTML, r.HTML)
 	return msg, nil
-}
-
-// explain keeps what helps and leaves out what may name a person.
-func explain(doing string, err error) *Error {
-	var refused *gomail.SendError
-	if errors.As(err, &refused) {
-		code := refused.ErrorCode()
-		if code == 0 {
-			return &Error{what: refused.Reason.String() + ": the connection broke, or the mail server did not answer in time"}
-		}
-		return &Error{
-			Permanent: permanent(code),
-			what:      strings.TrimSpace(fmt.Sprintf("%s: the mail server answered %d %s", refused.Reason, code, refused.EnhancedStatusCode())),
-		}
-	}
-	var answer *textproto.Error
-	if errors.As(err, &answer) {
-		return &Error{what: fmt.Sprintf("%s: the mail server answered %d", doing, answer.Code)}
-	}
-	return &Error{what: doing + ": " + err.Error()}
-}
-
-// permanent says whether a code refuses this mail. Codes about us being let in
-// (RFC 4954) refuse all mails, until somebody mends the settings.
-func permanent(code int) bool {
-	switch code {
-	case 530, 534, 535, 538:
-		return false
-	}
-	return code >= 500 && code <= 599
 }

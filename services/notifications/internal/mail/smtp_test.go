@@ -161,18 +161,21 @@ func code(code, class, a, b int) error {
 
 func TestAnswers(t *testing.T) {
 	for name, c := range map[string]struct {
-		relay     relay
-		permanent bool
-		says      string
+		relay             relay
+		permanent, server bool
+		says              string
 	}{
-		"mailbox busy":          {relay{rcptErr: code(451, 4, 2, 1)}, false, "451"},
-		"unknown recipient":     {relay{rcptErr: code(550, 5, 1, 1)}, true, "550"},
-		"sender refused":        {relay{mailErr: code(550, 5, 7, 1)}, true, "550"},
-		"authentication wanted": {relay{mailErr: code(530, 5, 7, 0)}, false, "530"},
-		"content refused":       {relay{dataErr: code(554, 5, 7, 1)}, true, "554"},
-		"out of space":          {relay{dataErr: code(452, 4, 3, 1)}, false, "452"},
-		"shutting down":         {relay{mailErr: code(421, 4, 3, 2)}, false, "421"},
-		"accepted":              {relay{}, false, ""},
+		"mailbox busy":          {relay{rcptErr: code(451, 4, 2, 1)}, false, false, "451"},
+		"unknown recipient":     {relay{rcptErr: code(550, 5, 1, 1)}, true, false, "550"},
+		"sender refused":        {relay{mailErr: code(550, 5, 7, 1)}, true, false, "550"},
+		"authentication wanted": {relay{mailErr: code(530, 5, 7, 0)}, false, true, "530 5.7.0; the connection is not encrypted"},
+		"login too weak":        {relay{mailErr: code(534, 5, 7, 9)}, false, true, "534"},
+		"login refused later":   {relay{mailErr: code(535, 5, 7, 8)}, false, true, "refuses the user or the password"},
+		"encryption wanted":     {relay{mailErr: code(538, 5, 7, 11)}, false, true, "is not encrypted"},
+		"content refused":       {relay{dataErr: code(554, 5, 7, 1)}, true, false, "554"},
+		"out of space":          {relay{dataErr: code(452, 4, 3, 1)}, false, false, "452"},
+		"shutting down":         {relay{mailErr: code(421, 4, 3, 2)}, false, true, "421"},
+		"accepted":              {relay{}, false, false, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			err := send(t, "smtp://"+c.relay.start(t, false, false), ample)
@@ -183,7 +186,7 @@ func TestAnswers(t *testing.T) {
 				return
 			}
 			var failed *Error
-			if !errors.As(err, &failed) || failed.Permanent != c.permanent || !strings.Contains(err.Error(), c.says) || strings.Contains(err.Error(), "jane") {
+			if !errors.As(err, &failed) || failed.Permanent != c.permanent || failed.Server != c.server || !strings.Contains(err.Error(), c.says) || strings.Contains(err.Error(), "jane") {
 				t.Errorf("got %#v", err)
 			}
 		})
@@ -197,7 +200,7 @@ func TestAServerThatHangsIsLeftInTime(t *testing.T) {
 	began := time.Now()
 	err := send(t, "smtp://"+addr, 300*time.Millisecond)
 	var failed *Error
-	if !errors.As(err, &failed) || failed.Permanent {
+	if !errors.As(err, &failed) || failed.Permanent || !failed.Server {
 		t.Errorf("got %#v", err)
 	}
 	if took := time.Since(began); took > 2*time.Second {
@@ -213,7 +216,7 @@ func TestAServerThatIsDown(t *testing.T) {
 	addr := l.Addr().String()
 	l.Close()
 	var failed *Error
-	if err := send(t, "smtp://"+addr, ample); !errors.As(err, &failed) || failed.Permanent {
+	if err := send(t, "smtp://relay:correct@"+addr, ample); !errors.As(err, &failed) || failed.Permanent || !failed.Server || strings.Contains(err.Error(), "encrypted") {
 		t.Errorf("got %#v", err)
 	}
 }
@@ -264,23 +267,23 @@ func TestEncryptionAndAuthentication(t *testing.T) {
 	for name, c := range map[string]struct {
 		tls, implicit bool
 		scheme, user  string
-		ok            bool
+		fails         string // with
 	}{
-		"plain, nothing offered":         {false, false, "smtp://", "", true},
-		"STARTTLS is used when offered":  {true, false, "smtp://", "", true},
-		"STARTTLS with authentication":   {true, false, "smtp://", "relay:correct@", true},
-		"implicit TLS":                   {true, true, "smtps://", "", true},
-		"implicit TLS, authentication":   {true, true, "smtps://", "relay:correct@", true},
-		"wrong password":                 {true, true, "smtps://", "relay:wrong@", false},
-		"no password over a plain line":  {false, false, "smtp://", "relay:correct@", false},
-		"a plain server is not good TLS": {false, false, "smtps://", "", false},
+		"plain, nothing offered":         {false, false, "smtp://", "", ""},
+		"STARTTLS is used when offered":  {true, false, "smtp://", "", ""},
+		"STARTTLS with authentication":   {true, false, "smtp://", "relay:correct@", ""},
+		"implicit TLS":                   {true, true, "smtps://", "", ""},
+		"implicit TLS, authentication":   {true, true, "smtps://", "relay:correct@", ""},
+		"wrong password":                 {true, true, "smtps://", "relay:wrong@", "535; it refuses the user or the password"},
+		"no password over a plain line":  {false, false, "smtp://", "relay:correct@", "the connection is not encrypted, because the server offers no TLS"},
+		"a plain server is not good TLS": {false, false, "smtps://", "", "first record does not look like a TLS handshake"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := relay{}
 			err := send(t, c.scheme+c.user+r.start(t, c.tls, c.implicit), ample)
-			if !c.ok {
+			if c.fails != "" {
 				var failed *Error
-				if !errors.As(err, &failed) || failed.Permanent || strings.Contains(err.Error(), "correct") {
+				if !errors.As(err, &failed) || failed.Permanent || !failed.Server || !strings.Contains(err.Error(), c.fails) || strings.Contains(err.Error(), "correct") {
 					t.Errorf("got %#v", err)
 				}
 				return

@@ -63,6 +63,9 @@ func (b Brand) words(f Facts) Words {
 			"We could not complete your order, so we stopped it. Nothing was charged for it, and nothing will be.",
 			"If you still want it, you are welcome to order again.",
 		}
+		if f.Refused { // the order is open to another card
+			w.Paragraphs[0] = "Your payment was refused, so your order is not complete. Nothing was charged for it."
+		}
 		w.Rows = []Row{plan, {"Amount, not charged", f.AmountDisplay}, reference}
 		if b.AppURL != "" {
 			w.Action = &Link{"Order again", b.AppURL}

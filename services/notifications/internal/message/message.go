@@ -25,17 +25,18 @@ const (
 	PaymentFailed Kind = "PAYMENT_FAILED"
 )
 
-// TrueWhile is the one state of the order in which the message may be sent.
-func (k Kind) TrueWhile() string {
+// TrueWhile says whether the message may be sent while its order is in a state.
+func (k Kind) TrueWhile(state string) bool {
 	switch k {
 	case Confirmation:
-		return "COMPLETE"
+		return state == "COMPLETE"
 	case Recovery:
-		return "RECOVERED"
+		return state == "RECOVERED"
 	case PaymentFailed:
-		return "EXPIRED"
+		// Given up by the buyer, or refused by a bank after days.
+		return state == "EXPIRED" || state == "FAILED"
 	}
-	return ""
+	return false
 }
 
 // HasLink says whether the mail carries a sign-in link.

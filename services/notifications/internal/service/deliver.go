@@ -51,7 +51,7 @@ func (s *Service) attempt(ctx context.Context, m message.Message) error {
 	if err != nil {
 		return err
 	}
-	if state := order.State; state != m.Kind.TrueWhile() {
+	if state := order.State; !m.Kind.TrueWhile(state) {
 		s.Log.Info("message superseded", "order_id", m.OrderID, "kind", m.Kind, "order_state", state)
 		return s.Store.MarkSuperseded(ctx, m.ID, "the order is "+state)
 	}
@@ -81,6 +81,7 @@ func (s *Service) attempt(ctx context.Context, m message.Message) error {
 		Headers: map[string]string{"X-Makegood-Order": m.OrderID.String(), "X-Makegood-Kind": strings.ToLower(string(m.Kind))},
 	}, rendered)
 	if err != nil {
+		s.noteServer(ctx, err)
 		return err
 	}
 	// The mail is out; not to record it would send it again.
@@ -89,6 +90,7 @@ func (s *Service) attempt(ctx context.Context, m message.Message) error {
 	if err := s.Store.MarkSent(note, m.ID, to, s.Now()); err != nil {
 		return err
 	}
+	s.noteServer(ctx, nil)
 	s.Log.Info("message sent", "order_id", m.OrderID, "kind", m.Kind, "attempt", m.AttemptCount+1)
 	return nil
 }

@@ -103,6 +103,18 @@ func (s *Store) NoteError(ctx context.Context, id uuid.UUID, reason string) erro
 	return wrap("note error", err)
 }
 
+// NoteServerFailure records that the mail server cannot be used at a time, and
+// answers since when it could not; a failure before apartBefore is forgotten.
+func (s *Store) NoteServerFailure(ctx context.Context, at, apartBefore time.Time) (time.Time, error) {
+	since, err := db.New(s.pool).NoteServerFailure(ctx, db.NoteServerFailureParams{At: at, ApartBefore: apartBefore})
+	return since, wrap("note server failure", err)
+}
+
+// NoteServerAnswer records that the mail server can be used.
+func (s *Store) NoteServerAnswer(ctx context.Context) error {
+	return wrap("note server answer", db.New(s.pool).NoteServerAnswer(ctx))
+}
+
 func wrap(what string, err error) error {
 	if err != nil {
 		return fmt.Errorf("%s: %w", what, err)

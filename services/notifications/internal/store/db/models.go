@@ -10,6 +10,12 @@ import (
 	"github.com/google/uuid"
 )
 
+type MailServer struct {
+	OnlyRow      bool
+	FailingSince time.Time
+	FailedAt     time.Time
+}
+
 type Message struct {
 	ID           uuid.UUID
 	DedupeKey    string
