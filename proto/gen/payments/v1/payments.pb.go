@@ -610,6 +610,9 @@ type PayRequest struct {
 	// A Stripe payment method id to confirm with. Empty: the intent is created
 	// and the buyer's browser confirms it with the client secret.
 	PaymentMethod string `protobuf:"bytes,3,opt,name=payment_method,json=paymentMethod,proto3" json:"payment_method,omitempty"`
+	// The buyer pays on a page of Stripe's (Checkout): a session is created, and
+	// redirect_url leads there.
+	Hosted bool `protobuf:"varint,5,opt,name=hosted,proto3" json:"hosted,omitempty"`
 	// No confirm is sent to Stripe after this time: nobody is charged who left.
 	ChargeBy      *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=charge_by,json=chargeBy,proto3" json:"charge_by,omitempty"`
 	unknownFields protoimpl.UnknownFields
@@ -665,6 +668,13 @@ func (x *PayRequest) GetPaymentMethod() string {
 		return x.PaymentMethod
 	}
 	return ""
+}
+
+func (x *PayRequest) GetHosted() bool {
+	if x != nil {
+		return x.Hosted
+	}
+	return false
 }
 
 func (x *PayRequest) GetChargeBy() *timestamppb.Timestamp {
@@ -1129,13 +1139,14 @@ const file_payments_v1_payments_proto_rawDesc = "" +
 	"account_id\x18\t \x01(\tB\a\xbaH\x04r\x02\x18@R\taccountId\x12A\n" +
 	"\n" +
 	"ordered_at\x18\n" +
-	" \x01(\v2\x1a.google.protobuf.TimestampB\x06\xbaH\x03\xc8\x01\x01R\torderedAt\"\xe2\x01\n" +
+	" \x01(\v2\x1a.google.protobuf.TimestampB\x06\xbaH\x03\xc8\x01\x01R\torderedAt\"\xfa\x01\n" +
 	"\n" +
 	"PayRequest\x129\n" +
 	"\bpurchase\x18\x01 \x01(\v2\x15.payments.v1.PurchaseB\x06\xbaH\x03\xc8\x01\x01R\bpurchase\x12'\n" +
 	"\n" +
 	"attempt_id\x18\x02 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\tattemptId\x12/\n" +
-	"\x0epayment_method\x18\x03 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x01R\rpaymentMethod\x12?\n" +
+	"\x0epayment_method\x18\x03 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x01R\rpaymentMethod\x12\x16\n" +
+	"\x06hosted\x18\x05 \x01(\bR\x06hosted\x12?\n" +
 	"\tcharge_by\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampB\x06\xbaH\x03\xc8\x01\x01R\bchargeBy\"Q\n" +
 	"\x14LookAtPaymentRequest\x129\n" +
 	"\bpurchase\x18\x01 \x01(\v2\x15.payments.v1.PurchaseB\x06\xbaH\x03\xc8\x01\x01R\bpurchase\"z\n" +

@@ -42,7 +42,7 @@ func (p *Payments) Charge(ctx context.Context, o order.Order, chargeBy time.Time
 	ctx, cancel := context.WithTimeout(ctx, payTimeout)
 	defer cancel()
 	reply, err := p.client.Pay(ctx, &paymentsv1.PayRequest{
-		Purchase: purchase(o), AttemptId: o.AttemptID.String(), PaymentMethod: o.PaymentMethod, ChargeBy: timestamppb.New(chargeBy),
+		Purchase: purchase(o), AttemptId: o.AttemptID.String(), PaymentMethod: o.PaymentMethod, Hosted: o.Checkout == order.Hosted, ChargeBy: timestamppb.New(chargeBy),
 	})
 	return MoneyFrom(reply), err
 }

@@ -70,8 +70,10 @@ type Payment struct {
 	Currency    string
 	Status      Status
 	// CreateTry is part of the key under which the intent is created.
-	CreateTry    int32
-	IntentID     string
+	CreateTry int32
+	IntentID  string
+	// SessionID is set when the buyer pays on a page of Stripe's.
+	SessionID    string
 	CustomerID   string
 	ClientSecret string
 	RedirectURL  string

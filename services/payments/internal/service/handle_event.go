@@ -42,6 +42,9 @@ func (s *Service) handle(ctx context.Context, payload []byte) (verdict, error) {
 		return s.handleIntent(ctx, in, e)
 	case "charge.succeeded":
 		return s.handleCharge(ctx, e)
+	case "checkout.session.completed", "checkout.session.expired",
+		"checkout.session.async_payment_succeeded", "checkout.session.async_payment_failed":
+		return s.handleSession(ctx, e)
 	case "charge.refunded", "charge.refund.updated", "refund.created", "refund.updated", "refund.failed",
 		"charge.dispute.created", "charge.dispute.updated", "charge.dispute.closed",
 		"charge.dispute.funds_withdrawn", "charge.dispute.funds_reinstated",
@@ -56,6 +59,19 @@ func (s *Service) handle(ctx context.Context, payload []byte) (verdict, error) {
 func (s *Service) handleIntent(ctx context.Context, in payment.Intent, e webhook.Event) (verdict, error) {
 	p, err := s.Store.ByIntent(ctx, in.ID)
 	method := "payment_intent"
+	if errors.Is(err, store.ErrNone) && s.Stripe.IsOurs(in.Metadata) {
+		// Paid on a page of Stripe's: its intent is new to us.
+		if p, method, err = s.hostedBy(ctx, "", in.Metadata["order_id"]); err == nil {
+			k, err := s.read(ctx, p)
+			if err != nil {
+				return verdict{}, err
+			}
+			if k.Payment.IntentID != in.ID {
+				return verdict{status: store.Processed, method: method, note: "the session is not done with it"}, nil
+			}
+			return s.tellOrders(ctx, k, method)
+		}
+	}
 	switch {
 	case err == nil:
 	case !errors.Is(err, store.ErrNone):
@@ -82,8 +98,9 @@ func (s *Service) handleIntent(ctx context.Context, in payment.Intent, e webhook
 		} else if err != nil {
 			return verdict{}, err
 		}
-	} else if in.Charge.CreatedAt.IsZero() {
-		in.Charge.CreatedAt = e.CreatedAt
+	}
+	if e.Type == "payment_intent.succeeded" || e.Type == "charge.succeeded" || in.Charge.CreatedAt.IsZero() {
+		in.SucceededAt = e.CreatedAt
 	}
 	k, err := s.record(ctx, p.ID, in, false, nil)
 	if err != nil {

@@ -16,6 +16,8 @@ import (
 type Settings struct {
 	// RescueAfter is when an undecided attempt is first looked at.
 	RescueAfter time.Duration
+	// PublicURL is where Stripe's page sends buyers back to.
+	PublicURL string
 	// WebhookSecrets sign deliveries; any one may.
 	WebhookSecrets []string
 }

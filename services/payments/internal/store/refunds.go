@@ -21,9 +21,13 @@ func (s *Store) InsertRefund(ctx context.Context, tx pgx.Tx, r payment.Refund) e
 	}))
 }
 
-// Refund reads a refund. Errors: ErrNone.
-func (s *Store) Refund(ctx context.Context, id uuid.UUID) (payment.Refund, error) {
-	r, err := s.q().GetRefund(ctx, id)
+// Refund reads a refund; tx may be nil. Errors: ErrNone.
+func (s *Store) Refund(ctx context.Context, tx pgx.Tx, id uuid.UUID) (payment.Refund, error) {
+	q := s.q()
+	if tx != nil {
+		q = db.New(tx)
+	}
+	r, err := q.GetRefund(ctx, id)
 	return fromRefund(r), domainError(err)
 }
 
@@ -44,6 +48,11 @@ func (s *Store) SaveStripeRefund(ctx context.Context, tx pgx.Tx, r payment.Refun
 		Currency: r.Currency, Status: string(r.Status), Reason: r.Reason, Actor: r.Actor, CreatedAt: r.CreatedAt,
 		Now: now, NextLookAt: r.NextLookAt,
 	}))
+}
+
+// NextRefundTry moves to the next key under which Stripe is asked for a refund.
+func (s *Store) NextRefundTry(ctx context.Context, r payment.Refund, now time.Time) error {
+	return s.q().NextRefundTry(ctx, db.NextRefundTryParams{ID: r.ID, Was: r.CreateTry, Now: now})
 }
 
 // RefuseRefund records Stripe's definite no to a refund.
@@ -82,6 +91,6 @@ func fromRefund(r db.Refund) payment.Refund {
 	return payment.Refund{
 		ID: r.ID, PaymentID: r.PaymentID, OrderID: r.OrderID, StripeID: orEmpty(r.StripeRefundID), AmountMinor: r.AmountMinor,
 		Currency: r.Currency, Status: payment.RefundStatus(r.Status), Reason: r.Reason, Actor: r.Actor,
-		CreatedAt: r.CreatedAt, NextLookAt: r.NextLookAt, LookCount: r.LookCount,
+		CreatedAt: r.CreatedAt, CreateTry: r.CreateTry, TriedAt: r.TriedAt, NextLookAt: r.NextLookAt, LookCount: r.LookCount,
 	}
 }

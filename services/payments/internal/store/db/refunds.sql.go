@@ -24,7 +24,7 @@ WHERE id IN (
     LIMIT $3::int
     FOR UPDATE SKIP LOCKED
 )
-RETURNING id, payment_id, order_id, stripe_refund_id, amount_minor, currency, status, reason, actor, created_at, updated_at, next_look_at, look_count
+RETURNING id, payment_id, order_id, stripe_refund_id, amount_minor, currency, status, reason, actor, create_try, tried_at, created_at, updated_at, next_look_at, look_count
 `
 
 type ClaimDueRefundsParams struct {
@@ -52,6 +52,8 @@ func (q *Queries) ClaimDueRefunds(ctx context.Context, arg ClaimDueRefundsParams
 			&i.Status,
 			&i.Reason,
 			&i.Actor,
+			&i.CreateTry,
+			&i.TriedAt,
 			&i.CreatedAt,
 			&i.UpdatedAt,
 			&i.NextLookAt,
@@ -68,7 +70,7 @@ func (q *Queries) ClaimDueRefunds(ctx context.Context, arg ClaimDueRefundsParams
 }
 
 const getRefund = `-- name: GetRefund :one
-SELECT id, payment_id, order_id, stripe_refund_id, amount_minor, currency, status, reason, actor, created_at, updated_at, next_look_at, look_count FROM payments.refunds WHERE id = $1
+SELECT id, payment_id, order_id, stripe_refund_id, amount_minor, currency, status, reason, actor, create_try, tried_at, created_at, updated_at, next_look_at, look_count FROM payments.refunds WHERE id = $1
 `
 
 func (q *Queries) GetRefund(ctx context.Context, id uuid.UUID) (Refund, error) {
@@ -84,6 +86,8 @@ func (q *Queries) GetRefund(ctx context.Context, id uuid.UUID) (Refund, error) {
 		&i.Status,
 		&i.Reason,
 		&i.Actor,
+		&i.CreateTry,
+		&i.TriedAt,
 		&i.CreatedAt,
 		&i.UpdatedAt,
 		&i.NextLookAt,
@@ -93,8 +97,8 @@ func (q *Queries) GetRefund(ctx context.Context, id uuid.UUID) (Refund, error) {
 }
 
 const insertRefund = `-- name: InsertRefund :exec
-INSERT INTO payments.refunds (id, payment_id, order_id, amount_minor, currency, status, reason, actor, created_at, updated_at, next_look_at)
-VALUES ($1, $2, $3, $4, $5, 'REQUESTED', $6, $7, $8, $8, $9::timestamptz)
+INSERT INTO payments.refunds (id, payment_id, order_id, amount_minor, currency, status, reason, actor, tried_at, created_at, updated_at, next_look_at)
+VALUES ($1, $2, $3, $4, $5, 'REQUESTED', $6, $7, $8, $8, $8, $9::timestamptz)
 `
 
 type InsertRefundParams struct {
@@ -125,7 +129,7 @@ func (q *Queries) InsertRefund(ctx context.Context, arg InsertRefundParams) erro
 }
 
 const listRefunds = `-- name: ListRefunds :many
-SELECT id, payment_id, order_id, stripe_refund_id, amount_minor, currency, status, reason, actor, created_at, updated_at, next_look_at, look_count FROM payments.refunds WHERE order_id = $1 ORDER BY created_at, id
+SELECT id, payment_id, order_id, stripe_refund_id, amount_minor, currency, status, reason, actor, create_try, tried_at, created_at, updated_at, next_look_at, look_count FROM payments.refunds WHERE order_id = $1 ORDER BY created_at, id
 `
 
 func (q *Queries) ListRefunds(ctx context.Context, orderID uuid.UUID) ([]Refund, error) {
@@ -147,6 +151,8 @@ func (q *Queries) ListRefunds(ctx context.Context, orderID uuid.UUID) ([]Refund,
 			&i.Status,
 			&i.Reason,
 			&i.Actor,
+			&i.CreateTry,
+			&i.TriedAt,
 			&i.CreatedAt,
 			&i.UpdatedAt,
 			&i.NextLookAt,
@@ -162,8 +168,24 @@ func (q *Queries) ListRefunds(ctx context.Context, orderID uuid.UUID) ([]Refund,
 	return items, nil
 }
 
+const nextRefundTry = `-- name: NextRefundTry :exec
+UPDATE payments.refunds SET create_try = create_try + 1, tried_at = $1::timestamptz, updated_at = $1::timestamptz
+WHERE id = $2::uuid AND status = 'REQUESTED' AND create_try = $3::int
+`
+
+type NextRefundTryParams struct {
+	Now time.Time
+	ID  uuid.UUID
+	Was int32
+}
+
+func (q *Queries) NextRefundTry(ctx context.Context, arg NextRefundTryParams) error {
+	_, err := q.db.Exec(ctx, nextRefundTry, arg.Now, arg.ID, arg.Was)
+	return err
+}
+
 const paymentByCharge = `-- name: PaymentByCharge :one
-SELECT id, order_id, seq, reference, plan_id, description, account_id, email_key, amount_minor, currency, status, create_try, payment_intent_id, customer_id, client_secret, redirect_url, charge_id, received_minor, received_currency, charged_at, decline_code, decline_message, created_at, updated_at, refunded_minor, dispute, charge_read_at FROM payments.payments WHERE charge_id = $1::text
+SELECT id, order_id, seq, reference, plan_id, description, account_id, email_key, amount_minor, currency, status, create_try, payment_intent_id, customer_id, client_secret, redirect_url, charge_id, received_minor, received_currency, charged_at, decline_code, decline_message, created_at, updated_at, refunded_minor, dispute, charge_read_at, checkout_session_id FROM payments.payments WHERE charge_id = $1::text
 `
 
 func (q *Queries) PaymentByCharge(ctx context.Context, chargeID string) (Payment, error) {
@@ -197,31 +219,7 @@ func (q *Queries) PaymentByCharge(ctx context.Context, chargeID string) (Payment
 		&i.RefundedMinor,
 		&i.Dispute,
 		&i.ChargeReadAt,
-	)
-	return i, err
-}
-
-const refundByStripeID = `-- name: RefundByStripeID :one
-SELECT id, payment_id, order_id, stripe_refund_id, amount_minor, currency, status, reason, actor, created_at, updated_at, next_look_at, look_count FROM payments.refunds WHERE stripe_refund_id = $1::text
-`
-
-func (q *Queries) RefundByStripeID(ctx context.Context, stripeRefundID string) (Refund, error) {
-	row := q.db.QueryRow(ctx, refundByStripeID, stripeRefundID)
-	var i Refund
-	err := row.Scan(
-		&i.ID,
-		&i.PaymentID,
-		&i.OrderID,
-		&i.StripeRefundID,
-		&i.AmountMinor,
-		&i.Currency,
-		&i.Status,
-		&i.Reason,
-		&i.Actor,
-		&i.CreatedAt,
-		&i.UpdatedAt,
-		&i.NextLookAt,
-		&i.LookCount,
+		&i.CheckoutSessionID,
 	)
 	return i, err
 }
@@ -269,8 +267,8 @@ func (q *Queries) UpdateCharge(ctx context.Context, arg UpdateChargeParams) (int
 }
 
 const upsertStripeRefund = `-- name: UpsertStripeRefund :exec
-INSERT INTO payments.refunds (id, payment_id, order_id, stripe_refund_id, amount_minor, currency, status, reason, actor, created_at, updated_at, next_look_at)
-VALUES ($1, $2, $3, $4::text, $5, $6, $7, $8, $9, $10, $11, $12)
+INSERT INTO payments.refunds (id, payment_id, order_id, stripe_refund_id, amount_minor, currency, status, reason, actor, tried_at, created_at, updated_at, next_look_at)
+VALUES ($1, $2, $3, $4::text, $5, $6, $7, $8, $9, $10, $10, $11, $12)
 ON CONFLICT (id) DO UPDATE SET
     stripe_refund_id = excluded.stripe_refund_id, status = excluded.status, updated_at = excluded.updated_at, next_look_at = excluded.next_look_at
 `

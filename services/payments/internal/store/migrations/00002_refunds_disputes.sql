@@ -18,6 +18,9 @@ CREATE TABLE payments.refunds (
     status           text NOT NULL CHECK (status IN ('REQUESTED', 'PENDING', 'SUCCEEDED', 'FAILED')),
     reason           text NOT NULL,
     actor            text NOT NULL,
+    -- Which try to make it this is, part of Stripe's idempotency key, and since when.
+    create_try       integer NOT NULL DEFAULT 1,
+    tried_at         timestamptz NOT NULL,
     created_at       timestamptz NOT NULL,
     updated_at       timestamptz NOT NULL,
     next_look_at     timestamptz,
