@@ -63,6 +63,7 @@ func every(k, n int) bool { return k > 0 && n%k == k-1 }
 func (w *world) sow(sd *seed) {
 	t := &tx{w: w, now: time.Unix(sd.From, 0)}
 	pm := t.newPaymentMethod(testCards["visa"])
+	pm.ID = "pm_3" + sd.Tag
 	charges := make([]*Charge, 0, sd.Count)
 	booked := make([]*BalanceTransaction, 0, sd.Count)
 	var intents []*PaymentIntent
