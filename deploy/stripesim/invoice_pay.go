@@ -126,6 +126,7 @@ func (t *tx) invoicePaid(inv *Invoice) {
 	save(t, t.w.invoices, inv)
 	t.emit("invoice.paid", inv, nil)
 	t.emit("invoice.payment_succeeded", inv, nil)
+	t.tellPayment(inv)
 	if cus, ok := t.w.customers.get(string(inv.Customer)); ok && cus.Delinquent {
 		cus.Delinquent = false
 		save(t, t.w.customers, cus)

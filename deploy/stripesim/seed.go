@@ -46,10 +46,12 @@ func (sd *seed) check() string {
 }
 
 func (sd *seed) fill(template string, n int) string {
-	if !strings.Contains(template, "{") {
-		return template
+	for place, format := range map[string]string{"{n}": "%d", "{n12}": "%012d", "{x12}": "%012x"} {
+		if strings.Contains(template, place) {
+			template = strings.ReplaceAll(template, place, fmt.Sprintf(format, n))
+		}
 	}
-	return strings.NewReplacer("{n}", fmt.Sprint(n), "{n12}", fmt.Sprintf("%012d", n), "{x12}", fmt.Sprintf("%012x", n)).Replace(template)
+	return template
 }
 
 func (sd *seed) nth(prefix, kind string, n int, at int64) Header {
