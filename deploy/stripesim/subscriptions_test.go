@@ -337,3 +337,20 @@ func TestHostedInvoiceIsPaidWithAnotherCard(t *testing.T) {
 		t.Errorf("%+v", got)
 	}
 }
+
+func TestACardThatIsSetUpOnceRenewsByItself(t *testing.T) {
+	s := start(t, stripesim.Config{})
+	p := subscription(s.newCustomer().ID, s.yearly(24900))
+	p.PaymentBehavior = stripe.String("default_incomplete")
+	p.PaymentSettings = &stripe.SubscriptionPaymentSettingsParams{SaveDefaultPaymentMethod: stripe.String("on_subscription")}
+	sub := must[*stripe.Subscription](t)(s.stripe.Subscriptions.New(p))
+	pi := must[*stripe.PaymentIntent](t)(s.stripe.PaymentIntents.Confirm(sub.LatestInvoice.PaymentIntent.ID, confirmWith("pm_card_authenticationRequiredOnSetup")))
+	if pi.Status != "requires_action" {
+		t.Fatal(pi.Status)
+	}
+	s.control("POST", "payment_intents/"+pi.ID+"/authenticate", map[string]string{"outcome": "success"}, nil)
+	s.advance(366 * day)
+	if got := s.sub(sub.ID); got.Status != "active" || !got.LatestInvoice.Paid || got.LatestInvoice.ID == sub.LatestInvoice.ID {
+		t.Errorf("%s, invoice %s", got.Status, got.LatestInvoice.Status)
+	}
+}
