@@ -89,3 +89,10 @@ func TestDebitsAreDecidedByHand(t *testing.T) {
 	_, err := s.stripe.PaymentIntents.Confirm(only.ID, confirmWith("pm_usBankAccount_success"))
 	wantError(t, err, 400, stripe.ErrorTypeInvalidRequest, stripe.ErrorCodePaymentIntentIncompatiblePaymentMethod)
 }
+
+func TestTimePassesByItself(t *testing.T) {
+	s := start(t, stripesim.Config{})
+	s.control("POST", "settings", map[string]any{"async_settle_hours": 0}, nil)
+	s.debit("pm_sim_async_success")
+	await(t, "the bank's answer", func() bool { return slices.Contains(eventTypes(s.state()), "payment_intent.succeeded") })
+}

@@ -70,7 +70,6 @@ type movement struct {
 	amount                                        int64
 	percentFee                                    bool  // 2.9 % and 30 on top
 	fixedFee                                      int64 // minor units of the balance's currency
-	at                                            int64 // of the booking; 0: now
 }
 
 func (t *tx) book(m movement) *BalanceTransaction {

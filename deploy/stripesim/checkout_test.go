@@ -1,6 +1,7 @@
 package stripesim_test
 
 import (
+	"errors"
 	"net/url"
 	"path/filepath"
 	"slices"
@@ -184,7 +185,7 @@ func TestCheckoutThatStripeRefuses(t *testing.T) {
 		change(p)
 		if _, err := s.stripe.CheckoutSessions.New(p); err == nil {
 			t.Errorf("%s: taken", name)
-		} else if e, ok := err.(*stripe.Error); !ok || e.HTTPStatusCode != 400 {
+		} else if e := (*stripe.Error)(nil); !errors.As(err, &e) || e.HTTPStatusCode != 400 {
 			t.Errorf("%s: %v", name, err)
 		}
 	}

@@ -72,6 +72,7 @@ func (s *Server) controlSetClock(w http.ResponseWriter, r *http.Request) {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.host = r.Host // of the pages that what falls due points at
 	to := in.Now
 	if in.Advance != "" {
 		step, err := time.ParseDuration(in.Advance)

@@ -58,6 +58,12 @@ var disputeReasons = map[string]string{"bank_cannot_process": "", "credit_not_pr
 	"duplicate": "12.6", "fraudulent": "10.4", "general": "", "incorrect_account_details": "", "insufficient_funds": "",
 	"product_not_received": "13.1", "product_unacceptable": "13.3", "subscription_canceled": "13.2", "unrecognized": "10.4"}
 
+func (d *Dispute) refresh(now time.Time) {
+	for _, b := range d.BalanceTransactions {
+		b.refresh(now)
+	}
+}
+
 func (d *Dispute) open() bool { return d.Status == needsResponse || d.Status == underReview }
 
 // chargedBack reports whether a dispute holds the charge's money.

@@ -5,11 +5,13 @@
 //
 // A request passes router.go (which operation), serve.go (transport faults, keys,
 // replies), idempotency.go (the stored first result) and then the handler in the
-// file of its resource. A
-// handler reads its parameters, calls finish, and only then changes objects
-// through save; one line of journal per request makes the change durable.
-// A new resource is a file with its type and handlers, a collection in store.go
-// and its rows in router.go; the fields that can be expanded are in render.go.
+// file of its resource. A handler reads its parameters, calls finish, and only
+// then changes objects through save; one line of journal per request makes the
+// change durable. What happens later by itself is a timer (timers.go), dated at
+// its own time. A payment tells its invoice or Checkout Session through follow
+// (invoice_pay.go). A new resource is a file with its type and handlers, a
+// collection in store.go and its rows in router.go; the fields that can be
+// expanded are in render.go, the shapes of other API versions in versions.go.
 //
 // What Stripe does not have is under /_sim/ (control.go), takes and gives JSON,
 // and needs no key:
@@ -32,6 +34,7 @@
 //	GET    /_sim/stripe.js            a small Stripe.js: confirmCardPayment, handleNextAction, retrievePaymentIntent
 //	POST   /_sim/payment_intents/{id}/authenticate   {"outcome":"success"} or "fail": the end of 3-D Secure
 //	POST   /_sim/payment_intents/{id}/settle         {"outcome":"success"} or "failure": a slow debit is decided now
+//	GET    /_sim/invoices/{id}        the hosted page of an invoice, where hosted_invoice_url points
 //	GET    /_sim/checkout/{id}        the hosted page, where a session's url points
 //	POST   /_sim/checkout/{id}/complete              {"payment_method":"pm_card_visa","email":"…","authentication":"success"}; 402 when refused
 //	POST   /_sim/refunds/{id}/fail                   {"reason":"unknown"}: the money comes back

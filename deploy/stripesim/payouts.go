@@ -69,7 +69,7 @@ func (t *tx) payOut(string) {
 		own := po.transaction(t.header("txn_", "balance_transaction", 24))
 		save(t, t.w.balance, own)
 		po.BalanceTransaction = NullString(own.ID)
-		for _, b := range ready[currency] {
+		for _, b := range slices.Backward(ready[currency]) { // the index of what is unpaid shrinks from its end
 			b.payout = po.ID
 			save(t, t.w.balance, b)
 		}

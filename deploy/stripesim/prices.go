@@ -224,7 +224,8 @@ func (c *call) readItems(name string) ([]pricedItem, *Error) {
 			if !ok {
 				return nil, c.missing(http.StatusBadRequest, "price", id, name+"["+strconv.Itoa(i)+"][price]")
 			}
-			item.price = found
+			copied := *found // later changes of the price are not of what was sold
+			item.price = &copied
 		} else {
 			p.required("price_data")
 			data := p.sub("price_data")

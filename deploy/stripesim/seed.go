@@ -46,10 +46,12 @@ func (sd *seed) check() string {
 }
 
 func (sd *seed) fill(template string, n int) string {
-	if !strings.Contains(template, "{") {
-		return template
+	for place, format := range map[string]string{"{n}": "%d", "{n12}": "%012d", "{x12}": "%012x"} {
+		if strings.Contains(template, place) {
+			template = strings.ReplaceAll(template, place, fmt.Sprintf(format, n))
+		}
 	}
-	return strings.NewReplacer("{n}", fmt.Sprint(n), "{n12}", fmt.Sprintf("%012d", n), "{x12}", fmt.Sprintf("%012x", n)).Replace(template)
+	return template
 }
 
 func (sd *seed) nth(prefix, kind string, n int, at int64) Header {
@@ -63,6 +65,7 @@ func every(k, n int) bool { return k > 0 && n%k == k-1 }
 func (w *world) sow(sd *seed) {
 	t := &tx{w: w, now: time.Unix(sd.From, 0)}
 	pm := t.newPaymentMethod(testCards["visa"])
+	pm.ID = "pm_3" + sd.Tag
 	charges := make([]*Charge, 0, sd.Count)
 	booked := make([]*BalanceTransaction, 0, sd.Count)
 	var intents []*PaymentIntent

@@ -4,7 +4,6 @@ import (
 	"crypto/rand"
 	"encoding/json"
 	"fmt"
-	"math/big"
 	"slices"
 	"time"
 )
@@ -235,6 +234,7 @@ type tx struct {
 	requestID      string
 	idempotencyKey string
 	dirty          []dirtyObject
+	listed         map[object]bool // what is in dirty
 }
 
 type dirtyObject struct {
@@ -251,11 +251,13 @@ func save[T object](t *tx, c *collection[T], o T) {
 		c.reindex(o)
 	}
 	o.header().seeded = false
-	for _, d := range t.dirty {
-		if d.obj == object(o) {
-			return
-		}
+	if t.listed[o] {
+		return
 	}
+	if t.listed == nil {
+		t.listed = map[object]bool{}
+	}
+	t.listed[o] = true
 	t.dirty = append(t.dirty, dirtyObject{c.kind, o, false})
 }
 
@@ -266,7 +268,10 @@ func discard[T object](t *tx, c *collection[T], id string) {
 		return
 	}
 	c.remove(id)
-	t.dirty = slices.DeleteFunc(t.dirty, func(d dirtyObject) bool { return d.obj == object(o) })
+	if t.listed[o] {
+		delete(t.listed, o)
+		t.dirty = slices.DeleteFunc(t.dirty, func(d dirtyObject) bool { return d.obj == object(o) })
+	}
 	t.dirty = append(t.dirty, dirtyObject{c.kind, o, true})
 }
 
@@ -286,7 +291,7 @@ func (t *tx) commit() error {
 		}
 		line.Records = append(line.Records, journalRecord{Kind: d.kind, ID: d.obj.header().ID, Value: raw})
 	}
-	t.dirty = nil
+	t.dirty, t.listed = nil, nil
 	defer t.s.wake()
 	return t.s.journal.append(line)
 }
@@ -298,13 +303,15 @@ func (t *tx) header(prefix, kind string, idLen int) Header {
 const idAlphabet = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 
 func newID(prefix string, n int) string {
-	b := make([]byte, n)
-	for i := range b {
-		k, err := rand.Int(rand.Reader, big.NewInt(int64(len(idAlphabet))))
-		if err != nil {
-			panic(err) // the operating system has no randomness: nothing can go on
+	const fair = 256 / len(idAlphabet) * len(idAlphabet) // bytes from here on would prefer some characters
+	id, random := []byte(prefix), make([]byte, 2*n)
+	for len(id) < len(prefix)+n {
+		_, _ = rand.Read(random) // never fails
+		for _, b := range random {
+			if int(b) < fair && len(id) < len(prefix)+n {
+				id = append(id, idAlphabet[int(b)%len(idAlphabet)])
+			}
 		}
-		b[i] = idAlphabet[k.Int64()]
 	}
-	return prefix + string(b)
+	return string(id)
 }

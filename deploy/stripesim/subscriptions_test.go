@@ -1,7 +1,9 @@
 package stripesim_test
 
 import (
+	"net/url"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -309,5 +311,46 @@ func TestTwoSubscribeAtOnce(t *testing.T) {
 	}
 	if n != 2 || len(s.state().Charges) != 2 {
 		t.Errorf("%d subscriptions", n)
+	}
+}
+
+func TestHostedInvoiceIsPaidWithAnotherCard(t *testing.T) {
+	s := start(t, stripesim.Config{})
+	cus := s.payer("pm_card_visa")
+	sub := must[*stripe.Subscription](t)(s.stripe.Subscriptions.New(subscription(cus.ID, s.yearly(24900))))
+	s.useCard(cus.ID, "pm_card_chargeCustomerFail")
+	s.advance(366 * day)
+	due := s.sub(sub.ID)
+	page := due.LatestInvoice.HostedInvoiceURL
+	if _, html := s.browse("GET", page, nil); due.Status != "past_due" || !strings.Contains(html, "Your card was declined.") {
+		t.Fatal(due.Status, html)
+	}
+	res, _ := s.browse("POST", page, url.Values{"payment_method": {"pm_card_authenticationRequired"}})
+	bank := res.Header.Get("Location")
+	if res.StatusCode != 303 || !strings.Contains(bank, "/_sim/3ds/") {
+		t.Fatal(res.StatusCode, bank)
+	}
+	if res, _ = s.browse("POST", bank, url.Values{"outcome": {"success"}}); !strings.HasPrefix(res.Header.Get("Location"), page) {
+		t.Error(res.StatusCode, res.Header)
+	}
+	if got := s.sub(sub.ID); got.Status != "active" || !got.LatestInvoice.Paid {
+		t.Errorf("%+v", got)
+	}
+}
+
+func TestACardThatIsSetUpOnceRenewsByItself(t *testing.T) {
+	s := start(t, stripesim.Config{})
+	p := subscription(s.newCustomer().ID, s.yearly(24900))
+	p.PaymentBehavior = stripe.String("default_incomplete")
+	p.PaymentSettings = &stripe.SubscriptionPaymentSettingsParams{SaveDefaultPaymentMethod: stripe.String("on_subscription")}
+	sub := must[*stripe.Subscription](t)(s.stripe.Subscriptions.New(p))
+	pi := must[*stripe.PaymentIntent](t)(s.stripe.PaymentIntents.Confirm(sub.LatestInvoice.PaymentIntent.ID, confirmWith("pm_card_authenticationRequiredOnSetup")))
+	if pi.Status != "requires_action" {
+		t.Fatal(pi.Status)
+	}
+	s.control("POST", "payment_intents/"+pi.ID+"/authenticate", map[string]string{"outcome": "success"}, nil)
+	s.advance(366 * day)
+	if got := s.sub(sub.ID); got.Status != "active" || !got.LatestInvoice.Paid || got.LatestInvoice.ID == sub.LatestInvoice.ID {
+		t.Errorf("%s, invoice %s", got.Status, got.LatestInvoice.Status)
 	}
 }

@@ -40,6 +40,8 @@ func (s *Server) pageRoutes(mux *http.ServeMux) {
 	mux.HandleFunc("POST /_sim/3ds/{id}", s.finishAuthentication)
 	mux.HandleFunc("GET /_sim/checkout/{id}", s.showCheckout)
 	mux.HandleFunc("POST /_sim/checkout/{id}", s.payCheckout)
+	mux.HandleFunc("GET /_sim/invoices/{id}", s.showInvoice)
+	mux.HandleFunc("POST /_sim/invoices/{id}", s.payInvoicePage)
 	mux.HandleFunc("GET /_sim/stripe.js", func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "text/javascript; charset=utf-8")
 		_, _ = w.Write(stripeJS)

@@ -61,6 +61,7 @@ func TestEventsInOtherVersions(t *testing.T) {
 					"data.object.lines.data.0.pricing.price_details.price", "data.object.lines.data.0.parent.subscription_item_details.subscription"},
 				"customer.subscription.updated": {"data.object.items.data.0.current_period_end"},
 				"payment_intent.succeeded":      {"data.object.latest_charge"},
+				"invoice_payment.paid":          {"data.object.payment.payment_intent", "data.object.invoice"},
 				"charge.refunded":               {"data.object.amount_refunded", "data.previous_attributes.amount_refunded"},
 			},
 			lacks: map[string][]string{
