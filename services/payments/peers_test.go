@@ -8,6 +8,7 @@ import (
 	"sync"
 	"testing"
 
+	"google.golang.org/grpc"
 	"google.golang.org/protobuf/proto"
 
 	ordersv1 "makegood.example/proto/gen/orders/v1"
@@ -34,8 +35,7 @@ type fakeOrders struct {
 func startFakeOrders(t *testing.T) *fakeOrders {
 	t.Helper()
 	f := &fakeOrders{state: ordersv1.Order_COMPLETE}
-	const name = "/orders.v1.OrdersAdminService/"
-	f.addr = serve(t, "orders", []string{name + "AdvanceOrder", name + "DescribeOrder", name + "ListStuckOrders", name + "SetCharging"},
+	f.addr = serve(t, "orders", ordersv1.OrdersAdminService_ServiceDesc,
 		func(s *grpcserver.Server) { ordersv1.RegisterOrdersAdminServiceServer(s, f) })
 	return f
 }
@@ -83,13 +83,13 @@ type fakeCases struct {
 
 	mu     sync.Mutex
 	opened []*reconciliationv1.OpenCaseRequest
+	down   bool // keeps nothing
 }
 
 func startFakeCases(t *testing.T) *fakeCases {
 	t.Helper()
 	f := &fakeCases{}
-	const name = "/reconciliation.v1.ReconciliationService/"
-	f.addr = serve(t, "reconciliation", []string{name + "StartRun", name + "ListRuns", name + "OpenCase", name + "ListCases"},
+	f.addr = serve(t, "reconciliation", reconciliationv1.ReconciliationService_ServiceDesc,
 		func(s *grpcserver.Server) { reconciliationv1.RegisterReconciliationServiceServer(s, f) })
 	return f
 }
@@ -97,8 +97,17 @@ func startFakeCases(t *testing.T) *fakeCases {
 func (f *fakeCases) OpenCase(_ context.Context, r *reconciliationv1.OpenCaseRequest) (*reconciliationv1.Case, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	if f.down {
+		return nil, errors.New("the desk is on fire")
+	}
 	f.opened = append(f.opened, proto.CloneOf(r))
 	return &reconciliationv1.Case{Id: 1, Kind: r.GetKind(), Subject: r.GetSubject()}, nil
+}
+
+func (f *fakeCases) set(do func()) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	do()
 }
 
 // count is how often a case about a subject was reported.
@@ -115,15 +124,15 @@ func (f *fakeCases) count(kind reconciliationv1.Case_Kind, subject string) int {
 }
 
 // serve runs a peer that only Payments may call.
-func serve(t *testing.T, name string, methods []string, register func(*grpcserver.Server)) string {
+func serve(t *testing.T, name string, desc grpc.ServiceDesc, register func(*grpcserver.Server)) string {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
 	table := access.Table{}
-	for _, m := range methods {
-		table[m] = access.Rule{Callers: []string{"payments"}}
+	for _, m := range desc.Methods {
+		table["/"+desc.ServiceName+"/"+m.MethodName] = access.Rule{Callers: []string{"payments"}}
 	}
 	server, err := grpcserver.New(grpcserver.Config{
 		Name: name, Listener: listener, Access: table, Log: slog.New(slog.DiscardHandler),

@@ -38,7 +38,7 @@ type stripeRequest struct {
 func (r stripeRequest) String() string {
 	parts := strings.Split(r.path, "/")
 	for i, p := range parts {
-		if strings.HasPrefix(p, "pi_") || strings.HasPrefix(p, "cus_") {
+		if strings.HasPrefix(p, "pi_") || strings.HasPrefix(p, "cus_") || strings.HasPrefix(p, "ch_") || strings.HasPrefix(p, "py_") {
 			parts[i] = "*"
 		}
 	}
@@ -177,8 +177,14 @@ type account struct {
 		ID, Status    string
 		PaymentIntent string `json:"payment_intent"`
 		Amount        int64
+		Refunded      int64 `json:"amount_refunded"`
 	}
-	Events []json.RawMessage
+	Refunds []struct {
+		ID, Status, Charge string
+		Amount             int64
+	}
+	Disputes []struct{ ID, Charge string }
+	Events   []json.RawMessage
 }
 
 func (s *stripeSide) account() account {

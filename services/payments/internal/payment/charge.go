@@ -1,6 +1,8 @@
 package payment
 
 import (
+	"fmt"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -51,6 +53,11 @@ type StripeRefund struct {
 	RefundID uuid.UUID
 }
 
+// Shows says whether Stripe made a refund that we asked for.
+func (c ChargeNow) Shows(refundID uuid.UUID) bool {
+	return slices.ContainsFunc(c.Refunds, func(r StripeRefund) bool { return r.RefundID == refundID })
+}
+
 // RefundStatus is where a refund stands.
 type RefundStatus string
 
@@ -76,11 +83,17 @@ type Refund struct {
 	Status      RefundStatus
 	Reason      string
 	// Actor is who asked for it here; empty for one made at Stripe.
-	Actor      string
-	CreatedAt  time.Time
+	Actor     string
+	CreatedAt time.Time
+	// CreateTry is part of the key under which Stripe is asked, since TriedAt.
+	CreateTry  int32
+	TriedAt    time.Time
 	NextLookAt *time.Time
 	LookCount  int32
 }
+
+// CreateKey is Stripe's idempotency key for making the refund.
+func (r Refund) CreateKey() string { return fmt.Sprintf("refund/%s/%d", r.ID, r.CreateTry) }
 
 // RefundIDFor is our id of a refund that was made at Stripe.
 func RefundIDFor(paymentID uuid.UUID, stripeID string) uuid.UUID {

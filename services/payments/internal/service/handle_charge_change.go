@@ -34,7 +34,7 @@ func (s *Service) handleChargeChange(ctx context.Context, e webhook.Event) (verd
 			return verdict{}, fmt.Errorf("intent %s is not known to be paid yet", p.IntentID)
 		}
 	}
-	k, err := s.readCharge(ctx, p)
+	k, _, err := s.readCharge(ctx, p)
 	if err != nil {
 		return verdict{}, err
 	}

@@ -39,13 +39,6 @@ func (s *Service) Refund(ctx context.Context, w RefundWish) (payment.Refund, err
 }
 
 func (s *Service) beginRefund(ctx context.Context, w RefundWish) (r payment.Refund, err error) {
-	r, err = s.Store.Refund(ctx, w.ID)
-	switch {
-	case err == nil && r.OrderID != w.OrderID:
-		return r, payment.ErrRefundOther
-	case !errors.Is(err, store.ErrNone):
-		return r, err
-	}
 	now := s.Now()
 	due := now.Add(s.Settings.RescueAfter)
 	err = s.Store.InTx(ctx, func(tx pgx.Tx) error {
@@ -56,66 +49,90 @@ func (s *Service) beginRefund(ctx context.Context, w RefundWish) (r payment.Refu
 		if err != nil {
 			return err
 		}
+		// Read under the lock: the same wish a moment ago may have used up the charge.
+		if r, err = s.Store.Refund(ctx, tx, w.ID); !errors.Is(err, store.ErrNone) {
+			return err
+		}
 		amount, err := p.CheckRefund(w.AmountMinor)
 		if err != nil {
 			return err
 		}
 		r = payment.Refund{
 			ID: w.ID, PaymentID: p.ID, OrderID: p.OrderID, AmountMinor: amount, Currency: p.ReceivedCurrency,
-			Status: payment.RefundRequested, Reason: w.Reason, Actor: w.Actor, CreatedAt: now, NextLookAt: &due,
+			Status: payment.RefundRequested, Reason: w.Reason, Actor: w.Actor, CreatedAt: now, CreateTry: 1, TriedAt: now, NextLookAt: &due,
 		}
 		return s.Store.InsertRefund(ctx, tx, r)
 	})
-	if errors.Is(err, store.ErrTaken) {
-		return s.Store.Refund(ctx, w.ID) // the same wish at the same moment
+	if errors.Is(err, store.ErrTaken) || err == nil && (r.OrderID != w.OrderID || w.AmountMinor != 0 && w.AmountMinor != r.AmountMinor) {
+		return r, payment.ErrRefundOther
 	}
 	return r, err
 }
 
-// driveRefund asks Stripe for a refund that is written. Past the life of its
-// key, or when the answer was lost, the charge says whether it was made.
+// driveRefund asks Stripe for a refund that is written, and reads the charge to
+// learn what came of it: an answer can be lost, and a key can be too old or hold
+// an error of Stripe's own. Only then is Stripe asked under another key.
 func (s *Service) driveRefund(ctx context.Context, r payment.Refund) (payment.Refund, error) {
 	p, err := s.Store.Last(ctx, r.OrderID)
 	if err != nil {
 		return r, err
 	}
-	if s.Now().Sub(r.CreatedAt) < keyLife {
-		_, err = s.Stripe.CreateRefund(ctx, r, p.ChargeID)
+	asked := stripegw.ErrKeyReused // too old to ask again: read first
+	if s.Now().Sub(r.TriedAt) < keyLife {
+		asked = s.Stripe.CreateRefund(ctx, r, p.ChargeID)
 	}
-	refused := errors.Is(err, stripegw.ErrRefused)
-	k, readErr := s.readCharge(ctx, p)
-	if readErr != nil {
-		s.Log.Warn("stripe gave no definite word on a refund; it is looked at again", "order_id", r.OrderID, "error", errors.Join(err, readErr))
-		return s.Store.Refund(ctx, r.ID)
+	k, c, err := s.readCharge(ctx, p)
+	if cause := errors.Join(asked, err); cause != nil {
+		s.Log.Warn("stripe did not plainly make a refund", "order_id", r.OrderID, "error", cause)
+		s.reportNoAccess(ctx, cause)
 	}
-	if refused {
-		// A definite no, and the charge re-read does not show it: if it does, the
-		// row is no longer REQUESTED.
-		if err := s.Store.RefuseRefund(ctx, r.ID, s.Now()); err != nil {
-			return r, err
-		}
+	if err == nil && !c.Shows(r.ID) {
+		err = s.notMade(ctx, r, c, asked)
 	}
-	if r, err = s.Store.Refund(ctx, r.ID); err != nil {
+	if err != nil {
+		return s.Store.Refund(ctx, nil, r.ID) // written, and looked at again
+	}
+	if r, err = s.Store.Refund(ctx, nil, r.ID); err != nil {
 		return r, err
 	}
-	return r, s.tellOfCharge(ctx, k)
+	if err := s.tellOfCharge(ctx, k); err != nil {
+		// What Stripe did is done; its event tells Orders once more.
+		s.Log.Warn("orders was not told of a refund", "order_id", r.OrderID, "error", err)
+	}
+	return r, nil
+}
+
+// notMade records why Stripe shows no refund after it was asked for one.
+func (s *Service) notMade(ctx context.Context, r payment.Refund, c payment.ChargeNow, asked error) error {
+	switch {
+	case errors.Is(asked, stripegw.ErrRefused):
+		// Whoever asked may have gone: a definite no is for a person.
+		if err := s.Cases.OpenFailedRefund(ctx, r.OrderID, fmt.Sprintf("Stripe refuses refund %s of charge %s: the customer does not have the money back", r.ID, c.ID)); err != nil {
+			return err
+		}
+		return s.Store.RefuseRefund(ctx, r.ID, s.Now())
+	case errors.Is(asked, stripegw.ErrKeyReused):
+		return s.Store.NextRefundTry(ctx, r, s.Now())
+	default:
+		return nil
+	}
 }
 
 // readCharge asks Stripe how the payment's charge stands now, records it, and
 // opens cases for what needs a person.
-func (s *Service) readCharge(ctx context.Context, p payment.Payment) (wire.Known, error) {
+func (s *Service) readCharge(ctx context.Context, p payment.Payment) (wire.Known, payment.ChargeNow, error) {
 	readAt := s.Now()
 	c, err := s.Stripe.GetCharge(ctx, p.ChargeID)
 	if err != nil {
-		return wire.Known{}, err
+		return wire.Known{}, c, err
 	}
 	before, err := s.Store.Refunds(ctx, p.OrderID)
 	if err != nil {
-		return wire.Known{}, err
+		return wire.Known{}, c, err
 	}
 	// The cases come first: what is saved here is not reported again.
 	if err := s.chargeCases(ctx, p, c, before); err != nil {
-		return wire.Known{}, err
+		return wire.Known{}, c, err
 	}
 	err = s.Store.InTx(ctx, func(tx pgx.Tx) error {
 		newer, err := s.Store.SaveCharge(ctx, tx, p.ID, c, readAt, s.Now())
@@ -123,26 +140,32 @@ func (s *Service) readCharge(ctx context.Context, p payment.Payment) (wire.Known
 			return err
 		}
 		for _, r := range c.Refunds {
-			if err := s.Store.SaveStripeRefund(ctx, tx, s.refundRow(p, r), s.Now()); err != nil {
+			if err := s.Store.SaveStripeRefund(ctx, tx, s.refundRow(p, r, before), s.Now()); err != nil {
 				return err
 			}
 		}
 		return nil
 	})
 	if err != nil {
-		return wire.Known{}, err
+		return wire.Known{}, c, err
 	}
-	return s.known(ctx, p.ID)
+	k, err := s.known(ctx, p.ID)
+	return k, c, err
 }
 
-// refundRow is our row of a refund that Stripe shows.
-func (s *Service) refundRow(p payment.Payment, r payment.StripeRefund) payment.Refund {
+// refundRow is our row of a refund that Stripe shows; before are the rows there are.
+func (s *Service) refundRow(p payment.Payment, r payment.StripeRefund, before []payment.Refund) payment.Refund {
 	row := payment.Refund{
 		ID: r.RefundID, PaymentID: p.ID, OrderID: p.OrderID, StripeID: r.ID, AmountMinor: r.AmountMinor,
 		Currency: r.Currency, Status: r.Status, Reason: "made at Stripe", CreatedAt: r.CreatedAt,
 	}
 	if row.ID == uuid.Nil {
 		row.ID = payment.RefundIDFor(p.ID, r.ID)
+	}
+	for _, b := range before {
+		if b.StripeID == r.ID {
+			row.ID = b.ID // whatever somebody has since made of its metadata
+		}
 	}
 	if r.Status.Waits() {
 		next := s.Now().Add(refundLook)
@@ -182,14 +205,17 @@ func (s *Service) LookAtRefund(ctx context.Context, r payment.Refund) error {
 	ctx, cancel := detach(ctx)
 	defer cancel()
 	if r.Status == payment.RefundRequested {
-		_, err := s.driveRefund(ctx, r)
-		return err
+		now, err := s.driveRefund(ctx, r)
+		if err != nil || now.Status != payment.RefundRequested || r.LookCount < caseAfterLooks {
+			return err
+		}
+		return s.Cases.OpenFailedRefund(ctx, r.OrderID, fmt.Sprintf("Stripe has given no definite word on refund %s in %d looks", r.ID, r.LookCount))
 	}
 	p, err := s.Store.Last(ctx, r.OrderID)
 	if err != nil {
 		return err
 	}
-	k, err := s.readCharge(ctx, p)
+	k, _, err := s.readCharge(ctx, p)
 	if err != nil {
 		return err
 	}

@@ -26,7 +26,7 @@ func (g *Gateway) GetCharge(ctx context.Context, id string) (payment.ChargeNow, 
 		ListParams: stripe.ListParams{Context: ctx, Limit: stripe.Int64(100)}, Charge: stripe.String(id),
 	})
 	for it.Next() {
-		now.Refunds = append(now.Refunds, refundFrom(it.Refund()))
+		now.Refunds = append(now.Refunds, g.refundFrom(it.Refund()))
 	}
 	if it.Err() != nil || !c.Disputed {
 		return now, classify(it.Err())
@@ -53,26 +53,24 @@ func (g *Gateway) dispute(ctx context.Context, chargeID string) (payment.Dispute
 	}
 }
 
-// CreateRefund gives money back. Errors: ErrUnknown, ErrRefused, ErrKeyReused.
-func (g *Gateway) CreateRefund(ctx context.Context, r payment.Refund, chargeID string) (payment.StripeRefund, error) {
+// CreateRefund gives money back; the charge then shows it. Errors: ErrUnknown,
+// ErrRefused, ErrKeyReused.
+func (g *Gateway) CreateRefund(ctx context.Context, r payment.Refund, chargeID string) error {
 	params := &stripe.RefundParams{
-		Params: request(ctx, "refund/"+r.ID.String()), Charge: stripe.String(chargeID), Amount: stripe.Int64(r.AmountMinor),
+		Params: request(ctx, r.CreateKey()), Charge: stripe.String(chargeID), Amount: stripe.Int64(r.AmountMinor),
 	}
 	params.AddMetadata("makegood_app", g.cfg.AppID)
 	params.AddMetadata("order_id", r.OrderID.String())
 	params.AddMetadata("refund_id", r.ID.String())
-	out, err := g.api.Refunds.New(params)
-	if err != nil {
-		return payment.StripeRefund{}, classify(err)
-	}
-	return refundFrom(out), nil
+	_, err := g.api.Refunds.New(params)
+	return classify(err)
 }
 
-func refundFrom(r *stripe.Refund) payment.StripeRefund {
+func (g *Gateway) refundFrom(r *stripe.Refund) payment.StripeRefund {
 	out := payment.StripeRefund{
 		ID: r.ID, AmountMinor: r.Amount, Currency: strings.ToUpper(string(r.Currency)), CreatedAt: time.Unix(r.Created, 0).UTC(),
 	}
-	if id, err := uuid.Parse(r.Metadata["refund_id"]); err == nil {
+	if id, err := uuid.Parse(r.Metadata["refund_id"]); err == nil && g.IsOurs(r.Metadata) {
 		out.RefundID = id
 	}
 	switch r.Status {
