@@ -117,6 +117,25 @@ func (s *stripeSide) call(path string, form url.Values, out any) {
 	s.do(req, out)
 }
 
+// callRefused is a call that Stripe answers with a refused card.
+func (s *stripeSide) callRefused(path string, form url.Values) {
+	s.t.Helper()
+	req, err := http.NewRequestWithContext(s.t.Context(), http.MethodPost, s.url+path, strings.NewReader(form.Encode()))
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	req.Header.Set("Authorization", "Bearer "+s.key)
+	res, err := http.DefaultClient.Do(req)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	defer res.Body.Close()
+	if res.StatusCode != http.StatusPaymentRequired {
+		s.t.Fatalf("POST %s: %s, and the card should be refused", path, res.Status)
+	}
+}
+
 func (s *stripeSide) do(req *http.Request, out any) {
 	s.t.Helper()
 	res, err := http.DefaultClient.Do(req)
