@@ -9,12 +9,14 @@ import (
 	"testing"
 
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
 	"google.golang.org/protobuf/proto"
 
 	ordersv1 "makegood.example/proto/gen/orders/v1"
 	pb "makegood.example/proto/gen/payments/v1"
 	reconciliationv1 "makegood.example/proto/gen/reconciliation/v1"
 	"makegood.example/services/platform/access"
+	"makegood.example/services/platform/apperr"
 	"makegood.example/services/platform/grpcserver"
 )
 
@@ -28,6 +30,9 @@ type fakeOrders struct {
 	told  []*ordersv1.AdvanceOrderRequest
 	down  bool                 // answers nothing but errors
 	state ordersv1.Order_State // of an order that is told of its money
+	// lost: Orders does not have the order that it is told of.
+	lost    bool
+	adopted []*ordersv1.AdoptChargeRequest
 	// during runs while a call is being served.
 	during func()
 }
@@ -43,8 +48,11 @@ func startFakeOrders(t *testing.T) *fakeOrders {
 func (f *fakeOrders) AdvanceOrder(_ context.Context, r *ordersv1.AdvanceOrderRequest) (*ordersv1.AdvanceOrderResponse, error) {
 	f.mu.Lock()
 	f.told = append(f.told, proto.CloneOf(r))
-	down, state, during := f.down, f.state, f.during
+	down, state, during, lost := f.down, f.state, f.during, f.lost
 	f.mu.Unlock()
+	if lost {
+		return nil, apperr.New(codes.NotFound, "ORDER_NOT_FOUND", "there is no order under this reference")
+	}
 	if during != nil {
 		during()
 	}
@@ -55,6 +63,13 @@ func (f *fakeOrders) AdvanceOrder(_ context.Context, r *ordersv1.AdvanceOrderReq
 		state = ordersv1.Order_PENDING
 	}
 	return &ordersv1.AdvanceOrderResponse{Order: &ordersv1.Order{Id: r.GetOrderId(), State: state}}, nil
+}
+
+func (f *fakeOrders) AdoptCharge(_ context.Context, r *ordersv1.AdoptChargeRequest) (*ordersv1.AdvanceOrderResponse, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.adopted = append(f.adopted, proto.CloneOf(r))
+	return &ordersv1.AdvanceOrderResponse{Order: &ordersv1.Order{Id: r.GetPayment().GetOrderId(), State: ordersv1.Order_RECOVERED}}, nil
 }
 
 func (f *fakeOrders) set(do func()) {
