@@ -18,7 +18,9 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5/pgxpool"
+	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/connectivity"
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/test/bufconn"
 	"google.golang.org/protobuf/types/known/timestamppb"
@@ -147,8 +149,21 @@ func (s *scene) client(dial grpcclient.Dialer, caller string) pb.PaymentsService
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	s.t.Cleanup(func() { _ = conn.Close() })
+	s.connected(conn)
 	return pb.NewPaymentsServiceClient(conn)
+}
+
+// connected waits until the instance serves: on a slow machine that is later
+// than a call's own patience.
+func (s *scene) connected(conn *grpc.ClientConn) {
+	s.t.Helper()
+	s.t.Cleanup(func() { _ = conn.Close() })
+	conn.Connect()
+	for state := conn.GetState(); state != connectivity.Ready; state = conn.GetState() {
+		if !conn.WaitForStateChange(s.context(), state) {
+			s.t.Fatalf("the connection is %s", state)
+		}
+	}
 }
 
 // people calls an instance as somebody whose token the context carries.
@@ -158,7 +173,7 @@ func (s *scene) people(dial grpcclient.Dialer) pb.PaymentsAdminServiceClient {
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	s.t.Cleanup(func() { _ = conn.Close() })
+	s.connected(conn)
 	return pb.NewPaymentsAdminServiceClient(conn)
 }
 
