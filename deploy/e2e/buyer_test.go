@@ -48,6 +48,7 @@ type order struct {
 	NextAction struct {
 		Type         string `json:"type"`
 		ClientSecret string `json:"client_secret"`
+		URL          string `json:"url"`
 	} `json:"next_action"`
 }
 

@@ -68,28 +68,40 @@ func (d decline) asError() *Error {
 	}
 }
 
-// testCard is one of Stripe's test cards. As at Stripe, the number alone decides
-// how the card behaves; the last four digits are unique among them.
-type testCard struct {
+// testMethod is one of Stripe's test cards or bank accounts. As at Stripe, the
+// number alone decides how it behaves; the last four digits are unique.
+type testMethod struct {
 	brand, number string
 	authenticate  bool    // asks for 3-D Secure before it pays
+	onlyUnsaved   bool    // asks only until it was saved to a customer
 	decline       decline // zero: pays
 	failsOnAttach bool
+	refund        string // pending or failed: what becomes of its refunds
+	async         bool   // answers days later
+	never         bool   // does not even then
+}
+
+// asks reports whether 3-D Secure comes before the payment.
+func (m testMethod) asks(pm *PaymentMethod) bool {
+	return m.authenticate && (!m.onlyUnsaved || pm.Customer == "")
 }
 
 // testCards by the name that follows pm_card_ (and tok_).
-var testCards = map[string]testCard{
-	"visa":                     {brand: "visa", number: "4242424242424242"},
-	"mastercard":               {brand: "mastercard", number: "5555555555554444"},
-	"amex":                     {brand: "amex", number: "378282246310005"},
-	"authenticationRequired":   {brand: "visa", number: "4000002760003184", authenticate: true},
-	"threeDSecure2Required":    {brand: "visa", number: "4000000000003220", authenticate: true},
-	"threeDSecureRequired":     {brand: "visa", number: "4000000000003063", authenticate: true},
-	"chargeCustomerFail":       {brand: "visa", number: "4000000000000341", decline: declined("generic_decline")},
-	"chargeDeclined":           {brand: "visa", number: "4000000000000002", decline: declined("generic_decline"), failsOnAttach: true},
-	"chargeDeclinedFraudulent": {brand: "visa", number: "4100000000000019", decline: declined("fraudulent")},
-	"chargeDeclinedLostCard":   {brand: "visa", number: "4000000000009987", decline: declined("lost_card"), failsOnAttach: true},
-	"chargeDeclinedStolenCard": {brand: "visa", number: "4000000000009979", decline: declined("stolen_card"), failsOnAttach: true},
+var testCards = map[string]testMethod{
+	"visa":                          {brand: "visa", number: "4242424242424242"},
+	"mastercard":                    {brand: "mastercard", number: "5555555555554444"},
+	"amex":                          {brand: "amex", number: "378282246310005"},
+	"authenticationRequired":        {brand: "visa", number: "4000002760003184", authenticate: true},
+	"authenticationRequiredOnSetup": {brand: "visa", number: "4000002500003155", authenticate: true, onlyUnsaved: true},
+	"pendingRefund":                 {brand: "visa", number: "4000000000007726", refund: refundPending},
+	"refundFail":                    {brand: "visa", number: "4000000000005126", refund: refundFailed},
+	"threeDSecure2Required":         {brand: "visa", number: "4000000000003220", authenticate: true},
+	"threeDSecureRequired":          {brand: "visa", number: "4000000000003063", authenticate: true},
+	"chargeCustomerFail":            {brand: "visa", number: "4000000000000341", decline: declined("generic_decline")},
+	"chargeDeclined":                {brand: "visa", number: "4000000000000002", decline: declined("generic_decline"), failsOnAttach: true},
+	"chargeDeclinedFraudulent":      {brand: "visa", number: "4100000000000019", decline: declined("fraudulent")},
+	"chargeDeclinedLostCard":        {brand: "visa", number: "4000000000009987", decline: declined("lost_card"), failsOnAttach: true},
+	"chargeDeclinedStolenCard":      {brand: "visa", number: "4000000000009979", decline: declined("stolen_card"), failsOnAttach: true},
 	"chargeDeclinedInsufficientFunds": {brand: "visa", number: "4000000000009995", failsOnAttach: true,
 		decline: decline{"card_declined", "insufficient_funds", "Your card has insufficient funds."}},
 	"chargeDeclinedExpiredCard": {brand: "visa", number: "4000000000000069", failsOnAttach: true,
@@ -102,29 +114,53 @@ var testCards = map[string]testCard{
 		decline: decline{"card_declined", "insufficient_funds", "Your card has insufficient funds."}},
 }
 
-// cardAliases are other names under which Stripe knows the same cards.
-var cardAliases = map[string]string{
+// methodAliases are other names of the same methods.
+var methodAliases = map[string]string{
 	"visa_debit":                           "visa",
+	"async_success":                        "success",
+	"async_failure":                        "failure",
+	"async_processing":                     "processing",
 	"us":                                   "visa",
-	"authenticationRequiredOnSetup":        "authenticationRequired",
 	"visa_chargeDeclined":                  "chargeDeclined",
 	"visa_chargeDeclinedInsufficientFunds": "chargeDeclinedInsufficientFunds",
 	"visa_chargeDeclinedLostCard":          "chargeDeclinedLostCard",
 	"visa_chargeDeclinedStolenCard":        "chargeDeclinedStolenCard",
 }
 
-// testCardByID finds the card of a test id: pm_card_visa or tok_visa.
-func testCardByID(prefix, id string) (testCard, bool) {
+// testMethodByID finds what a test id such as pm_card_visa stands for.
+func testMethodByID(id string) (testMethod, bool) {
+	for prefix, methods := range map[string]map[string]testMethod{"pm_card_": testCards, "pm_usBankAccount_": testBanks, "pm_sim_": testBanks} {
+		if m, ok := named(methods, prefix, id); ok {
+			return m, true
+		}
+	}
+	return testMethod{}, false
+}
+
+// named finds a method by what follows the prefix of its id: pm_card_visa or
+// tok_visa.
+func named(methods map[string]testMethod, prefix, id string) (testMethod, bool) {
 	name, ok := strings.CutPrefix(id, prefix)
 	if !ok {
-		return testCard{}, false
+		return testMethod{}, false
 	}
-	if alias, ok := cardAliases[name]; ok {
+	if alias, ok := methodAliases[name]; ok {
 		name = alias
 	}
-	t, ok := testCards[name]
-	return t, ok
+	m, ok := methods[name]
+	return m, ok
 }
+
+func testMethodByLast4(methods map[string]testMethod, last4 string) testMethod {
+	for _, m := range methods {
+		if m.last4() == last4 {
+			return m
+		}
+	}
+	return testMethod{}
+}
+
+func (m testMethod) last4() string { return m.number[len(m.number)-4:] }
 
 var authenticationRequired = decline{"authentication_required", "authentication_required",
 	"Your card was declined. This transaction requires authentication."}
@@ -133,10 +169,10 @@ func declined(code string) decline {
 	return decline{"card_declined", code, "Your card was declined."}
 }
 
-func (t testCard) card(now time.Time) *card {
-	last4 := t.number[len(t.number)-4:]
+func (m testMethod) card(now time.Time) *card {
+	last4 := m.last4()
 	return &card{
-		Brand:       t.brand,
+		Brand:       m.brand,
 		Checks:      map[string]any{"address_line1_check": nil, "address_postal_code_check": nil, "cvc_check": "pass"},
 		Country:     "US",
 		ExpMonth:    12,
@@ -144,26 +180,16 @@ func (t testCard) card(now time.Time) *card {
 		Fingerprint: "Fingerprint" + last4,
 		Funding:     "credit",
 		Last4:       last4,
-		Networks:    map[string]any{"available": []string{t.brand}, "preferred": nil},
+		Networks:    map[string]any{"available": []string{m.brand}, "preferred": nil},
 		Usage:       map[string]any{"supported": true},
 	}
 }
 
-func testCardByNumber(number string) (testCard, bool) {
-	for _, t := range testCards {
-		if t.number == number {
-			return t, true
+func testCardByNumber(number string) (testMethod, bool) {
+	for _, m := range testCards {
+		if m.number == number {
+			return m, true
 		}
 	}
-	return testCard{}, false
-}
-
-// testCardOf finds the test card again by its last four digits.
-func testCardOf(c *card) testCard {
-	for _, t := range testCards {
-		if t.number[len(t.number)-4:] == c.Last4 {
-			return t
-		}
-	}
-	return testCard{}
+	return testMethod{}, false
 }

@@ -58,14 +58,23 @@ type outcome struct {
 }
 
 type paymentDetails struct {
-	Card *usedCard `json:"card"`
-	Type string    `json:"type"`
+	Card          *usedCard        `json:"card,omitempty"`
+	Type          string           `json:"type"`
+	USBankAccount *usedBankAccount `json:"us_bank_account,omitempty"`
 }
 
 // newCharge copies from the intent what Stripe copies when it makes a charge.
 func (t *tx) newCharge(pi *PaymentIntent, pm *PaymentMethod) *Charge {
+	details := paymentDetails{Type: pm.Type}
+	prefix := "ch_"
+	if pm.USBankAccount != nil {
+		details.USBankAccount = pm.USBankAccount.used()
+		prefix = "py_"
+	} else {
+		details.Card = pm.Card.used(pi.Amount)
+	}
 	return &Charge{
-		Header:               t.header("ch_", "charge", 24),
+		Header:               t.header(prefix, "charge", 24),
 		Amount:               pi.Amount,
 		BillingDetails:       pm.BillingDetails,
 		Currency:             pi.Currency,
@@ -77,7 +86,7 @@ func (t *tx) newCharge(pi *PaymentIntent, pm *PaymentMethod) *Charge {
 		Metadata:             cloneMetadata(pi.Metadata),
 		PaymentIntent:        NullString(pi.ID),
 		PaymentMethod:        NullString(pm.ID),
-		PaymentMethodDetails: paymentDetails{Card: pm.Card.used(pi.Amount), Type: pm.Type},
+		PaymentMethodDetails: details,
 		ReceiptEmail:         pi.ReceiptEmail,
 		StatementDescriptor:  pi.StatementDescriptor,
 		StatementSuffix:      pi.StatementSuffix,
@@ -94,7 +103,7 @@ func (ch *Charge) succeed() {
 }
 
 func (ch *Charge) fail(d decline) {
-	ch.Status = "failed"
+	ch.Status, ch.Captured, ch.AmountCaptured = "failed", false, 0
 	ch.FailureCode, ch.FailureMessage = NullString(d.code), NullString(d.message)
 	ch.Outcome = &outcome{NetworkStatus: "declined_by_network", Reason: NullString(d.declineCode), RiskLevel: "normal", RiskScore: 7,
 		SellerMessage: "The bank did not return any further details with this decline.", Type: "issuer_declined"}
@@ -143,7 +152,8 @@ func updateCharge(c *call) (any, *Error) {
 
 func listCharges(c *call) (any, *Error) {
 	customer, intent := c.params.text("customer"), c.params.text("payment_intent")
-	return list(c, c.w.charges, func(ch *Charge) bool {
-		return (customer == "" || string(ch.Customer) == customer) && (intent == "" || string(ch.PaymentIntent) == intent)
-	})
+	return listBy(c, c.w.charges, []filter[*Charge]{
+		{"payment_intent", func(ch *Charge) string { return string(ch.PaymentIntent) }, intent},
+		{"customer", func(ch *Charge) string { return string(ch.Customer) }, customer},
+	}, nil)
 }

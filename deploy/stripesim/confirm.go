@@ -2,11 +2,14 @@ package stripesim
 
 // confirmation is how a payment intent is to be confirmed.
 type confirmation struct {
-	returnURL      string
-	useSDK         bool
-	offSession     bool
-	errorOnAction  bool
-	authentication string // base URL of the page that authenticates
+	returnURL     string
+	useSDK        bool
+	offSession    bool
+	errorOnAction bool
+	billing       bool           // for an invoice: off session, and the customer can be asked later
+	automatic     bool           // nobody asked for this attempt
+	authenticated bool           // the customer has just proved who they are
+	method        *PaymentMethod // in place of the customer's own
 }
 
 func readConfirmation(c *call) confirmation {
@@ -16,10 +19,12 @@ func readConfirmation(c *call) confirmation {
 		useSDK:        p.boolean("use_stripe_sdk"),
 		errorOnAction: p.boolean("error_on_requires_action"),
 		// off_session is true, or the reason: recurring or one_off
-		offSession:     p.text("off_session") != "" && p.text("off_session") != "false",
-		authentication: "http://" + c.r.Host + "/_sim/payment_intents/",
+		offSession: p.text("off_session") != "" && p.text("off_session") != "false",
 	}
 	p.ignore("mandate_data", "mandate", "client_secret")
+	if c.publishable && how.offSession {
+		p.fail("", "off_session", "This parameter cannot be used with a publishable key.")
+	}
 	return how
 }
 
@@ -36,6 +41,9 @@ func (how confirmation) check(pi *PaymentIntent, pm *PaymentMethod) *Error {
 
 func confirmPaymentIntent(c *call) (any, *Error) {
 	pi, err := c.paymentIntentByPath()
+	if err == nil {
+		err = c.checkSecret(pi)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -58,6 +66,9 @@ func confirmPaymentIntent(c *call) (any, *Error) {
 	if err := how.check(pi, pm); err != nil {
 		return nil, err
 	}
+	if err := takes(pi, pm); err != nil {
+		return nil, err
+	}
 	*pi = next
 	c.usePaymentMethod(pi, pm)
 	return c.confirm(pi, how)
@@ -75,59 +86,74 @@ func (c *call) confirmParams(pi *PaymentIntent) (*PaymentMethod, *Error) {
 }
 
 // confirm takes a payment intent that has a payment method to its next state.
-func (c *call) confirm(pi *PaymentIntent, how confirmation) (any, *Error) {
-	save(c.tx, c.w.paymentIntents, pi)
-	pm, _ := c.w.paymentMethods.get(string(pi.PaymentMethod))
-	t := testCardOf(pm.Card)
-	if !t.authenticate {
-		return c.settle(pi, pm, t.decline)
+func (t *tx) confirm(pi *PaymentIntent, how confirmation) (any, *Error) {
+	save(t, t.w.paymentIntents, pi)
+	pm, _ := t.w.paymentMethods.get(string(pi.PaymentMethod))
+	m := pm.behaviour()
+	switch {
+	case m.async:
+		t.process(pi, pm)
+		return pi, nil
+	case how.authenticated || !m.asks(pm):
+		return t.settle(pi, pm, m.decline)
+	case how.offSession || how.errorOnAction:
+		return t.settle(pi, pm, authenticationRequired)
 	}
-	if how.offSession || how.errorOnAction {
-		return c.settle(pi, pm, authenticationRequired)
-	}
-	pi.Status, pi.LastPaymentError = requiresAction, nil
-	if how.returnURL != "" && !how.useSDK {
-		pi.NextAction = &nextAction{Type: "redirect_to_url", RedirectToURL: &redirectToURL{
-			ReturnURL: how.returnURL, URL: how.authentication + pi.ID + "/authenticate"}}
-	} else {
-		pi.NextAction = &nextAction{Type: "use_stripe_sdk", UseStripeSDK: map[string]any{
-			"type": "three_d_secure_redirect", "stripe_js": how.authentication + pi.ID + "/authenticate", "source": newID("src_", 24)}}
-	}
-	c.emit("payment_intent.requires_action", pi, nil)
+	t.askForAuthentication(pi, how)
 	return pi, nil
 }
 
 // settle makes the charge of a confirmed and, where needed, authenticated
 // payment intent. A decline is an answer with an error, and yet a change.
 func (t *tx) settle(pi *PaymentIntent, pm *PaymentMethod, d decline) (any, *Error) {
+	authenticated := pi.NextAction != nil
 	pi.NextAction = nil
 	save(t, t.w.paymentIntents, pi)
 	ch := t.newCharge(pi, pm)
 	pi.LatestCharge = NullString(ch.ID)
 	if d.code == "" {
-		ch.succeed()
-		if testCardOf(pm.Card).authenticate {
+		if authenticated {
 			ch.PaymentMethodDetails.Card.ThreeDSecure = map[string]any{"authentication_flow": "challenge", "result": "authenticated", "result_reason": nil, "version": "2.2.0"}
 		}
-		pi.Status, pi.AmountReceived, pi.LastPaymentError = succeeded, pi.Amount, nil
-		if pi.SetupFutureUsage != "" && pi.Customer != "" {
-			pm.Customer = pi.Customer
-			save(t, t.w.paymentMethods, pm)
-		}
-		save(t, t.w.charges, ch)
-		t.emit("charge.succeeded", ch, nil)
-		t.emit("payment_intent.succeeded", pi, nil)
+		t.succeed(pi, pm, ch)
 		return pi, nil
 	}
-	ch.fail(d)
-	save(t, t.w.charges, ch)
 	failure := d.asError()
-	failure.Charge = ch.ID
-	t.emit("charge.failed", ch, nil)
-	t.fail(pi, pm, failure)
+	t.failCharge(pi, pm, ch, d, failure)
 	answer := *failure
 	answer.PaymentIntent = pi
 	return nil, &answer
+}
+
+// succeed ends a payment well, at once or days later.
+func (t *tx) succeed(pi *PaymentIntent, pm *PaymentMethod, ch *Charge) {
+	ch.succeed()
+	t.bookCharge(ch)
+	save(t, t.w.charges, ch)
+	pi.Status, pi.AmountReceived, pi.LastPaymentError = succeeded, pi.Amount, nil
+	save(t, t.w.paymentIntents, pi)
+	t.keepMethod(pi, pm)
+	t.emit("charge.succeeded", ch, nil)
+	t.emit("payment_intent.succeeded", pi, nil)
+	t.follow(pi)
+}
+
+// keepMethod attaches what is to be used again.
+func (t *tx) keepMethod(pi *PaymentIntent, pm *PaymentMethod) {
+	if pi.SetupFutureUsage != "" && pi.Customer != "" && pm.Customer == "" {
+		pm.Customer = pi.Customer
+		save(t, t.w.paymentMethods, pm)
+		t.emit("payment_method.attached", pm, nil)
+	}
+}
+
+// failCharge ends an attempt badly, at once or days later.
+func (t *tx) failCharge(pi *PaymentIntent, pm *PaymentMethod, ch *Charge, d decline, failure *Error) {
+	ch.fail(d)
+	save(t, t.w.charges, ch)
+	failure.Charge = ch.ID
+	t.emit("charge.failed", ch, nil)
+	t.fail(pi, pm, failure)
 }
 
 // fail returns a payment intent to requires_payment_method.
@@ -137,6 +163,7 @@ func (t *tx) fail(pi *PaymentIntent, pm *PaymentMethod, failure *Error) {
 	pi.Status, pi.PaymentMethod, pi.NextAction, pi.LastPaymentError = requiresPaymentMethod, "", nil, failure
 	save(t, t.w.paymentIntents, pi)
 	t.emit("payment_intent.payment_failed", pi, nil)
+	t.follow(pi)
 }
 
 // authenticate is the end of 3-D Secure: the customer did or did not prove who
@@ -144,10 +171,12 @@ func (t *tx) fail(pi *PaymentIntent, pm *PaymentMethod, failure *Error) {
 func (t *tx) authenticate(pi *PaymentIntent, success bool) {
 	pm, _ := t.w.paymentMethods.get(string(pi.PaymentMethod))
 	if success {
-		_, _ = t.settle(pi, pm, testCardOf(pm.Card).decline) // a decline is on the intent
+		_, _ = t.settle(pi, pm, pm.behaviour().decline) // a decline is on the intent
 		return
 	}
 	t.fail(pi, pm, &Error{Type: typeInvalidRequest, Code: "payment_intent_authentication_failure",
 		DocURL:  "https://stripe.com/docs/error-codes/payment-intent-authentication-failure",
-		Message: "The provided PaymentMethod has failed authentication. You can provide payment_method_data or a new PaymentMethod to attempt to fulfill this PaymentIntent again."})
+		Message: authenticationFailed})
 }
+
+const authenticationFailed = "The provided PaymentMethod has failed authentication. You can provide payment_method_data or a new PaymentMethod to attempt to fulfill this PaymentIntent again."

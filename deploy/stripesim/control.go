@@ -3,6 +3,7 @@ package stripesim
 import (
 	"encoding/json"
 	"net/http"
+	"strings"
 )
 
 // controlRoutes are what tests steer the simulator by; they need no key.
@@ -11,7 +12,20 @@ func (s *Server) controlRoutes(mux *http.ServeMux) {
 	mux.HandleFunc("GET /_sim/state", s.controlState)
 	mux.HandleFunc("GET /_sim/requests", s.controlRequests)
 	mux.HandleFunc("POST /_sim/reset", s.controlReset)
+	mux.HandleFunc("GET /_sim/clock", s.controlClock)
+	mux.HandleFunc("POST /_sim/clock", s.controlSetClock)
 	mux.HandleFunc("POST /_sim/payment_intents/{id}/authenticate", s.controlAuthenticate)
+
+	mux.HandleFunc("POST /_sim/payment_intents/{id}/settle", s.controlSettle)
+	mux.HandleFunc("POST /_sim/checkout/{id}/complete", s.controlComplete)
+	mux.HandleFunc("POST /_sim/refunds/{id}/fail", s.controlFailRefund)
+	mux.HandleFunc("POST /_sim/refunds/{id}/succeed", s.controlSucceedRefund)
+	mux.HandleFunc("POST /_sim/charges/{id}/dispute", s.controlDispute)
+	mux.HandleFunc("POST /_sim/charges/{id}/early_fraud_warning", s.controlWarning)
+	mux.HandleFunc("POST /_sim/disputes/{id}/close", s.controlCloseDispute)
+	mux.HandleFunc("POST /_sim/seed/charges", s.controlSeed)
+	mux.HandleFunc("GET /_sim/settings", s.controlSettings)
+	mux.HandleFunc("POST /_sim/settings", s.controlSetSettings)
 
 	mux.HandleFunc("GET /_sim/faults", s.controlFaults)
 	mux.HandleFunc("POST /_sim/faults", s.controlAddFault)
@@ -79,7 +93,7 @@ func plural(kind string) string {
 	if kind == "webhook_delivery" {
 		return "webhook_deliveries"
 	}
-	return kind + "s"
+	return strings.ReplaceAll(kind, ".", "_") + "s"
 }
 
 func (s *Server) controlRequests(w http.ResponseWriter, _ *http.Request) {
@@ -113,27 +127,18 @@ func (s *Server) controlAuthenticate(w http.ResponseWriter, r *http.Request) {
 		refuse(w, http.StatusBadRequest, "outcome must be success or fail")
 		return
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for _, mode := range s.worlds {
-		pi, ok := mode.paymentIntents.get(r.PathValue("id"))
-		if !ok {
-			continue
+	s.change(w, func() (*tx, object, string) {
+		mode, pi := s.findIntent(r.PathValue("id"))
+		if pi == nil {
+			return nil, nil, ""
 		}
 		if pi.Status != requiresAction {
-			refuse(w, http.StatusConflict, "the payment intent is "+pi.Status)
-			return
+			return nil, nil, "the payment intent is " + pi.Status
 		}
 		t := s.newTx(mode)
 		t.authenticate(pi, in.Outcome == "success")
-		if err := t.commit(); err != nil {
-			refuse(w, http.StatusInternalServerError, err.Error())
-			return
-		}
-		answer(w, http.StatusOK, pi)
-		return
-	}
-	refuse(w, http.StatusNotFound, "no such payment intent")
+		return t, pi, ""
+	})
 }
 
 func (s *Server) controlFaults(w http.ResponseWriter, _ *http.Request) {
@@ -189,6 +194,10 @@ func (s *Server) controlSetWebhooks(w http.ResponseWriter, r *http.Request) {
 	}
 	if settings.Duplicate < 0 || settings.DelayMS < 0 || settings.RetryMS < 1 || settings.DropProbability < 0 || settings.DropProbability > 1 {
 		refuse(w, http.StatusBadRequest, "numbers must not be negative, retry_ms is at least 1, drop_probability at most 1")
+		return
+	}
+	if !versionPattern.MatchString(settings.APIVersion) {
+		refuse(w, http.StatusBadRequest, "api_version must be like 2020-03-02 or 2025-10-29.clover")
 		return
 	}
 	s.mu.Lock()

@@ -1,6 +1,9 @@
 package stripesim
 
-import "net/http"
+import (
+	"net/http"
+	"strings"
+)
 
 // Customer is Stripe's customer.
 type Customer struct {
@@ -42,15 +45,7 @@ type deletedObject struct {
 }
 
 func createCustomer(c *call) (any, *Error) {
-	cus := &Customer{
-		Header:              c.header("cus_", "customer", 14),
-		InvoicePrefix:       newID("", 8),
-		Livemode:            c.w.live,
-		Metadata:            map[string]string{},
-		NextInvoiceSequence: 1,
-		PreferredLocales:    []string{},
-		TaxExempt:           "none",
-	}
+	cus := c.newCustomer()
 	readCustomer(c.params, cus)
 	if err := c.params.finish(); err != nil {
 		return nil, err
@@ -58,6 +53,18 @@ func createCustomer(c *call) (any, *Error) {
 	save(c.tx, c.w.customers, cus)
 	c.emit("customer.created", cus, nil)
 	return cus, nil
+}
+
+func (t *tx) newCustomer() *Customer {
+	return &Customer{
+		Header:              t.header("cus_", "customer", 14),
+		InvoicePrefix:       strings.ToUpper(newID("", 8)),
+		Livemode:            t.w.live,
+		Metadata:            map[string]string{},
+		NextInvoiceSequence: 1,
+		PreferredLocales:    []string{},
+		TaxExempt:           "none",
+	}
 }
 
 func readCustomer(p *params, cus *Customer) {
@@ -147,6 +154,11 @@ func deleteCustomer(c *call) (any, *Error) {
 	if err != nil {
 		return nil, err
 	}
+	for _, sub := range c.w.subscriptions.by("customer", func(s *Subscription) string { return string(s.Customer) }, cus.ID) {
+		if !sub.ended() {
+			c.endSubscription(sub, "")
+		}
+	}
 	c.emit("customer.deleted", cus, nil)
 	cus.Deleted = true
 	save(c.tx, c.w.customers, cus)
@@ -155,7 +167,7 @@ func deleteCustomer(c *call) (any, *Error) {
 
 func listCustomers(c *call) (any, *Error) {
 	byEmail, email := c.params.has("email"), c.params.text("email")
-	return list(c, c.w.customers, func(cus *Customer) bool {
-		return !cus.Deleted && (!byEmail || string(cus.Email) == email)
-	})
+	return listBy(c, c.w.customers, []filter[*Customer]{
+		{"email", func(cus *Customer) string { return string(cus.Email) }, email},
+	}, func(cus *Customer) bool { return !cus.Deleted && (!byEmail || string(cus.Email) == email) })
 }

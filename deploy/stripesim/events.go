@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"reflect"
 	"slices"
+	"sort"
 	"strings"
 	"time"
 )
@@ -53,16 +54,37 @@ func (t *tx) emit(eventType string, o object, previous map[string]any) {
 	t.schedule(ev)
 }
 
-// changed names the fields that differ, with their former values.
+// changed names the fields that differ, with their former values; inside a hash
+// only the keys that differ, and null for one that was not there.
 func changed(before, after any) map[string]any {
 	a, errA := toTree(before)
 	b, errB := toTree(after)
 	if errA != nil || errB != nil {
 		return nil
 	}
-	old, now := a.(map[string]any), b.(map[string]any)
-	maps.DeleteFunc(old, func(k string, v any) bool { return reflect.DeepEqual(v, now[k]) })
-	return old
+	return difference(a.(map[string]any), b.(map[string]any))
+}
+
+func difference(old, now map[string]any) map[string]any {
+	out := map[string]any{}
+	for k, v := range old {
+		if reflect.DeepEqual(v, now[k]) {
+			continue
+		}
+		inner, wasHash := v.(map[string]any)
+		next, isHash := now[k].(map[string]any)
+		if wasHash && isHash {
+			out[k] = difference(inner, next)
+		} else {
+			out[k] = v
+		}
+	}
+	for k := range now {
+		if _, known := old[k]; !known {
+			out[k] = nil
+		}
+	}
+	return out
 }
 
 func cloneMetadata(m map[string]string) map[string]string {
@@ -97,8 +119,9 @@ func listEvents(c *call) (any, *Error) {
 		}
 		types = []string{p.text("type")}
 	}
-	return list(c, c.w.events, func(ev *Event) bool {
-		return ev.retained(c.now) && (len(types) == 0 || slices.ContainsFunc(types, ev.is))
+	oldest := sort.Search(len(c.w.events.ordered), func(i int) bool { return c.w.events.ordered[i].retained(c.now) })
+	return listOf(c, c.w.events, c.w.events.ordered[oldest:], func(ev *Event) bool {
+		return len(types) == 0 || slices.ContainsFunc(types, ev.is)
 	})
 }
 

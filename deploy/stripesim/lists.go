@@ -19,16 +19,17 @@ type timeRange struct{ from, to int64 } // inclusive
 
 func (t timeRange) contains(at int64) bool { return at >= t.from && at <= t.to }
 
-func (p *params) created() timeRange {
+// within reads a range of times.
+func (p *params) within(name string) timeRange {
 	r := timeRange{from: -1 << 62, to: 1 << 62}
-	if !p.has("created") {
+	if !p.has(name) {
 		return r
 	}
-	if _, exact := p.tree["created"].(string); exact {
-		at := p.integer("created")
+	if _, exact := p.tree[name].(string); exact {
+		at := p.integer(name)
 		return timeRange{at, at}
 	}
-	sub := p.sub("created")
+	sub := p.sub(name)
 	if sub.has("gt") {
 		r.from = max(r.from, sub.integer("gt")+1)
 	}
@@ -42,7 +43,7 @@ func (p *params) created() timeRange {
 		r.to = min(r.to, sub.integer("lte"))
 	}
 	if err := sub.finish(); err != nil {
-		p.fail(err.Code, "created["+err.Param+"]", "%s", err.Message)
+		p.fail(err.Code, name+"["+err.Param+"]", "%s", err.Message)
 	}
 	return r
 }
@@ -50,8 +51,41 @@ func (p *params) created() timeRange {
 // list answers one page of a collection. The handler has read its own filters;
 // list reads the paging parameters, and created.
 func list[T object](c *call, col *collection[T], match func(T) bool) (any, *Error) {
+	return listOf(c, col, col.ordered, match)
+}
+
+// filter is one field by which a list can be narrowed through an index.
+type filter[T object] struct {
+	name  string
+	key   func(T) string
+	value string // empty: not asked for
+}
+
+// listBy answers a page of the objects that pass every filter and match.
+func listBy[T object](c *call, col *collection[T], filters []filter[T], match func(T) bool) (any, *Error) {
+	ordered, narrowed := col.ordered, false
+	for _, f := range filters {
+		if f.value == "" {
+			continue
+		}
+		if group := col.by(f.name, f.key, f.value); !narrowed || len(group) < len(ordered) {
+			ordered, narrowed = group, true
+		}
+	}
+	return listOf(c, col, ordered, func(o T) bool {
+		for _, f := range filters {
+			if f.value != "" && f.key(o) != f.value {
+				return false
+			}
+		}
+		return match == nil || match(o)
+	})
+}
+
+// listOf answers a page of some of a collection's objects, given oldest first.
+func listOf[T object](c *call, col *collection[T], ordered []T, match func(T) bool) (any, *Error) {
 	p := c.params
-	within := p.created()
+	within := p.within("created")
 	limit := int64(10)
 	if p.has("limit") {
 		limit = p.integer("limit")
@@ -74,7 +108,10 @@ func list[T object](c *call, col *collection[T], match func(T) bool) (any, *Erro
 		if !ok {
 			return 0, errMissing(http.StatusBadRequest, col.kind, id, param, "")
 		}
-		i, _ := col.position(o)
+		i, found := search(ordered, o)
+		if param == "ending_before" && !found {
+			i-- // it is between two of those that are listed
+		}
 		return i, nil
 	}
 	matches := func(o T) bool { return within.contains(o.header().Created) && match(o) }
@@ -87,6 +124,7 @@ func list[T object](c *call, col *collection[T], match func(T) bool) (any, *Erro
 			page.HasMore = true
 			return true
 		}
+		refresh(o, c.now)
 		page.Data = append(page.Data, o)
 		return false
 	}
@@ -96,14 +134,14 @@ func list[T object](c *call, col *collection[T], match func(T) bool) (any, *Erro
 		if err != nil {
 			return nil, err
 		}
-		for i++; i < len(col.ordered) && !add(col.ordered[i]); i++ {
+		for i++; i < len(ordered) && !add(ordered[i]); i++ {
 		}
 		slices.Reverse(page.Data)
 		return page, nil
 	}
 	// The first one that is too new is found by halving, so that an old window
 	// of a long history is as cheap as a recent one.
-	i := sort.Search(len(col.ordered), func(i int) bool { return col.ordered[i].header().Created > within.to }) - 1
+	i := sort.Search(len(ordered), func(i int) bool { return ordered[i].header().Created > within.to }) - 1
 	if after != "" {
 		j, err := place(after, "starting_after")
 		if err != nil {
@@ -111,7 +149,7 @@ func list[T object](c *call, col *collection[T], match func(T) bool) (any, *Erro
 		}
 		i = min(i, j-1)
 	}
-	for ; i >= 0 && col.ordered[i].header().Created >= within.from && !add(col.ordered[i]); i-- {
+	for ; i >= 0 && ordered[i].header().Created >= within.from && !add(ordered[i]); i-- {
 	}
 	return page, nil
 }

@@ -125,15 +125,43 @@ func (p *params) sub(name string) *params {
 	return &params{tree: tree, used: map[string]bool{}}
 }
 
-func (p *params) texts(name string) []string {
+// adopt ends the reading of nested parameters: what was wrong with them is wrong
+// with the request.
+func (p *params) adopt(name string, sub *params) {
+	if err := sub.finish(); err != nil {
+		head, rest, nested := strings.Cut(err.Param, "[")
+		param := name + "[" + head + "]"
+		if nested {
+			param += "[" + rest
+		}
+		p.fail(err.Code, param, "%s", err.Message)
+	}
+}
+
+// list returns the elements of name[0][...], name[1][...] in order.
+func (p *params) list(name string) []*params {
 	tree := p.sub(name).tree
-	keys := slices.SortedFunc(maps.Keys(tree), func(a, b string) int {
+	var out []*params
+	for _, k := range indexOrder(tree) {
+		if element, ok := tree[k].(map[string]any); ok {
+			out = append(out, &params{tree: element, used: map[string]bool{}})
+		}
+	}
+	return out
+}
+
+func indexOrder(tree map[string]any) []string {
+	return slices.SortedFunc(maps.Keys(tree), func(a, b string) int {
 		x, _ := strconv.Atoi(a)
 		y, _ := strconv.Atoi(b)
 		return cmp.Compare(x, y)
 	})
+}
+
+func (p *params) texts(name string) []string {
+	tree := p.sub(name).tree
 	var out []string
-	for _, k := range keys {
+	for _, k := range indexOrder(tree) {
 		if s, ok := tree[k].(string); ok {
 			out = append(out, s)
 		}

@@ -1,9 +1,6 @@
 package stripesim
 
-import (
-	"net/http"
-	"slices"
-)
+import "net/http"
 
 // PaymentIntent is Stripe's payment intent.
 type PaymentIntent struct {
@@ -75,17 +72,7 @@ const (
 func createPaymentIntent(c *call) (any, *Error) {
 	p := c.params
 	p.required("amount", "currency")
-	pi := &PaymentIntent{
-		Header:               c.header("pi_", "payment_intent", 24),
-		AmountDetails:        map[string]any{"tip": map[string]any{}},
-		CaptureMethod:        "automatic",
-		ConfirmationMethod:   "automatic",
-		Livemode:             c.w.live,
-		Metadata:             map[string]string{},
-		PaymentMethodOptions: map[string]any{"card": map[string]any{"installments": nil, "mandate_options": nil, "network": nil, "request_three_d_secure": "automatic"}},
-		Status:               requiresPaymentMethod,
-	}
-	pi.ClientSecret = pi.ID + newID("_secret_", 25)
+	pi := c.newIntent(0, "", "")
 	p.oneOf("capture_method", "automatic", "automatic_async")
 	p.oneOf("confirmation_method", "automatic")
 	pm, err := c.readPaymentIntent(pi)
@@ -101,6 +88,9 @@ func createPaymentIntent(c *call) (any, *Error) {
 	if err := p.finish(); err != nil {
 		return nil, err
 	}
+	if err := takes(pi, pm); err != nil {
+		return nil, err
+	}
 	if confirm {
 		if err := how.check(pi, pm); err != nil {
 			err.PaymentIntent = nil // it was not created
@@ -114,77 +104,6 @@ func createPaymentIntent(c *call) (any, *Error) {
 		return c.confirm(pi, how)
 	}
 	return pi, nil
-}
-
-func readPaymentMethodTypes(p *params, pi *PaymentIntent) {
-	pi.PaymentMethodTypes = []string{"card"}
-	auto := p.sub("automatic_payment_methods")
-	switch {
-	case p.has("payment_method_types"):
-		pi.PaymentMethodTypes = p.texts("payment_method_types")
-		if auto.boolean("enabled") {
-			p.fail("", "payment_method_types", "You may only specify one of these parameters: automatic_payment_methods, payment_method_types.")
-		}
-		if len(pi.PaymentMethodTypes) == 0 || slices.ContainsFunc(pi.PaymentMethodTypes, func(t string) bool { return t != "card" }) {
-			p.fail("", "payment_method_types", "The simulator takes only cards.")
-		}
-	case auto.tree != nil && !auto.boolean("enabled"):
-	default: // since 2023-08-16 this is what an intent gets that says nothing
-		pi.AutomaticPaymentMethods = &automaticPaymentMethods{AllowRedirects: "always", Enabled: true}
-		if r := auto.oneOf("allow_redirects", "always", "never"); r != "" {
-			pi.AutomaticPaymentMethods.AllowRedirects = r
-		}
-	}
-	if auto.err != nil && p.err == nil {
-		p.err = auto.err
-	}
-}
-
-// readPaymentIntent reads what both create and update accept into pi, and finds
-// the payment method.
-func (c *call) readPaymentIntent(pi *PaymentIntent) (*PaymentMethod, *Error) {
-	p := c.params
-	if p.has("amount") {
-		pi.Amount = p.integer("amount")
-		if pi.Amount <= 0 || pi.Amount > 99999999 {
-			p.fail("parameter_invalid_integer", "amount", "This value must be between 1 and 99999999.")
-		}
-	}
-	if p.has("currency") {
-		pi.Currency = p.text("currency")
-		if !isCurrency(pi.Currency) {
-			p.fail("", "currency", "Invalid currency: %s.", pi.Currency)
-		}
-	}
-	p.setText("description", &pi.Description)
-	p.setText("receipt_email", &pi.ReceiptEmail)
-	p.setText("statement_descriptor", &pi.StatementDescriptor)
-	p.setText("statement_descriptor_suffix", &pi.StatementSuffix)
-	p.setText("transfer_group", &pi.TransferGroup)
-	p.metadata(pi.Metadata)
-	if p.has("setup_future_usage") {
-		pi.SetupFutureUsage = NullString(p.oneOf("setup_future_usage", "on_session", "off_session"))
-	}
-	p.ignore("payment_method_options", "shipping", "radar_options")
-	if p.has("customer") {
-		cus, err := c.customerParam()
-		if err != nil {
-			return nil, err
-		}
-		pi.Customer = cus
-	}
-	pm, err := c.paymentMethodParam()
-	if err != nil || pm == nil {
-		return nil, err
-	}
-	if pm.Customer != "" && pm.Customer != pi.Customer {
-		return nil, errState("", "payment_method", "The PaymentMethod %s belongs to another customer. Include it in the `customer` parameter on the PaymentIntent.", pm.ID)
-	}
-	return pm, nil
-}
-
-func isCurrency(s string) bool {
-	return len(s) == 3 && !slices.ContainsFunc([]byte(s), func(b byte) bool { return b < 'a' || b > 'z' })
 }
 
 // usePaymentMethod puts a payment method on an intent that can still take one.
@@ -209,6 +128,9 @@ func (c *call) paymentIntentByPath() (*PaymentIntent, *Error) {
 
 func retrievePaymentIntent(c *call) (any, *Error) {
 	pi, err := c.paymentIntentByPath()
+	if err == nil {
+		err = c.checkSecret(pi)
+	}
 	c.params.ignore("client_secret")
 	if err == nil {
 		err = c.params.finish()
@@ -229,6 +151,9 @@ func updatePaymentIntent(c *call) (any, *Error) {
 	pm, err := c.readPaymentIntent(&next)
 	if err == nil {
 		err = c.params.finish()
+	}
+	if err == nil {
+		err = takes(pi, pm)
 	}
 	if err != nil {
 		return nil, err
@@ -252,14 +177,24 @@ func cancelPaymentIntent(c *call) (any, *Error) {
 	if err := c.params.finish(); err != nil {
 		return nil, err
 	}
-	if pi.Status == succeeded || pi.Status == canceled {
-		return nil, unexpectedState(pi, "You cannot cancel this PaymentIntent because it has a status of %s. Only a PaymentIntent with one of the following statuses may be canceled: requires_payment_method, requires_capture, requires_confirmation, requires_action, processing.", pi.Status)
+	if pi.Status == succeeded || pi.Status == canceled || pi.Status == processing {
+		return nil, unexpectedState(pi, "You cannot cancel this PaymentIntent because it has a status of %s. Only a PaymentIntent with one of the following statuses may be canceled: requires_payment_method, requires_capture, requires_confirmation, requires_action.", pi.Status)
 	}
-	at := c.now.Unix()
-	pi.Status, pi.CanceledAt, pi.CancellationReason, pi.NextAction = canceled, &at, NullString(reason), nil
-	save(c.tx, c.w.paymentIntents, pi)
-	c.emit("payment_intent.canceled", pi, nil)
+	if cs := c.w.sessionOf(pi); cs != nil && cs.Status == "open" {
+		return nil, unexpectedState(pi, "You cannot cancel a PaymentIntent created by Checkout. You may consider expiring the Checkout Session instead: %s.", cs.ID)
+	}
+	if inv, ok := c.w.invoices.get(string(pi.Invoice)); ok && inv.Status == "open" {
+		return nil, unexpectedState(pi, "You cannot cancel a PaymentIntent created by an invoice. You may consider voiding the invoice instead: %s.", inv.ID)
+	}
+	c.cancelIntent(pi, NullString(reason))
 	return pi, nil
+}
+
+func (t *tx) cancelIntent(pi *PaymentIntent, reason NullString) {
+	at := t.now.Unix()
+	pi.Status, pi.CanceledAt, pi.CancellationReason, pi.NextAction = canceled, &at, reason, nil
+	save(t, t.w.paymentIntents, pi)
+	t.emit("payment_intent.canceled", pi, nil)
 }
 
 func unexpectedState(pi *PaymentIntent, format string, args ...any) *Error {
@@ -271,7 +206,7 @@ func unexpectedState(pi *PaymentIntent, format string, args ...any) *Error {
 
 func listPaymentIntents(c *call) (any, *Error) {
 	customer := c.params.text("customer")
-	return list(c, c.w.paymentIntents, func(pi *PaymentIntent) bool {
-		return customer == "" || string(pi.Customer) == customer
-	})
+	return listBy(c, c.w.paymentIntents, []filter[*PaymentIntent]{
+		{"customer", func(pi *PaymentIntent) string { return string(pi.Customer) }, customer},
+	}, nil)
 }

@@ -2,15 +2,17 @@ package stripesim
 
 import "net/http"
 
-// PaymentMethod is Stripe's payment method; only cards exist so far.
+// PaymentMethod is Stripe's payment method: a card, or a bank account that is
+// debited slowly.
 type PaymentMethod struct {
 	Header
 	BillingDetails billingDetails    `json:"billing_details"`
-	Card           *card             `json:"card"`
+	Card           *card             `json:"card,omitempty"`
 	Customer       NullString        `json:"customer"`
 	Livemode       bool              `json:"livemode"`
 	Metadata       map[string]string `json:"metadata"`
 	Type           string            `json:"type"`
+	USBankAccount  *bankAccount      `json:"us_bank_account,omitempty"`
 }
 
 type billingDetails struct {
@@ -49,25 +51,42 @@ func readBillingDetails(p *params, b *billingDetails) {
 	}
 }
 
-func (c *call) newPaymentMethod(t testCard) *PaymentMethod {
-	return &PaymentMethod{
-		Header:   c.header("pm_", "payment_method", 24),
-		Card:     t.card(c.now),
-		Livemode: c.w.live,
+func (t *tx) newPaymentMethod(method testMethod) *PaymentMethod {
+	pm := &PaymentMethod{
+		Header:   t.header("pm_", "payment_method", 24),
+		Livemode: t.w.live,
 		Metadata: map[string]string{},
 		Type:     "card",
 	}
+	if method.async {
+		pm.Type, pm.USBankAccount = "us_bank_account", method.bankAccount()
+		pm.BillingDetails.Name = "Jane Doe"
+	} else {
+		pm.Card = method.card(t.now)
+	}
+	return pm
+}
+
+// behaviour is how the payment method acts when it is charged.
+func (pm *PaymentMethod) behaviour() testMethod {
+	if pm.USBankAccount != nil {
+		return testMethodByLast4(testBanks, pm.USBankAccount.Last4)
+	}
+	return testMethodByLast4(testCards, pm.Card.Last4)
 }
 
 // paymentMethodParam resolves a payment method id given as parameter. As with
 // Stripe, each use of a test id such as pm_card_visa stands for a new payment
 // method, which the caller must save.
 func (c *call) paymentMethodParam() (*PaymentMethod, *Error) {
+	if c.params.has("payment_method_data") {
+		return c.readPaymentMethod(c.params.sub("payment_method_data"))
+	}
 	id := c.params.text("payment_method")
 	if id == "" {
 		return nil, nil
 	}
-	if t, ok := testCardByID("pm_card_", id); ok {
+	if t, ok := testMethodByID(id); ok {
 		return c.newPaymentMethod(t), nil
 	}
 	pm, ok := c.w.paymentMethods.get(id)
@@ -78,12 +97,23 @@ func (c *call) paymentMethodParam() (*PaymentMethod, *Error) {
 }
 
 func createPaymentMethod(c *call) (any, *Error) {
-	p := c.params
+	pm, err := c.readPaymentMethod(c.params)
+	if err != nil {
+		return nil, err
+	}
+	save(c.tx, c.w.paymentMethods, pm)
+	return pm, nil
+}
+
+// readPaymentMethod makes a payment method of a card's details, which the caller
+// must save.
+func (c *call) readPaymentMethod(p *params) (*PaymentMethod, *Error) {
 	p.required("type")
 	p.oneOf("type", "card")
+	p.ignore(browserParams...)
 	fields := p.sub("card")
 	number, token := fields.text("number"), fields.text("token")
-	t, ok := testCardByID("tok_", token)
+	t, ok := named(testCards, "tok_", token)
 	if !ok {
 		t, ok = testCardByNumber(number)
 	}
@@ -97,7 +127,6 @@ func createPaymentMethod(c *call) (any, *Error) {
 	if err := p.finish(); err != nil {
 		return nil, err
 	}
-	save(c.tx, c.w.paymentMethods, pm)
 	return pm, nil
 }
 
@@ -123,7 +152,7 @@ func retrievePaymentMethod(c *call) (any, *Error) {
 
 func attachPaymentMethod(c *call) (any, *Error) {
 	var pm *PaymentMethod
-	if t, ok := testCardByID("pm_card_", c.r.PathValue("id")); ok {
+	if t, ok := testMethodByID(c.r.PathValue("id")); ok {
 		pm = c.newPaymentMethod(t)
 	} else {
 		var err *Error
@@ -142,7 +171,7 @@ func attachPaymentMethod(c *call) (any, *Error) {
 	if pm.Customer != "" && pm.Customer != cus {
 		return nil, errState("", "", "The payment method you provided has already been attached to a customer.")
 	}
-	if t := testCardOf(pm.Card); t.failsOnAttach {
+	if t := pm.behaviour(); t.failsOnAttach {
 		return nil, t.decline.asError()
 	}
 	pm.Customer = cus
@@ -170,7 +199,7 @@ func detachPaymentMethod(c *call) (any, *Error) {
 
 func listPaymentMethods(c *call) (any, *Error) {
 	customer, kind := c.params.text("customer"), c.params.text("type")
-	return list(c, c.w.paymentMethods, func(pm *PaymentMethod) bool {
-		return customer != "" && string(pm.Customer) == customer && (kind == "" || pm.Type == kind)
-	})
+	return listBy(c, c.w.paymentMethods, []filter[*PaymentMethod]{
+		{"customer", func(pm *PaymentMethod) string { return string(pm.Customer) }, customer},
+	}, func(pm *PaymentMethod) bool { return customer != "" && (kind == "" || pm.Type == kind) })
 }

@@ -1,6 +1,9 @@
 package stripesim
 
-import "net/http"
+import (
+	"net/http"
+	"slices"
+)
 
 // Refund is Stripe's refund.
 type Refund struct {
@@ -10,6 +13,8 @@ type Refund struct {
 	Charge             string            `json:"charge"`
 	Currency           string            `json:"currency"`
 	Destination        map[string]any    `json:"destination_details"`
+	FailureBalance     string            `json:"failure_balance_transaction,omitempty"`
+	FailureReason      string            `json:"failure_reason,omitempty"`
 	Metadata           map[string]string `json:"metadata"`
 	PaymentIntent      NullString        `json:"payment_intent"`
 	Reason             NullString        `json:"reason"`
@@ -18,6 +23,12 @@ type Refund struct {
 	Status             string            `json:"status"`
 	TransferReversal   NullString        `json:"transfer_reversal"`
 }
+
+// The states of a refund; succeeded is the third.
+const (
+	refundPending = "pending"
+	refundFailed  = "failed"
+)
 
 func createRefund(c *call) (any, *Error) {
 	p := c.params
@@ -43,21 +54,48 @@ func createRefund(c *call) (any, *Error) {
 	switch {
 	case !ch.Paid:
 		return nil, errState("", "charge", "This charge (%s) has not succeeded and cannot be refunded.", ch.ID)
+	case c.w.chargedBack(ch):
+		return nil, errState("charge_disputed", "", "Charge %s has been charged back; cannot issue a refund.", ch.ID)
 	case left == 0:
 		return nil, errState("charge_already_refunded", "", "Charge %s has already been refunded.", ch.ID)
 	case re.Amount > left:
 		return nil, errState("", "amount", "Refund amount (%d) is greater than unrefunded amount on charge (%d), in minor units of %s.", re.Amount, left, ch.Currency)
 	}
-	re.Destination = map[string]any{"type": "card", "card": map[string]any{"reference_status": "pending", "reference_type": "acquirer_reference_number", "type": "refund"}}
+	c.refund(ch, re)
+	return re, nil
+}
+
+// refund gives money back: at once, except to a bank account or one of the test
+// cards whose refunds take their time.
+func (t *tx) refund(ch *Charge, re *Refund) {
 	re.Charge, re.Currency, re.PaymentIntent = ch.ID, ch.Currency, ch.PaymentIntent
+	kind := "refund"
+	if ch.slow() {
+		kind = "payment_refund"
+		re.Status = refundPending
+		re.Destination = map[string]any{"type": "us_bank_transfer", "us_bank_transfer": map[string]any{}}
+	} else {
+		re.Destination = map[string]any{"type": "card", "card": map[string]any{"reference_status": "pending", "reference_type": "acquirer_reference_number", "type": "refund"}}
+		later := testMethodByLast4(testCards, ch.PaymentMethodDetails.Card.Last4).refund
+		if later == refundPending {
+			re.Status = refundPending
+		}
+		if later == refundFailed {
+			t.after(t.s.settings.refundDelay(), "refund", re.ID)
+		}
+	}
+	if re.Status == refundPending {
+		t.after(t.s.settings.refundDelay(), "refund", re.ID)
+	}
+	re.BalanceTransaction = NullString(t.book(movement{kind: kind, category: "refund", source: re.ID, currency: re.Currency, amount: -re.Amount,
+		description: "REFUND FOR CHARGE"}).ID)
 	before := *ch
 	ch.AmountRefunded += re.Amount
 	ch.Refunded = ch.AmountRefunded == ch.Amount
-	save(c.tx, c.w.refunds, re)
-	save(c.tx, c.w.charges, ch)
-	c.emit("charge.refunded", ch, changed(before, *ch))
-	c.emit("refund.created", re, nil)
-	return re, nil
+	save(t, t.w.refunds, re)
+	save(t, t.w.charges, ch)
+	t.emit("charge.refunded", ch, changed(before, *ch))
+	t.emit("refund.created", re, nil)
 }
 
 // chargeToRefund finds the charge by its own id or as the intent's latest.
@@ -88,28 +126,10 @@ func (c *call) chargeToRefund() (*Charge, *Error) {
 	return ch, nil
 }
 
-func (c *call) refundByPath() (*Refund, *Error) {
-	id := c.r.PathValue("id")
-	re, ok := c.w.refunds.get(id)
-	if !ok {
-		return nil, c.missing(http.StatusNotFound, "refund", id, "refund")
-	}
-	return re, nil
-}
-
-func retrieveRefund(c *call) (any, *Error) {
-	re, err := c.refundByPath()
-	if err == nil {
-		err = c.params.finish()
-	}
-	if err != nil {
-		return nil, err
-	}
-	return re, nil
-}
+func retrieveRefund(c *call) (any, *Error) { return retrieve(c, c.w.refunds, "refund", "refund") }
 
 func updateRefund(c *call) (any, *Error) {
-	re, err := c.refundByPath()
+	re, err := byPath(c, c.w.refunds, "refund", "refund")
 	if err != nil {
 		return nil, err
 	}
@@ -121,24 +141,24 @@ func updateRefund(c *call) (any, *Error) {
 	before := *re
 	re.Metadata = metadata
 	save(c.tx, c.w.refunds, re)
-	c.emit("charge.refund.updated", re, changed(before, *re))
+	c.refundChanged(re, before)
 	return re, nil
 }
 
 func listRefunds(c *call) (any, *Error) {
-	charge, intent := c.params.text("charge"), c.params.text("payment_intent")
-	return list(c, c.w.refunds, func(re *Refund) bool {
-		return (charge == "" || re.Charge == charge) && (intent == "" || string(re.PaymentIntent) == intent)
-	})
+	return listBy(c, c.w.refunds, []filter[*Refund]{
+		{"charge", refundCharge, c.params.text("charge")},
+		{"payment_intent", func(re *Refund) string { return string(re.PaymentIntent) }, c.params.text("payment_intent")},
+	}, nil)
 }
+
+func refundCharge(re *Refund) string { return re.Charge }
 
 // refundsOf is the list inside a charge that a caller may ask to expand.
 func (w *world) refundsOf(charge string) *listPage {
 	page := &listPage{Object: "list", Data: []object{}, URL: "/v1/charges/" + charge + "/refunds"}
-	for _, re := range w.refunds.ordered {
-		if re.Charge == charge {
-			page.Data = append([]object{re}, page.Data...)
-		}
+	for _, re := range slices.Backward(w.refunds.by("charge", refundCharge, charge)) {
+		page.Data = append(page.Data, re)
 	}
 	return page
 }

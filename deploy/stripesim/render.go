@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"slices"
 	"strings"
+	"time"
 )
 
 // NullString is a string that Stripe renders as null when it is empty.
@@ -58,10 +59,21 @@ func pretty(v any) ([]byte, error) {
 
 // expandable says which fields of a kind can be expanded, and to which kind.
 var expandable = map[string]map[string]string{
-	"payment_intent": {"customer": "customer", "latest_charge": "charge", "payment_method": "payment_method"},
-	"charge":         {"customer": "customer", "payment_intent": "payment_intent", "refunds": "refund"},
-	"refund":         {"charge": "charge", "payment_intent": "payment_intent"},
-	"payment_method": {"customer": "customer"},
+	"payment_intent": {"customer": "customer", "latest_charge": "charge", "payment_method": "payment_method", "invoice": "invoice"},
+	"charge": {"customer": "customer", "payment_intent": "payment_intent", "refunds": "refund", "balance_transaction": "balance_transaction",
+		"dispute": "dispute", "invoice": "invoice"},
+	"refund":                    {"charge": "charge", "payment_intent": "payment_intent", "balance_transaction": "balance_transaction", "failure_balance_transaction": "balance_transaction"},
+	"payment_method":            {"customer": "customer"},
+	"balance_transaction":       {"source": ""},
+	"product":                   {"default_price": "price"},
+	"price":                     {"product": "product"},
+	"item":                      {"price": "price"},
+	"subscription":              {"customer": "customer", "default_payment_method": "payment_method", "latest_invoice": "invoice", "items": "item", "schedule": "", "pending_setup_intent": ""},
+	"invoice":                   {"customer": "customer", "subscription": "subscription", "payment_intent": "payment_intent", "charge": "charge", "default_payment_method": "payment_method", "lines": "item"},
+	"checkout.session":          {"customer": "customer", "payment_intent": "payment_intent", "subscription": "subscription", "invoice": "invoice", "line_items": "item", "setup_intent": ""},
+	"payout":                    {"balance_transaction": "balance_transaction"},
+	"dispute":                   {"charge": "charge", "payment_intent": "payment_intent"},
+	"radar.early_fraud_warning": {"charge": "charge", "payment_intent": "payment_intent"},
 }
 
 // checkExpand refuses unknown paths before anything is executed. kind is what
@@ -80,7 +92,7 @@ func checkExpand(kind string, paths []string) *Error {
 			return errParam("", "expand", "You cannot expand more than 4 levels of a property.")
 		}
 		for _, field := range rest {
-			if field == "data" && at == "refund" {
+			if field == "data" && (at == "refund" || at == "item") {
 				continue
 			}
 			next, ok := expandable[at][field]
@@ -135,12 +147,20 @@ func expandPath(w *world, node any, path []string) error {
 		}
 		tree[field] = page
 	}
+	if tree["object"] == "checkout.session" && field == "line_items" && tree[field] == nil {
+		page, err := toTree(w.lineItemsOf(tree["id"].(string)))
+		if err != nil {
+			return err
+		}
+		tree[field] = page
+	}
 	if id, isID := tree[field].(string); isID {
 		for _, c := range w.all {
 			o, found := c.find(id)
 			if !found {
 				continue
 			}
+			refresh(o, w.now())
 			full, err := toTree(o)
 			if err != nil {
 				return err
@@ -150,6 +170,15 @@ func expandPath(w *world, node any, path []string) error {
 		}
 	}
 	return expandPath(w, tree[field], path[1:])
+}
+
+// refresher is an object of which a part follows the time of day.
+type refresher interface{ refresh(now time.Time) }
+
+func refresh(o object, now time.Time) {
+	if r, ok := o.(refresher); ok {
+		r.refresh(now)
+	}
 }
 
 func toTree(v any) (any, error) {

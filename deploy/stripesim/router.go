@@ -5,8 +5,11 @@ import "net/http"
 // call is one API request while its handler runs; the server's mutex is held.
 type call struct {
 	*tx
-	r      *http.Request
-	params *params
+	r                *http.Request
+	params           *params
+	invented         []*Price // that the parameters describe
+	inventedProducts []*Product
+	publishable      bool // the caller is a browser that knows one client secret
 }
 
 type handler func(*call) (any, *Error)
@@ -48,6 +51,48 @@ var apiRoutes = []route{
 	{"GET /v1/refunds/{id}", "refund", retrieveRefund},
 	{"POST /v1/refunds/{id}", "refund", updateRefund},
 
+	{"GET /v1/disputes", "list:dispute", listDisputes},
+	{"GET /v1/disputes/{id}", "dispute", retrieveDispute},
+	{"POST /v1/disputes/{id}", "dispute", updateDispute},
+	{"POST /v1/disputes/{id}/close", "dispute", closeDispute},
+
+	{"GET /v1/radar/early_fraud_warnings", "list:radar.early_fraud_warning", listWarnings},
+	{"GET /v1/radar/early_fraud_warnings/{id}", "radar.early_fraud_warning", retrieveWarning},
+
+	{"GET /v1/balance_transactions", "list:balance_transaction", listBalance},
+	{"GET /v1/balance_transactions/{id}", "balance_transaction", retrieveBalance},
+	{"GET /v1/balance/history", "list:balance_transaction", listBalance},
+	{"GET /v1/payouts", "list:payout", listPayouts},
+	{"GET /v1/payouts/{id}", "payout", retrievePayout},
+
+	{"POST /v1/products", "product", createProduct},
+	{"GET /v1/products", "list:product", listProducts},
+	{"GET /v1/products/{id}", "product", retrieveProduct},
+	{"POST /v1/products/{id}", "product", updateProduct},
+	{"POST /v1/prices", "price", createPrice},
+	{"GET /v1/prices", "list:price", listPrices},
+	{"GET /v1/prices/{id}", "price", retrievePrice},
+	{"POST /v1/prices/{id}", "price", updatePrice},
+
+	{"POST /v1/subscriptions", "subscription", createSubscription},
+	{"GET /v1/subscriptions", "list:subscription", listSubscriptions},
+	{"GET /v1/subscriptions/{id}", "subscription", retrieveSubscription},
+	{"POST /v1/subscriptions/{id}", "subscription", updateSubscription},
+	{"POST /v1/subscriptions/{id}/resume", "subscription", resumeSubscription},
+	{"DELETE /v1/subscriptions/{id}", "subscription", cancelSubscription},
+
+	{"GET /v1/invoices", "list:invoice", listInvoices},
+	{"GET /v1/invoices/{id}", "invoice", retrieveInvoice},
+	{"POST /v1/invoices/{id}/pay", "invoice", payInvoiceNow},
+	{"POST /v1/invoices/{id}/finalize", "invoice", finalizeInvoice},
+	{"POST /v1/invoices/{id}/void", "invoice", voidInvoice},
+
+	{"POST /v1/checkout/sessions", "checkout.session", createSession},
+	{"GET /v1/checkout/sessions", "list:checkout.session", listSessions},
+	{"GET /v1/checkout/sessions/{id}", "checkout.session", retrieveSession},
+	{"POST /v1/checkout/sessions/{id}/expire", "checkout.session", expireSessionNow},
+	{"GET /v1/checkout/sessions/{id}/line_items", "list:item", listLineItems},
+
 	{"GET /v1/events", "list:event", listEvents},
 	{"GET /v1/events/{id}", "event", retrieveEvent},
 
@@ -64,6 +109,11 @@ func (s *Server) routes() http.Handler {
 	for _, rt := range apiRoutes {
 		mux.HandleFunc(rt.pattern, func(w http.ResponseWriter, r *http.Request) { s.serveAPI(w, r, rt) })
 	}
+	mux.HandleFunc("OPTIONS /v1/", func(w http.ResponseWriter, _ *http.Request) {
+		allowBrowsers(w.Header())
+		w.WriteHeader(http.StatusNoContent)
+	})
 	s.controlRoutes(mux)
+	s.pageRoutes(mux)
 	return mux
 }

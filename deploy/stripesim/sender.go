@@ -62,7 +62,7 @@ func (s *Server) startDue() time.Duration {
 		default:
 			s.sending[p.d.ID] = true
 			ev, _ := p.w.events.get(p.d.EventID)
-			body, endpoint := webhookBody(ev), s.hooks.Endpoints[p.d.Endpoint]
+			body, endpoint := webhookBody(ev, p.d.Body), s.hooks.Endpoints[p.d.Endpoint]
 			s.workers.Go(func() {
 				status, err := s.post(endpoint, body)
 				s.finishAttempt(p, status, err)
@@ -72,7 +72,11 @@ func (s *Server) startDue() time.Duration {
 	return next
 }
 
-func webhookBody(ev *Event) []byte {
+// webhookBody is the event as it is, or as it was rendered in another version.
+func webhookBody(ev *Event, other string) []byte {
+	if other != "" {
+		return bytes.TrimSpace([]byte(other))
+	}
 	body, err := pretty(ev)
 	if err != nil {
 		panic(err) // our own types always render
@@ -169,7 +173,7 @@ func (s *Server) redeliver(eventID string) ([]Delivery, bool) {
 		return nil, false
 	}
 	ev, _ := found.w.events.get(eventID)
-	body, endpoints := webhookBody(ev), slices.Clone(s.hooks.Endpoints)
+	body, endpoints := webhookBody(ev, found.w.inVersion(ev, s.hooks.APIVersion)), slices.Clone(s.hooks.Endpoints)
 	s.mu.Unlock()
 
 	out := []Delivery{}

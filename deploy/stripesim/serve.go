@@ -27,8 +27,8 @@ func (s *Server) serveAPI(w http.ResponseWriter, r *http.Request, rt route) {
 		return
 	}
 	requestID := newID("req_", 14)
-	entry := requestLog{ID: requestID, Method: r.Method, Path: r.URL.Path, IdempotencyKey: r.Header.Get("Idempotency-Key"), At: s.cfg.Clock()}
-	f := s.faults.take(r.Method, r.URL.Path)
+	entry := requestLog{ID: requestID, Method: r.Method, Path: r.URL.Path, IdempotencyKey: r.Header.Get("Idempotency-Key"), At: s.now()}
+	f := s.faults.take(r.Method, r.URL)
 	if f != nil {
 		entry.Fault = f.ID
 	}
@@ -57,7 +57,11 @@ func (s *Server) serveAPI(w http.ResponseWriter, r *http.Request, rt route) {
 			panic(http.ErrAbortHandler)
 		}
 	}
+	if f.mode() == truncated {
+		out.body = f.cut(out.body)
+	}
 	h := w.Header()
+	allowBrowsers(h)
 	h.Set("Content-Type", "application/json")
 	h.Set("Request-Id", requestID)
 	h.Set("Stripe-Version", APIVersion)
@@ -86,10 +90,6 @@ func reset(w http.ResponseWriter) {
 // handle authenticates and reads a request, and executes it once per
 // idempotency key.
 func (s *Server) handle(r *http.Request, body []byte, rt route, requestID string, f *fault) reply {
-	live, refused := authenticate(r)
-	if refused != nil {
-		return s.failure(refused)
-	}
 	if v := r.Header.Get("Stripe-Version"); v != "" && v != APIVersion {
 		return s.failure(errParam("", "", "Invalid Stripe API version: %s. The simulator renders only %s.", v, APIVersion))
 	}
@@ -101,10 +101,22 @@ func (s *Server) handle(r *http.Request, body []byte, rt route, requestID string
 	for k, v := range posted {
 		form[k] = append(form[k], v...)
 	}
+	who, refused := authenticate(r, form)
+	if refused == nil {
+		refused = who.mayCall(rt)
+	}
+	if refused != nil {
+		return s.failure(refused)
+	}
 
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	c := &call{tx: s.newTx(s.worlds[live]), r: r, params: parseParams(form)}
+	s.runDue(s.now())
+	c := &call{tx: s.newTx(s.worlds[who.live]), r: r, params: parseParams(form), publishable: who.publishable}
+	s.host = r.Host
+	if c.publishable {
+		c.params.ignore(browserParams...)
+	}
 	c.requestID = requestID
 	if r.Method == http.MethodPost {
 		c.idempotencyKey = r.Header.Get("Idempotency-Key")
@@ -122,9 +134,12 @@ func (s *Server) execute(c *call, rt route) (out reply, began bool) {
 	}
 	if failed != nil {
 		failed.RequestLogURL = "https://dashboard.stripe.com/logs/" + c.requestID
-		return s.failure(failed), !failed.unstored
+		return s.failureShown(failed.status, c.shownError(failed)), !failed.unstored
 	}
 	result, err := expand(c.w, result, paths)
+	if err == nil && c.publishable {
+		result, err = shown(result)
+	}
 	if err == nil {
 		var body []byte
 		if body, err = pretty(result); err == nil {
@@ -135,32 +150,39 @@ func (s *Server) execute(c *call, rt route) (out reply, began bool) {
 	return s.failure(errStatus(http.StatusInternalServerError)), true
 }
 
-func (s *Server) failure(e *Error) reply {
-	body, err := pretty(map[string]*Error{"error": e})
+func (s *Server) failure(e *Error) reply { return s.failureShown(e.status, e) }
+
+func (s *Server) failureShown(status int, e any) reply {
+	body, err := pretty(map[string]any{"error": e})
 	if err != nil {
 		s.log.Error("rendering failed", "error", err)
 	}
-	return reply{status: e.status, body: body}
+	return reply{status: status, body: body}
 }
 
-// authenticate reads the secret key, which also chooses the mode.
-func authenticate(r *http.Request) (live bool, refused *Error) {
+// caller is whom a key stands for.
+type caller struct{ live, publishable bool }
+
+// authenticate reads the key, which also chooses the mode. Browsers may send it
+// as a parameter.
+func authenticate(r *http.Request, form url.Values) (who caller, refused *Error) {
 	key, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
 	if !ok {
 		key, _, _ = r.BasicAuth()
 	}
-	const random = 1 // characters that a key has at least after its prefix
-	switch {
-	case strings.HasPrefix(key, "sk_live_") && len(key) >= len("sk_live_")+random:
-		return true, nil
-	case strings.HasPrefix(key, "sk_test_") && len(key) >= len("sk_test_")+random:
-		return false, nil
+	if posted := form.Get("key"); key == "" && strings.HasPrefix(posted, "pk_") {
+		key = posted
+	}
+	for prefix, who := range keyPrefixes {
+		if strings.HasPrefix(key, prefix) && len(key) > len(prefix) {
+			return who, nil
+		}
 	}
 	msg := "You did not provide an API key. You need to provide your API key in the Authorization header, using Bearer auth (e.g. 'Authorization: Bearer YOUR_SECRET_KEY')."
 	if key != "" {
 		msg = "Invalid API Key provided: " + key[:min(4, len(key))] + strings.Repeat("*", 8)
 	}
-	return false, &Error{status: http.StatusUnauthorized, Type: typeInvalidRequest, Message: msg, unstored: true}
+	return caller{}, &Error{status: http.StatusUnauthorized, Type: typeInvalidRequest, Message: msg, unstored: true}
 }
 
 // missing says that an object is not there, and whether the other mode has it.

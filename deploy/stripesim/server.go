@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"net/http"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -20,8 +21,9 @@ type Endpoint struct {
 // Config says how a simulator runs. The zero value is a simulator in memory
 // without webhooks.
 type Config struct {
-	// Clock dates objects and signatures; time.Now by default. Delays and
-	// retries always use real time.
+	// Clock dates objects, after what the clock control added, and signatures,
+	// to which it adds nothing: whoever checks them lives in the present.
+	// time.Now by default. Delays and retries of webhooks always use real time.
 	Clock func() time.Time
 	// JournalPath is the file that keeps the state; empty keeps it in memory.
 	JournalPath string
@@ -39,15 +41,18 @@ type Server struct {
 	handler http.Handler
 	faults  *faultTable
 	client  *http.Client // sends webhooks
+	offset  atomic.Int64 // nanoseconds that the clock control added
 
 	mu       sync.Mutex // guards everything below
 	worlds   map[bool]*world
 	journal  *journal
 	hooks    webhookSettings
+	settings settings
 	sending  map[string]bool // deliveries whose attempt is under way
 	pending  map[string]*pendingDelivery
 	requests []requestLog
-	broken   error // the journal could not be written: nothing is accepted any more
+	host     string // as the last request addressed us: where our pages are
+	broken   error  // the journal could not be written: nothing is accepted any more
 
 	wakeup  chan struct{}
 	closing chan struct{}
@@ -81,9 +86,11 @@ func New(cfg Config) (*Server, error) {
 		return nil, err
 	}
 	s.journal = j
+	s.resumeClock()
 	s.resumeDeliveries()
 	s.handler = s.routes()
 	s.workers.Go(s.sendWebhooks)
+	s.workers.Go(s.watchTimers)
 	return s, nil
 }
 
@@ -108,11 +115,13 @@ func (s *Server) Close() error {
 
 // blank is the state of a new account.
 func (s *Server) blank() {
-	s.worlds = map[bool]*world{false: newWorld(false), true: newWorld(true)}
-	s.hooks = webhookSettings{Endpoints: s.cfg.Endpoints, RetryMS: s.cfg.RetryBase.Milliseconds()}
+	s.worlds = map[bool]*world{false: newWorld(false, s.now), true: newWorld(true, s.now)}
+	s.hooks = webhookSettings{Endpoints: s.cfg.Endpoints, RetryMS: s.cfg.RetryBase.Milliseconds(), APIVersion: APIVersion}
 	s.sending = map[string]bool{}
 	s.pending = map[string]*pendingDelivery{}
 	s.requests = nil
+	s.settings = defaultSettings()
+	s.offset.Store(0)
 }
 
 func (s *Server) restore(l journalLine) error {
@@ -122,24 +131,27 @@ func (s *Server) restore(l journalLine) error {
 		if !ok {
 			return errors.New("unknown kind " + r.Kind)
 		}
-		if err := c.restore(r.Value); err != nil {
+		if err := c.restore(r.ID, r.Value); err != nil {
 			return err
+		}
+		if sown, ok := w.seeds.get(r.ID); ok && r.Kind == w.seeds.kind {
+			w.sow(sown)
 		}
 	}
 	return nil
 }
 
 // snapshot writes every object once, oldest first; expired idempotency keys are
-// left behind.
+// left behind, and what a seed makes again.
 func (s *Server) snapshot(write func(journalLine) error) error {
 	for live, w := range s.worlds {
 		var failed error
 		for _, c := range w.all {
 			c.each(func(o object) {
-				if k, ok := o.(*storedReply); ok && k.expired(s.cfg.Clock()) || failed != nil {
+				if k, ok := o.(*storedReply); ok && k.expired(s.now()) || o.header().seeded || failed != nil {
 					return
 				}
-				raw, err := marshal(o)
+				raw, err := record(o)
 				if err == nil {
 					err = write(journalLine{Live: live, Records: []journalRecord{{Kind: c.name(), ID: o.header().ID, Value: raw}}})
 				}
@@ -154,5 +166,5 @@ func (s *Server) snapshot(write func(journalLine) error) error {
 }
 
 func (s *Server) newTx(w *world) *tx {
-	return &tx{s: s, w: w, now: s.cfg.Clock()}
+	return &tx{s: s, w: w, now: s.now()}
 }

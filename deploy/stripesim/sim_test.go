@@ -58,6 +58,26 @@ func (s *sim) client(key string) *client.API {
 // control calls an endpoint under /_sim/ and decodes the answer into out.
 func (s *sim) control(method, path string, in, out any) {
 	s.t.Helper()
+	status, raw := s.ask(method, path, in)
+	if status != http.StatusOK {
+		s.t.Fatalf("%s %s: %d %s", method, path, status, raw)
+	}
+	if out != nil {
+		if err := json.Unmarshal(raw, out); err != nil {
+			s.t.Fatal(err)
+		}
+	}
+}
+
+// status calls a control that may be refused.
+func (s *sim) status(method, path string, in any) int {
+	s.t.Helper()
+	status, _ := s.ask(method, path, in)
+	return status
+}
+
+func (s *sim) ask(method, path string, in any) (int, []byte) {
+	s.t.Helper()
 	body, err := json.Marshal(in)
 	if err != nil {
 		s.t.Fatal(err)
@@ -72,14 +92,10 @@ func (s *sim) control(method, path string, in, out any) {
 	}
 	defer res.Body.Close()
 	raw, err := io.ReadAll(res.Body)
-	if err != nil || res.StatusCode != http.StatusOK {
-		s.t.Fatalf("%s %s: %d %s %v", method, path, res.StatusCode, raw, err)
+	if err != nil {
+		s.t.Fatal(err)
 	}
-	if out != nil {
-		if err := json.Unmarshal(raw, out); err != nil {
-			s.t.Fatal(err)
-		}
-	}
+	return res.StatusCode, raw
 }
 
 type state struct {

@@ -17,6 +17,8 @@ type Delivery struct {
 	LastStatus int    `json:"last_status"` // 0: no answer
 	LastError  string `json:"last_error,omitempty"`
 	NextAtMS   int64  `json:"next_at_ms"` // real time, Unix milliseconds
+	// Body is what is sent when it is in another API version than the event.
+	Body string `json:"body,omitempty"`
 }
 
 // The states of a delivery.
@@ -43,6 +45,7 @@ type webhookSettings struct {
 	DelayMS         int64      `json:"delay_ms"`
 	Reorder         bool       `json:"reorder"` // shuffles within delay_ms, at least 200 ms
 	RetryMS         int64      `json:"retry_ms"`
+	APIVersion      string     `json:"api_version"` // the shape of what is delivered
 	Endpoints       []Endpoint `json:"endpoints"`
 }
 
@@ -57,9 +60,10 @@ type pendingDelivery struct {
 // schedule makes the deliveries of a new event.
 func (t *tx) schedule(ev *Event) {
 	h := t.s.hooks
+	other := t.w.inVersion(ev, h.APIVersion)
 	for endpoint := range h.Endpoints {
 		for range 1 + h.Duplicate {
-			d := &Delivery{Header: t.header("whd_", "webhook_delivery", 24), EventID: ev.ID, EventType: ev.Type, Endpoint: endpoint, State: deliveryPending}
+			d := &Delivery{Header: t.header("whd_", "webhook_delivery", 24), EventID: ev.ID, EventType: ev.Type, Endpoint: endpoint, State: deliveryPending, Body: other}
 			wait := time.Duration(h.DelayMS) * time.Millisecond
 			if h.Reorder {
 				wait = rand.N(max(wait, reorderWindowMin))
@@ -73,6 +77,18 @@ func (t *tx) schedule(ev *Event) {
 			save(t, t.w.deliveries, d)
 		}
 	}
+}
+
+// inVersion is the body of an event in another version; empty for our own.
+func (w *world) inVersion(ev *Event, version string) string {
+	if version == APIVersion {
+		return ""
+	}
+	body, err := w.rendered(ev, version)
+	if err != nil {
+		panic(err) // our own types always render
+	}
+	return string(body)
 }
 
 func (s *Server) resumeDeliveries() {

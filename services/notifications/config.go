@@ -35,6 +35,7 @@ func LoadConfig(lookup config.Lookup) (Config, error) {
 			AppName:      r.String("APP_NAME", "Your app"),
 			AppURL:       r.URL("APP_URL", ""),
 			SupportEmail: r.String("SUPPORT_EMAIL", "support@example.com"),
+			RefundDays:   r.String("REFUND_DAYS", "5 to 10 business days"),
 		},
 	}
 	if strings.ContainsFunc(cfg.Brand.AppName, unicode.IsControl) {

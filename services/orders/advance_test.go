@@ -115,7 +115,7 @@ func TestASecondChargeOnAPaidOrderIsACase(t *testing.T) {
 	t.Run("refunded", func(t *testing.T) {
 		s := newScene(t)
 		o := s.mustPlace(purchase{}, complete)
-		s.exec("UPDATE orders.orders SET state = 'REFUNDED'")
+		s.exec("UPDATE orders.orders SET state = 'REFUNDED', access_withdrawn_at = now()")
 		if got, err := s.news(o, s.arrived(o, "ch")); err != nil || got.GetState() != ordersv1.Order_REFUNDED {
 			t.Errorf("revived: %v %v", got, err)
 		}

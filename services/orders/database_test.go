@@ -49,6 +49,10 @@ func TestConstraintsRestateTheInvariants(t *testing.T) {
 		{"COMPLETE", "next_look_at = now()", "orders_rest_or_due"},
 		{"FAILED", "next_look_at = now()", "orders_rest_or_due"},
 		{"COMPLETE", "state = 'CHARGED'", "orders_rest_or_due"},
+		{"COMPLETE", "next_look_at = now()", "orders_rest_or_due"},
+		{"COMPLETE", "state = 'REFUNDED'", "orders_rest_or_due"},
+		{"COMPLETE", "dispute = 'LOST'", "orders_rest_or_due"},
+		{"COMPLETE", "access_withdrawn_at = now()", "orders_rest_or_due"},
 		{"COMPLETE", "charge_id = NULL", "orders_paid"},
 		{"COMPLETE", "charged_at = NULL", "orders_paid"},
 		{"PENDING", "state = 'CHARGED', payment_method = NULL", "orders_paid"},
@@ -70,7 +74,7 @@ func TestConstraintsRestateTheInvariants(t *testing.T) {
 		{"PENDING", "email_key = ''", "orders_email_key"},
 		{"PENDING", "reference = (SELECT reference FROM orders.orders WHERE state = 'COMPLETE')", "orders_reference_unique"},
 		{"FAILED", "payment_intent_id = (SELECT payment_intent_id FROM orders.orders WHERE state = 'COMPLETE')", "orders_payment_intent_unique"},
-		{"FAILED", "state = 'REFUNDED', charged_at = now(), charge_id = (SELECT charge_id FROM orders.orders WHERE state = 'COMPLETE')", "orders_charge_unique"},
+		{"FAILED", "state = 'REFUNDED', access_withdrawn_at = now(), charged_at = now(), charge_id = (SELECT charge_id FROM orders.orders WHERE state = 'COMPLETE')", "orders_charge_unique"},
 	} {
 		_, err := s.owner.Exec(t.Context(), "UPDATE orders.orders SET "+c.set+" WHERE state = '"+c.state+"'")
 		wantViolation(t, c.state+" with "+c.set, err, c.constraint)

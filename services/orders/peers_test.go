@@ -209,6 +209,8 @@ type fakeProvisioning struct {
 	revoked    bool
 	grants     map[string]*provisioningv1.GrantAccessRequest
 	calls      int
+	revokes    []string
+	restores   []string
 }
 
 func (f *fakeProvisioning) set(change func(*fakeProvisioning)) {
@@ -250,6 +252,27 @@ func (f *fakeProvisioning) GrantAccess(ctx context.Context, r *provisioningv1.Gr
 		g.RevokedAt = timestamppb.New(now)
 	}
 	return g, nil
+}
+
+func (f *fakeProvisioning) RevokeAccess(_ context.Context, r *provisioningv1.RevokeAccessRequest) (*provisioningv1.Grant, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.revokes = append(f.revokes, r.GetOrderId())
+	return &provisioningv1.Grant{OrderId: r.GetOrderId(), RevokedAt: timestamppb.New(f.clock.Now())}, f.err
+}
+
+func (f *fakeProvisioning) RestoreAccess(_ context.Context, r *provisioningv1.RestoreAccessRequest) (*provisioningv1.Grant, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.restores = append(f.restores, r.GetOrderId())
+	return &provisioningv1.Grant{OrderId: r.GetOrderId(), EndsAt: timestamppb.New(f.clock.Now().AddDate(1, 0, 0))}, f.err
+}
+
+// taken is how often access was withdrawn and restored.
+func (f *fakeProvisioning) taken() (revokes, restores int) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return len(f.revokes), len(f.restores)
 }
 
 func (f *fakeProvisioning) granted() (orders, calls int) {

@@ -189,7 +189,7 @@ func TestWhatCannotBeBought(t *testing.T) {
 			r.Checkout = ordersv1.PlaceOrderRequest_SERVER
 		}},
 		"client with card":      {"payment_method", func(r *ordersv1.PlaceOrderRequest) { r.Checkout = ordersv1.PlaceOrderRequest_CLIENT }},
-		"hosted":                {"checkout", func(r *ordersv1.PlaceOrderRequest) { r.Checkout = ordersv1.PlaceOrderRequest_HOSTED }},
+		"hosted":                {"payment_method", func(r *ordersv1.PlaceOrderRequest) { r.Checkout = ordersv1.PlaceOrderRequest_HOSTED }},
 		"a checkout of mars":    {"checkout", func(r *ordersv1.PlaceOrderRequest) { r.Checkout = 9 }},
 		"account without right": {"account_id", func(r *ordersv1.PlaceOrderRequest) { r.AccountId = uuid.NewString() }},
 		"name too long":         {"name", func(r *ordersv1.PlaceOrderRequest) { r.Name = string(long) }},

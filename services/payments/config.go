@@ -34,7 +34,10 @@ func LoadConfig(lookup config.Lookup) (Config, error) {
 			Timeout:   r.Duration("STRIPE_TIMEOUT", 8*time.Second),
 			AppID:     r.String("APP_ID", "makegood"),
 		},
-		Settings: service.Settings{WebhookSecrets: r.List("STRIPE_WEBHOOK_SECRETS")},
+		Settings: service.Settings{
+			WebhookSecrets: r.List("STRIPE_WEBHOOK_SECRETS"),
+			PublicURL:      r.URL("PUBLIC_URL", "http://127.0.0.1:8080"),
+		},
 	}
 	c.Settings.RescueAfter, c.RescueOn = r.DurationOrOff("RESCUE_AFTER", 30*time.Second)
 	if len(c.Settings.WebhookSecrets) == 0 {

@@ -2,24 +2,33 @@ package payments_test
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
 	"errors"
 	"flag"
 	"log/slog"
 	"net"
 	"net/http/httptest"
+	"os"
+	"path/filepath"
 	"sync"
 	"testing"
 	"time"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5/pgxpool"
+	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/connectivity"
+	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/test/bufconn"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"makegood.example/deploy/stripesim"
 	pb "makegood.example/proto/gen/payments/v1"
 	"makegood.example/services/payments"
+	"makegood.example/services/platform/access"
 	"makegood.example/services/platform/apperr"
 	"makegood.example/services/platform/grpcclient"
 	"makegood.example/services/platform/pgtest"
@@ -58,6 +67,7 @@ type scene struct {
 	stops  []func()                 // of the instances
 	pay    pb.PaymentsServiceClient // of the first instance, as Orders
 	edge   pb.PaymentsServiceClient // the same, as the webhook entrance
+	desk   pb.PaymentsAdminServiceClient
 }
 
 // newScene starts one instance. Attempts are not looked at unless the test
@@ -83,6 +93,7 @@ func newScene(t *testing.T, more map[string]string) *scene {
 	})
 	s.first = s.instance()
 	s.pay, s.edge = s.client(s.first, "orders"), s.client(s.first, "gateway")
+	s.desk = s.people(s.first)
 	return s
 }
 
@@ -98,6 +109,7 @@ func (s *scene) instance() grpcclient.Dialer {
 		"STRIPE_API_BASE":          s.url,
 		"STRIPE_TIMEOUT":           "20s", // a slow machine is no silent Stripe
 		"RESCUE_AFTER":             "off",
+		"ADMIN_TOKENS_FILE":        tokensFile(s.t),
 	}
 	for k, v := range s.more {
 		env[k] = v
@@ -137,8 +149,56 @@ func (s *scene) client(dial grpcclient.Dialer, caller string) pb.PaymentsService
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	s.t.Cleanup(func() { _ = conn.Close() })
+	s.connected(conn)
 	return pb.NewPaymentsServiceClient(conn)
+}
+
+// connected waits until the instance serves: on a slow machine that is later
+// than a call's own patience.
+func (s *scene) connected(conn *grpc.ClientConn) {
+	s.t.Helper()
+	s.t.Cleanup(func() { _ = conn.Close() })
+	conn.Connect()
+	for state := conn.GetState(); state != connectivity.Ready; state = conn.GetState() {
+		if !conn.WaitForStateChange(s.context(), state) {
+			s.t.Fatalf("the connection is %s", state)
+		}
+	}
+}
+
+// people calls an instance as somebody whose token the context carries.
+func (s *scene) people(dial grpcclient.Dialer) pb.PaymentsAdminServiceClient {
+	s.t.Helper()
+	conn, err := grpcclient.Dial("payments", "", dial)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	s.connected(conn)
+	return pb.NewPaymentsAdminServiceClient(conn)
+}
+
+// tokensFile has one person for each role, whose token is the role's name.
+func tokensFile(t *testing.T) string {
+	t.Helper()
+	var tokens []map[string]string
+	for _, role := range []string{access.Viewer, access.Support, access.Admin, access.Service} {
+		sum := sha256.Sum256([]byte(role))
+		tokens = append(tokens, map[string]string{"actor": "a " + role, "role": role, "sha256": hex.EncodeToString(sum[:])})
+	}
+	b, err := json.Marshal(map[string]any{"tokens": tokens})
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(t.TempDir(), "tokens.json")
+	if err := os.WriteFile(path, b, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// as is a context with a person's token.
+func (s *scene) as(role string) context.Context {
+	return metadata.AppendToOutgoingContext(s.context(), "authorization", "Bearer "+role)
 }
 
 // purchase is one order of an address.

@@ -37,6 +37,7 @@ func Run(ctx context.Context, cfg Config, rt process.Runtime) error {
 		Settings: cfg.Settings, Now: rt.Now, Log: rt.Log,
 	}
 	paymentsv1.RegisterPaymentsServiceServer(h, &rpc.Payments{Service: svc})
+	paymentsv1.RegisterPaymentsAdminServiceServer(h, &rpc.Admin{Service: svc})
 
 	if err := svc.ResumeEventsAtStart(ctx); err != nil {
 		return err
@@ -48,7 +49,8 @@ func Run(ctx context.Context, cfg Config, rt process.Runtime) error {
 			return err
 		}
 		looks := due.Work[payment.Attempt]{Name: "attempts that are due", Claim: svc.ClaimDueAttempts, Handle: svc.LookAtAttempt, Log: rt.Log}
-		work = append(work, looks.Run)
+		refunds := due.Work[payment.Refund]{Name: "refunds that are due", Claim: svc.ClaimDueRefunds, Handle: svc.LookAtRefund, Log: rt.Log}
+		work = append(work, looks.Run, refunds.Run)
 	}
 	return h.Serve(ctx, work...)
 }

@@ -8,12 +8,15 @@ import (
 	"sync"
 	"testing"
 
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
 	"google.golang.org/protobuf/proto"
 
 	ordersv1 "makegood.example/proto/gen/orders/v1"
 	pb "makegood.example/proto/gen/payments/v1"
 	reconciliationv1 "makegood.example/proto/gen/reconciliation/v1"
 	"makegood.example/services/platform/access"
+	"makegood.example/services/platform/apperr"
 	"makegood.example/services/platform/grpcserver"
 )
 
@@ -27,6 +30,9 @@ type fakeOrders struct {
 	told  []*ordersv1.AdvanceOrderRequest
 	down  bool                 // answers nothing but errors
 	state ordersv1.Order_State // of an order that is told of its money
+	// lost: Orders does not have the order that it is told of.
+	lost    bool
+	adopted []*ordersv1.AdoptChargeRequest
 	// during runs while a call is being served.
 	during func()
 }
@@ -34,8 +40,7 @@ type fakeOrders struct {
 func startFakeOrders(t *testing.T) *fakeOrders {
 	t.Helper()
 	f := &fakeOrders{state: ordersv1.Order_COMPLETE}
-	const name = "/orders.v1.OrdersAdminService/"
-	f.addr = serve(t, "orders", []string{name + "AdvanceOrder", name + "DescribeOrder", name + "ListStuckOrders", name + "SetCharging"},
+	f.addr = serve(t, "orders", ordersv1.OrdersAdminService_ServiceDesc,
 		func(s *grpcserver.Server) { ordersv1.RegisterOrdersAdminServiceServer(s, f) })
 	return f
 }
@@ -43,8 +48,11 @@ func startFakeOrders(t *testing.T) *fakeOrders {
 func (f *fakeOrders) AdvanceOrder(_ context.Context, r *ordersv1.AdvanceOrderRequest) (*ordersv1.AdvanceOrderResponse, error) {
 	f.mu.Lock()
 	f.told = append(f.told, proto.CloneOf(r))
-	down, state, during := f.down, f.state, f.during
+	down, state, during, lost := f.down, f.state, f.during, f.lost
 	f.mu.Unlock()
+	if lost {
+		return nil, apperr.New(codes.NotFound, "ORDER_NOT_FOUND", "there is no order under this reference")
+	}
 	if during != nil {
 		during()
 	}
@@ -55,6 +63,13 @@ func (f *fakeOrders) AdvanceOrder(_ context.Context, r *ordersv1.AdvanceOrderReq
 		state = ordersv1.Order_PENDING
 	}
 	return &ordersv1.AdvanceOrderResponse{Order: &ordersv1.Order{Id: r.GetOrderId(), State: state}}, nil
+}
+
+func (f *fakeOrders) AdoptCharge(_ context.Context, r *ordersv1.AdoptChargeRequest) (*ordersv1.AdvanceOrderResponse, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.adopted = append(f.adopted, proto.CloneOf(r))
+	return &ordersv1.AdvanceOrderResponse{Order: &ordersv1.Order{Id: r.GetPayment().GetOrderId(), State: ordersv1.Order_RECOVERED}}, nil
 }
 
 func (f *fakeOrders) set(do func()) {
@@ -83,13 +98,13 @@ type fakeCases struct {
 
 	mu     sync.Mutex
 	opened []*reconciliationv1.OpenCaseRequest
+	down   bool // keeps nothing
 }
 
 func startFakeCases(t *testing.T) *fakeCases {
 	t.Helper()
 	f := &fakeCases{}
-	const name = "/reconciliation.v1.ReconciliationService/"
-	f.addr = serve(t, "reconciliation", []string{name + "StartRun", name + "ListRuns", name + "OpenCase", name + "ListCases"},
+	f.addr = serve(t, "reconciliation", reconciliationv1.ReconciliationService_ServiceDesc,
 		func(s *grpcserver.Server) { reconciliationv1.RegisterReconciliationServiceServer(s, f) })
 	return f
 }
@@ -97,8 +112,17 @@ func startFakeCases(t *testing.T) *fakeCases {
 func (f *fakeCases) OpenCase(_ context.Context, r *reconciliationv1.OpenCaseRequest) (*reconciliationv1.Case, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	if f.down {
+		return nil, errors.New("the desk is on fire")
+	}
 	f.opened = append(f.opened, proto.CloneOf(r))
 	return &reconciliationv1.Case{Id: 1, Kind: r.GetKind(), Subject: r.GetSubject()}, nil
+}
+
+func (f *fakeCases) set(do func()) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	do()
 }
 
 // count is how often a case about a subject was reported.
@@ -115,15 +139,15 @@ func (f *fakeCases) count(kind reconciliationv1.Case_Kind, subject string) int {
 }
 
 // serve runs a peer that only Payments may call.
-func serve(t *testing.T, name string, methods []string, register func(*grpcserver.Server)) string {
+func serve(t *testing.T, name string, desc grpc.ServiceDesc, register func(*grpcserver.Server)) string {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
 	table := access.Table{}
-	for _, m := range methods {
-		table[m] = access.Rule{Callers: []string{"payments"}}
+	for _, m := range desc.Methods {
+		table["/"+desc.ServiceName+"/"+m.MethodName] = access.Rule{Callers: []string{"payments"}}
 	}
 	server, err := grpcserver.New(grpcserver.Config{
 		Name: name, Listener: listener, Access: table, Log: slog.New(slog.DiscardHandler),

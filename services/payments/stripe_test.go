@@ -38,7 +38,7 @@ type stripeRequest struct {
 func (r stripeRequest) String() string {
 	parts := strings.Split(r.path, "/")
 	for i, p := range parts {
-		if strings.HasPrefix(p, "pi_") || strings.HasPrefix(p, "cus_") {
+		if strings.HasPrefix(p, "pi_") || strings.HasPrefix(p, "cus_") || strings.HasPrefix(p, "ch_") || strings.HasPrefix(p, "py_") {
 			parts[i] = "*"
 		}
 	}
@@ -117,6 +117,25 @@ func (s *stripeSide) call(path string, form url.Values, out any) {
 	s.do(req, out)
 }
 
+// callRefused is a call that Stripe answers with a refused card.
+func (s *stripeSide) callRefused(path string, form url.Values) {
+	s.t.Helper()
+	req, err := http.NewRequestWithContext(s.t.Context(), http.MethodPost, s.url+path, strings.NewReader(form.Encode()))
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	req.Header.Set("Authorization", "Bearer "+s.key)
+	res, err := http.DefaultClient.Do(req)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	defer res.Body.Close()
+	if res.StatusCode != http.StatusPaymentRequired {
+		s.t.Fatalf("POST %s: %s, and the card should be refused", path, res.Status)
+	}
+}
+
 func (s *stripeSide) do(req *http.Request, out any) {
 	s.t.Helper()
 	res, err := http.DefaultClient.Do(req)
@@ -177,8 +196,14 @@ type account struct {
 		ID, Status    string
 		PaymentIntent string `json:"payment_intent"`
 		Amount        int64
+		Refunded      int64 `json:"amount_refunded"`
 	}
-	Events []json.RawMessage
+	Refunds []struct {
+		ID, Status, Charge string
+		Amount             int64
+	}
+	Disputes []struct{ ID, Charge string }
+	Events   []json.RawMessage
 }
 
 func (s *stripeSide) account() account {

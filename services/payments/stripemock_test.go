@@ -27,7 +27,10 @@ func TestStripeMockAcceptsEveryRequest(t *testing.T) {
 	p := s.purchase("jane@example.com")
 	p.AccountId = "acct-7"
 	paid := s.request(p, "pm_card_visa")
-	s.paid(paid, pb.Payment_SUCCEEDED)
+	charge := s.paid(paid, pb.Payment_SUCCEEDED)
+	s.refunded(wish(charge, 5000), pb.Refund_SUCCEEDED)
+	s.disputed(charge)
+	s.delivered(s.event("charge.dispute.created"), "PROCESSED")
 	declined := s.request(s.purchase("joe@example.com"), "pm_card_chargeDeclined")
 	s.paid(declined, pb.Payment_REQUIRES_PAYMENT_METHOD)
 	s.cancel(declined, pb.Payment_CANCELED)
@@ -47,8 +50,8 @@ func TestStripeMockAcceptsEveryRequest(t *testing.T) {
 	}
 	slices.Sort(shapes)
 	want := []string{
-		"GET /v1/customers", "GET /v1/payment_intents", "GET /v1/payment_intents/*", "POST /v1/customers",
-		"POST /v1/payment_intents", "POST /v1/payment_intents/*/cancel", "POST /v1/payment_intents/*/confirm",
+		"GET /v1/charges/*", "GET /v1/customers", "GET /v1/disputes", "GET /v1/payment_intents", "GET /v1/payment_intents/*", "GET /v1/refunds",
+		"POST /v1/customers", "POST /v1/payment_intents", "POST /v1/payment_intents/*/cancel", "POST /v1/payment_intents/*/confirm", "POST /v1/refunds",
 	}
 	if got := slices.Compact(shapes); !slices.Equal(got, want) {
 		t.Errorf("asked %v, want %v", got, want)

@@ -36,8 +36,10 @@ const (
 	// Access is ready, later than it should have been. Sent only while the
 	// order is RECOVERED. Shares the confirmation's dedupe key.
 	Message_RECOVERY Message_Kind = 2
-	// Nothing was charged. Sent only while the order is EXPIRED, or FAILED.
+	// Nothing was charged. Sent only while the order is EXPIRED or FAILED.
 	Message_PAYMENT_FAILED Message_Kind = 3
+	// Money is on its way back. Sent only while the order shows a refund.
+	Message_REFUND Message_Kind = 4
 )
 
 // Enum value maps for Message_Kind.
@@ -47,12 +49,14 @@ var (
 		1: "CONFIRMATION",
 		2: "RECOVERY",
 		3: "PAYMENT_FAILED",
+		4: "REFUND",
 	}
 	Message_Kind_value = map[string]int32{
 		"KIND_UNSPECIFIED": 0,
 		"CONFIRMATION":     1,
 		"RECOVERY":         2,
 		"PAYMENT_FAILED":   3,
+		"REFUND":           4,
 	}
 )
 
@@ -508,7 +512,7 @@ const file_notifications_v1_notifications_proto_rawDesc = "" +
 	"\xbaH\ar\x05\x10\x01\x18\xc8\x01R\tdedupeKey\x12>\n" +
 	"\x04kind\x18\x02 \x01(\x0e2\x1e.notifications.v1.Message.KindB\n" +
 	"\xbaH\a\x82\x01\x04\x10\x01 \x00R\x04kind\x12#\n" +
-	"\border_id\x18\x03 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\aorderId\"\xc2\x04\n" +
+	"\border_id\x18\x03 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\aorderId\"\xce\x04\n" +
 	"\aMessage\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x1d\n" +
 	"\n" +
@@ -524,12 +528,14 @@ const file_notifications_v1_notifications_proto_rawDesc = "" +
 	"\rattempt_count\x18\t \x01(\x05R\fattemptCount\x12\x1d\n" +
 	"\n" +
 	"last_error\x18\n" +
-	" \x01(\tR\tlastError\"P\n" +
+	" \x01(\tR\tlastError\"\\\n" +
 	"\x04Kind\x12\x14\n" +
 	"\x10KIND_UNSPECIFIED\x10\x00\x12\x10\n" +
 	"\fCONFIRMATION\x10\x01\x12\f\n" +
 	"\bRECOVERY\x10\x02\x12\x12\n" +
-	"\x0ePAYMENT_FAILED\x10\x03\"]\n" +
+	"\x0ePAYMENT_FAILED\x10\x03\x12\n" +
+	"\n" +
+	"\x06REFUND\x10\x04\"]\n" +
 	"\x05State\x12\x15\n" +
 	"\x11STATE_UNSPECIFIED\x10\x00\x12\n" +
 	"\n" +

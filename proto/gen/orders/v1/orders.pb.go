@@ -1161,6 +1161,94 @@ func (x *AdvanceOrderRequest) GetPayment() *v1.Payment {
 	return nil
 }
 
+type AdoptChargeRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// UUID that the charge's metadata names as its reference; the order's id
+	// derives from it.
+	Reference string `protobuf:"bytes,1,opt,name=reference,proto3" json:"reference,omitempty"`
+	PlanId    string `protobuf:"bytes,2,opt,name=plan_id,json=planId,proto3" json:"plan_id,omitempty"`
+	// The buyer, from the Customer, the billing details or the receipt.
+	Email     string `protobuf:"bytes,3,opt,name=email,proto3" json:"email,omitempty"`
+	Name      string `protobuf:"bytes,4,opt,name=name,proto3" json:"name,omitempty"`
+	AccountId string `protobuf:"bytes,5,opt,name=account_id,json=accountId,proto3" json:"account_id,omitempty"`
+	// What Stripe says of the money; SUCCEEDED.
+	Payment       *v1.Payment `protobuf:"bytes,6,opt,name=payment,proto3" json:"payment,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *AdoptChargeRequest) Reset() {
+	*x = AdoptChargeRequest{}
+	mi := &file_orders_v1_orders_proto_msgTypes[12]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *AdoptChargeRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*AdoptChargeRequest) ProtoMessage() {}
+
+func (x *AdoptChargeRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_orders_v1_orders_proto_msgTypes[12]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use AdoptChargeRequest.ProtoReflect.Descriptor instead.
+func (*AdoptChargeRequest) Descriptor() ([]byte, []int) {
+	return file_orders_v1_orders_proto_rawDescGZIP(), []int{12}
+}
+
+func (x *AdoptChargeRequest) GetReference() string {
+	if x != nil {
+		return x.Reference
+	}
+	return ""
+}
+
+func (x *AdoptChargeRequest) GetPlanId() string {
+	if x != nil {
+		return x.PlanId
+	}
+	return ""
+}
+
+func (x *AdoptChargeRequest) GetEmail() string {
+	if x != nil {
+		return x.Email
+	}
+	return ""
+}
+
+func (x *AdoptChargeRequest) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *AdoptChargeRequest) GetAccountId() string {
+	if x != nil {
+		return x.AccountId
+	}
+	return ""
+}
+
+func (x *AdoptChargeRequest) GetPayment() *v1.Payment {
+	if x != nil {
+		return x.Payment
+	}
+	return nil
+}
+
 type AdvanceOrderResponse struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Order         *Order                 `protobuf:"bytes,1,opt,name=order,proto3" json:"order,omitempty"`
@@ -1170,7 +1258,7 @@ type AdvanceOrderResponse struct {
 
 func (x *AdvanceOrderResponse) Reset() {
 	*x = AdvanceOrderResponse{}
-	mi := &file_orders_v1_orders_proto_msgTypes[12]
+	mi := &file_orders_v1_orders_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1182,7 +1270,7 @@ func (x *AdvanceOrderResponse) String() string {
 func (*AdvanceOrderResponse) ProtoMessage() {}
 
 func (x *AdvanceOrderResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_orders_v1_orders_proto_msgTypes[12]
+	mi := &file_orders_v1_orders_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1195,7 +1283,7 @@ func (x *AdvanceOrderResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AdvanceOrderResponse.ProtoReflect.Descriptor instead.
 func (*AdvanceOrderResponse) Descriptor() ([]byte, []int) {
-	return file_orders_v1_orders_proto_rawDescGZIP(), []int{12}
+	return file_orders_v1_orders_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *AdvanceOrderResponse) GetOrder() *Order {
@@ -1214,7 +1302,7 @@ type DescribeOrderRequest struct {
 
 func (x *DescribeOrderRequest) Reset() {
 	*x = DescribeOrderRequest{}
-	mi := &file_orders_v1_orders_proto_msgTypes[13]
+	mi := &file_orders_v1_orders_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1226,7 +1314,7 @@ func (x *DescribeOrderRequest) String() string {
 func (*DescribeOrderRequest) ProtoMessage() {}
 
 func (x *DescribeOrderRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_orders_v1_orders_proto_msgTypes[13]
+	mi := &file_orders_v1_orders_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1239,7 +1327,7 @@ func (x *DescribeOrderRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DescribeOrderRequest.ProtoReflect.Descriptor instead.
 func (*DescribeOrderRequest) Descriptor() ([]byte, []int) {
-	return file_orders_v1_orders_proto_rawDescGZIP(), []int{13}
+	return file_orders_v1_orders_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *DescribeOrderRequest) GetOrderId() string {
@@ -1263,16 +1351,22 @@ type DescribeOrderResponse struct {
 	CustomerId      string                 `protobuf:"bytes,9,opt,name=customer_id,json=customerId,proto3" json:"customer_id,omitempty"`
 	NextLookAt      *timestamppb.Timestamp `protobuf:"bytes,10,opt,name=next_look_at,json=nextLookAt,proto3" json:"next_look_at,omitempty"`
 	// How often something other than the buyer has looked at it.
-	LookCount     int32                  `protobuf:"varint,11,opt,name=look_count,json=lookCount,proto3" json:"look_count,omitempty"`
-	LastLookAt    *timestamppb.Timestamp `protobuf:"bytes,12,opt,name=last_look_at,json=lastLookAt,proto3" json:"last_look_at,omitempty"`
-	History       []*HistoryEntry        `protobuf:"bytes,13,rep,name=history,proto3" json:"history,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	LookCount  int32                  `protobuf:"varint,11,opt,name=look_count,json=lookCount,proto3" json:"look_count,omitempty"`
+	LastLookAt *timestamppb.Timestamp `protobuf:"bytes,12,opt,name=last_look_at,json=lastLookAt,proto3" json:"last_look_at,omitempty"`
+	History    []*HistoryEntry        `protobuf:"bytes,13,rep,name=history,proto3" json:"history,omitempty"`
+	// What went back so far, in minor units and for people.
+	RefundedMinor   int64              `protobuf:"varint,14,opt,name=refunded_minor,json=refundedMinor,proto3" json:"refunded_minor,omitempty"`
+	RefundedDisplay string             `protobuf:"bytes,15,opt,name=refunded_display,json=refundedDisplay,proto3" json:"refunded_display,omitempty"`
+	Dispute         v1.Payment_Dispute `protobuf:"varint,16,opt,name=dispute,proto3,enum=payments.v1.Payment_Dispute" json:"dispute,omitempty"`
+	// When the access was withdrawn; unset while there is any.
+	AccessWithdrawnAt *timestamppb.Timestamp `protobuf:"bytes,17,opt,name=access_withdrawn_at,json=accessWithdrawnAt,proto3" json:"access_withdrawn_at,omitempty"`
+	unknownFields     protoimpl.UnknownFields
+	sizeCache         protoimpl.SizeCache
 }
 
 func (x *DescribeOrderResponse) Reset() {
 	*x = DescribeOrderResponse{}
-	mi := &file_orders_v1_orders_proto_msgTypes[14]
+	mi := &file_orders_v1_orders_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1284,7 +1378,7 @@ func (x *DescribeOrderResponse) String() string {
 func (*DescribeOrderResponse) ProtoMessage() {}
 
 func (x *DescribeOrderResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_orders_v1_orders_proto_msgTypes[14]
+	mi := &file_orders_v1_orders_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1297,7 +1391,7 @@ func (x *DescribeOrderResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DescribeOrderResponse.ProtoReflect.Descriptor instead.
 func (*DescribeOrderResponse) Descriptor() ([]byte, []int) {
-	return file_orders_v1_orders_proto_rawDescGZIP(), []int{14}
+	return file_orders_v1_orders_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *DescribeOrderResponse) GetOrder() *Order {
@@ -1391,6 +1485,34 @@ func (x *DescribeOrderResponse) GetHistory() []*HistoryEntry {
 	return nil
 }
 
+func (x *DescribeOrderResponse) GetRefundedMinor() int64 {
+	if x != nil {
+		return x.RefundedMinor
+	}
+	return 0
+}
+
+func (x *DescribeOrderResponse) GetRefundedDisplay() string {
+	if x != nil {
+		return x.RefundedDisplay
+	}
+	return ""
+}
+
+func (x *DescribeOrderResponse) GetDispute() v1.Payment_Dispute {
+	if x != nil {
+		return x.Dispute
+	}
+	return v1.Payment_Dispute(0)
+}
+
+func (x *DescribeOrderResponse) GetAccessWithdrawnAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.AccessWithdrawnAt
+	}
+	return nil
+}
+
 // HistoryEntry is one change of state; the history is append-only.
 type HistoryEntry struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -1410,7 +1532,7 @@ type HistoryEntry struct {
 
 func (x *HistoryEntry) Reset() {
 	*x = HistoryEntry{}
-	mi := &file_orders_v1_orders_proto_msgTypes[15]
+	mi := &file_orders_v1_orders_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1422,7 +1544,7 @@ func (x *HistoryEntry) String() string {
 func (*HistoryEntry) ProtoMessage() {}
 
 func (x *HistoryEntry) ProtoReflect() protoreflect.Message {
-	mi := &file_orders_v1_orders_proto_msgTypes[15]
+	mi := &file_orders_v1_orders_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1435,7 +1557,7 @@ func (x *HistoryEntry) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HistoryEntry.ProtoReflect.Descriptor instead.
 func (*HistoryEntry) Descriptor() ([]byte, []int) {
-	return file_orders_v1_orders_proto_rawDescGZIP(), []int{15}
+	return file_orders_v1_orders_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *HistoryEntry) GetFromState() Order_State {
@@ -1494,7 +1616,7 @@ type ListStuckOrdersRequest struct {
 
 func (x *ListStuckOrdersRequest) Reset() {
 	*x = ListStuckOrdersRequest{}
-	mi := &file_orders_v1_orders_proto_msgTypes[16]
+	mi := &file_orders_v1_orders_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1506,7 +1628,7 @@ func (x *ListStuckOrdersRequest) String() string {
 func (*ListStuckOrdersRequest) ProtoMessage() {}
 
 func (x *ListStuckOrdersRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_orders_v1_orders_proto_msgTypes[16]
+	mi := &file_orders_v1_orders_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1519,7 +1641,7 @@ func (x *ListStuckOrdersRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListStuckOrdersRequest.ProtoReflect.Descriptor instead.
 func (*ListStuckOrdersRequest) Descriptor() ([]byte, []int) {
-	return file_orders_v1_orders_proto_rawDescGZIP(), []int{16}
+	return file_orders_v1_orders_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *ListStuckOrdersRequest) GetNoProgressSince() *timestamppb.Timestamp {
@@ -1554,7 +1676,7 @@ type ListStuckOrdersResponse struct {
 
 func (x *ListStuckOrdersResponse) Reset() {
 	*x = ListStuckOrdersResponse{}
-	mi := &file_orders_v1_orders_proto_msgTypes[17]
+	mi := &file_orders_v1_orders_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1566,7 +1688,7 @@ func (x *ListStuckOrdersResponse) String() string {
 func (*ListStuckOrdersResponse) ProtoMessage() {}
 
 func (x *ListStuckOrdersResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_orders_v1_orders_proto_msgTypes[17]
+	mi := &file_orders_v1_orders_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1579,7 +1701,7 @@ func (x *ListStuckOrdersResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListStuckOrdersResponse.ProtoReflect.Descriptor instead.
 func (*ListStuckOrdersResponse) Descriptor() ([]byte, []int) {
-	return file_orders_v1_orders_proto_rawDescGZIP(), []int{17}
+	return file_orders_v1_orders_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *ListStuckOrdersResponse) GetOrders() []*StuckOrder {
@@ -1608,7 +1730,7 @@ type StuckOrder struct {
 
 func (x *StuckOrder) Reset() {
 	*x = StuckOrder{}
-	mi := &file_orders_v1_orders_proto_msgTypes[18]
+	mi := &file_orders_v1_orders_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1620,7 +1742,7 @@ func (x *StuckOrder) String() string {
 func (*StuckOrder) ProtoMessage() {}
 
 func (x *StuckOrder) ProtoReflect() protoreflect.Message {
-	mi := &file_orders_v1_orders_proto_msgTypes[18]
+	mi := &file_orders_v1_orders_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1633,7 +1755,7 @@ func (x *StuckOrder) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StuckOrder.ProtoReflect.Descriptor instead.
 func (*StuckOrder) Descriptor() ([]byte, []int) {
-	return file_orders_v1_orders_proto_rawDescGZIP(), []int{18}
+	return file_orders_v1_orders_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *StuckOrder) GetOrderId() string {
@@ -1674,7 +1796,7 @@ type SetChargingRequest struct {
 
 func (x *SetChargingRequest) Reset() {
 	*x = SetChargingRequest{}
-	mi := &file_orders_v1_orders_proto_msgTypes[19]
+	mi := &file_orders_v1_orders_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1686,7 +1808,7 @@ func (x *SetChargingRequest) String() string {
 func (*SetChargingRequest) ProtoMessage() {}
 
 func (x *SetChargingRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_orders_v1_orders_proto_msgTypes[19]
+	mi := &file_orders_v1_orders_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1699,7 +1821,7 @@ func (x *SetChargingRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SetChargingRequest.ProtoReflect.Descriptor instead.
 func (*SetChargingRequest) Descriptor() ([]byte, []int) {
-	return file_orders_v1_orders_proto_rawDescGZIP(), []int{19}
+	return file_orders_v1_orders_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *SetChargingRequest) GetPaused() bool {
@@ -1727,7 +1849,7 @@ type SetChargingResponse struct {
 
 func (x *SetChargingResponse) Reset() {
 	*x = SetChargingResponse{}
-	mi := &file_orders_v1_orders_proto_msgTypes[20]
+	mi := &file_orders_v1_orders_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1739,7 +1861,7 @@ func (x *SetChargingResponse) String() string {
 func (*SetChargingResponse) ProtoMessage() {}
 
 func (x *SetChargingResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_orders_v1_orders_proto_msgTypes[20]
+	mi := &file_orders_v1_orders_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1752,7 +1874,7 @@ func (x *SetChargingResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SetChargingResponse.ProtoReflect.Descriptor instead.
 func (*SetChargingResponse) Descriptor() ([]byte, []int) {
-	return file_orders_v1_orders_proto_rawDescGZIP(), []int{20}
+	return file_orders_v1_orders_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *SetChargingResponse) GetPaused() bool {
@@ -1886,11 +2008,19 @@ const file_orders_v1_orders_proto_rawDesc = "" +
 	"\x06RESCUE\x10\x01\x12\v\n" +
 	"\aWEBHOOK\x10\x02\x12\x12\n" +
 	"\x0eRECONCILIATION\x10\x03\x12\v\n" +
-	"\aSUPPORT\x10\x04\">\n" +
+	"\aSUPPORT\x10\x04\"\xfc\x01\n" +
+	"\x12AdoptChargeRequest\x12&\n" +
+	"\treference\x18\x01 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\treference\x12 \n" +
+	"\aplan_id\x18\x02 \x01(\tB\a\xbaH\x04r\x02\x18@R\x06planId\x12\x1e\n" +
+	"\x05email\x18\x03 \x01(\tB\b\xbaH\x05r\x03\x18\xc0\x02R\x05email\x12\x1c\n" +
+	"\x04name\x18\x04 \x01(\tB\b\xbaH\x05r\x03\x18\xc8\x01R\x04name\x12&\n" +
+	"\n" +
+	"account_id\x18\x05 \x01(\tB\a\xbaH\x04r\x02\x18@R\taccountId\x126\n" +
+	"\apayment\x18\x06 \x01(\v2\x14.payments.v1.PaymentB\x06\xbaH\x03\xc8\x01\x01R\apayment\">\n" +
 	"\x14AdvanceOrderResponse\x12&\n" +
 	"\x05order\x18\x01 \x01(\v2\x10.orders.v1.OrderR\x05order\";\n" +
 	"\x14DescribeOrderRequest\x12#\n" +
-	"\border_id\x18\x01 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\aorderId\"\xfe\x03\n" +
+	"\border_id\x18\x01 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\aorderId\"\xd4\x05\n" +
 	"\x15DescribeOrderResponse\x12&\n" +
 	"\x05order\x18\x01 \x01(\v2\x10.orders.v1.OrderR\x05order\x12\x14\n" +
 	"\x05email\x18\x02 \x01(\tR\x05email\x12\x12\n" +
@@ -1911,7 +2041,11 @@ const file_orders_v1_orders_proto_rawDesc = "" +
 	"look_count\x18\v \x01(\x05R\tlookCount\x12<\n" +
 	"\flast_look_at\x18\f \x01(\v2\x1a.google.protobuf.TimestampR\n" +
 	"lastLookAt\x121\n" +
-	"\ahistory\x18\r \x03(\v2\x17.orders.v1.HistoryEntryR\ahistory\"\xe6\x01\n" +
+	"\ahistory\x18\r \x03(\v2\x17.orders.v1.HistoryEntryR\ahistory\x12%\n" +
+	"\x0erefunded_minor\x18\x0e \x01(\x03R\rrefundedMinor\x12)\n" +
+	"\x10refunded_display\x18\x0f \x01(\tR\x0frefundedDisplay\x126\n" +
+	"\adispute\x18\x10 \x01(\x0e2\x1c.payments.v1.Payment.DisputeR\adispute\x12J\n" +
+	"\x13access_withdrawn_at\x18\x11 \x01(\v2\x1a.google.protobuf.TimestampR\x11accessWithdrawnAt\"\xe6\x01\n" +
 	"\fHistoryEntry\x125\n" +
 	"\n" +
 	"from_state\x18\x01 \x01(\x0e2\x16.orders.v1.Order.StateR\tfromState\x121\n" +
@@ -1951,9 +2085,10 @@ const file_orders_v1_orders_proto_rawDesc = "" +
 	"/v1/orders\x12_\n" +
 	"\bPayOrder\x12\x1a.orders.v1.PayOrderRequest\x1a\x10.orders.v1.Order\"%\x82\xd3\xe4\x93\x02\x1f:\x01*\"\x1a/v1/orders/{reference}:pay\x12k\n" +
 	"\fConfirmOrder\x12\x1e.orders.v1.ConfirmOrderRequest\x1a\x10.orders.v1.Order\")\x82\xd3\xe4\x93\x02#:\x01*\"\x1e/v1/orders/{reference}:confirm\x12X\n" +
-	"\bGetOrder\x12\x1a.orders.v1.GetOrderRequest\x1a\x10.orders.v1.Order\"\x1e\x82\xd3\xe4\x93\x02\x18\x12\x16/v1/orders/{reference}2\xa5\x03\n" +
+	"\bGetOrder\x12\x1a.orders.v1.GetOrderRequest\x1a\x10.orders.v1.Order\"\x1e\x82\xd3\xe4\x93\x02\x18\x12\x16/v1/orders/{reference}2\xf4\x03\n" +
 	"\x12OrdersAdminService\x12O\n" +
-	"\fAdvanceOrder\x12\x1e.orders.v1.AdvanceOrderRequest\x1a\x1f.orders.v1.AdvanceOrderResponse\x12w\n" +
+	"\fAdvanceOrder\x12\x1e.orders.v1.AdvanceOrderRequest\x1a\x1f.orders.v1.AdvanceOrderResponse\x12M\n" +
+	"\vAdoptCharge\x12\x1d.orders.v1.AdoptChargeRequest\x1a\x1f.orders.v1.AdvanceOrderResponse\x12w\n" +
 	"\rDescribeOrder\x12\x1f.orders.v1.DescribeOrderRequest\x1a .orders.v1.DescribeOrderResponse\"#\x82\xd3\xe4\x93\x02\x1d\x12\x1b/admin/v1/orders/{order_id}\x12X\n" +
 	"\x0fListStuckOrders\x12!.orders.v1.ListStuckOrdersRequest\x1a\".orders.v1.ListStuckOrdersResponse\x12k\n" +
 	"\vSetCharging\x12\x1d.orders.v1.SetChargingRequest\x1a\x1e.orders.v1.SetChargingResponse\"\x1d\x82\xd3\xe4\x93\x02\x17:\x01*\"\x12/admin/v1/chargingB/Z-makegood.example/proto/gen/orders/v1;ordersv1b\x06proto3"
@@ -1971,7 +2106,7 @@ func file_orders_v1_orders_proto_rawDescGZIP() []byte {
 }
 
 var file_orders_v1_orders_proto_enumTypes = make([]protoimpl.EnumInfo, 5)
-var file_orders_v1_orders_proto_msgTypes = make([]protoimpl.MessageInfo, 21)
+var file_orders_v1_orders_proto_msgTypes = make([]protoimpl.MessageInfo, 22)
 var file_orders_v1_orders_proto_goTypes = []any{
 	(PlaceOrderRequest_Checkout)(0), // 0: orders.v1.PlaceOrderRequest.Checkout
 	(Order_Kind)(0),                 // 1: orders.v1.Order.Kind
@@ -1990,17 +2125,19 @@ var file_orders_v1_orders_proto_goTypes = []any{
 	(*PaymentError)(nil),            // 14: orders.v1.PaymentError
 	(*NextAction)(nil),              // 15: orders.v1.NextAction
 	(*AdvanceOrderRequest)(nil),     // 16: orders.v1.AdvanceOrderRequest
-	(*AdvanceOrderResponse)(nil),    // 17: orders.v1.AdvanceOrderResponse
-	(*DescribeOrderRequest)(nil),    // 18: orders.v1.DescribeOrderRequest
-	(*DescribeOrderResponse)(nil),   // 19: orders.v1.DescribeOrderResponse
-	(*HistoryEntry)(nil),            // 20: orders.v1.HistoryEntry
-	(*ListStuckOrdersRequest)(nil),  // 21: orders.v1.ListStuckOrdersRequest
-	(*ListStuckOrdersResponse)(nil), // 22: orders.v1.ListStuckOrdersResponse
-	(*StuckOrder)(nil),              // 23: orders.v1.StuckOrder
-	(*SetChargingRequest)(nil),      // 24: orders.v1.SetChargingRequest
-	(*SetChargingResponse)(nil),     // 25: orders.v1.SetChargingResponse
-	(*timestamppb.Timestamp)(nil),   // 26: google.protobuf.Timestamp
-	(*v1.Payment)(nil),              // 27: payments.v1.Payment
+	(*AdoptChargeRequest)(nil),      // 17: orders.v1.AdoptChargeRequest
+	(*AdvanceOrderResponse)(nil),    // 18: orders.v1.AdvanceOrderResponse
+	(*DescribeOrderRequest)(nil),    // 19: orders.v1.DescribeOrderRequest
+	(*DescribeOrderResponse)(nil),   // 20: orders.v1.DescribeOrderResponse
+	(*HistoryEntry)(nil),            // 21: orders.v1.HistoryEntry
+	(*ListStuckOrdersRequest)(nil),  // 22: orders.v1.ListStuckOrdersRequest
+	(*ListStuckOrdersResponse)(nil), // 23: orders.v1.ListStuckOrdersResponse
+	(*StuckOrder)(nil),              // 24: orders.v1.StuckOrder
+	(*SetChargingRequest)(nil),      // 25: orders.v1.SetChargingRequest
+	(*SetChargingResponse)(nil),     // 26: orders.v1.SetChargingResponse
+	(*timestamppb.Timestamp)(nil),   // 27: google.protobuf.Timestamp
+	(*v1.Payment)(nil),              // 28: payments.v1.Payment
+	(v1.Payment_Dispute)(0),         // 29: payments.v1.Payment.Dispute
 }
 var file_orders_v1_orders_proto_depIdxs = []int32{
 	7,  // 0: orders.v1.ListPlansResponse.plans:type_name -> orders.v1.Plan
@@ -2008,52 +2145,57 @@ var file_orders_v1_orders_proto_depIdxs = []int32{
 	0,  // 2: orders.v1.PlaceOrderRequest.checkout:type_name -> orders.v1.PlaceOrderRequest.Checkout
 	1,  // 3: orders.v1.Order.kind:type_name -> orders.v1.Order.Kind
 	2,  // 4: orders.v1.Order.state:type_name -> orders.v1.Order.State
-	26, // 5: orders.v1.Order.created_at:type_name -> google.protobuf.Timestamp
-	26, // 6: orders.v1.Order.charged_at:type_name -> google.protobuf.Timestamp
-	26, // 7: orders.v1.Order.completed_at:type_name -> google.protobuf.Timestamp
-	26, // 8: orders.v1.Order.access_until:type_name -> google.protobuf.Timestamp
+	27, // 5: orders.v1.Order.created_at:type_name -> google.protobuf.Timestamp
+	27, // 6: orders.v1.Order.charged_at:type_name -> google.protobuf.Timestamp
+	27, // 7: orders.v1.Order.completed_at:type_name -> google.protobuf.Timestamp
+	27, // 8: orders.v1.Order.access_until:type_name -> google.protobuf.Timestamp
 	14, // 9: orders.v1.Order.payment_error:type_name -> orders.v1.PaymentError
 	15, // 10: orders.v1.Order.next_action:type_name -> orders.v1.NextAction
 	3,  // 11: orders.v1.NextAction.type:type_name -> orders.v1.NextAction.Type
-	26, // 12: orders.v1.NextAction.by:type_name -> google.protobuf.Timestamp
+	27, // 12: orders.v1.NextAction.by:type_name -> google.protobuf.Timestamp
 	4,  // 13: orders.v1.AdvanceOrderRequest.reason:type_name -> orders.v1.AdvanceOrderRequest.Reason
-	27, // 14: orders.v1.AdvanceOrderRequest.payment:type_name -> payments.v1.Payment
-	13, // 15: orders.v1.AdvanceOrderResponse.order:type_name -> orders.v1.Order
-	13, // 16: orders.v1.DescribeOrderResponse.order:type_name -> orders.v1.Order
-	26, // 17: orders.v1.DescribeOrderResponse.next_look_at:type_name -> google.protobuf.Timestamp
-	26, // 18: orders.v1.DescribeOrderResponse.last_look_at:type_name -> google.protobuf.Timestamp
-	20, // 19: orders.v1.DescribeOrderResponse.history:type_name -> orders.v1.HistoryEntry
-	2,  // 20: orders.v1.HistoryEntry.from_state:type_name -> orders.v1.Order.State
-	2,  // 21: orders.v1.HistoryEntry.to_state:type_name -> orders.v1.Order.State
-	26, // 22: orders.v1.HistoryEntry.at:type_name -> google.protobuf.Timestamp
-	26, // 23: orders.v1.ListStuckOrdersRequest.no_progress_since:type_name -> google.protobuf.Timestamp
-	23, // 24: orders.v1.ListStuckOrdersResponse.orders:type_name -> orders.v1.StuckOrder
-	2,  // 25: orders.v1.StuckOrder.state:type_name -> orders.v1.Order.State
-	26, // 26: orders.v1.StuckOrder.last_progress_at:type_name -> google.protobuf.Timestamp
-	26, // 27: orders.v1.SetChargingResponse.at:type_name -> google.protobuf.Timestamp
-	5,  // 28: orders.v1.OrdersService.ListPlans:input_type -> orders.v1.ListPlansRequest
-	9,  // 29: orders.v1.OrdersService.PlaceOrder:input_type -> orders.v1.PlaceOrderRequest
-	10, // 30: orders.v1.OrdersService.PayOrder:input_type -> orders.v1.PayOrderRequest
-	11, // 31: orders.v1.OrdersService.ConfirmOrder:input_type -> orders.v1.ConfirmOrderRequest
-	12, // 32: orders.v1.OrdersService.GetOrder:input_type -> orders.v1.GetOrderRequest
-	16, // 33: orders.v1.OrdersAdminService.AdvanceOrder:input_type -> orders.v1.AdvanceOrderRequest
-	18, // 34: orders.v1.OrdersAdminService.DescribeOrder:input_type -> orders.v1.DescribeOrderRequest
-	21, // 35: orders.v1.OrdersAdminService.ListStuckOrders:input_type -> orders.v1.ListStuckOrdersRequest
-	24, // 36: orders.v1.OrdersAdminService.SetCharging:input_type -> orders.v1.SetChargingRequest
-	6,  // 37: orders.v1.OrdersService.ListPlans:output_type -> orders.v1.ListPlansResponse
-	13, // 38: orders.v1.OrdersService.PlaceOrder:output_type -> orders.v1.Order
-	13, // 39: orders.v1.OrdersService.PayOrder:output_type -> orders.v1.Order
-	13, // 40: orders.v1.OrdersService.ConfirmOrder:output_type -> orders.v1.Order
-	13, // 41: orders.v1.OrdersService.GetOrder:output_type -> orders.v1.Order
-	17, // 42: orders.v1.OrdersAdminService.AdvanceOrder:output_type -> orders.v1.AdvanceOrderResponse
-	19, // 43: orders.v1.OrdersAdminService.DescribeOrder:output_type -> orders.v1.DescribeOrderResponse
-	22, // 44: orders.v1.OrdersAdminService.ListStuckOrders:output_type -> orders.v1.ListStuckOrdersResponse
-	25, // 45: orders.v1.OrdersAdminService.SetCharging:output_type -> orders.v1.SetChargingResponse
-	37, // [37:46] is the sub-list for method output_type
-	28, // [28:37] is the sub-list for method input_type
-	28, // [28:28] is the sub-list for extension type_name
-	28, // [28:28] is the sub-list for extension extendee
-	0,  // [0:28] is the sub-list for field type_name
+	28, // 14: orders.v1.AdvanceOrderRequest.payment:type_name -> payments.v1.Payment
+	28, // 15: orders.v1.AdoptChargeRequest.payment:type_name -> payments.v1.Payment
+	13, // 16: orders.v1.AdvanceOrderResponse.order:type_name -> orders.v1.Order
+	13, // 17: orders.v1.DescribeOrderResponse.order:type_name -> orders.v1.Order
+	27, // 18: orders.v1.DescribeOrderResponse.next_look_at:type_name -> google.protobuf.Timestamp
+	27, // 19: orders.v1.DescribeOrderResponse.last_look_at:type_name -> google.protobuf.Timestamp
+	21, // 20: orders.v1.DescribeOrderResponse.history:type_name -> orders.v1.HistoryEntry
+	29, // 21: orders.v1.DescribeOrderResponse.dispute:type_name -> payments.v1.Payment.Dispute
+	27, // 22: orders.v1.DescribeOrderResponse.access_withdrawn_at:type_name -> google.protobuf.Timestamp
+	2,  // 23: orders.v1.HistoryEntry.from_state:type_name -> orders.v1.Order.State
+	2,  // 24: orders.v1.HistoryEntry.to_state:type_name -> orders.v1.Order.State
+	27, // 25: orders.v1.HistoryEntry.at:type_name -> google.protobuf.Timestamp
+	27, // 26: orders.v1.ListStuckOrdersRequest.no_progress_since:type_name -> google.protobuf.Timestamp
+	24, // 27: orders.v1.ListStuckOrdersResponse.orders:type_name -> orders.v1.StuckOrder
+	2,  // 28: orders.v1.StuckOrder.state:type_name -> orders.v1.Order.State
+	27, // 29: orders.v1.StuckOrder.last_progress_at:type_name -> google.protobuf.Timestamp
+	27, // 30: orders.v1.SetChargingResponse.at:type_name -> google.protobuf.Timestamp
+	5,  // 31: orders.v1.OrdersService.ListPlans:input_type -> orders.v1.ListPlansRequest
+	9,  // 32: orders.v1.OrdersService.PlaceOrder:input_type -> orders.v1.PlaceOrderRequest
+	10, // 33: orders.v1.OrdersService.PayOrder:input_type -> orders.v1.PayOrderRequest
+	11, // 34: orders.v1.OrdersService.ConfirmOrder:input_type -> orders.v1.ConfirmOrderRequest
+	12, // 35: orders.v1.OrdersService.GetOrder:input_type -> orders.v1.GetOrderRequest
+	16, // 36: orders.v1.OrdersAdminService.AdvanceOrder:input_type -> orders.v1.AdvanceOrderRequest
+	17, // 37: orders.v1.OrdersAdminService.AdoptCharge:input_type -> orders.v1.AdoptChargeRequest
+	19, // 38: orders.v1.OrdersAdminService.DescribeOrder:input_type -> orders.v1.DescribeOrderRequest
+	22, // 39: orders.v1.OrdersAdminService.ListStuckOrders:input_type -> orders.v1.ListStuckOrdersRequest
+	25, // 40: orders.v1.OrdersAdminService.SetCharging:input_type -> orders.v1.SetChargingRequest
+	6,  // 41: orders.v1.OrdersService.ListPlans:output_type -> orders.v1.ListPlansResponse
+	13, // 42: orders.v1.OrdersService.PlaceOrder:output_type -> orders.v1.Order
+	13, // 43: orders.v1.OrdersService.PayOrder:output_type -> orders.v1.Order
+	13, // 44: orders.v1.OrdersService.ConfirmOrder:output_type -> orders.v1.Order
+	13, // 45: orders.v1.OrdersService.GetOrder:output_type -> orders.v1.Order
+	18, // 46: orders.v1.OrdersAdminService.AdvanceOrder:output_type -> orders.v1.AdvanceOrderResponse
+	18, // 47: orders.v1.OrdersAdminService.AdoptCharge:output_type -> orders.v1.AdvanceOrderResponse
+	20, // 48: orders.v1.OrdersAdminService.DescribeOrder:output_type -> orders.v1.DescribeOrderResponse
+	23, // 49: orders.v1.OrdersAdminService.ListStuckOrders:output_type -> orders.v1.ListStuckOrdersResponse
+	26, // 50: orders.v1.OrdersAdminService.SetCharging:output_type -> orders.v1.SetChargingResponse
+	41, // [41:51] is the sub-list for method output_type
+	31, // [31:41] is the sub-list for method input_type
+	31, // [31:31] is the sub-list for extension type_name
+	31, // [31:31] is the sub-list for extension extendee
+	0,  // [0:31] is the sub-list for field type_name
 }
 
 func init() { file_orders_v1_orders_proto_init() }
@@ -2067,7 +2209,7 @@ func file_orders_v1_orders_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_orders_v1_orders_proto_rawDesc), len(file_orders_v1_orders_proto_rawDesc)),
 			NumEnums:      5,
-			NumMessages:   21,
+			NumMessages:   22,
 			NumExtensions: 0,
 			NumServices:   2,
 		},

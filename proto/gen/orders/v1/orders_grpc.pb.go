@@ -311,6 +311,7 @@ var OrdersService_ServiceDesc = grpc.ServiceDesc{
 
 const (
 	OrdersAdminService_AdvanceOrder_FullMethodName    = "/orders.v1.OrdersAdminService/AdvanceOrder"
+	OrdersAdminService_AdoptCharge_FullMethodName     = "/orders.v1.OrdersAdminService/AdoptCharge"
 	OrdersAdminService_DescribeOrder_FullMethodName   = "/orders.v1.OrdersAdminService/DescribeOrder"
 	OrdersAdminService_ListStuckOrders_FullMethodName = "/orders.v1.OrdersAdminService/ListStuckOrders"
 	OrdersAdminService_SetCharging_FullMethodName     = "/orders.v1.OrdersAdminService/SetCharging"
@@ -326,6 +327,11 @@ type OrdersAdminServiceClient interface {
 	// now. It is the only way to fulfil; callers differ only in their reason.
 	// Errors: NOT_FOUND ORDER_NOT_FOUND.
 	AdvanceOrder(ctx context.Context, in *AdvanceOrderRequest, opts ...grpc.CallOption) (*AdvanceOrderResponse, error)
+	// AdoptCharge makes an order from a charge of ours that has none, or finds it,
+	// and advances it: the order ends RECOVERED. Idempotent by order. What cannot
+	// be adopted without a guess becomes a case. Errors: INVALID_ARGUMENT
+	// CANNOT_ADOPT, with a case open.
+	AdoptCharge(ctx context.Context, in *AdoptChargeRequest, opts ...grpc.CallOption) (*AdvanceOrderResponse, error)
 	// DescribeOrder answers with everything Orders knows, history included.
 	// Errors: NOT_FOUND ORDER_NOT_FOUND.
 	DescribeOrder(ctx context.Context, in *DescribeOrderRequest, opts ...grpc.CallOption) (*DescribeOrderResponse, error)
@@ -348,6 +354,16 @@ func (c *ordersAdminServiceClient) AdvanceOrder(ctx context.Context, in *Advance
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(AdvanceOrderResponse)
 	err := c.cc.Invoke(ctx, OrdersAdminService_AdvanceOrder_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *ordersAdminServiceClient) AdoptCharge(ctx context.Context, in *AdoptChargeRequest, opts ...grpc.CallOption) (*AdvanceOrderResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(AdvanceOrderResponse)
+	err := c.cc.Invoke(ctx, OrdersAdminService_AdoptCharge_FullMethodName, in, out, cOpts...)
 	if err != nil {
 		return nil, err
 	}
@@ -394,6 +410,11 @@ type OrdersAdminServiceServer interface {
 	// now. It is the only way to fulfil; callers differ only in their reason.
 	// Errors: NOT_FOUND ORDER_NOT_FOUND.
 	AdvanceOrder(context.Context, *AdvanceOrderRequest) (*AdvanceOrderResponse, error)
+	// AdoptCharge makes an order from a charge of ours that has none, or finds it,
+	// and advances it: the order ends RECOVERED. Idempotent by order. What cannot
+	// be adopted without a guess becomes a case. Errors: INVALID_ARGUMENT
+	// CANNOT_ADOPT, with a case open.
+	AdoptCharge(context.Context, *AdoptChargeRequest) (*AdvanceOrderResponse, error)
 	// DescribeOrder answers with everything Orders knows, history included.
 	// Errors: NOT_FOUND ORDER_NOT_FOUND.
 	DescribeOrder(context.Context, *DescribeOrderRequest) (*DescribeOrderResponse, error)
@@ -414,6 +435,9 @@ type UnimplementedOrdersAdminServiceServer struct{}
 
 func (UnimplementedOrdersAdminServiceServer) AdvanceOrder(context.Context, *AdvanceOrderRequest) (*AdvanceOrderResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method AdvanceOrder not implemented")
+}
+func (UnimplementedOrdersAdminServiceServer) AdoptCharge(context.Context, *AdoptChargeRequest) (*AdvanceOrderResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method AdoptCharge not implemented")
 }
 func (UnimplementedOrdersAdminServiceServer) DescribeOrder(context.Context, *DescribeOrderRequest) (*DescribeOrderResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method DescribeOrder not implemented")
@@ -459,6 +483,24 @@ func _OrdersAdminService_AdvanceOrder_Handler(srv interface{}, ctx context.Conte
 	}
 	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
 		return srv.(OrdersAdminServiceServer).AdvanceOrder(ctx, req.(*AdvanceOrderRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _OrdersAdminService_AdoptCharge_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(AdoptChargeRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(OrdersAdminServiceServer).AdoptCharge(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: OrdersAdminService_AdoptCharge_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(OrdersAdminServiceServer).AdoptCharge(ctx, req.(*AdoptChargeRequest))
 	}
 	return interceptor(ctx, in, info, handler)
 }
@@ -527,6 +569,10 @@ var OrdersAdminService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "AdvanceOrder",
 			Handler:    _OrdersAdminService_AdvanceOrder_Handler,
+		},
+		{
+			MethodName: "AdoptCharge",
+			Handler:    _OrdersAdminService_AdoptCharge_Handler,
 		},
 		{
 			MethodName: "DescribeOrder",

@@ -26,6 +26,120 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
+type Refund_Status int32
+
+const (
+	Refund_STATUS_UNSPECIFIED Refund_Status = 0
+	// Asked for; Stripe's answer is not known.
+	Refund_REQUESTED Refund_Status = 1
+	// Stripe took it on and waits for the bank.
+	Refund_PENDING   Refund_Status = 2
+	Refund_SUCCEEDED Refund_Status = 3
+	// The bank sent it back, or Stripe refused: the money is still with us.
+	Refund_FAILED Refund_Status = 4
+)
+
+// Enum value maps for Refund_Status.
+var (
+	Refund_Status_name = map[int32]string{
+		0: "STATUS_UNSPECIFIED",
+		1: "REQUESTED",
+		2: "PENDING",
+		3: "SUCCEEDED",
+		4: "FAILED",
+	}
+	Refund_Status_value = map[string]int32{
+		"STATUS_UNSPECIFIED": 0,
+		"REQUESTED":          1,
+		"PENDING":            2,
+		"SUCCEEDED":          3,
+		"FAILED":             4,
+	}
+)
+
+func (x Refund_Status) Enum() *Refund_Status {
+	p := new(Refund_Status)
+	*p = x
+	return p
+}
+
+func (x Refund_Status) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (Refund_Status) Descriptor() protoreflect.EnumDescriptor {
+	return file_payments_v1_payments_proto_enumTypes[0].Descriptor()
+}
+
+func (Refund_Status) Type() protoreflect.EnumType {
+	return &file_payments_v1_payments_proto_enumTypes[0]
+}
+
+func (x Refund_Status) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use Refund_Status.Descriptor instead.
+func (Refund_Status) EnumDescriptor() ([]byte, []int) {
+	return file_payments_v1_payments_proto_rawDescGZIP(), []int{3, 0}
+}
+
+// How a dispute of the charge stands; unspecified when there is none.
+type Payment_Dispute int32
+
+const (
+	Payment_DISPUTE_UNSPECIFIED Payment_Dispute = 0
+	// Undecided: access is kept, and no refund is made.
+	Payment_OPEN Payment_Dispute = 1
+	// The money went back: access is withdrawn.
+	Payment_LOST Payment_Dispute = 2
+	// The money stays: access is kept, or restored.
+	Payment_WON Payment_Dispute = 3
+)
+
+// Enum value maps for Payment_Dispute.
+var (
+	Payment_Dispute_name = map[int32]string{
+		0: "DISPUTE_UNSPECIFIED",
+		1: "OPEN",
+		2: "LOST",
+		3: "WON",
+	}
+	Payment_Dispute_value = map[string]int32{
+		"DISPUTE_UNSPECIFIED": 0,
+		"OPEN":                1,
+		"LOST":                2,
+		"WON":                 3,
+	}
+)
+
+func (x Payment_Dispute) Enum() *Payment_Dispute {
+	p := new(Payment_Dispute)
+	*p = x
+	return p
+}
+
+func (x Payment_Dispute) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (Payment_Dispute) Descriptor() protoreflect.EnumDescriptor {
+	return file_payments_v1_payments_proto_enumTypes[1].Descriptor()
+}
+
+func (Payment_Dispute) Type() protoreflect.EnumType {
+	return &file_payments_v1_payments_proto_enumTypes[1]
+}
+
+func (x Payment_Dispute) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use Payment_Dispute.Descriptor instead.
+func (Payment_Dispute) EnumDescriptor() ([]byte, []int) {
+	return file_payments_v1_payments_proto_rawDescGZIP(), []int{8, 0}
+}
+
 type Payment_Status int32
 
 const (
@@ -77,11 +191,11 @@ func (x Payment_Status) String() string {
 }
 
 func (Payment_Status) Descriptor() protoreflect.EnumDescriptor {
-	return file_payments_v1_payments_proto_enumTypes[0].Descriptor()
+	return file_payments_v1_payments_proto_enumTypes[2].Descriptor()
 }
 
 func (Payment_Status) Type() protoreflect.EnumType {
-	return &file_payments_v1_payments_proto_enumTypes[0]
+	return &file_payments_v1_payments_proto_enumTypes[2]
 }
 
 func (x Payment_Status) Number() protoreflect.EnumNumber {
@@ -90,7 +204,277 @@ func (x Payment_Status) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use Payment_Status.Descriptor instead.
 func (Payment_Status) EnumDescriptor() ([]byte, []int) {
-	return file_payments_v1_payments_proto_rawDescGZIP(), []int{4, 0}
+	return file_payments_v1_payments_proto_rawDescGZIP(), []int{8, 1}
+}
+
+type RefundPaymentRequest struct {
+	state   protoimpl.MessageState `protogen:"open.v1"`
+	OrderId string                 `protobuf:"bytes,1,opt,name=order_id,json=orderId,proto3" json:"order_id,omitempty"`
+	// UUID, minted once per wish; Stripe's idempotency key derives from it.
+	RefundId string `protobuf:"bytes,2,opt,name=refund_id,json=refundId,proto3" json:"refund_id,omitempty"`
+	// Minor units; 0 is all that is left.
+	AmountMinor   int64  `protobuf:"varint,3,opt,name=amount_minor,json=amountMinor,proto3" json:"amount_minor,omitempty"`
+	Reason        string `protobuf:"bytes,4,opt,name=reason,proto3" json:"reason,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RefundPaymentRequest) Reset() {
+	*x = RefundPaymentRequest{}
+	mi := &file_payments_v1_payments_proto_msgTypes[0]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RefundPaymentRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RefundPaymentRequest) ProtoMessage() {}
+
+func (x *RefundPaymentRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_payments_v1_payments_proto_msgTypes[0]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RefundPaymentRequest.ProtoReflect.Descriptor instead.
+func (*RefundPaymentRequest) Descriptor() ([]byte, []int) {
+	return file_payments_v1_payments_proto_rawDescGZIP(), []int{0}
+}
+
+func (x *RefundPaymentRequest) GetOrderId() string {
+	if x != nil {
+		return x.OrderId
+	}
+	return ""
+}
+
+func (x *RefundPaymentRequest) GetRefundId() string {
+	if x != nil {
+		return x.RefundId
+	}
+	return ""
+}
+
+func (x *RefundPaymentRequest) GetAmountMinor() int64 {
+	if x != nil {
+		return x.AmountMinor
+	}
+	return 0
+}
+
+func (x *RefundPaymentRequest) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+type ListRefundsRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	OrderId       string                 `protobuf:"bytes,1,opt,name=order_id,json=orderId,proto3" json:"order_id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListRefundsRequest) Reset() {
+	*x = ListRefundsRequest{}
+	mi := &file_payments_v1_payments_proto_msgTypes[1]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListRefundsRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListRefundsRequest) ProtoMessage() {}
+
+func (x *ListRefundsRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_payments_v1_payments_proto_msgTypes[1]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListRefundsRequest.ProtoReflect.Descriptor instead.
+func (*ListRefundsRequest) Descriptor() ([]byte, []int) {
+	return file_payments_v1_payments_proto_rawDescGZIP(), []int{1}
+}
+
+func (x *ListRefundsRequest) GetOrderId() string {
+	if x != nil {
+		return x.OrderId
+	}
+	return ""
+}
+
+type ListRefundsResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Refunds       []*Refund              `protobuf:"bytes,1,rep,name=refunds,proto3" json:"refunds,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListRefundsResponse) Reset() {
+	*x = ListRefundsResponse{}
+	mi := &file_payments_v1_payments_proto_msgTypes[2]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListRefundsResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListRefundsResponse) ProtoMessage() {}
+
+func (x *ListRefundsResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_payments_v1_payments_proto_msgTypes[2]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListRefundsResponse.ProtoReflect.Descriptor instead.
+func (*ListRefundsResponse) Descriptor() ([]byte, []int) {
+	return file_payments_v1_payments_proto_rawDescGZIP(), []int{2}
+}
+
+func (x *ListRefundsResponse) GetRefunds() []*Refund {
+	if x != nil {
+		return x.Refunds
+	}
+	return nil
+}
+
+// Refund is money on its way back.
+type Refund struct {
+	state    protoimpl.MessageState `protogen:"open.v1"`
+	RefundId string                 `protobuf:"bytes,1,opt,name=refund_id,json=refundId,proto3" json:"refund_id,omitempty"`
+	OrderId  string                 `protobuf:"bytes,2,opt,name=order_id,json=orderId,proto3" json:"order_id,omitempty"`
+	// Stripe's id; empty until Stripe answered.
+	StripeRefundId string `protobuf:"bytes,3,opt,name=stripe_refund_id,json=stripeRefundId,proto3" json:"stripe_refund_id,omitempty"`
+	AmountMinor    int64  `protobuf:"varint,4,opt,name=amount_minor,json=amountMinor,proto3" json:"amount_minor,omitempty"`
+	// ISO 4217, upper case.
+	Currency string        `protobuf:"bytes,5,opt,name=currency,proto3" json:"currency,omitempty"`
+	Status   Refund_Status `protobuf:"varint,6,opt,name=status,proto3,enum=payments.v1.Refund_Status" json:"status,omitempty"`
+	Reason   string        `protobuf:"bytes,7,opt,name=reason,proto3" json:"reason,omitempty"`
+	// Who asked for it here; empty for one made at Stripe.
+	Actor         string                 `protobuf:"bytes,8,opt,name=actor,proto3" json:"actor,omitempty"`
+	CreatedAt     *timestamppb.Timestamp `protobuf:"bytes,9,opt,name=created_at,json=createdAt,proto3" json:"created_at,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Refund) Reset() {
+	*x = Refund{}
+	mi := &file_payments_v1_payments_proto_msgTypes[3]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Refund) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Refund) ProtoMessage() {}
+
+func (x *Refund) ProtoReflect() protoreflect.Message {
+	mi := &file_payments_v1_payments_proto_msgTypes[3]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Refund.ProtoReflect.Descriptor instead.
+func (*Refund) Descriptor() ([]byte, []int) {
+	return file_payments_v1_payments_proto_rawDescGZIP(), []int{3}
+}
+
+func (x *Refund) GetRefundId() string {
+	if x != nil {
+		return x.RefundId
+	}
+	return ""
+}
+
+func (x *Refund) GetOrderId() string {
+	if x != nil {
+		return x.OrderId
+	}
+	return ""
+}
+
+func (x *Refund) GetStripeRefundId() string {
+	if x != nil {
+		return x.StripeRefundId
+	}
+	return ""
+}
+
+func (x *Refund) GetAmountMinor() int64 {
+	if x != nil {
+		return x.AmountMinor
+	}
+	return 0
+}
+
+func (x *Refund) GetCurrency() string {
+	if x != nil {
+		return x.Currency
+	}
+	return ""
+}
+
+func (x *Refund) GetStatus() Refund_Status {
+	if x != nil {
+		return x.Status
+	}
+	return Refund_STATUS_UNSPECIFIED
+}
+
+func (x *Refund) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+func (x *Refund) GetActor() string {
+	if x != nil {
+		return x.Actor
+	}
+	return ""
+}
+
+func (x *Refund) GetCreatedAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.CreatedAt
+	}
+	return nil
 }
 
 // Purchase is what Payments must know of an order: enough to charge it, and to
@@ -120,7 +504,7 @@ type Purchase struct {
 
 func (x *Purchase) Reset() {
 	*x = Purchase{}
-	mi := &file_payments_v1_payments_proto_msgTypes[0]
+	mi := &file_payments_v1_payments_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -132,7 +516,7 @@ func (x *Purchase) String() string {
 func (*Purchase) ProtoMessage() {}
 
 func (x *Purchase) ProtoReflect() protoreflect.Message {
-	mi := &file_payments_v1_payments_proto_msgTypes[0]
+	mi := &file_payments_v1_payments_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -145,7 +529,7 @@ func (x *Purchase) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Purchase.ProtoReflect.Descriptor instead.
 func (*Purchase) Descriptor() ([]byte, []int) {
-	return file_payments_v1_payments_proto_rawDescGZIP(), []int{0}
+	return file_payments_v1_payments_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *Purchase) GetOrderId() string {
@@ -226,6 +610,9 @@ type PayRequest struct {
 	// A Stripe payment method id to confirm with. Empty: the intent is created
 	// and the buyer's browser confirms it with the client secret.
 	PaymentMethod string `protobuf:"bytes,3,opt,name=payment_method,json=paymentMethod,proto3" json:"payment_method,omitempty"`
+	// The buyer pays on a page of Stripe's (Checkout): a session is created, and
+	// redirect_url leads there.
+	Hosted bool `protobuf:"varint,5,opt,name=hosted,proto3" json:"hosted,omitempty"`
 	// No confirm is sent to Stripe after this time: nobody is charged who left.
 	ChargeBy      *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=charge_by,json=chargeBy,proto3" json:"charge_by,omitempty"`
 	unknownFields protoimpl.UnknownFields
@@ -234,7 +621,7 @@ type PayRequest struct {
 
 func (x *PayRequest) Reset() {
 	*x = PayRequest{}
-	mi := &file_payments_v1_payments_proto_msgTypes[1]
+	mi := &file_payments_v1_payments_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -246,7 +633,7 @@ func (x *PayRequest) String() string {
 func (*PayRequest) ProtoMessage() {}
 
 func (x *PayRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_payments_v1_payments_proto_msgTypes[1]
+	mi := &file_payments_v1_payments_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -259,7 +646,7 @@ func (x *PayRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PayRequest.ProtoReflect.Descriptor instead.
 func (*PayRequest) Descriptor() ([]byte, []int) {
-	return file_payments_v1_payments_proto_rawDescGZIP(), []int{1}
+	return file_payments_v1_payments_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *PayRequest) GetPurchase() *Purchase {
@@ -283,6 +670,13 @@ func (x *PayRequest) GetPaymentMethod() string {
 	return ""
 }
 
+func (x *PayRequest) GetHosted() bool {
+	if x != nil {
+		return x.Hosted
+	}
+	return false
+}
+
 func (x *PayRequest) GetChargeBy() *timestamppb.Timestamp {
 	if x != nil {
 		return x.ChargeBy
@@ -299,7 +693,7 @@ type LookAtPaymentRequest struct {
 
 func (x *LookAtPaymentRequest) Reset() {
 	*x = LookAtPaymentRequest{}
-	mi := &file_payments_v1_payments_proto_msgTypes[2]
+	mi := &file_payments_v1_payments_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -311,7 +705,7 @@ func (x *LookAtPaymentRequest) String() string {
 func (*LookAtPaymentRequest) ProtoMessage() {}
 
 func (x *LookAtPaymentRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_payments_v1_payments_proto_msgTypes[2]
+	mi := &file_payments_v1_payments_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -324,7 +718,7 @@ func (x *LookAtPaymentRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LookAtPaymentRequest.ProtoReflect.Descriptor instead.
 func (*LookAtPaymentRequest) Descriptor() ([]byte, []int) {
-	return file_payments_v1_payments_proto_rawDescGZIP(), []int{2}
+	return file_payments_v1_payments_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *LookAtPaymentRequest) GetPurchase() *Purchase {
@@ -345,7 +739,7 @@ type CancelPaymentRequest struct {
 
 func (x *CancelPaymentRequest) Reset() {
 	*x = CancelPaymentRequest{}
-	mi := &file_payments_v1_payments_proto_msgTypes[3]
+	mi := &file_payments_v1_payments_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -357,7 +751,7 @@ func (x *CancelPaymentRequest) String() string {
 func (*CancelPaymentRequest) ProtoMessage() {}
 
 func (x *CancelPaymentRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_payments_v1_payments_proto_msgTypes[3]
+	mi := &file_payments_v1_payments_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -370,7 +764,7 @@ func (x *CancelPaymentRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CancelPaymentRequest.ProtoReflect.Descriptor instead.
 func (*CancelPaymentRequest) Descriptor() ([]byte, []int) {
-	return file_payments_v1_payments_proto_rawDescGZIP(), []int{3}
+	return file_payments_v1_payments_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *CancelPaymentRequest) GetPurchase() *Purchase {
@@ -407,6 +801,9 @@ type Payment struct {
 	ClientSecret string `protobuf:"bytes,10,opt,name=client_secret,json=clientSecret,proto3" json:"client_secret,omitempty"`
 	// Where the buyer must be sent, when Stripe asks for a redirect.
 	RedirectUrl string `protobuf:"bytes,11,opt,name=redirect_url,json=redirectUrl,proto3" json:"redirect_url,omitempty"`
+	// What went back so far, in minor units.
+	RefundedMinor int64           `protobuf:"varint,13,opt,name=refunded_minor,json=refundedMinor,proto3" json:"refunded_minor,omitempty"`
+	Dispute       Payment_Dispute `protobuf:"varint,14,opt,name=dispute,proto3,enum=payments.v1.Payment_Dispute" json:"dispute,omitempty"`
 	// The latest attempt, which everything but SUCCEEDED speaks of.
 	AttemptId     string `protobuf:"bytes,12,opt,name=attempt_id,json=attemptId,proto3" json:"attempt_id,omitempty"`
 	unknownFields protoimpl.UnknownFields
@@ -415,7 +812,7 @@ type Payment struct {
 
 func (x *Payment) Reset() {
 	*x = Payment{}
-	mi := &file_payments_v1_payments_proto_msgTypes[4]
+	mi := &file_payments_v1_payments_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -427,7 +824,7 @@ func (x *Payment) String() string {
 func (*Payment) ProtoMessage() {}
 
 func (x *Payment) ProtoReflect() protoreflect.Message {
-	mi := &file_payments_v1_payments_proto_msgTypes[4]
+	mi := &file_payments_v1_payments_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -440,7 +837,7 @@ func (x *Payment) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Payment.ProtoReflect.Descriptor instead.
 func (*Payment) Descriptor() ([]byte, []int) {
-	return file_payments_v1_payments_proto_rawDescGZIP(), []int{4}
+	return file_payments_v1_payments_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *Payment) GetOrderId() string {
@@ -520,6 +917,20 @@ func (x *Payment) GetRedirectUrl() string {
 	return ""
 }
 
+func (x *Payment) GetRefundedMinor() int64 {
+	if x != nil {
+		return x.RefundedMinor
+	}
+	return 0
+}
+
+func (x *Payment) GetDispute() Payment_Dispute {
+	if x != nil {
+		return x.Dispute
+	}
+	return Payment_DISPUTE_UNSPECIFIED
+}
+
 func (x *Payment) GetAttemptId() string {
 	if x != nil {
 		return x.AttemptId
@@ -539,7 +950,7 @@ type Decline struct {
 
 func (x *Decline) Reset() {
 	*x = Decline{}
-	mi := &file_payments_v1_payments_proto_msgTypes[5]
+	mi := &file_payments_v1_payments_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -551,7 +962,7 @@ func (x *Decline) String() string {
 func (*Decline) ProtoMessage() {}
 
 func (x *Decline) ProtoReflect() protoreflect.Message {
-	mi := &file_payments_v1_payments_proto_msgTypes[5]
+	mi := &file_payments_v1_payments_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -564,7 +975,7 @@ func (x *Decline) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Decline.ProtoReflect.Descriptor instead.
 func (*Decline) Descriptor() ([]byte, []int) {
-	return file_payments_v1_payments_proto_rawDescGZIP(), []int{5}
+	return file_payments_v1_payments_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *Decline) GetCode() string {
@@ -593,7 +1004,7 @@ type ReceiveWebhookRequest struct {
 
 func (x *ReceiveWebhookRequest) Reset() {
 	*x = ReceiveWebhookRequest{}
-	mi := &file_payments_v1_payments_proto_msgTypes[6]
+	mi := &file_payments_v1_payments_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -605,7 +1016,7 @@ func (x *ReceiveWebhookRequest) String() string {
 func (*ReceiveWebhookRequest) ProtoMessage() {}
 
 func (x *ReceiveWebhookRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_payments_v1_payments_proto_msgTypes[6]
+	mi := &file_payments_v1_payments_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -618,7 +1029,7 @@ func (x *ReceiveWebhookRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReceiveWebhookRequest.ProtoReflect.Descriptor instead.
 func (*ReceiveWebhookRequest) Descriptor() ([]byte, []int) {
-	return file_payments_v1_payments_proto_rawDescGZIP(), []int{6}
+	return file_payments_v1_payments_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *ReceiveWebhookRequest) GetPayload() []byte {
@@ -645,7 +1056,7 @@ type ReceiveWebhookResponse struct {
 
 func (x *ReceiveWebhookResponse) Reset() {
 	*x = ReceiveWebhookResponse{}
-	mi := &file_payments_v1_payments_proto_msgTypes[7]
+	mi := &file_payments_v1_payments_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -657,7 +1068,7 @@ func (x *ReceiveWebhookResponse) String() string {
 func (*ReceiveWebhookResponse) ProtoMessage() {}
 
 func (x *ReceiveWebhookResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_payments_v1_payments_proto_msgTypes[7]
+	mi := &file_payments_v1_payments_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -670,7 +1081,7 @@ func (x *ReceiveWebhookResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReceiveWebhookResponse.ProtoReflect.Descriptor instead.
 func (*ReceiveWebhookResponse) Descriptor() ([]byte, []int) {
-	return file_payments_v1_payments_proto_rawDescGZIP(), []int{7}
+	return file_payments_v1_payments_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *ReceiveWebhookResponse) GetStatus() string {
@@ -684,7 +1095,35 @@ var File_payments_v1_payments_proto protoreflect.FileDescriptor
 
 const file_payments_v1_payments_proto_rawDesc = "" +
 	"\n" +
-	"\x1apayments/v1/payments.proto\x12\vpayments.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xad\x03\n" +
+	"\x1apayments/v1/payments.proto\x12\vpayments.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xb2\x01\n" +
+	"\x14RefundPaymentRequest\x12#\n" +
+	"\border_id\x18\x01 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\aorderId\x12%\n" +
+	"\trefund_id\x18\x02 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\brefundId\x12*\n" +
+	"\famount_minor\x18\x03 \x01(\x03B\a\xbaH\x04\"\x02(\x00R\vamountMinor\x12\"\n" +
+	"\x06reason\x18\x04 \x01(\tB\n" +
+	"\xbaH\ar\x05\x10\x01\x18\xf4\x03R\x06reason\"9\n" +
+	"\x12ListRefundsRequest\x12#\n" +
+	"\border_id\x18\x01 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\aorderId\"D\n" +
+	"\x13ListRefundsResponse\x12-\n" +
+	"\arefunds\x18\x01 \x03(\v2\x13.payments.v1.RefundR\arefunds\"\x9f\x03\n" +
+	"\x06Refund\x12\x1b\n" +
+	"\trefund_id\x18\x01 \x01(\tR\brefundId\x12\x19\n" +
+	"\border_id\x18\x02 \x01(\tR\aorderId\x12(\n" +
+	"\x10stripe_refund_id\x18\x03 \x01(\tR\x0estripeRefundId\x12!\n" +
+	"\famount_minor\x18\x04 \x01(\x03R\vamountMinor\x12\x1a\n" +
+	"\bcurrency\x18\x05 \x01(\tR\bcurrency\x122\n" +
+	"\x06status\x18\x06 \x01(\x0e2\x1a.payments.v1.Refund.StatusR\x06status\x12\x16\n" +
+	"\x06reason\x18\a \x01(\tR\x06reason\x12\x14\n" +
+	"\x05actor\x18\b \x01(\tR\x05actor\x129\n" +
+	"\n" +
+	"created_at\x18\t \x01(\v2\x1a.google.protobuf.TimestampR\tcreatedAt\"W\n" +
+	"\x06Status\x12\x16\n" +
+	"\x12STATUS_UNSPECIFIED\x10\x00\x12\r\n" +
+	"\tREQUESTED\x10\x01\x12\v\n" +
+	"\aPENDING\x10\x02\x12\r\n" +
+	"\tSUCCEEDED\x10\x03\x12\n" +
+	"\n" +
+	"\x06FAILED\x10\x04\"\xad\x03\n" +
 	"\bPurchase\x12#\n" +
 	"\border_id\x18\x01 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\aorderId\x12&\n" +
 	"\treference\x18\x02 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\treference\x12\"\n" +
@@ -700,20 +1139,21 @@ const file_payments_v1_payments_proto_rawDesc = "" +
 	"account_id\x18\t \x01(\tB\a\xbaH\x04r\x02\x18@R\taccountId\x12A\n" +
 	"\n" +
 	"ordered_at\x18\n" +
-	" \x01(\v2\x1a.google.protobuf.TimestampB\x06\xbaH\x03\xc8\x01\x01R\torderedAt\"\xe2\x01\n" +
+	" \x01(\v2\x1a.google.protobuf.TimestampB\x06\xbaH\x03\xc8\x01\x01R\torderedAt\"\xfa\x01\n" +
 	"\n" +
 	"PayRequest\x129\n" +
 	"\bpurchase\x18\x01 \x01(\v2\x15.payments.v1.PurchaseB\x06\xbaH\x03\xc8\x01\x01R\bpurchase\x12'\n" +
 	"\n" +
 	"attempt_id\x18\x02 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\tattemptId\x12/\n" +
-	"\x0epayment_method\x18\x03 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x01R\rpaymentMethod\x12?\n" +
+	"\x0epayment_method\x18\x03 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x01R\rpaymentMethod\x12\x16\n" +
+	"\x06hosted\x18\x05 \x01(\bR\x06hosted\x12?\n" +
 	"\tcharge_by\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampB\x06\xbaH\x03\xc8\x01\x01R\bchargeBy\"Q\n" +
 	"\x14LookAtPaymentRequest\x129\n" +
 	"\bpurchase\x18\x01 \x01(\v2\x15.payments.v1.PurchaseB\x06\xbaH\x03\xc8\x01\x01R\bpurchase\"z\n" +
 	"\x14CancelPaymentRequest\x129\n" +
 	"\bpurchase\x18\x01 \x01(\v2\x15.payments.v1.PurchaseB\x06\xbaH\x03\xc8\x01\x01R\bpurchase\x12'\n" +
 	"\n" +
-	"attempt_id\x18\x02 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\tattemptId\"\xe3\x04\n" +
+	"attempt_id\x18\x02 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\tattemptId\"\x83\x06\n" +
 	"\aPayment\x12\x19\n" +
 	"\border_id\x18\x01 \x01(\tR\aorderId\x123\n" +
 	"\x06status\x18\x02 \x01(\x0e2\x1b.payments.v1.Payment.StatusR\x06status\x12*\n" +
@@ -728,9 +1168,16 @@ const file_payments_v1_payments_proto_rawDesc = "" +
 	"\adecline\x18\t \x01(\v2\x14.payments.v1.DeclineR\adecline\x12#\n" +
 	"\rclient_secret\x18\n" +
 	" \x01(\tR\fclientSecret\x12!\n" +
-	"\fredirect_url\x18\v \x01(\tR\vredirectUrl\x12\x1d\n" +
+	"\fredirect_url\x18\v \x01(\tR\vredirectUrl\x12%\n" +
+	"\x0erefunded_minor\x18\r \x01(\x03R\rrefundedMinor\x126\n" +
+	"\adispute\x18\x0e \x01(\x0e2\x1c.payments.v1.Payment.DisputeR\adispute\x12\x1d\n" +
 	"\n" +
-	"attempt_id\x18\f \x01(\tR\tattemptId\"\x8c\x01\n" +
+	"attempt_id\x18\f \x01(\tR\tattemptId\"?\n" +
+	"\aDispute\x12\x17\n" +
+	"\x13DISPUTE_UNSPECIFIED\x10\x00\x12\b\n" +
+	"\x04OPEN\x10\x01\x12\b\n" +
+	"\x04LOST\x10\x02\x12\a\n" +
+	"\x03WON\x10\x03\"\x8c\x01\n" +
 	"\x06Status\x12\x16\n" +
 	"\x12STATUS_UNSPECIFIED\x10\x00\x12\v\n" +
 	"\aUNKNOWN\x10\x01\x12\x1b\n" +
@@ -752,7 +1199,10 @@ const file_payments_v1_payments_proto_rawDesc = "" +
 	"\x03Pay\x12\x17.payments.v1.PayRequest\x1a\x14.payments.v1.Payment\x12H\n" +
 	"\rLookAtPayment\x12!.payments.v1.LookAtPaymentRequest\x1a\x14.payments.v1.Payment\x12H\n" +
 	"\rCancelPayment\x12!.payments.v1.CancelPaymentRequest\x1a\x14.payments.v1.Payment\x12Y\n" +
-	"\x0eReceiveWebhook\x12\".payments.v1.ReceiveWebhookRequest\x1a#.payments.v1.ReceiveWebhookResponseB3Z1makegood.example/proto/gen/payments/v1;paymentsv1b\x06proto3"
+	"\x0eReceiveWebhook\x12\".payments.v1.ReceiveWebhookRequest\x1a#.payments.v1.ReceiveWebhookResponse2\xb1\x01\n" +
+	"\x14PaymentsAdminService\x12G\n" +
+	"\rRefundPayment\x12!.payments.v1.RefundPaymentRequest\x1a\x13.payments.v1.Refund\x12P\n" +
+	"\vListRefunds\x12\x1f.payments.v1.ListRefundsRequest\x1a .payments.v1.ListRefundsResponseB3Z1makegood.example/proto/gen/payments/v1;paymentsv1b\x06proto3"
 
 var (
 	file_payments_v1_payments_proto_rawDescOnce sync.Once
@@ -766,42 +1216,56 @@ func file_payments_v1_payments_proto_rawDescGZIP() []byte {
 	return file_payments_v1_payments_proto_rawDescData
 }
 
-var file_payments_v1_payments_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_payments_v1_payments_proto_msgTypes = make([]protoimpl.MessageInfo, 8)
+var file_payments_v1_payments_proto_enumTypes = make([]protoimpl.EnumInfo, 3)
+var file_payments_v1_payments_proto_msgTypes = make([]protoimpl.MessageInfo, 12)
 var file_payments_v1_payments_proto_goTypes = []any{
-	(Payment_Status)(0),            // 0: payments.v1.Payment.Status
-	(*Purchase)(nil),               // 1: payments.v1.Purchase
-	(*PayRequest)(nil),             // 2: payments.v1.PayRequest
-	(*LookAtPaymentRequest)(nil),   // 3: payments.v1.LookAtPaymentRequest
-	(*CancelPaymentRequest)(nil),   // 4: payments.v1.CancelPaymentRequest
-	(*Payment)(nil),                // 5: payments.v1.Payment
-	(*Decline)(nil),                // 6: payments.v1.Decline
-	(*ReceiveWebhookRequest)(nil),  // 7: payments.v1.ReceiveWebhookRequest
-	(*ReceiveWebhookResponse)(nil), // 8: payments.v1.ReceiveWebhookResponse
-	(*timestamppb.Timestamp)(nil),  // 9: google.protobuf.Timestamp
+	(Refund_Status)(0),             // 0: payments.v1.Refund.Status
+	(Payment_Dispute)(0),           // 1: payments.v1.Payment.Dispute
+	(Payment_Status)(0),            // 2: payments.v1.Payment.Status
+	(*RefundPaymentRequest)(nil),   // 3: payments.v1.RefundPaymentRequest
+	(*ListRefundsRequest)(nil),     // 4: payments.v1.ListRefundsRequest
+	(*ListRefundsResponse)(nil),    // 5: payments.v1.ListRefundsResponse
+	(*Refund)(nil),                 // 6: payments.v1.Refund
+	(*Purchase)(nil),               // 7: payments.v1.Purchase
+	(*PayRequest)(nil),             // 8: payments.v1.PayRequest
+	(*LookAtPaymentRequest)(nil),   // 9: payments.v1.LookAtPaymentRequest
+	(*CancelPaymentRequest)(nil),   // 10: payments.v1.CancelPaymentRequest
+	(*Payment)(nil),                // 11: payments.v1.Payment
+	(*Decline)(nil),                // 12: payments.v1.Decline
+	(*ReceiveWebhookRequest)(nil),  // 13: payments.v1.ReceiveWebhookRequest
+	(*ReceiveWebhookResponse)(nil), // 14: payments.v1.ReceiveWebhookResponse
+	(*timestamppb.Timestamp)(nil),  // 15: google.protobuf.Timestamp
 }
 var file_payments_v1_payments_proto_depIdxs = []int32{
-	9,  // 0: payments.v1.Purchase.ordered_at:type_name -> google.protobuf.Timestamp
-	1,  // 1: payments.v1.PayRequest.purchase:type_name -> payments.v1.Purchase
-	9,  // 2: payments.v1.PayRequest.charge_by:type_name -> google.protobuf.Timestamp
-	1,  // 3: payments.v1.LookAtPaymentRequest.purchase:type_name -> payments.v1.Purchase
-	1,  // 4: payments.v1.CancelPaymentRequest.purchase:type_name -> payments.v1.Purchase
-	0,  // 5: payments.v1.Payment.status:type_name -> payments.v1.Payment.Status
-	9,  // 6: payments.v1.Payment.charged_at:type_name -> google.protobuf.Timestamp
-	6,  // 7: payments.v1.Payment.decline:type_name -> payments.v1.Decline
-	2,  // 8: payments.v1.PaymentsService.Pay:input_type -> payments.v1.PayRequest
-	3,  // 9: payments.v1.PaymentsService.LookAtPayment:input_type -> payments.v1.LookAtPaymentRequest
-	4,  // 10: payments.v1.PaymentsService.CancelPayment:input_type -> payments.v1.CancelPaymentRequest
-	7,  // 11: payments.v1.PaymentsService.ReceiveWebhook:input_type -> payments.v1.ReceiveWebhookRequest
-	5,  // 12: payments.v1.PaymentsService.Pay:output_type -> payments.v1.Payment
-	5,  // 13: payments.v1.PaymentsService.LookAtPayment:output_type -> payments.v1.Payment
-	5,  // 14: payments.v1.PaymentsService.CancelPayment:output_type -> payments.v1.Payment
-	8,  // 15: payments.v1.PaymentsService.ReceiveWebhook:output_type -> payments.v1.ReceiveWebhookResponse
-	12, // [12:16] is the sub-list for method output_type
-	8,  // [8:12] is the sub-list for method input_type
-	8,  // [8:8] is the sub-list for extension type_name
-	8,  // [8:8] is the sub-list for extension extendee
-	0,  // [0:8] is the sub-list for field type_name
+	6,  // 0: payments.v1.ListRefundsResponse.refunds:type_name -> payments.v1.Refund
+	0,  // 1: payments.v1.Refund.status:type_name -> payments.v1.Refund.Status
+	15, // 2: payments.v1.Refund.created_at:type_name -> google.protobuf.Timestamp
+	15, // 3: payments.v1.Purchase.ordered_at:type_name -> google.protobuf.Timestamp
+	7,  // 4: payments.v1.PayRequest.purchase:type_name -> payments.v1.Purchase
+	15, // 5: payments.v1.PayRequest.charge_by:type_name -> google.protobuf.Timestamp
+	7,  // 6: payments.v1.LookAtPaymentRequest.purchase:type_name -> payments.v1.Purchase
+	7,  // 7: payments.v1.CancelPaymentRequest.purchase:type_name -> payments.v1.Purchase
+	2,  // 8: payments.v1.Payment.status:type_name -> payments.v1.Payment.Status
+	15, // 9: payments.v1.Payment.charged_at:type_name -> google.protobuf.Timestamp
+	12, // 10: payments.v1.Payment.decline:type_name -> payments.v1.Decline
+	1,  // 11: payments.v1.Payment.dispute:type_name -> payments.v1.Payment.Dispute
+	8,  // 12: payments.v1.PaymentsService.Pay:input_type -> payments.v1.PayRequest
+	9,  // 13: payments.v1.PaymentsService.LookAtPayment:input_type -> payments.v1.LookAtPaymentRequest
+	10, // 14: payments.v1.PaymentsService.CancelPayment:input_type -> payments.v1.CancelPaymentRequest
+	13, // 15: payments.v1.PaymentsService.ReceiveWebhook:input_type -> payments.v1.ReceiveWebhookRequest
+	3,  // 16: payments.v1.PaymentsAdminService.RefundPayment:input_type -> payments.v1.RefundPaymentRequest
+	4,  // 17: payments.v1.PaymentsAdminService.ListRefunds:input_type -> payments.v1.ListRefundsRequest
+	11, // 18: payments.v1.PaymentsService.Pay:output_type -> payments.v1.Payment
+	11, // 19: payments.v1.PaymentsService.LookAtPayment:output_type -> payments.v1.Payment
+	11, // 20: payments.v1.PaymentsService.CancelPayment:output_type -> payments.v1.Payment
+	14, // 21: payments.v1.PaymentsService.ReceiveWebhook:output_type -> payments.v1.ReceiveWebhookResponse
+	6,  // 22: payments.v1.PaymentsAdminService.RefundPayment:output_type -> payments.v1.Refund
+	5,  // 23: payments.v1.PaymentsAdminService.ListRefunds:output_type -> payments.v1.ListRefundsResponse
+	18, // [18:24] is the sub-list for method output_type
+	12, // [12:18] is the sub-list for method input_type
+	12, // [12:12] is the sub-list for extension type_name
+	12, // [12:12] is the sub-list for extension extendee
+	0,  // [0:12] is the sub-list for field type_name
 }
 
 func init() { file_payments_v1_payments_proto_init() }
@@ -814,10 +1278,10 @@ func file_payments_v1_payments_proto_init() {
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_payments_v1_payments_proto_rawDesc), len(file_payments_v1_payments_proto_rawDesc)),
-			NumEnums:      1,
-			NumMessages:   8,
+			NumEnums:      3,
+			NumMessages:   12,
 			NumExtensions: 0,
-			NumServices:   1,
+			NumServices:   2,
 		},
 		GoTypes:           file_payments_v1_payments_proto_goTypes,
 		DependencyIndexes: file_payments_v1_payments_proto_depIdxs,

@@ -262,3 +262,157 @@ var PaymentsService_ServiceDesc = grpc.ServiceDesc{
 	Streams:  []grpc.StreamDesc{},
 	Metadata: "payments/v1/payments.proto",
 }
+
+const (
+	PaymentsAdminService_RefundPayment_FullMethodName = "/payments.v1.PaymentsAdminService/RefundPayment"
+	PaymentsAdminService_ListRefunds_FullMethodName   = "/payments.v1.PaymentsAdminService/ListRefunds"
+)
+
+// PaymentsAdminServiceClient is the client API for PaymentsAdminService service.
+//
+// For semantics around ctx use and closing/ending streaming RPCs, please refer to https://pkg.go.dev/google.golang.org/grpc/?tab=doc#ClientConn.NewStream.
+//
+// PaymentsAdminService is for people with a role.
+type PaymentsAdminServiceClient interface {
+	// RefundPayment gives money back. Idempotent by refund_id: asked again it is
+	// the same refund. Access follows by itself when the whole amount went back.
+	// Errors: NOT_FOUND PAYMENT_NOT_FOUND; ABORTED REFUND_DISPUTED while a dispute
+	// is open, REFUND_TOO_LARGE, INVALID_STATE when nothing was charged.
+	RefundPayment(ctx context.Context, in *RefundPaymentRequest, opts ...grpc.CallOption) (*Refund, error)
+	// ListRefunds lists an order's refunds, oldest first.
+	ListRefunds(ctx context.Context, in *ListRefundsRequest, opts ...grpc.CallOption) (*ListRefundsResponse, error)
+}
+
+type paymentsAdminServiceClient struct {
+	cc grpc.ClientConnInterface
+}
+
+func NewPaymentsAdminServiceClient(cc grpc.ClientConnInterface) PaymentsAdminServiceClient {
+	return &paymentsAdminServiceClient{cc}
+}
+
+func (c *paymentsAdminServiceClient) RefundPayment(ctx context.Context, in *RefundPaymentRequest, opts ...grpc.CallOption) (*Refund, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(Refund)
+	err := c.cc.Invoke(ctx, PaymentsAdminService_RefundPayment_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *paymentsAdminServiceClient) ListRefunds(ctx context.Context, in *ListRefundsRequest, opts ...grpc.CallOption) (*ListRefundsResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ListRefundsResponse)
+	err := c.cc.Invoke(ctx, PaymentsAdminService_ListRefunds_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+// PaymentsAdminServiceServer is the server API for PaymentsAdminService service.
+// All implementations must embed UnimplementedPaymentsAdminServiceServer
+// for forward compatibility.
+//
+// PaymentsAdminService is for people with a role.
+type PaymentsAdminServiceServer interface {
+	// RefundPayment gives money back. Idempotent by refund_id: asked again it is
+	// the same refund. Access follows by itself when the whole amount went back.
+	// Errors: NOT_FOUND PAYMENT_NOT_FOUND; ABORTED REFUND_DISPUTED while a dispute
+	// is open, REFUND_TOO_LARGE, INVALID_STATE when nothing was charged.
+	RefundPayment(context.Context, *RefundPaymentRequest) (*Refund, error)
+	// ListRefunds lists an order's refunds, oldest first.
+	ListRefunds(context.Context, *ListRefundsRequest) (*ListRefundsResponse, error)
+	mustEmbedUnimplementedPaymentsAdminServiceServer()
+}
+
+// UnimplementedPaymentsAdminServiceServer must be embedded to have
+// forward compatible implementations.
+//
+// NOTE: this should be embedded by value instead of pointer to avoid a nil
+// pointer dereference when methods are called.
+type UnimplementedPaymentsAdminServiceServer struct{}
+
+func (UnimplementedPaymentsAdminServiceServer) RefundPayment(context.Context, *RefundPaymentRequest) (*Refund, error) {
+	return nil, status.Error(codes.Unimplemented, "method RefundPayment not implemented")
+}
+func (UnimplementedPaymentsAdminServiceServer) ListRefunds(context.Context, *ListRefundsRequest) (*ListRefundsResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ListRefunds not implemented")
+}
+func (UnimplementedPaymentsAdminServiceServer) mustEmbedUnimplementedPaymentsAdminServiceServer() {}
+func (UnimplementedPaymentsAdminServiceServer) testEmbeddedByValue()                              {}
+
+// UnsafePaymentsAdminServiceServer may be embedded to opt out of forward compatibility for this service.
+// Use of this interface is not recommended, as added methods to PaymentsAdminServiceServer will
+// result in compilation errors.
+type UnsafePaymentsAdminServiceServer interface {
+	mustEmbedUnimplementedPaymentsAdminServiceServer()
+}
+
+func RegisterPaymentsAdminServiceServer(s grpc.ServiceRegistrar, srv PaymentsAdminServiceServer) {
+	// If the following call panics, it indicates UnimplementedPaymentsAdminServiceServer was
+	// embedded by pointer and is nil.  This will cause panics if an
+	// unimplemented method is ever invoked, so we test this at initialization
+	// time to prevent it from happening at runtime later due to I/O.
+	if t, ok := srv.(interface{ testEmbeddedByValue() }); ok {
+		t.testEmbeddedByValue()
+	}
+	s.RegisterService(&PaymentsAdminService_ServiceDesc, srv)
+}
+
+func _PaymentsAdminService_RefundPayment_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(RefundPaymentRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(PaymentsAdminServiceServer).RefundPayment(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: PaymentsAdminService_RefundPayment_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(PaymentsAdminServiceServer).RefundPayment(ctx, req.(*RefundPaymentRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _PaymentsAdminService_ListRefunds_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ListRefundsRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(PaymentsAdminServiceServer).ListRefunds(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: PaymentsAdminService_ListRefunds_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(PaymentsAdminServiceServer).ListRefunds(ctx, req.(*ListRefundsRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+// PaymentsAdminService_ServiceDesc is the grpc.ServiceDesc for PaymentsAdminService service.
+// It's only intended for direct use with grpc.RegisterService,
+// and not to be introspected or modified (even as a copy)
+var PaymentsAdminService_ServiceDesc = grpc.ServiceDesc{
+	ServiceName: "payments.v1.PaymentsAdminService",
+	HandlerType: (*PaymentsAdminServiceServer)(nil),
+	Methods: []grpc.MethodDesc{
+		{
+			MethodName: "RefundPayment",
+			Handler:    _PaymentsAdminService_RefundPayment_Handler,
+		},
+		{
+			MethodName: "ListRefunds",
+			Handler:    _PaymentsAdminService_ListRefunds_Handler,
+		},
+	},
+	Streams:  []grpc.StreamDesc{},
+	Metadata: "payments/v1/payments.proto",
+}

@@ -97,6 +97,14 @@ const (
 	Case_DUPLICATE_CHARGE Case_Kind = 5
 	// A payment attempt whose outcome Stripe has not told.
 	Case_UNKNOWN_PAYMENT Case_Kind = 6
+	// A refund that the bank sent back: the customer waits for their money.
+	Case_FAILED_REFUND Case_Kind = 7
+	// A dispute to answer at Stripe.
+	Case_DISPUTE Case_Kind = 8
+	// Stripe warns that a charge may be fraud.
+	Case_FRAUD_WARNING Case_Kind = 9
+	// A charge of ours without an order that cannot be adopted without a guess.
+	Case_UNIDENTIFIED_CHARGE Case_Kind = 11
 	// Stripe refuses our key: nobody can buy, and nothing can be looked up.
 	Case_STRIPE_ACCESS Case_Kind = 10
 )
@@ -111,6 +119,10 @@ var (
 		4:  "UNDELIVERED_MESSAGE",
 		5:  "DUPLICATE_CHARGE",
 		6:  "UNKNOWN_PAYMENT",
+		7:  "FAILED_REFUND",
+		8:  "DISPUTE",
+		9:  "FRAUD_WARNING",
+		11: "UNIDENTIFIED_CHARGE",
 		10: "STRIPE_ACCESS",
 	}
 	Case_Kind_value = map[string]int32{
@@ -121,6 +133,10 @@ var (
 		"UNDELIVERED_MESSAGE": 4,
 		"DUPLICATE_CHARGE":    5,
 		"UNKNOWN_PAYMENT":     6,
+		"FAILED_REFUND":       7,
+		"DISPUTE":             8,
+		"FRAUD_WARNING":       9,
+		"UNIDENTIFIED_CHARGE": 11,
 		"STRIPE_ACCESS":       10,
 	}
 )
@@ -803,7 +819,7 @@ const file_reconciliation_v1_reconciliation_proto_rawDesc = "" +
 	"\asubject\x18\x02 \x01(\tB\n" +
 	"\xbaH\ar\x05\x10\x01\x18\xc8\x01R\asubject\x12$\n" +
 	"\asummary\x18\x03 \x01(\tB\n" +
-	"\xbaH\ar\x05\x10\x01\x18\xd0\x0fR\asummary\"\xf7\x04\n" +
+	"\xbaH\ar\x05\x10\x01\x18\xd0\x0fR\asummary\"\xc3\x05\n" +
 	"\x04Case\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\x03R\x02id\x120\n" +
 	"\x04kind\x18\x02 \x01(\x0e2\x1c.reconciliation.v1.Case.KindR\x04kind\x12\x18\n" +
@@ -814,7 +830,7 @@ const file_reconciliation_v1_reconciliation_proto_rawDesc = "" +
 	"\vresolved_at\x18\a \x01(\v2\x1a.google.protobuf.TimestampR\n" +
 	"resolvedAt\x12%\n" +
 	"\x0ereported_count\x18\b \x01(\x05R\rreportedCount\x12D\n" +
-	"\x10last_reported_at\x18\t \x01(\v2\x1a.google.protobuf.TimestampR\x0elastReportedAt\"\xa8\x01\n" +
+	"\x10last_reported_at\x18\t \x01(\v2\x1a.google.protobuf.TimestampR\x0elastReportedAt\"\xf4\x01\n" +
 	"\x04Kind\x12\x14\n" +
 	"\x10KIND_UNSPECIFIED\x10\x00\x12\x0f\n" +
 	"\vSTUCK_ORDER\x10\x01\x12\x10\n" +
@@ -823,6 +839,10 @@ const file_reconciliation_v1_reconciliation_proto_rawDesc = "" +
 	"\x13UNDELIVERED_MESSAGE\x10\x04\x12\x14\n" +
 	"\x10DUPLICATE_CHARGE\x10\x05\x12\x13\n" +
 	"\x0fUNKNOWN_PAYMENT\x10\x06\x12\x11\n" +
+	"\rFAILED_REFUND\x10\a\x12\v\n" +
+	"\aDISPUTE\x10\b\x12\x11\n" +
+	"\rFRAUD_WARNING\x10\t\x12\x17\n" +
+	"\x13UNIDENTIFIED_CHARGE\x10\v\x12\x11\n" +
 	"\rSTRIPE_ACCESS\x10\n" +
 	"\"6\n" +
 	"\x05State\x12\x15\n" +

@@ -41,6 +41,7 @@ func (o *Orders) Describe(ctx context.Context, id uuid.UUID) (message.Order, err
 	out := message.Order{
 		State: d.GetOrder().GetState().String(), Email: d.GetEmail(), Name: d.GetName(), PlanName: d.GetPlanName(),
 		AmountDisplay: d.GetOrder().GetAmountDisplay(), ReferenceShort: d.GetOrder().GetReferenceShort(),
+		RefundedDisplay: d.GetRefundedDisplay(),
 	}
 	if t := d.GetOrder().GetAccessUntil(); t != nil {
 		out.AccessUntil = t.AsTime()

@@ -17,6 +17,8 @@ type Brand struct {
 	// AppURL is where one can order; empty leaves it unsaid.
 	AppURL       string
 	SupportEmail string
+	// RefundDays is how long banks usually take, in words.
+	RefundDays string
 }
 
 // Facts is what one mail is about, as it is at the moment of sending.
@@ -30,6 +32,9 @@ type Facts struct {
 	AccessUntil    time.Time
 	// Refused: the payment was refused, rather than given up.
 	Refused bool
+	// RefundedDisplay is what went back so far; AccessEnds says that it was all.
+	RefundedDisplay string
+	AccessEnds      bool
 	// SignInURL is an activation link when Activation is set, else the login page.
 	SignInURL   string
 	Activation  bool

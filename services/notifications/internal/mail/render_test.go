@@ -8,14 +8,14 @@ import (
 	"time"
 )
 
-var brand = Brand{AppName: "Example App", AppURL: "https://app.example.com", SupportEmail: "help@example.com"}
+var brand = Brand{AppName: "Example App", AppURL: "https://app.example.com", SupportEmail: "help@example.com", RefundDays: "5 to 10 business days"}
 
 func facts(kind string) Facts {
 	return Facts{
 		Kind: kind, Name: "Jane Example", PlanName: "Annual plan", AmountDisplay: "$249.00", ReferenceShort: "A1B2C3D4",
 		AccessUntil: time.Date(2027, 11, 22, 1, 30, 0, 0, time.FixedZone("", 2*3600)),
 		SignInURL:   "https://app.example.com/activate?token=example", Activation: kind == "CONFIRMATION",
-		LinkExpires: time.Date(2026, 11, 28, 9, 5, 0, 0, time.UTC),
+		LinkExpires: time.Date(2026, 11, 28, 9, 5, 0, 0, time.UTC), RefundedDisplay: "$50.00",
 	}
 }
 
@@ -35,6 +35,7 @@ func TestEveryKindHasItsFactsInBothParts(t *testing.T) {
 		"CONFIRMATION":   {"21 November 2027 (UTC)", "Set up your account", "works once, until 28 November 2026, 09:05 UTC"},
 		"RECOVERY":       {"21 November 2027 (UTC)", "Log in", "is applied to this order", "your access came later than it should have"},
 		"PAYMENT_FAILED": {"Nothing was charged", "https://app.example.com"},
+		"REFUND":         {"$50.00", "on its way back", "5 to 10 business days"},
 	} {
 		r := render(t, facts(kind))
 		for part, body := range map[string]string{"html": r.HTML, "txt": r.Text} {

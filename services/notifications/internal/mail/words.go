@@ -70,6 +70,17 @@ func (b Brand) words(f Facts) Words {
 		if b.AppURL != "" {
 			w.Action = &Link{"Order again", b.AppURL}
 		}
+	case "REFUND":
+		w.Subject = fmt.Sprintf("Your refund for %s order %s", b.AppName, f.ReferenceShort)
+		w.Heading = "Your refund is on its way"
+		w.Paragraphs = []string{
+			fmt.Sprintf("In all, %s of your payment of %s is on its way back to the card or account you paid with.", f.RefundedDisplay, f.AmountDisplay),
+			fmt.Sprintf("Banks usually take %s until it shows on your statement; how long it takes is in their hands. There is nothing for you to do.", b.RefundDays),
+		}
+		if f.AccessEnds {
+			w.Paragraphs = append(w.Paragraphs, fmt.Sprintf("The access to %s that this order paid for ends with it.", b.AppName))
+		}
+		w.Rows = []Row{plan, {"Paid", f.AmountDisplay}, {"Refunded so far", f.RefundedDisplay}, reference}
 	}
 	return w
 }

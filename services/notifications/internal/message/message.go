@@ -23,18 +23,21 @@ const (
 	Confirmation  Kind = "CONFIRMATION"
 	Recovery      Kind = "RECOVERY"
 	PaymentFailed Kind = "PAYMENT_FAILED"
+	Refund        Kind = "REFUND"
 )
 
-// TrueWhile says whether the message may be sent while its order is in a state.
-func (k Kind) TrueWhile(state string) bool {
+// TrueOf says whether the message may be sent while its order is as it is.
+func (k Kind) TrueOf(o Order) bool {
 	switch k {
 	case Confirmation:
-		return state == "COMPLETE"
+		return o.State == "COMPLETE"
 	case Recovery:
-		return state == "RECOVERED"
+		return o.State == "RECOVERED"
 	case PaymentFailed:
 		// Given up by the buyer, or refused by a bank after days.
-		return state == "EXPIRED" || state == "FAILED"
+		return o.State == "EXPIRED" || o.State == "FAILED"
+	case Refund:
+		return o.RefundedDisplay != ""
 	}
 	return false
 }

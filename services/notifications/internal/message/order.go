@@ -10,6 +10,8 @@ type Order struct {
 	PlanName       string
 	AmountDisplay  string
 	ReferenceShort string
+	// RefundedDisplay is what went back so far; empty for nothing.
+	RefundedDisplay string
 	// AccessUntil is zero while there is no access.
 	AccessUntil time.Time
 }

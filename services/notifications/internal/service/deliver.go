@@ -51,7 +51,7 @@ func (s *Service) attempt(ctx context.Context, m message.Message) error {
 	if err != nil {
 		return err
 	}
-	if state := order.State; !m.Kind.TrueWhile(state) {
+	if state := order.State; !m.Kind.TrueOf(order) {
 		s.Log.Info("message superseded", "order_id", m.OrderID, "kind", m.Kind, "order_state", state)
 		return s.Store.MarkSuperseded(ctx, m.ID, "the order is "+state)
 	}

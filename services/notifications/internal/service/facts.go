@@ -14,7 +14,7 @@ func (s *Service) facts(ctx context.Context, m message.Message, o message.Order)
 	f := render.Facts{
 		Kind: string(m.Kind), Name: o.Name, PlanName: o.PlanName,
 		AmountDisplay: o.AmountDisplay, ReferenceShort: o.ReferenceShort, AccessUntil: o.AccessUntil,
-		Refused: o.State == "FAILED",
+		Refused: o.State == "FAILED", RefundedDisplay: o.RefundedDisplay, AccessEnds: o.State == "REFUNDED",
 	}
 	if f.PlanName == "" || f.AmountDisplay == "" || f.ReferenceShort == "" {
 		return f, errors.New("orders does not say plan, amount and reference")

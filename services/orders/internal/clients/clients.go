@@ -16,6 +16,7 @@ import (
 	provisioningv1 "makegood.example/proto/gen/provisioning/v1"
 	reconciliationv1 "makegood.example/proto/gen/reconciliation/v1"
 	"makegood.example/services/orders/internal/order"
+	"makegood.example/services/platform/apperr"
 )
 
 // How long each kind of call may take. Paying waits for Stripe and the bank;
@@ -41,7 +42,7 @@ func (p *Payments) Charge(ctx context.Context, o order.Order, chargeBy time.Time
 	ctx, cancel := context.WithTimeout(ctx, payTimeout)
 	defer cancel()
 	reply, err := p.client.Pay(ctx, &paymentsv1.PayRequest{
-		Purchase: purchase(o), AttemptId: o.AttemptID.String(), PaymentMethod: o.PaymentMethod, ChargeBy: timestamppb.New(chargeBy),
+		Purchase: purchase(o), AttemptId: o.AttemptID.String(), PaymentMethod: o.PaymentMethod, Hosted: o.Checkout == order.Hosted, ChargeBy: timestamppb.New(chargeBy),
 	})
 	return MoneyFrom(reply), err
 }
@@ -76,7 +77,10 @@ func MoneyFrom(p *paymentsv1.Payment) order.Money {
 		Status: order.PaymentStatus(p.GetStatus().String()), PaymentIntentID: p.GetPaymentIntentId(),
 		ChargeID: p.GetChargeId(), CustomerID: p.GetCustomerId(), AmountMinor: p.GetAmountMinor(), Currency: p.GetCurrency(),
 		Decline:      order.PaymentError{Code: p.GetDecline().GetCode(), Message: p.GetDecline().GetMessage()},
-		ClientSecret: p.GetClientSecret(), RedirectURL: p.GetRedirectUrl(),
+		ClientSecret: p.GetClientSecret(), RedirectURL: p.GetRedirectUrl(), RefundedMinor: p.GetRefundedMinor(),
+	}
+	if p.GetDispute() != paymentsv1.Payment_DISPUTE_UNSPECIFIED {
+		m.Dispute = order.Dispute(p.GetDispute().String())
 	}
 	if p.GetChargedAt() != nil {
 		m.ChargedAt = p.GetChargedAt().AsTime()
@@ -117,6 +121,29 @@ func (p *Provisioning) GrantAccess(ctx context.Context, o order.Order) (Grant, e
 		return Grant{}, err
 	}
 	return Grant{EndsAt: g.GetEndsAt().AsTime(), Revoked: g.GetRevokedAt() != nil}, nil
+}
+
+// WithdrawAccess takes back exactly the order's access, also before it is given.
+func (p *Provisioning) WithdrawAccess(ctx context.Context, o order.Order) error {
+	ctx, cancel := context.WithTimeout(ctx, shortTimeout)
+	defer cancel()
+	_, err := p.client.RevokeAccess(ctx, &provisioningv1.RevokeAccessRequest{OrderId: o.ID.String()})
+	return err
+}
+
+// RestoreAccess gives the order's withdrawn access again; granted is false when
+// it never had any, and may now be granted.
+func (p *Provisioning) RestoreAccess(ctx context.Context, o order.Order) (g Grant, granted bool, err error) {
+	ctx, cancel := context.WithTimeout(ctx, shortTimeout)
+	defer cancel()
+	reply, err := p.client.RestoreAccess(ctx, &provisioningv1.RestoreAccessRequest{OrderId: o.ID.String()})
+	if e := apperr.Of(err); e != nil && e.Reason == "GRANT_NOT_FOUND" {
+		return Grant{}, false, nil
+	}
+	if err != nil {
+		return Grant{}, false, err
+	}
+	return Grant{EndsAt: reply.GetEndsAt().AsTime()}, true, nil
 }
 
 // CheckAccount says whether GrantAccess will later know the account.
@@ -184,13 +211,19 @@ const (
 	StuckOrder         = reconciliationv1.Case_STUCK_ORDER
 	WrongCharge        = reconciliationv1.Case_WRONG_CHARGE
 	DuplicateCharge    = reconciliationv1.Case_DUPLICATE_CHARGE
+	UnidentifiedCharge = reconciliationv1.Case_UNIDENTIFIED_CHARGE
 	UndeliveredMessage = reconciliationv1.Case_UNDELIVERED_MESSAGE
 )
 
 // Open opens a case about an order, or counts one more report of it.
 func (c *Cases) Open(ctx context.Context, kind CaseKind, orderID uuid.UUID, summary string) error {
+	return c.OpenAbout(ctx, kind, "order/"+orderID.String(), summary)
+}
+
+// OpenAbout is Open for something that has no order.
+func (c *Cases) OpenAbout(ctx context.Context, kind CaseKind, subject, summary string) error {
 	ctx, cancel := context.WithTimeout(ctx, shortTimeout)
 	defer cancel()
-	_, err := c.client.OpenCase(ctx, &reconciliationv1.OpenCaseRequest{Kind: kind, Subject: "order/" + orderID.String(), Summary: summary})
+	_, err := c.client.OpenCase(ctx, &reconciliationv1.OpenCaseRequest{Kind: kind, Subject: subject, Summary: summary})
 	return err
 }

@@ -29,9 +29,12 @@ type Money struct {
 	AmountMinor     int64
 	Currency        string
 	ChargedAt       time.Time
-	Decline         PaymentError
-	ClientSecret    string
-	RedirectURL     string
+	// RefundedMinor is what went back so far.
+	RefundedMinor int64
+	Dispute       Dispute
+	Decline       PaymentError
+	ClientSecret  string
+	RedirectURL   string
 	// AttemptID is the attempt that everything but Succeeded speaks of.
 	AttemptID uuid.UUID
 }
@@ -140,6 +143,7 @@ func (o Order) FulfilledAt(now time.Time, apologyAfter time.Duration) Event {
 func (o *Order) Learn(m Money) {
 	o.PaymentStatus = m.Status
 	o.ClientSecret, o.RedirectURL = m.ClientSecret, m.RedirectURL
+	o.RefundedMinor, o.Dispute = m.RefundedMinor, m.Dispute
 	if m.PaymentIntentID != "" {
 		o.PaymentIntentID = m.PaymentIntentID
 	}

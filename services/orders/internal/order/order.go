@@ -20,6 +20,7 @@ var (
 	ErrDuplicate     = apperr.New(codes.Aborted, "DUPLICATE_PURCHASE", "the same was bought with this address a moment ago, or its payment is still being checked; nothing was charged now")
 	ErrInProgress    = apperr.New(codes.Aborted, "PAYMENT_IN_PROGRESS", "the last payment is still being checked; nothing was charged now")
 	ErrInvalidState  = apperr.New(codes.Aborted, "INVALID_STATE", "this order cannot be paid again")
+	ErrCannotAdopt   = apperr.New(codes.InvalidArgument, "CANNOT_ADOPT", "this charge does not say for whom or for what it is; a case is open")
 	ErrNotFound      = apperr.New(codes.NotFound, "ORDER_NOT_FOUND", "there is no order under this reference")
 	ErrTooMany       = apperr.New(codes.ResourceExhausted, "TOO_MANY_ATTEMPTS", "too many attempts; nothing was charged now, please wait before trying again")
 	ErrChargesPaused = apperr.New(codes.Unavailable, "CHARGES_PAUSED", "new payments are paused for a moment; nothing was charged")
@@ -85,8 +86,14 @@ type Order struct {
 	// ChargedAt is when Stripe says the charge was made.
 	ChargedAt *time.Time
 
+	// RefundedMinor is what went back so far.
+	RefundedMinor int64
+	Dispute       Dispute
+
 	CompletedAt *time.Time
 	AccessUntil *time.Time
+	// AccessWithdrawnAt is when the access was withdrawn; nil while there is any.
+	AccessWithdrawnAt *time.Time
 	// RecoveredBy is what finished the order, when not the buyer's own request.
 	RecoveredBy string
 

@@ -12,6 +12,7 @@ import (
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	ordersv1 "makegood.example/proto/gen/orders/v1"
+	paymentsv1 "makegood.example/proto/gen/payments/v1"
 	"makegood.example/services/orders/internal/clients"
 	"makegood.example/services/orders/internal/order"
 	"makegood.example/services/orders/internal/service"
@@ -43,6 +44,23 @@ func (r *Admin) AdvanceOrder(ctx context.Context, req *ordersv1.AdvanceOrderRequ
 	return &ordersv1.AdvanceOrderResponse{Order: o}, err
 }
 
+// AdoptCharge makes the order of a charge that has none.
+func (r *Admin) AdoptCharge(ctx context.Context, req *ordersv1.AdoptChargeRequest) (*ordersv1.AdvanceOrderResponse, error) {
+	why := order.ByWebhook
+	if access.From(ctx).Caller == "reconciliation" {
+		why = order.ByReconciliation
+	}
+	if req.GetPayment().GetStatus() != paymentsv1.Payment_SUCCEEDED {
+		return nil, apperr.Invalid("payment", "only money that arrived can be adopted")
+	}
+	orderID, _ := uuid.Parse(req.GetPayment().GetOrderId()) // none belongs to no reference
+	o, err := view(r.Service.Adopt(ctx, service.Adoption{
+		OrderID: orderID, Reference: uuid.MustParse(req.GetReference()), PlanID: req.GetPlanId(), Email: req.GetEmail(), Name: req.GetName(),
+		AccountID: req.GetAccountId(), Money: clients.MoneyFrom(req.GetPayment()),
+	}, why))
+	return &ordersv1.AdvanceOrderResponse{Order: o}, err
+}
+
 // whyOf is the reason that a caller may give: each only its own.
 func whyOf(reason ordersv1.AdvanceOrderRequest_Reason, id access.Identity) (order.Why, error) {
 	switch {
@@ -71,6 +89,11 @@ func (r *Admin) DescribeOrder(ctx context.Context, req *ordersv1.DescribeOrderRe
 		PaymentIntentId: o.PaymentIntentID, ChargeId: o.ChargeID, CustomerId: o.CustomerID,
 		NextLookAt: timestamp(o.NextLookAt), LookCount: o.LookCount, LastLookAt: timestamp(o.LastLookAt),
 	}
+	out.RefundedMinor, out.AccessWithdrawnAt = o.RefundedMinor, timestamp(o.AccessWithdrawnAt)
+	if o.RefundedMinor > 0 {
+		out.RefundedDisplay = order.Display(o.RefundedMinor, o.Currency)
+	}
+	out.Dispute = paymentsv1.Payment_Dispute(paymentsv1.Payment_Dispute_value[string(o.Dispute)])
 	for _, h := range history {
 		out.History = append(out.History, &ordersv1.HistoryEntry{
 			FromState: stateOf(h.From), ToState: stateOf(h.To), Reason: string(h.Why.Reason), Actor: h.Why.Actor,

@@ -3,11 +3,9 @@ package service
 import (
 	"context"
 	"errors"
-	"fmt"
 
 	"github.com/google/uuid"
 
-	"makegood.example/services/orders/internal/clients"
 	"makegood.example/services/orders/internal/order"
 	"makegood.example/services/orders/internal/store"
 )
@@ -43,11 +41,7 @@ func (s *Service) Advance(ctx context.Context, id uuid.UUID, why order.Why, news
 
 // step takes one step; more says whether another can follow at once.
 func (s *Service) step(ctx context.Context, o order.Order, why order.Why, news *order.Money) (more bool, err error) {
-	switch o.State {
-	case order.Charged, order.Orphaned:
-		more, err = s.fulfil(ctx, o, why)
-		return more, errors.Join(err, s.checkSecondCharge(ctx, o, news))
-	case order.Pending, order.Failed, order.Expired:
+	if !o.State.Paid() {
 		if news == nil {
 			if news, err = s.askPayments(ctx, o, why); err != nil {
 				s.Log.Warn("payments gave no answer; the order stays due", "order_id", o.ID, "error", err)
@@ -55,9 +49,23 @@ func (s *Service) step(ctx context.Context, o order.Order, why order.Why, news *
 			}
 		}
 		return s.settle(ctx, o, *news, why)
-	default:
-		return false, s.checkSecondCharge(ctx, o, news)
 	}
+	var newsErr error
+	if news != nil {
+		var changed bool
+		if changed, newsErr = s.follow(ctx, o, *news, why); changed {
+			return true, newsErr
+		}
+	}
+	switch {
+	case o.FullyRefunded() && o.State != order.Refunded:
+		more, err = s.refunded(ctx, o, why)
+	case !o.AccessIsRight():
+		more, err = s.rightAccess(ctx, o, why)
+	case o.State == order.Charged || o.State == order.Orphaned:
+		more, err = s.fulfil(ctx, o, why)
+	}
+	return more, errors.Join(newsErr, err)
 }
 
 // askPayments asks for what the order needs next.
@@ -83,14 +91,4 @@ func (s *Service) askPayments(ctx context.Context, o order.Order, why order.Why)
 		m, err = s.Payments.Cancel(ctx, o)
 	}
 	return &m, err
-}
-
-// checkSecondCharge opens a case when money arrived for an order that was paid
-// by another charge already.
-func (s *Service) checkSecondCharge(ctx context.Context, o order.Order, news *order.Money) error {
-	if news == nil || news.Status != order.Succeeded || news.ChargeID == o.ChargeID {
-		return nil
-	}
-	return s.Cases.Open(ctx, clients.DuplicateCharge, o.ID,
-		fmt.Sprintf("order %s (%s) was paid by %s; %s arrived too", o.ReferenceShort(), o.State, o.ChargeID, news.ChargeID))
 }

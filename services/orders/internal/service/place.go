@@ -101,10 +101,8 @@ func (s *Service) orderFor(p Placement) (order.Order, error) {
 	switch {
 	case checkout == order.Server && p.PaymentMethod == "":
 		return order.Order{}, apperr.Invalid("payment_method", "is needed for a payment that is confirmed here")
-	case checkout == order.Client && p.PaymentMethod != "":
-		return order.Order{}, apperr.Invalid("payment_method", "the browser names it when it confirms")
-	case checkout == order.Hosted:
-		return order.Order{}, apperr.Invalid("checkout", "HOSTED is not offered")
+	case checkout != order.Server && p.PaymentMethod != "":
+		return order.Order{}, apperr.Invalid("payment_method", "the buyer names it when they confirm")
 	case p.AccountID != "" && !p.ByBackend:
 		return order.Order{}, apperr.Invalid("account_id", "needs a service token")
 	}
@@ -116,7 +114,7 @@ func (s *Service) orderFor(p Placement) (order.Order, error) {
 		AmountMinor: price.AmountMinor, Currency: price.Currency,
 		Email: strings.TrimSpace(p.Email), EmailKey: order.EmailKey(p.Email), Name: strings.TrimSpace(p.Name),
 		AccountID: p.AccountID, Checkout: checkout, AllowRepeat: p.AllowRepeat, CreatedAt: now,
-		AttemptID: order.FirstAttempt(id), PaymentMethod: p.PaymentMethod, SubmittedAt: now, NextLookAt: &due,
+		AttemptID: order.FirstAttempt(id), PaymentMethod: p.PaymentMethod, SubmittedAt: now, PaymentStatus: order.Unknown, NextLookAt: &due,
 	}, nil
 }
 

@@ -71,14 +71,17 @@ type Submission struct {
 	At        time.Time
 }
 
-// Insert writes a new PENDING order with its history and first submission.
+// Insert writes a new order and the beginning of its history.
 // Errors: ErrChanged when it exists already.
 func (s *Store) Insert(ctx context.Context, tx pgx.Tx, o order.Order, why order.Why, note string) error {
 	err := db.New(tx).InsertOrder(ctx, db.InsertOrderParams{
-		ID: o.ID, Reference: o.Reference, Kind: string(o.Kind), PlanID: o.PlanID, PlanName: o.PlanName,
+		ID: o.ID, Reference: o.Reference, Kind: string(o.Kind), State: string(o.State), PlanID: o.PlanID, PlanName: o.PlanName,
 		TermMonths: o.TermMonths, AmountMinor: o.AmountMinor, Currency: o.Currency,
 		Email: o.Email, EmailKey: o.EmailKey, Name: o.Name, AccountID: o.AccountID, Checkout: string(o.Checkout),
-		AllowRepeat: o.AllowRepeat, Now: o.CreatedAt, AttemptID: o.AttemptID, PaymentMethod: orNil(o.PaymentMethod), NextLookAt: *o.NextLookAt,
+		AllowRepeat: o.AllowRepeat, CreatedAt: o.CreatedAt, AttemptID: o.AttemptID, PaymentMethod: orNil(o.PaymentMethod),
+		SubmittedAt: o.SubmittedAt, PaymentStatus: string(o.PaymentStatus), PaymentIntentID: orNil(o.PaymentIntentID),
+		ChargeID: orNil(o.ChargeID), CustomerID: orNil(o.CustomerID), ChargedAt: o.ChargedAt,
+		RefundedMinor: o.RefundedMinor, Dispute: orNil(string(o.Dispute)), NextLookAt: *o.NextLookAt,
 	})
 	if err != nil {
 		return domainError(err)
@@ -97,6 +100,7 @@ func (s *Store) Update(ctx context.Context, tx pgx.Tx, was, o order.Order, why o
 		ChargeID: orNil(o.ChargeID), CustomerID: orNil(o.CustomerID), ChargedAt: o.ChargedAt,
 		CompletedAt: o.CompletedAt, AccessUntil: o.AccessUntil, RecoveredBy: orNil(o.RecoveredBy),
 		LastProgressAt: o.LastProgressAt, NextLookAt: o.NextLookAt, LookCount: o.LookCount, LastLookAt: o.LastLookAt,
+		RefundedMinor: o.RefundedMinor, Dispute: orNil(string(o.Dispute)), AccessWithdrawnAt: o.AccessWithdrawnAt,
 	})
 	switch {
 	case err != nil:
@@ -240,6 +244,7 @@ func fromRow(r db.Order) order.Order {
 		ChargeID: orEmpty(r.ChargeID), CustomerID: orEmpty(r.CustomerID), ChargedAt: r.ChargedAt,
 		CompletedAt: r.CompletedAt, AccessUntil: r.AccessUntil, RecoveredBy: orEmpty(r.RecoveredBy),
 		LastProgressAt: r.LastProgressAt, NextLookAt: r.NextLookAt, LookCount: r.LookCount, LastLookAt: r.LastLookAt,
+		RefundedMinor: r.RefundedMinor, Dispute: order.Dispute(orEmpty(r.Dispute)), AccessWithdrawnAt: r.AccessWithdrawnAt,
 	}
 }
 

@@ -11,6 +11,7 @@ import (
 	ordersv1 "makegood.example/proto/gen/orders/v1"
 	reconciliationv1 "makegood.example/proto/gen/reconciliation/v1"
 	"makegood.example/services/payments/internal/wire"
+	"makegood.example/services/platform/apperr"
 )
 
 const (
@@ -48,6 +49,28 @@ func (o *Orders) Advance(ctx context.Context, k wire.Known, reason Reason) (stat
 	return reply.GetOrder().GetState().String(), err
 }
 
+// Adopt hands over money whose order Orders does not have.
+func (o *Orders) Adopt(ctx context.Context, k wire.Known, email, name string) (state string, err error) {
+	ctx, cancel := context.WithTimeout(ctx, advanceTimeout)
+	defer cancel()
+	reply, err := o.client.AdoptCharge(ctx, &ordersv1.AdoptChargeRequest{
+		Reference: k.Payment.Reference.String(), PlanId: k.Payment.PlanID, Email: email, Name: name,
+		AccountId: k.Payment.AccountID, Payment: wire.Payment(k),
+	})
+	return reply.GetOrder().GetState().String(), err
+}
+
+// IsOrderNotFound says whether Orders does not have the order.
+func IsOrderNotFound(err error) bool { return hasReason(err, "ORDER_NOT_FOUND") }
+
+// IsCannotAdopt says whether a charge cannot be adopted without a guess.
+func IsCannotAdopt(err error) bool { return hasReason(err, "CANNOT_ADOPT") }
+
+func hasReason(err error, reason string) bool {
+	e := apperr.Of(err)
+	return e != nil && e.Reason == reason
+}
+
 // Cases keeps for a person what a machine has given up on.
 type Cases struct {
 	client reconciliationv1.ReconciliationServiceClient
@@ -58,6 +81,16 @@ func NewCases(conn grpc.ClientConnInterface) *Cases {
 	return &Cases{reconciliationv1.NewReconciliationServiceClient(conn)}
 }
 
+// OpenUnidentified opens a case about a charge that does not say whose it is.
+func (c *Cases) OpenUnidentified(ctx context.Context, chargeID, summary string) error {
+	return c.open(ctx, reconciliationv1.Case_UNIDENTIFIED_CHARGE, "charge/"+chargeID, summary)
+}
+
+// OpenDuplicate opens a case about an order that was paid twice.
+func (c *Cases) OpenDuplicate(ctx context.Context, orderID uuid.UUID, summary string) error {
+	return c.open(ctx, reconciliationv1.Case_DUPLICATE_CHARGE, "order/"+orderID.String(), summary)
+}
+
 // OpenFailedEvent opens a case about a webhook event.
 func (c *Cases) OpenFailedEvent(ctx context.Context, eventID, summary string) error {
 	return c.open(ctx, reconciliationv1.Case_FAILED_EVENT, "event/"+eventID, summary)
@@ -66,6 +99,21 @@ func (c *Cases) OpenFailedEvent(ctx context.Context, eventID, summary string) er
 // OpenUnknownPayment opens a case about a payment without a definite word.
 func (c *Cases) OpenUnknownPayment(ctx context.Context, orderID uuid.UUID, summary string) error {
 	return c.open(ctx, reconciliationv1.Case_UNKNOWN_PAYMENT, "order/"+orderID.String(), summary)
+}
+
+// OpenFailedRefund opens a case about money that did not go back.
+func (c *Cases) OpenFailedRefund(ctx context.Context, orderID uuid.UUID, summary string) error {
+	return c.open(ctx, reconciliationv1.Case_FAILED_REFUND, "order/"+orderID.String(), summary)
+}
+
+// OpenDispute opens a case about a dispute to answer.
+func (c *Cases) OpenDispute(ctx context.Context, orderID uuid.UUID, summary string) error {
+	return c.open(ctx, reconciliationv1.Case_DISPUTE, "order/"+orderID.String(), summary)
+}
+
+// OpenFraudWarning opens a case about a charge that may be fraud.
+func (c *Cases) OpenFraudWarning(ctx context.Context, orderID uuid.UUID, summary string) error {
+	return c.open(ctx, reconciliationv1.Case_FRAUD_WARNING, "order/"+orderID.String(), summary)
 }
 
 // OpenStripeAccess opens the one case about a key that Stripe refuses.

@@ -21,12 +21,17 @@ type Intent struct {
 	// Error is why the last confirm was refused; empty code if it was not.
 	Error     Decline
 	CreatedAt time.Time
+	// SucceededAt is when Stripe reported the success, where an event says so;
+	// zero when the intent was only read.
+	SucceededAt time.Time
 }
 
 // Charge is a charge as Stripe shows it.
 type Charge struct {
 	ID        string
 	CreatedAt time.Time // Stripe counts whole seconds
+	// Email is from the billing details or the receipt; often empty.
+	Email string
 }
 
 // Stripe's words for an intent.
@@ -60,7 +65,7 @@ func (p *Payment) Learn(in Intent, attempts []Attempt, direct bool, now time.Tim
 	p.RedirectURL = in.RedirectURL
 	switch in.Status {
 	case StripeSucceeded:
-		at := chargedAt(in.Charge, last)
+		at := chargedAt(in, *p, last, now)
 		p.Status, p.ChargeID, p.ChargedAt, p.Decline = Succeeded, in.Charge.ID, &at, Decline{}
 		p.ReceivedMinor, p.ReceivedCurrency = in.ReceivedMinor, in.Currency
 		decide(last, AttemptSucceeded, now)
@@ -79,7 +84,7 @@ func (p *Payment) Learn(in Intent, attempts []Attempt, direct bool, now time.Tim
 		p.Status = RequiresPaymentMethod
 		switch {
 		case last == nil:
-		case last.PaymentMethod == "":
+		case last.PaymentMethod == "" && (last.Status != AwaitsBank || in.Error.Code == ""):
 			p.Decline = in.Error
 			await(last, AwaitsBuyer) // the browser may try another card by itself
 		case in.Error.Code != "" && (direct || last.Status != Open || isNew(in.Error.ChargeID, attempts)):
@@ -90,13 +95,21 @@ func (p *Payment) Learn(in Intent, attempts []Attempt, direct bool, now time.Tim
 	}
 }
 
-// chargedAt makes up for Stripe's whole seconds: a charge cannot have been made
-// before its attempt.
-func chargedAt(c Charge, a *Attempt) time.Time {
-	if a != nil && a.CreatedAt.After(c.CreatedAt) && a.CreatedAt.Sub(c.CreatedAt) < time.Second {
+// chargedAt is when Stripe reported success, from which lateness counts. A bank
+// that took days made its charge at the start of them. Stripe's whole seconds
+// are made up for: no charge was made before its attempt.
+func chargedAt(in Intent, was Payment, a *Attempt, now time.Time) time.Time {
+	at := in.Charge.CreatedAt
+	switch {
+	case !in.SucceededAt.IsZero():
+		at = in.SucceededAt
+	case was.Status == Processing:
+		at = now // it was decided since we last looked
+	}
+	if a != nil && a.CreatedAt.After(at) && a.CreatedAt.Sub(at) < time.Second {
 		return a.CreatedAt
 	}
-	return c.CreatedAt
+	return at
 }
 
 func isNew(chargeID string, attempts []Attempt) bool {

@@ -70,8 +70,10 @@ type Payment struct {
 	Currency    string
 	Status      Status
 	// CreateTry is part of the key under which the intent is created.
-	CreateTry    int32
-	IntentID     string
+	CreateTry int32
+	IntentID  string
+	// SessionID is set when the buyer pays on a page of Stripe's.
+	SessionID    string
 	CustomerID   string
 	ClientSecret string
 	RedirectURL  string
@@ -80,8 +82,11 @@ type Payment struct {
 	ReceivedMinor    int64
 	ReceivedCurrency string
 	ChargedAt        *time.Time
-	Decline          Decline
-	CreatedAt        time.Time
+	// RefundedMinor is what went back so far; Dispute is empty when there is none.
+	RefundedMinor int64
+	Dispute       Dispute
+	Decline       Decline
+	CreatedAt     time.Time
 }
 
 // Decline is Stripe's refusal, with its message for the buyer.

@@ -20,7 +20,7 @@ type Payments struct {
 
 // Pay drives one attempt.
 func (r *Payments) Pay(ctx context.Context, req *paymentsv1.PayRequest) (*paymentsv1.Payment, error) {
-	return reply(r.Service.Pay(ctx, purchase(req.GetPurchase()), uuid.MustParse(req.GetAttemptId()), req.GetPaymentMethod(), req.GetChargeBy().AsTime()))
+	return reply(r.Service.Pay(ctx, purchase(req.GetPurchase()), uuid.MustParse(req.GetAttemptId()), req.GetPaymentMethod(), req.GetHosted(), req.GetChargeBy().AsTime()))
 }
 
 // LookAtPayment reads Stripe.

@@ -31,6 +31,9 @@ func (s *Service) Cancel(ctx context.Context, buyer payment.Purchase, attemptID 
 	if p.Status == payment.Succeeded || p.Status == payment.Canceled {
 		return s.known(ctx, p.ID)
 	}
+	if p.IntentID == "" && p.SessionID != "" {
+		return s.cancelSession(ctx, p)
+	}
 	if p.IntentID == "" {
 		switch p, err = s.adoptUnsaved(ctx, p, buyer); {
 		case errors.Is(err, stripegw.ErrNotFound):

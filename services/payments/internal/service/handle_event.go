@@ -42,6 +42,14 @@ func (s *Service) handle(ctx context.Context, payload []byte) (verdict, error) {
 		return s.handleIntent(ctx, in, e)
 	case "charge.succeeded":
 		return s.handleCharge(ctx, e)
+	case "checkout.session.completed", "checkout.session.expired",
+		"checkout.session.async_payment_succeeded", "checkout.session.async_payment_failed":
+		return s.handleSession(ctx, e)
+	case "charge.refunded", "charge.refund.updated", "refund.created", "refund.updated", "refund.failed",
+		"charge.dispute.created", "charge.dispute.updated", "charge.dispute.closed",
+		"charge.dispute.funds_withdrawn", "charge.dispute.funds_reinstated",
+		"radar.early_fraud_warning.created":
+		return s.handleChargeChange(ctx, e)
 	default:
 		return verdict{status: store.Ignored, note: "nothing follows from this type"}, nil
 	}
@@ -51,6 +59,19 @@ func (s *Service) handle(ctx context.Context, payload []byte) (verdict, error) {
 func (s *Service) handleIntent(ctx context.Context, in payment.Intent, e webhook.Event) (verdict, error) {
 	p, err := s.Store.ByIntent(ctx, in.ID)
 	method := "payment_intent"
+	if errors.Is(err, store.ErrNone) && s.Stripe.IsOurs(in.Metadata) {
+		// Paid on a page of Stripe's: its intent is new to us.
+		if p, method, err = s.hostedBy(ctx, "", in.Metadata["order_id"]); err == nil {
+			k, err := s.read(ctx, p)
+			if err != nil {
+				return verdict{}, err
+			}
+			if k.Payment.IntentID != in.ID {
+				return verdict{status: store.Processed, method: method, note: "the session is not done with it"}, nil
+			}
+			return s.tellOrders(ctx, k, method)
+		}
+	}
 	switch {
 	case err == nil:
 	case !errors.Is(err, store.ErrNone):
@@ -66,7 +87,7 @@ func (s *Service) handleIntent(ctx context.Context, in payment.Intent, e webhook
 		if !e.Livemode {
 			return verdict{status: store.Orphaned, method: "metadata", note: "a test event with our marker about an intent that is not known here"}, nil
 		}
-		return verdict{}, fmt.Errorf("intent %s carries our marker and is not known here", in.ID)
+		return s.handleUnknown(ctx, in.ID)
 	}
 	if p.Status == payment.Succeeded {
 		return s.tellOrders(ctx, wire.Known{Payment: p}, method) // recorded already: an event can add nothing
@@ -77,8 +98,9 @@ func (s *Service) handleIntent(ctx context.Context, in payment.Intent, e webhook
 		} else if err != nil {
 			return verdict{}, err
 		}
-	} else if in.Charge.CreatedAt.IsZero() {
-		in.Charge.CreatedAt = e.CreatedAt
+	}
+	if e.Type == "payment_intent.succeeded" || e.Type == "charge.succeeded" || in.Charge.CreatedAt.IsZero() {
+		in.SucceededAt = e.CreatedAt
 	}
 	k, err := s.record(ctx, p.ID, in, false, nil)
 	if err != nil {
@@ -93,6 +115,12 @@ func (s *Service) handleIntent(ctx context.Context, in payment.Intent, e webhook
 // tellOrders hands the news over; the event is processed once the order has it.
 func (s *Service) tellOrders(ctx context.Context, k wire.Known, method string) (verdict, error) {
 	state, err := s.Orders.Advance(ctx, k, clients.Webhook)
+	if clients.IsOrderNotFound(err) && k.Payment.Status == payment.Succeeded {
+		state, err = s.adopt(ctx, k)
+	}
+	if clients.IsCannotAdopt(err) { // a case is open
+		return verdict{status: store.Quarantined, method: method, note: "the order is not known, and the charge does not say whose it is"}, nil
+	}
 	if err != nil {
 		return verdict{}, fmt.Errorf("orders: %w", err)
 	}

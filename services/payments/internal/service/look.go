@@ -24,7 +24,7 @@ func (s *Service) Look(ctx context.Context, buyer payment.Purchase) (wire.Known,
 		return s.nothing(ctx, buyer, err), nil
 	case err != nil:
 		return wire.Known{}, err
-	case p.Status == payment.Succeeded || p.IntentID == "":
+	case p.Status == payment.Succeeded || p.IntentID == "" && p.SessionID == "":
 		return s.known(ctx, p.ID)
 	}
 	return s.read(ctx, p)
@@ -110,7 +110,7 @@ func (s *Service) LookAtAttempt(ctx context.Context, a payment.Attempt) error {
 	if err != nil {
 		return err
 	}
-	if k.Payment.IntentID != "" {
+	if k.Payment.IntentID != "" || k.Payment.SessionID != "" {
 		if k, err = s.read(ctx, k.Payment); err != nil {
 			return err
 		}

@@ -17,7 +17,7 @@ import (
 // Pay drives one attempt: intent written here, intent created unconfirmed at
 // Stripe, its id saved, and only then confirmed. It may be called again at any
 // point and goes on from there. No confirm is sent after chargeBy.
-func (s *Service) Pay(ctx context.Context, buyer payment.Purchase, attemptID uuid.UUID, paymentMethod string, chargeBy time.Time) (wire.Known, error) {
+func (s *Service) Pay(ctx context.Context, buyer payment.Purchase, attemptID uuid.UUID, paymentMethod string, hosted bool, chargeBy time.Time) (wire.Known, error) {
 	ctx, cancel := detach(ctx)
 	defer cancel()
 	p, a, err := s.begin(ctx, buyer, attemptID, paymentMethod)
@@ -29,9 +29,12 @@ func (s *Service) Pay(ctx context.Context, buyer payment.Purchase, attemptID uui
 	}
 	// Nothing begins for a buyer who has left; asked again before the confirm.
 	left := func() bool { return !s.Now().Before(chargeBy) }
-	if p.IntentID == "" {
+	if p.IntentID == "" && p.SessionID == "" {
 		if left() {
 			return s.known(ctx, p.ID)
+		}
+		if hosted {
+			return s.createSession(ctx, p)
 		}
 		if p, err = s.createIntent(ctx, p, buyer); err != nil {
 			return s.unknown(ctx, p, "creating the payment intent", err)

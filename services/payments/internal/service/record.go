@@ -60,9 +60,12 @@ func (s *Service) known(ctx context.Context, id uuid.UUID) (k wire.Known, err er
 	return k, err
 }
 
-// read asks Stripe for the intent and records what it says. No answer changes
+// read asks Stripe for the intent, or for the session that has none yet, and records what it says. No answer changes
 // nothing.
 func (s *Service) read(ctx context.Context, p payment.Payment) (wire.Known, error) {
+	if p.IntentID == "" && p.SessionID != "" {
+		return s.readSession(ctx, p)
+	}
 	in, err := s.Stripe.GetIntent(ctx, p.IntentID)
 	if err != nil {
 		return s.unknown(ctx, p, "reading the payment intent", err)

@@ -16,6 +16,8 @@ import (
 type Settings struct {
 	// RescueAfter is when an undecided attempt is first looked at.
 	RescueAfter time.Duration
+	// PublicURL is where Stripe's page sends buyers back to.
+	PublicURL string
 	// WebhookSecrets sign deliveries; any one may.
 	WebhookSecrets []string
 }
@@ -29,6 +31,8 @@ const (
 	// searchBefore is how far before an order its intent may carry a time, given
 	// clocks that differ.
 	searchBefore = time.Hour
+	// refundLook is when a refund that waits for the bank is looked at again.
+	refundLook = time.Hour
 	// caseAfterLooks is how many looks without a definite word make a case.
 	caseAfterLooks = 5
 )

@@ -47,7 +47,9 @@ func domainError(err error) error {
 		return payment.ErrInProgress
 	case "attempts_pkey":
 		return payment.ErrAttemptID
-	case "payments_pkey", "payments_order_seq", "payments_one_payable":
+	case "refunds_one_requested":
+		return payment.ErrRefundRunning
+	case "refunds_pkey", "payments_pkey", "payments_order_seq", "payments_one_payable":
 		return ErrTaken
 	default:
 		return err
@@ -135,6 +137,21 @@ func (s *Store) SaveIntent(ctx context.Context, id uuid.UUID, in payment.Intent,
 		ID: id, PaymentIntentID: in.ID, ClientSecret: in.ClientSecret, CustomerID: in.CustomerID, Now: now,
 	})
 	return n == 1, err
+}
+
+// SaveSession keeps the session's id while the payment still wants to be
+// charged; false says that it does not any more, or has one.
+func (s *Store) SaveSession(ctx context.Context, id uuid.UUID, customerID string, session payment.Session, now time.Time) (bool, error) {
+	n, err := s.q().SaveSession(ctx, db.SaveSessionParams{
+		ID: id, CheckoutSessionID: session.ID, RedirectUrl: session.URL, CustomerID: customerID, Now: now,
+	})
+	return n == 1, err
+}
+
+// BySession reads the payment that saved a session's id. Errors: ErrNone.
+func (s *Store) BySession(ctx context.Context, sessionID string) (payment.Payment, error) {
+	r, err := s.q().PaymentBySession(ctx, sessionID)
+	return fromPayment(r), domainError(err)
 }
 
 // NextCreateTry moves to the next key for creating the intent and answers with
@@ -228,11 +245,12 @@ func fromPayment(r db.Payment) payment.Payment {
 	p := payment.Payment{
 		ID: r.ID, OrderID: r.OrderID, Seq: r.Seq, Reference: r.Reference, PlanID: r.PlanID, Description: r.Description,
 		AccountID: r.AccountID, EmailKey: r.EmailKey, AmountMinor: r.AmountMinor, Currency: r.Currency,
-		Status: payment.Status(r.Status), CreateTry: r.CreateTry, IntentID: orEmpty(r.PaymentIntentID),
+		Status: payment.Status(r.Status), CreateTry: r.CreateTry, IntentID: orEmpty(r.PaymentIntentID), SessionID: orEmpty(r.CheckoutSessionID),
 		CustomerID: orEmpty(r.CustomerID), ClientSecret: orEmpty(r.ClientSecret), RedirectURL: orEmpty(r.RedirectUrl),
 		ChargeID: orEmpty(r.ChargeID), ReceivedCurrency: orEmpty(r.ReceivedCurrency), ChargedAt: r.ChargedAt,
 		Decline: payment.Decline{Code: orEmpty(r.DeclineCode), Message: orEmpty(r.DeclineMessage)}, CreatedAt: r.CreatedAt,
 	}
+	p.RefundedMinor, p.Dispute = r.RefundedMinor, payment.Dispute(orEmpty(r.Dispute))
 	if r.ReceivedMinor != nil {
 		p.ReceivedMinor = *r.ReceivedMinor
 	}

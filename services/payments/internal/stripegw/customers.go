@@ -35,3 +35,12 @@ func (g *Gateway) FindCustomers(ctx context.Context, email string) ([]string, er
 	}
 	return ids, classify(it.Err())
 }
+
+// GetCustomer reads whose Customer it is. Errors: ErrUnknown, ErrNotFound.
+func (g *Gateway) GetCustomer(ctx context.Context, id string) (email, name string, err error) {
+	c, err := g.api.Customers.Get(id, &stripe.CustomerParams{Params: request(ctx, "")})
+	if err != nil {
+		return "", "", classify(err)
+	}
+	return c.Email, c.Name, nil
+}

@@ -149,7 +149,10 @@ func intentFrom(pi *stripe.PaymentIntent) payment.Intent {
 		in.RedirectURL = pi.NextAction.RedirectToURL.URL
 	}
 	if c := pi.LatestCharge; c != nil {
-		in.Charge = payment.Charge{ID: c.ID}
+		in.Charge = payment.Charge{ID: c.ID, Email: c.ReceiptEmail}
+		if c.BillingDetails != nil && c.BillingDetails.Email != "" {
+			in.Charge.Email = c.BillingDetails.Email
+		}
 		if c.Created > 0 {
 			in.Charge.CreatedAt = time.Unix(c.Created, 0).UTC()
 		}

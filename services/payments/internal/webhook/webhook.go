@@ -94,7 +94,7 @@ func Parse(payload []byte) (Event, error) {
 	}
 	// An object of another shape still is an event to file.
 	_ = json.Unmarshal(body.Data.Object, &object)
-	e.ObjectID, e.CustomerID = object.ID, idOf(object.Customer)
+	e.ObjectID, e.CustomerID = object.ID, IDOf(object.Customer)
 	for _, email := range []string{object.CustomerEmail, object.ReceiptEmail, object.Email} {
 		if email != "" {
 			e.Email = email
@@ -116,8 +116,8 @@ func Parse(payload []byte) (Event, error) {
 // long text in an index, and Stripe has neither.
 const fieldMax = 500
 
-// idOf reads a reference that is an id, or the object itself when expanded.
-func idOf(raw json.RawMessage) string {
+// IDOf reads a reference that is an id, or the object itself when expanded.
+func IDOf(raw json.RawMessage) string {
 	var id string
 	if json.Unmarshal(raw, &id) == nil {
 		return id

@@ -30,6 +30,8 @@ func Payment(k Known) *paymentsv1.Payment {
 	case payment.Succeeded:
 		out.ChargeId, out.AmountMinor, out.Currency = p.ChargeID, p.ReceivedMinor, p.ReceivedCurrency
 		out.ChargedAt = timestamppb.New(*p.ChargedAt)
+		out.RefundedMinor = p.RefundedMinor
+		out.Dispute = paymentsv1.Payment_Dispute(paymentsv1.Payment_Dispute_value[string(p.Dispute)])
 	case payment.RequiresPaymentMethod:
 		if k.Last != nil && k.Last.Status == payment.Declined {
 			out.Decline = &paymentsv1.Decline{Code: p.Decline.Code, Message: p.Decline.Message}
@@ -40,4 +42,13 @@ func Payment(k Known) *paymentsv1.Payment {
 		out.ClientSecret, out.RedirectUrl = p.ClientSecret, p.RedirectURL
 	}
 	return out
+}
+
+// Refund renders a refund.
+func Refund(r payment.Refund) *paymentsv1.Refund {
+	return &paymentsv1.Refund{
+		RefundId: r.ID.String(), OrderId: r.OrderID.String(), StripeRefundId: r.StripeID, AmountMinor: r.AmountMinor,
+		Currency: r.Currency, Status: paymentsv1.Refund_Status(paymentsv1.Refund_Status_value[string(r.Status)]),
+		Reason: r.Reason, Actor: r.Actor, CreatedAt: timestamppb.New(r.CreatedAt),
+	}
 }

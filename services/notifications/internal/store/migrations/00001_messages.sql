@@ -3,7 +3,7 @@ CREATE TABLE notifications.messages (
     id            uuid        PRIMARY KEY,
     -- The first message under a key is the only one, for good.
     dedupe_key    text        NOT NULL CONSTRAINT messages_dedupe_key UNIQUE,
-    kind          text        NOT NULL CHECK (kind IN ('CONFIRMATION', 'RECOVERY', 'PAYMENT_FAILED')),
+    kind          text        NOT NULL CHECK (kind IN ('CONFIRMATION', 'RECOVERY', 'PAYMENT_FAILED', 'REFUND')),
     state         text        NOT NULL CHECK (state IN ('QUEUED', 'SENDING', 'SENT', 'FAILED', 'SUPERSEDED')),
     order_id      uuid        NOT NULL,
     -- Without angle brackets; kept, so that a repeat has it even when MAIL_FROM has changed since.

@@ -58,6 +58,9 @@ type Order struct {
 	NextLookAt          *time.Time
 	LookCount           int32
 	LastLookAt          *time.Time
+	RefundedMinor       int64
+	Dispute             *string
+	AccessWithdrawnAt   *time.Time
 }
 
 type OrdersChargingSwitch struct {

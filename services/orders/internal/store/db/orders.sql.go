@@ -107,7 +107,7 @@ func (q *Queries) CountSubmissions(ctx context.Context, arg CountSubmissionsPara
 }
 
 const getOrder = `-- name: GetOrder :one
-SELECT id, reference, kind, state, version, plan_id, plan_name, term_months, amount_minor, currency, email, email_key, name, account_id, checkout, allow_repeat, created_at, attempt_id, payment_method, submitted_at, payment_status, payment_error_code, payment_error_message, client_secret, redirect_url, payment_intent_id, charge_id, customer_id, charged_at, completed_at, access_until, recovered_by, last_progress_at, next_look_at, look_count, last_look_at FROM orders.orders WHERE id = $1
+SELECT id, reference, kind, state, version, plan_id, plan_name, term_months, amount_minor, currency, email, email_key, name, account_id, checkout, allow_repeat, created_at, attempt_id, payment_method, submitted_at, payment_status, payment_error_code, payment_error_message, client_secret, redirect_url, payment_intent_id, charge_id, customer_id, charged_at, completed_at, access_until, recovered_by, last_progress_at, next_look_at, look_count, last_look_at, refunded_minor, dispute, access_withdrawn_at FROM orders.orders WHERE id = $1
 `
 
 func (q *Queries) GetOrder(ctx context.Context, id uuid.UUID) (Order, error) {
@@ -150,12 +150,15 @@ func (q *Queries) GetOrder(ctx context.Context, id uuid.UUID) (Order, error) {
 		&i.NextLookAt,
 		&i.LookCount,
 		&i.LastLookAt,
+		&i.RefundedMinor,
+		&i.Dispute,
+		&i.AccessWithdrawnAt,
 	)
 	return i, err
 }
 
 const getOrderByReference = `-- name: GetOrderByReference :one
-SELECT id, reference, kind, state, version, plan_id, plan_name, term_months, amount_minor, currency, email, email_key, name, account_id, checkout, allow_repeat, created_at, attempt_id, payment_method, submitted_at, payment_status, payment_error_code, payment_error_message, client_secret, redirect_url, payment_intent_id, charge_id, customer_id, charged_at, completed_at, access_until, recovered_by, last_progress_at, next_look_at, look_count, last_look_at FROM orders.orders WHERE reference = $1
+SELECT id, reference, kind, state, version, plan_id, plan_name, term_months, amount_minor, currency, email, email_key, name, account_id, checkout, allow_repeat, created_at, attempt_id, payment_method, submitted_at, payment_status, payment_error_code, payment_error_message, client_secret, redirect_url, payment_intent_id, charge_id, customer_id, charged_at, completed_at, access_until, recovered_by, last_progress_at, next_look_at, look_count, last_look_at, refunded_minor, dispute, access_withdrawn_at FROM orders.orders WHERE reference = $1
 `
 
 func (q *Queries) GetOrderByReference(ctx context.Context, reference uuid.UUID) (Order, error) {
@@ -198,6 +201,9 @@ func (q *Queries) GetOrderByReference(ctx context.Context, reference uuid.UUID) 
 		&i.NextLookAt,
 		&i.LookCount,
 		&i.LastLookAt,
+		&i.RefundedMinor,
+		&i.Dispute,
+		&i.AccessWithdrawnAt,
 	)
 	return i, err
 }
@@ -332,33 +338,44 @@ const insertOrder = `-- name: InsertOrder :exec
 INSERT INTO orders.orders (
     id, reference, kind, state, plan_id, plan_name, term_months, amount_minor, currency,
     email, email_key, name, account_id, checkout, allow_repeat, created_at,
-    attempt_id, payment_method, submitted_at, last_progress_at, next_look_at
+    attempt_id, payment_method, submitted_at, payment_status, payment_intent_id, charge_id, customer_id, charged_at,
+    refunded_minor, dispute, last_progress_at, next_look_at
 ) VALUES (
-    $1, $2, $3, 'PENDING', $4, $5, $6, $7, $8,
-    $9, $10, $11, $12, $13, $14, $15,
-    $16, $17, $15, $15, $18::timestamptz
+    $1, $2, $3, $4, $5, $6, $7, $8, $9,
+    $10, $11, $12, $13, $14, $15, $16,
+    $17, $18, $19, $20, $21, $22, $23, $24,
+    $25, $26, $16, $27::timestamptz
 )
 `
 
 type InsertOrderParams struct {
-	ID            uuid.UUID
-	Reference     uuid.UUID
-	Kind          string
-	PlanID        string
-	PlanName      string
-	TermMonths    int32
-	AmountMinor   int64
-	Currency      string
-	Email         string
-	EmailKey      string
-	Name          string
-	AccountID     string
-	Checkout      string
-	AllowRepeat   bool
-	Now           time.Time
-	AttemptID     uuid.UUID
-	PaymentMethod *string
-	NextLookAt    time.Time
+	ID              uuid.UUID
+	Reference       uuid.UUID
+	Kind            string
+	State           string
+	PlanID          string
+	PlanName        string
+	TermMonths      int32
+	AmountMinor     int64
+	Currency        string
+	Email           string
+	EmailKey        string
+	Name            string
+	AccountID       string
+	Checkout        string
+	AllowRepeat     bool
+	CreatedAt       time.Time
+	AttemptID       uuid.UUID
+	PaymentMethod   *string
+	SubmittedAt     time.Time
+	PaymentStatus   string
+	PaymentIntentID *string
+	ChargeID        *string
+	CustomerID      *string
+	ChargedAt       *time.Time
+	RefundedMinor   int64
+	Dispute         *string
+	NextLookAt      time.Time
 }
 
 func (q *Queries) InsertOrder(ctx context.Context, arg InsertOrderParams) error {
@@ -366,6 +383,7 @@ func (q *Queries) InsertOrder(ctx context.Context, arg InsertOrderParams) error 
 		arg.ID,
 		arg.Reference,
 		arg.Kind,
+		arg.State,
 		arg.PlanID,
 		arg.PlanName,
 		arg.TermMonths,
@@ -377,9 +395,17 @@ func (q *Queries) InsertOrder(ctx context.Context, arg InsertOrderParams) error 
 		arg.AccountID,
 		arg.Checkout,
 		arg.AllowRepeat,
-		arg.Now,
+		arg.CreatedAt,
 		arg.AttemptID,
 		arg.PaymentMethod,
+		arg.SubmittedAt,
+		arg.PaymentStatus,
+		arg.PaymentIntentID,
+		arg.ChargeID,
+		arg.CustomerID,
+		arg.ChargedAt,
+		arg.RefundedMinor,
+		arg.Dispute,
 		arg.NextLookAt,
 	)
 	return err
@@ -584,8 +610,11 @@ UPDATE orders.orders SET
     last_progress_at = $17,
     next_look_at = $18,
     look_count = $19,
-    last_look_at = $20
-WHERE id = $21 AND state = $22 AND version = $23
+    last_look_at = $20,
+    refunded_minor = $21,
+    dispute = $22,
+    access_withdrawn_at = $23
+WHERE id = $24 AND state = $25 AND version = $26
 `
 
 type UpdateOrderParams struct {
@@ -609,6 +638,9 @@ type UpdateOrderParams struct {
 	NextLookAt          *time.Time
 	LookCount           int32
 	LastLookAt          *time.Time
+	RefundedMinor       int64
+	Dispute             *string
+	AccessWithdrawnAt   *time.Time
 	ID                  uuid.UUID
 	WasState            string
 	WasVersion          int32
@@ -638,6 +670,9 @@ func (q *Queries) UpdateOrder(ctx context.Context, arg UpdateOrderParams) (int64
 		arg.NextLookAt,
 		arg.LookCount,
 		arg.LastLookAt,
+		arg.RefundedMinor,
+		arg.Dispute,
+		arg.AccessWithdrawnAt,
 		arg.ID,
 		arg.WasState,
 		arg.WasVersion,

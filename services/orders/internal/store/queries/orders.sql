@@ -2,11 +2,13 @@
 INSERT INTO orders.orders (
     id, reference, kind, state, plan_id, plan_name, term_months, amount_minor, currency,
     email, email_key, name, account_id, checkout, allow_repeat, created_at,
-    attempt_id, payment_method, submitted_at, last_progress_at, next_look_at
+    attempt_id, payment_method, submitted_at, payment_status, payment_intent_id, charge_id, customer_id, charged_at,
+    refunded_minor, dispute, last_progress_at, next_look_at
 ) VALUES (
-    @id, @reference, @kind, 'PENDING', @plan_id, @plan_name, @term_months, @amount_minor, @currency,
-    @email, @email_key, @name, @account_id, @checkout, @allow_repeat, @now,
-    @attempt_id, @payment_method, @now, @now, sqlc.arg(next_look_at)::timestamptz
+    @id, @reference, @kind, @state, @plan_id, @plan_name, @term_months, @amount_minor, @currency,
+    @email, @email_key, @name, @account_id, @checkout, @allow_repeat, @created_at,
+    @attempt_id, @payment_method, @submitted_at, @payment_status, @payment_intent_id, @charge_id, @customer_id, @charged_at,
+    @refunded_minor, @dispute, @created_at, sqlc.arg(next_look_at)::timestamptz
 );
 
 -- name: GetOrder :one
@@ -39,7 +41,10 @@ UPDATE orders.orders SET
     last_progress_at = @last_progress_at,
     next_look_at = @next_look_at,
     look_count = @look_count,
-    last_look_at = @last_look_at
+    last_look_at = @last_look_at,
+    refunded_minor = @refunded_minor,
+    dispute = @dispute,
+    access_withdrawn_at = @access_withdrawn_at
 WHERE id = @id AND state = @was_state AND version = @was_version;
 
 -- name: InsertHistory :exec

@@ -36,30 +36,52 @@ type Customer struct {
 }
 
 type Payment struct {
-	ID               uuid.UUID
-	OrderID          uuid.UUID
-	Seq              int32
-	Reference        uuid.UUID
-	PlanID           string
-	Description      string
-	AccountID        string
-	EmailKey         string
-	AmountMinor      int64
-	Currency         string
-	Status           string
-	CreateTry        int32
-	PaymentIntentID  *string
-	CustomerID       *string
-	ClientSecret     *string
-	RedirectUrl      *string
-	ChargeID         *string
-	ReceivedMinor    *int64
-	ReceivedCurrency *string
-	ChargedAt        *time.Time
-	DeclineCode      *string
-	DeclineMessage   *string
-	CreatedAt        time.Time
-	UpdatedAt        time.Time
+	ID                uuid.UUID
+	OrderID           uuid.UUID
+	Seq               int32
+	Reference         uuid.UUID
+	PlanID            string
+	Description       string
+	AccountID         string
+	EmailKey          string
+	AmountMinor       int64
+	Currency          string
+	Status            string
+	CreateTry         int32
+	PaymentIntentID   *string
+	CustomerID        *string
+	ClientSecret      *string
+	RedirectUrl       *string
+	ChargeID          *string
+	ReceivedMinor     *int64
+	ReceivedCurrency  *string
+	ChargedAt         *time.Time
+	DeclineCode       *string
+	DeclineMessage    *string
+	CreatedAt         time.Time
+	UpdatedAt         time.Time
+	RefundedMinor     int64
+	Dispute           *string
+	ChargeReadAt      *time.Time
+	CheckoutSessionID *string
+}
+
+type Refund struct {
+	ID             uuid.UUID
+	PaymentID      uuid.UUID
+	OrderID        uuid.UUID
+	StripeRefundID *string
+	AmountMinor    int64
+	Currency       string
+	Status         string
+	Reason         string
+	Actor          string
+	CreateTry      int32
+	TriedAt        time.Time
+	CreatedAt      time.Time
+	UpdatedAt      time.Time
+	NextLookAt     *time.Time
+	LookCount      int32
 }
 
 type WebhookEvent struct {

@@ -212,7 +212,7 @@ func (q *Queries) InsertPayment(ctx context.Context, arg InsertPaymentParams) er
 }
 
 const lastPayment = `-- name: LastPayment :one
-SELECT id, order_id, seq, reference, plan_id, description, account_id, email_key, amount_minor, currency, status, create_try, payment_intent_id, customer_id, client_secret, redirect_url, charge_id, received_minor, received_currency, charged_at, decline_code, decline_message, created_at, updated_at FROM payments.payments WHERE order_id = $1 ORDER BY seq DESC LIMIT 1
+SELECT id, order_id, seq, reference, plan_id, description, account_id, email_key, amount_minor, currency, status, create_try, payment_intent_id, customer_id, client_secret, redirect_url, charge_id, received_minor, received_currency, charged_at, decline_code, decline_message, created_at, updated_at, refunded_minor, dispute, charge_read_at, checkout_session_id FROM payments.payments WHERE order_id = $1 ORDER BY seq DESC LIMIT 1
 `
 
 func (q *Queries) LastPayment(ctx context.Context, orderID uuid.UUID) (Payment, error) {
@@ -243,6 +243,10 @@ func (q *Queries) LastPayment(ctx context.Context, orderID uuid.UUID) (Payment, 
 		&i.DeclineMessage,
 		&i.CreatedAt,
 		&i.UpdatedAt,
+		&i.RefundedMinor,
+		&i.Dispute,
+		&i.ChargeReadAt,
+		&i.CheckoutSessionID,
 	)
 	return i, err
 }
@@ -285,7 +289,7 @@ func (q *Queries) ListAttempts(ctx context.Context, paymentID uuid.UUID) ([]Atte
 }
 
 const lockLastPayment = `-- name: LockLastPayment :one
-SELECT id, order_id, seq, reference, plan_id, description, account_id, email_key, amount_minor, currency, status, create_try, payment_intent_id, customer_id, client_secret, redirect_url, charge_id, received_minor, received_currency, charged_at, decline_code, decline_message, created_at, updated_at FROM payments.payments WHERE order_id = $1 ORDER BY seq DESC LIMIT 1 FOR UPDATE
+SELECT id, order_id, seq, reference, plan_id, description, account_id, email_key, amount_minor, currency, status, create_try, payment_intent_id, customer_id, client_secret, redirect_url, charge_id, received_minor, received_currency, charged_at, decline_code, decline_message, created_at, updated_at, refunded_minor, dispute, charge_read_at, checkout_session_id FROM payments.payments WHERE order_id = $1 ORDER BY seq DESC LIMIT 1 FOR UPDATE
 `
 
 func (q *Queries) LockLastPayment(ctx context.Context, orderID uuid.UUID) (Payment, error) {
@@ -316,12 +320,16 @@ func (q *Queries) LockLastPayment(ctx context.Context, orderID uuid.UUID) (Payme
 		&i.DeclineMessage,
 		&i.CreatedAt,
 		&i.UpdatedAt,
+		&i.RefundedMinor,
+		&i.Dispute,
+		&i.ChargeReadAt,
+		&i.CheckoutSessionID,
 	)
 	return i, err
 }
 
 const lockPayment = `-- name: LockPayment :one
-SELECT id, order_id, seq, reference, plan_id, description, account_id, email_key, amount_minor, currency, status, create_try, payment_intent_id, customer_id, client_secret, redirect_url, charge_id, received_minor, received_currency, charged_at, decline_code, decline_message, created_at, updated_at FROM payments.payments WHERE id = $1 FOR UPDATE
+SELECT id, order_id, seq, reference, plan_id, description, account_id, email_key, amount_minor, currency, status, create_try, payment_intent_id, customer_id, client_secret, redirect_url, charge_id, received_minor, received_currency, charged_at, decline_code, decline_message, created_at, updated_at, refunded_minor, dispute, charge_read_at, checkout_session_id FROM payments.payments WHERE id = $1 FOR UPDATE
 `
 
 func (q *Queries) LockPayment(ctx context.Context, id uuid.UUID) (Payment, error) {
@@ -352,6 +360,10 @@ func (q *Queries) LockPayment(ctx context.Context, id uuid.UUID) (Payment, error
 		&i.DeclineMessage,
 		&i.CreatedAt,
 		&i.UpdatedAt,
+		&i.RefundedMinor,
+		&i.Dispute,
+		&i.ChargeReadAt,
+		&i.CheckoutSessionID,
 	)
 	return i, err
 }
@@ -400,7 +412,7 @@ func (q *Queries) NextCustomerTry(ctx context.Context, arg NextCustomerTryParams
 }
 
 const paymentByIntent = `-- name: PaymentByIntent :one
-SELECT id, order_id, seq, reference, plan_id, description, account_id, email_key, amount_minor, currency, status, create_try, payment_intent_id, customer_id, client_secret, redirect_url, charge_id, received_minor, received_currency, charged_at, decline_code, decline_message, created_at, updated_at FROM payments.payments WHERE payment_intent_id = $1::text
+SELECT id, order_id, seq, reference, plan_id, description, account_id, email_key, amount_minor, currency, status, create_try, payment_intent_id, customer_id, client_secret, redirect_url, charge_id, received_minor, received_currency, charged_at, decline_code, decline_message, created_at, updated_at, refunded_minor, dispute, charge_read_at, checkout_session_id FROM payments.payments WHERE payment_intent_id = $1::text
 `
 
 func (q *Queries) PaymentByIntent(ctx context.Context, paymentIntentID string) (Payment, error) {
@@ -431,6 +443,10 @@ func (q *Queries) PaymentByIntent(ctx context.Context, paymentIntentID string) (
 		&i.DeclineMessage,
 		&i.CreatedAt,
 		&i.UpdatedAt,
+		&i.RefundedMinor,
+		&i.Dispute,
+		&i.ChargeReadAt,
+		&i.CheckoutSessionID,
 	)
 	return i, err
 }

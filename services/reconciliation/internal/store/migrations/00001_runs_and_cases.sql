@@ -39,7 +39,7 @@ CREATE TABLE reconciliation.cases (
     reported_count   integer NOT NULL,
     last_reported_at timestamptz NOT NULL,
     CONSTRAINT cases_kind_known CHECK (kind IN (
-        'STUCK_ORDER', 'WRONG_CHARGE', 'FAILED_EVENT', 'UNDELIVERED_MESSAGE', 'DUPLICATE_CHARGE', 'UNKNOWN_PAYMENT', 'FAILED_REFUND', 'DISPUTE', 'FRAUD_WARNING', 'STRIPE_ACCESS'
+        'STUCK_ORDER', 'WRONG_CHARGE', 'FAILED_EVENT', 'UNDELIVERED_MESSAGE', 'DUPLICATE_CHARGE', 'UNKNOWN_PAYMENT', 'FAILED_REFUND', 'DISPUTE', 'FRAUD_WARNING', 'STRIPE_ACCESS', 'UNIDENTIFIED_CHARGE'
     )),
     CONSTRAINT cases_state_known CHECK (state IN ('OPEN', 'RESOLVED')),
     CONSTRAINT cases_resolved_at_when_resolved CHECK ((state = 'RESOLVED') = (resolved_at IS NOT NULL)),

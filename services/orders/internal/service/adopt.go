@@ -1,0 +1,81 @@
+package service
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+
+	"makegood.example/services/orders/internal/clients"
+	"makegood.example/services/orders/internal/order"
+	"makegood.example/services/orders/internal/store"
+)
+
+// Adoption is a charge of ours that has no order here.
+type Adoption struct {
+	Reference uuid.UUID
+	// OrderID is the order that the charge names; it must be the reference's.
+	OrderID   uuid.UUID
+	PlanID    string
+	Email     string
+	Name      string
+	AccountID string
+	Money     order.Money
+}
+
+// Adopt makes the order of a charge that has none, under its original id and
+// reference, so that the buyer's page works again, and advances it. When the
+// order exists, the charge is news like any other. Nothing is guessed: without a
+// buyer or a plan it is a case. Errors: order.ErrCannotAdopt.
+func (s *Service) Adopt(ctx context.Context, a Adoption, why order.Why) (order.Order, error) {
+	id := order.IDFor(a.Reference)
+	_, err := s.Store.Get(ctx, id)
+	switch {
+	case err == nil:
+		return s.Visit(ctx, id, why, &a.Money)
+	case !errors.Is(err, order.ErrNotFound):
+		return order.Order{}, err
+	}
+	o, err := s.orphan(id, a)
+	if err != nil {
+		summary := fmt.Sprintf("charge %s of %s carries our mark and has no order; it cannot be adopted: %v",
+			a.Money.ChargeID, order.Display(a.Money.AmountMinor, a.Money.Currency), err)
+		return order.Order{}, errors.Join(order.ErrCannotAdopt.Because(err), s.Cases.OpenAbout(ctx, clients.UnidentifiedCharge, "charge/"+a.Money.ChargeID, summary))
+	}
+	err = s.Store.InTx(ctx, func(tx pgx.Tx) error {
+		return s.Store.Insert(ctx, tx, o, why, fmt.Sprintf("made from charge %s, which had no order", o.ChargeID))
+	})
+	if err != nil && !errors.Is(err, store.ErrChanged) { // adopted at the same moment
+		return order.Order{}, err
+	}
+	return s.Advance(ctx, id, why, &a.Money)
+}
+
+// orphan is the order that a charge must have had.
+func (s *Service) orphan(id uuid.UUID, a Adoption) (order.Order, error) {
+	if a.OrderID != id {
+		return order.Order{}, errors.New("its order id does not belong to its reference")
+	}
+	plan, _, err := s.Plans.Find(a.PlanID, "")
+	if err != nil {
+		return order.Order{}, err
+	}
+	if err := order.CheckEmail(strings.TrimSpace(a.Email)); err != nil {
+		return order.Order{}, fmt.Errorf("no identifiable buyer: %w", err)
+	}
+	now := s.Now()
+	due := now.Add(s.Settings.RescueAfter)
+	o := order.Order{
+		ID: id, Reference: a.Reference, Kind: order.Purchase, State: order.Orphaned,
+		PlanID: plan.ID, PlanName: plan.Name, TermMonths: plan.TermMonths,
+		AmountMinor: a.Money.AmountMinor, Currency: a.Money.Currency,
+		Email: strings.TrimSpace(a.Email), EmailKey: order.EmailKey(a.Email), Name: strings.TrimSpace(a.Name), AccountID: a.AccountID,
+		Checkout: order.Server, CreatedAt: now, AttemptID: order.FirstAttempt(id), SubmittedAt: a.Money.ChargedAt,
+		ChargeID: a.Money.ChargeID, CustomerID: a.Money.CustomerID, ChargedAt: &a.Money.ChargedAt, NextLookAt: &due,
+	}
+	o.Learn(a.Money)
+	return o, nil
+}

@@ -1,0 +1,96 @@
+package service
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/jackc/pgx/v5"
+
+	"makegood.example/services/orders/internal/clients"
+	"makegood.example/services/orders/internal/order"
+)
+
+// follow takes over what became of a paid order's charge: money that went back,
+// a dispute. changed says that the order must be looked at again.
+func (s *Service) follow(ctx context.Context, o order.Order, m order.Money, why order.Why) (changed bool, err error) {
+	switch {
+	case m.Status != order.Succeeded:
+		return false, nil
+	case m.ChargeID != o.ChargeID:
+		return false, s.Cases.Open(ctx, clients.DuplicateCharge, o.ID,
+			fmt.Sprintf("order %s (%s) was paid by %s; %s arrived too", o.ReferenceShort(), o.State, o.ChargeID, m.ChargeID))
+	case m.RefundedMinor == o.RefundedMinor && m.Dispute == o.Dispute:
+		return false, nil
+	}
+	was, now := o, s.Now()
+	o.RefundedMinor, o.Dispute = m.RefundedMinor, m.Dispute
+	note := fmt.Sprintf("%s of %s went back", order.Display(o.RefundedMinor, o.Currency), order.Display(o.AmountMinor, o.Currency))
+	if m.Dispute != was.Dispute {
+		note = "dispute: " + string(m.Dispute)
+	}
+	s.dueIfWrong(&o)
+	return true, s.Store.InTx(ctx, func(tx pgx.Tx) error {
+		if err := s.Store.Update(ctx, tx, was, o, why, note, now); err != nil || o.RefundedMinor <= was.RefundedMinor {
+			return err
+		}
+		return s.Messages.Queue(ctx, tx, clients.Message{
+			DedupeKey: fmt.Sprintf("order/%s/refund/%d", o.ID, o.RefundedMinor), Kind: "REFUND", OrderID: o.ID,
+		})
+	})
+}
+
+// refunded ends an order whose whole amount went back.
+func (s *Service) refunded(ctx context.Context, o order.Order, why order.Why) (more bool, err error) {
+	was, now := o, s.Now()
+	o.State, _ = o.State.After(order.Refund)
+	o.LastProgressAt, o.LookCount, o.NextLookAt = now, 0, nil
+	s.dueIfWrong(&o)
+	return true, s.Store.InTx(ctx, func(tx pgx.Tx) error {
+		return s.Store.Update(ctx, tx, was, o, why, "the whole amount went back", now)
+	})
+}
+
+// rightAccess makes the access what the money has it to be: withdrawn, or
+// restored. An order that was never granted leaves a mark with Provisioning, so
+// that it never will be.
+func (s *Service) rightAccess(ctx context.Context, o order.Order, why order.Why) (more bool, err error) {
+	was, now := o, s.Now()
+	note := "access withdrawn"
+	if o.LosesAccess() {
+		if err := s.Provisioning.WithdrawAccess(ctx, o); err != nil {
+			s.Log.Warn("access is not withdrawn yet; the order stays due", "order_id", o.ID, "error", err)
+			return false, nil
+		}
+		o.AccessWithdrawnAt = &now
+	} else {
+		grant, granted, err := s.Provisioning.RestoreAccess(ctx, o)
+		if err != nil {
+			s.Log.Warn("access is not restored yet; the order stays due", "order_id", o.ID, "error", err)
+			return false, nil
+		}
+		o.AccessWithdrawnAt = nil
+		note = "the access may be granted"
+		if granted {
+			o.AccessUntil = &grant.EndsAt
+			note = "access restored until " + grant.EndsAt.UTC().Format("2006-01-02")
+		}
+	}
+	o.LastProgressAt, o.LookCount = now, 0
+	s.dueIfWrong(&o)
+	err = s.Store.InTx(ctx, func(tx pgx.Tx) error { return s.Store.Update(ctx, tx, was, o, why, note, now) })
+	return err == nil && !o.State.AtRest(), err
+}
+
+// dueIfWrong gives an order that is otherwise at rest a look while its access
+// is not what it should be, and none when it is.
+func (s *Service) dueIfWrong(o *order.Order) {
+	if !o.State.AtRest() {
+		return
+	}
+	if o.AccessIsRight() {
+		o.NextLookAt = nil
+		return
+	}
+	due := s.Now().Add(s.Settings.RescueAfter)
+	o.NextLookAt = &due
+}

@@ -1,0 +1,141 @@
+package orders_test
+
+import (
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+
+	ordersv1 "makegood.example/proto/gen/orders/v1"
+	paymentsv1 "makegood.example/proto/gen/payments/v1"
+)
+
+const refunded = ordersv1.Order_REFUNDED
+
+// became is news of a paid order's charge: what went back, and a dispute.
+func (s *scene) became(o *ordersv1.Order, minor int64, dispute paymentsv1.Payment_Dispute) *ordersv1.Order {
+	s.t.Helper()
+	news := s.arrived(o, "ch")
+	news.RefundedMinor, news.Dispute = minor, dispute
+	got, err := s.news(o, news)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return got
+}
+
+func (s *scene) wantTaken(revokes, restores int) {
+	s.t.Helper()
+	if r, b := s.peers.provisioning.taken(); r != revokes || b != restores {
+		s.t.Errorf("withdrawn %d times and restored %d times, want %d and %d", r, b, revokes, restores)
+	}
+}
+
+func TestAPartialRefundKeepsAccessAndIsTold(t *testing.T) {
+	s := newScene(t)
+	o := s.mustPlace(purchase{}, complete)
+	if got := s.became(o, 5000, 0); got.GetState() != complete {
+		t.Errorf("%s", got.GetState())
+	}
+	s.became(o, 5000, 0) // the same news again
+	s.wantTaken(0, 0)
+	if d := s.describe(o); d.GetRefundedMinor() != 5000 || d.GetRefundedDisplay() != "$50.00" || d.GetNextLookAt() != nil {
+		t.Errorf("described as %v", d)
+	}
+	await(t, "the mail about it", func() bool {
+		return slices.Contains(s.peers.notifications.sent(), "REFUND order/"+o.GetId()+"/refund/5000")
+	})
+	if n := len(s.peers.notifications.sent()); n != 2 {
+		t.Errorf("%d messages", n)
+	}
+}
+
+func TestAFullRefundWithdrawsAccessOnce(t *testing.T) {
+	s := newScene(t)
+	o := s.mustPlace(purchase{}, complete)
+	s.became(o, 10000, 0)
+	for range 3 {
+		if got := s.became(o, 24900, 0); got.GetState() != refunded {
+			t.Errorf("%s", got.GetState())
+		}
+	}
+	s.wantTaken(1, 0)
+	if d := s.describe(o); d.GetAccessWithdrawnAt() == nil || d.GetNextLookAt() != nil {
+		t.Errorf("described as %v", d)
+	}
+	// A late "paid" revives nothing.
+	if got, err := s.news(o, s.arrived(o, "ch")); err != nil || got.GetState() != refunded {
+		t.Errorf("%v %v", got.GetState(), err)
+	}
+}
+
+func TestARefundRestsOnlyWhenTheAccessIsWithdrawn(t *testing.T) {
+	s := newScene(t, looksOn)
+	o := s.mustPlace(purchase{}, complete)
+	s.peers.provisioning.set(func(f *fakeProvisioning) { f.err = away })
+	s.became(o, 24900, 0)
+	if d := s.describe(o); d.GetOrder().GetState() != refunded || d.GetNextLookAt() == nil || d.GetAccessWithdrawnAt() != nil {
+		t.Errorf("described as %v", d)
+	}
+	s.peers.provisioning.set(func(f *fakeProvisioning) { f.err = nil })
+	s.clock.Advance(30 * time.Second)
+	await(t, "the access is withdrawn", func() bool { d := s.describe(o); return d.GetAccessWithdrawnAt() != nil && d.GetNextLookAt() == nil })
+}
+
+func TestARefundWhileAccessIsNotGrantedYet(t *testing.T) {
+	s := newScene(t)
+	s.peers.provisioning.set(func(f *fakeProvisioning) { f.err = away })
+	o := s.mustPlace(purchase{}, charged)
+	s.peers.provisioning.set(func(f *fakeProvisioning) { f.err = nil })
+	if got := s.became(o, 24900, 0); got.GetState() != refunded {
+		t.Errorf("%s", got.GetState())
+	}
+	s.wantTaken(1, 0) // a mark, so that it never will be granted
+	if orders, _ := s.peers.provisioning.granted(); orders != 0 {
+		t.Error("what was refunded is granted")
+	}
+}
+
+func TestARefundThatIsHeardOfBeforeThePayment(t *testing.T) {
+	s := newScene(t)
+	s.peers.payments.says(fails(away))
+	o := s.mustPlace(purchase{key: uuid.NewString()}, pending)
+	if got := s.became(o, 24900, 0); got.GetState() != refunded {
+		t.Errorf("%s", got.GetState())
+	}
+	s.wantTaken(1, 0)
+	if orders, _ := s.peers.provisioning.granted(); orders != 0 {
+		t.Error("what was refunded is granted")
+	}
+}
+
+func TestADisputeTakesAccessOnlyWhenItIsLost(t *testing.T) {
+	s := newScene(t)
+	o := s.mustPlace(purchase{}, complete)
+	s.became(o, 0, paymentsv1.Payment_OPEN)
+	s.wantTaken(0, 0)
+	if got := s.became(o, 0, paymentsv1.Payment_LOST); got.GetState() != complete {
+		t.Errorf("%s", got.GetState())
+	}
+	s.wantTaken(1, 0)
+	s.became(o, 0, paymentsv1.Payment_WON)
+	s.wantTaken(1, 1)
+	if d := s.describe(o); d.GetAccessWithdrawnAt() != nil || d.GetNextLookAt() != nil || d.GetDispute() != paymentsv1.Payment_WON {
+		t.Errorf("described as %v", d)
+	}
+}
+
+func TestABankThatSaysNoAfterDaysIsTold(t *testing.T) {
+	s := newScene(t)
+	s.peers.payments.says(says(paymentsv1.Payment_PROCESSING))
+	o := s.mustPlace(purchase{}, pending)
+	s.clock.Advance(72 * time.Hour)
+	s.peers.payments.says(declines("insufficient_funds", "Not enough."))
+	if got, err := s.orders.ConfirmOrder(t.Context(), &ordersv1.ConfirmOrderRequest{Reference: o.GetReference()}); err != nil || got.GetState() != failed {
+		t.Fatalf("%v %v", got.GetState(), err)
+	}
+	await(t, "the mail about it", func() bool {
+		return slices.Contains(s.peers.notifications.sent(), "PAYMENT_FAILED order/"+o.GetId()+"/not-charged")
+	})
+}

@@ -1,0 +1,131 @@
+package payments_test
+
+import (
+	"strings"
+	"testing"
+
+	pb "makegood.example/proto/gen/payments/v1"
+)
+
+const (
+	sessions      = "POST /v1/checkout/sessions"
+	completeEvent = "checkout.session.completed"
+)
+
+// hosted is a purchase whose buyer is on Stripe's page, and the page's session.
+func (s *scene) hosted() (r *pb.PayRequest, session string) {
+	s.t.Helper()
+	r = s.request(s.purchase("jane@example.com"), "")
+	r.Hosted = true
+	p := s.paid(r, pb.Payment_REQUIRES_ACTION)
+	session = p.GetRedirectUrl()[strings.LastIndex(p.GetRedirectUrl(), "/")+1:]
+	if !strings.HasPrefix(session, "cs_") {
+		s.t.Fatalf("sent to %q", p.GetRedirectUrl())
+	}
+	return r, session
+}
+
+// paysThere is the buyer on Stripe's page.
+func (s *scene) paysThere(session, method string) {
+	s.t.Helper()
+	s.control("POST", "checkout/"+session+"/complete", map[string]any{"payment_method": method}, nil)
+}
+
+func TestABuyerPaysOnStripesPage(t *testing.T) {
+	t.Parallel()
+	s := newScene(t, nil)
+	r, session := s.hosted()
+	s.paid(r, pb.Payment_REQUIRES_ACTION) // asked again: the same page
+	s.look(r.GetPurchase(), pb.Payment_REQUIRES_ACTION)
+	if n := s.askedCount(sessions); n != 1 {
+		t.Errorf("%d sessions were asked for", n)
+	}
+	s.wantCharged(0)
+	s.paysThere(session, "pm_card_visa")
+	p := s.look(r.GetPurchase(), pb.Payment_SUCCEEDED)
+	if p.GetAmountMinor() != price || p.GetPaymentIntentId() == "" || p.GetChargeId() == "" {
+		t.Errorf("known as %v", p)
+	}
+	s.wantCharged(1)
+	if intent := s.account().Intents[0]; intent.Metadata["order_id"] != r.GetPurchase().GetOrderId() || intent.Metadata["makegood_app"] == "" {
+		t.Errorf("the intent says %v", intent.Metadata)
+	}
+}
+
+func TestEventsOfStripesPageInAnyOrder(t *testing.T) {
+	t.Parallel()
+	for _, order := range [][]string{{completeEvent, "payment_intent.succeeded", "charge.succeeded"}, {"charge.succeeded", "payment_intent.succeeded", completeEvent}, {"payment_intent.succeeded", completeEvent, "charge.succeeded"}} {
+		s := newScene(t, nil)
+		r, session := s.hosted()
+		s.paysThere(session, "pm_card_visa")
+		for _, kind := range order {
+			for range 2 {
+				s.delivered(s.event(kind), "PROCESSED")
+			}
+		}
+		for _, told := range s.orders.calls(r.GetPurchase().GetOrderId()) {
+			if told.GetPayment().GetStatus() != pb.Payment_SUCCEEDED {
+				t.Errorf("%v: Orders was told %v", order, told.GetPayment().GetStatus())
+			}
+		}
+		s.look(r.GetPurchase(), pb.Payment_SUCCEEDED)
+	}
+}
+
+func TestAnAbandonedPageIsClosed(t *testing.T) {
+	t.Parallel()
+	s := newScene(t, nil)
+	r, session := s.hosted()
+	s.cancel(r, pb.Payment_CANCELED)
+	closed := 0
+	for _, r := range s.asked() {
+		if r.path == "/v1/checkout/sessions/"+session+"/expire" {
+			closed++
+		}
+	}
+	if closed != 1 {
+		t.Errorf("the page was closed %d times", closed)
+	}
+	s.paid(r, pb.Payment_CANCELED)
+	s.wantCharged(0)
+}
+
+func TestAPageThatWasPaidIsNotCanceled(t *testing.T) {
+	t.Parallel()
+	s := newScene(t, nil)
+	r, session := s.hosted()
+	s.paysThere(session, "pm_card_visa")
+	s.cancel(r, pb.Payment_SUCCEEDED)
+	s.wantCharged(1)
+}
+
+func TestAPageThatIsCompletedAndUnpaidGrantsNothing(t *testing.T) {
+	t.Parallel()
+	s := newScene(t, nil)
+	r, session := s.hosted()
+	s.paysThere(session, "pm_sim_async_success")
+	s.delivered(s.event(completeEvent), "PROCESSED")
+	s.look(r.GetPurchase(), pb.Payment_PROCESSING)
+	s.control("POST", "clock", map[string]any{"advance": "96h"}, nil)
+	s.look(r.GetPurchase(), pb.Payment_SUCCEEDED)
+}
+
+func TestALostAnswerAboutThePage(t *testing.T) {
+	t.Parallel()
+	for _, mode := range []string{"reset_after", "error_after", "error_before"} {
+		s := newScene(t, nil)
+		end := s.fault(sessions, mode, 2, 500)
+		r := s.request(s.purchase("jane@example.com"), "")
+		r.Hosted = true
+		for range 4 {
+			if p, err := s.pay.Pay(s.context(), r); err != nil || p.GetStatus() != pb.Payment_UNKNOWN && p.GetStatus() != pb.Payment_REQUIRES_ACTION {
+				t.Errorf("%s: %v, %v", mode, p.GetStatus(), err)
+			}
+		}
+		end()
+		p := s.paid(r, pb.Payment_REQUIRES_ACTION)
+		s.paysThere(p.GetRedirectUrl()[strings.LastIndex(p.GetRedirectUrl(), "/")+1:], "pm_card_visa")
+		s.look(r.GetPurchase(), pb.Payment_SUCCEEDED)
+		s.wantCharged(1)
+	}
+}

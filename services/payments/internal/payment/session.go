@@ -1,0 +1,46 @@
+package payment
+
+import (
+	"fmt"
+	"time"
+)
+
+// Session is a Checkout Session: a page of Stripe's where the buyer pays.
+type Session struct {
+	ID string
+	// Status in Stripe's words: open, complete, expired.
+	Status string
+	URL    string
+	// Intent is whole when the session was read with it; without an id there is
+	// none yet.
+	Intent Intent
+}
+
+// Stripe's words for a session.
+const (
+	SessionOpen    = "open"
+	SessionExpired = "expired"
+)
+
+// SessionKey is Stripe's idempotency key for creating the session.
+func (p Payment) SessionKey() string { return fmt.Sprintf("checkout-session/%s/%d", p.ID, p.CreateTry) }
+
+// LearnSession takes over what Stripe says of a session that has no paid intent:
+// the buyer is on its page, or it is over.
+func (p *Payment) LearnSession(s Session, attempts []Attempt, now time.Time) {
+	if p.Status == Succeeded {
+		return
+	}
+	var last *Attempt
+	if n := len(attempts); n > 0 && !attempts[n-1].Status.Decided() {
+		last = &attempts[n-1]
+	}
+	switch s.Status {
+	case SessionOpen:
+		p.Status, p.RedirectURL = RequiresAction, s.URL
+		await(last, AwaitsBuyer)
+	case SessionExpired:
+		p.Status, p.RedirectURL = Canceled, ""
+		decide(last, AttemptCanceled, now)
+	}
+}

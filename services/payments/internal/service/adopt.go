@@ -1,0 +1,89 @@
+package service
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/google/uuid"
+
+	"makegood.example/services/payments/internal/payment"
+	"makegood.example/services/payments/internal/store"
+	"makegood.example/services/payments/internal/stripegw"
+	"makegood.example/services/payments/internal/wire"
+)
+
+// adopt hands Orders money of ours whose order it does not have: lost with a
+// restored backup, for example. It answers with the state the order then has.
+func (s *Service) adopt(ctx context.Context, k wire.Known) (state string, err error) {
+	c, err := s.Store.Customer(ctx, k.Payment.EmailKey)
+	if err != nil {
+		return "", err
+	}
+	s.Log.Warn("an order is not known to Orders although it is paid; it is adopted", "order_id", k.Payment.OrderID)
+	return s.Orders.Adopt(ctx, k, c.Email, c.Name)
+}
+
+// handleUnknown handles a paid intent that carries our mark and is not known
+// here: our own records were lost. It is read again, written down from what
+// Stripe knows, and its order is adopted.
+func (s *Service) handleUnknown(ctx context.Context, intentID string) (verdict, error) {
+	const method = "metadata"
+	in, err := s.Stripe.GetIntent(ctx, intentID)
+	switch {
+	case errors.Is(err, stripegw.ErrNotFound):
+		return verdict{status: store.Quarantined, method: method, note: "Stripe says there is no such intent"}, nil
+	case err != nil:
+		return verdict{}, err
+	case in.Status != payment.StripeSucceeded:
+		return verdict{status: store.Ignored, method: method, note: "our mark, not known here, and not paid"}, nil
+	}
+	buyer, missing, err := s.buyerOf(ctx, in)
+	if err != nil {
+		return verdict{}, err
+	}
+	if missing != "" {
+		summary := fmt.Sprintf("charge %s carries our mark and is not known here; it has no %s", in.Charge.ID, missing)
+		return verdict{status: store.Quarantined, method: method, note: summary}, s.Cases.OpenUnidentified(ctx, in.Charge.ID, summary)
+	}
+	p, err := s.restore(ctx, buyer, in)
+	if err != nil {
+		return verdict{}, err
+	}
+	if p.IntentID != in.ID {
+		summary := fmt.Sprintf("order %s has the intent %s, and %s was paid for it too", p.OrderID, p.IntentID, in.ID)
+		return verdict{status: store.Quarantined, method: method, note: summary}, s.Cases.OpenDuplicate(ctx, p.OrderID, summary)
+	}
+	k, err := s.record(ctx, p.ID, in, false, nil)
+	if err != nil {
+		return verdict{}, err
+	}
+	return s.tellOrders(ctx, k, method)
+}
+
+// buyerOf reads from Stripe for whom and for what an intent is; missing names
+// what it does not say.
+func (s *Service) buyerOf(ctx context.Context, in payment.Intent) (buyer payment.Purchase, missing string, err error) {
+	orderID, idErr := uuid.Parse(in.Metadata["order_id"])
+	reference, refErr := uuid.Parse(in.Metadata["reference"])
+	buyer = payment.Purchase{
+		OrderID: orderID, Reference: reference, PlanID: in.Metadata["plan_id"], AccountID: in.Metadata["account_id"],
+		AmountMinor: in.AmountMinor, Currency: in.Currency, Email: in.Charge.Email, OrderedAt: in.CreatedAt,
+	}
+	if in.CustomerID != "" {
+		email, name, err := s.Stripe.GetCustomer(ctx, in.CustomerID)
+		if err != nil && !errors.Is(err, stripegw.ErrNotFound) {
+			return buyer, "", err
+		}
+		if email != "" {
+			buyer.Email, buyer.Name = email, name
+		}
+	}
+	switch {
+	case idErr != nil || refErr != nil:
+		return buyer, "order id and reference", nil
+	case buyer.EmailKey() == "":
+		return buyer, "address of its buyer", nil
+	}
+	return buyer, "", nil
+}

@@ -1,0 +1,85 @@
+package stripegw
+
+import (
+	"context"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/stripe/stripe-go/v76"
+
+	"makegood.example/services/payments/internal/payment"
+)
+
+// GetCharge reads a charge with its refunds and its dispute. Errors:
+// ErrUnknown, ErrNotFound.
+func (g *Gateway) GetCharge(ctx context.Context, id string) (payment.ChargeNow, error) {
+	c, err := g.api.Charges.Get(id, &stripe.ChargeParams{Params: request(ctx, "")})
+	if err != nil {
+		return payment.ChargeNow{}, classify(err)
+	}
+	now := payment.ChargeNow{ID: c.ID, Metadata: c.Metadata, RefundedMinor: c.AmountRefunded}
+	if c.PaymentIntent != nil {
+		now.IntentID = c.PaymentIntent.ID
+	}
+	it := g.api.Refunds.List(&stripe.RefundListParams{
+		ListParams: stripe.ListParams{Context: ctx, Limit: stripe.Int64(100)}, Charge: stripe.String(id),
+	})
+	for it.Next() {
+		now.Refunds = append(now.Refunds, g.refundFrom(it.Refund()))
+	}
+	if it.Err() != nil || !c.Disputed {
+		return now, classify(it.Err())
+	}
+	now.Dispute, err = g.dispute(ctx, id)
+	return now, err
+}
+
+// dispute reads how the latest dispute of a charge stands.
+func (g *Gateway) dispute(ctx context.Context, chargeID string) (payment.Dispute, error) {
+	it := g.api.Disputes.List(&stripe.DisputeListParams{
+		ListParams: stripe.ListParams{Context: ctx, Limit: stripe.Int64(1)}, Charge: stripe.String(chargeID),
+	})
+	if !it.Next() {
+		return payment.DisputeOpen, classify(it.Err()) // Stripe says disputed and shows no more
+	}
+	switch it.Dispute().Status {
+	case stripe.DisputeStatusWon, stripe.DisputeStatusWarningClosed:
+		return payment.DisputeWon, nil
+	case stripe.DisputeStatusLost:
+		return payment.DisputeLost, nil
+	default:
+		return payment.DisputeOpen, nil
+	}
+}
+
+// CreateRefund gives money back; the charge then shows it. Errors: ErrUnknown,
+// ErrRefused, ErrKeyReused.
+func (g *Gateway) CreateRefund(ctx context.Context, r payment.Refund, chargeID string) error {
+	params := &stripe.RefundParams{
+		Params: request(ctx, r.CreateKey()), Charge: stripe.String(chargeID), Amount: stripe.Int64(r.AmountMinor),
+	}
+	params.AddMetadata("makegood_app", g.cfg.AppID)
+	params.AddMetadata("order_id", r.OrderID.String())
+	params.AddMetadata("refund_id", r.ID.String())
+	_, err := g.api.Refunds.New(params)
+	return classify(err)
+}
+
+func (g *Gateway) refundFrom(r *stripe.Refund) payment.StripeRefund {
+	out := payment.StripeRefund{
+		ID: r.ID, AmountMinor: r.Amount, Currency: strings.ToUpper(string(r.Currency)), CreatedAt: time.Unix(r.Created, 0).UTC(),
+	}
+	if id, err := uuid.Parse(r.Metadata["refund_id"]); err == nil && g.IsOurs(r.Metadata) {
+		out.RefundID = id
+	}
+	switch r.Status {
+	case stripe.RefundStatusSucceeded:
+		out.Status = payment.RefundSucceeded
+	case stripe.RefundStatusFailed, stripe.RefundStatusCanceled:
+		out.Status = payment.RefundFailed
+	default: // pending, requires_action
+		out.Status = payment.RefundPending
+	}
+	return out
+}

@@ -1,0 +1,76 @@
+package payments_test
+
+import (
+	"encoding/json"
+	"net/http"
+	"testing"
+	"time"
+
+	pb "makegood.example/proto/gen/payments/v1"
+)
+
+// Webhook endpoints may speak any version of Stripe's API. A payment of ours is
+// taken over from each: by what the body says, or by reading Stripe again.
+func TestOurPaymentInAnyVersion(t *testing.T) { // alone on the machine, for its time is taken
+	for _, version := range []string{"2020-03-02", "2020-08-27", "2022-08-01", "2022-11-15", "2023-10-16", "2024-06-20", "2025-03-31.basil", "2025-10-29.clover"} {
+		t.Run(version, func(t *testing.T) {
+			s := newScene(t, nil)
+			s.control(http.MethodPost, "webhooks", map[string]any{
+				"paused": true, "api_version": version, "endpoints": []map[string]string{{"url": "http://127.0.0.1:1/", "secret": webhookSecret}},
+			}, nil)
+			for _, heard := range []string{"payment_intent.succeeded", "charge.succeeded", "charge.refunded"} {
+				r := s.request(s.purchase("jane@example.com"), "")
+				orderID := r.GetPurchase().GetOrderId()
+				open := s.paid(r, pb.Payment_REQUIRES_PAYMENT_METHOD)
+				s.call("/v1/payment_intents/"+open.GetPaymentIntentId()+"/confirm", map[string][]string{"payment_method": {"pm_card_visa"}}, nil)
+				a := s.account()
+				s.atStripe(a.Charges[len(a.Charges)-1].ID, 5000)
+				payload := s.sent(heard)
+				if version < "2022-11-15" && heard == "payment_intent.succeeded" {
+					payload = changed(compact(payload), `"latest_charge":`, `"no_such_field_then":`)
+				}
+				began := time.Now()
+				s.delivered(payload, "PROCESSED")
+				if took := time.Since(began); took > time.Second {
+					t.Errorf("%s: answered after %v", heard, took)
+				}
+				if got := s.ledger(payload, "api_version"); got != version {
+					t.Errorf("%s: the ledger says version %s", heard, got)
+				}
+				told := s.lastTold(orderID)
+				if told.GetStatus() != pb.Payment_SUCCEEDED || told.GetChargeId() == "" || told.GetAmountMinor() != price {
+					t.Errorf("%s: Orders was told %v", heard, told)
+				}
+				if heard == "charge.refunded" && told.GetRefundedMinor() != 5000 {
+					t.Errorf("%s: Orders was told %v", heard, told)
+				}
+				s.look(r.GetPurchase(), pb.Payment_SUCCEEDED)
+			}
+		})
+	}
+}
+
+// sent is the last delivery of a type, as it is waiting to be sent.
+func (s *scene) sent(eventType string) []byte {
+	s.t.Helper()
+	var hooks struct {
+		Deliveries []struct {
+			EventType string `json:"event_type"`
+			Body      string
+		}
+	}
+	s.control(http.MethodGet, "webhooks", nil, &hooks)
+	var found []byte
+	for _, d := range hooks.Deliveries {
+		if d.EventType == eventType && d.Body != "" {
+			found = []byte(d.Body)
+		}
+	}
+	if found == nil {
+		found = s.event(eventType) // in Stripe's own version
+	}
+	if !json.Valid(found) {
+		s.t.Fatalf("%s is sent as %s", eventType, found)
+	}
+	return found
+}
