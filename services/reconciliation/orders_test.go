@@ -50,15 +50,14 @@ func startFakeOrders(t *testing.T) *fakeOrders {
 		advanced: map[string]int{},
 	}
 	onlyReconciliation := access.Rule{Callers: []string{"reconciliation"}}
+	table := access.Table{}
+	for _, m := range ordersv1.OrdersAdminService_ServiceDesc.Methods {
+		table["/"+ordersv1.OrdersAdminService_ServiceDesc.ServiceName+"/"+m.MethodName] = onlyReconciliation
+	}
 	server, err := grpcserver.New(grpcserver.Config{
 		Name: "orders", Listener: listener, Log: slog.New(slog.DiscardHandler),
 		Ready: func(context.Context) error { return nil },
-		Access: access.Table{
-			"/orders.v1.OrdersAdminService/AdvanceOrder":    onlyReconciliation,
-			"/orders.v1.OrdersAdminService/DescribeOrder":   onlyReconciliation,
-			"/orders.v1.OrdersAdminService/ListStuckOrders": onlyReconciliation,
-			"/orders.v1.OrdersAdminService/SetCharging":     onlyReconciliation,
-		},
+		Access: table,
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -120,7 +120,11 @@ func TestAKilledRunIsTakenOver(t *testing.T) {
 		}
 	}
 	t.Cleanup(kill)
-	<-begun
+	select {
+	case <-begun:
+	case <-time.After(30 * time.Second):
+		t.Fatal("the run asked Orders for nothing")
+	}
 	await(t, "the run saves what it has done", func() bool {
 		return s.count(`SELECT count(*) FROM reconciliation.runs WHERE status = 'RUNNING' AND stuck_recovered = 1`) == 1
 	})

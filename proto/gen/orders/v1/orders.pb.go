@@ -1724,8 +1724,11 @@ type StuckOrder struct {
 	State          Order_State            `protobuf:"varint,2,opt,name=state,proto3,enum=orders.v1.Order_State" json:"state,omitempty"`
 	LastProgressAt *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=last_progress_at,json=lastProgressAt,proto3" json:"last_progress_at,omitempty"`
 	LookCount      int32                  `protobuf:"varint,4,opt,name=look_count,json=lookCount,proto3" json:"look_count,omitempty"`
-	unknownFields  protoimpl.UnknownFields
-	sizeCache      protoimpl.SizeCache
+	// As far as was heard it waits for its buyer or the bank, and is not stuck. It
+	// is listed when nobody has looked since then.
+	Waits         bool `protobuf:"varint,5,opt,name=waits,proto3" json:"waits,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *StuckOrder) Reset() {
@@ -1784,6 +1787,13 @@ func (x *StuckOrder) GetLookCount() int32 {
 		return x.LookCount
 	}
 	return 0
+}
+
+func (x *StuckOrder) GetWaits() bool {
+	if x != nil {
+		return x.Waits
+	}
+	return false
 }
 
 type SetChargingRequest struct {
@@ -2062,14 +2072,15 @@ const file_orders_v1_orders_proto_rawDesc = "" +
 	"page_token\x18\x03 \x01(\tB\b\xbaH\x05r\x03\x18\xc8\x01R\tpageToken\"p\n" +
 	"\x17ListStuckOrdersResponse\x12-\n" +
 	"\x06orders\x18\x01 \x03(\v2\x15.orders.v1.StuckOrderR\x06orders\x12&\n" +
-	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\xba\x01\n" +
+	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\xd0\x01\n" +
 	"\n" +
 	"StuckOrder\x12\x19\n" +
 	"\border_id\x18\x01 \x01(\tR\aorderId\x12,\n" +
 	"\x05state\x18\x02 \x01(\x0e2\x16.orders.v1.Order.StateR\x05state\x12D\n" +
 	"\x10last_progress_at\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\x0elastProgressAt\x12\x1d\n" +
 	"\n" +
-	"look_count\x18\x04 \x01(\x05R\tlookCount\"P\n" +
+	"look_count\x18\x04 \x01(\x05R\tlookCount\x12\x14\n" +
+	"\x05waits\x18\x05 \x01(\bR\x05waits\"P\n" +
 	"\x12SetChargingRequest\x12\x16\n" +
 	"\x06paused\x18\x01 \x01(\bR\x06paused\x12\"\n" +
 	"\x06reason\x18\x02 \x01(\tB\n" +

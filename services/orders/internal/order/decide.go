@@ -64,7 +64,8 @@ type Circumstances struct {
 	// ChargeWithin is how long after the buyer's last submission a charge may
 	// still begin: nobody is charged who has left.
 	ChargeWithin time.Duration
-	// ExpiresAfter is how long an order waits for its buyer.
+	// ExpiresAfter is how long an order waits for its buyer, from when they were
+	// last here.
 	ExpiresAfter time.Duration
 	// Paused: new charges are switched off.
 	Paused bool
@@ -84,7 +85,7 @@ func (o Order) NextStep(c Circumstances) Step {
 		return Look // the bank decides; it never expires
 	case c.PaidSince:
 		return Cancel
-	case o.WaitsForBuyer() && c.Now.Sub(o.CreatedAt) >= c.ExpiresAfter:
+	case o.WaitsForBuyer() && c.Now.Sub(o.SubmittedAt) >= c.ExpiresAfter:
 		return Cancel
 	case o.WaitsForBuyer():
 		return Look

@@ -120,7 +120,7 @@ func (r *Admin) ListStuckOrders(ctx context.Context, req *ordersv1.ListStuckOrde
 	out := &ordersv1.ListStuckOrdersResponse{}
 	for _, o := range orders {
 		out.Orders = append(out.Orders, &ordersv1.StuckOrder{
-			OrderId: o.ID.String(), State: stateOf(o.State), LastProgressAt: timestamppb.New(o.LastProgressAt), LookCount: o.LookCount,
+			OrderId: o.ID.String(), State: stateOf(o.State), LastProgressAt: timestamppb.New(o.LastProgressAt), LookCount: o.LookCount, Waits: o.Waits(),
 		})
 	}
 	if n := len(orders); n == size {

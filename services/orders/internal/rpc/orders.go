@@ -40,7 +40,9 @@ func (r *Orders) ListPlans(context.Context, *ordersv1.ListPlansRequest) (*orders
 func (r *Orders) PlaceOrder(ctx context.Context, req *ordersv1.PlaceOrderRequest) (*ordersv1.Order, error) {
 	key := fromMetadata(ctx, "idempotency-key")
 	reference, err := uuid.Parse(key)
-	if err != nil || reference == uuid.Nil || !strings.EqualFold(key, reference.String()) { // the canonical form only
+	if err != nil || reference.Version() != 4 || !strings.EqualFold(key, reference.String()) {
+		// Random, because it is the buyer's key to their order; in its canonical
+		// form, because people and pages compare it.
 		return nil, order.ErrKeyRequired
 	}
 	caller := access.From(ctx)

@@ -63,7 +63,7 @@ func (s *Service) step(ctx context.Context, o order.Order, why order.Why, news *
 	case !o.AccessIsRight():
 		more, err = s.rightAccess(ctx, o, why)
 	case o.State == order.Charged || o.State == order.Orphaned:
-		more, err = s.fulfil(ctx, o, why)
+		err = s.fulfil(ctx, o, why)
 	}
 	return more, errors.Join(newsErr, err)
 }

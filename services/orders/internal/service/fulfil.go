@@ -8,21 +8,20 @@ import (
 
 	"makegood.example/services/orders/internal/clients"
 	"makegood.example/services/orders/internal/order"
-	"makegood.example/services/platform/apperr"
 )
 
 // fulfil grants access and then, in one transaction, completes the order and
 // queues the one email about it. Callers in this process share one run per
 // order, so that the webhook does not repeat what the request is doing.
-func (s *Service) fulfil(ctx context.Context, o order.Order, why order.Why) (more bool, err error) {
-	_, err, _ = s.fulfilling.Do(o.ID.String(), func() (any, error) { return nil, s.fulfilOnce(ctx, o, why) })
-	return false, err
+func (s *Service) fulfil(ctx context.Context, o order.Order, why order.Why) error {
+	_, err, _ := s.fulfilling.Do(o.ID.String(), func() (any, error) { return nil, s.fulfilOnce(ctx, o, why) })
+	return err
 }
 
 func (s *Service) fulfilOnce(ctx context.Context, o order.Order, why order.Why) error {
 	grant, err := s.Provisioning.GrantAccess(ctx, o)
 	if err != nil {
-		s.Log.Warn("access is not granted yet; the order stays due", "order_id", o.ID, "state", o.State, "error", err, "reason", apperr.CodeOf(err))
+		s.Log.Warn("access is not granted yet; the order stays due", "order_id", o.ID, "state", o.State, "error", err)
 		return nil
 	}
 	if grant.Revoked {

@@ -74,12 +74,3 @@ func (s *Service) resubmit(ctx context.Context, reference, attempt uuid.UUID, pa
 		return s.Store.InsertSubmission(ctx, tx, s.submission(o, clientIP))
 	})
 }
-
-// Confirm says that the browser is back: Stripe is read now.
-func (s *Service) Confirm(ctx context.Context, reference uuid.UUID) (order.Order, error) {
-	o, err := s.Store.GetByReference(ctx, reference)
-	if err != nil || o.State.Fulfilled() || o.State == order.Refunded {
-		return o, err
-	}
-	return s.advanceForBuyer(ctx, o.ID)
-}

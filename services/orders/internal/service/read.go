@@ -28,9 +28,3 @@ func (s *Service) Describe(ctx context.Context, id uuid.UUID) (order.Order, []or
 func (s *Service) ListStuck(ctx context.Context, since, afterTime time.Time, afterID uuid.UUID, limit int) ([]order.Order, error) {
 	return s.Store.ListStuck(ctx, since, afterTime, afterID, limit)
 }
-
-// SetCharging pauses or resumes new charges.
-func (s *Service) SetCharging(ctx context.Context, paused bool, actor, reason string) (time.Time, error) {
-	now := s.Now()
-	return now, s.Store.SetCharging(ctx, paused, actor, reason, now)
-}

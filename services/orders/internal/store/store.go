@@ -210,7 +210,7 @@ func (s *Store) ListStuck(ctx context.Context, since, afterTime time.Time, after
 	rows, err := s.q().ListStuck(ctx, db.ListStuckParams{Since: since, AfterTime: afterTime, AfterID: afterID, RowLimit: int32(limit)})
 	var out []order.Order
 	for _, r := range rows {
-		out = append(out, order.Order{ID: r.ID, State: order.State(r.State), LastProgressAt: r.LastProgressAt, LookCount: r.LookCount})
+		out = append(out, order.Order{ID: r.ID, State: order.State(r.State), PaymentStatus: order.PaymentStatus(r.PaymentStatus), LastProgressAt: r.LastProgressAt, LookCount: r.LookCount})
 	}
 	return out, err
 }

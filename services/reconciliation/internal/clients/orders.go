@@ -39,7 +39,7 @@ func (o *Orders) ListStuck(ctx context.Context, since time.Time, pageSize int, t
 	})
 	var out []run.StuckOrder
 	for _, s := range page.GetOrders() {
-		out = append(out, run.StuckOrder{ID: s.GetOrderId(), State: s.GetState().String(), Since: s.GetLastProgressAt().AsTime()})
+		out = append(out, run.StuckOrder{ID: s.GetOrderId(), State: s.GetState().String(), Since: s.GetLastProgressAt().AsTime(), Waits: s.GetWaits()})
 	}
 	return out, page.GetNextPageToken(), err
 }

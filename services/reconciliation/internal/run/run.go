@@ -67,4 +67,6 @@ type StuckOrder struct {
 	State string
 	// Since is when it last made progress.
 	Since time.Time
+	// Waits: as far as was heard it waits for its buyer or the bank.
+	Waits bool
 }

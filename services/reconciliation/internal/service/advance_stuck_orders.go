@@ -36,17 +36,26 @@ func (s *Service) advanceStuckOrders(ctx context.Context, p *run.Progress) error
 
 func (s *Service) advanceStuckOrder(ctx context.Context, p *run.Progress, o run.StuckOrder) {
 	what := fmt.Sprintf("order %s was stuck %s since %s", o.ID, o.State, o.Since.Format(time.RFC3339))
-	p.Add(run.Counts{StuckFound: 1}, "")
+	if !o.Waits {
+		p.Add(run.Counts{StuckFound: 1}, "")
+	}
 	state, err := s.Orders.Advance(ctx, o.ID)
 	switch {
 	case err != nil:
 		fault(ctx, p, what+"; it cannot be advanced", err)
-	case state == "COMPLETE" || state == "RECOVERED":
-		p.Add(run.Counts{StuckRecovered: 1}, fmt.Sprintf("%s; it is %s now", what, state))
+	case state == o.State && o.Waits:
+		// It waits indeed.
 	case state == o.State:
 		p.Add(run.Counts{}, what+"; it still is")
 	default:
-		p.Add(run.Counts{}, fmt.Sprintf("%s; it is %s now", what, state))
+		found := run.Counts{}
+		if o.Waits { // only what was heard last; it was stuck
+			found.StuckFound = 1
+		}
+		if state == "COMPLETE" || state == "RECOVERED" {
+			found.StuckRecovered = 1
+		}
+		p.Add(found, fmt.Sprintf("%s; it is %s now", what, state))
 	}
 }
 

@@ -479,10 +479,11 @@ func (q *Queries) ListHistory(ctx context.Context, orderID uuid.UUID) ([]History
 }
 
 const listStuck = `-- name: ListStuck :many
-SELECT id, state, last_progress_at, look_count FROM orders.orders
+SELECT id, state, payment_status, last_progress_at, look_count FROM orders.orders
 WHERE next_look_at IS NOT NULL
-  AND payment_status NOT IN ('REQUIRES_ACTION', 'REQUIRES_PAYMENT_METHOD', 'PROCESSING')
   AND last_progress_at <= $1::timestamptz
+  AND (payment_status NOT IN ('REQUIRES_ACTION', 'REQUIRES_PAYMENT_METHOD', 'PROCESSING')
+       OR coalesce(last_look_at, submitted_at) <= $1::timestamptz)
   AND (last_progress_at, id) > ($2::timestamptz, $3::uuid)
 ORDER BY last_progress_at, id
 LIMIT $4::int
@@ -498,10 +499,13 @@ type ListStuckParams struct {
 type ListStuckRow struct {
 	ID             uuid.UUID
 	State          string
+	PaymentStatus  string
 	LastProgressAt time.Time
 	LookCount      int32
 }
 
+// What waits for its buyer or the bank is listed when nobody has looked at it
+// since: that it waits is only what was heard last.
 func (q *Queries) ListStuck(ctx context.Context, arg ListStuckParams) ([]ListStuckRow, error) {
 	rows, err := q.db.Query(ctx, listStuck,
 		arg.Since,
@@ -519,6 +523,7 @@ func (q *Queries) ListStuck(ctx context.Context, arg ListStuckParams) ([]ListStu
 		if err := rows.Scan(
 			&i.ID,
 			&i.State,
+			&i.PaymentStatus,
 			&i.LastProgressAt,
 			&i.LookCount,
 		); err != nil {

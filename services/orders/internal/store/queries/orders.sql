@@ -90,10 +90,13 @@ UPDATE orders.orders SET version = version + 1, next_look_at = sqlc.arg(now)::ti
 WHERE email_key = $1 AND plan_id = $2 AND id <> sqlc.arg(id)::uuid AND state = 'PENDING' AND created_at <= sqlc.arg(created_at)::timestamptz;
 
 -- name: ListStuck :many
-SELECT id, state, last_progress_at, look_count FROM orders.orders
+-- What waits for its buyer or the bank is listed when nobody has looked at it
+-- since: that it waits is only what was heard last.
+SELECT id, state, payment_status, last_progress_at, look_count FROM orders.orders
 WHERE next_look_at IS NOT NULL
-  AND payment_status NOT IN ('REQUIRES_ACTION', 'REQUIRES_PAYMENT_METHOD', 'PROCESSING')
   AND last_progress_at <= sqlc.arg(since)::timestamptz
+  AND (payment_status NOT IN ('REQUIRES_ACTION', 'REQUIRES_PAYMENT_METHOD', 'PROCESSING')
+       OR coalesce(last_look_at, submitted_at) <= sqlc.arg(since)::timestamptz)
   AND (last_progress_at, id) > (sqlc.arg(after_time)::timestamptz, sqlc.arg(after_id)::uuid)
 ORDER BY last_progress_at, id
 LIMIT sqlc.arg(row_limit)::int;
