@@ -533,3 +533,18 @@ func TestARefundWhileOrdersIsAway(t *testing.T) {
 		t.Errorf("Orders was told %v", told)
 	}
 }
+
+// A refund is heard of after our records were lost: the payment is found again,
+// and what became of it is told.
+func TestARefundOfALostPayment(t *testing.T) {
+	t.Parallel()
+	s := newScene(t, map[string]string{"STRIPE_SECRET_KEY": liveKey})
+	p := s.bought("pm_card_visa")
+	s.atStripe(p.GetChargeId(), 5000)
+	s.loseRecords("")
+	s.delivered(s.event("charge.refunded"), "PROCESSED")
+	if told := s.lastTold(p.GetOrderId()); told.GetRefundedMinor() != 5000 || told.GetChargeId() != p.GetChargeId() {
+		t.Errorf("Orders was told %v", told)
+	}
+	s.wantBack(5000, 1)
+}
