@@ -548,3 +548,34 @@ func TestARefundOfALostPayment(t *testing.T) {
 	}
 	s.wantBack(5000, 1)
 }
+
+func TestARefundIsHeardOfBeforeThePageThatWasPaid(t *testing.T) {
+	t.Parallel()
+	s := newScene(t, nil)
+	r, session := s.hosted()
+	s.paysThere(session, "pm_card_visa")
+	s.atStripe(s.account().Charges[0].ID, 5000)
+	for _, eventType := range []string{"charge.refunded", completeEvent, "payment_intent.succeeded", "refund.created"} {
+		s.delivered(s.event(eventType), "PROCESSED")
+		if told := s.lastTold(r.GetPurchase().GetOrderId()); told.GetStatus() != pb.Payment_SUCCEEDED || told.GetRefundedMinor() != 5000 {
+			t.Errorf("after %s Orders was told %v", eventType, told)
+		}
+	}
+	s.wantBack(5000, 1)
+}
+
+// What says by itself that it is not ours is not asked about.
+func TestAnotherSellersRefundIsIgnoredUnasked(t *testing.T) {
+	t.Parallel()
+	s := newScene(t, nil)
+	for n, object := range []string{
+		`{"id":"ch_theirs","object":"charge","payment_intent":"pi_theirs","metadata":{"order_id":"1"}}`,
+		`{"id":"re_theirs","object":"refund","charge":"ch_theirs","payment_intent":null}`,
+		`{"id":"dp_theirs","object":"dispute","charge":null,"payment_intent":null}`,
+	} {
+		s.delivered(fmt.Appendf(nil, `{"id":"evt_%d","type":"charge.refunded","livemode":false,"data":{"object":%s}}`, n, object), "IGNORED")
+	}
+	if asked := s.asked(); len(asked) != 0 {
+		t.Errorf("Stripe was asked %v", asked)
+	}
+}
