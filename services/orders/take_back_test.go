@@ -1,6 +1,7 @@
 package orders_test
 
 import (
+	"context"
 	"slices"
 	"testing"
 	"time"
@@ -18,6 +19,9 @@ func (s *scene) became(o *ordersv1.Order, minor int64, dispute paymentsv1.Paymen
 	s.t.Helper()
 	news := s.arrived(o, "ch")
 	news.RefundedMinor, news.Dispute = minor, dispute
+	s.peers.payments.set(func(f *fakePayments) {
+		f.onLook = func(context.Context, *paymentsv1.Purchase, string) (*paymentsv1.Payment, error) { return news, nil }
+	})
 	got, err := s.news(o, news)
 	if err != nil {
 		s.t.Fatal(err)
@@ -67,6 +71,34 @@ func TestAFullRefundWithdrawsAccessOnce(t *testing.T) {
 	// A late "paid" revives nothing.
 	if got, err := s.news(o, s.arrived(o, "ch")); err != nil || got.GetState() != refunded {
 		t.Errorf("%v %v", got.GetState(), err)
+	}
+	if d := s.describe(o); d.GetRefundedMinor() != 24900 {
+		t.Errorf("after late news: %v", d)
+	}
+}
+
+// News that was overtaken on its way undoes nothing: neither what went back nor
+// how a dispute ended.
+func TestNewsThatWasOvertaken(t *testing.T) {
+	s := newScene(t)
+	o := s.mustPlace(purchase{}, complete)
+	s.became(o, 5000, paymentsv1.Payment_LOST)
+	for _, old := range []paymentsv1.Payment_Dispute{0, paymentsv1.Payment_OPEN} {
+		late := s.arrived(o, "ch")
+		late.Dispute = old
+		if _, err := s.news(o, late); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s.wantTaken(1, 0)
+	if d := s.describe(o); d.GetRefundedMinor() != 5000 || d.GetDispute() != paymentsv1.Payment_LOST {
+		t.Errorf("described as %v", d)
+	}
+	// Payments does not answer: it is told that its news is not taken.
+	late := s.arrived(o, "ch")
+	s.peers.payments.set(func(f *fakePayments) { f.onLook = fails(away) })
+	if _, err := s.news(o, late); err == nil {
+		t.Error("news was acknowledged that nothing came of")
 	}
 }
 

@@ -137,7 +137,7 @@ func TestAuthenticationInTheBrowser(t *testing.T) {
 	}
 
 	// Abandoned: given up at Stripe, and the old tab can do no more.
-	r, intent = begin()
+	r, _ = begin()
 	s.clock.Advance(24 * time.Hour)
 	s.cancel(r, pb.Payment_CANCELED)
 	s.wantIntents("succeeded", "requires_payment_method", "canceled")

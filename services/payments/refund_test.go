@@ -533,3 +533,49 @@ func TestARefundWhileOrdersIsAway(t *testing.T) {
 		t.Errorf("Orders was told %v", told)
 	}
 }
+
+// A refund is heard of after our records were lost: the payment is found again,
+// and what became of it is told.
+func TestARefundOfALostPayment(t *testing.T) {
+	t.Parallel()
+	s := newScene(t, map[string]string{"STRIPE_SECRET_KEY": liveKey})
+	p := s.bought("pm_card_visa")
+	s.atStripe(p.GetChargeId(), 5000)
+	s.loseRecords("")
+	s.delivered(s.event("charge.refunded"), "PROCESSED")
+	if told := s.lastTold(p.GetOrderId()); told.GetRefundedMinor() != 5000 || told.GetChargeId() != p.GetChargeId() {
+		t.Errorf("Orders was told %v", told)
+	}
+	s.wantBack(5000, 1)
+}
+
+func TestARefundIsHeardOfBeforeThePageThatWasPaid(t *testing.T) {
+	t.Parallel()
+	s := newScene(t, nil)
+	r, session := s.hosted()
+	s.paysThere(session, "pm_card_visa")
+	s.atStripe(s.account().Charges[0].ID, 5000)
+	for _, eventType := range []string{"charge.refunded", completeEvent, "payment_intent.succeeded", "refund.created"} {
+		s.delivered(s.event(eventType), "PROCESSED")
+		if told := s.lastTold(r.GetPurchase().GetOrderId()); told.GetStatus() != pb.Payment_SUCCEEDED || told.GetRefundedMinor() != 5000 {
+			t.Errorf("after %s Orders was told %v", eventType, told)
+		}
+	}
+	s.wantBack(5000, 1)
+}
+
+// What says by itself that it is not ours is not asked about.
+func TestAnotherSellersRefundIsIgnoredUnasked(t *testing.T) {
+	t.Parallel()
+	s := newScene(t, nil)
+	for n, object := range []string{
+		`{"id":"ch_theirs","object":"charge","payment_intent":"pi_theirs","metadata":{"order_id":"1"}}`,
+		`{"id":"re_theirs","object":"refund","charge":"ch_theirs","payment_intent":null}`,
+		`{"id":"dp_theirs","object":"dispute","charge":null,"payment_intent":null}`,
+	} {
+		s.delivered(fmt.Appendf(nil, `{"id":"evt_%d","type":"charge.refunded","livemode":false,"data":{"object":%s}}`, n, object), "IGNORED")
+	}
+	if asked := s.asked(); len(asked) != 0 {
+		t.Errorf("Stripe was asked %v", asked)
+	}
+}

@@ -382,8 +382,8 @@ func TestATestEventAtALiveKey(t *testing.T) {
 	if n := len(s.orders.calls("")); n != 0 || len(s.asked()) != 0 {
 		t.Errorf("Orders was told %d times, Stripe asked %v", n, s.asked())
 	}
-	// Ours by its marker, succeeded, live, and not known here: kept, not acknowledged.
-	s.notYet(changed(compact(success), e.ID, "evt_lost", s.account().Intents[0].ID, "pi_lost"))
+	// Ours by its marker, succeeded, live, not known here, and Stripe says that there is no such intent.
+	s.delivered(changed(compact(success), e.ID, "evt_lost", s.account().Intents[0].ID, "pi_lost"), "QUARANTINED")
 	s.delivered(success, "PROCESSED")
 	s.look(r.GetPurchase(), pb.Payment_SUCCEEDED)
 }

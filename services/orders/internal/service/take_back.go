@@ -5,10 +5,15 @@ import (
 	"fmt"
 
 	"github.com/jackc/pgx/v5"
+	"google.golang.org/grpc/codes"
 
 	"makegood.example/services/orders/internal/clients"
 	"makegood.example/services/orders/internal/order"
+	"makegood.example/services/platform/apperr"
 )
+
+// errNoLongerSo: what Payments says when asked is not about the charge of its news.
+var errNoLongerSo = apperr.New(codes.Unavailable, "PAYMENT_UNCLEAR", "Payments does not confirm its own news; tell it again")
 
 // follow takes over what became of a paid order's charge: money that went back,
 // a dispute. changed says that the order must be looked at again.
@@ -19,6 +24,17 @@ func (s *Service) follow(ctx context.Context, o order.Order, m order.Money, why 
 	case m.ChargeID != o.ChargeID:
 		return false, s.Cases.Open(ctx, clients.DuplicateCharge, o.ID,
 			fmt.Sprintf("order %s (%s) was paid by %s; %s arrived too", o.ReferenceShort(), o.State, o.ChargeID, m.ChargeID))
+	case m.RefundedMinor == o.RefundedMinor && m.Dispute == o.Dispute:
+		return false, nil
+	}
+	// News can be overtaken on its way here. Asked after the order was read, and
+	// written only if nobody else wrote it since, the answer cannot be.
+	if m, err = s.Payments.Look(ctx, o); err != nil {
+		return false, err
+	}
+	switch {
+	case m.Status != order.Succeeded || m.ChargeID != o.ChargeID:
+		return false, errNoLongerSo
 	case m.RefundedMinor == o.RefundedMinor && m.Dispute == o.Dispute:
 		return false, nil
 	}

@@ -78,6 +78,8 @@ func TestWhatIsLearned(t *testing.T) {
 		{"a refusal found by a look, whose attempt nothing tells", payment.Open, card, refused(""), false, payment.Open, payment.RequiresPaymentMethod, payment.Unknown},
 		{"authentication failed", payment.AwaitsBuyer, card, refused(""), false, payment.Declined, payment.RequiresPaymentMethod, payment.RequiresPaymentMethod},
 		{"the bank refused", payment.AwaitsBank, card, refused("ch_1"), false, payment.Declined, payment.RequiresPaymentMethod, payment.RequiresPaymentMethod},
+		{"the bank refused what the browser confirmed", payment.AwaitsBank, "", refused("ch_1"), false, payment.Declined, payment.RequiresPaymentMethod, payment.RequiresPaymentMethod},
+		{"the bank has it no more, and nothing says why", payment.AwaitsBank, "", intent("requires_payment_method"), false, payment.AwaitsBuyer, payment.RequiresPaymentMethod, payment.RequiresPaymentMethod},
 		{"the browser waits for a card", payment.Open, "", intent("requires_payment_method"), false, payment.AwaitsBuyer, payment.RequiresPaymentMethod, payment.RequiresPaymentMethod},
 		{"a refusal in the browser leaves it to the buyer", payment.AwaitsBuyer, "", refused("ch_1"), false, payment.AwaitsBuyer, payment.RequiresPaymentMethod, payment.RequiresPaymentMethod},
 	} {

@@ -98,7 +98,14 @@ func (s *Service) paymentOfCharge(ctx context.Context, e webhook.Event) (payment
 		return p, verdict{method: method}, err
 	case !e.Livemode:
 		return p, verdict{status: store.Orphaned, method: "metadata", note: "a test event with our marker about a charge that is not known here"}, nil
-	default:
+	case c.IntentID == "":
 		return p, verdict{}, fmt.Errorf("charge %s carries our marker and is not known here", chargeID)
 	}
+	// Our own records were lost: the payment comes first, then what became of it.
+	v, err := s.handleUnknown(ctx, c.IntentID)
+	if err != nil || v.status != store.Processed {
+		return p, v, err
+	}
+	p, err = s.Store.ByIntent(ctx, c.IntentID)
+	return p, verdict{method: v.method}, err
 }
