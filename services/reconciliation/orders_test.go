@@ -56,7 +56,7 @@ func startFakeOrders(t *testing.T) *fakeOrders {
 	}
 	server, err := grpcserver.New(grpcserver.Config{
 		Name: "orders", Listener: listener, Log: slog.New(slog.DiscardHandler),
-		Ready: func(context.Context) error { return nil },
+		Ready:  func(context.Context) error { return nil },
 		Access: table,
 	})
 	if err != nil {
