@@ -33,18 +33,18 @@ help:
 	@echo "make ci     what the CI runs"
 
 up: need-go
-	@dir=$(STATE); mkdir -p "$$dir/bin"; \
+	@dir=$(STATE); mkdir -p "$$dir/bin" || { echo "cannot write $$dir: set MAKEGOOD_DIR to a folder of yours" >&2; exit 1; }; \
 	echo "building the programs into $$dir/bin (about two minutes the first time, seconds later)"; \
 	$(BUILD) -o "$$dir/bin/" $(PROGRAMS) && exec "$$dir/bin/makegood" up
 
 # Beside a running make up: it has ports and data of its own.
 demo: need-go
-	@dir=$(STATE); mkdir -p "$$dir/bin"; \
+	@dir=$(STATE); mkdir -p "$$dir/bin" || { echo "cannot write $$dir: set MAKEGOOD_DIR to a folder of yours" >&2; exit 1; }; \
 	echo "building the programs into $$dir/bin (about two minutes the first time, seconds later)"; \
 	$(BUILD) -o "$$dir/bin/" $(PROGRAMS) && exec "$$dir/bin/makegood" demo
 
 test: need-go
-	@dir=$(STATE); mkdir -p "$$dir/bin"; \
+	@dir=$(STATE); mkdir -p "$$dir/bin" || { echo "cannot write $$dir: set MAKEGOOD_DIR to a folder of yours" >&2; exit 1; }; \
 	echo "preparing what the tests need"; \
 	$(BUILD) -o "$$dir/bin/" ./deploy/cmd/makegood && "$$dir/bin/makegood" setup && \
 	echo "running the tests of every module (the first time compiles for some minutes)" && \

@@ -121,6 +121,12 @@ func TestTheWebhookLeavesAnOrderToTheRequestThatHasItInHand(t *testing.T) {
 			t.Error(err)
 		}
 	})
+	// That the webhook does nothing cannot be awaited; without patience it would
+	// have finished the order by now.
+	time.Sleep(300 * time.Millisecond)
+	if now := s.get(o); now.GetState() != pending {
+		t.Errorf("the order is %s while the request has it in hand", now.GetState())
+	}
 	close(answered)
 	all.Wait()
 	if done := s.get(o); done.GetState() != complete || done.GetRecoveredBy() != "" {

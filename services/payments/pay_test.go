@@ -302,12 +302,27 @@ func TestNobodyIsChargedAfterTheTime(t *testing.T) {
 		r.ChargeBy = timestamppb.New(s.clock.Now().Add(-late))
 		s.paid(r, pb.Payment_UNKNOWN)
 	}
-	if n := s.askedCount(confirmCall); n != 0 {
-		t.Errorf("%d confirms were sent", n)
+	if n := s.askedCount(confirmCall) + s.askedCount("POST /v1/payment_intents"); n != 0 {
+		t.Errorf("%d intents and confirms were sent", n)
 	}
 	s.cancel(r, pb.Payment_CANCELED)
 	r.ChargeBy = timestamppb.New(s.clock.Now().Add(time.Hour))
 	s.paid(r, pb.Payment_CANCELED)
+	s.wantCharged(0)
+}
+
+// The time is asked again before the confirm, also of an intent that is there.
+func TestAnotherCardIsNotChargedAfterTheTime(t *testing.T) {
+	t.Parallel()
+	s := newScene(t, nil)
+	p := s.purchase("jane@example.com")
+	s.paid(s.request(p, "pm_card_chargeDeclined"), pb.Payment_REQUIRES_PAYMENT_METHOD)
+	second := s.request(p, "pm_card_visa")
+	second.ChargeBy = timestamppb.New(s.clock.Now().Add(-time.Second))
+	s.paid(second, pb.Payment_UNKNOWN)
+	if n := s.askedCount(confirmCall); n != 1 {
+		t.Errorf("%d confirms were sent, want the declined one", n)
+	}
 	s.wantCharged(0)
 }
 

@@ -49,6 +49,7 @@ func TestNextStep(t *testing.T) {
 		"3-D Secure, window over":                {facts{order.Pending, order.RequiresAction, tooLate, tooLate, false, false}, order.Look},
 		"3-D Secure, just before it expires":     {facts{order.Pending, order.RequiresAction, time.Hour, expiresAfter - 1, false, false}, order.Look},
 		"3-D Secure, abandoned":                  {facts{order.Pending, order.RequiresAction, expiresAfter, expiresAfter, false, false}, order.Cancel},
+		"3-D Secure on an old order":             {facts{order.Pending, order.RequiresAction, moment, 48 * time.Hour, false, false}, order.Look},
 		"3-D Secure, bought the same since":      {facts{order.Pending, order.RequiresAction, moment, moment, false, true}, order.Cancel},
 		"3-D Secure while paused":                {facts{order.Pending, order.RequiresAction, moment, moment, true, false}, order.Look},
 		"the browser confirms":                   {facts{order.Pending, order.RequiresPaymentMethod, moment, moment, false, false}, order.Look},
