@@ -42,6 +42,7 @@ func TestEachWayAloneIsEnough(t *testing.T) {
 			for _, p := range fromTheConfirmOn {
 				t.Run(p.name, func(t *testing.T) { w.play(t, s, p) })
 			}
+			t.Run("authenticated, and the browser never came back", func(t *testing.T) { w.playLostBrowser(t, s) })
 		})
 	}
 }
@@ -74,6 +75,25 @@ func (w way) play(t *testing.T, s *shop, p killPoint) {
 		s.awaitDeliveries(t)
 		b.judgeFulfilled(t, outcome{recoveredBy: w.recoveredBy, late: true})
 	}
+}
+
+// playLostBrowser: the buyer passes 3-D Secure, and their browser dies before it
+// tells us. What we heard last is that they must act.
+func (w way) playLostBrowser(t *testing.T, s *shop) {
+	s.pauseWebhooks(t, true)
+	b := s.buyer("lost browser")
+	if status := b.authenticates(t, b.opens3DS(t)); status != http.StatusOK {
+		t.Fatalf("authentication: %d", status)
+	}
+	if w.webhooks {
+		s.pauseWebhooks(t, false)
+	}
+	b.awaitRest(t, "COMPLETE", "RECOVERED")
+	if r, _ := b.judgeEffects(t, outcome{}); r.RecoveredBy != w.recoveredBy {
+		t.Errorf("recovered by %q, want %q", r.RecoveredBy, w.recoveredBy)
+	}
+	s.pauseWebhooks(t, false)
+	s.awaitDeliveries(t)
 }
 
 // TestStripeStillWorksWhenPaymentsIsKilled: Payments is killed while Stripe has the confirm in hand
