@@ -20,8 +20,8 @@ func (g *Gateway) CreateSession(ctx context.Context, p payment.Payment, successU
 		metadata["account_id"] = p.AccountID
 	}
 	s, err := g.api.CheckoutSessions.New(&stripe.CheckoutSessionParams{
-		Params: withMetadata(request(ctx, p.SessionKey()), metadata),
-		Mode:   stripe.String(string(stripe.CheckoutSessionModePayment)), Customer: stripe.String(p.CustomerID),
+		Params: request(ctx, p.SessionKey()), Metadata: metadata,
+		Mode: stripe.String(string(stripe.CheckoutSessionModePayment)), Customer: stripe.String(p.CustomerID),
 		ClientReferenceID: stripe.String(p.OrderID.String()), SuccessURL: stripe.String(successURL), CancelURL: stripe.String(cancelURL),
 		PaymentIntentData: &stripe.CheckoutSessionPaymentIntentDataParams{Metadata: metadata, Description: stripe.String(p.Description)},
 		LineItems: []*stripe.CheckoutSessionLineItemParams{{
@@ -65,9 +65,4 @@ func sessionFrom(s *stripe.CheckoutSession) payment.Session {
 		out.Intent = intentFrom(s.PaymentIntent)
 	}
 	return out
-}
-
-func withMetadata(p stripe.Params, metadata map[string]string) stripe.Params {
-	p.Metadata = metadata
-	return p
 }
