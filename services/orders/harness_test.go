@@ -125,6 +125,20 @@ func (s *scene) instance(number int) (grpcclient.Dialer, func()) {
 	return func(ctx context.Context, _ string) (net.Conn, error) { return listener.DialContext(ctx) }, stop
 }
 
+// serving waits until an instance serves.
+func (s *scene) serving(dial grpcclient.Dialer, _ func()) {
+	s.t.Helper()
+	conn, err := grpcclient.Dial("orders", "gateway", dial)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	s.t.Cleanup(func() { _ = conn.Close() })
+	await(s.t, "the instance serves", func() bool {
+		_, err := ordersv1.NewOrdersServiceClient(conn).ListPlans(s.t.Context(), &ordersv1.ListPlansRequest{})
+		return err == nil
+	})
+}
+
 func (s *scene) conn(caller string) *grpc.ClientConn {
 	s.t.Helper()
 	conn, err := grpcclient.Dial("orders", caller, s.dial)

@@ -72,7 +72,7 @@ func TestTheRescueOfACrashBeforeTheCharge(t *testing.T) {
 func TestTwoInstancesShareTheLooks(t *testing.T) {
 	const n = 40
 	s := newScene(t, looksOn)
-	s.instance(2)
+	s.serving(s.instance(2)) // so it has made due what was in hand
 	s.peers.payments.says(fails(away))
 	for i := range n {
 		s.mustPlace(purchase{email: fmt.Sprintf("jane%d@example.com", i)}, pending)

@@ -44,7 +44,7 @@ func TestOneLookAmongSeveralInstances(t *testing.T) {
 	t.Parallel()
 	s := looking(t)
 	for range 3 {
-		s.instance()
+		s.client(s.instance(), "orders") // serves, so it has made due what was in hand
 	}
 	// Declines whose answers were lost: each is one row that is due.
 	const many = 12
@@ -136,6 +136,9 @@ func TestFourLooksAreNoCase(t *testing.T) {
 	}
 	s.clock.Advance(31 * time.Second)
 	await(t, "both looks", func() bool { return s.text(`SELECT sum(look_count)::text FROM payments.attempts`) == "9" })
+	await(t, "the case of the fifth", func() bool {
+		return s.cases.count(reconciliationv1.Case_UNKNOWN_PAYMENT, "order/"+fifth.GetPurchase().GetOrderId()) == 1
+	})
 	s.stop()
 	for r, want := range map[*pb.PayRequest]int{fourth: 0, fifth: 1} {
 		if n := s.cases.count(reconciliationv1.Case_UNKNOWN_PAYMENT, "order/"+r.GetPurchase().GetOrderId()); n != want {
