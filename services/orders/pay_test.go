@@ -188,3 +188,13 @@ func TestTheBrowserConfirms(t *testing.T) {
 		t.Errorf("paid %d times, looked %d times", pays, looks)
 	}
 }
+
+// An order on a page of Stripe's is paid there: a card beside it would need an
+// intent that does not exist yet.
+func TestAHostedOrderTakesNoCardHere(t *testing.T) {
+	s := newScene(t)
+	s.peers.payments.says(says(paymentsv1.Payment_REQUIRES_ACTION))
+	o := s.mustPlace(purchase{request: &ordersv1.PlaceOrderRequest{PlanId: "annual", Email: "jane@example.com", Checkout: ordersv1.PlaceOrderRequest_HOSTED}}, pending)
+	_, err := s.pay(o, uuid.NewString(), "pm_card_visa")
+	wantError(t, "a card for a hosted order", err, codes.Aborted, "INVALID_STATE")
+}

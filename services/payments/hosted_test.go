@@ -90,6 +90,18 @@ func TestAnAbandonedPageIsClosed(t *testing.T) {
 	s.wantCharged(0)
 }
 
+func TestACardIsNotConfirmedBesideStripesPage(t *testing.T) {
+	t.Parallel()
+	s := newScene(t, nil)
+	r, session := s.hosted()
+	other := s.request(r.GetPurchase(), "pm_card_visa")
+	s.paid(other, pb.Payment_REQUIRES_ACTION)
+	s.wantCharged(0)
+	s.paysThere(session, "pm_card_visa")
+	s.look(r.GetPurchase(), pb.Payment_SUCCEEDED)
+	s.wantCharged(1)
+}
+
 func TestAPageThatWasPaidIsNotCanceled(t *testing.T) {
 	t.Parallel()
 	s := newScene(t, nil)

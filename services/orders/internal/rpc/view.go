@@ -30,7 +30,7 @@ func view(o order.Order, err error) (*ordersv1.Order, error) {
 
 func nextAction(o order.Order) *ordersv1.NextAction {
 	switch {
-	case o.State == order.Failed:
+	case o.State == order.Failed && o.Checkout != order.Hosted:
 		return &ordersv1.NextAction{Type: ordersv1.NextAction_PAY_AGAIN}
 	case o.State.AtRest():
 		return &ordersv1.NextAction{Type: ordersv1.NextAction_NONE}

@@ -47,6 +47,8 @@ func (s *Service) resubmit(ctx context.Context, reference, attempt uuid.UUID, pa
 	}
 	was := o
 	switch {
+	case o.Checkout == order.Hosted: // Stripe's page has its own way to another card
+		return uuid.Nil, order.ErrInvalidState.With("state", string(o.State))
 	case o.State == order.Failed:
 		o.State, _ = o.State.After(order.Resubmitted)
 	case o.WaitsForBuyer():

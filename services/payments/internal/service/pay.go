@@ -40,8 +40,8 @@ func (s *Service) Pay(ctx context.Context, buyer payment.Purchase, attemptID uui
 			return s.unknown(ctx, p, "creating the payment intent", err)
 		}
 	}
-	if a.PaymentMethod == "" || a.Status != payment.Open {
-		return s.read(ctx, p) // the browser confirms, or the bank has it
+	if a.PaymentMethod == "" || a.Status != payment.Open || p.IntentID == "" {
+		return s.read(ctx, p) // the browser confirms, here or on Stripe's page, or the bank has it
 	}
 	if left() {
 		return s.known(ctx, p.ID)
