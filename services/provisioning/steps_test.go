@@ -85,7 +85,7 @@ func (r *running) follow(g *pb.Grant, status pb.FollowSubscriptionRequest_Status
 
 func (r *running) followAt(g *pb.Grant, status pb.FollowSubscriptionRequest_Status, renews bool, seenAt time.Time) *timestamppb.Timestamp {
 	r.t.Helper()
-	a, err := r.as("payments").FollowSubscription(r.t.Context(), &pb.FollowSubscriptionRequest{
+	a, err := r.as("orders").FollowSubscription(r.t.Context(), &pb.FollowSubscriptionRequest{
 		SubscriptionId: subscription(g), OrderId: g.GetOrderId(), Status: status, Renews: renews, ObservedAt: timestamppb.New(seenAt),
 	})
 	if err != nil {

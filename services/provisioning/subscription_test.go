@@ -205,7 +205,7 @@ func TestFollowingWithoutAGrant(t *testing.T) {
 	req := &pb.FollowSubscriptionRequest{
 		SubscriptionId: subscription(unknown), OrderId: unknown.GetOrderId(), Status: ended, ObservedAt: timestamppb.New(r.clock.Now()),
 	}
-	_, err := r.as("payments").FollowSubscription(t.Context(), req)
+	_, err := r.as("orders").FollowSubscription(t.Context(), req)
 	wantError(t, "a first order without a grant", err, codes.NotFound, "GRANT_NOT_FOUND")
 
 	// Refunded before it was granted: there never will be one, and a late
@@ -225,7 +225,7 @@ func TestFollowingWithoutAGrant(t *testing.T) {
 
 func TestRenewalAndEndAtOnceGiveNoAccess(t *testing.T) {
 	r := start(t)
-	payments, orders := r.as("payments"), r.as("orders")
+	orders := r.as("orders")
 	var wg sync.WaitGroup
 	var firsts []*pb.Grant
 	for range 20 {
@@ -235,7 +235,7 @@ func TestRenewalAndEndAtOnceGiveNoAccess(t *testing.T) {
 		})
 		firsts = append(firsts, first)
 		wg.Go(func() {
-			if _, err := payments.FollowSubscription(t.Context(), &pb.FollowSubscriptionRequest{
+			if _, err := orders.FollowSubscription(t.Context(), &pb.FollowSubscriptionRequest{
 				SubscriptionId: subscription(first), OrderId: first.GetOrderId(), Status: ended, ObservedAt: timestamppb.New(r.clock.Now()),
 			}); err != nil {
 				t.Errorf("FollowSubscription: %v", err)

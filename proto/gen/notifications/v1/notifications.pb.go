@@ -36,10 +36,18 @@ const (
 	// Access is ready, later than it should have been. Sent only while the
 	// order is RECOVERED. Shares the confirmation's dedupe key.
 	Message_RECOVERY Message_Kind = 2
-	// Nothing was charged. Sent only while the order is EXPIRED or FAILED.
+	// Nothing was charged. Sent only while the order is EXPIRED or FAILED, or
+	// while a renewal of its subscription could not be charged.
 	Message_PAYMENT_FAILED Message_Kind = 3
 	// Money is on its way back. Sent only while the order shows a refund.
 	Message_REFUND Message_Kind = 4
+	// A further term was paid. Sent only while the order is a RENEWAL with access.
+	Message_RENEWED Message_Kind = 5
+	// The bank asks the customer to authenticate a renewal. Sent only while it does.
+	Message_ACTION_REQUIRED Message_Kind = 6
+	// Access ends soon. Sent only while the subscription will not be renewed or
+	// could not be charged.
+	Message_ACCESS_ENDING Message_Kind = 7
 )
 
 // Enum value maps for Message_Kind.
@@ -50,6 +58,9 @@ var (
 		2: "RECOVERY",
 		3: "PAYMENT_FAILED",
 		4: "REFUND",
+		5: "RENEWED",
+		6: "ACTION_REQUIRED",
+		7: "ACCESS_ENDING",
 	}
 	Message_Kind_value = map[string]int32{
 		"KIND_UNSPECIFIED": 0,
@@ -57,6 +68,9 @@ var (
 		"RECOVERY":         2,
 		"PAYMENT_FAILED":   3,
 		"REFUND":           4,
+		"RENEWED":          5,
+		"ACTION_REQUIRED":  6,
+		"ACCESS_ENDING":    7,
 	}
 )
 
@@ -512,7 +526,7 @@ const file_notifications_v1_notifications_proto_rawDesc = "" +
 	"\xbaH\ar\x05\x10\x01\x18\xc8\x01R\tdedupeKey\x12>\n" +
 	"\x04kind\x18\x02 \x01(\x0e2\x1e.notifications.v1.Message.KindB\n" +
 	"\xbaH\a\x82\x01\x04\x10\x01 \x00R\x04kind\x12#\n" +
-	"\border_id\x18\x03 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\aorderId\"\xce\x04\n" +
+	"\border_id\x18\x03 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\aorderId\"\x84\x05\n" +
 	"\aMessage\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x1d\n" +
 	"\n" +
@@ -528,14 +542,17 @@ const file_notifications_v1_notifications_proto_rawDesc = "" +
 	"\rattempt_count\x18\t \x01(\x05R\fattemptCount\x12\x1d\n" +
 	"\n" +
 	"last_error\x18\n" +
-	" \x01(\tR\tlastError\"\\\n" +
+	" \x01(\tR\tlastError\"\x91\x01\n" +
 	"\x04Kind\x12\x14\n" +
 	"\x10KIND_UNSPECIFIED\x10\x00\x12\x10\n" +
 	"\fCONFIRMATION\x10\x01\x12\f\n" +
 	"\bRECOVERY\x10\x02\x12\x12\n" +
 	"\x0ePAYMENT_FAILED\x10\x03\x12\n" +
 	"\n" +
-	"\x06REFUND\x10\x04\"]\n" +
+	"\x06REFUND\x10\x04\x12\v\n" +
+	"\aRENEWED\x10\x05\x12\x13\n" +
+	"\x0fACTION_REQUIRED\x10\x06\x12\x11\n" +
+	"\rACCESS_ENDING\x10\a\"]\n" +
 	"\x05State\x12\x15\n" +
 	"\x11STATE_UNSPECIFIED\x10\x00\x12\n" +
 	"\n" +

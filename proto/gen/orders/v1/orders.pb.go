@@ -36,7 +36,7 @@ const (
 	PlaceOrderRequest_SERVER PlaceOrderRequest_Checkout = 1
 	// Confirmed by the browser with the client secret; the default otherwise.
 	PlaceOrderRequest_CLIENT PlaceOrderRequest_Checkout = 2
-	// On a page of Stripe's.
+	// On a page of Stripe's; the default and the only way for a plan that renews.
 	PlaceOrderRequest_HOSTED PlaceOrderRequest_Checkout = 3
 )
 
@@ -413,8 +413,11 @@ type Plan struct {
 	Id    string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
 	Name  string                 `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`
 	// Calendar months of access that one payment buys.
-	TermMonths    int32    `protobuf:"varint,3,opt,name=term_months,json=termMonths,proto3" json:"term_months,omitempty"`
-	Prices        []*Price `protobuf:"bytes,4,rep,name=prices,proto3" json:"prices,omitempty"`
+	TermMonths int32    `protobuf:"varint,3,opt,name=term_months,json=termMonths,proto3" json:"term_months,omitempty"`
+	Prices     []*Price `protobuf:"bytes,4,rep,name=prices,proto3" json:"prices,omitempty"`
+	// A subscription: charged again after each term until it is canceled. It is
+	// bought on Stripe's page (HOSTED).
+	Renews        bool `protobuf:"varint,5,opt,name=renews,proto3" json:"renews,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -475,6 +478,13 @@ func (x *Plan) GetPrices() []*Price {
 		return x.Prices
 	}
 	return nil
+}
+
+func (x *Plan) GetRenews() bool {
+	if x != nil {
+		return x.Renews
+	}
+	return false
 }
 
 // Price is a plan's price in one currency.
@@ -1164,7 +1174,7 @@ func (x *AdvanceOrderRequest) GetPayment() *v1.Payment {
 type AdoptChargeRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// UUID that the charge's metadata names as its reference; the order's id
-	// derives from it.
+	// derives from it. Of a subscription's later terms, Payments names both.
 	Reference string `protobuf:"bytes,1,opt,name=reference,proto3" json:"reference,omitempty"`
 	PlanId    string `protobuf:"bytes,2,opt,name=plan_id,json=planId,proto3" json:"plan_id,omitempty"`
 	// The buyer, from the Customer, the billing details or the receipt.
@@ -1172,7 +1182,11 @@ type AdoptChargeRequest struct {
 	Name      string `protobuf:"bytes,4,opt,name=name,proto3" json:"name,omitempty"`
 	AccountId string `protobuf:"bytes,5,opt,name=account_id,json=accountId,proto3" json:"account_id,omitempty"`
 	// What Stripe says of the money; SUCCEEDED.
-	Payment       *v1.Payment `protobuf:"bytes,6,opt,name=payment,proto3" json:"payment,omitempty"`
+	Payment *v1.Payment `protobuf:"bytes,6,opt,name=payment,proto3" json:"payment,omitempty"`
+	// UUID of the order that began the subscription whose later term was paid: the
+	// order made is a RENEWAL of it, for the same plan, buyer and account, and
+	// plan_id, email, name and account_id are not read. Empty otherwise.
+	RenewsOrderId string `protobuf:"bytes,7,opt,name=renews_order_id,json=renewsOrderId,proto3" json:"renews_order_id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1249,6 +1263,102 @@ func (x *AdoptChargeRequest) GetPayment() *v1.Payment {
 	return nil
 }
 
+func (x *AdoptChargeRequest) GetRenewsOrderId() string {
+	if x != nil {
+		return x.RenewsOrderId
+	}
+	return ""
+}
+
+type FollowSubscriptionRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Subscription  *v1.Subscription       `protobuf:"bytes,1,opt,name=subscription,proto3" json:"subscription,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *FollowSubscriptionRequest) Reset() {
+	*x = FollowSubscriptionRequest{}
+	mi := &file_orders_v1_orders_proto_msgTypes[13]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *FollowSubscriptionRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*FollowSubscriptionRequest) ProtoMessage() {}
+
+func (x *FollowSubscriptionRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_orders_v1_orders_proto_msgTypes[13]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use FollowSubscriptionRequest.ProtoReflect.Descriptor instead.
+func (*FollowSubscriptionRequest) Descriptor() ([]byte, []int) {
+	return file_orders_v1_orders_proto_rawDescGZIP(), []int{13}
+}
+
+func (x *FollowSubscriptionRequest) GetSubscription() *v1.Subscription {
+	if x != nil {
+		return x.Subscription
+	}
+	return nil
+}
+
+type FollowSubscriptionResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Until when there is access as it stands; unset when there is none.
+	AccessUntil   *timestamppb.Timestamp `protobuf:"bytes,1,opt,name=access_until,json=accessUntil,proto3" json:"access_until,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *FollowSubscriptionResponse) Reset() {
+	*x = FollowSubscriptionResponse{}
+	mi := &file_orders_v1_orders_proto_msgTypes[14]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *FollowSubscriptionResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*FollowSubscriptionResponse) ProtoMessage() {}
+
+func (x *FollowSubscriptionResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_orders_v1_orders_proto_msgTypes[14]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use FollowSubscriptionResponse.ProtoReflect.Descriptor instead.
+func (*FollowSubscriptionResponse) Descriptor() ([]byte, []int) {
+	return file_orders_v1_orders_proto_rawDescGZIP(), []int{14}
+}
+
+func (x *FollowSubscriptionResponse) GetAccessUntil() *timestamppb.Timestamp {
+	if x != nil {
+		return x.AccessUntil
+	}
+	return nil
+}
+
 type AdvanceOrderResponse struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Order         *Order                 `protobuf:"bytes,1,opt,name=order,proto3" json:"order,omitempty"`
@@ -1258,7 +1368,7 @@ type AdvanceOrderResponse struct {
 
 func (x *AdvanceOrderResponse) Reset() {
 	*x = AdvanceOrderResponse{}
-	mi := &file_orders_v1_orders_proto_msgTypes[13]
+	mi := &file_orders_v1_orders_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1270,7 +1380,7 @@ func (x *AdvanceOrderResponse) String() string {
 func (*AdvanceOrderResponse) ProtoMessage() {}
 
 func (x *AdvanceOrderResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_orders_v1_orders_proto_msgTypes[13]
+	mi := &file_orders_v1_orders_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1283,7 +1393,7 @@ func (x *AdvanceOrderResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AdvanceOrderResponse.ProtoReflect.Descriptor instead.
 func (*AdvanceOrderResponse) Descriptor() ([]byte, []int) {
-	return file_orders_v1_orders_proto_rawDescGZIP(), []int{13}
+	return file_orders_v1_orders_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *AdvanceOrderResponse) GetOrder() *Order {
@@ -1302,7 +1412,7 @@ type DescribeOrderRequest struct {
 
 func (x *DescribeOrderRequest) Reset() {
 	*x = DescribeOrderRequest{}
-	mi := &file_orders_v1_orders_proto_msgTypes[14]
+	mi := &file_orders_v1_orders_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1314,7 +1424,7 @@ func (x *DescribeOrderRequest) String() string {
 func (*DescribeOrderRequest) ProtoMessage() {}
 
 func (x *DescribeOrderRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_orders_v1_orders_proto_msgTypes[14]
+	mi := &file_orders_v1_orders_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1327,7 +1437,7 @@ func (x *DescribeOrderRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DescribeOrderRequest.ProtoReflect.Descriptor instead.
 func (*DescribeOrderRequest) Descriptor() ([]byte, []int) {
-	return file_orders_v1_orders_proto_rawDescGZIP(), []int{14}
+	return file_orders_v1_orders_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *DescribeOrderRequest) GetOrderId() string {
@@ -1360,13 +1470,20 @@ type DescribeOrderResponse struct {
 	Dispute         v1.Payment_Dispute `protobuf:"varint,16,opt,name=dispute,proto3,enum=payments.v1.Payment_Dispute" json:"dispute,omitempty"`
 	// When the access was withdrawn; unset while there is any.
 	AccessWithdrawnAt *timestamppb.Timestamp `protobuf:"bytes,17,opt,name=access_withdrawn_at,json=accessWithdrawnAt,proto3" json:"access_withdrawn_at,omitempty"`
-	unknownFields     protoimpl.UnknownFields
-	sizeCache         protoimpl.SizeCache
+	// The subscription that the order began or renewed, as it was last heard of;
+	// unset for a one-off.
+	Subscription *v1.Subscription `protobuf:"bytes,18,opt,name=subscription,proto3" json:"subscription,omitempty"`
+	// Until when that subscription gives access, grace included; unset when not known.
+	SubscriptionAccessUntil *timestamppb.Timestamp `protobuf:"bytes,19,opt,name=subscription_access_until,json=subscriptionAccessUntil,proto3" json:"subscription_access_until,omitempty"`
+	// For people, e.g. "$249.00": what the unpaid renewal asks for.
+	UnpaidDisplay string `protobuf:"bytes,20,opt,name=unpaid_display,json=unpaidDisplay,proto3" json:"unpaid_display,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *DescribeOrderResponse) Reset() {
 	*x = DescribeOrderResponse{}
-	mi := &file_orders_v1_orders_proto_msgTypes[15]
+	mi := &file_orders_v1_orders_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1378,7 +1495,7 @@ func (x *DescribeOrderResponse) String() string {
 func (*DescribeOrderResponse) ProtoMessage() {}
 
 func (x *DescribeOrderResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_orders_v1_orders_proto_msgTypes[15]
+	mi := &file_orders_v1_orders_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1391,7 +1508,7 @@ func (x *DescribeOrderResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DescribeOrderResponse.ProtoReflect.Descriptor instead.
 func (*DescribeOrderResponse) Descriptor() ([]byte, []int) {
-	return file_orders_v1_orders_proto_rawDescGZIP(), []int{15}
+	return file_orders_v1_orders_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *DescribeOrderResponse) GetOrder() *Order {
@@ -1513,6 +1630,27 @@ func (x *DescribeOrderResponse) GetAccessWithdrawnAt() *timestamppb.Timestamp {
 	return nil
 }
 
+func (x *DescribeOrderResponse) GetSubscription() *v1.Subscription {
+	if x != nil {
+		return x.Subscription
+	}
+	return nil
+}
+
+func (x *DescribeOrderResponse) GetSubscriptionAccessUntil() *timestamppb.Timestamp {
+	if x != nil {
+		return x.SubscriptionAccessUntil
+	}
+	return nil
+}
+
+func (x *DescribeOrderResponse) GetUnpaidDisplay() string {
+	if x != nil {
+		return x.UnpaidDisplay
+	}
+	return ""
+}
+
 // HistoryEntry is one change of state; the history is append-only.
 type HistoryEntry struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -1532,7 +1670,7 @@ type HistoryEntry struct {
 
 func (x *HistoryEntry) Reset() {
 	*x = HistoryEntry{}
-	mi := &file_orders_v1_orders_proto_msgTypes[16]
+	mi := &file_orders_v1_orders_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1544,7 +1682,7 @@ func (x *HistoryEntry) String() string {
 func (*HistoryEntry) ProtoMessage() {}
 
 func (x *HistoryEntry) ProtoReflect() protoreflect.Message {
-	mi := &file_orders_v1_orders_proto_msgTypes[16]
+	mi := &file_orders_v1_orders_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1557,7 +1695,7 @@ func (x *HistoryEntry) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HistoryEntry.ProtoReflect.Descriptor instead.
 func (*HistoryEntry) Descriptor() ([]byte, []int) {
-	return file_orders_v1_orders_proto_rawDescGZIP(), []int{16}
+	return file_orders_v1_orders_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *HistoryEntry) GetFromState() Order_State {
@@ -1616,7 +1754,7 @@ type ListStuckOrdersRequest struct {
 
 func (x *ListStuckOrdersRequest) Reset() {
 	*x = ListStuckOrdersRequest{}
-	mi := &file_orders_v1_orders_proto_msgTypes[17]
+	mi := &file_orders_v1_orders_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1628,7 +1766,7 @@ func (x *ListStuckOrdersRequest) String() string {
 func (*ListStuckOrdersRequest) ProtoMessage() {}
 
 func (x *ListStuckOrdersRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_orders_v1_orders_proto_msgTypes[17]
+	mi := &file_orders_v1_orders_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1641,7 +1779,7 @@ func (x *ListStuckOrdersRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListStuckOrdersRequest.ProtoReflect.Descriptor instead.
 func (*ListStuckOrdersRequest) Descriptor() ([]byte, []int) {
-	return file_orders_v1_orders_proto_rawDescGZIP(), []int{17}
+	return file_orders_v1_orders_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *ListStuckOrdersRequest) GetNoProgressSince() *timestamppb.Timestamp {
@@ -1676,7 +1814,7 @@ type ListStuckOrdersResponse struct {
 
 func (x *ListStuckOrdersResponse) Reset() {
 	*x = ListStuckOrdersResponse{}
-	mi := &file_orders_v1_orders_proto_msgTypes[18]
+	mi := &file_orders_v1_orders_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1688,7 +1826,7 @@ func (x *ListStuckOrdersResponse) String() string {
 func (*ListStuckOrdersResponse) ProtoMessage() {}
 
 func (x *ListStuckOrdersResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_orders_v1_orders_proto_msgTypes[18]
+	mi := &file_orders_v1_orders_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1701,7 +1839,7 @@ func (x *ListStuckOrdersResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListStuckOrdersResponse.ProtoReflect.Descriptor instead.
 func (*ListStuckOrdersResponse) Descriptor() ([]byte, []int) {
-	return file_orders_v1_orders_proto_rawDescGZIP(), []int{18}
+	return file_orders_v1_orders_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *ListStuckOrdersResponse) GetOrders() []*StuckOrder {
@@ -1733,7 +1871,7 @@ type StuckOrder struct {
 
 func (x *StuckOrder) Reset() {
 	*x = StuckOrder{}
-	mi := &file_orders_v1_orders_proto_msgTypes[19]
+	mi := &file_orders_v1_orders_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1745,7 +1883,7 @@ func (x *StuckOrder) String() string {
 func (*StuckOrder) ProtoMessage() {}
 
 func (x *StuckOrder) ProtoReflect() protoreflect.Message {
-	mi := &file_orders_v1_orders_proto_msgTypes[19]
+	mi := &file_orders_v1_orders_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1758,7 +1896,7 @@ func (x *StuckOrder) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StuckOrder.ProtoReflect.Descriptor instead.
 func (*StuckOrder) Descriptor() ([]byte, []int) {
-	return file_orders_v1_orders_proto_rawDescGZIP(), []int{19}
+	return file_orders_v1_orders_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *StuckOrder) GetOrderId() string {
@@ -1806,7 +1944,7 @@ type SetChargingRequest struct {
 
 func (x *SetChargingRequest) Reset() {
 	*x = SetChargingRequest{}
-	mi := &file_orders_v1_orders_proto_msgTypes[20]
+	mi := &file_orders_v1_orders_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1818,7 +1956,7 @@ func (x *SetChargingRequest) String() string {
 func (*SetChargingRequest) ProtoMessage() {}
 
 func (x *SetChargingRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_orders_v1_orders_proto_msgTypes[20]
+	mi := &file_orders_v1_orders_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1831,7 +1969,7 @@ func (x *SetChargingRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SetChargingRequest.ProtoReflect.Descriptor instead.
 func (*SetChargingRequest) Descriptor() ([]byte, []int) {
-	return file_orders_v1_orders_proto_rawDescGZIP(), []int{20}
+	return file_orders_v1_orders_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *SetChargingRequest) GetPaused() bool {
@@ -1859,7 +1997,7 @@ type SetChargingResponse struct {
 
 func (x *SetChargingResponse) Reset() {
 	*x = SetChargingResponse{}
-	mi := &file_orders_v1_orders_proto_msgTypes[21]
+	mi := &file_orders_v1_orders_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1871,7 +2009,7 @@ func (x *SetChargingResponse) String() string {
 func (*SetChargingResponse) ProtoMessage() {}
 
 func (x *SetChargingResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_orders_v1_orders_proto_msgTypes[21]
+	mi := &file_orders_v1_orders_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1884,7 +2022,7 @@ func (x *SetChargingResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SetChargingResponse.ProtoReflect.Descriptor instead.
 func (*SetChargingResponse) Descriptor() ([]byte, []int) {
-	return file_orders_v1_orders_proto_rawDescGZIP(), []int{21}
+	return file_orders_v1_orders_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *SetChargingResponse) GetPaused() bool {
@@ -1915,13 +2053,14 @@ const file_orders_v1_orders_proto_rawDesc = "" +
 	"\x16orders/v1/orders.proto\x12\torders.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1apayments/v1/payments.proto\"\x12\n" +
 	"\x10ListPlansRequest\":\n" +
 	"\x11ListPlansResponse\x12%\n" +
-	"\x05plans\x18\x01 \x03(\v2\x0f.orders.v1.PlanR\x05plans\"u\n" +
+	"\x05plans\x18\x01 \x03(\v2\x0f.orders.v1.PlanR\x05plans\"\x8d\x01\n" +
 	"\x04Plan\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x12\x1f\n" +
 	"\vterm_months\x18\x03 \x01(\x05R\n" +
 	"termMonths\x12(\n" +
-	"\x06prices\x18\x04 \x03(\v2\x10.orders.v1.PriceR\x06prices\"m\n" +
+	"\x06prices\x18\x04 \x03(\v2\x10.orders.v1.PriceR\x06prices\x12\x16\n" +
+	"\x06renews\x18\x05 \x01(\bR\x06renews\"m\n" +
 	"\x05Price\x12\x1a\n" +
 	"\bcurrency\x18\x01 \x01(\tR\bcurrency\x12!\n" +
 	"\famount_minor\x18\x02 \x01(\x03R\vamountMinor\x12%\n" +
@@ -2018,7 +2157,7 @@ const file_orders_v1_orders_proto_rawDesc = "" +
 	"\x06RESCUE\x10\x01\x12\v\n" +
 	"\aWEBHOOK\x10\x02\x12\x12\n" +
 	"\x0eRECONCILIATION\x10\x03\x12\v\n" +
-	"\aSUPPORT\x10\x04\"\xfc\x01\n" +
+	"\aSUPPORT\x10\x04\"\xb1\x02\n" +
 	"\x12AdoptChargeRequest\x12&\n" +
 	"\treference\x18\x01 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\treference\x12 \n" +
 	"\aplan_id\x18\x02 \x01(\tB\a\xbaH\x04r\x02\x18@R\x06planId\x12\x1e\n" +
@@ -2026,11 +2165,16 @@ const file_orders_v1_orders_proto_rawDesc = "" +
 	"\x04name\x18\x04 \x01(\tB\b\xbaH\x05r\x03\x18\xc8\x01R\x04name\x12&\n" +
 	"\n" +
 	"account_id\x18\x05 \x01(\tB\a\xbaH\x04r\x02\x18@R\taccountId\x126\n" +
-	"\apayment\x18\x06 \x01(\v2\x14.payments.v1.PaymentB\x06\xbaH\x03\xc8\x01\x01R\apayment\">\n" +
+	"\apayment\x18\x06 \x01(\v2\x14.payments.v1.PaymentB\x06\xbaH\x03\xc8\x01\x01R\apayment\x123\n" +
+	"\x0frenews_order_id\x18\a \x01(\tB\v\xbaH\b\xd8\x01\x01r\x03\xb0\x01\x01R\rrenewsOrderId\"b\n" +
+	"\x19FollowSubscriptionRequest\x12E\n" +
+	"\fsubscription\x18\x01 \x01(\v2\x19.payments.v1.SubscriptionB\x06\xbaH\x03\xc8\x01\x01R\fsubscription\"[\n" +
+	"\x1aFollowSubscriptionResponse\x12=\n" +
+	"\faccess_until\x18\x01 \x01(\v2\x1a.google.protobuf.TimestampR\vaccessUntil\">\n" +
 	"\x14AdvanceOrderResponse\x12&\n" +
 	"\x05order\x18\x01 \x01(\v2\x10.orders.v1.OrderR\x05order\";\n" +
 	"\x14DescribeOrderRequest\x12#\n" +
-	"\border_id\x18\x01 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\aorderId\"\xd4\x05\n" +
+	"\border_id\x18\x01 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\aorderId\"\x92\a\n" +
 	"\x15DescribeOrderResponse\x12&\n" +
 	"\x05order\x18\x01 \x01(\v2\x10.orders.v1.OrderR\x05order\x12\x14\n" +
 	"\x05email\x18\x02 \x01(\tR\x05email\x12\x12\n" +
@@ -2055,7 +2199,10 @@ const file_orders_v1_orders_proto_rawDesc = "" +
 	"\x0erefunded_minor\x18\x0e \x01(\x03R\rrefundedMinor\x12)\n" +
 	"\x10refunded_display\x18\x0f \x01(\tR\x0frefundedDisplay\x126\n" +
 	"\adispute\x18\x10 \x01(\x0e2\x1c.payments.v1.Payment.DisputeR\adispute\x12J\n" +
-	"\x13access_withdrawn_at\x18\x11 \x01(\v2\x1a.google.protobuf.TimestampR\x11accessWithdrawnAt\"\xe6\x01\n" +
+	"\x13access_withdrawn_at\x18\x11 \x01(\v2\x1a.google.protobuf.TimestampR\x11accessWithdrawnAt\x12=\n" +
+	"\fsubscription\x18\x12 \x01(\v2\x19.payments.v1.SubscriptionR\fsubscription\x12V\n" +
+	"\x19subscription_access_until\x18\x13 \x01(\v2\x1a.google.protobuf.TimestampR\x17subscriptionAccessUntil\x12%\n" +
+	"\x0eunpaid_display\x18\x14 \x01(\tR\runpaidDisplay\"\xe6\x01\n" +
 	"\fHistoryEntry\x125\n" +
 	"\n" +
 	"from_state\x18\x01 \x01(\x0e2\x16.orders.v1.Order.StateR\tfromState\x121\n" +
@@ -2096,10 +2243,11 @@ const file_orders_v1_orders_proto_rawDesc = "" +
 	"/v1/orders\x12_\n" +
 	"\bPayOrder\x12\x1a.orders.v1.PayOrderRequest\x1a\x10.orders.v1.Order\"%\x82\xd3\xe4\x93\x02\x1f:\x01*\"\x1a/v1/orders/{reference}:pay\x12k\n" +
 	"\fConfirmOrder\x12\x1e.orders.v1.ConfirmOrderRequest\x1a\x10.orders.v1.Order\")\x82\xd3\xe4\x93\x02#:\x01*\"\x1e/v1/orders/{reference}:confirm\x12X\n" +
-	"\bGetOrder\x12\x1a.orders.v1.GetOrderRequest\x1a\x10.orders.v1.Order\"\x1e\x82\xd3\xe4\x93\x02\x18\x12\x16/v1/orders/{reference}2\xf4\x03\n" +
+	"\bGetOrder\x12\x1a.orders.v1.GetOrderRequest\x1a\x10.orders.v1.Order\"\x1e\x82\xd3\xe4\x93\x02\x18\x12\x16/v1/orders/{reference}2\xd7\x04\n" +
 	"\x12OrdersAdminService\x12O\n" +
 	"\fAdvanceOrder\x12\x1e.orders.v1.AdvanceOrderRequest\x1a\x1f.orders.v1.AdvanceOrderResponse\x12M\n" +
-	"\vAdoptCharge\x12\x1d.orders.v1.AdoptChargeRequest\x1a\x1f.orders.v1.AdvanceOrderResponse\x12w\n" +
+	"\vAdoptCharge\x12\x1d.orders.v1.AdoptChargeRequest\x1a\x1f.orders.v1.AdvanceOrderResponse\x12a\n" +
+	"\x12FollowSubscription\x12$.orders.v1.FollowSubscriptionRequest\x1a%.orders.v1.FollowSubscriptionResponse\x12w\n" +
 	"\rDescribeOrder\x12\x1f.orders.v1.DescribeOrderRequest\x1a .orders.v1.DescribeOrderResponse\"#\x82\xd3\xe4\x93\x02\x1d\x12\x1b/admin/v1/orders/{order_id}\x12X\n" +
 	"\x0fListStuckOrders\x12!.orders.v1.ListStuckOrdersRequest\x1a\".orders.v1.ListStuckOrdersResponse\x12k\n" +
 	"\vSetCharging\x12\x1d.orders.v1.SetChargingRequest\x1a\x1e.orders.v1.SetChargingResponse\"\x1d\x82\xd3\xe4\x93\x02\x17:\x01*\"\x12/admin/v1/chargingB/Z-makegood.example/proto/gen/orders/v1;ordersv1b\x06proto3"
@@ -2117,38 +2265,41 @@ func file_orders_v1_orders_proto_rawDescGZIP() []byte {
 }
 
 var file_orders_v1_orders_proto_enumTypes = make([]protoimpl.EnumInfo, 5)
-var file_orders_v1_orders_proto_msgTypes = make([]protoimpl.MessageInfo, 22)
+var file_orders_v1_orders_proto_msgTypes = make([]protoimpl.MessageInfo, 24)
 var file_orders_v1_orders_proto_goTypes = []any{
-	(PlaceOrderRequest_Checkout)(0), // 0: orders.v1.PlaceOrderRequest.Checkout
-	(Order_Kind)(0),                 // 1: orders.v1.Order.Kind
-	(Order_State)(0),                // 2: orders.v1.Order.State
-	(NextAction_Type)(0),            // 3: orders.v1.NextAction.Type
-	(AdvanceOrderRequest_Reason)(0), // 4: orders.v1.AdvanceOrderRequest.Reason
-	(*ListPlansRequest)(nil),        // 5: orders.v1.ListPlansRequest
-	(*ListPlansResponse)(nil),       // 6: orders.v1.ListPlansResponse
-	(*Plan)(nil),                    // 7: orders.v1.Plan
-	(*Price)(nil),                   // 8: orders.v1.Price
-	(*PlaceOrderRequest)(nil),       // 9: orders.v1.PlaceOrderRequest
-	(*PayOrderRequest)(nil),         // 10: orders.v1.PayOrderRequest
-	(*ConfirmOrderRequest)(nil),     // 11: orders.v1.ConfirmOrderRequest
-	(*GetOrderRequest)(nil),         // 12: orders.v1.GetOrderRequest
-	(*Order)(nil),                   // 13: orders.v1.Order
-	(*PaymentError)(nil),            // 14: orders.v1.PaymentError
-	(*NextAction)(nil),              // 15: orders.v1.NextAction
-	(*AdvanceOrderRequest)(nil),     // 16: orders.v1.AdvanceOrderRequest
-	(*AdoptChargeRequest)(nil),      // 17: orders.v1.AdoptChargeRequest
-	(*AdvanceOrderResponse)(nil),    // 18: orders.v1.AdvanceOrderResponse
-	(*DescribeOrderRequest)(nil),    // 19: orders.v1.DescribeOrderRequest
-	(*DescribeOrderResponse)(nil),   // 20: orders.v1.DescribeOrderResponse
-	(*HistoryEntry)(nil),            // 21: orders.v1.HistoryEntry
-	(*ListStuckOrdersRequest)(nil),  // 22: orders.v1.ListStuckOrdersRequest
-	(*ListStuckOrdersResponse)(nil), // 23: orders.v1.ListStuckOrdersResponse
-	(*StuckOrder)(nil),              // 24: orders.v1.StuckOrder
-	(*SetChargingRequest)(nil),      // 25: orders.v1.SetChargingRequest
-	(*SetChargingResponse)(nil),     // 26: orders.v1.SetChargingResponse
-	(*timestamppb.Timestamp)(nil),   // 27: google.protobuf.Timestamp
-	(*v1.Payment)(nil),              // 28: payments.v1.Payment
-	(v1.Payment_Dispute)(0),         // 29: payments.v1.Payment.Dispute
+	(PlaceOrderRequest_Checkout)(0),    // 0: orders.v1.PlaceOrderRequest.Checkout
+	(Order_Kind)(0),                    // 1: orders.v1.Order.Kind
+	(Order_State)(0),                   // 2: orders.v1.Order.State
+	(NextAction_Type)(0),               // 3: orders.v1.NextAction.Type
+	(AdvanceOrderRequest_Reason)(0),    // 4: orders.v1.AdvanceOrderRequest.Reason
+	(*ListPlansRequest)(nil),           // 5: orders.v1.ListPlansRequest
+	(*ListPlansResponse)(nil),          // 6: orders.v1.ListPlansResponse
+	(*Plan)(nil),                       // 7: orders.v1.Plan
+	(*Price)(nil),                      // 8: orders.v1.Price
+	(*PlaceOrderRequest)(nil),          // 9: orders.v1.PlaceOrderRequest
+	(*PayOrderRequest)(nil),            // 10: orders.v1.PayOrderRequest
+	(*ConfirmOrderRequest)(nil),        // 11: orders.v1.ConfirmOrderRequest
+	(*GetOrderRequest)(nil),            // 12: orders.v1.GetOrderRequest
+	(*Order)(nil),                      // 13: orders.v1.Order
+	(*PaymentError)(nil),               // 14: orders.v1.PaymentError
+	(*NextAction)(nil),                 // 15: orders.v1.NextAction
+	(*AdvanceOrderRequest)(nil),        // 16: orders.v1.AdvanceOrderRequest
+	(*AdoptChargeRequest)(nil),         // 17: orders.v1.AdoptChargeRequest
+	(*FollowSubscriptionRequest)(nil),  // 18: orders.v1.FollowSubscriptionRequest
+	(*FollowSubscriptionResponse)(nil), // 19: orders.v1.FollowSubscriptionResponse
+	(*AdvanceOrderResponse)(nil),       // 20: orders.v1.AdvanceOrderResponse
+	(*DescribeOrderRequest)(nil),       // 21: orders.v1.DescribeOrderRequest
+	(*DescribeOrderResponse)(nil),      // 22: orders.v1.DescribeOrderResponse
+	(*HistoryEntry)(nil),               // 23: orders.v1.HistoryEntry
+	(*ListStuckOrdersRequest)(nil),     // 24: orders.v1.ListStuckOrdersRequest
+	(*ListStuckOrdersResponse)(nil),    // 25: orders.v1.ListStuckOrdersResponse
+	(*StuckOrder)(nil),                 // 26: orders.v1.StuckOrder
+	(*SetChargingRequest)(nil),         // 27: orders.v1.SetChargingRequest
+	(*SetChargingResponse)(nil),        // 28: orders.v1.SetChargingResponse
+	(*timestamppb.Timestamp)(nil),      // 29: google.protobuf.Timestamp
+	(*v1.Payment)(nil),                 // 30: payments.v1.Payment
+	(*v1.Subscription)(nil),            // 31: payments.v1.Subscription
+	(v1.Payment_Dispute)(0),            // 32: payments.v1.Payment.Dispute
 }
 var file_orders_v1_orders_proto_depIdxs = []int32{
 	7,  // 0: orders.v1.ListPlansResponse.plans:type_name -> orders.v1.Plan
@@ -2156,57 +2307,63 @@ var file_orders_v1_orders_proto_depIdxs = []int32{
 	0,  // 2: orders.v1.PlaceOrderRequest.checkout:type_name -> orders.v1.PlaceOrderRequest.Checkout
 	1,  // 3: orders.v1.Order.kind:type_name -> orders.v1.Order.Kind
 	2,  // 4: orders.v1.Order.state:type_name -> orders.v1.Order.State
-	27, // 5: orders.v1.Order.created_at:type_name -> google.protobuf.Timestamp
-	27, // 6: orders.v1.Order.charged_at:type_name -> google.protobuf.Timestamp
-	27, // 7: orders.v1.Order.completed_at:type_name -> google.protobuf.Timestamp
-	27, // 8: orders.v1.Order.access_until:type_name -> google.protobuf.Timestamp
+	29, // 5: orders.v1.Order.created_at:type_name -> google.protobuf.Timestamp
+	29, // 6: orders.v1.Order.charged_at:type_name -> google.protobuf.Timestamp
+	29, // 7: orders.v1.Order.completed_at:type_name -> google.protobuf.Timestamp
+	29, // 8: orders.v1.Order.access_until:type_name -> google.protobuf.Timestamp
 	14, // 9: orders.v1.Order.payment_error:type_name -> orders.v1.PaymentError
 	15, // 10: orders.v1.Order.next_action:type_name -> orders.v1.NextAction
 	3,  // 11: orders.v1.NextAction.type:type_name -> orders.v1.NextAction.Type
-	27, // 12: orders.v1.NextAction.by:type_name -> google.protobuf.Timestamp
+	29, // 12: orders.v1.NextAction.by:type_name -> google.protobuf.Timestamp
 	4,  // 13: orders.v1.AdvanceOrderRequest.reason:type_name -> orders.v1.AdvanceOrderRequest.Reason
-	28, // 14: orders.v1.AdvanceOrderRequest.payment:type_name -> payments.v1.Payment
-	28, // 15: orders.v1.AdoptChargeRequest.payment:type_name -> payments.v1.Payment
-	13, // 16: orders.v1.AdvanceOrderResponse.order:type_name -> orders.v1.Order
-	13, // 17: orders.v1.DescribeOrderResponse.order:type_name -> orders.v1.Order
-	27, // 18: orders.v1.DescribeOrderResponse.next_look_at:type_name -> google.protobuf.Timestamp
-	27, // 19: orders.v1.DescribeOrderResponse.last_look_at:type_name -> google.protobuf.Timestamp
-	21, // 20: orders.v1.DescribeOrderResponse.history:type_name -> orders.v1.HistoryEntry
-	29, // 21: orders.v1.DescribeOrderResponse.dispute:type_name -> payments.v1.Payment.Dispute
-	27, // 22: orders.v1.DescribeOrderResponse.access_withdrawn_at:type_name -> google.protobuf.Timestamp
-	2,  // 23: orders.v1.HistoryEntry.from_state:type_name -> orders.v1.Order.State
-	2,  // 24: orders.v1.HistoryEntry.to_state:type_name -> orders.v1.Order.State
-	27, // 25: orders.v1.HistoryEntry.at:type_name -> google.protobuf.Timestamp
-	27, // 26: orders.v1.ListStuckOrdersRequest.no_progress_since:type_name -> google.protobuf.Timestamp
-	24, // 27: orders.v1.ListStuckOrdersResponse.orders:type_name -> orders.v1.StuckOrder
-	2,  // 28: orders.v1.StuckOrder.state:type_name -> orders.v1.Order.State
-	27, // 29: orders.v1.StuckOrder.last_progress_at:type_name -> google.protobuf.Timestamp
-	27, // 30: orders.v1.SetChargingResponse.at:type_name -> google.protobuf.Timestamp
-	5,  // 31: orders.v1.OrdersService.ListPlans:input_type -> orders.v1.ListPlansRequest
-	9,  // 32: orders.v1.OrdersService.PlaceOrder:input_type -> orders.v1.PlaceOrderRequest
-	10, // 33: orders.v1.OrdersService.PayOrder:input_type -> orders.v1.PayOrderRequest
-	11, // 34: orders.v1.OrdersService.ConfirmOrder:input_type -> orders.v1.ConfirmOrderRequest
-	12, // 35: orders.v1.OrdersService.GetOrder:input_type -> orders.v1.GetOrderRequest
-	16, // 36: orders.v1.OrdersAdminService.AdvanceOrder:input_type -> orders.v1.AdvanceOrderRequest
-	17, // 37: orders.v1.OrdersAdminService.AdoptCharge:input_type -> orders.v1.AdoptChargeRequest
-	19, // 38: orders.v1.OrdersAdminService.DescribeOrder:input_type -> orders.v1.DescribeOrderRequest
-	22, // 39: orders.v1.OrdersAdminService.ListStuckOrders:input_type -> orders.v1.ListStuckOrdersRequest
-	25, // 40: orders.v1.OrdersAdminService.SetCharging:input_type -> orders.v1.SetChargingRequest
-	6,  // 41: orders.v1.OrdersService.ListPlans:output_type -> orders.v1.ListPlansResponse
-	13, // 42: orders.v1.OrdersService.PlaceOrder:output_type -> orders.v1.Order
-	13, // 43: orders.v1.OrdersService.PayOrder:output_type -> orders.v1.Order
-	13, // 44: orders.v1.OrdersService.ConfirmOrder:output_type -> orders.v1.Order
-	13, // 45: orders.v1.OrdersService.GetOrder:output_type -> orders.v1.Order
-	18, // 46: orders.v1.OrdersAdminService.AdvanceOrder:output_type -> orders.v1.AdvanceOrderResponse
-	18, // 47: orders.v1.OrdersAdminService.AdoptCharge:output_type -> orders.v1.AdvanceOrderResponse
-	20, // 48: orders.v1.OrdersAdminService.DescribeOrder:output_type -> orders.v1.DescribeOrderResponse
-	23, // 49: orders.v1.OrdersAdminService.ListStuckOrders:output_type -> orders.v1.ListStuckOrdersResponse
-	26, // 50: orders.v1.OrdersAdminService.SetCharging:output_type -> orders.v1.SetChargingResponse
-	41, // [41:51] is the sub-list for method output_type
-	31, // [31:41] is the sub-list for method input_type
-	31, // [31:31] is the sub-list for extension type_name
-	31, // [31:31] is the sub-list for extension extendee
-	0,  // [0:31] is the sub-list for field type_name
+	30, // 14: orders.v1.AdvanceOrderRequest.payment:type_name -> payments.v1.Payment
+	30, // 15: orders.v1.AdoptChargeRequest.payment:type_name -> payments.v1.Payment
+	31, // 16: orders.v1.FollowSubscriptionRequest.subscription:type_name -> payments.v1.Subscription
+	29, // 17: orders.v1.FollowSubscriptionResponse.access_until:type_name -> google.protobuf.Timestamp
+	13, // 18: orders.v1.AdvanceOrderResponse.order:type_name -> orders.v1.Order
+	13, // 19: orders.v1.DescribeOrderResponse.order:type_name -> orders.v1.Order
+	29, // 20: orders.v1.DescribeOrderResponse.next_look_at:type_name -> google.protobuf.Timestamp
+	29, // 21: orders.v1.DescribeOrderResponse.last_look_at:type_name -> google.protobuf.Timestamp
+	23, // 22: orders.v1.DescribeOrderResponse.history:type_name -> orders.v1.HistoryEntry
+	32, // 23: orders.v1.DescribeOrderResponse.dispute:type_name -> payments.v1.Payment.Dispute
+	29, // 24: orders.v1.DescribeOrderResponse.access_withdrawn_at:type_name -> google.protobuf.Timestamp
+	31, // 25: orders.v1.DescribeOrderResponse.subscription:type_name -> payments.v1.Subscription
+	29, // 26: orders.v1.DescribeOrderResponse.subscription_access_until:type_name -> google.protobuf.Timestamp
+	2,  // 27: orders.v1.HistoryEntry.from_state:type_name -> orders.v1.Order.State
+	2,  // 28: orders.v1.HistoryEntry.to_state:type_name -> orders.v1.Order.State
+	29, // 29: orders.v1.HistoryEntry.at:type_name -> google.protobuf.Timestamp
+	29, // 30: orders.v1.ListStuckOrdersRequest.no_progress_since:type_name -> google.protobuf.Timestamp
+	26, // 31: orders.v1.ListStuckOrdersResponse.orders:type_name -> orders.v1.StuckOrder
+	2,  // 32: orders.v1.StuckOrder.state:type_name -> orders.v1.Order.State
+	29, // 33: orders.v1.StuckOrder.last_progress_at:type_name -> google.protobuf.Timestamp
+	29, // 34: orders.v1.SetChargingResponse.at:type_name -> google.protobuf.Timestamp
+	5,  // 35: orders.v1.OrdersService.ListPlans:input_type -> orders.v1.ListPlansRequest
+	9,  // 36: orders.v1.OrdersService.PlaceOrder:input_type -> orders.v1.PlaceOrderRequest
+	10, // 37: orders.v1.OrdersService.PayOrder:input_type -> orders.v1.PayOrderRequest
+	11, // 38: orders.v1.OrdersService.ConfirmOrder:input_type -> orders.v1.ConfirmOrderRequest
+	12, // 39: orders.v1.OrdersService.GetOrder:input_type -> orders.v1.GetOrderRequest
+	16, // 40: orders.v1.OrdersAdminService.AdvanceOrder:input_type -> orders.v1.AdvanceOrderRequest
+	17, // 41: orders.v1.OrdersAdminService.AdoptCharge:input_type -> orders.v1.AdoptChargeRequest
+	18, // 42: orders.v1.OrdersAdminService.FollowSubscription:input_type -> orders.v1.FollowSubscriptionRequest
+	21, // 43: orders.v1.OrdersAdminService.DescribeOrder:input_type -> orders.v1.DescribeOrderRequest
+	24, // 44: orders.v1.OrdersAdminService.ListStuckOrders:input_type -> orders.v1.ListStuckOrdersRequest
+	27, // 45: orders.v1.OrdersAdminService.SetCharging:input_type -> orders.v1.SetChargingRequest
+	6,  // 46: orders.v1.OrdersService.ListPlans:output_type -> orders.v1.ListPlansResponse
+	13, // 47: orders.v1.OrdersService.PlaceOrder:output_type -> orders.v1.Order
+	13, // 48: orders.v1.OrdersService.PayOrder:output_type -> orders.v1.Order
+	13, // 49: orders.v1.OrdersService.ConfirmOrder:output_type -> orders.v1.Order
+	13, // 50: orders.v1.OrdersService.GetOrder:output_type -> orders.v1.Order
+	20, // 51: orders.v1.OrdersAdminService.AdvanceOrder:output_type -> orders.v1.AdvanceOrderResponse
+	20, // 52: orders.v1.OrdersAdminService.AdoptCharge:output_type -> orders.v1.AdvanceOrderResponse
+	19, // 53: orders.v1.OrdersAdminService.FollowSubscription:output_type -> orders.v1.FollowSubscriptionResponse
+	22, // 54: orders.v1.OrdersAdminService.DescribeOrder:output_type -> orders.v1.DescribeOrderResponse
+	25, // 55: orders.v1.OrdersAdminService.ListStuckOrders:output_type -> orders.v1.ListStuckOrdersResponse
+	28, // 56: orders.v1.OrdersAdminService.SetCharging:output_type -> orders.v1.SetChargingResponse
+	46, // [46:57] is the sub-list for method output_type
+	35, // [35:46] is the sub-list for method input_type
+	35, // [35:35] is the sub-list for extension type_name
+	35, // [35:35] is the sub-list for extension extendee
+	0,  // [0:35] is the sub-list for field type_name
 }
 
 func init() { file_orders_v1_orders_proto_init() }
@@ -2220,7 +2377,7 @@ func file_orders_v1_orders_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_orders_v1_orders_proto_rawDesc), len(file_orders_v1_orders_proto_rawDesc)),
 			NumEnums:      5,
-			NumMessages:   22,
+			NumMessages:   24,
 			NumExtensions: 0,
 			NumServices:   2,
 		},

@@ -310,11 +310,12 @@ var OrdersService_ServiceDesc = grpc.ServiceDesc{
 }
 
 const (
-	OrdersAdminService_AdvanceOrder_FullMethodName    = "/orders.v1.OrdersAdminService/AdvanceOrder"
-	OrdersAdminService_AdoptCharge_FullMethodName     = "/orders.v1.OrdersAdminService/AdoptCharge"
-	OrdersAdminService_DescribeOrder_FullMethodName   = "/orders.v1.OrdersAdminService/DescribeOrder"
-	OrdersAdminService_ListStuckOrders_FullMethodName = "/orders.v1.OrdersAdminService/ListStuckOrders"
-	OrdersAdminService_SetCharging_FullMethodName     = "/orders.v1.OrdersAdminService/SetCharging"
+	OrdersAdminService_AdvanceOrder_FullMethodName       = "/orders.v1.OrdersAdminService/AdvanceOrder"
+	OrdersAdminService_AdoptCharge_FullMethodName        = "/orders.v1.OrdersAdminService/AdoptCharge"
+	OrdersAdminService_FollowSubscription_FullMethodName = "/orders.v1.OrdersAdminService/FollowSubscription"
+	OrdersAdminService_DescribeOrder_FullMethodName      = "/orders.v1.OrdersAdminService/DescribeOrder"
+	OrdersAdminService_ListStuckOrders_FullMethodName    = "/orders.v1.OrdersAdminService/ListStuckOrders"
+	OrdersAdminService_SetCharging_FullMethodName        = "/orders.v1.OrdersAdminService/SetCharging"
 )
 
 // OrdersAdminServiceClient is the client API for OrdersAdminService service.
@@ -332,6 +333,12 @@ type OrdersAdminServiceClient interface {
 	// be adopted without a guess becomes a case. Errors: INVALID_ARGUMENT
 	// CANNOT_ADOPT, with a case open.
 	AdoptCharge(ctx context.Context, in *AdoptChargeRequest, opts ...grpc.CallOption) (*AdvanceOrderResponse, error)
+	// FollowSubscription records how the subscription of an order stands, has
+	// Provisioning follow, and tells its buyer what they must know. Of two
+	// observations the later one counts. Idempotent. An error means that it must
+	// be told again. Errors: NOT_FOUND ORDER_NOT_FOUND; UNAVAILABLE
+	// SUBSCRIPTION_NOT_STARTED while its first order has no access yet.
+	FollowSubscription(ctx context.Context, in *FollowSubscriptionRequest, opts ...grpc.CallOption) (*FollowSubscriptionResponse, error)
 	// DescribeOrder answers with everything Orders knows, history included.
 	// Errors: NOT_FOUND ORDER_NOT_FOUND.
 	DescribeOrder(ctx context.Context, in *DescribeOrderRequest, opts ...grpc.CallOption) (*DescribeOrderResponse, error)
@@ -364,6 +371,16 @@ func (c *ordersAdminServiceClient) AdoptCharge(ctx context.Context, in *AdoptCha
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(AdvanceOrderResponse)
 	err := c.cc.Invoke(ctx, OrdersAdminService_AdoptCharge_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *ordersAdminServiceClient) FollowSubscription(ctx context.Context, in *FollowSubscriptionRequest, opts ...grpc.CallOption) (*FollowSubscriptionResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(FollowSubscriptionResponse)
+	err := c.cc.Invoke(ctx, OrdersAdminService_FollowSubscription_FullMethodName, in, out, cOpts...)
 	if err != nil {
 		return nil, err
 	}
@@ -415,6 +432,12 @@ type OrdersAdminServiceServer interface {
 	// be adopted without a guess becomes a case. Errors: INVALID_ARGUMENT
 	// CANNOT_ADOPT, with a case open.
 	AdoptCharge(context.Context, *AdoptChargeRequest) (*AdvanceOrderResponse, error)
+	// FollowSubscription records how the subscription of an order stands, has
+	// Provisioning follow, and tells its buyer what they must know. Of two
+	// observations the later one counts. Idempotent. An error means that it must
+	// be told again. Errors: NOT_FOUND ORDER_NOT_FOUND; UNAVAILABLE
+	// SUBSCRIPTION_NOT_STARTED while its first order has no access yet.
+	FollowSubscription(context.Context, *FollowSubscriptionRequest) (*FollowSubscriptionResponse, error)
 	// DescribeOrder answers with everything Orders knows, history included.
 	// Errors: NOT_FOUND ORDER_NOT_FOUND.
 	DescribeOrder(context.Context, *DescribeOrderRequest) (*DescribeOrderResponse, error)
@@ -438,6 +461,9 @@ func (UnimplementedOrdersAdminServiceServer) AdvanceOrder(context.Context, *Adva
 }
 func (UnimplementedOrdersAdminServiceServer) AdoptCharge(context.Context, *AdoptChargeRequest) (*AdvanceOrderResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method AdoptCharge not implemented")
+}
+func (UnimplementedOrdersAdminServiceServer) FollowSubscription(context.Context, *FollowSubscriptionRequest) (*FollowSubscriptionResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method FollowSubscription not implemented")
 }
 func (UnimplementedOrdersAdminServiceServer) DescribeOrder(context.Context, *DescribeOrderRequest) (*DescribeOrderResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method DescribeOrder not implemented")
@@ -501,6 +527,24 @@ func _OrdersAdminService_AdoptCharge_Handler(srv interface{}, ctx context.Contex
 	}
 	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
 		return srv.(OrdersAdminServiceServer).AdoptCharge(ctx, req.(*AdoptChargeRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _OrdersAdminService_FollowSubscription_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(FollowSubscriptionRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(OrdersAdminServiceServer).FollowSubscription(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: OrdersAdminService_FollowSubscription_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(OrdersAdminServiceServer).FollowSubscription(ctx, req.(*FollowSubscriptionRequest))
 	}
 	return interceptor(ctx, in, info, handler)
 }
@@ -573,6 +617,10 @@ var OrdersAdminService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "AdoptCharge",
 			Handler:    _OrdersAdminService_AdoptCharge_Handler,
+		},
+		{
+			MethodName: "FollowSubscription",
+			Handler:    _OrdersAdminService_FollowSubscription_Handler,
 		},
 		{
 			MethodName: "DescribeOrder",

@@ -11,6 +11,7 @@ package paymentsv1
 
 import (
 	_ "buf.build/gen/go/bufbuild/protovalidate/protocolbuffers/go/buf/validate"
+	_ "google.golang.org/genproto/googleapis/api/annotations"
 	protoreflect "google.golang.org/protobuf/reflect/protoreflect"
 	protoimpl "google.golang.org/protobuf/runtime/protoimpl"
 	timestamppb "google.golang.org/protobuf/types/known/timestamppb"
@@ -25,6 +26,73 @@ const (
 	// Verify that runtime/protoimpl is sufficiently up-to-date.
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
+
+type WebhookEvent_Status int32
+
+const (
+	WebhookEvent_STATUS_UNSPECIFIED WebhookEvent_Status = 0
+	// Kept; not finished yet.
+	WebhookEvent_RECEIVED WebhookEvent_Status = 1
+	// Its effects are durable.
+	WebhookEvent_PROCESSED WebhookEvent_Status = 2
+	// Nothing follows from it, or it is not ours.
+	WebhookEvent_IGNORED WebhookEvent_Status = 3
+	// Nobody was found whom it is for. It replays when somebody is.
+	WebhookEvent_ORPHANED WebhookEvent_Status = 4
+	// Tried often without success; a case is open, and the tries go on.
+	WebhookEvent_FAILED WebhookEvent_Status = 5
+	// It cannot be trusted or read; kept for a person.
+	WebhookEvent_QUARANTINED WebhookEvent_Status = 6
+)
+
+// Enum value maps for WebhookEvent_Status.
+var (
+	WebhookEvent_Status_name = map[int32]string{
+		0: "STATUS_UNSPECIFIED",
+		1: "RECEIVED",
+		2: "PROCESSED",
+		3: "IGNORED",
+		4: "ORPHANED",
+		5: "FAILED",
+		6: "QUARANTINED",
+	}
+	WebhookEvent_Status_value = map[string]int32{
+		"STATUS_UNSPECIFIED": 0,
+		"RECEIVED":           1,
+		"PROCESSED":          2,
+		"IGNORED":            3,
+		"ORPHANED":           4,
+		"FAILED":             5,
+		"QUARANTINED":        6,
+	}
+)
+
+func (x WebhookEvent_Status) Enum() *WebhookEvent_Status {
+	p := new(WebhookEvent_Status)
+	*p = x
+	return p
+}
+
+func (x WebhookEvent_Status) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (WebhookEvent_Status) Descriptor() protoreflect.EnumDescriptor {
+	return file_payments_v1_payments_proto_enumTypes[0].Descriptor()
+}
+
+func (WebhookEvent_Status) Type() protoreflect.EnumType {
+	return &file_payments_v1_payments_proto_enumTypes[0]
+}
+
+func (x WebhookEvent_Status) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use WebhookEvent_Status.Descriptor instead.
+func (WebhookEvent_Status) EnumDescriptor() ([]byte, []int) {
+	return file_payments_v1_payments_proto_rawDescGZIP(), []int{5, 0}
+}
 
 type Refund_Status int32
 
@@ -68,11 +136,11 @@ func (x Refund_Status) String() string {
 }
 
 func (Refund_Status) Descriptor() protoreflect.EnumDescriptor {
-	return file_payments_v1_payments_proto_enumTypes[0].Descriptor()
+	return file_payments_v1_payments_proto_enumTypes[1].Descriptor()
 }
 
 func (Refund_Status) Type() protoreflect.EnumType {
-	return &file_payments_v1_payments_proto_enumTypes[0]
+	return &file_payments_v1_payments_proto_enumTypes[1]
 }
 
 func (x Refund_Status) Number() protoreflect.EnumNumber {
@@ -81,7 +149,7 @@ func (x Refund_Status) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use Refund_Status.Descriptor instead.
 func (Refund_Status) EnumDescriptor() ([]byte, []int) {
-	return file_payments_v1_payments_proto_rawDescGZIP(), []int{3, 0}
+	return file_payments_v1_payments_proto_rawDescGZIP(), []int{9, 0}
 }
 
 // How a dispute of the charge stands; unspecified when there is none.
@@ -124,11 +192,11 @@ func (x Payment_Dispute) String() string {
 }
 
 func (Payment_Dispute) Descriptor() protoreflect.EnumDescriptor {
-	return file_payments_v1_payments_proto_enumTypes[1].Descriptor()
+	return file_payments_v1_payments_proto_enumTypes[2].Descriptor()
 }
 
 func (Payment_Dispute) Type() protoreflect.EnumType {
-	return &file_payments_v1_payments_proto_enumTypes[1]
+	return &file_payments_v1_payments_proto_enumTypes[2]
 }
 
 func (x Payment_Dispute) Number() protoreflect.EnumNumber {
@@ -137,7 +205,7 @@ func (x Payment_Dispute) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use Payment_Dispute.Descriptor instead.
 func (Payment_Dispute) EnumDescriptor() ([]byte, []int) {
-	return file_payments_v1_payments_proto_rawDescGZIP(), []int{8, 0}
+	return file_payments_v1_payments_proto_rawDescGZIP(), []int{14, 0}
 }
 
 type Payment_Status int32
@@ -191,11 +259,11 @@ func (x Payment_Status) String() string {
 }
 
 func (Payment_Status) Descriptor() protoreflect.EnumDescriptor {
-	return file_payments_v1_payments_proto_enumTypes[2].Descriptor()
+	return file_payments_v1_payments_proto_enumTypes[3].Descriptor()
 }
 
 func (Payment_Status) Type() protoreflect.EnumType {
-	return &file_payments_v1_payments_proto_enumTypes[2]
+	return &file_payments_v1_payments_proto_enumTypes[3]
 }
 
 func (x Payment_Status) Number() protoreflect.EnumNumber {
@@ -204,7 +272,524 @@ func (x Payment_Status) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use Payment_Status.Descriptor instead.
 func (Payment_Status) EnumDescriptor() ([]byte, []int) {
-	return file_payments_v1_payments_proto_rawDescGZIP(), []int{8, 1}
+	return file_payments_v1_payments_proto_rawDescGZIP(), []int{14, 1}
+}
+
+type Subscription_Status int32
+
+const (
+	Subscription_STATUS_UNSPECIFIED Subscription_Status = 0
+	// Paid, or about to be charged for the next term.
+	Subscription_ACTIVE Subscription_Status = 1
+	// A renewal failed; Stripe tries again.
+	Subscription_PAST_DUE Subscription_Status = 2
+	// Paused at Stripe until it is resumed.
+	Subscription_PAUSED Subscription_Status = 3
+	// Stripe has given up charging it; it can still be paid.
+	Subscription_UNPAID Subscription_Status = 4
+	// Over for good.
+	Subscription_ENDED Subscription_Status = 5
+)
+
+// Enum value maps for Subscription_Status.
+var (
+	Subscription_Status_name = map[int32]string{
+		0: "STATUS_UNSPECIFIED",
+		1: "ACTIVE",
+		2: "PAST_DUE",
+		3: "PAUSED",
+		4: "UNPAID",
+		5: "ENDED",
+	}
+	Subscription_Status_value = map[string]int32{
+		"STATUS_UNSPECIFIED": 0,
+		"ACTIVE":             1,
+		"PAST_DUE":           2,
+		"PAUSED":             3,
+		"UNPAID":             4,
+		"ENDED":              5,
+	}
+)
+
+func (x Subscription_Status) Enum() *Subscription_Status {
+	p := new(Subscription_Status)
+	*p = x
+	return p
+}
+
+func (x Subscription_Status) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (Subscription_Status) Descriptor() protoreflect.EnumDescriptor {
+	return file_payments_v1_payments_proto_enumTypes[4].Descriptor()
+}
+
+func (Subscription_Status) Type() protoreflect.EnumType {
+	return &file_payments_v1_payments_proto_enumTypes[4]
+}
+
+func (x Subscription_Status) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use Subscription_Status.Descriptor instead.
+func (Subscription_Status) EnumDescriptor() ([]byte, []int) {
+	return file_payments_v1_payments_proto_rawDescGZIP(), []int{16, 0}
+}
+
+type ListWebhookEventsRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// STATUS_UNSPECIFIED lists every status.
+	Status WebhookEvent_Status `protobuf:"varint,1,opt,name=status,proto3,enum=payments.v1.WebhookEvent_Status" json:"status,omitempty"`
+	// Received before this time; unset is any.
+	ReceivedBefore *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=received_before,json=receivedBefore,proto3" json:"received_before,omitempty"`
+	// At least so many attempts by Stripe's deliveries.
+	MinAttempts int32 `protobuf:"varint,3,opt,name=min_attempts,json=minAttempts,proto3" json:"min_attempts,omitempty"`
+	// Stripe's customer id.
+	CustomerId string `protobuf:"bytes,4,opt,name=customer_id,json=customerId,proto3" json:"customer_id,omitempty"`
+	// Most attempts first, instead of newest first.
+	MostAttemptsFirst bool `protobuf:"varint,5,opt,name=most_attempts_first,json=mostAttemptsFirst,proto3" json:"most_attempts_first,omitempty"`
+	// At most 200; 0 is 50.
+	PageSize int32 `protobuf:"varint,6,opt,name=page_size,json=pageSize,proto3" json:"page_size,omitempty"`
+	// Opaque; from the previous page.
+	PageToken     string `protobuf:"bytes,7,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListWebhookEventsRequest) Reset() {
+	*x = ListWebhookEventsRequest{}
+	mi := &file_payments_v1_payments_proto_msgTypes[0]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListWebhookEventsRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListWebhookEventsRequest) ProtoMessage() {}
+
+func (x *ListWebhookEventsRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_payments_v1_payments_proto_msgTypes[0]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListWebhookEventsRequest.ProtoReflect.Descriptor instead.
+func (*ListWebhookEventsRequest) Descriptor() ([]byte, []int) {
+	return file_payments_v1_payments_proto_rawDescGZIP(), []int{0}
+}
+
+func (x *ListWebhookEventsRequest) GetStatus() WebhookEvent_Status {
+	if x != nil {
+		return x.Status
+	}
+	return WebhookEvent_STATUS_UNSPECIFIED
+}
+
+func (x *ListWebhookEventsRequest) GetReceivedBefore() *timestamppb.Timestamp {
+	if x != nil {
+		return x.ReceivedBefore
+	}
+	return nil
+}
+
+func (x *ListWebhookEventsRequest) GetMinAttempts() int32 {
+	if x != nil {
+		return x.MinAttempts
+	}
+	return 0
+}
+
+func (x *ListWebhookEventsRequest) GetCustomerId() string {
+	if x != nil {
+		return x.CustomerId
+	}
+	return ""
+}
+
+func (x *ListWebhookEventsRequest) GetMostAttemptsFirst() bool {
+	if x != nil {
+		return x.MostAttemptsFirst
+	}
+	return false
+}
+
+func (x *ListWebhookEventsRequest) GetPageSize() int32 {
+	if x != nil {
+		return x.PageSize
+	}
+	return 0
+}
+
+func (x *ListWebhookEventsRequest) GetPageToken() string {
+	if x != nil {
+		return x.PageToken
+	}
+	return ""
+}
+
+type ListWebhookEventsResponse struct {
+	state  protoimpl.MessageState `protogen:"open.v1"`
+	Events []*WebhookEvent        `protobuf:"bytes,1,rep,name=events,proto3" json:"events,omitempty"`
+	// Empty on the last page.
+	NextPageToken string `protobuf:"bytes,2,opt,name=next_page_token,json=nextPageToken,proto3" json:"next_page_token,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListWebhookEventsResponse) Reset() {
+	*x = ListWebhookEventsResponse{}
+	mi := &file_payments_v1_payments_proto_msgTypes[1]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListWebhookEventsResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListWebhookEventsResponse) ProtoMessage() {}
+
+func (x *ListWebhookEventsResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_payments_v1_payments_proto_msgTypes[1]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListWebhookEventsResponse.ProtoReflect.Descriptor instead.
+func (*ListWebhookEventsResponse) Descriptor() ([]byte, []int) {
+	return file_payments_v1_payments_proto_rawDescGZIP(), []int{1}
+}
+
+func (x *ListWebhookEventsResponse) GetEvents() []*WebhookEvent {
+	if x != nil {
+		return x.Events
+	}
+	return nil
+}
+
+func (x *ListWebhookEventsResponse) GetNextPageToken() string {
+	if x != nil {
+		return x.NextPageToken
+	}
+	return ""
+}
+
+type LinkWebhookEventRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	StripeEventId string                 `protobuf:"bytes,1,opt,name=stripe_event_id,json=stripeEventId,proto3" json:"stripe_event_id,omitempty"`
+	// UUID of an order of the person whose event it is.
+	OrderId       string `protobuf:"bytes,2,opt,name=order_id,json=orderId,proto3" json:"order_id,omitempty"`
+	Reason        string `protobuf:"bytes,3,opt,name=reason,proto3" json:"reason,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *LinkWebhookEventRequest) Reset() {
+	*x = LinkWebhookEventRequest{}
+	mi := &file_payments_v1_payments_proto_msgTypes[2]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *LinkWebhookEventRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*LinkWebhookEventRequest) ProtoMessage() {}
+
+func (x *LinkWebhookEventRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_payments_v1_payments_proto_msgTypes[2]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use LinkWebhookEventRequest.ProtoReflect.Descriptor instead.
+func (*LinkWebhookEventRequest) Descriptor() ([]byte, []int) {
+	return file_payments_v1_payments_proto_rawDescGZIP(), []int{2}
+}
+
+func (x *LinkWebhookEventRequest) GetStripeEventId() string {
+	if x != nil {
+		return x.StripeEventId
+	}
+	return ""
+}
+
+func (x *LinkWebhookEventRequest) GetOrderId() string {
+	if x != nil {
+		return x.OrderId
+	}
+	return ""
+}
+
+func (x *LinkWebhookEventRequest) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+type ReplayWebhookEventRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	StripeEventId string                 `protobuf:"bytes,1,opt,name=stripe_event_id,json=stripeEventId,proto3" json:"stripe_event_id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ReplayWebhookEventRequest) Reset() {
+	*x = ReplayWebhookEventRequest{}
+	mi := &file_payments_v1_payments_proto_msgTypes[3]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ReplayWebhookEventRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ReplayWebhookEventRequest) ProtoMessage() {}
+
+func (x *ReplayWebhookEventRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_payments_v1_payments_proto_msgTypes[3]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ReplayWebhookEventRequest.ProtoReflect.Descriptor instead.
+func (*ReplayWebhookEventRequest) Descriptor() ([]byte, []int) {
+	return file_payments_v1_payments_proto_rawDescGZIP(), []int{3}
+}
+
+func (x *ReplayWebhookEventRequest) GetStripeEventId() string {
+	if x != nil {
+		return x.StripeEventId
+	}
+	return ""
+}
+
+type IgnoreWebhookEventRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	StripeEventId string                 `protobuf:"bytes,1,opt,name=stripe_event_id,json=stripeEventId,proto3" json:"stripe_event_id,omitempty"`
+	Reason        string                 `protobuf:"bytes,2,opt,name=reason,proto3" json:"reason,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *IgnoreWebhookEventRequest) Reset() {
+	*x = IgnoreWebhookEventRequest{}
+	mi := &file_payments_v1_payments_proto_msgTypes[4]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *IgnoreWebhookEventRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*IgnoreWebhookEventRequest) ProtoMessage() {}
+
+func (x *IgnoreWebhookEventRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_payments_v1_payments_proto_msgTypes[4]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use IgnoreWebhookEventRequest.ProtoReflect.Descriptor instead.
+func (*IgnoreWebhookEventRequest) Descriptor() ([]byte, []int) {
+	return file_payments_v1_payments_proto_rawDescGZIP(), []int{4}
+}
+
+func (x *IgnoreWebhookEventRequest) GetStripeEventId() string {
+	if x != nil {
+		return x.StripeEventId
+	}
+	return ""
+}
+
+func (x *IgnoreWebhookEventRequest) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+// WebhookEvent is one row of the ledger, without its body.
+type WebhookEvent struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	StripeEventId string                 `protobuf:"bytes,1,opt,name=stripe_event_id,json=stripeEventId,proto3" json:"stripe_event_id,omitempty"`
+	Type          string                 `protobuf:"bytes,2,opt,name=type,proto3" json:"type,omitempty"`
+	Livemode      bool                   `protobuf:"varint,3,opt,name=livemode,proto3" json:"livemode,omitempty"`
+	ApiVersion    string                 `protobuf:"bytes,4,opt,name=api_version,json=apiVersion,proto3" json:"api_version,omitempty"`
+	Status        WebhookEvent_Status    `protobuf:"varint,5,opt,name=status,proto3,enum=payments.v1.WebhookEvent_Status" json:"status,omitempty"`
+	// Handlings begun by Stripe's deliveries, and by our own retry.
+	AttemptCount int32 `protobuf:"varint,6,opt,name=attempt_count,json=attemptCount,proto3" json:"attempt_count,omitempty"`
+	RetryCount   int32 `protobuf:"varint,7,opt,name=retry_count,json=retryCount,proto3" json:"retry_count,omitempty"`
+	// Why it is not processed; no personal data.
+	LastError  string `protobuf:"bytes,8,opt,name=last_error,json=lastError,proto3" json:"last_error,omitempty"`
+	CustomerId string `protobuf:"bytes,9,opt,name=customer_id,json=customerId,proto3" json:"customer_id,omitempty"`
+	// As Stripe wrote it into the event.
+	CustomerEmail string `protobuf:"bytes,10,opt,name=customer_email,json=customerEmail,proto3" json:"customer_email,omitempty"`
+	// How it was found whom it is for.
+	ResolutionMethod string                 `protobuf:"bytes,11,opt,name=resolution_method,json=resolutionMethod,proto3" json:"resolution_method,omitempty"`
+	ReceivedAt       *timestamppb.Timestamp `protobuf:"bytes,12,opt,name=received_at,json=receivedAt,proto3" json:"received_at,omitempty"`
+	ProcessedAt      *timestamppb.Timestamp `protobuf:"bytes,13,opt,name=processed_at,json=processedAt,proto3" json:"processed_at,omitempty"`
+	unknownFields    protoimpl.UnknownFields
+	sizeCache        protoimpl.SizeCache
+}
+
+func (x *WebhookEvent) Reset() {
+	*x = WebhookEvent{}
+	mi := &file_payments_v1_payments_proto_msgTypes[5]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *WebhookEvent) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*WebhookEvent) ProtoMessage() {}
+
+func (x *WebhookEvent) ProtoReflect() protoreflect.Message {
+	mi := &file_payments_v1_payments_proto_msgTypes[5]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use WebhookEvent.ProtoReflect.Descriptor instead.
+func (*WebhookEvent) Descriptor() ([]byte, []int) {
+	return file_payments_v1_payments_proto_rawDescGZIP(), []int{5}
+}
+
+func (x *WebhookEvent) GetStripeEventId() string {
+	if x != nil {
+		return x.StripeEventId
+	}
+	return ""
+}
+
+func (x *WebhookEvent) GetType() string {
+	if x != nil {
+		return x.Type
+	}
+	return ""
+}
+
+func (x *WebhookEvent) GetLivemode() bool {
+	if x != nil {
+		return x.Livemode
+	}
+	return false
+}
+
+func (x *WebhookEvent) GetApiVersion() string {
+	if x != nil {
+		return x.ApiVersion
+	}
+	return ""
+}
+
+func (x *WebhookEvent) GetStatus() WebhookEvent_Status {
+	if x != nil {
+		return x.Status
+	}
+	return WebhookEvent_STATUS_UNSPECIFIED
+}
+
+func (x *WebhookEvent) GetAttemptCount() int32 {
+	if x != nil {
+		return x.AttemptCount
+	}
+	return 0
+}
+
+func (x *WebhookEvent) GetRetryCount() int32 {
+	if x != nil {
+		return x.RetryCount
+	}
+	return 0
+}
+
+func (x *WebhookEvent) GetLastError() string {
+	if x != nil {
+		return x.LastError
+	}
+	return ""
+}
+
+func (x *WebhookEvent) GetCustomerId() string {
+	if x != nil {
+		return x.CustomerId
+	}
+	return ""
+}
+
+func (x *WebhookEvent) GetCustomerEmail() string {
+	if x != nil {
+		return x.CustomerEmail
+	}
+	return ""
+}
+
+func (x *WebhookEvent) GetResolutionMethod() string {
+	if x != nil {
+		return x.ResolutionMethod
+	}
+	return ""
+}
+
+func (x *WebhookEvent) GetReceivedAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.ReceivedAt
+	}
+	return nil
+}
+
+func (x *WebhookEvent) GetProcessedAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.ProcessedAt
+	}
+	return nil
 }
 
 type RefundPaymentRequest struct {
@@ -221,7 +806,7 @@ type RefundPaymentRequest struct {
 
 func (x *RefundPaymentRequest) Reset() {
 	*x = RefundPaymentRequest{}
-	mi := &file_payments_v1_payments_proto_msgTypes[0]
+	mi := &file_payments_v1_payments_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -233,7 +818,7 @@ func (x *RefundPaymentRequest) String() string {
 func (*RefundPaymentRequest) ProtoMessage() {}
 
 func (x *RefundPaymentRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_payments_v1_payments_proto_msgTypes[0]
+	mi := &file_payments_v1_payments_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -246,7 +831,7 @@ func (x *RefundPaymentRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RefundPaymentRequest.ProtoReflect.Descriptor instead.
 func (*RefundPaymentRequest) Descriptor() ([]byte, []int) {
-	return file_payments_v1_payments_proto_rawDescGZIP(), []int{0}
+	return file_payments_v1_payments_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *RefundPaymentRequest) GetOrderId() string {
@@ -286,7 +871,7 @@ type ListRefundsRequest struct {
 
 func (x *ListRefundsRequest) Reset() {
 	*x = ListRefundsRequest{}
-	mi := &file_payments_v1_payments_proto_msgTypes[1]
+	mi := &file_payments_v1_payments_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -298,7 +883,7 @@ func (x *ListRefundsRequest) String() string {
 func (*ListRefundsRequest) ProtoMessage() {}
 
 func (x *ListRefundsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_payments_v1_payments_proto_msgTypes[1]
+	mi := &file_payments_v1_payments_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -311,7 +896,7 @@ func (x *ListRefundsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListRefundsRequest.ProtoReflect.Descriptor instead.
 func (*ListRefundsRequest) Descriptor() ([]byte, []int) {
-	return file_payments_v1_payments_proto_rawDescGZIP(), []int{1}
+	return file_payments_v1_payments_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *ListRefundsRequest) GetOrderId() string {
@@ -330,7 +915,7 @@ type ListRefundsResponse struct {
 
 func (x *ListRefundsResponse) Reset() {
 	*x = ListRefundsResponse{}
-	mi := &file_payments_v1_payments_proto_msgTypes[2]
+	mi := &file_payments_v1_payments_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -342,7 +927,7 @@ func (x *ListRefundsResponse) String() string {
 func (*ListRefundsResponse) ProtoMessage() {}
 
 func (x *ListRefundsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_payments_v1_payments_proto_msgTypes[2]
+	mi := &file_payments_v1_payments_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -355,7 +940,7 @@ func (x *ListRefundsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListRefundsResponse.ProtoReflect.Descriptor instead.
 func (*ListRefundsResponse) Descriptor() ([]byte, []int) {
-	return file_payments_v1_payments_proto_rawDescGZIP(), []int{2}
+	return file_payments_v1_payments_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *ListRefundsResponse) GetRefunds() []*Refund {
@@ -386,7 +971,7 @@ type Refund struct {
 
 func (x *Refund) Reset() {
 	*x = Refund{}
-	mi := &file_payments_v1_payments_proto_msgTypes[3]
+	mi := &file_payments_v1_payments_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -398,7 +983,7 @@ func (x *Refund) String() string {
 func (*Refund) ProtoMessage() {}
 
 func (x *Refund) ProtoReflect() protoreflect.Message {
-	mi := &file_payments_v1_payments_proto_msgTypes[3]
+	mi := &file_payments_v1_payments_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -411,7 +996,7 @@ func (x *Refund) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Refund.ProtoReflect.Descriptor instead.
 func (*Refund) Descriptor() ([]byte, []int) {
-	return file_payments_v1_payments_proto_rawDescGZIP(), []int{3}
+	return file_payments_v1_payments_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *Refund) GetRefundId() string {
@@ -497,14 +1082,17 @@ type Purchase struct {
 	// The SaaS's account, when the purchase names one.
 	AccountId string `protobuf:"bytes,9,opt,name=account_id,json=accountId,proto3" json:"account_id,omitempty"`
 	// When the order was written; a search at Stripe begins shortly before.
-	OrderedAt     *timestamppb.Timestamp `protobuf:"bytes,10,opt,name=ordered_at,json=orderedAt,proto3" json:"ordered_at,omitempty"`
+	OrderedAt *timestamppb.Timestamp `protobuf:"bytes,10,opt,name=ordered_at,json=orderedAt,proto3" json:"ordered_at,omitempty"`
+	// Calendar months after which Stripe charges the same again: the purchase is
+	// a subscription, and only a hosted one can be. 0 is a one-off.
+	RenewsMonths  int32 `protobuf:"varint,11,opt,name=renews_months,json=renewsMonths,proto3" json:"renews_months,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Purchase) Reset() {
 	*x = Purchase{}
-	mi := &file_payments_v1_payments_proto_msgTypes[4]
+	mi := &file_payments_v1_payments_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -516,7 +1104,7 @@ func (x *Purchase) String() string {
 func (*Purchase) ProtoMessage() {}
 
 func (x *Purchase) ProtoReflect() protoreflect.Message {
-	mi := &file_payments_v1_payments_proto_msgTypes[4]
+	mi := &file_payments_v1_payments_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -529,7 +1117,7 @@ func (x *Purchase) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Purchase.ProtoReflect.Descriptor instead.
 func (*Purchase) Descriptor() ([]byte, []int) {
-	return file_payments_v1_payments_proto_rawDescGZIP(), []int{4}
+	return file_payments_v1_payments_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *Purchase) GetOrderId() string {
@@ -602,6 +1190,13 @@ func (x *Purchase) GetOrderedAt() *timestamppb.Timestamp {
 	return nil
 }
 
+func (x *Purchase) GetRenewsMonths() int32 {
+	if x != nil {
+		return x.RenewsMonths
+	}
+	return 0
+}
+
 type PayRequest struct {
 	state    protoimpl.MessageState `protogen:"open.v1"`
 	Purchase *Purchase              `protobuf:"bytes,1,opt,name=purchase,proto3" json:"purchase,omitempty"`
@@ -621,7 +1216,7 @@ type PayRequest struct {
 
 func (x *PayRequest) Reset() {
 	*x = PayRequest{}
-	mi := &file_payments_v1_payments_proto_msgTypes[5]
+	mi := &file_payments_v1_payments_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -633,7 +1228,7 @@ func (x *PayRequest) String() string {
 func (*PayRequest) ProtoMessage() {}
 
 func (x *PayRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_payments_v1_payments_proto_msgTypes[5]
+	mi := &file_payments_v1_payments_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -646,7 +1241,7 @@ func (x *PayRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PayRequest.ProtoReflect.Descriptor instead.
 func (*PayRequest) Descriptor() ([]byte, []int) {
-	return file_payments_v1_payments_proto_rawDescGZIP(), []int{5}
+	return file_payments_v1_payments_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *PayRequest) GetPurchase() *Purchase {
@@ -693,7 +1288,7 @@ type LookAtPaymentRequest struct {
 
 func (x *LookAtPaymentRequest) Reset() {
 	*x = LookAtPaymentRequest{}
-	mi := &file_payments_v1_payments_proto_msgTypes[6]
+	mi := &file_payments_v1_payments_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -705,7 +1300,7 @@ func (x *LookAtPaymentRequest) String() string {
 func (*LookAtPaymentRequest) ProtoMessage() {}
 
 func (x *LookAtPaymentRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_payments_v1_payments_proto_msgTypes[6]
+	mi := &file_payments_v1_payments_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -718,7 +1313,7 @@ func (x *LookAtPaymentRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LookAtPaymentRequest.ProtoReflect.Descriptor instead.
 func (*LookAtPaymentRequest) Descriptor() ([]byte, []int) {
-	return file_payments_v1_payments_proto_rawDescGZIP(), []int{6}
+	return file_payments_v1_payments_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *LookAtPaymentRequest) GetPurchase() *Purchase {
@@ -739,7 +1334,7 @@ type CancelPaymentRequest struct {
 
 func (x *CancelPaymentRequest) Reset() {
 	*x = CancelPaymentRequest{}
-	mi := &file_payments_v1_payments_proto_msgTypes[7]
+	mi := &file_payments_v1_payments_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -751,7 +1346,7 @@ func (x *CancelPaymentRequest) String() string {
 func (*CancelPaymentRequest) ProtoMessage() {}
 
 func (x *CancelPaymentRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_payments_v1_payments_proto_msgTypes[7]
+	mi := &file_payments_v1_payments_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -764,7 +1359,7 @@ func (x *CancelPaymentRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CancelPaymentRequest.ProtoReflect.Descriptor instead.
 func (*CancelPaymentRequest) Descriptor() ([]byte, []int) {
-	return file_payments_v1_payments_proto_rawDescGZIP(), []int{7}
+	return file_payments_v1_payments_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *CancelPaymentRequest) GetPurchase() *Purchase {
@@ -805,14 +1400,16 @@ type Payment struct {
 	RefundedMinor int64           `protobuf:"varint,13,opt,name=refunded_minor,json=refundedMinor,proto3" json:"refunded_minor,omitempty"`
 	Dispute       Payment_Dispute `protobuf:"varint,14,opt,name=dispute,proto3,enum=payments.v1.Payment_Dispute" json:"dispute,omitempty"`
 	// The latest attempt, which everything but SUCCEEDED speaks of.
-	AttemptId     string `protobuf:"bytes,12,opt,name=attempt_id,json=attemptId,proto3" json:"attempt_id,omitempty"`
+	AttemptId string `protobuf:"bytes,12,opt,name=attempt_id,json=attemptId,proto3" json:"attempt_id,omitempty"`
+	// Which term of a subscription was paid; set on SUCCEEDED of one that renews.
+	Term          *Term `protobuf:"bytes,15,opt,name=term,proto3" json:"term,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Payment) Reset() {
 	*x = Payment{}
-	mi := &file_payments_v1_payments_proto_msgTypes[8]
+	mi := &file_payments_v1_payments_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -824,7 +1421,7 @@ func (x *Payment) String() string {
 func (*Payment) ProtoMessage() {}
 
 func (x *Payment) ProtoReflect() protoreflect.Message {
-	mi := &file_payments_v1_payments_proto_msgTypes[8]
+	mi := &file_payments_v1_payments_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -837,7 +1434,7 @@ func (x *Payment) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Payment.ProtoReflect.Descriptor instead.
 func (*Payment) Descriptor() ([]byte, []int) {
-	return file_payments_v1_payments_proto_rawDescGZIP(), []int{8}
+	return file_payments_v1_payments_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *Payment) GetOrderId() string {
@@ -938,6 +1535,274 @@ func (x *Payment) GetAttemptId() string {
 	return ""
 }
 
+func (x *Payment) GetTerm() *Term {
+	if x != nil {
+		return x.Term
+	}
+	return nil
+}
+
+// Term is one paid period of a subscription.
+type Term struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Stripe's ids.
+	SubscriptionId string                 `protobuf:"bytes,1,opt,name=subscription_id,json=subscriptionId,proto3" json:"subscription_id,omitempty"`
+	InvoiceId      string                 `protobuf:"bytes,2,opt,name=invoice_id,json=invoiceId,proto3" json:"invoice_id,omitempty"`
+	PeriodStart    *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=period_start,json=periodStart,proto3" json:"period_start,omitempty"`
+	PeriodEnd      *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=period_end,json=periodEnd,proto3" json:"period_end,omitempty"`
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
+}
+
+func (x *Term) Reset() {
+	*x = Term{}
+	mi := &file_payments_v1_payments_proto_msgTypes[15]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Term) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Term) ProtoMessage() {}
+
+func (x *Term) ProtoReflect() protoreflect.Message {
+	mi := &file_payments_v1_payments_proto_msgTypes[15]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Term.ProtoReflect.Descriptor instead.
+func (*Term) Descriptor() ([]byte, []int) {
+	return file_payments_v1_payments_proto_rawDescGZIP(), []int{15}
+}
+
+func (x *Term) GetSubscriptionId() string {
+	if x != nil {
+		return x.SubscriptionId
+	}
+	return ""
+}
+
+func (x *Term) GetInvoiceId() string {
+	if x != nil {
+		return x.InvoiceId
+	}
+	return ""
+}
+
+func (x *Term) GetPeriodStart() *timestamppb.Timestamp {
+	if x != nil {
+		return x.PeriodStart
+	}
+	return nil
+}
+
+func (x *Term) GetPeriodEnd() *timestamppb.Timestamp {
+	if x != nil {
+		return x.PeriodEnd
+	}
+	return nil
+}
+
+// Subscription is how a subscription stood when Stripe was read.
+type Subscription struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Stripe's id.
+	SubscriptionId string `protobuf:"bytes,1,opt,name=subscription_id,json=subscriptionId,proto3" json:"subscription_id,omitempty"`
+	// UUID of the order that began it.
+	OrderId string              `protobuf:"bytes,2,opt,name=order_id,json=orderId,proto3" json:"order_id,omitempty"`
+	Status  Subscription_Status `protobuf:"varint,3,opt,name=status,proto3,enum=payments.v1.Subscription_Status" json:"status,omitempty"`
+	// Whether Stripe will charge it again by itself: not when it is to end with
+	// the term, or when its collection is paused.
+	Renews bool `protobuf:"varint,4,opt,name=renews,proto3" json:"renews,omitempty"`
+	// The end of the term that is running at Stripe, paid or not.
+	CurrentPeriodEnd *timestamppb.Timestamp `protobuf:"bytes,5,opt,name=current_period_end,json=currentPeriodEnd,proto3" json:"current_period_end,omitempty"`
+	// The renewal that Stripe could not collect; unset when there is none.
+	Unpaid *UnpaidInvoice `protobuf:"bytes,6,opt,name=unpaid,proto3" json:"unpaid,omitempty"`
+	// When Stripe was asked.
+	ObservedAt    *timestamppb.Timestamp `protobuf:"bytes,7,opt,name=observed_at,json=observedAt,proto3" json:"observed_at,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Subscription) Reset() {
+	*x = Subscription{}
+	mi := &file_payments_v1_payments_proto_msgTypes[16]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Subscription) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Subscription) ProtoMessage() {}
+
+func (x *Subscription) ProtoReflect() protoreflect.Message {
+	mi := &file_payments_v1_payments_proto_msgTypes[16]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Subscription.ProtoReflect.Descriptor instead.
+func (*Subscription) Descriptor() ([]byte, []int) {
+	return file_payments_v1_payments_proto_rawDescGZIP(), []int{16}
+}
+
+func (x *Subscription) GetSubscriptionId() string {
+	if x != nil {
+		return x.SubscriptionId
+	}
+	return ""
+}
+
+func (x *Subscription) GetOrderId() string {
+	if x != nil {
+		return x.OrderId
+	}
+	return ""
+}
+
+func (x *Subscription) GetStatus() Subscription_Status {
+	if x != nil {
+		return x.Status
+	}
+	return Subscription_STATUS_UNSPECIFIED
+}
+
+func (x *Subscription) GetRenews() bool {
+	if x != nil {
+		return x.Renews
+	}
+	return false
+}
+
+func (x *Subscription) GetCurrentPeriodEnd() *timestamppb.Timestamp {
+	if x != nil {
+		return x.CurrentPeriodEnd
+	}
+	return nil
+}
+
+func (x *Subscription) GetUnpaid() *UnpaidInvoice {
+	if x != nil {
+		return x.Unpaid
+	}
+	return nil
+}
+
+func (x *Subscription) GetObservedAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.ObservedAt
+	}
+	return nil
+}
+
+// UnpaidInvoice is a renewal that waits for its customer.
+type UnpaidInvoice struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Stripe's id.
+	InvoiceId string `protobuf:"bytes,1,opt,name=invoice_id,json=invoiceId,proto3" json:"invoice_id,omitempty"`
+	// Minor units of currency.
+	AmountMinor int64 `protobuf:"varint,2,opt,name=amount_minor,json=amountMinor,proto3" json:"amount_minor,omitempty"`
+	// ISO 4217, upper case.
+	Currency string `protobuf:"bytes,3,opt,name=currency,proto3" json:"currency,omitempty"`
+	// A page of Stripe's on which the customer can pay it or authenticate.
+	HostedUrl string `protobuf:"bytes,4,opt,name=hosted_url,json=hostedUrl,proto3" json:"hosted_url,omitempty"`
+	// The bank asks the customer to authenticate; otherwise the charge failed.
+	ActionRequired bool `protobuf:"varint,5,opt,name=action_required,json=actionRequired,proto3" json:"action_required,omitempty"`
+	// When Stripe tries again by itself; unset when it will not.
+	NextAttemptAt *timestamppb.Timestamp `protobuf:"bytes,6,opt,name=next_attempt_at,json=nextAttemptAt,proto3" json:"next_attempt_at,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *UnpaidInvoice) Reset() {
+	*x = UnpaidInvoice{}
+	mi := &file_payments_v1_payments_proto_msgTypes[17]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *UnpaidInvoice) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*UnpaidInvoice) ProtoMessage() {}
+
+func (x *UnpaidInvoice) ProtoReflect() protoreflect.Message {
+	mi := &file_payments_v1_payments_proto_msgTypes[17]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use UnpaidInvoice.ProtoReflect.Descriptor instead.
+func (*UnpaidInvoice) Descriptor() ([]byte, []int) {
+	return file_payments_v1_payments_proto_rawDescGZIP(), []int{17}
+}
+
+func (x *UnpaidInvoice) GetInvoiceId() string {
+	if x != nil {
+		return x.InvoiceId
+	}
+	return ""
+}
+
+func (x *UnpaidInvoice) GetAmountMinor() int64 {
+	if x != nil {
+		return x.AmountMinor
+	}
+	return 0
+}
+
+func (x *UnpaidInvoice) GetCurrency() string {
+	if x != nil {
+		return x.Currency
+	}
+	return ""
+}
+
+func (x *UnpaidInvoice) GetHostedUrl() string {
+	if x != nil {
+		return x.HostedUrl
+	}
+	return ""
+}
+
+func (x *UnpaidInvoice) GetActionRequired() bool {
+	if x != nil {
+		return x.ActionRequired
+	}
+	return false
+}
+
+func (x *UnpaidInvoice) GetNextAttemptAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.NextAttemptAt
+	}
+	return nil
+}
+
 // Decline is Stripe's refusal, with the message that Stripe wrote for the buyer.
 type Decline struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -950,7 +1815,7 @@ type Decline struct {
 
 func (x *Decline) Reset() {
 	*x = Decline{}
-	mi := &file_payments_v1_payments_proto_msgTypes[9]
+	mi := &file_payments_v1_payments_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -962,7 +1827,7 @@ func (x *Decline) String() string {
 func (*Decline) ProtoMessage() {}
 
 func (x *Decline) ProtoReflect() protoreflect.Message {
-	mi := &file_payments_v1_payments_proto_msgTypes[9]
+	mi := &file_payments_v1_payments_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -975,7 +1840,7 @@ func (x *Decline) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Decline.ProtoReflect.Descriptor instead.
 func (*Decline) Descriptor() ([]byte, []int) {
-	return file_payments_v1_payments_proto_rawDescGZIP(), []int{9}
+	return file_payments_v1_payments_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *Decline) GetCode() string {
@@ -1004,7 +1869,7 @@ type ReceiveWebhookRequest struct {
 
 func (x *ReceiveWebhookRequest) Reset() {
 	*x = ReceiveWebhookRequest{}
-	mi := &file_payments_v1_payments_proto_msgTypes[10]
+	mi := &file_payments_v1_payments_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1016,7 +1881,7 @@ func (x *ReceiveWebhookRequest) String() string {
 func (*ReceiveWebhookRequest) ProtoMessage() {}
 
 func (x *ReceiveWebhookRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_payments_v1_payments_proto_msgTypes[10]
+	mi := &file_payments_v1_payments_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1029,7 +1894,7 @@ func (x *ReceiveWebhookRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReceiveWebhookRequest.ProtoReflect.Descriptor instead.
 func (*ReceiveWebhookRequest) Descriptor() ([]byte, []int) {
-	return file_payments_v1_payments_proto_rawDescGZIP(), []int{10}
+	return file_payments_v1_payments_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *ReceiveWebhookRequest) GetPayload() []byte {
@@ -1056,7 +1921,7 @@ type ReceiveWebhookResponse struct {
 
 func (x *ReceiveWebhookResponse) Reset() {
 	*x = ReceiveWebhookResponse{}
-	mi := &file_payments_v1_payments_proto_msgTypes[11]
+	mi := &file_payments_v1_payments_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1068,7 +1933,7 @@ func (x *ReceiveWebhookResponse) String() string {
 func (*ReceiveWebhookResponse) ProtoMessage() {}
 
 func (x *ReceiveWebhookResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_payments_v1_payments_proto_msgTypes[11]
+	mi := &file_payments_v1_payments_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1081,7 +1946,7 @@ func (x *ReceiveWebhookResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReceiveWebhookResponse.ProtoReflect.Descriptor instead.
 func (*ReceiveWebhookResponse) Descriptor() ([]byte, []int) {
-	return file_payments_v1_payments_proto_rawDescGZIP(), []int{11}
+	return file_payments_v1_payments_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *ReceiveWebhookResponse) GetStatus() string {
@@ -1095,7 +1960,64 @@ var File_payments_v1_payments_proto protoreflect.FileDescriptor
 
 const file_payments_v1_payments_proto_rawDesc = "" +
 	"\n" +
-	"\x1apayments/v1/payments.proto\x12\vpayments.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xb2\x01\n" +
+	"\x1apayments/v1/payments.proto\x12\vpayments.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xfc\x02\n" +
+	"\x18ListWebhookEventsRequest\x12B\n" +
+	"\x06status\x18\x01 \x01(\x0e2 .payments.v1.WebhookEvent.StatusB\b\xbaH\x05\x82\x01\x02\x10\x01R\x06status\x12C\n" +
+	"\x0freceived_before\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\x0ereceivedBefore\x12*\n" +
+	"\fmin_attempts\x18\x03 \x01(\x05B\a\xbaH\x04\x1a\x02(\x00R\vminAttempts\x12)\n" +
+	"\vcustomer_id\x18\x04 \x01(\tB\b\xbaH\x05r\x03\x18\xff\x01R\n" +
+	"customerId\x12.\n" +
+	"\x13most_attempts_first\x18\x05 \x01(\bR\x11mostAttemptsFirst\x12'\n" +
+	"\tpage_size\x18\x06 \x01(\x05B\n" +
+	"\xbaH\a\x1a\x05\x18\xc8\x01(\x00R\bpageSize\x12'\n" +
+	"\n" +
+	"page_token\x18\a \x01(\tB\b\xbaH\x05r\x03\x18\x90\x03R\tpageToken\"v\n" +
+	"\x19ListWebhookEventsResponse\x121\n" +
+	"\x06events\x18\x01 \x03(\v2\x19.payments.v1.WebhookEventR\x06events\x12&\n" +
+	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\x96\x01\n" +
+	"\x17LinkWebhookEventRequest\x122\n" +
+	"\x0fstripe_event_id\x18\x01 \x01(\tB\n" +
+	"\xbaH\ar\x05\x10\x01\x18\xff\x01R\rstripeEventId\x12#\n" +
+	"\border_id\x18\x02 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\aorderId\x12\"\n" +
+	"\x06reason\x18\x03 \x01(\tB\n" +
+	"\xbaH\ar\x05\x10\x01\x18\xf4\x03R\x06reason\"O\n" +
+	"\x19ReplayWebhookEventRequest\x122\n" +
+	"\x0fstripe_event_id\x18\x01 \x01(\tB\n" +
+	"\xbaH\ar\x05\x10\x01\x18\xff\x01R\rstripeEventId\"s\n" +
+	"\x19IgnoreWebhookEventRequest\x122\n" +
+	"\x0fstripe_event_id\x18\x01 \x01(\tB\n" +
+	"\xbaH\ar\x05\x10\x01\x18\xff\x01R\rstripeEventId\x12\"\n" +
+	"\x06reason\x18\x02 \x01(\tB\n" +
+	"\xbaH\ar\x05\x10\x01\x18\xf4\x03R\x06reason\"\x8e\x05\n" +
+	"\fWebhookEvent\x12&\n" +
+	"\x0fstripe_event_id\x18\x01 \x01(\tR\rstripeEventId\x12\x12\n" +
+	"\x04type\x18\x02 \x01(\tR\x04type\x12\x1a\n" +
+	"\blivemode\x18\x03 \x01(\bR\blivemode\x12\x1f\n" +
+	"\vapi_version\x18\x04 \x01(\tR\n" +
+	"apiVersion\x128\n" +
+	"\x06status\x18\x05 \x01(\x0e2 .payments.v1.WebhookEvent.StatusR\x06status\x12#\n" +
+	"\rattempt_count\x18\x06 \x01(\x05R\fattemptCount\x12\x1f\n" +
+	"\vretry_count\x18\a \x01(\x05R\n" +
+	"retryCount\x12\x1d\n" +
+	"\n" +
+	"last_error\x18\b \x01(\tR\tlastError\x12\x1f\n" +
+	"\vcustomer_id\x18\t \x01(\tR\n" +
+	"customerId\x12%\n" +
+	"\x0ecustomer_email\x18\n" +
+	" \x01(\tR\rcustomerEmail\x12+\n" +
+	"\x11resolution_method\x18\v \x01(\tR\x10resolutionMethod\x12;\n" +
+	"\vreceived_at\x18\f \x01(\v2\x1a.google.protobuf.TimestampR\n" +
+	"receivedAt\x12=\n" +
+	"\fprocessed_at\x18\r \x01(\v2\x1a.google.protobuf.TimestampR\vprocessedAt\"u\n" +
+	"\x06Status\x12\x16\n" +
+	"\x12STATUS_UNSPECIFIED\x10\x00\x12\f\n" +
+	"\bRECEIVED\x10\x01\x12\r\n" +
+	"\tPROCESSED\x10\x02\x12\v\n" +
+	"\aIGNORED\x10\x03\x12\f\n" +
+	"\bORPHANED\x10\x04\x12\n" +
+	"\n" +
+	"\x06FAILED\x10\x05\x12\x0f\n" +
+	"\vQUARANTINED\x10\x06\"\xb2\x01\n" +
 	"\x14RefundPaymentRequest\x12#\n" +
 	"\border_id\x18\x01 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\aorderId\x12%\n" +
 	"\trefund_id\x18\x02 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\brefundId\x12*\n" +
@@ -1123,7 +2045,7 @@ const file_payments_v1_payments_proto_rawDesc = "" +
 	"\aPENDING\x10\x02\x12\r\n" +
 	"\tSUCCEEDED\x10\x03\x12\n" +
 	"\n" +
-	"\x06FAILED\x10\x04\"\xad\x03\n" +
+	"\x06FAILED\x10\x04\"\xdd\x03\n" +
 	"\bPurchase\x12#\n" +
 	"\border_id\x18\x01 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\aorderId\x12&\n" +
 	"\treference\x18\x02 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\treference\x12\"\n" +
@@ -1139,7 +2061,8 @@ const file_payments_v1_payments_proto_rawDesc = "" +
 	"account_id\x18\t \x01(\tB\a\xbaH\x04r\x02\x18@R\taccountId\x12A\n" +
 	"\n" +
 	"ordered_at\x18\n" +
-	" \x01(\v2\x1a.google.protobuf.TimestampB\x06\xbaH\x03\xc8\x01\x01R\torderedAt\"\xfa\x01\n" +
+	" \x01(\v2\x1a.google.protobuf.TimestampB\x06\xbaH\x03\xc8\x01\x01R\torderedAt\x12.\n" +
+	"\rrenews_months\x18\v \x01(\x05B\t\xbaH\x06\x1a\x04\x18$(\x00R\frenewsMonths\"\xfa\x01\n" +
 	"\n" +
 	"PayRequest\x129\n" +
 	"\bpurchase\x18\x01 \x01(\v2\x15.payments.v1.PurchaseB\x06\xbaH\x03\xc8\x01\x01R\bpurchase\x12'\n" +
@@ -1153,7 +2076,7 @@ const file_payments_v1_payments_proto_rawDesc = "" +
 	"\x14CancelPaymentRequest\x129\n" +
 	"\bpurchase\x18\x01 \x01(\v2\x15.payments.v1.PurchaseB\x06\xbaH\x03\xc8\x01\x01R\bpurchase\x12'\n" +
 	"\n" +
-	"attempt_id\x18\x02 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\tattemptId\"\x83\x06\n" +
+	"attempt_id\x18\x02 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\tattemptId\"\xaa\x06\n" +
 	"\aPayment\x12\x19\n" +
 	"\border_id\x18\x01 \x01(\tR\aorderId\x123\n" +
 	"\x06status\x18\x02 \x01(\x0e2\x1b.payments.v1.Payment.StatusR\x06status\x12*\n" +
@@ -1172,7 +2095,8 @@ const file_payments_v1_payments_proto_rawDesc = "" +
 	"\x0erefunded_minor\x18\r \x01(\x03R\rrefundedMinor\x126\n" +
 	"\adispute\x18\x0e \x01(\x0e2\x1c.payments.v1.Payment.DisputeR\adispute\x12\x1d\n" +
 	"\n" +
-	"attempt_id\x18\f \x01(\tR\tattemptId\"?\n" +
+	"attempt_id\x18\f \x01(\tR\tattemptId\x12%\n" +
+	"\x04term\x18\x0f \x01(\v2\x11.payments.v1.TermR\x04term\"?\n" +
 	"\aDispute\x12\x17\n" +
 	"\x13DISPUTE_UNSPECIFIED\x10\x00\x12\b\n" +
 	"\x04OPEN\x10\x01\x12\b\n" +
@@ -1186,7 +2110,44 @@ const file_payments_v1_payments_proto_rawDesc = "" +
 	"\n" +
 	"PROCESSING\x10\x04\x12\r\n" +
 	"\tSUCCEEDED\x10\x05\x12\f\n" +
-	"\bCANCELED\x10\x06\"7\n" +
+	"\bCANCELED\x10\x06\"\xec\x01\n" +
+	"\x04Term\x121\n" +
+	"\x0fsubscription_id\x18\x01 \x01(\tB\b\xbaH\x05r\x03\x18\xff\x01R\x0esubscriptionId\x12'\n" +
+	"\n" +
+	"invoice_id\x18\x02 \x01(\tB\b\xbaH\x05r\x03\x18\xff\x01R\tinvoiceId\x12E\n" +
+	"\fperiod_start\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampB\x06\xbaH\x03\xc8\x01\x01R\vperiodStart\x12A\n" +
+	"\n" +
+	"period_end\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampB\x06\xbaH\x03\xc8\x01\x01R\tperiodEnd\"\xe8\x03\n" +
+	"\fSubscription\x123\n" +
+	"\x0fsubscription_id\x18\x01 \x01(\tB\n" +
+	"\xbaH\ar\x05\x10\x01\x18\xff\x01R\x0esubscriptionId\x12#\n" +
+	"\border_id\x18\x02 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\aorderId\x12D\n" +
+	"\x06status\x18\x03 \x01(\x0e2 .payments.v1.Subscription.StatusB\n" +
+	"\xbaH\a\x82\x01\x04\x10\x01 \x00R\x06status\x12\x16\n" +
+	"\x06renews\x18\x04 \x01(\bR\x06renews\x12H\n" +
+	"\x12current_period_end\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampR\x10currentPeriodEnd\x122\n" +
+	"\x06unpaid\x18\x06 \x01(\v2\x1a.payments.v1.UnpaidInvoiceR\x06unpaid\x12C\n" +
+	"\vobserved_at\x18\a \x01(\v2\x1a.google.protobuf.TimestampB\x06\xbaH\x03\xc8\x01\x01R\n" +
+	"observedAt\"]\n" +
+	"\x06Status\x12\x16\n" +
+	"\x12STATUS_UNSPECIFIED\x10\x00\x12\n" +
+	"\n" +
+	"\x06ACTIVE\x10\x01\x12\f\n" +
+	"\bPAST_DUE\x10\x02\x12\n" +
+	"\n" +
+	"\x06PAUSED\x10\x03\x12\n" +
+	"\n" +
+	"\x06UNPAID\x10\x04\x12\t\n" +
+	"\x05ENDED\x10\x05\"\xf9\x01\n" +
+	"\rUnpaidInvoice\x12\x1d\n" +
+	"\n" +
+	"invoice_id\x18\x01 \x01(\tR\tinvoiceId\x12!\n" +
+	"\famount_minor\x18\x02 \x01(\x03R\vamountMinor\x12\x1a\n" +
+	"\bcurrency\x18\x03 \x01(\tR\bcurrency\x12\x1d\n" +
+	"\n" +
+	"hosted_url\x18\x04 \x01(\tR\thostedUrl\x12'\n" +
+	"\x0faction_required\x18\x05 \x01(\bR\x0eactionRequired\x12B\n" +
+	"\x0fnext_attempt_at\x18\x06 \x01(\v2\x1a.google.protobuf.TimestampR\rnextAttemptAt\"7\n" +
 	"\aDecline\x12\x12\n" +
 	"\x04code\x18\x01 \x01(\tR\x04code\x12\x18\n" +
 	"\amessage\x18\x02 \x01(\tR\amessage\"d\n" +
@@ -1199,10 +2160,14 @@ const file_payments_v1_payments_proto_rawDesc = "" +
 	"\x03Pay\x12\x17.payments.v1.PayRequest\x1a\x14.payments.v1.Payment\x12H\n" +
 	"\rLookAtPayment\x12!.payments.v1.LookAtPaymentRequest\x1a\x14.payments.v1.Payment\x12H\n" +
 	"\rCancelPayment\x12!.payments.v1.CancelPaymentRequest\x1a\x14.payments.v1.Payment\x12Y\n" +
-	"\x0eReceiveWebhook\x12\".payments.v1.ReceiveWebhookRequest\x1a#.payments.v1.ReceiveWebhookResponse2\xb1\x01\n" +
+	"\x0eReceiveWebhook\x12\".payments.v1.ReceiveWebhookRequest\x1a#.payments.v1.ReceiveWebhookResponse2\xfa\x05\n" +
 	"\x14PaymentsAdminService\x12G\n" +
 	"\rRefundPayment\x12!.payments.v1.RefundPaymentRequest\x1a\x13.payments.v1.Refund\x12P\n" +
-	"\vListRefunds\x12\x1f.payments.v1.ListRefundsRequest\x1a .payments.v1.ListRefundsResponseB3Z1makegood.example/proto/gen/payments/v1;paymentsv1b\x06proto3"
+	"\vListRefunds\x12\x1f.payments.v1.ListRefundsRequest\x1a .payments.v1.ListRefundsResponse\x12\x84\x01\n" +
+	"\x11ListWebhookEvents\x12%.payments.v1.ListWebhookEventsRequest\x1a&.payments.v1.ListWebhookEventsResponse\" \x82\xd3\xe4\x93\x02\x1a\x12\x18/admin/v1/webhook-events\x12\x8f\x01\n" +
+	"\x10LinkWebhookEvent\x12$.payments.v1.LinkWebhookEventRequest\x1a\x19.payments.v1.WebhookEvent\":\x82\xd3\xe4\x93\x024:\x01*\"//admin/v1/webhook-events/{stripe_event_id}:link\x12\x95\x01\n" +
+	"\x12ReplayWebhookEvent\x12&.payments.v1.ReplayWebhookEventRequest\x1a\x19.payments.v1.WebhookEvent\"<\x82\xd3\xe4\x93\x026:\x01*\"1/admin/v1/webhook-events/{stripe_event_id}:replay\x12\x95\x01\n" +
+	"\x12IgnoreWebhookEvent\x12&.payments.v1.IgnoreWebhookEventRequest\x1a\x19.payments.v1.WebhookEvent\"<\x82\xd3\xe4\x93\x026:\x01*\"1/admin/v1/webhook-events/{stripe_event_id}:ignoreB3Z1makegood.example/proto/gen/payments/v1;paymentsv1b\x06proto3"
 
 var (
 	file_payments_v1_payments_proto_rawDescOnce sync.Once
@@ -1216,56 +2181,89 @@ func file_payments_v1_payments_proto_rawDescGZIP() []byte {
 	return file_payments_v1_payments_proto_rawDescData
 }
 
-var file_payments_v1_payments_proto_enumTypes = make([]protoimpl.EnumInfo, 3)
-var file_payments_v1_payments_proto_msgTypes = make([]protoimpl.MessageInfo, 12)
+var file_payments_v1_payments_proto_enumTypes = make([]protoimpl.EnumInfo, 5)
+var file_payments_v1_payments_proto_msgTypes = make([]protoimpl.MessageInfo, 21)
 var file_payments_v1_payments_proto_goTypes = []any{
-	(Refund_Status)(0),             // 0: payments.v1.Refund.Status
-	(Payment_Dispute)(0),           // 1: payments.v1.Payment.Dispute
-	(Payment_Status)(0),            // 2: payments.v1.Payment.Status
-	(*RefundPaymentRequest)(nil),   // 3: payments.v1.RefundPaymentRequest
-	(*ListRefundsRequest)(nil),     // 4: payments.v1.ListRefundsRequest
-	(*ListRefundsResponse)(nil),    // 5: payments.v1.ListRefundsResponse
-	(*Refund)(nil),                 // 6: payments.v1.Refund
-	(*Purchase)(nil),               // 7: payments.v1.Purchase
-	(*PayRequest)(nil),             // 8: payments.v1.PayRequest
-	(*LookAtPaymentRequest)(nil),   // 9: payments.v1.LookAtPaymentRequest
-	(*CancelPaymentRequest)(nil),   // 10: payments.v1.CancelPaymentRequest
-	(*Payment)(nil),                // 11: payments.v1.Payment
-	(*Decline)(nil),                // 12: payments.v1.Decline
-	(*ReceiveWebhookRequest)(nil),  // 13: payments.v1.ReceiveWebhookRequest
-	(*ReceiveWebhookResponse)(nil), // 14: payments.v1.ReceiveWebhookResponse
-	(*timestamppb.Timestamp)(nil),  // 15: google.protobuf.Timestamp
+	(WebhookEvent_Status)(0),          // 0: payments.v1.WebhookEvent.Status
+	(Refund_Status)(0),                // 1: payments.v1.Refund.Status
+	(Payment_Dispute)(0),              // 2: payments.v1.Payment.Dispute
+	(Payment_Status)(0),               // 3: payments.v1.Payment.Status
+	(Subscription_Status)(0),          // 4: payments.v1.Subscription.Status
+	(*ListWebhookEventsRequest)(nil),  // 5: payments.v1.ListWebhookEventsRequest
+	(*ListWebhookEventsResponse)(nil), // 6: payments.v1.ListWebhookEventsResponse
+	(*LinkWebhookEventRequest)(nil),   // 7: payments.v1.LinkWebhookEventRequest
+	(*ReplayWebhookEventRequest)(nil), // 8: payments.v1.ReplayWebhookEventRequest
+	(*IgnoreWebhookEventRequest)(nil), // 9: payments.v1.IgnoreWebhookEventRequest
+	(*WebhookEvent)(nil),              // 10: payments.v1.WebhookEvent
+	(*RefundPaymentRequest)(nil),      // 11: payments.v1.RefundPaymentRequest
+	(*ListRefundsRequest)(nil),        // 12: payments.v1.ListRefundsRequest
+	(*ListRefundsResponse)(nil),       // 13: payments.v1.ListRefundsResponse
+	(*Refund)(nil),                    // 14: payments.v1.Refund
+	(*Purchase)(nil),                  // 15: payments.v1.Purchase
+	(*PayRequest)(nil),                // 16: payments.v1.PayRequest
+	(*LookAtPaymentRequest)(nil),      // 17: payments.v1.LookAtPaymentRequest
+	(*CancelPaymentRequest)(nil),      // 18: payments.v1.CancelPaymentRequest
+	(*Payment)(nil),                   // 19: payments.v1.Payment
+	(*Term)(nil),                      // 20: payments.v1.Term
+	(*Subscription)(nil),              // 21: payments.v1.Subscription
+	(*UnpaidInvoice)(nil),             // 22: payments.v1.UnpaidInvoice
+	(*Decline)(nil),                   // 23: payments.v1.Decline
+	(*ReceiveWebhookRequest)(nil),     // 24: payments.v1.ReceiveWebhookRequest
+	(*ReceiveWebhookResponse)(nil),    // 25: payments.v1.ReceiveWebhookResponse
+	(*timestamppb.Timestamp)(nil),     // 26: google.protobuf.Timestamp
 }
 var file_payments_v1_payments_proto_depIdxs = []int32{
-	6,  // 0: payments.v1.ListRefundsResponse.refunds:type_name -> payments.v1.Refund
-	0,  // 1: payments.v1.Refund.status:type_name -> payments.v1.Refund.Status
-	15, // 2: payments.v1.Refund.created_at:type_name -> google.protobuf.Timestamp
-	15, // 3: payments.v1.Purchase.ordered_at:type_name -> google.protobuf.Timestamp
-	7,  // 4: payments.v1.PayRequest.purchase:type_name -> payments.v1.Purchase
-	15, // 5: payments.v1.PayRequest.charge_by:type_name -> google.protobuf.Timestamp
-	7,  // 6: payments.v1.LookAtPaymentRequest.purchase:type_name -> payments.v1.Purchase
-	7,  // 7: payments.v1.CancelPaymentRequest.purchase:type_name -> payments.v1.Purchase
-	2,  // 8: payments.v1.Payment.status:type_name -> payments.v1.Payment.Status
-	15, // 9: payments.v1.Payment.charged_at:type_name -> google.protobuf.Timestamp
-	12, // 10: payments.v1.Payment.decline:type_name -> payments.v1.Decline
-	1,  // 11: payments.v1.Payment.dispute:type_name -> payments.v1.Payment.Dispute
-	8,  // 12: payments.v1.PaymentsService.Pay:input_type -> payments.v1.PayRequest
-	9,  // 13: payments.v1.PaymentsService.LookAtPayment:input_type -> payments.v1.LookAtPaymentRequest
-	10, // 14: payments.v1.PaymentsService.CancelPayment:input_type -> payments.v1.CancelPaymentRequest
-	13, // 15: payments.v1.PaymentsService.ReceiveWebhook:input_type -> payments.v1.ReceiveWebhookRequest
-	3,  // 16: payments.v1.PaymentsAdminService.RefundPayment:input_type -> payments.v1.RefundPaymentRequest
-	4,  // 17: payments.v1.PaymentsAdminService.ListRefunds:input_type -> payments.v1.ListRefundsRequest
-	11, // 18: payments.v1.PaymentsService.Pay:output_type -> payments.v1.Payment
-	11, // 19: payments.v1.PaymentsService.LookAtPayment:output_type -> payments.v1.Payment
-	11, // 20: payments.v1.PaymentsService.CancelPayment:output_type -> payments.v1.Payment
-	14, // 21: payments.v1.PaymentsService.ReceiveWebhook:output_type -> payments.v1.ReceiveWebhookResponse
-	6,  // 22: payments.v1.PaymentsAdminService.RefundPayment:output_type -> payments.v1.Refund
-	5,  // 23: payments.v1.PaymentsAdminService.ListRefunds:output_type -> payments.v1.ListRefundsResponse
-	18, // [18:24] is the sub-list for method output_type
-	12, // [12:18] is the sub-list for method input_type
-	12, // [12:12] is the sub-list for extension type_name
-	12, // [12:12] is the sub-list for extension extendee
-	0,  // [0:12] is the sub-list for field type_name
+	0,  // 0: payments.v1.ListWebhookEventsRequest.status:type_name -> payments.v1.WebhookEvent.Status
+	26, // 1: payments.v1.ListWebhookEventsRequest.received_before:type_name -> google.protobuf.Timestamp
+	10, // 2: payments.v1.ListWebhookEventsResponse.events:type_name -> payments.v1.WebhookEvent
+	0,  // 3: payments.v1.WebhookEvent.status:type_name -> payments.v1.WebhookEvent.Status
+	26, // 4: payments.v1.WebhookEvent.received_at:type_name -> google.protobuf.Timestamp
+	26, // 5: payments.v1.WebhookEvent.processed_at:type_name -> google.protobuf.Timestamp
+	14, // 6: payments.v1.ListRefundsResponse.refunds:type_name -> payments.v1.Refund
+	1,  // 7: payments.v1.Refund.status:type_name -> payments.v1.Refund.Status
+	26, // 8: payments.v1.Refund.created_at:type_name -> google.protobuf.Timestamp
+	26, // 9: payments.v1.Purchase.ordered_at:type_name -> google.protobuf.Timestamp
+	15, // 10: payments.v1.PayRequest.purchase:type_name -> payments.v1.Purchase
+	26, // 11: payments.v1.PayRequest.charge_by:type_name -> google.protobuf.Timestamp
+	15, // 12: payments.v1.LookAtPaymentRequest.purchase:type_name -> payments.v1.Purchase
+	15, // 13: payments.v1.CancelPaymentRequest.purchase:type_name -> payments.v1.Purchase
+	3,  // 14: payments.v1.Payment.status:type_name -> payments.v1.Payment.Status
+	26, // 15: payments.v1.Payment.charged_at:type_name -> google.protobuf.Timestamp
+	23, // 16: payments.v1.Payment.decline:type_name -> payments.v1.Decline
+	2,  // 17: payments.v1.Payment.dispute:type_name -> payments.v1.Payment.Dispute
+	20, // 18: payments.v1.Payment.term:type_name -> payments.v1.Term
+	26, // 19: payments.v1.Term.period_start:type_name -> google.protobuf.Timestamp
+	26, // 20: payments.v1.Term.period_end:type_name -> google.protobuf.Timestamp
+	4,  // 21: payments.v1.Subscription.status:type_name -> payments.v1.Subscription.Status
+	26, // 22: payments.v1.Subscription.current_period_end:type_name -> google.protobuf.Timestamp
+	22, // 23: payments.v1.Subscription.unpaid:type_name -> payments.v1.UnpaidInvoice
+	26, // 24: payments.v1.Subscription.observed_at:type_name -> google.protobuf.Timestamp
+	26, // 25: payments.v1.UnpaidInvoice.next_attempt_at:type_name -> google.protobuf.Timestamp
+	16, // 26: payments.v1.PaymentsService.Pay:input_type -> payments.v1.PayRequest
+	17, // 27: payments.v1.PaymentsService.LookAtPayment:input_type -> payments.v1.LookAtPaymentRequest
+	18, // 28: payments.v1.PaymentsService.CancelPayment:input_type -> payments.v1.CancelPaymentRequest
+	24, // 29: payments.v1.PaymentsService.ReceiveWebhook:input_type -> payments.v1.ReceiveWebhookRequest
+	11, // 30: payments.v1.PaymentsAdminService.RefundPayment:input_type -> payments.v1.RefundPaymentRequest
+	12, // 31: payments.v1.PaymentsAdminService.ListRefunds:input_type -> payments.v1.ListRefundsRequest
+	5,  // 32: payments.v1.PaymentsAdminService.ListWebhookEvents:input_type -> payments.v1.ListWebhookEventsRequest
+	7,  // 33: payments.v1.PaymentsAdminService.LinkWebhookEvent:input_type -> payments.v1.LinkWebhookEventRequest
+	8,  // 34: payments.v1.PaymentsAdminService.ReplayWebhookEvent:input_type -> payments.v1.ReplayWebhookEventRequest
+	9,  // 35: payments.v1.PaymentsAdminService.IgnoreWebhookEvent:input_type -> payments.v1.IgnoreWebhookEventRequest
+	19, // 36: payments.v1.PaymentsService.Pay:output_type -> payments.v1.Payment
+	19, // 37: payments.v1.PaymentsService.LookAtPayment:output_type -> payments.v1.Payment
+	19, // 38: payments.v1.PaymentsService.CancelPayment:output_type -> payments.v1.Payment
+	25, // 39: payments.v1.PaymentsService.ReceiveWebhook:output_type -> payments.v1.ReceiveWebhookResponse
+	14, // 40: payments.v1.PaymentsAdminService.RefundPayment:output_type -> payments.v1.Refund
+	13, // 41: payments.v1.PaymentsAdminService.ListRefunds:output_type -> payments.v1.ListRefundsResponse
+	6,  // 42: payments.v1.PaymentsAdminService.ListWebhookEvents:output_type -> payments.v1.ListWebhookEventsResponse
+	10, // 43: payments.v1.PaymentsAdminService.LinkWebhookEvent:output_type -> payments.v1.WebhookEvent
+	10, // 44: payments.v1.PaymentsAdminService.ReplayWebhookEvent:output_type -> payments.v1.WebhookEvent
+	10, // 45: payments.v1.PaymentsAdminService.IgnoreWebhookEvent:output_type -> payments.v1.WebhookEvent
+	36, // [36:46] is the sub-list for method output_type
+	26, // [26:36] is the sub-list for method input_type
+	26, // [26:26] is the sub-list for extension type_name
+	26, // [26:26] is the sub-list for extension extendee
+	0,  // [0:26] is the sub-list for field type_name
 }
 
 func init() { file_payments_v1_payments_proto_init() }
@@ -1278,8 +2276,8 @@ func file_payments_v1_payments_proto_init() {
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_payments_v1_payments_proto_rawDesc), len(file_payments_v1_payments_proto_rawDesc)),
-			NumEnums:      3,
-			NumMessages:   12,
+			NumEnums:      5,
+			NumMessages:   21,
 			NumExtensions: 0,
 			NumServices:   2,
 		},

@@ -264,8 +264,12 @@ var PaymentsService_ServiceDesc = grpc.ServiceDesc{
 }
 
 const (
-	PaymentsAdminService_RefundPayment_FullMethodName = "/payments.v1.PaymentsAdminService/RefundPayment"
-	PaymentsAdminService_ListRefunds_FullMethodName   = "/payments.v1.PaymentsAdminService/ListRefunds"
+	PaymentsAdminService_RefundPayment_FullMethodName      = "/payments.v1.PaymentsAdminService/RefundPayment"
+	PaymentsAdminService_ListRefunds_FullMethodName        = "/payments.v1.PaymentsAdminService/ListRefunds"
+	PaymentsAdminService_ListWebhookEvents_FullMethodName  = "/payments.v1.PaymentsAdminService/ListWebhookEvents"
+	PaymentsAdminService_LinkWebhookEvent_FullMethodName   = "/payments.v1.PaymentsAdminService/LinkWebhookEvent"
+	PaymentsAdminService_ReplayWebhookEvent_FullMethodName = "/payments.v1.PaymentsAdminService/ReplayWebhookEvent"
+	PaymentsAdminService_IgnoreWebhookEvent_FullMethodName = "/payments.v1.PaymentsAdminService/IgnoreWebhookEvent"
 )
 
 // PaymentsAdminServiceClient is the client API for PaymentsAdminService service.
@@ -277,10 +281,28 @@ type PaymentsAdminServiceClient interface {
 	// RefundPayment gives money back. Idempotent by refund_id: asked again it is
 	// the same refund. Access follows by itself when the whole amount went back.
 	// Errors: NOT_FOUND PAYMENT_NOT_FOUND; ABORTED REFUND_DISPUTED while a dispute
-	// is open, REFUND_TOO_LARGE, INVALID_STATE when nothing was charged.
+	// is open or was lost, REFUND_TOO_LARGE, INVALID_STATE when nothing was charged,
+	// REFUND_IN_PROGRESS while another refund of the charge waits for Stripe's
+	// answer, IDEMPOTENCY_KEY_REUSED when refund_id names another refund.
 	RefundPayment(ctx context.Context, in *RefundPaymentRequest, opts ...grpc.CallOption) (*Refund, error)
 	// ListRefunds lists an order's refunds, oldest first.
 	ListRefunds(ctx context.Context, in *ListRefundsRequest, opts ...grpc.CallOption) (*ListRefundsResponse, error)
+	// ListWebhookEvents lists the ledger, by default what needs a person: ORPHANED,
+	// newest first, or FAILED after more than three attempts, most attempts first.
+	ListWebhookEvents(ctx context.Context, in *ListWebhookEventsRequest, opts ...grpc.CallOption) (*ListWebhookEventsResponse, error)
+	// LinkWebhookEvent says whose an event's Stripe customer is: from now on that
+	// customer's events are for the buyer of this order. What is orphaned for it
+	// replays by itself. Idempotent. Errors: NOT_FOUND EVENT_NOT_FOUND,
+	// PAYMENT_NOT_FOUND; ABORTED INVALID_STATE when the event names no customer,
+	// ALREADY_LINKED when the customer is somebody else's.
+	LinkWebhookEvent(ctx context.Context, in *LinkWebhookEventRequest, opts ...grpc.CallOption) (*WebhookEvent, error)
+	// ReplayWebhookEvent handles an event again, now, and answers with what came of
+	// it. One that is finished with effects is answered as it is. Errors: NOT_FOUND
+	// EVENT_NOT_FOUND; UNAVAILABLE EVENT_NOT_HANDLED.
+	ReplayWebhookEvent(ctx context.Context, in *ReplayWebhookEventRequest, opts ...grpc.CallOption) (*WebhookEvent, error)
+	// IgnoreWebhookEvent ends an orphaned, failed or quarantined event that needs
+	// nothing. Errors: NOT_FOUND EVENT_NOT_FOUND; ABORTED INVALID_STATE.
+	IgnoreWebhookEvent(ctx context.Context, in *IgnoreWebhookEventRequest, opts ...grpc.CallOption) (*WebhookEvent, error)
 }
 
 type paymentsAdminServiceClient struct {
@@ -311,6 +333,46 @@ func (c *paymentsAdminServiceClient) ListRefunds(ctx context.Context, in *ListRe
 	return out, nil
 }
 
+func (c *paymentsAdminServiceClient) ListWebhookEvents(ctx context.Context, in *ListWebhookEventsRequest, opts ...grpc.CallOption) (*ListWebhookEventsResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ListWebhookEventsResponse)
+	err := c.cc.Invoke(ctx, PaymentsAdminService_ListWebhookEvents_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *paymentsAdminServiceClient) LinkWebhookEvent(ctx context.Context, in *LinkWebhookEventRequest, opts ...grpc.CallOption) (*WebhookEvent, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(WebhookEvent)
+	err := c.cc.Invoke(ctx, PaymentsAdminService_LinkWebhookEvent_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *paymentsAdminServiceClient) ReplayWebhookEvent(ctx context.Context, in *ReplayWebhookEventRequest, opts ...grpc.CallOption) (*WebhookEvent, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(WebhookEvent)
+	err := c.cc.Invoke(ctx, PaymentsAdminService_ReplayWebhookEvent_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *paymentsAdminServiceClient) IgnoreWebhookEvent(ctx context.Context, in *IgnoreWebhookEventRequest, opts ...grpc.CallOption) (*WebhookEvent, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(WebhookEvent)
+	err := c.cc.Invoke(ctx, PaymentsAdminService_IgnoreWebhookEvent_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 // PaymentsAdminServiceServer is the server API for PaymentsAdminService service.
 // All implementations must embed UnimplementedPaymentsAdminServiceServer
 // for forward compatibility.
@@ -320,10 +382,28 @@ type PaymentsAdminServiceServer interface {
 	// RefundPayment gives money back. Idempotent by refund_id: asked again it is
 	// the same refund. Access follows by itself when the whole amount went back.
 	// Errors: NOT_FOUND PAYMENT_NOT_FOUND; ABORTED REFUND_DISPUTED while a dispute
-	// is open, REFUND_TOO_LARGE, INVALID_STATE when nothing was charged.
+	// is open or was lost, REFUND_TOO_LARGE, INVALID_STATE when nothing was charged,
+	// REFUND_IN_PROGRESS while another refund of the charge waits for Stripe's
+	// answer, IDEMPOTENCY_KEY_REUSED when refund_id names another refund.
 	RefundPayment(context.Context, *RefundPaymentRequest) (*Refund, error)
 	// ListRefunds lists an order's refunds, oldest first.
 	ListRefunds(context.Context, *ListRefundsRequest) (*ListRefundsResponse, error)
+	// ListWebhookEvents lists the ledger, by default what needs a person: ORPHANED,
+	// newest first, or FAILED after more than three attempts, most attempts first.
+	ListWebhookEvents(context.Context, *ListWebhookEventsRequest) (*ListWebhookEventsResponse, error)
+	// LinkWebhookEvent says whose an event's Stripe customer is: from now on that
+	// customer's events are for the buyer of this order. What is orphaned for it
+	// replays by itself. Idempotent. Errors: NOT_FOUND EVENT_NOT_FOUND,
+	// PAYMENT_NOT_FOUND; ABORTED INVALID_STATE when the event names no customer,
+	// ALREADY_LINKED when the customer is somebody else's.
+	LinkWebhookEvent(context.Context, *LinkWebhookEventRequest) (*WebhookEvent, error)
+	// ReplayWebhookEvent handles an event again, now, and answers with what came of
+	// it. One that is finished with effects is answered as it is. Errors: NOT_FOUND
+	// EVENT_NOT_FOUND; UNAVAILABLE EVENT_NOT_HANDLED.
+	ReplayWebhookEvent(context.Context, *ReplayWebhookEventRequest) (*WebhookEvent, error)
+	// IgnoreWebhookEvent ends an orphaned, failed or quarantined event that needs
+	// nothing. Errors: NOT_FOUND EVENT_NOT_FOUND; ABORTED INVALID_STATE.
+	IgnoreWebhookEvent(context.Context, *IgnoreWebhookEventRequest) (*WebhookEvent, error)
 	mustEmbedUnimplementedPaymentsAdminServiceServer()
 }
 
@@ -339,6 +419,18 @@ func (UnimplementedPaymentsAdminServiceServer) RefundPayment(context.Context, *R
 }
 func (UnimplementedPaymentsAdminServiceServer) ListRefunds(context.Context, *ListRefundsRequest) (*ListRefundsResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method ListRefunds not implemented")
+}
+func (UnimplementedPaymentsAdminServiceServer) ListWebhookEvents(context.Context, *ListWebhookEventsRequest) (*ListWebhookEventsResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ListWebhookEvents not implemented")
+}
+func (UnimplementedPaymentsAdminServiceServer) LinkWebhookEvent(context.Context, *LinkWebhookEventRequest) (*WebhookEvent, error) {
+	return nil, status.Error(codes.Unimplemented, "method LinkWebhookEvent not implemented")
+}
+func (UnimplementedPaymentsAdminServiceServer) ReplayWebhookEvent(context.Context, *ReplayWebhookEventRequest) (*WebhookEvent, error) {
+	return nil, status.Error(codes.Unimplemented, "method ReplayWebhookEvent not implemented")
+}
+func (UnimplementedPaymentsAdminServiceServer) IgnoreWebhookEvent(context.Context, *IgnoreWebhookEventRequest) (*WebhookEvent, error) {
+	return nil, status.Error(codes.Unimplemented, "method IgnoreWebhookEvent not implemented")
 }
 func (UnimplementedPaymentsAdminServiceServer) mustEmbedUnimplementedPaymentsAdminServiceServer() {}
 func (UnimplementedPaymentsAdminServiceServer) testEmbeddedByValue()                              {}
@@ -397,6 +489,78 @@ func _PaymentsAdminService_ListRefunds_Handler(srv interface{}, ctx context.Cont
 	return interceptor(ctx, in, info, handler)
 }
 
+func _PaymentsAdminService_ListWebhookEvents_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ListWebhookEventsRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(PaymentsAdminServiceServer).ListWebhookEvents(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: PaymentsAdminService_ListWebhookEvents_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(PaymentsAdminServiceServer).ListWebhookEvents(ctx, req.(*ListWebhookEventsRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _PaymentsAdminService_LinkWebhookEvent_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(LinkWebhookEventRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(PaymentsAdminServiceServer).LinkWebhookEvent(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: PaymentsAdminService_LinkWebhookEvent_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(PaymentsAdminServiceServer).LinkWebhookEvent(ctx, req.(*LinkWebhookEventRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _PaymentsAdminService_ReplayWebhookEvent_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ReplayWebhookEventRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(PaymentsAdminServiceServer).ReplayWebhookEvent(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: PaymentsAdminService_ReplayWebhookEvent_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(PaymentsAdminServiceServer).ReplayWebhookEvent(ctx, req.(*ReplayWebhookEventRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _PaymentsAdminService_IgnoreWebhookEvent_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(IgnoreWebhookEventRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(PaymentsAdminServiceServer).IgnoreWebhookEvent(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: PaymentsAdminService_IgnoreWebhookEvent_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(PaymentsAdminServiceServer).IgnoreWebhookEvent(ctx, req.(*IgnoreWebhookEventRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 // PaymentsAdminService_ServiceDesc is the grpc.ServiceDesc for PaymentsAdminService service.
 // It's only intended for direct use with grpc.RegisterService,
 // and not to be introspected or modified (even as a copy)
@@ -411,6 +575,22 @@ var PaymentsAdminService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "ListRefunds",
 			Handler:    _PaymentsAdminService_ListRefunds_Handler,
+		},
+		{
+			MethodName: "ListWebhookEvents",
+			Handler:    _PaymentsAdminService_ListWebhookEvents_Handler,
+		},
+		{
+			MethodName: "LinkWebhookEvent",
+			Handler:    _PaymentsAdminService_LinkWebhookEvent_Handler,
+		},
+		{
+			MethodName: "ReplayWebhookEvent",
+			Handler:    _PaymentsAdminService_ReplayWebhookEvent_Handler,
+		},
+		{
+			MethodName: "IgnoreWebhookEvent",
+			Handler:    _PaymentsAdminService_IgnoreWebhookEvent_Handler,
 		},
 	},
 	Streams:  []grpc.StreamDesc{},

@@ -107,6 +107,10 @@ const (
 	Case_UNIDENTIFIED_CHARGE Case_Kind = 11
 	// Stripe refuses our key: nobody can buy, and nothing can be looked up.
 	Case_STRIPE_ACCESS Case_Kind = 10
+	// A subscription that needs a person: for an unknown plan, or paid without a charge.
+	Case_SUBSCRIPTION Case_Kind = 12
+	// An event whose hints name different people, or that is of ours and fits nobody.
+	Case_UNCLEAR_EVENT Case_Kind = 13
 )
 
 // Enum value maps for Case_Kind.
@@ -124,6 +128,8 @@ var (
 		9:  "FRAUD_WARNING",
 		11: "UNIDENTIFIED_CHARGE",
 		10: "STRIPE_ACCESS",
+		12: "SUBSCRIPTION",
+		13: "UNCLEAR_EVENT",
 	}
 	Case_Kind_value = map[string]int32{
 		"KIND_UNSPECIFIED":    0,
@@ -138,6 +144,8 @@ var (
 		"FRAUD_WARNING":       9,
 		"UNIDENTIFIED_CHARGE": 11,
 		"STRIPE_ACCESS":       10,
+		"SUBSCRIPTION":        12,
+		"UNCLEAR_EVENT":       13,
 	}
 )
 
@@ -819,7 +827,7 @@ const file_reconciliation_v1_reconciliation_proto_rawDesc = "" +
 	"\asubject\x18\x02 \x01(\tB\n" +
 	"\xbaH\ar\x05\x10\x01\x18\xc8\x01R\asubject\x12$\n" +
 	"\asummary\x18\x03 \x01(\tB\n" +
-	"\xbaH\ar\x05\x10\x01\x18\xd0\x0fR\asummary\"\xc3\x05\n" +
+	"\xbaH\ar\x05\x10\x01\x18\xd0\x0fR\asummary\"\xe8\x05\n" +
 	"\x04Case\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\x03R\x02id\x120\n" +
 	"\x04kind\x18\x02 \x01(\x0e2\x1c.reconciliation.v1.Case.KindR\x04kind\x12\x18\n" +
@@ -830,7 +838,7 @@ const file_reconciliation_v1_reconciliation_proto_rawDesc = "" +
 	"\vresolved_at\x18\a \x01(\v2\x1a.google.protobuf.TimestampR\n" +
 	"resolvedAt\x12%\n" +
 	"\x0ereported_count\x18\b \x01(\x05R\rreportedCount\x12D\n" +
-	"\x10last_reported_at\x18\t \x01(\v2\x1a.google.protobuf.TimestampR\x0elastReportedAt\"\xf4\x01\n" +
+	"\x10last_reported_at\x18\t \x01(\v2\x1a.google.protobuf.TimestampR\x0elastReportedAt\"\x99\x02\n" +
 	"\x04Kind\x12\x14\n" +
 	"\x10KIND_UNSPECIFIED\x10\x00\x12\x0f\n" +
 	"\vSTUCK_ORDER\x10\x01\x12\x10\n" +
@@ -844,7 +852,9 @@ const file_reconciliation_v1_reconciliation_proto_rawDesc = "" +
 	"\rFRAUD_WARNING\x10\t\x12\x17\n" +
 	"\x13UNIDENTIFIED_CHARGE\x10\v\x12\x11\n" +
 	"\rSTRIPE_ACCESS\x10\n" +
-	"\"6\n" +
+	"\x12\x10\n" +
+	"\fSUBSCRIPTION\x10\f\x12\x11\n" +
+	"\rUNCLEAR_EVENT\x10\r\"6\n" +
 	"\x05State\x12\x15\n" +
 	"\x11STATE_UNSPECIFIED\x10\x00\x12\b\n" +
 	"\x04OPEN\x10\x01\x12\f\n" +

@@ -13,9 +13,10 @@ var Access = access.Table{
 	ordersv1.OrdersService_ConfirmOrder_FullMethodName: {Callers: []string{"gateway"}, Role: access.Service},
 	ordersv1.OrdersService_GetOrder_FullMethodName:     {Callers: []string{"gateway"}, Role: access.Service},
 
-	ordersv1.OrdersAdminService_AdvanceOrder_FullMethodName:    {Callers: []string{"payments", "reconciliation"}, Role: access.Support},
-	ordersv1.OrdersAdminService_AdoptCharge_FullMethodName:     {Callers: []string{"payments", "reconciliation"}},
-	ordersv1.OrdersAdminService_DescribeOrder_FullMethodName:   {Callers: []string{"notifications", "reconciliation"}, Role: access.Viewer},
-	ordersv1.OrdersAdminService_ListStuckOrders_FullMethodName: {Callers: []string{"reconciliation"}, Role: access.Viewer},
-	ordersv1.OrdersAdminService_SetCharging_FullMethodName:     {Role: access.Admin},
+	ordersv1.OrdersAdminService_AdvanceOrder_FullMethodName:       {Callers: []string{"payments", "reconciliation"}, Role: access.Support},
+	ordersv1.OrdersAdminService_AdoptCharge_FullMethodName:        {Callers: []string{"payments", "reconciliation"}},
+	ordersv1.OrdersAdminService_FollowSubscription_FullMethodName: {Callers: []string{"payments"}},
+	ordersv1.OrdersAdminService_DescribeOrder_FullMethodName:      {Callers: []string{"notifications", "reconciliation"}, Role: access.Viewer},
+	ordersv1.OrdersAdminService_ListStuckOrders_FullMethodName:    {Callers: []string{"reconciliation"}, Role: access.Viewer},
+	ordersv1.OrdersAdminService_SetCharging_FullMethodName:        {Role: access.Admin},
 }

@@ -8,7 +8,7 @@ var Access = access.Table{
 	"/provisioning.v1.ProvisioningService/GrantAccess":        {Callers: []string{"orders"}},
 	"/provisioning.v1.ProvisioningService/RevokeAccess":       {Callers: []string{"orders"}},
 	"/provisioning.v1.ProvisioningService/RestoreAccess":      {Callers: []string{"orders"}},
-	"/provisioning.v1.ProvisioningService/FollowSubscription": {Callers: []string{"payments"}},
+	"/provisioning.v1.ProvisioningService/FollowSubscription": {Callers: []string{"orders"}},
 	"/provisioning.v1.ProvisioningService/CheckAccess":        {Callers: []string{"orders"}, Role: access.Service},
 	"/provisioning.v1.ProvisioningService/CreateSignInLink":   {Callers: []string{"notifications"}},
 	"/provisioning.v1.ProvisioningService/RedeemActivation":   {Role: access.Service},
