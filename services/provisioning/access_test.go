@@ -146,10 +146,10 @@ func TestOthersMayNotCall(t *testing.T) {
 	wantError(t, "RevokeAccess by payments", err, codes.PermissionDenied, "PERMISSION_DENIED")
 	_, err = r.as("payments").RestoreAccess(t.Context(), &pb.RestoreAccessRequest{OrderId: uuid.NewString()})
 	wantError(t, "RestoreAccess by payments", err, codes.PermissionDenied, "PERMISSION_DENIED")
-	_, err = r.as("orders").FollowSubscription(t.Context(), &pb.FollowSubscriptionRequest{
+	_, err = r.as("payments").FollowSubscription(t.Context(), &pb.FollowSubscriptionRequest{
 		SubscriptionId: "sub_1", OrderId: uuid.NewString(), Status: active, ObservedAt: timestamppb.Now(),
 	})
-	wantError(t, "FollowSubscription by orders", err, codes.PermissionDenied, "PERMISSION_DENIED")
+	wantError(t, "FollowSubscription by payments", err, codes.PermissionDenied, "PERMISSION_DENIED")
 }
 
 func TestTheRoleReachesNoOtherSchema(t *testing.T) {
