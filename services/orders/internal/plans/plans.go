@@ -14,6 +14,7 @@ import (
 	"unicode/utf8"
 
 	"makegood.example/services/orders/internal/order"
+	"makegood.example/services/platform/money"
 )
 
 //go:embed plans.json
@@ -121,7 +122,7 @@ func parse(raw []byte) (Plans, error) {
 		plan := order.Plan{ID: p.ID, Name: p.Name, TermMonths: p.TermMonths}
 		currencies := map[string]bool{}
 		for _, price := range p.Prices {
-			if err := order.CheckAmount(price.AmountMinor, price.Currency); err != nil {
+			if err := money.Check(price.AmountMinor, price.Currency); err != nil {
 				problem("plan %q: %v", p.ID, err)
 			}
 			if currencies[price.Currency] {

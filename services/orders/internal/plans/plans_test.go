@@ -6,8 +6,8 @@ import (
 	"strings"
 	"testing"
 
-	"makegood.example/services/orders/internal/order"
 	"makegood.example/services/orders/internal/plans"
+	"makegood.example/services/platform/money"
 )
 
 func file(t *testing.T, content string) string {
@@ -30,7 +30,7 @@ func TestTheShippedPlansAreValid(t *testing.T) {
 		if err != nil || plan.TermMonths != 12 || price.AmountMinor != minor || price.Currency != currency {
 			t.Errorf("annual in %s: %+v %+v %v", currency, plan, price, err)
 		}
-		if err := order.CheckAmount(price.AmountMinor, price.Currency); err != nil {
+		if err := money.Check(price.AmountMinor, price.Currency); err != nil {
 			t.Error(err)
 		}
 	}

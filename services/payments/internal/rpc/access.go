@@ -13,7 +13,7 @@ var Access = access.Table{
 	paymentsv1.PaymentsService_ReceiveWebhook_FullMethodName: {Callers: []string{"gateway"}},
 
 	paymentsv1.PaymentsAdminService_RefundPayment_FullMethodName:      {Role: access.Support},
-	paymentsv1.PaymentsAdminService_ListRefunds_FullMethodName:        {Role: access.Viewer},
+	paymentsv1.PaymentsAdminService_ListRefunds_FullMethodName:        {Callers: []string{"notifications"}, Role: access.Viewer},
 	paymentsv1.PaymentsAdminService_ListWebhookEvents_FullMethodName:  {Role: access.Viewer},
 	paymentsv1.PaymentsAdminService_LinkWebhookEvent_FullMethodName:   {Role: access.Support},
 	paymentsv1.PaymentsAdminService_ReplayWebhookEvent_FullMethodName: {Role: access.Support},
