@@ -37,6 +37,10 @@ func (w Work[T]) Run(ctx context.Context) error {
 	if w.Workers == 0 {
 		w.Workers = 8
 	}
+	if p := pulseOf(ctx); p != nil {
+		w.runPulsed(ctx, p)
+		return nil
+	}
 	var inHand sync.WaitGroup
 	defer inHand.Wait()
 	slots := make(chan struct{}, w.Workers)
@@ -55,10 +59,7 @@ func (w Work[T]) Run(ctx context.Context) error {
 			slots <- struct{}{}
 			inHand.Go(func() {
 				defer func() { <-slots }()
-				// The claim must be worked to its end even while draining.
-				if err := w.handle(context.WithoutCancel(ctx), row); err != nil {
-					w.Log.Warn("due work failed; it stays due", "work", w.Name, "error", err)
-				}
+				w.handleLogged(ctx, row)
 			})
 		}
 		if len(rows) == 0 {
@@ -69,6 +70,13 @@ func (w Work[T]) Run(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// handleLogged works a claimed row to its end, even while draining.
+func (w Work[T]) handleLogged(ctx context.Context, row T) {
+	if err := w.handle(context.WithoutCancel(ctx), row); err != nil {
+		w.Log.Warn("due work failed; it stays due", "work", w.Name, "error", err)
+	}
 }
 
 // handle turns a panic into an error: one row that brings out a bug must not

@@ -1,0 +1,164 @@
+package oneprocess
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+)
+
+// moments are times at which the test wants the clock to stop.
+type moments []time.Time
+
+// Alarm has the clock stop at a time, on its way.
+func (w *World) Alarm(at time.Time) { w.alarms = append(w.alarms, at) }
+
+// AdvanceTo lets time pass. The clock jumps from moment to moment: to whatever is
+// due next at Stripe, in the product, in the post or by alarm. At each, all that
+// is due is done, and then stop is called; nil is nobody.
+func (w *World) AdvanceTo(to time.Time, stop func()) {
+	w.t.Helper()
+	for {
+		next := w.nextMoment(to)
+		w.Clock.set(next)
+		w.Settle()
+		if stop != nil {
+			stop()
+		}
+		if !next.Before(to) {
+			return
+		}
+	}
+}
+
+// Advance lets a duration pass.
+func (w *World) Advance(d time.Duration, stop func()) {
+	w.t.Helper()
+	w.AdvanceTo(w.Clock.Now().Add(d), stop)
+}
+
+func (w *World) nextMoment(to time.Time) time.Time {
+	now, next := w.Clock.Now(), to
+	consider := func(at time.Time) {
+		if !at.IsZero() && at.Before(next) {
+			next = at
+		}
+	}
+	w.alarms = slices.DeleteFunc(w.alarms, func(at time.Time) bool { return !at.After(now) })
+	for _, at := range w.alarms {
+		consider(at)
+	}
+	for _, l := range w.mail.letters {
+		consider(l.at)
+	}
+	consider(w.Stripe.nextTimer())
+	if due, _ := w.pending(); due != nil {
+		consider(*due)
+	}
+	if !next.After(now) && next.Before(to) {
+		w.t.Fatalf("at %s something is still due since %s: %s", now, next, w.whatIsDue())
+	}
+	return next
+}
+
+const (
+	// settleTimeout is real time: all work of one moment on a slow machine.
+	settleTimeout = time.Minute
+	// settleRounds is how often work may make further work in one moment.
+	settleRounds = 200
+)
+
+// Settle lets everything that is due now be done: at Stripe, on the way of the
+// events that are to arrive, in the services' own looks and in their jobs.
+func (w *World) Settle() {
+	w.t.Helper()
+	deadline := time.Now().Add(settleTimeout)
+	for range settleRounds {
+		work := len(w.collect()) + w.deliver()
+		rows, err := w.pulse.Beat()
+		if err != nil {
+			w.t.Fatalf("at %s: %v", w.Clock.Now(), err)
+		}
+		due, jobs := w.pending()
+		for work += rows + jobs; jobs > 0; due, jobs = w.pending() {
+			if time.Now().After(deadline) {
+				w.t.Fatalf("at %s %d jobs never end: %s", w.Clock.Now(), jobs, w.whatIsDue())
+			}
+			time.Sleep(2 * time.Millisecond)
+		}
+		if work == 0 && (due == nil || due.After(w.Clock.Now())) {
+			return
+		}
+		if time.Now().After(deadline) {
+			break
+		}
+	}
+	w.t.Fatalf("at %s the world does not settle: %s", w.Clock.Now(), w.whatIsDue())
+}
+
+// findDueRows looks for the tables whose rows carry their own next look, and for
+// those of jobs.
+func (w *World) findDueRows() {
+	w.t.Helper()
+	rows, err := w.DB.Query(w.t.Context(), `SELECT quote_ident(table_schema) || '.' || quote_ident(table_name), column_name
+		FROM information_schema.columns JOIN information_schema.tables USING (table_schema, table_name)
+		WHERE table_type = 'BASE TABLE' AND (column_name = 'next_look_at' OR table_name = 'river_job' AND column_name = 'finalized_at')`)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	defer rows.Close()
+	var due, jobs []string
+	for rows.Next() {
+		var table, column string
+		if err := rows.Scan(&table, &column); err != nil {
+			w.t.Fatal(err)
+		}
+		switch {
+		case column == "finalized_at":
+			jobs = append(jobs, "SELECT count(*) AS n FROM "+table+" WHERE finalized_at IS NULL")
+		case table == "reconciliation.sweeps" && w.settings["RECONCILE_EVERY"] == "off": // nobody looks
+		default:
+			due = append(due, "SELECT min(next_look_at) AS at FROM "+table)
+		}
+	}
+	if err := rows.Err(); err != nil || len(due) == 0 || len(jobs) == 0 {
+		w.t.Fatalf("%d tables of due rows and %d of jobs: %v", len(due), len(jobs), err)
+	}
+	w.dueRows = fmt.Sprintf("SELECT (SELECT min(at) FROM (%s) AS due), (SELECT sum(n) FROM (%s) AS jobs)",
+		strings.Join(due, " UNION ALL "), strings.Join(jobs, " UNION ALL "))
+}
+
+// pending is when the next row is due, and how many jobs are not done.
+func (w *World) pending() (due *time.Time, jobs int) {
+	w.t.Helper()
+	if err := w.DB.QueryRow(w.t.Context(), w.dueRows).Scan(&due, &jobs); err != nil {
+		w.t.Fatal(err)
+	}
+	return due, jobs
+}
+
+// whatIsDue says what a world that does not settle is busy with.
+func (w *World) whatIsDue() string {
+	var said []string
+	for _, q := range []string{
+		`SELECT 'order ' || id || ' ' || state || ' ' || next_look_at FROM orders.orders WHERE next_look_at <= $1`,
+		`SELECT 'attempt ' || id || ' ' || status || ' ' || next_look_at FROM payments.attempts WHERE next_look_at <= $1`,
+		`SELECT 'event ' || stripe_event_id || ' ' || type || ' ' || coalesce(last_error, '') FROM payments.webhook_events WHERE next_look_at <= $1`,
+		`SELECT 'job ' || kind || ' ' || state || ' ' || coalesce(errors[array_upper(errors, 1)]->>'error', '') FROM orders.river_job WHERE finalized_at IS NULL AND $1::timestamptz IS NOT NULL`,
+		`SELECT 'job ' || kind || ' ' || state || ' ' || coalesce(errors[array_upper(errors, 1)]->>'error', '') FROM notifications.river_job WHERE finalized_at IS NULL AND $1::timestamptz IS NOT NULL`,
+	} {
+		rows, err := w.DB.Query(w.t.Context(), q, w.Clock.Now())
+		if err != nil {
+			return err.Error()
+		}
+		for rows.Next() {
+			var line string
+			if err := rows.Scan(&line); err != nil {
+				line = err.Error()
+			}
+			said = append(said, line)
+		}
+		rows.Close()
+	}
+	return strings.Join(said, "; ")
+}

@@ -1,0 +1,58 @@
+package oneprocess
+
+import (
+	"log/slog"
+	"os"
+	"strings"
+	"sync"
+	"testing"
+)
+
+// record keeps the end of what the services warn of, for when a test fails. With
+// ONEPROCESS_LOG=1 it keeps everything they log.
+type record struct {
+	mu    sync.Mutex
+	lines []string
+	level slog.Level
+}
+
+// keptLines are the last ones of each world.
+const keptLines = 400
+
+func newRecord(t testing.TB) *record {
+	r := &record{level: slog.LevelWarn}
+	if os.Getenv("ONEPROCESS_LOG") != "" {
+		r.level = slog.LevelInfo
+	}
+	t.Cleanup(func() {
+		if t.Failed() {
+			r.mu.Lock()
+			defer r.mu.Unlock()
+			t.Logf("what the services logged:\n%s", strings.Join(r.lines, ""))
+		}
+	})
+	return r
+}
+
+// of is the logger of a service.
+func (r *record) of(service string) *slog.Logger {
+	return slog.New(slog.NewTextHandler(r, &slog.HandlerOptions{Level: r.level, ReplaceAttr: withoutRealTime})).With("service", service)
+}
+
+// withoutRealTime leaves out when a line was written: the world has another time.
+func withoutRealTime(groups []string, a slog.Attr) slog.Attr {
+	if len(groups) == 0 && a.Key == slog.TimeKey {
+		return slog.Attr{}
+	}
+	return a
+}
+
+func (r *record) Write(line []byte) (int, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if len(r.lines) == keptLines {
+		r.lines = r.lines[1:]
+	}
+	r.lines = append(r.lines, string(line))
+	return len(line), nil
+}

@@ -1,0 +1,185 @@
+// Package oneprocess hosts the whole product in the test's own process: the five
+// services and the gateway by their Run, a real PostgreSQL, the Stripe simulator
+// and the mail inbox, all on one clock that only the test moves. Two years pass
+// in seconds, and between two moments nothing is left to do (advance.go). What
+// happens to Stripe's webhooks on their way is the world's choice (post.go).
+//
+// TestMain must call pgtest.Main with stack.Schemas.
+package oneprocess
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"path/filepath"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"makegood.example/deploy/inbox"
+	"makegood.example/deploy/stripesim"
+	"makegood.example/services/platform/due"
+	"makegood.example/services/platform/pgtest"
+)
+
+// Options say how a world begins. The zero value is an undisturbed one.
+type Options struct {
+	// Begin is the first moment; the beginning of 2026 when zero.
+	Begin time.Time
+	// Settings replace those of the services, by their names in the environment.
+	Settings map[string]string
+	// Post decides what becomes of each webhook; Prompt when nil.
+	Post Post
+}
+
+// World is a running product.
+type World struct {
+	// Clock is everybody's time.
+	Clock *Clock
+	// Stripe is the account as its owner and the customers see it.
+	Stripe *Stripe
+	// DB is the database as its owner, who may look into every schema.
+	DB *pgxpool.Pool
+
+	t        testing.TB
+	post     Post
+	url      string // of the gateway
+	inbox    *inbox.Inbox
+	log      *record
+	pulse    due.Pulse
+	network  *network
+	settings map[string]string
+	running  map[string]*instance
+	alarms   moments
+	mail     mailbag
+	dueRows  string // the query of advance.go
+}
+
+// Secrets of a world; they exist only in it.
+const (
+	stripeKey     = "sk_test_only_for_tests"
+	webhookSecret = "whsec_only_for_tests"
+	serviceToken  = "the-service-token-of-the-test"
+)
+
+// New starts a world and ends it with the test. When the test fails, it shows
+// what the services warned of.
+func New(t testing.TB, o Options) *World {
+	t.Helper()
+	if o.Begin.IsZero() {
+		o.Begin = time.Date(2026, 1, 1, 9, 0, 0, 0, time.UTC)
+	}
+	if o.Post == nil {
+		o.Post = Prompt
+	}
+	w := &World{t: t, Clock: NewClock(o.Begin), post: o.Post, log: newRecord(t), network: newNetwork(), running: map[string]*instance{}}
+	db := pgtest.New(t)
+	w.DB = db.Owner(t)
+	w.startStripe()
+	w.startInbox()
+	edge := w.listen()
+	w.url = "http://" + edge.Addr().String()
+	w.settings = w.standard(db)
+	maps.Copy(w.settings, o.Settings)
+	for _, s := range services {
+		w.Start(s.name)
+	}
+	w.startGateway(edge)
+	w.awaitReady()
+	w.findDueRows()
+	w.Settle()
+	return w
+}
+
+func (w *World) startStripe() {
+	sim, err := stripesim.New(stripesim.Config{Clock: w.Clock.Now})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	server := httptest.NewServer(sim.Handler())
+	w.t.Cleanup(func() {
+		if err := sim.Close(); err != nil {
+			w.t.Error(err)
+		}
+		server.Close()
+	})
+	w.Stripe = &Stripe{t: w.t, handler: sim.Handler(), URL: server.URL}
+}
+
+func (w *World) startInbox() {
+	in, err := inbox.Open(inbox.Config{SMTPAddr: "127.0.0.1:0", HTTPAddr: "127.0.0.1:0", Dir: filepath.Join(w.t.TempDir(), "inbox")}, w.log.of("inbox"))
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	w.inbox = in
+	w.background("inbox", in.Run)
+}
+
+// standard are the settings that make the world one.
+func (w *World) standard(db *pgtest.DB) map[string]string {
+	env := map[string]string{
+		"STRIPE_SECRET_KEY": stripeKey, "STRIPE_API_BASE": w.Stripe.URL, "STRIPE_WEBHOOK_SECRETS": webhookSecret,
+		"STRIPE_TIMEOUT": "20s", // a slow machine is no silent Stripe
+		"SMTP_URL":       "smtp://" + w.inbox.SMTPAddr(), "PUBLIC_URL": w.url, "APP_URL": "https://app.example.com",
+		"ADMIN_ADDR": "127.0.0.1:0", "SERVICE_TOKENS_FILE": w.tokensFile(),
+		"ATTEMPTS_PER_IP": "100000", "ATTEMPTS_PER_EMAIL": "100000",
+		// Sweeps would look every two minutes of two years.
+		"RECONCILE_EVERY": "off",
+	}
+	for _, s := range services {
+		env[s.prefix+"_DATABASE_URL"] = db.URL(s.name)
+		env[s.prefix+"_GRPC_ADDR"] = s.addr
+	}
+	return env
+}
+
+// Setting is a value of the services' environment.
+func (w *World) Setting(key string) (string, bool) {
+	v, ok := w.settings[key]
+	return v, ok
+}
+
+func (w *World) listen() net.Listener {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return l
+}
+
+// background runs something until the test ends; it must not fail before.
+func (w *World) background(name string, run func(context.Context) error) (stop func()) {
+	ctx, cancel := context.WithCancel(due.WithPulse(context.Background(), &w.pulse))
+	ended := make(chan error, 1)
+	go func() { ended <- run(ctx) }()
+	stop = sync.OnceFunc(func() {
+		cancel()
+		if err := <-ended; err != nil && !errors.Is(err, context.Canceled) {
+			w.t.Errorf("%s ended: %v", name, err)
+		}
+	})
+	w.t.Cleanup(stop)
+	return stop
+}
+
+// readyTimeout is real time: starting five services on a slow machine.
+const readyTimeout = time.Minute
+
+func (w *World) awaitReady() {
+	w.t.Helper()
+	var said string
+	for deadline := time.Now().Add(readyTimeout); time.Now().Before(deadline); time.Sleep(5 * time.Millisecond) {
+		status, raw, err := w.do(http.MethodGet, w.url+"/readyz", nil, nil)
+		if err == nil && status == http.StatusOK {
+			return
+		}
+		said = fmt.Sprintf("%d %s %v", status, raw, err)
+	}
+	w.t.Fatalf("the world is not ready: %s", said)
+}
