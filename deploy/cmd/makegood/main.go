@@ -22,6 +22,7 @@ type command struct {
 var commands = []command{
 	{"up", "run everything in the foreground until Ctrl-C", up},
 	{"demo", "play a purchase, a crash and the recovery, and judge the outcome", playDemo},
+	{"bench", "measure the webhook entrance beside what the machine could do", measure},
 	{"setup", "install what running and testing need and is missing", setup},
 	{"migrate", "bring the database of DATABASE_URL up to date", migrateDatabase},
 }

@@ -9,10 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"path/filepath"
-	"slices"
-	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -40,7 +37,7 @@ type Options struct {
 // exactly one charge, one access and one email, or anything on the way was not
 // as it is told.
 func Run(ctx context.Context, opts Options) (err error) {
-	dir, err := ownFolder(opts.Dir)
+	dir, err := stack.OwnFolder(opts.Dir, "demo-")
 	if err != nil {
 		return err
 	}
@@ -52,7 +49,7 @@ func Run(ctx context.Context, opts Options) (err error) {
 		"Every setting is the product's default, and nothing in the product knows that this is a demo.")
 	show.text("Starting them takes a few seconds.")
 	s, err := stack.Start(ctx, stack.Options{
-		Dir: dir, BinDir: filepath.Join(opts.Dir, "bin"), Env: ownEnvironment(opts.Env), FreePorts: true,
+		Dir: dir, BinDir: filepath.Join(opts.Dir, "bin"), Env: stack.MachineEnv(opts.Env), FreePorts: true,
 	})
 	if err != nil {
 		return err
@@ -72,26 +69,4 @@ func Run(ctx context.Context, opts Options) (err error) {
 		return err
 	}
 	return nil
-}
-
-// ownFolder is a new folder that PostgreSQL's user may enter.
-func ownFolder(state string) (string, error) {
-	if err := os.MkdirAll(state, 0o755); err != nil {
-		return "", err
-	}
-	dir, err := os.MkdirTemp(state, "demo-")
-	if err != nil {
-		return "", err
-	}
-	return dir, os.Chmod(dir, 0o755)
-}
-
-// ownEnvironment keeps what the machine needs and drops every setting of the
-// product: a demo must not meet a real database, mail server or Stripe key.
-func ownEnvironment(user []string) []string {
-	kept := []string{"PATH", "HOME", "USER", "TMPDIR", "TZ", "LANG", "PG_BIN", "GOTRACEBACK"}
-	return slices.DeleteFunc(slices.Clone(user), func(pair string) bool {
-		key, _, _ := strings.Cut(pair, "=")
-		return !slices.Contains(kept, key)
-	})
 }

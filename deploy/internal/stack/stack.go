@@ -44,6 +44,8 @@ type Options struct {
 	FreePorts bool
 	// Throwaway data need not survive a power failure, which makes it faster.
 	Throwaway bool
+	// DatabaseEnv is added to the environment of the private PostgreSQL.
+	DatabaseEnv []string
 	// Out is told, in lines for people, what happens; nil for silence.
 	Out io.Writer
 }
@@ -101,7 +103,7 @@ func (s *Stack) start(ctx context.Context, opts Options) error {
 	if err := s.settings.checkFree(); err != nil {
 		return err
 	}
-	if err := s.startDatabase(ctx, opts.Throwaway, state); err != nil {
+	if err := s.startDatabase(ctx, opts, state); err != nil {
 		return err
 	}
 	if err := s.writeEnv(); err != nil {
@@ -139,14 +141,14 @@ func (s *Stack) start(ctx context.Context, opts Options) error {
 
 // startDatabase runs the private PostgreSQL, if no other is named, and
 // migrates the schemas.
-func (s *Stack) startDatabase(ctx context.Context, throwaway bool, state State) error {
+func (s *Stack) startDatabase(ctx context.Context, opts Options, state State) error {
 	if s.settings.postgres {
 		port, err := freePort()
 		if err != nil {
 			return err
 		}
 		cluster, err := postgres.Prepare(ctx, postgres.Options{
-			Dir: postgres.UsableDir(filepath.Join(s.dir, "postgres")), Port: port, Durable: !throwaway, Out: s.out,
+			Dir: postgres.UsableDir(filepath.Join(s.dir, "postgres")), Port: port, Durable: !opts.Throwaway, Out: s.out,
 		})
 		if err != nil {
 			return err
@@ -160,6 +162,7 @@ func (s *Stack) startDatabase(ctx context.Context, throwaway bool, state State) 
 				key, _, _ := strings.Cut(pair, "=")
 				return withheld(key, "postgres")
 			})
+			cmd.Env = append(cmd.Env, opts.DatabaseEnv...)
 			return cmd
 		}
 		if err := s.group.Start(supervise.Spec{Name: "postgres", Command: command, StopSignal: syscall.SIGINT}); err != nil {
