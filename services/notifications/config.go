@@ -14,7 +14,7 @@ import (
 // Config is what the service is told by its environment.
 type Config struct {
 	host.Config
-	OrdersAddr, ProvisioningAddr, ReconciliationAddr string
+	OrdersAddr, PaymentsAddr, ProvisioningAddr, ReconciliationAddr string
 	// Server is the mail server that relays for us.
 	Server render.Server
 	// From is the sender of every mail; its domain is also the Message-IDs'.
@@ -29,6 +29,7 @@ func LoadConfig(lookup config.Lookup) (Config, error) {
 	cfg := Config{
 		Config:             host.LoadConfig(r, "NOTIFICATIONS"),
 		OrdersAddr:         host.PeerAddr(r, "ORDERS"),
+		PaymentsAddr:       host.PeerAddr(r, "PAYMENTS"),
 		ProvisioningAddr:   host.PeerAddr(r, "PROVISIONING"),
 		ReconciliationAddr: host.PeerAddr(r, "RECONCILIATION"),
 		Brand: render.Brand{

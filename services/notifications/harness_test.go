@@ -27,6 +27,7 @@ import (
 
 	notificationsv1 "makegood.example/proto/gen/notifications/v1"
 	ordersv1 "makegood.example/proto/gen/orders/v1"
+	paymentsv1 "makegood.example/proto/gen/payments/v1"
 	provisioningv1 "makegood.example/proto/gen/provisioning/v1"
 	reconciliationv1 "makegood.example/proto/gen/reconciliation/v1"
 	"makegood.example/services/notifications"
@@ -37,16 +38,18 @@ import (
 
 func TestMain(m *testing.M) { pgtest.Main(m, notifications.Schema) }
 
-// peers plays Orders, Provisioning and Reconciliation.
+// peers plays Orders, Payments, Provisioning and Reconciliation.
 type peers struct {
 	ordersv1.UnimplementedOrdersAdminServiceServer
-	provisioningv1.UnimplementedProvisioningServiceServer
+	paymentsv1.UnimplementedPaymentsAdminServiceServer
 	reconciliationv1.UnimplementedReconciliationServiceServer
 
 	mu                 sync.Mutex
 	order              *ordersv1.DescribeOrderResponse
 	link               *provisioningv1.CreateSignInLinkResponse
+	refunds            []*paymentsv1.Refund
 	ordersDown         bool
+	paymentsDown       bool
 	reconciliationDown bool
 	described          int
 	caseCalls          int
@@ -69,7 +72,22 @@ func (p *peers) DescribeOrder(_ context.Context, req *ordersv1.DescribeOrderRequ
 	return p.order, nil
 }
 
-func (p *peers) CreateSignInLink(context.Context, *provisioningv1.CreateSignInLinkRequest) (*provisioningv1.CreateSignInLinkResponse, error) {
+func (p *peers) ListRefunds(context.Context, *paymentsv1.ListRefundsRequest) (*paymentsv1.ListRefundsResponse, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.paymentsDown {
+		return nil, status.Error(codes.Unavailable, "down")
+	}
+	return &paymentsv1.ListRefundsResponse{Refunds: p.refunds}, nil
+}
+
+// provisioning has a method of Orders' name.
+type provisioning struct {
+	provisioningv1.UnimplementedProvisioningServiceServer
+	*peers
+}
+
+func (p provisioning) CreateSignInLink(context.Context, *provisioningv1.CreateSignInLinkRequest) (*provisioningv1.CreateSignInLinkResponse, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.link, nil
@@ -240,7 +258,8 @@ func (w *world) start() {
 	around := bufconn.Listen(1 << 16)
 	fakes := grpc.NewServer()
 	ordersv1.RegisterOrdersAdminServiceServer(fakes, w.peers)
-	provisioningv1.RegisterProvisioningServiceServer(fakes, w.peers)
+	paymentsv1.RegisterPaymentsAdminServiceServer(fakes, w.peers)
+	provisioningv1.RegisterProvisioningServiceServer(fakes, provisioning{peers: w.peers})
 	reconciliationv1.RegisterReconciliationServiceServer(fakes, w.peers)
 	go func() { _ = fakes.Serve(around) }()
 

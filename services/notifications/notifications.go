@@ -32,6 +32,7 @@ func Run(ctx context.Context, cfg Config, rt process.Runtime) error {
 	svc := &service.Service{
 		Store:        store.New(h.Pool),
 		Orders:       clients.NewOrders(h.Peer(cfg.OrdersAddr)),
+		Payments:     clients.NewPayments(h.Peer(cfg.PaymentsAddr)),
 		Provisioning: clients.NewProvisioning(h.Peer(cfg.ProvisioningAddr)),
 		Cases:        clients.NewCases(h.Peer(cfg.ReconciliationAddr)),
 		Server:       cfg.Server, From: cfg.From, Brand: cfg.Brand,

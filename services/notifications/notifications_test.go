@@ -193,19 +193,6 @@ func TestWhatIsNoLongerTrueIsNotSent(t *testing.T) {
 	}
 }
 
-func TestARefundIsTold(t *testing.T) {
-	w := newWorld(t)
-	w.peers.set(func(p *peers) { p.order.RefundedDisplay = "$50.00" })
-	w.send(key, notificationsv1.Message_REFUND)
-	w.untilState(key, "SENT")
-	if got := w.mails(1)[0]; got.header("X-Makegood-Kind") != "refund" || !strings.Contains(got.text, "$50.00 of your payment of $249.00") || strings.Contains(got.text, "ends with it") {
-		t.Errorf("told as %s:\n%s", got.header("X-Makegood-Kind"), got.text)
-	}
-	w.peers.set(func(p *peers) { p.order.RefundedDisplay = "" }) // the bank sent it back
-	w.send(key+"/2", notificationsv1.Message_REFUND)
-	w.untilState(key+"/2", "SUPERSEDED")
-}
-
 func TestOtherKinds(t *testing.T) {
 	t.Run("recovery", func(t *testing.T) {
 		w := newWorld(t)

@@ -1,5 +1,6 @@
 // Package clients is how Notifications asks the other services: what is true of
-// an order, how its buyer gets in, and who takes over what cannot be delivered.
+// an order, what went back of its money, how its buyer gets in, and who takes over
+// what cannot be delivered.
 package clients
 
 import (
@@ -9,12 +10,15 @@ import (
 
 	"github.com/google/uuid"
 	"google.golang.org/grpc"
+	"google.golang.org/protobuf/types/known/timestamppb"
 
 	ordersv1 "makegood.example/proto/gen/orders/v1"
+	paymentsv1 "makegood.example/proto/gen/payments/v1"
 	provisioningv1 "makegood.example/proto/gen/provisioning/v1"
 	reconciliationv1 "makegood.example/proto/gen/reconciliation/v1"
 	"makegood.example/services/notifications/internal/message"
 	"makegood.example/services/platform/apperr"
+	"makegood.example/services/platform/money"
 )
 
 // timeout bounds one call; a delivery makes two and still has time for the mail.
@@ -38,13 +42,55 @@ func (o *Orders) Describe(ctx context.Context, id uuid.UUID) (message.Order, err
 	if err != nil {
 		return message.Order{}, codeOnly("orders", err)
 	}
+	order := d.GetOrder()
 	out := message.Order{
-		State: d.GetOrder().GetState().String(), Email: d.GetEmail(), Name: d.GetName(), PlanName: d.GetPlanName(),
-		AmountDisplay: d.GetOrder().GetAmountDisplay(), ReferenceShort: d.GetOrder().GetReferenceShort(),
-		RefundedDisplay: d.GetRefundedDisplay(),
+		State: order.GetState().String(), Renewal: order.GetKind() == ordersv1.Order_RENEWAL,
+		Email: d.GetEmail(), Name: d.GetName(), PlanName: d.GetPlanName(),
+		AmountDisplay: order.GetAmountDisplay(), ReferenceShort: order.GetReferenceShort(),
+		RefundedMinor: d.GetRefundedMinor(), RefundedDisplay: d.GetRefundedDisplay(), AccessUntil: moment(order.GetAccessUntil()),
 	}
-	if t := d.GetOrder().GetAccessUntil(); t != nil {
-		out.AccessUntil = t.AsTime()
+	if s := d.GetSubscription(); s != nil {
+		out.Subscription = &message.Subscription{
+			ID: s.GetSubscriptionId(), Status: message.SubscriptionStatus(s.GetStatus().String()), Renews: s.GetRenews(),
+			AccessUntil: moment(d.GetSubscriptionAccessUntil()),
+		}
+		if u := s.GetUnpaid(); u != nil {
+			out.Subscription.Unpaid = &message.UnpaidInvoice{
+				InvoiceID: u.GetInvoiceId(), AmountDisplay: d.GetUnpaidDisplay(), HostedURL: u.GetHostedUrl(),
+				ActionRequired: u.GetActionRequired(), NextAttemptAt: moment(u.GetNextAttemptAt()),
+			}
+		}
+	}
+	return out, nil
+}
+
+// Payments says what went back.
+type Payments struct {
+	client paymentsv1.PaymentsAdminServiceClient
+}
+
+// NewPayments uses a connection to Payments.
+func NewPayments(conn grpc.ClientConnInterface) *Payments {
+	return &Payments{paymentsv1.NewPaymentsAdminServiceClient(conn)}
+}
+
+// Refunds lists an order's refunds that Stripe has taken on and the bank did not
+// send back, oldest first.
+func (p *Payments) Refunds(ctx context.Context, orderID uuid.UUID) ([]message.Refunded, error) {
+	ctx, cancel := context.WithTimeout(ctx, timeout)
+	defer cancel()
+	list, err := p.client.ListRefunds(ctx, &paymentsv1.ListRefundsRequest{OrderId: orderID.String()})
+	if err != nil {
+		return nil, codeOnly("payments", err)
+	}
+	var out []message.Refunded
+	for _, r := range list.GetRefunds() {
+		if r.GetStripeRefundId() == "" || r.GetStatus() == paymentsv1.Refund_FAILED {
+			continue
+		}
+		out = append(out, message.Refunded{
+			Reference: r.GetStripeRefundId(), AmountMinor: r.GetAmountMinor(), AmountDisplay: money.Display(r.GetAmountMinor(), r.GetCurrency()),
+		})
 	}
 	return out, nil
 }
@@ -67,11 +113,9 @@ func (p *Provisioning) SignInLink(ctx context.Context, orderID uuid.UUID) (messa
 	if err != nil {
 		return message.Link{}, codeOnly("provisioning", err)
 	}
-	out := message.Link{URL: l.GetUrl(), Activation: l.GetKind() == provisioningv1.CreateSignInLinkResponse_ACTIVATION}
-	if t := l.GetExpiresAt(); t != nil {
-		out.ExpiresAt = t.AsTime()
-	}
-	return out, nil
+	return message.Link{
+		URL: l.GetUrl(), Activation: l.GetKind() == provisioningv1.CreateSignInLinkResponse_ACTIVATION, ExpiresAt: moment(l.GetExpiresAt()),
+	}, nil
 }
 
 // Cases keeps for a person what a machine has given up on.
@@ -92,6 +136,14 @@ func (c *Cases) OpenUndelivered(ctx context.Context, subject, summary string) er
 		Kind: reconciliationv1.Case_UNDELIVERED_MESSAGE, Subject: subject, Summary: summary,
 	})
 	return err
+}
+
+// moment is zero for an unset time.
+func moment(t *timestamppb.Timestamp) time.Time {
+	if t == nil {
+		return time.Time{}
+	}
+	return t.AsTime()
 }
 
 // codeOnly names a failure by its code alone: it is kept with the message, and

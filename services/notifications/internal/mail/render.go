@@ -9,6 +9,8 @@ import (
 	htmltemplate "html/template"
 	texttemplate "text/template"
 	"time"
+
+	"makegood.example/services/notifications/internal/message"
 )
 
 // Brand is what all mails have in common.
@@ -24,7 +26,12 @@ type Brand struct {
 // Facts is what one mail is about, as it is at the moment of sending.
 type Facts struct {
 	// Kind is the message kind, such as CONFIRMATION.
-	Kind           string
+	Kind string
+	// OfRenewal: it is about a later term of Subscription, not about the payment
+	// of the order itself.
+	OfRenewal bool
+	// Now decides what is past.
+	Now            time.Time
 	Name           string
 	PlanName       string
 	AmountDisplay  string
@@ -35,6 +42,10 @@ type Facts struct {
 	// RefundedDisplay is what went back so far; AccessEnds says that it was all.
 	RefundedDisplay string
 	AccessEnds      bool
+	// Refunds are what RefundedDisplay is made of; empty when that is not known.
+	Refunds []message.Refunded
+	// Subscription is nil for a one-off.
+	Subscription *message.Subscription
 	// SignInURL is an activation link when Activation is set, else the login page.
 	SignInURL   string
 	Activation  bool

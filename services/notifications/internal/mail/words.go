@@ -39,6 +39,8 @@ func (b Brand) words(f Facts) Words {
 	plan := Row{"Plan", f.PlanName}
 	reference := Row{"Order reference", f.ReferenceShort}
 	switch f.Kind {
+	case "RENEWED", "ACTION_REQUIRED", "ACCESS_ENDING":
+		b.subscriptionWords(&w, f)
 	case "CONFIRMATION":
 		w.Subject = fmt.Sprintf("Your %s order %s is confirmed", b.AppName, f.ReferenceShort)
 		w.Heading = "You're in"
@@ -46,6 +48,7 @@ func (b Brand) words(f Facts) Words {
 			fmt.Sprintf("Thank you. Your payment of %s went through, and your access to %s is ready.", f.AmountDisplay, b.AppName),
 		}
 		w.Rows = []Row{plan, {"Amount", f.AmountDisplay}, reference, {"Valid until", day(f.AccessUntil)}}
+		w.Paragraphs = append(w.Paragraphs, renews(f)...)
 		w.Action, w.Note = action(f)
 	case "RECOVERY":
 		w.Subject = fmt.Sprintf("Your %s order %s is ready, and we are sorry it took longer", b.AppName, f.ReferenceShort)
@@ -55,8 +58,13 @@ func (b Brand) words(f Facts) Words {
 			fmt.Sprintf("Your payment of %s is applied to this order, and your access to %s is ready. There is nothing for you to put right, and no need to pay again.", f.AmountDisplay, b.AppName),
 		}
 		w.Rows = []Row{plan, {"Amount", f.AmountDisplay}, reference, {"Valid until", day(f.AccessUntil)}}
+		w.Paragraphs = append(w.Paragraphs, renews(f)...)
 		w.Action, w.Note = action(f)
 	case "PAYMENT_FAILED":
+		if f.OfRenewal {
+			b.subscriptionWords(&w, f)
+			break
+		}
 		w.Subject = fmt.Sprintf("Nothing was charged for your %s order %s", b.AppName, f.ReferenceShort)
 		w.Heading = "Nothing was charged"
 		w.Paragraphs = []string{
@@ -81,6 +89,16 @@ func (b Brand) words(f Facts) Words {
 			w.Paragraphs = append(w.Paragraphs, fmt.Sprintf("The access to %s that this order paid for ends with it.", b.AppName))
 		}
 		w.Rows = []Row{plan, {"Paid", f.AmountDisplay}, {"Refunded so far", f.RefundedDisplay}, reference}
+		if len(f.Refunds) == 1 {
+			w.Rows = append(w.Rows, Row{"Refund reference", f.Refunds[0].Reference})
+		} else {
+			for _, r := range f.Refunds {
+				w.Rows = append(w.Rows, Row{"Refund reference", fmt.Sprintf("%s (%s)", r.Reference, r.AmountDisplay)})
+			}
+		}
+		if len(f.Refunds) > 0 {
+			w.Note = "The refund reference is what our payment provider, Stripe, calls the refund. Mention it when you ask us about it."
+		}
 	}
 	return w
 }

@@ -20,27 +20,14 @@ type Kind string
 
 // The kinds; what each is about is in the contract.
 const (
-	Confirmation  Kind = "CONFIRMATION"
-	Recovery      Kind = "RECOVERY"
-	PaymentFailed Kind = "PAYMENT_FAILED"
-	Refund        Kind = "REFUND"
+	Confirmation   Kind = "CONFIRMATION"
+	Recovery       Kind = "RECOVERY"
+	PaymentFailed  Kind = "PAYMENT_FAILED"
+	Refund         Kind = "REFUND"
+	Renewed        Kind = "RENEWED"
+	ActionRequired Kind = "ACTION_REQUIRED"
+	AccessEnding   Kind = "ACCESS_ENDING"
 )
-
-// TrueOf says whether the message may be sent while its order is as it is.
-func (k Kind) TrueOf(o Order) bool {
-	switch k {
-	case Confirmation:
-		return o.State == "COMPLETE"
-	case Recovery:
-		return o.State == "RECOVERED"
-	case PaymentFailed:
-		// Given up by the buyer, or refused by a bank after days.
-		return o.State == "EXPIRED" || o.State == "FAILED"
-	case Refund:
-		return o.RefundedDisplay != ""
-	}
-	return false
-}
 
 // HasLink says whether the mail carries a sign-in link.
 func (k Kind) HasLink() bool { return k == Confirmation || k == Recovery }

@@ -4,16 +4,95 @@ import "time"
 
 // Order is what is true of an order when its mail is written.
 type Order struct {
-	State          string
+	State string
+	// Renewal: the order paid a further term of a subscription.
+	Renewal        bool
 	Email          string
 	Name           string
 	PlanName       string
 	AmountDisplay  string
 	ReferenceShort string
-	// RefundedDisplay is what went back so far; empty for nothing.
+	// RefundedMinor is what went back so far, in minor units; RefundedDisplay is
+	// the same for people, empty for nothing.
+	RefundedMinor   int64
 	RefundedDisplay string
 	// AccessUntil is zero while there is no access.
 	AccessUntil time.Time
+	// Subscription is what the order began or renewed; nil for a one-off, and
+	// until it was first heard of.
+	Subscription *Subscription
+}
+
+// Standing is how the order stands, in few words; no personal data.
+func (o Order) Standing() string {
+	text := "the order is " + o.State
+	if s := o.Subscription; s != nil {
+		text += ", its subscription " + string(s.Status)
+		if s.Unpaid != nil {
+			text += ", unpaid " + s.Unpaid.InvoiceID
+		}
+	}
+	return text
+}
+
+// SubscriptionStatus is how a subscription stands at Stripe.
+type SubscriptionStatus string
+
+// The statuses; what each means is in the contract of Payments.
+const (
+	Active  SubscriptionStatus = "ACTIVE"
+	PastDue SubscriptionStatus = "PAST_DUE"
+	Paused  SubscriptionStatus = "PAUSED"
+	Unpaid  SubscriptionStatus = "UNPAID"
+	Ended   SubscriptionStatus = "ENDED"
+)
+
+// Subscription is how an order's subscription stood when it was last heard of.
+type Subscription struct {
+	ID     string
+	Status SubscriptionStatus
+	// Renews: Stripe will charge it again by itself.
+	Renews bool
+	// AccessUntil is until when it gives access, grace included; zero when that
+	// is not known.
+	AccessUntil time.Time
+	// Unpaid is the renewal that Stripe could not collect; nil when there is none.
+	Unpaid *UnpaidInvoice
+}
+
+// Collecting says whether Stripe could not collect a renewal.
+func (s Subscription) Collecting() bool { return s.Status == PastDue || s.Status == Unpaid }
+
+// WillRenew says whether a further term is charged by itself.
+func (s Subscription) WillRenew() bool { return s.Renews && s.Status != Ended }
+
+// Due is the renewal that its customer can and should pay now; nil when there
+// is none.
+func (s Subscription) Due() *UnpaidInvoice {
+	if u := s.Unpaid; u != nil && (s.Collecting() || u.ActionRequired && s.Status != Ended) {
+		return u
+	}
+	return nil
+}
+
+// UnpaidInvoice is a renewal that waits for its customer.
+type UnpaidInvoice struct {
+	InvoiceID     string
+	AmountDisplay string
+	// HostedURL is a page of Stripe's on which it can be paid or confirmed.
+	HostedURL string
+	// ActionRequired: the bank asks the customer to confirm.
+	ActionRequired bool
+	// NextAttemptAt is when Stripe tries again by itself; zero when it will not.
+	NextAttemptAt time.Time
+}
+
+// Refunded is one refund that the bank did not send back.
+type Refunded struct {
+	// Reference is Stripe's id.
+	Reference     string
+	AmountMinor   int64
+	AmountDisplay string
 }
 
 // Link is how the buyer gets in.

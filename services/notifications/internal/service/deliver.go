@@ -51,9 +51,9 @@ func (s *Service) attempt(ctx context.Context, m message.Message) error {
 	if err != nil {
 		return err
 	}
-	if state := order.State; !m.Kind.TrueOf(order) {
-		s.Log.Info("message superseded", "order_id", m.OrderID, "kind", m.Kind, "order_state", state)
-		return s.Store.MarkSuperseded(ctx, m.ID, "the order is "+state)
+	if !m.TrueOf(order, s.Now()) {
+		s.Log.Info("message superseded", "order_id", m.OrderID, "kind", m.Kind, "reason", order.Standing())
+		return s.Store.MarkSuperseded(ctx, m.ID, order.Standing())
 	}
 	to, err := message.ParseAddress(order.Email)
 	if err != nil {

@@ -3,27 +3,42 @@ package service
 import (
 	"context"
 	"errors"
+	"time"
 
 	render "makegood.example/services/notifications/internal/mail"
 	"makegood.example/services/notifications/internal/message"
 )
 
+// refundPatience is how long a refund's mail waits for the refund's reference:
+// the money is told without it rather than never.
+const refundPatience = 30 * time.Minute
+
 // facts gathers what the mail is about. A mail without its facts would only
 // raise questions, so a missing one is an error.
-func (s *Service) facts(ctx context.Context, m message.Message, o message.Order) (render.Facts, error) {
-	f := render.Facts{
-		Kind: string(m.Kind), Name: o.Name, PlanName: o.PlanName,
+func (s *Service) facts(ctx context.Context, m message.Message, o message.Order) (f render.Facts, err error) {
+	f = render.Facts{
+		Kind: string(m.Kind), OfRenewal: m.OfRenewal(), Now: s.Now(), Name: o.Name, PlanName: o.PlanName,
 		AmountDisplay: o.AmountDisplay, ReferenceShort: o.ReferenceShort, AccessUntil: o.AccessUntil,
 		Refused: o.State == "FAILED", RefundedDisplay: o.RefundedDisplay, AccessEnds: o.State == "REFUNDED",
+		Subscription: o.Subscription,
 	}
 	if f.PlanName == "" || f.AmountDisplay == "" || f.ReferenceShort == "" {
 		return f, errors.New("orders does not say plan, amount and reference")
 	}
+	if (m.Kind.HasLink() || m.Kind == message.Renewed) && f.AccessUntil.IsZero() {
+		return f, errors.New("orders does not say until when there is access")
+	}
+	if m.OfRenewal() && o.Subscription != nil {
+		if due := o.Subscription.Due(); due != nil && due.AmountDisplay == "" {
+			return f, errors.New("orders does not say what the renewal asks for")
+		}
+	}
+	if m.Kind == message.Refund {
+		f.Refunds, err = s.refunds(ctx, m, o)
+		return f, err
+	}
 	if !m.Kind.HasLink() {
 		return f, nil
-	}
-	if f.AccessUntil.IsZero() {
-		return f, errors.New("orders does not say until when there is access")
 	}
 	link, err := s.Provisioning.SignInLink(ctx, m.OrderID)
 	if err != nil {
@@ -34,4 +49,25 @@ func (s *Service) facts(ctx context.Context, m message.Message, o message.Order)
 	}
 	f.SignInURL, f.Activation, f.LinkExpires = link.URL, link.Activation, link.ExpiresAt
 	return f, nil
+}
+
+// refunds lists what went back with Stripe's references, if they make up what
+// Orders says: one of the two is told first, and the other soon after.
+func (s *Service) refunds(ctx context.Context, m message.Message, o message.Order) ([]message.Refunded, error) {
+	list, err := s.Payments.Refunds(ctx, m.OrderID)
+	var sum int64
+	for _, r := range list {
+		sum += r.AmountMinor
+	}
+	if err == nil && sum != o.RefundedMinor {
+		err = errors.New("the refunds that payments lists are not what orders says went back")
+	}
+	switch {
+	case err == nil:
+		return list, nil
+	case s.Now().Sub(m.CreatedAt) < refundPatience:
+		return nil, err
+	}
+	s.Log.Warn("a refund is told without its reference", "order_id", m.OrderID, "error", err)
+	return nil, nil
 }

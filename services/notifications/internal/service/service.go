@@ -27,6 +27,7 @@ type Service struct {
 	Store        *store.Store
 	Queue        Queue
 	Orders       *clients.Orders
+	Payments     *clients.Payments
 	Provisioning *clients.Provisioning
 	Cases        *clients.Cases
 	// Server relays mail; From is its sender, whose domain is the Message-IDs' too.

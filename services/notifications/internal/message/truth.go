@@ -1,0 +1,51 @@
+package message
+
+import (
+	"strings"
+	"time"
+)
+
+// TrueOf says whether the message may be sent while its order is as it is.
+func (m Message) TrueOf(o Order, now time.Time) bool {
+	switch m.Kind {
+	case Confirmation:
+		return o.State == "COMPLETE"
+	case Recovery:
+		return o.State == "RECOVERED"
+	case Renewed:
+		return o.Renewal && (o.State == "COMPLETE" || o.State == "RECOVERED")
+	case PaymentFailed:
+		if m.OfRenewal() {
+			due := m.due(o)
+			return due != nil && !due.ActionRequired
+		}
+		// Given up by the buyer, or refused by a bank after days.
+		return o.State == "EXPIRED" || o.State == "FAILED"
+	case ActionRequired:
+		due := m.due(o)
+		return due != nil && due.ActionRequired
+	case AccessEnding:
+		s := o.Subscription
+		return s != nil && s.AccessUntil.After(now) && (!s.WillRenew() || s.Collecting())
+	case Refund:
+		return o.RefundedDisplay != ""
+	}
+	return false
+}
+
+// OfRenewal says whether the message is about a subscription's later term, and
+// not about the payment of the order itself.
+func (m Message) OfRenewal() bool { return strings.HasPrefix(m.DedupeKey, "subscription/") }
+
+// due is the renewal to be paid now, if it is the one that the message is about;
+// the key names it: subscription/<id>/invoice/<id>/<what>.
+func (m Message) due(o Order) *UnpaidInvoice {
+	if o.Subscription == nil {
+		return nil
+	}
+	due := o.Subscription.Due()
+	if due == nil || !strings.HasPrefix(m.DedupeKey, "subscription/"+o.Subscription.ID+"/invoice/"+due.InvoiceID+"/") {
+		return nil
+	}
+	return due
+}
