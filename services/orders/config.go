@@ -32,12 +32,13 @@ func LoadConfig(lookup config.Lookup) (Config, error) {
 		NotificationsAddr:  host.PeerAddr(r, "NOTIFICATIONS"),
 		ReconciliationAddr: host.PeerAddr(r, "RECONCILIATION"),
 		Settings: service.Settings{
-			ApologyAfter:  r.Duration("APOLOGY_AFTER", 10*time.Second),
-			ChargeWithin:  r.Duration("CHARGE_WITHIN", 5*time.Minute),
-			ExpiresAfter:  r.Duration("ORDER_EXPIRES_AFTER", 24*time.Hour),
-			LimitPerOrder: r.Int("ATTEMPTS_PER_ORDER", 10, 1),
-			LimitPerEmail: r.Int("ATTEMPTS_PER_EMAIL", 20, 1),
-			LimitPerIP:    r.Int("ATTEMPTS_PER_IP", 100, 1),
+			ApologyAfter:       r.Duration("APOLOGY_AFTER", 10*time.Second),
+			ChargeWithin:       r.Duration("CHARGE_WITHIN", 5*time.Minute),
+			ExpiresAfter:       r.Duration("ORDER_EXPIRES_AFTER", 24*time.Hour),
+			AccessEndingNotice: r.Duration("ACCESS_ENDING_NOTICE", 7*24*time.Hour),
+			LimitPerOrder:      r.Int("ATTEMPTS_PER_ORDER", 10, 1),
+			LimitPerEmail:      r.Int("ATTEMPTS_PER_EMAIL", 20, 1),
+			LimitPerIP:         r.Int("ATTEMPTS_PER_IP", 100, 1),
 		},
 	}
 	c.Settings.RescueAfter, c.RescueOn = r.DurationOrOff("RESCUE_AFTER", 30*time.Second)

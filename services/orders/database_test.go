@@ -21,7 +21,7 @@ func TestOrdersCannotRewriteItsHistory(t *testing.T) {
 	asOrders := s.db.Pool(t, "orders")
 	for _, statement := range []string{
 		"UPDATE orders.history SET note = ''", "DELETE FROM orders.history", "TRUNCATE orders.history",
-		"UPDATE orders.charging_switch SET actor = 'someone'", "DELETE FROM orders.charging_switch",
+		"UPDATE orders.charging_switch SET actor = 'someone'", "DELETE FROM orders.charging_switch", "DELETE FROM orders.notices",
 		"CREATE TABLE orders.more (id int)", "DROP TABLE orders.history",
 	} {
 		_, err := asOrders.Exec(t.Context(), statement)
@@ -88,6 +88,44 @@ func TestConstraintsRestateTheInvariants(t *testing.T) {
 	wantViolation(t, "a history of nothing", err, "history_order_id_fkey")
 }
 
+// TestConstraintsOfSubscriptions does the same for what is known of subscriptions.
+func TestConstraintsOfSubscriptions(t *testing.T) {
+	s := newScene(t)
+	o := s.subscribed()
+	renewed, err := s.renew(o, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.follow(o, paymentsv1.Subscription_PAST_DUE, unpaid("in_2", false))
+	s.mustPlace(subscribing(true), pending)
+	for _, c := range []struct{ table, where, set, constraint string }{
+		{"orders", "kind = 'RENEWAL'", "renews_order_id = NULL", "orders_renewal"},
+		{"orders", "kind = 'RENEWAL'", "kind = 'PURCHASE'", "orders_renewal"},
+		{"orders", "kind = 'PURCHASE'", "renews_order_id = '" + renewed.GetId() + "'", "orders_renewal"},
+		{"orders", "kind = 'RENEWAL'", "renews_order_id = id", "orders_renews_another"},
+		{"orders", "kind = 'RENEWAL'", "renews_order_id = '0d4a2a3e-5a26-4d2c-8d5a-3f0a7c1f9e11'", "orders_renews_order_id_fkey"},
+		{"orders", "kind = 'RENEWAL'", "checkout = 'SERVER'", "orders_renews_hosted"},
+		{"orders", "kind = 'RENEWAL'", "subscription_id = NULL, period_start = NULL, period_end = NULL", "orders_term_paid"},
+		{"orders", "state = 'COMPLETE'", "subscription_id = NULL", "orders_term_paid"},
+		{"orders", "state = 'COMPLETE'", "subscription_id = ''", "orders_term_paid"},
+		{"orders", "state = 'COMPLETE'", "period_start = NULL", "orders_term_paid"},
+		{"orders", "state = 'COMPLETE'", "period_end = period_start", "orders_term_paid"},
+		{"orders", "state = 'PENDING'", "subscription_id = 'sub_2', period_start = now(), period_end = now() + interval '1 day'", "orders_term_paid"},
+		{"subscriptions", "true", "status = 'TRIALING'", "subscriptions_status"},
+		{"subscriptions", "true", "subscription_id = ''", "subscriptions_id"},
+		{"subscriptions", "true", "order_id = '0d4a2a3e-5a26-4d2c-8d5a-3f0a7c1f9e11'", "subscriptions_order_id_fkey"},
+		{"subscriptions", "true", "unpaid_invoice_id = NULL", "subscriptions_unpaid"},
+		{"subscriptions", "true", "unpaid_currency = 'usd'", "subscriptions_unpaid"},
+		{"subscriptions", "true", "unpaid_action_required = NULL", "subscriptions_unpaid"},
+		{"notices", "true", "subscription_id = 'sub_2'", "notices_subscription_id_fkey"},
+	} {
+		_, err := s.owner.Exec(t.Context(), "UPDATE orders."+c.table+" SET "+c.set+" WHERE "+c.where)
+		wantViolation(t, c.where+" with "+c.set, err, c.constraint)
+	}
+	_, err = s.owner.Exec(t.Context(), "INSERT INTO orders.subscriptions (subscription_id, order_id, status, renews, observed_at) VALUES ('sub_2', $1, 'ACTIVE', true, now())", o.GetId())
+	wantViolation(t, "two subscriptions of one order", err, "subscriptions_order_unique")
+}
+
 func wantViolation(t *testing.T, what string, err error, constraint string) {
 	t.Helper()
 	var pe *pgconn.PgError
@@ -132,7 +170,7 @@ func TestSettingsAreRefusedAllAtOnce(t *testing.T) {
 	env = map[string]string{"DATABASE_URL": "postgres://localhost/x"}
 	cfg, err := orders.LoadConfig(lookup)
 	if err != nil || !cfg.RescueOn || cfg.Settings.RescueAfter.String() != "30s" || cfg.Settings.ChargeWithin.String() != "5m0s" ||
-		cfg.Settings.ExpiresAfter.String() != "24h0m0s" || cfg.Settings.ApologyAfter.String() != "10s" {
+		cfg.Settings.ExpiresAfter.String() != "24h0m0s" || cfg.Settings.ApologyAfter.String() != "10s" || cfg.Settings.AccessEndingNotice.String() != "168h0m0s" {
 		t.Errorf("the defaults: %+v %v", cfg, err)
 	}
 }

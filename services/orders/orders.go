@@ -21,7 +21,7 @@ import (
 
 // Schema is what the service keeps in the database.
 var Schema = migrate.Schema{
-	Name: "orders", FS: store.Migrations(), River: true, AppendOnly: []string{"history", "charging_switch"},
+	Name: "orders", FS: store.Migrations(), River: true, AppendOnly: []string{"history", "charging_switch", "notices"},
 }
 
 // Run serves, looks at orders that are due, and hands messages over, until ctx

@@ -211,6 +211,10 @@ type fakeProvisioning struct {
 	calls      int
 	revokes    []string
 	restores   []string
+
+	followErr error // of FollowSubscription
+	follows   []*provisioningv1.FollowSubscriptionRequest
+	until     time.Time // what FollowSubscription answers; zero is no access
 }
 
 func (f *fakeProvisioning) set(change func(*fakeProvisioning)) {
@@ -248,6 +252,9 @@ func (f *fakeProvisioning) GrantAccess(ctx context.Context, r *provisioningv1.Gr
 	}
 	now := f.clock.Now()
 	g := &provisioningv1.Grant{OrderId: r.GetOrderId(), StartsAt: timestamppb.New(now), EndsAt: timestamppb.New(now.AddDate(0, int(r.GetTermMonths()), 0))}
+	if r.GetPeriodEnd() != nil {
+		g.StartsAt, g.EndsAt = r.GetPeriodStart(), r.GetPeriodEnd()
+	}
 	if revoked {
 		g.RevokedAt = timestamppb.New(now)
 	}
@@ -266,6 +273,34 @@ func (f *fakeProvisioning) RestoreAccess(_ context.Context, r *provisioningv1.Re
 	defer f.mu.Unlock()
 	f.restores = append(f.restores, r.GetOrderId())
 	return &provisioningv1.Grant{OrderId: r.GetOrderId(), EndsAt: timestamppb.New(f.clock.Now().AddDate(1, 0, 0))}, f.err
+}
+
+func (f *fakeProvisioning) FollowSubscription(_ context.Context, r *provisioningv1.FollowSubscriptionRequest) (*provisioningv1.FollowSubscriptionResponse, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.follows = append(f.follows, proto.CloneOf(r))
+	out := &provisioningv1.FollowSubscriptionResponse{}
+	if !f.until.IsZero() {
+		out.AccessUntil = timestamppb.New(f.until)
+	}
+	return out, f.followErr
+}
+
+// followed is how Provisioning was last told that a subscription stands.
+func (f *fakeProvisioning) followed() *provisioningv1.FollowSubscriptionRequest {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if len(f.follows) == 0 {
+		return nil
+	}
+	return f.follows[len(f.follows)-1]
+}
+
+// grantOf is what access was asked for an order.
+func (f *fakeProvisioning) grantOf(orderID string) *provisioningv1.GrantAccessRequest {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.grants[orderID]
 }
 
 // taken is how often access was withdrawn and restored.

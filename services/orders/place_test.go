@@ -373,7 +373,7 @@ func TestAttemptsAreLimited(t *testing.T) {
 func TestListPlans(t *testing.T) {
 	s := newScene(t)
 	r, err := s.orders.ListPlans(t.Context(), &ordersv1.ListPlansRequest{})
-	if err != nil || len(r.GetPlans()) != 1 {
+	if err != nil || len(r.GetPlans()) != 2 {
 		t.Fatalf("%v %v", r, err)
 	}
 	shown := map[string]string{}

@@ -67,7 +67,7 @@ func purchase(o order.Order) *paymentsv1.Purchase {
 	return &paymentsv1.Purchase{
 		OrderId: o.ID.String(), Reference: o.Reference.String(), PlanId: o.PlanID, Description: o.PlanName,
 		AmountMinor: o.AmountMinor, Currency: o.Currency, Email: o.Email, Name: o.Name, AccountId: o.AccountID,
-		OrderedAt: timestamppb.New(o.CreatedAt),
+		OrderedAt: timestamppb.New(o.CreatedAt), RenewsMonths: o.RenewsMonths(),
 	}
 }
 
@@ -84,6 +84,9 @@ func MoneyFrom(p *paymentsv1.Payment) order.Money {
 	}
 	if p.GetChargedAt() != nil {
 		m.ChargedAt = p.GetChargedAt().AsTime()
+	}
+	if t := p.GetTerm(); t.GetSubscriptionId() != "" && t.GetPeriodEnd().AsTime().After(t.GetPeriodStart().AsTime()) {
+		m.Term = &order.Term{SubscriptionID: t.GetSubscriptionId(), Start: t.GetPeriodStart().AsTime(), End: t.GetPeriodEnd().AsTime()}
 	}
 	if id, err := uuid.Parse(p.GetAttemptId()); err == nil {
 		m.AttemptID = id
@@ -116,6 +119,7 @@ func (p *Provisioning) GrantAccess(ctx context.Context, o order.Order) (Grant, e
 	defer cancel()
 	g, err := p.client.GrantAccess(ctx, &provisioningv1.GrantAccessRequest{
 		OrderId: o.ID.String(), AccountId: o.AccountID, Email: o.Email, Name: o.Name, PlanId: o.PlanID, TermMonths: o.TermMonths,
+		SubscriptionId: o.SubscriptionID, PeriodStart: timestamp(o.PeriodStart), PeriodEnd: timestamp(o.PeriodEnd),
 	})
 	if err != nil {
 		return Grant{}, err
@@ -152,6 +156,83 @@ func (p *Provisioning) CheckAccount(ctx context.Context, accountID string) error
 	defer cancel()
 	_, err := p.client.CheckBuyer(ctx, &provisioningv1.CheckBuyerRequest{AccountId: accountID})
 	return err
+}
+
+// statuses are Orders' words for how a subscription stands in Provisioning's. One
+// that Stripe has given up charging gives no access, although it can be paid.
+var statuses = map[order.SubscriptionStatus]provisioningv1.FollowSubscriptionRequest_Status{
+	order.Active:  provisioningv1.FollowSubscriptionRequest_ACTIVE,
+	order.PastDue: provisioningv1.FollowSubscriptionRequest_PAST_DUE,
+	order.Paused:  provisioningv1.FollowSubscriptionRequest_PAUSED,
+	order.Unpaid:  provisioningv1.FollowSubscriptionRequest_ENDED,
+	order.Ended:   provisioningv1.FollowSubscriptionRequest_ENDED,
+}
+
+// FollowSubscription has the access follow the subscription, and answers until
+// when there is any; nil when there is none. Errors: order.ErrNotStarted.
+func (p *Provisioning) FollowSubscription(ctx context.Context, sub order.Subscription) (*time.Time, error) {
+	ctx, cancel := context.WithTimeout(ctx, shortTimeout)
+	defer cancel()
+	reply, err := p.client.FollowSubscription(ctx, &provisioningv1.FollowSubscriptionRequest{
+		SubscriptionId: sub.ID, OrderId: sub.OrderID.String(), Status: statuses[sub.Status], Renews: sub.Renews,
+		ObservedAt: timestamppb.New(sub.ObservedAt),
+	})
+	if e := apperr.Of(err); e != nil && e.Reason == "GRANT_NOT_FOUND" {
+		return nil, order.ErrNotStarted.Because(err)
+	}
+	if err != nil || reply.GetAccessUntil() == nil {
+		return nil, err
+	}
+	until := reply.GetAccessUntil().AsTime()
+	return &until, nil
+}
+
+// SubscriptionFrom reads a Subscription as Orders understands it. The request has
+// been validated.
+func SubscriptionFrom(s *paymentsv1.Subscription) order.Subscription {
+	out := order.Subscription{
+		ID: s.GetSubscriptionId(), OrderID: uuid.MustParse(s.GetOrderId()), Status: order.SubscriptionStatus(s.GetStatus().String()),
+		Renews: s.GetRenews(), CurrentPeriodEnd: timeOf(s.GetCurrentPeriodEnd()),
+		// As exact as the database keeps it, so that the same one is the same again.
+		ObservedAt: s.GetObservedAt().AsTime().Truncate(time.Microsecond),
+	}
+	if u := s.GetUnpaid(); u.GetInvoiceId() != "" {
+		out.Unpaid = order.UnpaidInvoice{
+			ID: u.GetInvoiceId(), AmountMinor: u.GetAmountMinor(), Currency: u.GetCurrency(), URL: u.GetHostedUrl(),
+			ActionRequired: u.GetActionRequired(), NextAttemptAt: timeOf(u.GetNextAttemptAt()),
+		}
+	}
+	return out
+}
+
+// SubscriptionTo is SubscriptionFrom, back.
+func SubscriptionTo(s order.Subscription) *paymentsv1.Subscription {
+	out := &paymentsv1.Subscription{
+		SubscriptionId: s.ID, OrderId: s.OrderID.String(), Status: paymentsv1.Subscription_Status(paymentsv1.Subscription_Status_value[string(s.Status)]),
+		Renews: s.Renews, CurrentPeriodEnd: timestamp(s.CurrentPeriodEnd), ObservedAt: timestamppb.New(s.ObservedAt),
+	}
+	if u := s.Unpaid; u.ID != "" {
+		out.Unpaid = &paymentsv1.UnpaidInvoice{
+			InvoiceId: u.ID, AmountMinor: u.AmountMinor, Currency: u.Currency, HostedUrl: u.URL,
+			ActionRequired: u.ActionRequired, NextAttemptAt: timestamp(u.NextAttemptAt),
+		}
+	}
+	return out
+}
+
+func timestamp(t *time.Time) *timestamppb.Timestamp {
+	if t == nil {
+		return nil
+	}
+	return timestamppb.New(*t)
+}
+
+func timeOf(t *timestamppb.Timestamp) *time.Time {
+	if t == nil {
+		return nil
+	}
+	at := t.AsTime()
+	return &at
 }
 
 // Notifications writes to people.

@@ -37,6 +37,14 @@ type Money struct {
 	RedirectURL   string
 	// AttemptID is the attempt that everything but Succeeded speaks of.
 	AttemptID uuid.UUID
+	// Term is which term of a subscription was paid; nil for a one-off.
+	Term *Term
+}
+
+// Term is one paid period of a subscription.
+type Term struct {
+	SubscriptionID string
+	Start, End     time.Time
 }
 
 // Concerns says whether the word is about the order as it stands: money that
@@ -138,6 +146,13 @@ func (o Order) FulfilledAt(now time.Time, apologyAfter time.Duration) Event {
 		return FulfilledLate
 	}
 	return Fulfilled
+}
+
+// LearnTerm takes over which term of a subscription the money paid.
+func (o *Order) LearnTerm(t *Term) {
+	if t != nil {
+		o.SubscriptionID, o.PeriodStart, o.PeriodEnd = t.SubscriptionID, &t.Start, &t.End
+	}
 }
 
 // Learn takes over what Payments said, apart from what a change of state brings.

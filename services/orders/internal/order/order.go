@@ -17,10 +17,11 @@ import (
 var (
 	ErrKeyRequired   = apperr.New(codes.InvalidArgument, "IDEMPOTENCY_KEY_REQUIRED", "the Idempotency-Key header must be a random UUID, minted once per purchase")
 	ErrKeyReused     = apperr.New(codes.Aborted, "IDEMPOTENCY_KEY_REUSED", "this Idempotency-Key belongs to another purchase; mint a new one for a new purchase")
-	ErrDuplicate     = apperr.New(codes.Aborted, "DUPLICATE_PURCHASE", "the same was bought with this address a moment ago, or its payment is still being checked; nothing was charged now")
+	ErrDuplicate     = apperr.New(codes.Aborted, "DUPLICATE_PURCHASE", "the same was bought with this address already, or its payment is still being checked; nothing was charged now")
 	ErrInProgress    = apperr.New(codes.Aborted, "PAYMENT_IN_PROGRESS", "the last payment is still being checked; nothing was charged now")
 	ErrInvalidState  = apperr.New(codes.Aborted, "INVALID_STATE", "this order cannot be paid again")
 	ErrCannotAdopt   = apperr.New(codes.InvalidArgument, "CANNOT_ADOPT", "this charge does not say for whom or for what it is; a case is open")
+	ErrNotStarted    = apperr.New(codes.Unavailable, "SUBSCRIPTION_NOT_STARTED", "the order that began this subscription has no access yet; tell it again")
 	ErrNotFound      = apperr.New(codes.NotFound, "ORDER_NOT_FOUND", "there is no order under this reference")
 	ErrTooMany       = apperr.New(codes.ResourceExhausted, "TOO_MANY_ATTEMPTS", "too many attempts; nothing was charged now, please wait before trying again")
 	ErrChargesPaused = apperr.New(codes.Unavailable, "CHARGES_PAUSED", "new payments are paused for a moment; nothing was charged")
@@ -56,6 +57,8 @@ type Order struct {
 	PlanID     string
 	PlanName   string
 	TermMonths int32
+	// Renews: the plan is a subscription, charged again after each term.
+	Renews bool
 	// AmountMinor is in minor units of Currency, as Stripe counts them.
 	AmountMinor int64
 	Currency    string
@@ -68,6 +71,9 @@ type Order struct {
 	// AllowRepeat: buying the same again is meant.
 	AllowRepeat bool
 	CreatedAt   time.Time
+	// RenewsOrderID is the order that began the subscription which a RENEWAL goes
+	// on with; nil on a PURCHASE.
+	RenewsOrderID *uuid.UUID
 
 	// AttemptID names the last submission; its card is kept only while it may
 	// still be charged. SubmittedAt is when the buyer was last here.
@@ -85,6 +91,11 @@ type Order struct {
 	CustomerID      string
 	// ChargedAt is when Stripe says the charge was made.
 	ChargedAt *time.Time
+
+	// SubscriptionID and its period say which term was paid; unset for a one-off.
+	SubscriptionID string
+	PeriodStart    *time.Time
+	PeriodEnd      *time.Time
 
 	// RefundedMinor is what went back so far.
 	RefundedMinor int64
@@ -109,6 +120,23 @@ type PaymentError struct {
 	Message string
 }
 
+// RenewsMonths is after how many months Stripe charges the same again; 0 is never.
+func (o Order) RenewsMonths() int32 {
+	if o.Renews {
+		return o.TermMonths
+	}
+	return 0
+}
+
+// Began is the order that began the subscription, if o is of one: itself, unless
+// it is a renewal.
+func (o Order) Began() uuid.UUID {
+	if o.RenewsOrderID != nil {
+		return *o.RenewsOrderID
+	}
+	return o.ID
+}
+
 // ReferenceShort is what people say: the first eight characters, upper case.
 func (o Order) ReferenceShort() string { return strings.ToUpper(o.Reference.String()[:8]) }
 
@@ -125,6 +153,9 @@ type Plan struct {
 	ID         string
 	Name       string
 	TermMonths int32
+	// Renews: charged again after each term until it is canceled. It is bought on
+	// Stripe's page, which keeps the card.
+	Renews bool
 	// Prices by currency, in the order they are offered; the first is the default.
 	Prices []Price
 }

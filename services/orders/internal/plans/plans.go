@@ -70,12 +70,16 @@ var planID = regexp.MustCompile(`^[a-z0-9][a-z0-9-]{0,63}$`)
 // maxName is what Payments accepts as the description of a charge.
 const maxName = 200
 
+// maxRenewsMonths is the longest interval of a subscription at Stripe.
+const maxRenewsMonths = 36
+
 func parse(raw []byte) (Plans, error) {
 	var file struct {
 		Plans []struct {
 			ID         string `json:"id"`
 			Name       string `json:"name"`
 			TermMonths int32  `json:"term_months"`
+			Renews     bool   `json:"renews"`
 			Prices     []struct {
 				Currency    string `json:"currency"`
 				AmountMinor int64  `json:"amount_minor"`
@@ -116,10 +120,13 @@ func parse(raw []byte) (Plans, error) {
 		if p.TermMonths < 1 || p.TermMonths > 120 {
 			problem("plan %q: term_months %d is not between 1 and 120", p.ID, p.TermMonths)
 		}
+		if p.Renews && p.TermMonths > maxRenewsMonths {
+			problem("plan %q: term_months %d is more than the %d after which Stripe can renew at the latest", p.ID, p.TermMonths, maxRenewsMonths)
+		}
 		if len(p.Prices) == 0 {
 			problem("plan %q has no price", p.ID)
 		}
-		plan := order.Plan{ID: p.ID, Name: p.Name, TermMonths: p.TermMonths}
+		plan := order.Plan{ID: p.ID, Name: p.Name, TermMonths: p.TermMonths, Renews: p.Renews}
 		currencies := map[string]bool{}
 		for _, price := range p.Prices {
 			if err := money.Check(price.AmountMinor, price.Currency); err != nil {

@@ -25,13 +25,15 @@ func TestTheShippedPlansAreValid(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := map[string]int64{"USD": 24900, "EUR": 23900, "JPY": 36900, "KWD": 76500}
-	for currency, minor := range want {
-		plan, price, err := p.Find("annual", currency)
-		if err != nil || plan.TermMonths != 12 || price.AmountMinor != minor || price.Currency != currency {
-			t.Errorf("annual in %s: %+v %+v %v", currency, plan, price, err)
-		}
-		if err := money.Check(price.AmountMinor, price.Currency); err != nil {
-			t.Error(err)
+	for id, renews := range map[string]bool{"annual": false, "annual-subscription": true} {
+		for currency, minor := range want {
+			plan, price, err := p.Find(id, currency)
+			if err != nil || plan.TermMonths != 12 || plan.Renews != renews || price.AmountMinor != minor || price.Currency != currency {
+				t.Errorf("%s in %s: %+v %+v %v", id, currency, plan, price, err)
+			}
+			if err := money.Check(price.AmountMinor, price.Currency); err != nil {
+				t.Error(err)
+			}
 		}
 	}
 	if _, price, err := p.Find("annual", ""); err != nil || price.Currency != "USD" {
@@ -66,13 +68,14 @@ func TestEveryProblemIsNamedAtOnce(t *testing.T) {
 			{"currency": "USD", "amount_minor": 100},
 			{"currency": "KWD", "amount_minor": 1001},
 			{"currency": "ISK", "amount_minor": 150},
-			{"currency": "EUR", "amount_minor": 100000000}]}
+			{"currency": "EUR", "amount_minor": 100000000}]},
+		{"id": "long", "name": "Long", "term_months": 37, "renews": true, "prices": [{"currency": "USD", "amount_minor": 100}]}
 	]}`))
 	if err == nil {
 		t.Fatal("accepted")
 	}
 	for _, part := range []string{
-		`"Annual!" must be lower-case`, `"two" stands twice`, `"two" has no name`, `term_months 0`, `term_months 121`,
+		`"Annual!" must be lower-case`, `"two" stands twice`, `"two" has no name`, `term_months 0`, `term_months 121`, `term_months 37 is more than the 36`,
 		`"two" has no price`, `"usd" is not three capital letters`, `amount_minor 0 USD is not positive`,
 		`two prices in USD`, `1001 KWD`, `150 ISK`, `100000000 EUR has more than eight digits`,
 	} {

@@ -44,7 +44,8 @@ func (r *Admin) AdvanceOrder(ctx context.Context, req *ordersv1.AdvanceOrderRequ
 	return &ordersv1.AdvanceOrderResponse{Order: o}, err
 }
 
-// AdoptCharge makes the order of a charge that has none.
+// AdoptCharge makes the order of a charge that has none, or of a subscription's
+// later term.
 func (r *Admin) AdoptCharge(ctx context.Context, req *ordersv1.AdoptChargeRequest) (*ordersv1.AdvanceOrderResponse, error) {
 	why := order.ByWebhook
 	if access.From(ctx).Caller == "reconciliation" {
@@ -54,11 +55,24 @@ func (r *Admin) AdoptCharge(ctx context.Context, req *ordersv1.AdoptChargeReques
 		return nil, apperr.Invalid("payment", "only money that arrived can be adopted")
 	}
 	orderID, _ := uuid.Parse(req.GetPayment().GetOrderId()) // none belongs to no reference
-	o, err := view(r.Service.Adopt(ctx, service.Adoption{
+	a := service.Adoption{
 		OrderID: orderID, Reference: uuid.MustParse(req.GetReference()), PlanID: req.GetPlanId(), Email: req.GetEmail(), Name: req.GetName(),
 		AccountID: req.GetAccountId(), Money: clients.MoneyFrom(req.GetPayment()),
-	}, why))
+	}
+	var o *ordersv1.Order
+	var err error
+	if began := req.GetRenewsOrderId(); began != "" {
+		o, err = view(r.Service.Renew(ctx, a, uuid.MustParse(began), why))
+	} else {
+		o, err = view(r.Service.Adopt(ctx, a, why))
+	}
 	return &ordersv1.AdvanceOrderResponse{Order: o}, err
+}
+
+// FollowSubscription takes over how a subscription stands.
+func (r *Admin) FollowSubscription(ctx context.Context, req *ordersv1.FollowSubscriptionRequest) (*ordersv1.FollowSubscriptionResponse, error) {
+	until, err := r.Service.FollowSubscription(ctx, clients.SubscriptionFrom(req.GetSubscription()))
+	return &ordersv1.FollowSubscriptionResponse{AccessUntil: timestamp(until)}, err
 }
 
 // whyOf is the reason that a caller may give: each only its own.
@@ -79,10 +93,11 @@ func whyOf(reason ordersv1.AdvanceOrderRequest_Reason, id access.Identity) (orde
 
 // DescribeOrder shows everything that is known of an order.
 func (r *Admin) DescribeOrder(ctx context.Context, req *ordersv1.DescribeOrderRequest) (*ordersv1.DescribeOrderResponse, error) {
-	o, history, err := r.Service.Describe(ctx, uuid.MustParse(req.GetOrderId()))
+	d, err := r.Service.Describe(ctx, uuid.MustParse(req.GetOrderId()))
 	if err != nil {
 		return nil, err
 	}
+	o := d.Order
 	shown, _ := view(o, nil)
 	out := &ordersv1.DescribeOrderResponse{
 		Order: shown, Email: o.Email, Name: o.Name, AccountId: o.AccountID, PlanName: o.PlanName, TermMonths: o.TermMonths,
@@ -94,7 +109,13 @@ func (r *Admin) DescribeOrder(ctx context.Context, req *ordersv1.DescribeOrderRe
 		out.RefundedDisplay = order.Display(o.RefundedMinor, o.Currency)
 	}
 	out.Dispute = paymentsv1.Payment_Dispute(paymentsv1.Payment_Dispute_value[string(o.Dispute)])
-	for _, h := range history {
+	if sub := d.Subscription; sub != nil {
+		out.Subscription, out.SubscriptionAccessUntil = clients.SubscriptionTo(*sub), timestamp(sub.AccessUntil)
+		if sub.Unpaid.ID != "" {
+			out.UnpaidDisplay = order.Display(sub.Unpaid.AmountMinor, sub.Unpaid.Currency)
+		}
+	}
+	for _, h := range d.History {
 		out.History = append(out.History, &ordersv1.HistoryEntry{
 			FromState: stateOf(h.From), ToState: stateOf(h.To), Reason: string(h.Why.Reason), Actor: h.Why.Actor,
 			At: timestamppb.New(h.At), Note: h.Note,

@@ -25,7 +25,7 @@ type Orders struct {
 func (r *Orders) ListPlans(context.Context, *ordersv1.ListPlansRequest) (*ordersv1.ListPlansResponse, error) {
 	out := &ordersv1.ListPlansResponse{}
 	for _, p := range r.Service.Plans.List {
-		plan := &ordersv1.Plan{Id: p.ID, Name: p.Name, TermMonths: p.TermMonths}
+		plan := &ordersv1.Plan{Id: p.ID, Name: p.Name, TermMonths: p.TermMonths, Renews: p.Renews}
 		for _, price := range p.Prices {
 			plan.Prices = append(plan.Prices, &ordersv1.Price{
 				Currency: price.Currency, AmountMinor: price.AmountMinor, AmountDisplay: order.Display(price.AmountMinor, price.Currency),

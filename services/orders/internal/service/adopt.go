@@ -17,7 +17,9 @@ import (
 // Adoption is a charge of ours that has no order here.
 type Adoption struct {
 	Reference uuid.UUID
-	// OrderID is the order that the charge names; it must be the reference's.
+	// OrderID is the order that the charge names. It must be the reference's, unless
+	// the charge paid a term of a subscription: one that was begun at Stripe by hand
+	// has no reference but the one that Payments derived, with the id.
 	OrderID   uuid.UUID
 	PlanID    string
 	Email     string
@@ -32,6 +34,9 @@ type Adoption struct {
 // buyer or a plan it is a case. Errors: order.ErrCannotAdopt.
 func (s *Service) Adopt(ctx context.Context, a Adoption, why order.Why) (order.Order, error) {
 	id := order.IDFor(a.Reference)
+	if a.Money.Term != nil && a.OrderID != uuid.Nil {
+		id = a.OrderID
+	}
 	_, err := s.Store.Get(ctx, id)
 	switch {
 	case err == nil:
@@ -66,16 +71,21 @@ func (s *Service) orphan(id uuid.UUID, a Adoption) (order.Order, error) {
 	if err := order.CheckEmail(strings.TrimSpace(a.Email)); err != nil {
 		return order.Order{}, fmt.Errorf("no identifiable buyer: %w", err)
 	}
+	checkout := order.Server
+	if plan.Renews || a.Money.Term != nil {
+		checkout = order.Hosted
+	}
 	now := s.Now()
 	due := now.Add(s.Settings.RescueAfter)
 	o := order.Order{
 		ID: id, Reference: a.Reference, Kind: order.Purchase, State: order.Orphaned,
-		PlanID: plan.ID, PlanName: plan.Name, TermMonths: plan.TermMonths,
+		PlanID: plan.ID, PlanName: plan.Name, TermMonths: plan.TermMonths, Renews: plan.Renews,
 		AmountMinor: a.Money.AmountMinor, Currency: a.Money.Currency,
 		Email: strings.TrimSpace(a.Email), EmailKey: order.EmailKey(a.Email), Name: strings.TrimSpace(a.Name), AccountID: a.AccountID,
-		Checkout: order.Server, CreatedAt: now, AttemptID: order.FirstAttempt(id), SubmittedAt: a.Money.ChargedAt,
+		Checkout: checkout, CreatedAt: now, AttemptID: order.FirstAttempt(id), SubmittedAt: a.Money.ChargedAt,
 		ChargeID: a.Money.ChargeID, CustomerID: a.Money.CustomerID, ChargedAt: &a.Money.ChargedAt, NextLookAt: &due,
 	}
 	o.Learn(a.Money)
+	o.LearnTerm(a.Money.Term)
 	return o, nil
 }

@@ -37,7 +37,10 @@ func (s *Service) fulfilOnce(ctx context.Context, o order.Order, why order.Why) 
 	o.RecoveredBy = why.RecoveredBy()
 	o.LastProgressAt, o.NextLookAt = now, nil
 	kind := "CONFIRMATION"
-	if next == order.Recovered {
+	switch {
+	case o.Kind == order.Renewal:
+		kind = "RENEWED" // also when late: nobody waited for it, and nobody lost access
+	case next == order.Recovered:
 		kind = "RECOVERY"
 	}
 	return s.Store.InTx(ctx, func(tx pgx.Tx) error {

@@ -93,12 +93,20 @@ func (s *Service) orderFor(p Placement) (order.Order, error) {
 		return order.Order{}, apperr.Invalid("email", err.Error())
 	}
 	checkout := p.Checkout
-	if checkout == "" {
-		if checkout = order.Client; p.PaymentMethod != "" {
-			checkout = order.Server
-		}
+	switch {
+	case checkout != "":
+	case plan.Renews:
+		checkout = order.Hosted
+	case p.PaymentMethod != "":
+		checkout = order.Server
+	default:
+		checkout = order.Client
 	}
 	switch {
+	case plan.Renews && checkout != order.Hosted:
+		return order.Order{}, apperr.Invalid("checkout", "a plan that renews is bought on Stripe's page: HOSTED")
+	case plan.Renews && p.PaymentMethod != "":
+		return order.Order{}, apperr.Invalid("payment_method", "a plan that renews is bought on Stripe's page, where the buyer names it")
 	case checkout == order.Server && p.PaymentMethod == "":
 		return order.Order{}, apperr.Invalid("payment_method", "is needed for a payment that is confirmed here")
 	case checkout != order.Server && p.PaymentMethod != "":
@@ -110,7 +118,7 @@ func (s *Service) orderFor(p Placement) (order.Order, error) {
 	due := now.Add(s.Settings.RescueAfter)
 	return order.Order{
 		ID: id, Reference: p.Reference, Kind: order.Purchase, State: order.Pending,
-		PlanID: plan.ID, PlanName: plan.Name, TermMonths: plan.TermMonths,
+		PlanID: plan.ID, PlanName: plan.Name, TermMonths: plan.TermMonths, Renews: plan.Renews,
 		AmountMinor: price.AmountMinor, Currency: price.Currency,
 		Email: strings.TrimSpace(p.Email), EmailKey: order.EmailKey(p.Email), Name: strings.TrimSpace(p.Name),
 		AccountID: p.AccountID, Checkout: checkout, AllowRepeat: p.AllowRepeat, CreatedAt: now,
@@ -157,18 +165,68 @@ func (s *Service) mayCharge(ctx context.Context, sub store.Submission) error {
 	return nil
 }
 
-// write commits the intent. Errors: ErrDuplicate; store.ErrChanged when the
-// same key was written at the same moment.
+// write commits the intent. A plan that renews is bought on one page at a time: two
+// would be two subscriptions, each charged year after year. So the page that the
+// buyer left open is closed at Stripe first, and the intent is written only when
+// none is open; from then on the new order refuses every other.
+// Errors: ErrDuplicate; store.ErrChanged when the same key was written at the
+// same moment.
 func (s *Service) write(ctx context.Context, p Placement, o order.Order) error {
-	return s.Store.InTx(ctx, func(tx pgx.Tx) error {
+	for range maxSteps {
+		open, err := s.writeUnlessOpen(ctx, p, o)
+		if err != nil || len(open) == 0 {
+			return err
+		}
+		for _, id := range open {
+			if err := s.closePage(ctx, id); err != nil {
+				return err
+			}
+		}
+	}
+	return order.ErrDuplicate
+}
+
+// writeUnlessOpen writes the intent, or lists the pages to close before.
+func (s *Service) writeUnlessOpen(ctx context.Context, p Placement, o order.Order) (open []uuid.UUID, err error) {
+	err = s.Store.InTx(ctx, func(tx pgx.Tx) (err error) {
 		if err := s.refuseDuplicate(ctx, tx, o); err != nil {
 			return err
+		}
+		if o.Renews && !o.AllowRepeat {
+			if open, err = s.Store.OpenPages(ctx, tx, o); err != nil || len(open) > 0 {
+				return err
+			}
 		}
 		if err := s.Store.Insert(ctx, tx, o, order.ByRequest, "order written; nothing charged yet"); err != nil {
 			return err
 		}
 		return s.Store.InsertSubmission(ctx, tx, s.submission(o, p.ClientIP))
 	})
+	return open, err
+}
+
+// closePage makes sure that an order which waits on a page of Stripe's can no
+// longer be paid there. If it was paid meanwhile, it is fulfilled. Errors:
+// ErrDuplicate when nobody can say that it is closed.
+func (s *Service) closePage(ctx context.Context, id uuid.UUID) error {
+	ctx, cancel := detach(ctx)
+	defer cancel()
+	o, err := s.Store.Get(ctx, id)
+	if err != nil || !o.WaitsForBuyer() {
+		return err
+	}
+	m, err := s.Payments.Cancel(ctx, o)
+	if err != nil {
+		s.Log.Warn("a page that was left open could not be closed; no other is opened", "order_id", o.ID, "error", err)
+		return order.ErrDuplicate.Because(err)
+	}
+	if o, err = s.Advance(ctx, id, order.ByRequest, &m); err != nil {
+		return err
+	}
+	if o.WaitsForBuyer() {
+		return order.ErrDuplicate
+	}
+	return nil
 }
 
 // refuseDuplicate refuses to charge for what was bought a moment ago, or may have
@@ -177,7 +235,11 @@ func (s *Service) refuseDuplicate(ctx context.Context, tx pgx.Tx, o order.Order)
 	if err := s.Store.LockPurchase(ctx, tx, o.EmailKey, o.PlanID); err != nil || o.AllowRepeat {
 		return err
 	}
-	same, err := s.Store.HasSamePurchase(ctx, tx, o, s.Now().Add(-duplicateWindow))
+	now := s.Now()
+	same, err := s.Store.HasSamePurchase(ctx, tx, o, now.Add(-duplicateWindow))
+	if err == nil && !same && o.Renews {
+		same, err = s.Store.HasSubscription(ctx, tx, o, now)
+	}
 	if err == nil && same {
 		return order.ErrDuplicate
 	}

@@ -14,14 +14,24 @@ func (s *Service) Get(ctx context.Context, reference uuid.UUID) (order.Order, er
 	return s.Store.GetByReference(ctx, reference)
 }
 
-// Describe reads an order with its history. Errors: order.ErrNotFound.
-func (s *Service) Describe(ctx context.Context, id uuid.UUID) (order.Order, []order.HistoryEntry, error) {
-	o, err := s.Store.Get(ctx, id)
-	if err != nil {
-		return order.Order{}, nil, err
+// Description is an order with everything around it.
+type Description struct {
+	Order   order.Order
+	History []order.HistoryEntry
+	// Subscription is what the order began or renewed; nil for a one-off.
+	Subscription *order.Subscription
+}
+
+// Describe reads everything that is known of an order. Errors: order.ErrNotFound.
+func (s *Service) Describe(ctx context.Context, id uuid.UUID) (d Description, err error) {
+	if d.Order, err = s.Store.Get(ctx, id); err != nil {
+		return Description{}, err
 	}
-	history, err := s.Store.History(ctx, id)
-	return o, history, err
+	if d.Subscription, err = s.Store.SubscriptionOf(ctx, d.Order.Began()); err != nil {
+		return Description{}, err
+	}
+	d.History, err = s.Store.History(ctx, id)
+	return d, err
 }
 
 // ListStuck pages through orders without progress since a time.

@@ -25,6 +25,9 @@ type Settings struct {
 	ChargeWithin time.Duration
 	// ExpiresAfter is how long an order waits for its buyer.
 	ExpiresAfter time.Duration
+	// AccessEndingNotice is how long before access ends its buyer is told, when it
+	// will not be renewed.
+	AccessEndingNotice time.Duration
 	// Limits bound the submissions within LimitWindow.
 	LimitPerOrder, LimitPerEmail, LimitPerIP int
 }

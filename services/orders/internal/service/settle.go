@@ -41,6 +41,7 @@ func (s *Service) settle(ctx context.Context, o order.Order, m order.Money, why 
 		due := now.Add(s.Settings.RescueAfter)
 		o.ChargeID, o.CustomerID, o.ChargedAt, o.NextLookAt = m.ChargeID, m.CustomerID, &m.ChargedAt, &due
 		o.PaymentError = order.PaymentError{}
+		o.LearnTerm(m.Term)
 		note = fmt.Sprintf("Stripe confirmed %s (%s)", order.Display(m.AmountMinor, m.Currency), m.ChargeID)
 	case order.Declined:
 		o.PaymentError = m.Decline

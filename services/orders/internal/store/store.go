@@ -82,6 +82,8 @@ func (s *Store) Insert(ctx context.Context, tx pgx.Tx, o order.Order, why order.
 		SubmittedAt: o.SubmittedAt, PaymentStatus: string(o.PaymentStatus), PaymentIntentID: orNil(o.PaymentIntentID),
 		ChargeID: orNil(o.ChargeID), CustomerID: orNil(o.CustomerID), ChargedAt: o.ChargedAt,
 		RefundedMinor: o.RefundedMinor, Dispute: orNil(string(o.Dispute)), NextLookAt: *o.NextLookAt,
+		Renews: o.Renews, RenewsOrderID: o.RenewsOrderID,
+		SubscriptionID: orNil(o.SubscriptionID), PeriodStart: o.PeriodStart, PeriodEnd: o.PeriodEnd,
 	})
 	if err != nil {
 		return domainError(err)
@@ -101,6 +103,7 @@ func (s *Store) Update(ctx context.Context, tx pgx.Tx, was, o order.Order, why o
 		CompletedAt: o.CompletedAt, AccessUntil: o.AccessUntil, RecoveredBy: orNil(o.RecoveredBy),
 		LastProgressAt: o.LastProgressAt, NextLookAt: o.NextLookAt, LookCount: o.LookCount, LastLookAt: o.LastLookAt,
 		RefundedMinor: o.RefundedMinor, Dispute: orNil(string(o.Dispute)), AccessWithdrawnAt: o.AccessWithdrawnAt,
+		SubscriptionID: orNil(o.SubscriptionID), PeriodStart: o.PeriodStart, PeriodEnd: o.PeriodEnd,
 	})
 	switch {
 	case err != nil:
@@ -245,6 +248,8 @@ func fromRow(r db.Order) order.Order {
 		CompletedAt: r.CompletedAt, AccessUntil: r.AccessUntil, RecoveredBy: orEmpty(r.RecoveredBy),
 		LastProgressAt: r.LastProgressAt, NextLookAt: r.NextLookAt, LookCount: r.LookCount, LastLookAt: r.LastLookAt,
 		RefundedMinor: r.RefundedMinor, Dispute: order.Dispute(orEmpty(r.Dispute)), AccessWithdrawnAt: r.AccessWithdrawnAt,
+		Renews: r.Renews, RenewsOrderID: r.RenewsOrderID,
+		SubscriptionID: orEmpty(r.SubscriptionID), PeriodStart: r.PeriodStart, PeriodEnd: r.PeriodEnd,
 	}
 }
 

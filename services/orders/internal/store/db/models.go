@@ -61,6 +61,11 @@ type Order struct {
 	RefundedMinor       int64
 	Dispute             *string
 	AccessWithdrawnAt   *time.Time
+	Renews              bool
+	RenewsOrderID       *uuid.UUID
+	SubscriptionID      *string
+	PeriodStart         *time.Time
+	PeriodEnd           *time.Time
 }
 
 type OrdersChargingSwitch struct {
@@ -71,10 +76,32 @@ type OrdersChargingSwitch struct {
 	At     time.Time
 }
 
+type OrdersNotice struct {
+	DedupeKey      string
+	SubscriptionID string
+	QueuedAt       time.Time
+}
+
 type OrdersSubmission struct {
 	AttemptID uuid.UUID
 	OrderID   uuid.UUID
 	EmailKey  string
 	ClientIp  string
 	At        time.Time
+}
+
+type OrdersSubscription struct {
+	SubscriptionID       string
+	OrderID              uuid.UUID
+	Status               string
+	Renews               bool
+	CurrentPeriodEnd     *time.Time
+	UnpaidInvoiceID      *string
+	UnpaidAmountMinor    *int64
+	UnpaidCurrency       *string
+	UnpaidUrl            *string
+	UnpaidActionRequired *bool
+	UnpaidNextAttemptAt  *time.Time
+	ObservedAt           time.Time
+	AccessUntil          *time.Time
 }

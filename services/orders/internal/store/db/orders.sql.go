@@ -107,7 +107,7 @@ func (q *Queries) CountSubmissions(ctx context.Context, arg CountSubmissionsPara
 }
 
 const getOrder = `-- name: GetOrder :one
-SELECT id, reference, kind, state, version, plan_id, plan_name, term_months, amount_minor, currency, email, email_key, name, account_id, checkout, allow_repeat, created_at, attempt_id, payment_method, submitted_at, payment_status, payment_error_code, payment_error_message, client_secret, redirect_url, payment_intent_id, charge_id, customer_id, charged_at, completed_at, access_until, recovered_by, last_progress_at, next_look_at, look_count, last_look_at, refunded_minor, dispute, access_withdrawn_at FROM orders.orders WHERE id = $1
+SELECT id, reference, kind, state, version, plan_id, plan_name, term_months, amount_minor, currency, email, email_key, name, account_id, checkout, allow_repeat, created_at, attempt_id, payment_method, submitted_at, payment_status, payment_error_code, payment_error_message, client_secret, redirect_url, payment_intent_id, charge_id, customer_id, charged_at, completed_at, access_until, recovered_by, last_progress_at, next_look_at, look_count, last_look_at, refunded_minor, dispute, access_withdrawn_at, renews, renews_order_id, subscription_id, period_start, period_end FROM orders.orders WHERE id = $1
 `
 
 func (q *Queries) GetOrder(ctx context.Context, id uuid.UUID) (Order, error) {
@@ -153,12 +153,17 @@ func (q *Queries) GetOrder(ctx context.Context, id uuid.UUID) (Order, error) {
 		&i.RefundedMinor,
 		&i.Dispute,
 		&i.AccessWithdrawnAt,
+		&i.Renews,
+		&i.RenewsOrderID,
+		&i.SubscriptionID,
+		&i.PeriodStart,
+		&i.PeriodEnd,
 	)
 	return i, err
 }
 
 const getOrderByReference = `-- name: GetOrderByReference :one
-SELECT id, reference, kind, state, version, plan_id, plan_name, term_months, amount_minor, currency, email, email_key, name, account_id, checkout, allow_repeat, created_at, attempt_id, payment_method, submitted_at, payment_status, payment_error_code, payment_error_message, client_secret, redirect_url, payment_intent_id, charge_id, customer_id, charged_at, completed_at, access_until, recovered_by, last_progress_at, next_look_at, look_count, last_look_at, refunded_minor, dispute, access_withdrawn_at FROM orders.orders WHERE reference = $1
+SELECT id, reference, kind, state, version, plan_id, plan_name, term_months, amount_minor, currency, email, email_key, name, account_id, checkout, allow_repeat, created_at, attempt_id, payment_method, submitted_at, payment_status, payment_error_code, payment_error_message, client_secret, redirect_url, payment_intent_id, charge_id, customer_id, charged_at, completed_at, access_until, recovered_by, last_progress_at, next_look_at, look_count, last_look_at, refunded_minor, dispute, access_withdrawn_at, renews, renews_order_id, subscription_id, period_start, period_end FROM orders.orders WHERE reference = $1
 `
 
 func (q *Queries) GetOrderByReference(ctx context.Context, reference uuid.UUID) (Order, error) {
@@ -204,6 +209,11 @@ func (q *Queries) GetOrderByReference(ctx context.Context, reference uuid.UUID) 
 		&i.RefundedMinor,
 		&i.Dispute,
 		&i.AccessWithdrawnAt,
+		&i.Renews,
+		&i.RenewsOrderID,
+		&i.SubscriptionID,
+		&i.PeriodStart,
+		&i.PeriodEnd,
 	)
 	return i, err
 }
@@ -228,7 +238,7 @@ func (q *Queries) GetSubmission(ctx context.Context, attemptID uuid.UUID) (Order
 const hasPaidSince = `-- name: HasPaidSince :one
 SELECT EXISTS (
     SELECT 1 FROM orders.orders o
-    WHERE o.email_key = $1 AND o.plan_id = $2 AND o.id <> $3::uuid
+    WHERE o.email_key = $1 AND o.plan_id = $2 AND o.kind = 'PURCHASE' AND o.id <> $3::uuid
       AND o.charged_at IS NOT NULL AND o.state <> 'REFUNDED'
       AND coalesce(o.completed_at, o.last_progress_at) >= $4::timestamptz
 )
@@ -242,7 +252,7 @@ type HasPaidSinceParams struct {
 }
 
 // Whether another order of the same buyer for the same was found paid since
-// this one was last submitted.
+// this one was last submitted. A renewal is no purchase: nobody pressed "pay".
 func (q *Queries) HasPaidSince(ctx context.Context, arg HasPaidSinceParams) (bool, error) {
 	row := q.db.QueryRow(ctx, hasPaidSince,
 		arg.EmailKey,
@@ -339,12 +349,14 @@ INSERT INTO orders.orders (
     id, reference, kind, state, plan_id, plan_name, term_months, amount_minor, currency,
     email, email_key, name, account_id, checkout, allow_repeat, created_at,
     attempt_id, payment_method, submitted_at, payment_status, payment_intent_id, charge_id, customer_id, charged_at,
-    refunded_minor, dispute, last_progress_at, next_look_at
+    refunded_minor, dispute, last_progress_at, next_look_at,
+    renews, renews_order_id, subscription_id, period_start, period_end
 ) VALUES (
     $1, $2, $3, $4, $5, $6, $7, $8, $9,
     $10, $11, $12, $13, $14, $15, $16,
     $17, $18, $19, $20, $21, $22, $23, $24,
-    $25, $26, $16, $27::timestamptz
+    $25, $26, $16, $27::timestamptz,
+    $28, $29, $30, $31, $32
 )
 `
 
@@ -376,6 +388,11 @@ type InsertOrderParams struct {
 	RefundedMinor   int64
 	Dispute         *string
 	NextLookAt      time.Time
+	Renews          bool
+	RenewsOrderID   *uuid.UUID
+	SubscriptionID  *string
+	PeriodStart     *time.Time
+	PeriodEnd       *time.Time
 }
 
 func (q *Queries) InsertOrder(ctx context.Context, arg InsertOrderParams) error {
@@ -407,6 +424,11 @@ func (q *Queries) InsertOrder(ctx context.Context, arg InsertOrderParams) error 
 		arg.RefundedMinor,
 		arg.Dispute,
 		arg.NextLookAt,
+		arg.Renews,
+		arg.RenewsOrderID,
+		arg.SubscriptionID,
+		arg.PeriodStart,
+		arg.PeriodEnd,
 	)
 	return err
 }
@@ -618,8 +640,11 @@ UPDATE orders.orders SET
     last_look_at = $20,
     refunded_minor = $21,
     dispute = $22,
-    access_withdrawn_at = $23
-WHERE id = $24 AND state = $25 AND version = $26
+    access_withdrawn_at = $23,
+    subscription_id = $24,
+    period_start = $25,
+    period_end = $26
+WHERE id = $27 AND state = $28 AND version = $29
 `
 
 type UpdateOrderParams struct {
@@ -646,6 +671,9 @@ type UpdateOrderParams struct {
 	RefundedMinor       int64
 	Dispute             *string
 	AccessWithdrawnAt   *time.Time
+	SubscriptionID      *string
+	PeriodStart         *time.Time
+	PeriodEnd           *time.Time
 	ID                  uuid.UUID
 	WasState            string
 	WasVersion          int32
@@ -678,6 +706,9 @@ func (q *Queries) UpdateOrder(ctx context.Context, arg UpdateOrderParams) (int64
 		arg.RefundedMinor,
 		arg.Dispute,
 		arg.AccessWithdrawnAt,
+		arg.SubscriptionID,
+		arg.PeriodStart,
+		arg.PeriodEnd,
 		arg.ID,
 		arg.WasState,
 		arg.WasVersion,

@@ -3,12 +3,14 @@ INSERT INTO orders.orders (
     id, reference, kind, state, plan_id, plan_name, term_months, amount_minor, currency,
     email, email_key, name, account_id, checkout, allow_repeat, created_at,
     attempt_id, payment_method, submitted_at, payment_status, payment_intent_id, charge_id, customer_id, charged_at,
-    refunded_minor, dispute, last_progress_at, next_look_at
+    refunded_minor, dispute, last_progress_at, next_look_at,
+    renews, renews_order_id, subscription_id, period_start, period_end
 ) VALUES (
     @id, @reference, @kind, @state, @plan_id, @plan_name, @term_months, @amount_minor, @currency,
     @email, @email_key, @name, @account_id, @checkout, @allow_repeat, @created_at,
     @attempt_id, @payment_method, @submitted_at, @payment_status, @payment_intent_id, @charge_id, @customer_id, @charged_at,
-    @refunded_minor, @dispute, @created_at, sqlc.arg(next_look_at)::timestamptz
+    @refunded_minor, @dispute, @created_at, sqlc.arg(next_look_at)::timestamptz,
+    @renews, @renews_order_id, @subscription_id, @period_start, @period_end
 );
 
 -- name: GetOrder :one
@@ -44,7 +46,10 @@ UPDATE orders.orders SET
     last_look_at = @last_look_at,
     refunded_minor = @refunded_minor,
     dispute = @dispute,
-    access_withdrawn_at = @access_withdrawn_at
+    access_withdrawn_at = @access_withdrawn_at,
+    subscription_id = @subscription_id,
+    period_start = @period_start,
+    period_end = @period_end
 WHERE id = @id AND state = @was_state AND version = @was_version;
 
 -- name: InsertHistory :exec
@@ -117,10 +122,10 @@ SELECT EXISTS (
 
 -- name: HasPaidSince :one
 -- Whether another order of the same buyer for the same was found paid since
--- this one was last submitted.
+-- this one was last submitted. A renewal is no purchase: nobody pressed "pay".
 SELECT EXISTS (
     SELECT 1 FROM orders.orders o
-    WHERE o.email_key = $1 AND o.plan_id = $2 AND o.id <> sqlc.arg(id)::uuid
+    WHERE o.email_key = $1 AND o.plan_id = $2 AND o.kind = 'PURCHASE' AND o.id <> sqlc.arg(id)::uuid
       AND o.charged_at IS NOT NULL AND o.state <> 'REFUNDED'
       AND coalesce(o.completed_at, o.last_progress_at) >= sqlc.arg(since)::timestamptz
 );

@@ -1,0 +1,99 @@
+package order
+
+import (
+	"cmp"
+	"time"
+
+	"github.com/google/uuid"
+)
+
+// SubscriptionStatus is how a subscription stands at Stripe.
+type SubscriptionStatus string
+
+// The statuses, as Payments names them.
+const (
+	// Active: paid, or about to be charged for the next term.
+	Active SubscriptionStatus = "ACTIVE"
+	// PastDue: a renewal failed, and Stripe tries again.
+	PastDue SubscriptionStatus = "PAST_DUE"
+	// Paused: until it is resumed at Stripe.
+	Paused SubscriptionStatus = "PAUSED"
+	// Unpaid: Stripe has given up charging it; it can still be paid.
+	Unpaid SubscriptionStatus = "UNPAID"
+	// Ended: over for good.
+	Ended SubscriptionStatus = "ENDED"
+)
+
+// Subscription is how a subscription stood when Stripe was last read.
+type Subscription struct {
+	ID string
+	// OrderID is the order that began it.
+	OrderID uuid.UUID
+	Status  SubscriptionStatus
+	// Renews: Stripe will charge it again by itself.
+	Renews bool
+	// CurrentPeriodEnd ends the term that runs at Stripe, paid or not.
+	CurrentPeriodEnd *time.Time
+	// Unpaid is the renewal that could not be collected; its ID is empty when
+	// there is none.
+	Unpaid     UnpaidInvoice
+	ObservedAt time.Time
+	// AccessUntil is what Provisioning answered to this observation, grace
+	// included; nil when there is no access, or no answer yet.
+	AccessUntil *time.Time
+}
+
+// UnpaidInvoice is a renewal that waits for its customer.
+type UnpaidInvoice struct {
+	ID          string
+	AmountMinor int64
+	Currency    string
+	// URL is a page of Stripe's on which it can be paid or authenticated.
+	URL string
+	// ActionRequired: the bank asks the customer; otherwise the charge failed.
+	ActionRequired bool
+	// NextAttemptAt is when Stripe tries again by itself; nil when it will not.
+	NextAttemptAt *time.Time
+}
+
+// life orders what may be seen at one moment: what comes later in the life of a
+// subscription is the newer fact.
+var life = map[SubscriptionStatus]int{Active: 1, PastDue: 2, Paused: 3, Unpaid: 4, Ended: 5}
+
+// NewerThan says whether s was observed after known, whichever is heard of first.
+// Provisioning decides by the same rule.
+func (s Subscription) NewerThan(known Subscription) bool {
+	later := cmp.Or(s.ObservedAt.Compare(known.ObservedAt), cmp.Compare(life[s.Status], life[known.Status]))
+	return later > 0 || later == 0 && (known.Renews || !s.Renews)
+}
+
+// Notice is one thing that the buyer of a subscription must be told once.
+type Notice struct {
+	Kind      string // a kind of message, by name
+	DedupeKey string
+}
+
+// UnpaidNotice is what to tell about a renewal that could not be collected. What
+// is over is not collected any more.
+func (s Subscription) UnpaidNotice() (Notice, bool) {
+	key := "subscription/" + s.ID + "/invoice/" + s.Unpaid.ID
+	switch {
+	case s.Unpaid.ID == "" || s.Status == Ended:
+		return Notice{}, false
+	case s.Unpaid.ActionRequired:
+		return Notice{"ACTION_REQUIRED", key + "/action-required"}, true
+	default:
+		return Notice{"PAYMENT_FAILED", key + "/payment-failed"}, true
+	}
+}
+
+// EndingNotice is what to tell when access ends within notice from now and will
+// not go on by itself. Access that is over needs no notice, and what a buyer has
+// beside a subscription that is over is not this subscription's to speak of.
+func (s Subscription) EndingNotice(now time.Time, notice time.Duration) (Notice, bool) {
+	ending := s.Status == PastDue || s.Status == Active && !s.Renews
+	if !ending || s.AccessUntil == nil || !s.AccessUntil.After(now) || s.AccessUntil.Sub(now) > notice {
+		return Notice{}, false
+	}
+	return Notice{"ACCESS_ENDING", "subscription/" + s.ID + "/access-ending/" + s.AccessUntil.UTC().Format("2006-01-02")}, true
+}
