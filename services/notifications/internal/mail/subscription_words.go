@@ -5,6 +5,7 @@ import (
 	"net"
 	"net/url"
 	"strings"
+	"time"
 
 	"makegood.example/services/notifications/internal/message"
 )
@@ -48,8 +49,8 @@ func (b Brand) subscriptionWords(w *Words, f Facts) {
 		w.Rows = append(w.Rows, Row{"Next term, not charged", due.AmountDisplay})
 	}
 	w.Rows = append(w.Rows, reference)
-	if s.AccessUntil.After(f.Now) {
-		w.Rows = append(w.Rows, Row{"Access until", day(s.AccessUntil)})
+	if until := accessUntil(f); until.After(f.Now) {
+		w.Rows = append(w.Rows, Row{"Access until", day(until)})
 	}
 	switch {
 	case due != nil:
@@ -76,7 +77,7 @@ func renews(f Facts) []string {
 
 // access says what a failed renewal means for the customer's access.
 func access(f Facts) []string {
-	switch until := f.Subscription.AccessUntil; {
+	switch until := accessUntil(f); {
 	case until.IsZero():
 		return []string{"Once it is paid, your subscription goes on."}
 	case until.After(f.Now):
@@ -84,6 +85,17 @@ func access(f Facts) []string {
 	default:
 		return []string{fmt.Sprintf("Your access ended on %s. Once the term is paid, you have it again.", day(until))}
 	}
+}
+
+// accessUntil is until when there is access, as far as it can be told. What is
+// known may be from before the failure that the mail is about. That tells too
+// little while Stripe tries again, but too much once Stripe has given up.
+func accessUntil(f Facts) time.Time {
+	s := f.Subscription
+	if f.Kind != "ACCESS_ENDING" && s.Status == message.Unpaid && s.AccessUntil.After(f.Now) {
+		return time.Time{}
+	}
+	return s.AccessUntil
 }
 
 // ending says why access ends, and what that leaves to do.

@@ -55,6 +55,8 @@ func TestWhatIsSaidOfASubscription(t *testing.T) {
 			[]string{"Nothing was charged for it", "order again", "Order again", "your order is not complete", "ended"}},
 		"failed, given up": {renewal("PAYMENT_FAILED", message.Subscription{Status: message.Unpaid, AccessUntil: until.AddDate(0, 0, -20), Unpaid: invoice(func(u *message.UnpaidInvoice) { u.NextAttemptAt = time.Time{} })}), "",
 			[]string{"Your access ended on 7 November 2027 (UTC). Once the term is paid, you have it again.", "does not try again by itself", payURL}, []string{"you keep", "the next time", "Access until"}},
+		"failed, given up just now": {renewal("PAYMENT_FAILED", message.Subscription{Status: message.Unpaid, AccessUntil: until, Unpaid: invoice(nil)}), "",
+			[]string{"Once it is paid, your subscription goes on."}, []string{"27 November", "Access until"}},
 		"failed, nothing known of access or of a page": {renewal("PAYMENT_FAILED", message.Subscription{Status: message.PastDue, Unpaid: invoice(func(u *message.UnpaidInvoice) {
 			u.HostedURL, u.NextAttemptAt = "javascript:alert(1)", until.AddDate(0, 0, -9)
 		})}), "",

@@ -66,13 +66,13 @@ func (s Subscription) Collecting() bool { return s.Status == PastDue || s.Status
 // WillRenew says whether a further term is charged by itself.
 func (s Subscription) WillRenew() bool { return s.Renews && s.Status != Ended }
 
-// Due is the renewal that its customer can and should pay now; nil when there
-// is none.
+// Due is the renewal that its customer is asked to pay now; nil when there is
+// none. What is over is not collected any more.
 func (s Subscription) Due() *UnpaidInvoice {
-	if u := s.Unpaid; u != nil && (s.Collecting() || u.ActionRequired && s.Status != Ended) {
-		return u
+	if s.Status == Ended {
+		return nil
 	}
-	return nil
+	return s.Unpaid
 }
 
 // UnpaidInvoice is a renewal that waits for its customer.

@@ -37,6 +37,16 @@ func (m Message) TrueOf(o Order, now time.Time) bool {
 // not about the payment of the order itself.
 func (m Message) OfRenewal() bool { return strings.HasPrefix(m.DedupeKey, "subscription/") }
 
+// patience is how long a message waits for a fact that is still on its way.
+const patience = 30 * time.Second
+
+// Waits says whether the message must wait: it is to say until when there is
+// access, and Orders has yet to hear that after the change the message is about.
+// It does not wait for long, since there may be no access at all.
+func (m Message) Waits(o Order, now time.Time) bool {
+	return m.OfRenewal() && o.Subscription != nil && o.Subscription.AccessUntil.IsZero() && now.Sub(m.CreatedAt) < patience
+}
+
 // due is the renewal to be paid now, if it is the one that the message is about;
 // the key names it: subscription/<id>/invoice/<id>/<what>.
 func (m Message) due(o Order) *UnpaidInvoice {

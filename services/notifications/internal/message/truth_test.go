@@ -42,7 +42,6 @@ func TestWhatMayBeSent(t *testing.T) {
 		"a renewal, given up by Stripe":               {PaymentFailed, failedKey, Order{State: "RECOVERED", Subscription: &sub{ID: "sub_1", Status: Unpaid, Unpaid: declined}}, true},
 		"a renewal, the first term long refunded":     {PaymentFailed, failedKey, Order{State: "REFUNDED", Subscription: &sub{ID: "sub_1", Status: PastDue, Unpaid: declined}}, true},
 		"a renewal, paid since":                       {PaymentFailed, failedKey, Order{State: "COMPLETE", Subscription: &sub{ID: "sub_1", Status: Active, Renews: true}}, false},
-		"a renewal, about to be charged":              {PaymentFailed, failedKey, Order{State: "COMPLETE", Subscription: &sub{ID: "sub_1", Status: Active, Renews: true, Unpaid: declined}}, false},
 		"a renewal, another unpaid":                   {PaymentFailed, failedKey, Order{State: "COMPLETE", Subscription: &sub{ID: "sub_1", Status: PastDue, Unpaid: another}}, false},
 		"a renewal, another subscription":             {PaymentFailed, failedKey, Order{State: "COMPLETE", Subscription: &sub{ID: "sub_2", Status: PastDue, Unpaid: declined}}, false},
 		"a renewal, the bank asks":                    {PaymentFailed, failedKey, Order{State: "COMPLETE", Subscription: &sub{ID: "sub_1", Status: PastDue, Unpaid: asks}}, false},
@@ -67,6 +66,25 @@ func TestWhatMayBeSent(t *testing.T) {
 	} {
 		if got := (Message{Kind: c.kind, DedupeKey: c.key}).TrueOf(c.order, now); got != c.want {
 			t.Errorf("%s: %v", name, got)
+		}
+	}
+}
+
+func TestAMessageWaitsForTheEndOfAccess(t *testing.T) {
+	now := time.Date(2027, 11, 20, 12, 0, 0, 0, time.UTC)
+	m := Message{Kind: AccessEnding, DedupeKey: "subscription/sub_1/access-ending/2027-11-27", CreatedAt: now}
+	unknown := Order{Subscription: &Subscription{ID: "sub_1", Status: PastDue}}
+	known := Order{Subscription: &Subscription{ID: "sub_1", Status: PastDue, AccessUntil: now}}
+	ofOrder := Message{Kind: Confirmation, DedupeKey: "order/1/confirmation", CreatedAt: now}
+	for name, c := range map[string]struct{ got, want bool }{
+		"not known yet":           {m.Waits(unknown, now.Add(patience-1)), true},
+		"not known for long":      {m.Waits(unknown, now.Add(patience)), false},
+		"known":                   {m.Waits(known, now), false},
+		"no subscription":         {m.Waits(Order{}, now), false},
+		"about the order's money": {ofOrder.Waits(unknown, now), false},
+	} {
+		if c.got != c.want {
+			t.Errorf("%s: %v", name, c.got)
 		}
 	}
 }

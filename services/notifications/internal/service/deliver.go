@@ -51,6 +51,9 @@ func (s *Service) attempt(ctx context.Context, m message.Message) error {
 	if err != nil {
 		return err
 	}
+	if m.Waits(order, s.Now()) {
+		return errors.New("orders does not say yet until when the subscription gives access")
+	}
 	if !m.TrueOf(order, s.Now()) {
 		s.Log.Info("message superseded", "order_id", m.OrderID, "kind", m.Kind, "reason", order.Standing())
 		return s.Store.MarkSuperseded(ctx, m.ID, order.Standing())
