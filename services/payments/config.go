@@ -15,6 +15,7 @@ type Config struct {
 	host.Config
 	OrdersAddr         string
 	ReconciliationAddr string
+	ProvisioningAddr   string
 	Stripe             stripegw.Config
 	// RescueOn: false switches the attempts' own looks off, for tests.
 	RescueOn bool
@@ -28,6 +29,7 @@ func LoadConfig(lookup config.Lookup) (Config, error) {
 		Config:             host.LoadConfig(r, "PAYMENTS"),
 		OrdersAddr:         host.PeerAddr(r, "ORDERS"),
 		ReconciliationAddr: host.PeerAddr(r, "RECONCILIATION"),
+		ProvisioningAddr:   host.PeerAddr(r, "PROVISIONING"),
 		Stripe: stripegw.Config{
 			SecretKey: r.Required("STRIPE_SECRET_KEY", "the key of the Stripe account (sk_test_… or sk_live_…)"),
 			BaseURL:   r.URL("STRIPE_API_BASE", ""),
@@ -40,6 +42,13 @@ func LoadConfig(lookup config.Lookup) (Config, error) {
 		},
 	}
 	c.Settings.RescueAfter, c.RescueOn = r.DurationOrOff("RESCUE_AFTER", 30*time.Second)
+	switch on := r.String("MATCH_BY_EMAIL", "off"); on {
+	case "on":
+		c.Settings.MatchByEmail = true
+	case "off":
+	default:
+		r.Problem("MATCH_BY_EMAIL is %q, and not on or off", on)
+	}
 	if len(c.Settings.WebhookSecrets) == 0 {
 		r.Problem("STRIPE_WEBHOOK_SECRETS is not set: without a secret no webhook can be believed")
 	}

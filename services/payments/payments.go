@@ -19,7 +19,7 @@ import (
 )
 
 // Schema is what the service keeps in the database.
-var Schema = migrate.Schema{Name: "payments", FS: store.Migrations()}
+var Schema = migrate.Schema{Name: "payments", FS: store.Migrations(), AppendOnly: []string{"customer_links", "event_actions"}}
 
 // Run serves, retries webhook events, and looks at attempts that are due, until
 // ctx ends. It waits for its database; Stripe and the other services may be away.
@@ -31,9 +31,11 @@ func Run(ctx context.Context, cfg Config, rt process.Runtime) error {
 	defer h.Close()
 
 	cfg.Stripe.Log = rt.Log
+	stripe := stripegw.New(cfg.Stripe)
 	svc := &service.Service{
-		Store: store.New(h.Pool), Stripe: stripegw.New(cfg.Stripe),
+		Store: store.New(h.Pool, stripe.Livemode()), Stripe: stripe,
 		Orders: clients.NewOrders(h.Peer(cfg.OrdersAddr)), Cases: clients.NewCases(h.Peer(cfg.ReconciliationAddr)),
+		Accounts: clients.NewAccounts(h.Peer(cfg.ProvisioningAddr)),
 		Settings: cfg.Settings, Now: rt.Now, Log: rt.Log,
 	}
 	paymentsv1.RegisterPaymentsServiceServer(h, &rpc.Payments{Service: svc})

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/uuid"
 	"google.golang.org/grpc/codes"
 
 	ordersv1 "makegood.example/proto/gen/orders/v1"
@@ -338,12 +339,12 @@ func TestARestartFinishesWhatWasInHand(t *testing.T) {
 func TestTheOrderOfQuestions(t *testing.T) {
 	t.Parallel()
 	s := newScene(t, nil)
-	_, success := s.unrecorded()
+	r, success := s.unrecorded()
 	var e struct{ ID string }
 	if err := json.Unmarshal(success, &e); err != nil {
 		t.Fatal(err)
 	}
-	pi := s.account().Intents[0].ID
+	pi, cus, order := s.account().Intents[0].ID, s.account().Customers[0].ID, r.GetPurchase().GetOrderId()
 	for _, c := range []struct{ name, id, want, payload string }{
 		{"a live event at a test key", "evt_live", "QUARANTINED", string(changed(compact(success), e.ID, "evt_live", `"livemode":false`, `"livemode":true`))},
 		{"another seller's payment", "evt_foreign", "IGNORED", string(changed(compact(success), e.ID, "evt_foreign", pi, "pi_theirs", `"makegood_app":"makegood"`, `"makegood_app":"somebody"`))},
@@ -354,7 +355,8 @@ func TestTheOrderOfQuestions(t *testing.T) {
 		{"an intent without an id", "evt_noid", "QUARANTINED", `{"id":"evt_noid","type":"payment_intent.succeeded","livemode":false,"data":{"object":{"object":"payment_intent"}}}`},
 		{"an intent that is null", "evt_null", "QUARANTINED", `{"id":"evt_null","type":"payment_intent.succeeded","livemode":false,"data":{"object":null}}`},
 		{"a charge of another shape", "evt_chshape", "QUARANTINED", `{"id":"evt_chshape","type":"charge.succeeded","livemode":false,"data":{"object":{"id":"ch_1","payment_intent":7}}}`},
-		{"ours by its marker, and not known here", "evt_lost", "ORPHANED", string(changed(compact(success), e.ID, "evt_lost", pi, "pi_lost"))},
+		{"ours by its marker, and not known here", "evt_lost", "ORPHANED", string(changed(compact(success), e.ID, "evt_lost", pi, "pi_lost", cus, "cus_lost", order, uuid.NewString()))},
+		{"another intent of a known order, that Stripe does not have", "evt_none", "QUARANTINED", string(changed(compact(success), e.ID, "evt_none", pi, "pi_none"))},
 		{"our intent that came too late", "evt_late", "IGNORED", string(changed(compact(success), e.ID, "evt_late", pi, "pi_late", "payment_intent.succeeded", "payment_intent.canceled"))},
 	} {
 		s.delivered([]byte(c.payload), c.want)

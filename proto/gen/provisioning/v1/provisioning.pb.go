@@ -83,7 +83,7 @@ func (x FollowSubscriptionRequest_Status) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use FollowSubscriptionRequest_Status.Descriptor instead.
 func (FollowSubscriptionRequest_Status) EnumDescriptor() ([]byte, []int) {
-	return file_provisioning_v1_provisioning_proto_rawDescGZIP(), []int{5, 0}
+	return file_provisioning_v1_provisioning_proto_rawDescGZIP(), []int{7, 0}
 }
 
 type CreateSignInLinkResponse_Kind int32
@@ -134,7 +134,106 @@ func (x CreateSignInLinkResponse_Kind) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use CreateSignInLinkResponse_Kind.Descriptor instead.
 func (CreateSignInLinkResponse_Kind) EnumDescriptor() ([]byte, []int) {
-	return file_provisioning_v1_provisioning_proto_rawDescGZIP(), []int{11, 0}
+	return file_provisioning_v1_provisioning_proto_rawDescGZIP(), []int{13, 0}
+}
+
+type FindAccountRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Compared trimmed and without case.
+	Email         string `protobuf:"bytes,1,opt,name=email,proto3" json:"email,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *FindAccountRequest) Reset() {
+	*x = FindAccountRequest{}
+	mi := &file_provisioning_v1_provisioning_proto_msgTypes[0]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *FindAccountRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*FindAccountRequest) ProtoMessage() {}
+
+func (x *FindAccountRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_provisioning_v1_provisioning_proto_msgTypes[0]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use FindAccountRequest.ProtoReflect.Descriptor instead.
+func (*FindAccountRequest) Descriptor() ([]byte, []int) {
+	return file_provisioning_v1_provisioning_proto_rawDescGZIP(), []int{0}
+}
+
+func (x *FindAccountRequest) GetEmail() string {
+	if x != nil {
+		return x.Email
+	}
+	return ""
+}
+
+type FindAccountResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// UUID.
+	AccountId string `protobuf:"bytes,1,opt,name=account_id,json=accountId,proto3" json:"account_id,omitempty"`
+	// Whoever reads the address's mail has opened an activation link of the account.
+	Verified      bool `protobuf:"varint,2,opt,name=verified,proto3" json:"verified,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *FindAccountResponse) Reset() {
+	*x = FindAccountResponse{}
+	mi := &file_provisioning_v1_provisioning_proto_msgTypes[1]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *FindAccountResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*FindAccountResponse) ProtoMessage() {}
+
+func (x *FindAccountResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_provisioning_v1_provisioning_proto_msgTypes[1]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use FindAccountResponse.ProtoReflect.Descriptor instead.
+func (*FindAccountResponse) Descriptor() ([]byte, []int) {
+	return file_provisioning_v1_provisioning_proto_rawDescGZIP(), []int{1}
+}
+
+func (x *FindAccountResponse) GetAccountId() string {
+	if x != nil {
+		return x.AccountId
+	}
+	return ""
+}
+
+func (x *FindAccountResponse) GetVerified() bool {
+	if x != nil {
+		return x.Verified
+	}
+	return false
 }
 
 type CheckBuyerRequest struct {
@@ -147,7 +246,7 @@ type CheckBuyerRequest struct {
 
 func (x *CheckBuyerRequest) Reset() {
 	*x = CheckBuyerRequest{}
-	mi := &file_provisioning_v1_provisioning_proto_msgTypes[0]
+	mi := &file_provisioning_v1_provisioning_proto_msgTypes[2]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -159,7 +258,7 @@ func (x *CheckBuyerRequest) String() string {
 func (*CheckBuyerRequest) ProtoMessage() {}
 
 func (x *CheckBuyerRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_provisioning_v1_provisioning_proto_msgTypes[0]
+	mi := &file_provisioning_v1_provisioning_proto_msgTypes[2]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -172,7 +271,7 @@ func (x *CheckBuyerRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CheckBuyerRequest.ProtoReflect.Descriptor instead.
 func (*CheckBuyerRequest) Descriptor() ([]byte, []int) {
-	return file_provisioning_v1_provisioning_proto_rawDescGZIP(), []int{0}
+	return file_provisioning_v1_provisioning_proto_rawDescGZIP(), []int{2}
 }
 
 func (x *CheckBuyerRequest) GetAccountId() string {
@@ -190,7 +289,7 @@ type CheckBuyerResponse struct {
 
 func (x *CheckBuyerResponse) Reset() {
 	*x = CheckBuyerResponse{}
-	mi := &file_provisioning_v1_provisioning_proto_msgTypes[1]
+	mi := &file_provisioning_v1_provisioning_proto_msgTypes[3]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -202,7 +301,7 @@ func (x *CheckBuyerResponse) String() string {
 func (*CheckBuyerResponse) ProtoMessage() {}
 
 func (x *CheckBuyerResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_provisioning_v1_provisioning_proto_msgTypes[1]
+	mi := &file_provisioning_v1_provisioning_proto_msgTypes[3]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -215,7 +314,7 @@ func (x *CheckBuyerResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CheckBuyerResponse.ProtoReflect.Descriptor instead.
 func (*CheckBuyerResponse) Descriptor() ([]byte, []int) {
-	return file_provisioning_v1_provisioning_proto_rawDescGZIP(), []int{1}
+	return file_provisioning_v1_provisioning_proto_rawDescGZIP(), []int{3}
 }
 
 type GrantAccessRequest struct {
@@ -242,7 +341,7 @@ type GrantAccessRequest struct {
 
 func (x *GrantAccessRequest) Reset() {
 	*x = GrantAccessRequest{}
-	mi := &file_provisioning_v1_provisioning_proto_msgTypes[2]
+	mi := &file_provisioning_v1_provisioning_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -254,7 +353,7 @@ func (x *GrantAccessRequest) String() string {
 func (*GrantAccessRequest) ProtoMessage() {}
 
 func (x *GrantAccessRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_provisioning_v1_provisioning_proto_msgTypes[2]
+	mi := &file_provisioning_v1_provisioning_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -267,7 +366,7 @@ func (x *GrantAccessRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GrantAccessRequest.ProtoReflect.Descriptor instead.
 func (*GrantAccessRequest) Descriptor() ([]byte, []int) {
-	return file_provisioning_v1_provisioning_proto_rawDescGZIP(), []int{2}
+	return file_provisioning_v1_provisioning_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *GrantAccessRequest) GetOrderId() string {
@@ -342,7 +441,7 @@ type RevokeAccessRequest struct {
 
 func (x *RevokeAccessRequest) Reset() {
 	*x = RevokeAccessRequest{}
-	mi := &file_provisioning_v1_provisioning_proto_msgTypes[3]
+	mi := &file_provisioning_v1_provisioning_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -354,7 +453,7 @@ func (x *RevokeAccessRequest) String() string {
 func (*RevokeAccessRequest) ProtoMessage() {}
 
 func (x *RevokeAccessRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_provisioning_v1_provisioning_proto_msgTypes[3]
+	mi := &file_provisioning_v1_provisioning_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -367,7 +466,7 @@ func (x *RevokeAccessRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RevokeAccessRequest.ProtoReflect.Descriptor instead.
 func (*RevokeAccessRequest) Descriptor() ([]byte, []int) {
-	return file_provisioning_v1_provisioning_proto_rawDescGZIP(), []int{3}
+	return file_provisioning_v1_provisioning_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *RevokeAccessRequest) GetOrderId() string {
@@ -386,7 +485,7 @@ type RestoreAccessRequest struct {
 
 func (x *RestoreAccessRequest) Reset() {
 	*x = RestoreAccessRequest{}
-	mi := &file_provisioning_v1_provisioning_proto_msgTypes[4]
+	mi := &file_provisioning_v1_provisioning_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -398,7 +497,7 @@ func (x *RestoreAccessRequest) String() string {
 func (*RestoreAccessRequest) ProtoMessage() {}
 
 func (x *RestoreAccessRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_provisioning_v1_provisioning_proto_msgTypes[4]
+	mi := &file_provisioning_v1_provisioning_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -411,7 +510,7 @@ func (x *RestoreAccessRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RestoreAccessRequest.ProtoReflect.Descriptor instead.
 func (*RestoreAccessRequest) Descriptor() ([]byte, []int) {
-	return file_provisioning_v1_provisioning_proto_rawDescGZIP(), []int{4}
+	return file_provisioning_v1_provisioning_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *RestoreAccessRequest) GetOrderId() string {
@@ -441,7 +540,7 @@ type FollowSubscriptionRequest struct {
 
 func (x *FollowSubscriptionRequest) Reset() {
 	*x = FollowSubscriptionRequest{}
-	mi := &file_provisioning_v1_provisioning_proto_msgTypes[5]
+	mi := &file_provisioning_v1_provisioning_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -453,7 +552,7 @@ func (x *FollowSubscriptionRequest) String() string {
 func (*FollowSubscriptionRequest) ProtoMessage() {}
 
 func (x *FollowSubscriptionRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_provisioning_v1_provisioning_proto_msgTypes[5]
+	mi := &file_provisioning_v1_provisioning_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -466,7 +565,7 @@ func (x *FollowSubscriptionRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FollowSubscriptionRequest.ProtoReflect.Descriptor instead.
 func (*FollowSubscriptionRequest) Descriptor() ([]byte, []int) {
-	return file_provisioning_v1_provisioning_proto_rawDescGZIP(), []int{5}
+	return file_provisioning_v1_provisioning_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *FollowSubscriptionRequest) GetSubscriptionId() string {
@@ -514,7 +613,7 @@ type FollowSubscriptionResponse struct {
 
 func (x *FollowSubscriptionResponse) Reset() {
 	*x = FollowSubscriptionResponse{}
-	mi := &file_provisioning_v1_provisioning_proto_msgTypes[6]
+	mi := &file_provisioning_v1_provisioning_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -526,7 +625,7 @@ func (x *FollowSubscriptionResponse) String() string {
 func (*FollowSubscriptionResponse) ProtoMessage() {}
 
 func (x *FollowSubscriptionResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_provisioning_v1_provisioning_proto_msgTypes[6]
+	mi := &file_provisioning_v1_provisioning_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -539,7 +638,7 @@ func (x *FollowSubscriptionResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FollowSubscriptionResponse.ProtoReflect.Descriptor instead.
 func (*FollowSubscriptionResponse) Descriptor() ([]byte, []int) {
-	return file_provisioning_v1_provisioning_proto_rawDescGZIP(), []int{6}
+	return file_provisioning_v1_provisioning_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *FollowSubscriptionResponse) GetAccessUntil() *timestamppb.Timestamp {
@@ -567,7 +666,7 @@ type Grant struct {
 
 func (x *Grant) Reset() {
 	*x = Grant{}
-	mi := &file_provisioning_v1_provisioning_proto_msgTypes[7]
+	mi := &file_provisioning_v1_provisioning_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -579,7 +678,7 @@ func (x *Grant) String() string {
 func (*Grant) ProtoMessage() {}
 
 func (x *Grant) ProtoReflect() protoreflect.Message {
-	mi := &file_provisioning_v1_provisioning_proto_msgTypes[7]
+	mi := &file_provisioning_v1_provisioning_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -592,7 +691,7 @@ func (x *Grant) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Grant.ProtoReflect.Descriptor instead.
 func (*Grant) Descriptor() ([]byte, []int) {
-	return file_provisioning_v1_provisioning_proto_rawDescGZIP(), []int{7}
+	return file_provisioning_v1_provisioning_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *Grant) GetOrderId() string {
@@ -646,7 +745,7 @@ type CheckAccessRequest struct {
 
 func (x *CheckAccessRequest) Reset() {
 	*x = CheckAccessRequest{}
-	mi := &file_provisioning_v1_provisioning_proto_msgTypes[8]
+	mi := &file_provisioning_v1_provisioning_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -658,7 +757,7 @@ func (x *CheckAccessRequest) String() string {
 func (*CheckAccessRequest) ProtoMessage() {}
 
 func (x *CheckAccessRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_provisioning_v1_provisioning_proto_msgTypes[8]
+	mi := &file_provisioning_v1_provisioning_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -671,7 +770,7 @@ func (x *CheckAccessRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CheckAccessRequest.ProtoReflect.Descriptor instead.
 func (*CheckAccessRequest) Descriptor() ([]byte, []int) {
-	return file_provisioning_v1_provisioning_proto_rawDescGZIP(), []int{8}
+	return file_provisioning_v1_provisioning_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *CheckAccessRequest) GetAccountId() string {
@@ -695,7 +794,7 @@ type CheckAccessResponse struct {
 
 func (x *CheckAccessResponse) Reset() {
 	*x = CheckAccessResponse{}
-	mi := &file_provisioning_v1_provisioning_proto_msgTypes[9]
+	mi := &file_provisioning_v1_provisioning_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -707,7 +806,7 @@ func (x *CheckAccessResponse) String() string {
 func (*CheckAccessResponse) ProtoMessage() {}
 
 func (x *CheckAccessResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_provisioning_v1_provisioning_proto_msgTypes[9]
+	mi := &file_provisioning_v1_provisioning_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -720,7 +819,7 @@ func (x *CheckAccessResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CheckAccessResponse.ProtoReflect.Descriptor instead.
 func (*CheckAccessResponse) Descriptor() ([]byte, []int) {
-	return file_provisioning_v1_provisioning_proto_rawDescGZIP(), []int{9}
+	return file_provisioning_v1_provisioning_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *CheckAccessResponse) GetAccountId() string {
@@ -753,7 +852,7 @@ type CreateSignInLinkRequest struct {
 
 func (x *CreateSignInLinkRequest) Reset() {
 	*x = CreateSignInLinkRequest{}
-	mi := &file_provisioning_v1_provisioning_proto_msgTypes[10]
+	mi := &file_provisioning_v1_provisioning_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -765,7 +864,7 @@ func (x *CreateSignInLinkRequest) String() string {
 func (*CreateSignInLinkRequest) ProtoMessage() {}
 
 func (x *CreateSignInLinkRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_provisioning_v1_provisioning_proto_msgTypes[10]
+	mi := &file_provisioning_v1_provisioning_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -778,7 +877,7 @@ func (x *CreateSignInLinkRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CreateSignInLinkRequest.ProtoReflect.Descriptor instead.
 func (*CreateSignInLinkRequest) Descriptor() ([]byte, []int) {
-	return file_provisioning_v1_provisioning_proto_rawDescGZIP(), []int{10}
+	return file_provisioning_v1_provisioning_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *CreateSignInLinkRequest) GetOrderId() string {
@@ -800,7 +899,7 @@ type CreateSignInLinkResponse struct {
 
 func (x *CreateSignInLinkResponse) Reset() {
 	*x = CreateSignInLinkResponse{}
-	mi := &file_provisioning_v1_provisioning_proto_msgTypes[11]
+	mi := &file_provisioning_v1_provisioning_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -812,7 +911,7 @@ func (x *CreateSignInLinkResponse) String() string {
 func (*CreateSignInLinkResponse) ProtoMessage() {}
 
 func (x *CreateSignInLinkResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_provisioning_v1_provisioning_proto_msgTypes[11]
+	mi := &file_provisioning_v1_provisioning_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -825,7 +924,7 @@ func (x *CreateSignInLinkResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CreateSignInLinkResponse.ProtoReflect.Descriptor instead.
 func (*CreateSignInLinkResponse) Descriptor() ([]byte, []int) {
-	return file_provisioning_v1_provisioning_proto_rawDescGZIP(), []int{11}
+	return file_provisioning_v1_provisioning_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *CreateSignInLinkResponse) GetKind() CreateSignInLinkResponse_Kind {
@@ -858,7 +957,7 @@ type RedeemActivationRequest struct {
 
 func (x *RedeemActivationRequest) Reset() {
 	*x = RedeemActivationRequest{}
-	mi := &file_provisioning_v1_provisioning_proto_msgTypes[12]
+	mi := &file_provisioning_v1_provisioning_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -870,7 +969,7 @@ func (x *RedeemActivationRequest) String() string {
 func (*RedeemActivationRequest) ProtoMessage() {}
 
 func (x *RedeemActivationRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_provisioning_v1_provisioning_proto_msgTypes[12]
+	mi := &file_provisioning_v1_provisioning_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -883,7 +982,7 @@ func (x *RedeemActivationRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RedeemActivationRequest.ProtoReflect.Descriptor instead.
 func (*RedeemActivationRequest) Descriptor() ([]byte, []int) {
-	return file_provisioning_v1_provisioning_proto_rawDescGZIP(), []int{12}
+	return file_provisioning_v1_provisioning_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *RedeemActivationRequest) GetToken() string {
@@ -904,7 +1003,7 @@ type RedeemActivationResponse struct {
 
 func (x *RedeemActivationResponse) Reset() {
 	*x = RedeemActivationResponse{}
-	mi := &file_provisioning_v1_provisioning_proto_msgTypes[13]
+	mi := &file_provisioning_v1_provisioning_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -916,7 +1015,7 @@ func (x *RedeemActivationResponse) String() string {
 func (*RedeemActivationResponse) ProtoMessage() {}
 
 func (x *RedeemActivationResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_provisioning_v1_provisioning_proto_msgTypes[13]
+	mi := &file_provisioning_v1_provisioning_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -929,7 +1028,7 @@ func (x *RedeemActivationResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RedeemActivationResponse.ProtoReflect.Descriptor instead.
 func (*RedeemActivationResponse) Descriptor() ([]byte, []int) {
-	return file_provisioning_v1_provisioning_proto_rawDescGZIP(), []int{13}
+	return file_provisioning_v1_provisioning_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *RedeemActivationResponse) GetAccountId() string {
@@ -957,7 +1056,14 @@ var File_provisioning_v1_provisioning_proto protoreflect.FileDescriptor
 
 const file_provisioning_v1_provisioning_proto_rawDesc = "" +
 	"\n" +
-	"\"provisioning/v1/provisioning.proto\x12\x0fprovisioning.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"<\n" +
+	"\"provisioning/v1/provisioning.proto\x12\x0fprovisioning.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"6\n" +
+	"\x12FindAccountRequest\x12 \n" +
+	"\x05email\x18\x01 \x01(\tB\n" +
+	"\xbaH\ar\x05\x10\x03\x18\xc0\x02R\x05email\"P\n" +
+	"\x13FindAccountResponse\x12\x1d\n" +
+	"\n" +
+	"account_id\x18\x01 \x01(\tR\taccountId\x12\x1a\n" +
+	"\bverified\x18\x02 \x01(\bR\bverified\"<\n" +
 	"\x11CheckBuyerRequest\x12'\n" +
 	"\n" +
 	"account_id\x18\x01 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\taccountId\"\x14\n" +
@@ -1035,7 +1141,7 @@ const file_provisioning_v1_provisioning_proto_rawDesc = "" +
 	"\n" +
 	"account_id\x18\x01 \x01(\tR\taccountId\x12\x14\n" +
 	"\x05email\x18\x02 \x01(\tR\x05email\x12\x12\n" +
-	"\x04name\x18\x03 \x01(\tR\x04name2\x9c\x06\n" +
+	"\x04name\x18\x03 \x01(\tR\x04name2\xf6\x06\n" +
 	"\x13ProvisioningService\x12U\n" +
 	"\n" +
 	"CheckBuyer\x12\".provisioning.v1.CheckBuyerRequest\x1a#.provisioning.v1.CheckBuyerResponse\x12J\n" +
@@ -1043,7 +1149,8 @@ const file_provisioning_v1_provisioning_proto_rawDesc = "" +
 	"\fRevokeAccess\x12$.provisioning.v1.RevokeAccessRequest\x1a\x16.provisioning.v1.Grant\x12N\n" +
 	"\rRestoreAccess\x12%.provisioning.v1.RestoreAccessRequest\x1a\x16.provisioning.v1.Grant\x12m\n" +
 	"\x12FollowSubscription\x12*.provisioning.v1.FollowSubscriptionRequest\x1a+.provisioning.v1.FollowSubscriptionResponse\x12\x82\x01\n" +
-	"\vCheckAccess\x12#.provisioning.v1.CheckAccessRequest\x1a$.provisioning.v1.CheckAccessResponse\"(\x82\xd3\xe4\x93\x02\"\x12 /v1/accounts/{account_id}/access\x12g\n" +
+	"\vCheckAccess\x12#.provisioning.v1.CheckAccessRequest\x1a$.provisioning.v1.CheckAccessResponse\"(\x82\xd3\xe4\x93\x02\"\x12 /v1/accounts/{account_id}/access\x12X\n" +
+	"\vFindAccount\x12#.provisioning.v1.FindAccountRequest\x1a$.provisioning.v1.FindAccountResponse\x12g\n" +
 	"\x10CreateSignInLink\x12(.provisioning.v1.CreateSignInLinkRequest\x1a).provisioning.v1.CreateSignInLinkResponse\x12g\n" +
 	"\x10RedeemActivation\x12(.provisioning.v1.RedeemActivationRequest\x1a).provisioning.v1.RedeemActivationResponseB;Z9makegood.example/proto/gen/provisioning/v1;provisioningv1b\x06proto3"
 
@@ -1060,56 +1167,60 @@ func file_provisioning_v1_provisioning_proto_rawDescGZIP() []byte {
 }
 
 var file_provisioning_v1_provisioning_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
-var file_provisioning_v1_provisioning_proto_msgTypes = make([]protoimpl.MessageInfo, 14)
+var file_provisioning_v1_provisioning_proto_msgTypes = make([]protoimpl.MessageInfo, 16)
 var file_provisioning_v1_provisioning_proto_goTypes = []any{
 	(FollowSubscriptionRequest_Status)(0), // 0: provisioning.v1.FollowSubscriptionRequest.Status
 	(CreateSignInLinkResponse_Kind)(0),    // 1: provisioning.v1.CreateSignInLinkResponse.Kind
-	(*CheckBuyerRequest)(nil),             // 2: provisioning.v1.CheckBuyerRequest
-	(*CheckBuyerResponse)(nil),            // 3: provisioning.v1.CheckBuyerResponse
-	(*GrantAccessRequest)(nil),            // 4: provisioning.v1.GrantAccessRequest
-	(*RevokeAccessRequest)(nil),           // 5: provisioning.v1.RevokeAccessRequest
-	(*RestoreAccessRequest)(nil),          // 6: provisioning.v1.RestoreAccessRequest
-	(*FollowSubscriptionRequest)(nil),     // 7: provisioning.v1.FollowSubscriptionRequest
-	(*FollowSubscriptionResponse)(nil),    // 8: provisioning.v1.FollowSubscriptionResponse
-	(*Grant)(nil),                         // 9: provisioning.v1.Grant
-	(*CheckAccessRequest)(nil),            // 10: provisioning.v1.CheckAccessRequest
-	(*CheckAccessResponse)(nil),           // 11: provisioning.v1.CheckAccessResponse
-	(*CreateSignInLinkRequest)(nil),       // 12: provisioning.v1.CreateSignInLinkRequest
-	(*CreateSignInLinkResponse)(nil),      // 13: provisioning.v1.CreateSignInLinkResponse
-	(*RedeemActivationRequest)(nil),       // 14: provisioning.v1.RedeemActivationRequest
-	(*RedeemActivationResponse)(nil),      // 15: provisioning.v1.RedeemActivationResponse
-	(*timestamppb.Timestamp)(nil),         // 16: google.protobuf.Timestamp
+	(*FindAccountRequest)(nil),            // 2: provisioning.v1.FindAccountRequest
+	(*FindAccountResponse)(nil),           // 3: provisioning.v1.FindAccountResponse
+	(*CheckBuyerRequest)(nil),             // 4: provisioning.v1.CheckBuyerRequest
+	(*CheckBuyerResponse)(nil),            // 5: provisioning.v1.CheckBuyerResponse
+	(*GrantAccessRequest)(nil),            // 6: provisioning.v1.GrantAccessRequest
+	(*RevokeAccessRequest)(nil),           // 7: provisioning.v1.RevokeAccessRequest
+	(*RestoreAccessRequest)(nil),          // 8: provisioning.v1.RestoreAccessRequest
+	(*FollowSubscriptionRequest)(nil),     // 9: provisioning.v1.FollowSubscriptionRequest
+	(*FollowSubscriptionResponse)(nil),    // 10: provisioning.v1.FollowSubscriptionResponse
+	(*Grant)(nil),                         // 11: provisioning.v1.Grant
+	(*CheckAccessRequest)(nil),            // 12: provisioning.v1.CheckAccessRequest
+	(*CheckAccessResponse)(nil),           // 13: provisioning.v1.CheckAccessResponse
+	(*CreateSignInLinkRequest)(nil),       // 14: provisioning.v1.CreateSignInLinkRequest
+	(*CreateSignInLinkResponse)(nil),      // 15: provisioning.v1.CreateSignInLinkResponse
+	(*RedeemActivationRequest)(nil),       // 16: provisioning.v1.RedeemActivationRequest
+	(*RedeemActivationResponse)(nil),      // 17: provisioning.v1.RedeemActivationResponse
+	(*timestamppb.Timestamp)(nil),         // 18: google.protobuf.Timestamp
 }
 var file_provisioning_v1_provisioning_proto_depIdxs = []int32{
-	16, // 0: provisioning.v1.GrantAccessRequest.period_start:type_name -> google.protobuf.Timestamp
-	16, // 1: provisioning.v1.GrantAccessRequest.period_end:type_name -> google.protobuf.Timestamp
+	18, // 0: provisioning.v1.GrantAccessRequest.period_start:type_name -> google.protobuf.Timestamp
+	18, // 1: provisioning.v1.GrantAccessRequest.period_end:type_name -> google.protobuf.Timestamp
 	0,  // 2: provisioning.v1.FollowSubscriptionRequest.status:type_name -> provisioning.v1.FollowSubscriptionRequest.Status
-	16, // 3: provisioning.v1.FollowSubscriptionRequest.observed_at:type_name -> google.protobuf.Timestamp
-	16, // 4: provisioning.v1.FollowSubscriptionResponse.access_until:type_name -> google.protobuf.Timestamp
-	16, // 5: provisioning.v1.Grant.starts_at:type_name -> google.protobuf.Timestamp
-	16, // 6: provisioning.v1.Grant.ends_at:type_name -> google.protobuf.Timestamp
-	16, // 7: provisioning.v1.Grant.revoked_at:type_name -> google.protobuf.Timestamp
-	16, // 8: provisioning.v1.CheckAccessResponse.access_until:type_name -> google.protobuf.Timestamp
+	18, // 3: provisioning.v1.FollowSubscriptionRequest.observed_at:type_name -> google.protobuf.Timestamp
+	18, // 4: provisioning.v1.FollowSubscriptionResponse.access_until:type_name -> google.protobuf.Timestamp
+	18, // 5: provisioning.v1.Grant.starts_at:type_name -> google.protobuf.Timestamp
+	18, // 6: provisioning.v1.Grant.ends_at:type_name -> google.protobuf.Timestamp
+	18, // 7: provisioning.v1.Grant.revoked_at:type_name -> google.protobuf.Timestamp
+	18, // 8: provisioning.v1.CheckAccessResponse.access_until:type_name -> google.protobuf.Timestamp
 	1,  // 9: provisioning.v1.CreateSignInLinkResponse.kind:type_name -> provisioning.v1.CreateSignInLinkResponse.Kind
-	16, // 10: provisioning.v1.CreateSignInLinkResponse.expires_at:type_name -> google.protobuf.Timestamp
-	2,  // 11: provisioning.v1.ProvisioningService.CheckBuyer:input_type -> provisioning.v1.CheckBuyerRequest
-	4,  // 12: provisioning.v1.ProvisioningService.GrantAccess:input_type -> provisioning.v1.GrantAccessRequest
-	5,  // 13: provisioning.v1.ProvisioningService.RevokeAccess:input_type -> provisioning.v1.RevokeAccessRequest
-	6,  // 14: provisioning.v1.ProvisioningService.RestoreAccess:input_type -> provisioning.v1.RestoreAccessRequest
-	7,  // 15: provisioning.v1.ProvisioningService.FollowSubscription:input_type -> provisioning.v1.FollowSubscriptionRequest
-	10, // 16: provisioning.v1.ProvisioningService.CheckAccess:input_type -> provisioning.v1.CheckAccessRequest
-	12, // 17: provisioning.v1.ProvisioningService.CreateSignInLink:input_type -> provisioning.v1.CreateSignInLinkRequest
-	14, // 18: provisioning.v1.ProvisioningService.RedeemActivation:input_type -> provisioning.v1.RedeemActivationRequest
-	3,  // 19: provisioning.v1.ProvisioningService.CheckBuyer:output_type -> provisioning.v1.CheckBuyerResponse
-	9,  // 20: provisioning.v1.ProvisioningService.GrantAccess:output_type -> provisioning.v1.Grant
-	9,  // 21: provisioning.v1.ProvisioningService.RevokeAccess:output_type -> provisioning.v1.Grant
-	9,  // 22: provisioning.v1.ProvisioningService.RestoreAccess:output_type -> provisioning.v1.Grant
-	8,  // 23: provisioning.v1.ProvisioningService.FollowSubscription:output_type -> provisioning.v1.FollowSubscriptionResponse
-	11, // 24: provisioning.v1.ProvisioningService.CheckAccess:output_type -> provisioning.v1.CheckAccessResponse
-	13, // 25: provisioning.v1.ProvisioningService.CreateSignInLink:output_type -> provisioning.v1.CreateSignInLinkResponse
-	15, // 26: provisioning.v1.ProvisioningService.RedeemActivation:output_type -> provisioning.v1.RedeemActivationResponse
-	19, // [19:27] is the sub-list for method output_type
-	11, // [11:19] is the sub-list for method input_type
+	18, // 10: provisioning.v1.CreateSignInLinkResponse.expires_at:type_name -> google.protobuf.Timestamp
+	4,  // 11: provisioning.v1.ProvisioningService.CheckBuyer:input_type -> provisioning.v1.CheckBuyerRequest
+	6,  // 12: provisioning.v1.ProvisioningService.GrantAccess:input_type -> provisioning.v1.GrantAccessRequest
+	7,  // 13: provisioning.v1.ProvisioningService.RevokeAccess:input_type -> provisioning.v1.RevokeAccessRequest
+	8,  // 14: provisioning.v1.ProvisioningService.RestoreAccess:input_type -> provisioning.v1.RestoreAccessRequest
+	9,  // 15: provisioning.v1.ProvisioningService.FollowSubscription:input_type -> provisioning.v1.FollowSubscriptionRequest
+	12, // 16: provisioning.v1.ProvisioningService.CheckAccess:input_type -> provisioning.v1.CheckAccessRequest
+	2,  // 17: provisioning.v1.ProvisioningService.FindAccount:input_type -> provisioning.v1.FindAccountRequest
+	14, // 18: provisioning.v1.ProvisioningService.CreateSignInLink:input_type -> provisioning.v1.CreateSignInLinkRequest
+	16, // 19: provisioning.v1.ProvisioningService.RedeemActivation:input_type -> provisioning.v1.RedeemActivationRequest
+	5,  // 20: provisioning.v1.ProvisioningService.CheckBuyer:output_type -> provisioning.v1.CheckBuyerResponse
+	11, // 21: provisioning.v1.ProvisioningService.GrantAccess:output_type -> provisioning.v1.Grant
+	11, // 22: provisioning.v1.ProvisioningService.RevokeAccess:output_type -> provisioning.v1.Grant
+	11, // 23: provisioning.v1.ProvisioningService.RestoreAccess:output_type -> provisioning.v1.Grant
+	10, // 24: provisioning.v1.ProvisioningService.FollowSubscription:output_type -> provisioning.v1.FollowSubscriptionResponse
+	13, // 25: provisioning.v1.ProvisioningService.CheckAccess:output_type -> provisioning.v1.CheckAccessResponse
+	3,  // 26: provisioning.v1.ProvisioningService.FindAccount:output_type -> provisioning.v1.FindAccountResponse
+	15, // 27: provisioning.v1.ProvisioningService.CreateSignInLink:output_type -> provisioning.v1.CreateSignInLinkResponse
+	17, // 28: provisioning.v1.ProvisioningService.RedeemActivation:output_type -> provisioning.v1.RedeemActivationResponse
+	20, // [20:29] is the sub-list for method output_type
+	11, // [11:20] is the sub-list for method input_type
 	11, // [11:11] is the sub-list for extension type_name
 	11, // [11:11] is the sub-list for extension extendee
 	0,  // [0:11] is the sub-list for field type_name
@@ -1126,7 +1237,7 @@ func file_provisioning_v1_provisioning_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_provisioning_v1_provisioning_proto_rawDesc), len(file_provisioning_v1_provisioning_proto_rawDesc)),
 			NumEnums:      2,
-			NumMessages:   14,
+			NumMessages:   16,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -28,6 +28,7 @@ const (
 	ProvisioningService_RestoreAccess_FullMethodName      = "/provisioning.v1.ProvisioningService/RestoreAccess"
 	ProvisioningService_FollowSubscription_FullMethodName = "/provisioning.v1.ProvisioningService/FollowSubscription"
 	ProvisioningService_CheckAccess_FullMethodName        = "/provisioning.v1.ProvisioningService/CheckAccess"
+	ProvisioningService_FindAccount_FullMethodName        = "/provisioning.v1.ProvisioningService/FindAccount"
 	ProvisioningService_CreateSignInLink_FullMethodName   = "/provisioning.v1.ProvisioningService/CreateSignInLink"
 	ProvisioningService_RedeemActivation_FullMethodName   = "/provisioning.v1.ProvisioningService/RedeemActivation"
 )
@@ -61,6 +62,9 @@ type ProvisioningServiceClient interface {
 	// CheckAccess says whether an account may use the product. Errors:
 	// NOT_FOUND ACCOUNT_NOT_FOUND.
 	CheckAccess(ctx context.Context, in *CheckAccessRequest, opts ...grpc.CallOption) (*CheckAccessResponse, error)
+	// FindAccount answers with the account that has an address, and whether the
+	// address was proven. Errors: NOT_FOUND ACCOUNT_NOT_FOUND.
+	FindAccount(ctx context.Context, in *FindAccountRequest, opts ...grpc.CallOption) (*FindAccountResponse, error)
 	// CreateSignInLink makes the link for an order's email: a fresh one-time
 	// activation link when this order created the account, else the login page.
 	// Errors: NOT_FOUND GRANT_NOT_FOUND.
@@ -139,6 +143,16 @@ func (c *provisioningServiceClient) CheckAccess(ctx context.Context, in *CheckAc
 	return out, nil
 }
 
+func (c *provisioningServiceClient) FindAccount(ctx context.Context, in *FindAccountRequest, opts ...grpc.CallOption) (*FindAccountResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(FindAccountResponse)
+	err := c.cc.Invoke(ctx, ProvisioningService_FindAccount_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 func (c *provisioningServiceClient) CreateSignInLink(ctx context.Context, in *CreateSignInLinkRequest, opts ...grpc.CallOption) (*CreateSignInLinkResponse, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(CreateSignInLinkResponse)
@@ -188,6 +202,9 @@ type ProvisioningServiceServer interface {
 	// CheckAccess says whether an account may use the product. Errors:
 	// NOT_FOUND ACCOUNT_NOT_FOUND.
 	CheckAccess(context.Context, *CheckAccessRequest) (*CheckAccessResponse, error)
+	// FindAccount answers with the account that has an address, and whether the
+	// address was proven. Errors: NOT_FOUND ACCOUNT_NOT_FOUND.
+	FindAccount(context.Context, *FindAccountRequest) (*FindAccountResponse, error)
 	// CreateSignInLink makes the link for an order's email: a fresh one-time
 	// activation link when this order created the account, else the login page.
 	// Errors: NOT_FOUND GRANT_NOT_FOUND.
@@ -223,6 +240,9 @@ func (UnimplementedProvisioningServiceServer) FollowSubscription(context.Context
 }
 func (UnimplementedProvisioningServiceServer) CheckAccess(context.Context, *CheckAccessRequest) (*CheckAccessResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method CheckAccess not implemented")
+}
+func (UnimplementedProvisioningServiceServer) FindAccount(context.Context, *FindAccountRequest) (*FindAccountResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method FindAccount not implemented")
 }
 func (UnimplementedProvisioningServiceServer) CreateSignInLink(context.Context, *CreateSignInLinkRequest) (*CreateSignInLinkResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method CreateSignInLink not implemented")
@@ -359,6 +379,24 @@ func _ProvisioningService_CheckAccess_Handler(srv interface{}, ctx context.Conte
 	return interceptor(ctx, in, info, handler)
 }
 
+func _ProvisioningService_FindAccount_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(FindAccountRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(ProvisioningServiceServer).FindAccount(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: ProvisioningService_FindAccount_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(ProvisioningServiceServer).FindAccount(ctx, req.(*FindAccountRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _ProvisioningService_CreateSignInLink_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(CreateSignInLinkRequest)
 	if err := dec(in); err != nil {
@@ -425,6 +463,10 @@ var ProvisioningService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "CheckAccess",
 			Handler:    _ProvisioningService_CheckAccess_Handler,
+		},
+		{
+			MethodName: "FindAccount",
+			Handler:    _ProvisioningService_FindAccount_Handler,
 		},
 		{
 			MethodName: "CreateSignInLink",

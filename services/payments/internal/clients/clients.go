@@ -9,6 +9,7 @@ import (
 	"google.golang.org/grpc"
 
 	ordersv1 "makegood.example/proto/gen/orders/v1"
+	provisioningv1 "makegood.example/proto/gen/provisioning/v1"
 	reconciliationv1 "makegood.example/proto/gen/reconciliation/v1"
 	"makegood.example/services/payments/internal/wire"
 	"makegood.example/services/platform/apperr"
@@ -18,6 +19,7 @@ const (
 	// An advance may grant access and try once more before it answers.
 	advanceTimeout = 15 * time.Second
 	caseTimeout    = 5 * time.Second
+	accountTimeout = 5 * time.Second
 )
 
 // Reason is why Orders is told.
@@ -71,6 +73,28 @@ func hasReason(err error, reason string) bool {
 	return e != nil && e.Reason == reason
 }
 
+// Accounts knows whose address is proven.
+type Accounts struct {
+	client provisioningv1.ProvisioningServiceClient
+}
+
+// NewAccounts uses a connection to Provisioning.
+func NewAccounts(conn grpc.ClientConnInterface) *Accounts {
+	return &Accounts{provisioningv1.NewProvisioningServiceClient(conn)}
+}
+
+// Find answers with the account that has an address and has proven it; empty
+// when there is none.
+func (a *Accounts) Find(ctx context.Context, email string) (accountID string, err error) {
+	ctx, cancel := context.WithTimeout(ctx, accountTimeout)
+	defer cancel()
+	reply, err := a.client.FindAccount(ctx, &provisioningv1.FindAccountRequest{Email: email})
+	if hasReason(err, "ACCOUNT_NOT_FOUND") || err == nil && !reply.GetVerified() {
+		return "", nil
+	}
+	return reply.GetAccountId(), err
+}
+
 // Cases keeps for a person what a machine has given up on.
 type Cases struct {
 	client reconciliationv1.ReconciliationServiceClient
@@ -94,6 +118,12 @@ func (c *Cases) OpenDuplicate(ctx context.Context, orderID uuid.UUID, summary st
 // OpenFailedEvent opens a case about a webhook event.
 func (c *Cases) OpenFailedEvent(ctx context.Context, eventID, summary string) error {
 	return c.open(ctx, reconciliationv1.Case_FAILED_EVENT, "event/"+eventID, summary)
+}
+
+// OpenUnclear opens a case about an event that names different people, or is of
+// ours and fits nobody.
+func (c *Cases) OpenUnclear(ctx context.Context, eventID, summary string) error {
+	return c.open(ctx, reconciliationv1.Case_UNCLEAR_EVENT, "event/"+eventID, summary)
 }
 
 // OpenUnknownPayment opens a case about a payment without a definite word.

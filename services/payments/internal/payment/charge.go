@@ -36,6 +36,7 @@ const (
 type ChargeNow struct {
 	ID            string
 	IntentID      string
+	CustomerID    string
 	Metadata      map[string]string
 	RefundedMinor int64
 	Dispute       Dispute

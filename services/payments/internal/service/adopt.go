@@ -26,9 +26,8 @@ func (s *Service) adopt(ctx context.Context, k wire.Known) (state string, err er
 
 // handleUnknown handles a paid intent that carries our mark and is not known
 // here: our own records were lost. It is read again, written down from what
-// Stripe knows, and its order is adopted.
-func (s *Service) handleUnknown(ctx context.Context, intentID string) (verdict, error) {
-	const method = "metadata"
+// Stripe knows, and its order is adopted. method is how it is known as ours.
+func (s *Service) handleUnknown(ctx context.Context, intentID, method string) (verdict, error) {
 	in, err := s.Stripe.GetIntent(ctx, intentID)
 	switch {
 	case errors.Is(err, stripegw.ErrNotFound):
@@ -71,12 +70,12 @@ func (s *Service) buyerOf(ctx context.Context, in payment.Intent) (buyer payment
 		AmountMinor: in.AmountMinor, Currency: in.Currency, Email: in.Charge.Email, OrderedAt: in.CreatedAt,
 	}
 	if in.CustomerID != "" {
-		email, name, err := s.Stripe.GetCustomer(ctx, in.CustomerID)
+		c, err := s.Stripe.GetCustomer(ctx, in.CustomerID)
 		if err != nil && !errors.Is(err, stripegw.ErrNotFound) {
 			return buyer, "", err
 		}
-		if email != "" {
-			buyer.Email, buyer.Name = email, name
+		if c.Email != "" {
+			buyer.Email, buyer.Name = c.Email, c.Name
 		}
 	}
 	switch {

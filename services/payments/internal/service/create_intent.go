@@ -103,7 +103,7 @@ func (s *Service) customer(ctx context.Context, emailKey string) (string, error)
 	if err != nil {
 		return "", err
 	}
-	return id, s.Store.SaveCustomer(ctx, emailKey, id)
+	return id, s.Store.SaveCustomer(ctx, emailKey, id, s.Now())
 }
 
 // findCustomer looks for a Customer whose creation was not answered. When

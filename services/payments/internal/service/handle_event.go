@@ -2,7 +2,6 @@ package service
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"strings"
@@ -15,101 +14,220 @@ import (
 	"makegood.example/services/payments/internal/wire"
 )
 
-// verdict is what became of an event: a final ledger status, how its order was
-// found, and a note for whoever reads the ledger.
-type verdict struct{ status, method, note string }
+// verdict is what became of an event: a final ledger status, how it was found
+// whom it is for, and a note for whoever reads the ledger. When one of the names
+// that it waits for is saved here, the event is handled again.
+type verdict struct {
+	status, method, note string
+	waitsFor             []string
+}
 
-// handle answers the questions about an event in their order: of our mode, of a
-// kind that says something, ours, and what it says. An error means not yet.
-func (s *Service) handle(ctx context.Context, payload []byte) (verdict, error) {
-	e, err := webhook.Parse(payload)
+func quarantined(method, note string) (verdict, error) {
+	return verdict{status: store.Quarantined, method: method, note: note}, nil
+}
+
+func ignored(method, note string) (verdict, error) {
+	return verdict{status: store.Ignored, method: method, note: note}, nil
+}
+
+// handle answers the questions about an event in their order. An error means
+// not yet.
+func (s *Service) handle(ctx context.Context, f store.Filed) (verdict, error) {
+	// Can it be read, is it of our mode, and does anything follow from its kind?
+	e, err := webhook.Parse(f.Payload)
 	if err != nil {
-		return verdict{status: store.Quarantined, note: "unreadable: " + err.Error()}, nil
+		return quarantined("", "unreadable: "+err.Error())
 	}
 	switch live := s.Stripe.Livemode(); {
 	case live && !e.Livemode:
 		return verdict{status: store.Orphaned, note: "a test event at a live key"}, nil
 	case !live && e.Livemode:
-		return verdict{status: store.Quarantined, note: "a live event at a test key"}, nil
+		return quarantined("", "a live event at a test key")
 	}
-	switch e.Type {
-	case "payment_intent.succeeded", "payment_intent.payment_failed", "payment_intent.canceled",
-		"payment_intent.processing", "payment_intent.requires_action":
-		in, err := stripegw.ParseIntent(e.Object)
-		if err != nil {
-			return verdict{status: store.Quarantined, note: err.Error()}, nil
-		}
-		return s.handleIntent(ctx, in, e)
-	case "charge.succeeded":
-		return s.handleCharge(ctx, e)
-	case "checkout.session.completed", "checkout.session.expired",
-		"checkout.session.async_payment_succeeded", "checkout.session.async_payment_failed":
-		return s.handleSession(ctx, e)
-	case "charge.refunded", "charge.refund.updated", "refund.created", "refund.updated", "refund.failed",
-		"charge.dispute.created", "charge.dispute.updated", "charge.dispute.closed",
-		"charge.dispute.funds_withdrawn", "charge.dispute.funds_reinstated",
-		"radar.early_fraud_warning.created":
-		return s.handleChargeChange(ctx, e)
+	k := kinds[e.Type]
+	if k == noNews {
+		return ignored("", "nothing follows from this type")
+	}
+	n, err := read(e, k)
+	if err != nil {
+		return quarantined("", err.Error())
+	}
+	if n.isAboutNothing() {
+		return ignored("", "a charge without a payment intent is not ours")
+	}
+
+	// Whose is it, and for whom?
+	w, err := s.resolve(ctx, k, &n.Subject)
+	switch {
+	case errors.Is(err, stripegw.ErrNotFound) || errors.Is(err, stripegw.ErrRefused):
+		return quarantined("", "Stripe says there is no such charge")
+	case err != nil:
+		return verdict{}, err
+	case w.conflict != "":
+		return s.unclear(ctx, e, w.method, w.conflict)
+	case !w.ours:
+		return s.foreign(ctx, n)
+	case !w.found() || k.isOfOneOrder() && !w.saved && !w.order:
+		return s.nobodyFound(ctx, n, w, f.AttemptCount)
+	}
+
+	// What does it say?
+	switch k {
+	case intentPaid, intentChanged, intentCanceled, chargePaid:
+		return s.handleIntent(ctx, n, w)
+	case checkoutCompleted, checkoutOver:
+		return s.handleSession(ctx, n, w)
+	case chargeChanged:
+		return s.handleChargeChange(ctx, n, w)
+	case customerDeleted:
+		err := s.Store.ForgetCustomer(ctx, n.Subject.CustomerID, s.Now())
+		return verdict{status: store.Processed, method: w.method}, err
 	default:
-		return verdict{status: store.Ignored, note: "nothing follows from this type"}, nil
+		return ignored(w.method, "nothing follows from this type")
 	}
 }
 
-// handleIntent records what Stripe says of one of our intents and tells Orders.
-func (s *Service) handleIntent(ctx context.Context, in payment.Intent, e webhook.Event) (verdict, error) {
-	p, err := s.Store.ByIntent(ctx, in.ID)
-	method := "payment_intent"
-	if errors.Is(err, store.ErrNone) && s.Stripe.IsOurs(in.Metadata) {
-		// Paid on a page of Stripe's: its intent is new to us.
-		if p, method, err = s.hostedBy(ctx, "", in.Metadata["order_id"]); err == nil {
-			k, err := s.read(ctx, p)
-			if err != nil {
-				return verdict{}, err
-			}
-			if k.Payment.IntentID != in.ID {
-				return verdict{status: store.Processed, method: method, note: "the session is not done with it"}, nil
-			}
-			return s.tellOrders(ctx, k, method)
+// news is an event whose object was read.
+type news struct {
+	webhook.Event
+	webhook.Subject
+	kind kind
+	// intent is what the event says of it, whole only when the event is about it.
+	intent payment.Intent
+}
+
+func read(e webhook.Event, k kind) (n news, err error) {
+	n = news{Event: e, kind: k}
+	if n.Subject, err = e.Subject(); err != nil {
+		return n, err
+	}
+	switch k {
+	case intentPaid, intentChanged, intentCanceled:
+		n.intent, err = stripegw.ParseIntent(e.Object)
+	case checkoutCompleted, checkoutOver:
+		if n.SessionID == "" {
+			err = errors.New("the session has no id")
 		}
 	}
+	if n.intent.ID == "" {
+		n.intent = payment.Intent{ID: n.IntentID, Metadata: n.Subject.Metadata}
+	}
+	return n, err
+}
+
+// isAboutNothing says that it is about a charge that is none of a payment intent.
+func (n news) isAboutNothing() bool {
+	switch n.kind {
+	case chargePaid:
+		return !strings.HasPrefix(n.IntentID, "pi_")
+	case chargeChanged:
+		return n.ChargeID == "" || n.WithoutIntent && !n.IsCharge
+	default:
+		return false
+	}
+}
+
+// unclear keeps an event for a person, and does nothing else.
+func (s *Service) unclear(ctx context.Context, e webhook.Event, method, why string) (verdict, error) {
+	if err := s.Cases.OpenUnclear(ctx, e.ID, fmt.Sprintf("event %s (%s): %s", e.ID, e.Type, why)); err != nil {
+		return verdict{}, fmt.Errorf("opening a case: %w", err)
+	}
+	return quarantined(method, why)
+}
+
+// foreign is the end of an event that is not ours. Money of a customer of ours
+// may become ours once the subscription that took it is known.
+func (s *Service) foreign(ctx context.Context, n news) (verdict, error) {
+	v := verdict{status: store.Ignored, note: "foreign"}
+	if n.Subject.CustomerID == "" || n.IntentID == "" {
+		return v, nil
+	}
+	_, err := s.Store.ByCustomer(ctx, n.Subject.CustomerID)
 	switch {
 	case err == nil:
+		v.waitsFor = []string{n.IntentID}
 	case !errors.Is(err, store.ErrNone):
 		return verdict{}, err
-	case !s.Stripe.IsOurs(in.Metadata):
-		return verdict{status: store.Ignored, note: "foreign"}, nil
+	}
+	return v, nil
+}
+
+// nobodyFound does with an event of ours what its policy says.
+func (s *Service) nobodyFound(ctx context.Context, n news, w whose, attempt int32) (verdict, error) {
+	what := nobodysPolicy(n.kind, n.Livemode, attempt)
+	switch what {
+	case drop:
+		return ignored(byMetadata, "given up before anything here knew of it")
+	case orphanPath:
+		return s.handleUnknown(ctx, n.intent.ID, byMetadata)
+	case notYetAndCase:
+		if err := s.Cases.OpenUnclear(ctx, n.Event.ID, fmt.Sprintf("event %s (%s) is of ours, and its order is not known", n.Event.ID, n.Type)); err != nil {
+			return verdict{}, fmt.Errorf("opening a case: %w", err)
+		}
+	}
+	if n.kind == chargeChanged && n.Livemode {
+		// Our own records may be lost: the payment comes first, then what became of it.
+		if v, err := s.followRestored(ctx, n, byMetadata); err != nil || v.status == store.Processed {
+			return v, err
+		}
+	}
+	if what == orphan {
+		if w.found() { // the person alone does not tell
+			n.Subject.CustomerID, n.Subject.Metadata["account_id"] = "", ""
+		}
+		return verdict{status: store.Orphaned, note: "of ours, and nobody is known here whom it is for", waitsFor: namesOf(n.Subject)}, nil
+	}
+	return verdict{}, errors.New("of ours, and nobody is known here yet whom it is for")
+}
+
+// handleIntent records what Stripe says of one of our intents and tells Orders.
+func (s *Service) handleIntent(ctx context.Context, n news, w whose) (verdict, error) {
+	p, in := w.payment, n.intent
+	switch {
+	case w.saved:
+	case w.order && p.IntentID == "" && p.SessionID != "":
+		// Paid on a page of Stripe's: its intent is new to us.
+		k, err := s.read(ctx, p)
+		if err != nil {
+			return verdict{}, err
+		}
+		if k.Payment.IntentID != in.ID {
+			return verdict{status: store.Processed, method: w.method, note: "the session is not done with it"}, nil
+		}
+		return s.tellOrders(ctx, k, w.method)
+	case n.kind == intentCanceled:
+		return ignored(w.method, "an intent that came too late was canceled")
+	case w.order && p.Status == payment.Creating:
+		return verdict{}, errors.New("the order's intent is not saved yet")
 	default:
-		// Ours by its marker, and not saved: nothing we confirmed. Until it is
-		// known here, the event is kept and tried again.
-		if e.Type == "payment_intent.canceled" {
-			return verdict{status: store.Ignored, method: "metadata", note: "an intent that came too late was canceled"}, nil
-		}
-		if !e.Livemode {
-			return verdict{status: store.Orphaned, method: "metadata", note: "a test event with our marker about an intent that is not known here"}, nil
-		}
-		return s.handleUnknown(ctx, in.ID)
+		// Not saved, so nothing that we confirmed: another intent of a known order or person.
+		return s.handleUnknown(ctx, in.ID, w.method)
 	}
 	if p.Status == payment.Succeeded {
-		return s.tellOrders(ctx, wire.Known{Payment: p}, method) // recorded already: an event can add nothing
+		return s.tellOrders(ctx, wire.Known{Payment: p}, w.method) // recorded already: an event can add nothing
 	}
 	if !trusted(in, p) {
+		var err error
 		if in, err = s.Stripe.GetIntent(ctx, in.ID); errors.Is(err, stripegw.ErrNotFound) {
-			return verdict{status: store.Quarantined, method: method, note: "Stripe says there is no such intent"}, nil
+			return quarantined(w.method, "Stripe says there is no such intent")
 		} else if err != nil {
 			return verdict{}, err
 		}
+		if in.CustomerID != "" && p.CustomerID != "" && in.CustomerID != p.CustomerID {
+			return s.unclear(ctx, n.Event, w.method, fmt.Sprintf("intent %s is saved for customer %s, and at Stripe it belongs to %s", in.ID, p.CustomerID, in.CustomerID))
+		}
 	}
-	if e.Type == "payment_intent.succeeded" || e.Type == "charge.succeeded" || in.Charge.CreatedAt.IsZero() {
-		in.SucceededAt = e.CreatedAt
+	if n.kind == intentPaid || n.kind == chargePaid || in.Charge.CreatedAt.IsZero() {
+		in.SucceededAt = n.CreatedAt
 	}
 	k, err := s.record(ctx, p.ID, in, false, nil)
 	if err != nil {
 		return verdict{}, err
 	}
 	if k.Payment.Says(k.Last) == payment.Unknown {
-		return verdict{status: store.Processed, method: method, note: "no news"}, nil
+		return verdict{status: store.Processed, method: w.method, note: "no news"}, nil
 	}
-	return s.tellOrders(ctx, k, method)
+	return s.tellOrders(ctx, k, w.method)
 }
 
 // tellOrders hands the news over; the event is processed once the order has it.
@@ -119,7 +237,7 @@ func (s *Service) tellOrders(ctx context.Context, k wire.Known, method string) (
 		state, err = s.adopt(ctx, k)
 	}
 	if clients.IsCannotAdopt(err) { // a case is open
-		return verdict{status: store.Quarantined, method: method, note: "the order is not known, and the charge does not say whose it is"}, nil
+		return quarantined(method, "the order is not known, and the charge does not say whose it is")
 	}
 	if err != nil {
 		return verdict{}, fmt.Errorf("orders: %w", err)
@@ -135,19 +253,4 @@ func (s *Service) tellOrders(ctx context.Context, k wire.Known, method string) (
 func trusted(in payment.Intent, p payment.Payment) bool {
 	return in.Status == payment.StripeSucceeded && in.Charge.ID != "" &&
 		in.ReceivedMinor == p.AmountMinor && in.Currency == p.Currency && in.CustomerID == p.CustomerID
-}
-
-// handleCharge reads the intent that the charge belongs to.
-func (s *Service) handleCharge(ctx context.Context, e webhook.Event) (verdict, error) {
-	var charge struct {
-		PaymentIntent string            `json:"payment_intent"`
-		Metadata      map[string]string `json:"metadata"`
-	}
-	if err := json.Unmarshal(e.Object, &charge); err != nil {
-		return verdict{status: store.Quarantined, note: "the charge cannot be read"}, nil
-	}
-	if !strings.HasPrefix(charge.PaymentIntent, "pi_") {
-		return verdict{status: store.Ignored, note: "a charge without a payment intent is not ours"}, nil
-	}
-	return s.handleIntent(ctx, payment.Intent{ID: charge.PaymentIntent, Metadata: charge.Metadata}, e)
 }

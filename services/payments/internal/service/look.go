@@ -93,7 +93,10 @@ func (s *Service) restore(ctx context.Context, buyer payment.Purchase, in paymen
 			return err
 		}
 		p.IntentID, p.CustomerID, p.ClientSecret, p.Status = in.ID, in.CustomerID, in.ClientSecret, payment.RequiresPaymentMethod
-		return s.Store.Update(ctx, tx, p, s.Now())
+		if err := s.Store.Update(ctx, tx, p, s.Now()); err != nil {
+			return err
+		}
+		return s.Store.Wake(ctx, tx, s.Now(), p.IntentID, p.CustomerID)
 	})
 	if errors.Is(err, store.ErrTaken) {
 		return s.Store.Last(ctx, buyer.OrderID) // restored by a parallel call

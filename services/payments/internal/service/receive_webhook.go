@@ -75,10 +75,10 @@ func (s *Service) awaitOther(ctx context.Context, eventID string) (string, error
 
 // work handles an event that is in hand and records what became of it.
 func (s *Service) work(ctx context.Context, f store.Filed) (string, error) {
-	v, err := s.handle(ctx, f.Payload)
+	v, err := s.handle(ctx, f)
 	if err == nil {
 		s.Log.Info("event", "event_id", f.EventID, "status", v.status, "resolution_method", v.method)
-		if err = s.Store.FinishEvent(ctx, f.EventID, v.status, v.method, v.note, s.Now()); err == nil {
+		if err = s.finish(ctx, f, v); err == nil {
 			return v.status, nil
 		}
 	}
@@ -96,6 +96,13 @@ func (s *Service) work(ctx context.Context, f store.Filed) (string, error) {
 		err = errors.Join(err, failErr) // still in hand: due again when that ends
 	}
 	return "", payment.ErrNotYet.Because(err)
+}
+
+func (s *Service) finish(ctx context.Context, f store.Filed, v verdict) error {
+	if len(v.waitsFor) == 0 {
+		return s.Store.FinishEvent(ctx, f.EventID, v.status, v.method, v.note, s.Now())
+	}
+	return s.Store.FinishWaiting(ctx, f.EventID, v.status, v.method, v.note, v.waitsFor, s.Now())
 }
 
 // ClaimDueEvents takes unfinished events that are due for our own retry.

@@ -32,11 +32,17 @@ func (s *Service) record(ctx context.Context, id uuid.UUID, in payment.Intent, d
 		if k.Last != nil {
 			before = *k.Last
 		}
+		was := p
 		mine := direct && asked != nil && k.Last != nil && asked.ID == k.Last.ID
 		p.Learn(in, attempts, mine, now)
 		k = wire.Known{Payment: p, Last: last(attempts)}
 		if err := s.Store.Update(ctx, tx, p, now); err != nil {
 			return err
+		}
+		if p.IntentID != was.IntentID || p.CustomerID != was.CustomerID {
+			if err := s.Store.Wake(ctx, tx, now, p.IntentID, p.CustomerID); err != nil {
+				return err
+			}
 		}
 		if k.Last != nil && *k.Last != before {
 			return s.Store.UpdateAttempt(ctx, tx, *k.Last)

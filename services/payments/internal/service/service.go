@@ -20,6 +20,9 @@ type Settings struct {
 	PublicURL string
 	// WebhookSecrets sign deliveries; any one may.
 	WebhookSecrets []string
+	// MatchByEmail lets an event of ours that names nobody be for the one buyer
+	// whose proven address it has.
+	MatchByEmail bool
 }
 
 const (
@@ -43,6 +46,7 @@ type Service struct {
 	Stripe   *stripegw.Gateway
 	Orders   *clients.Orders
 	Cases    *clients.Cases
+	Accounts *clients.Accounts
 	Settings Settings
 	Now      func() time.Time
 	Log      *slog.Logger

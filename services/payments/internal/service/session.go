@@ -2,7 +2,6 @@ package service
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 
@@ -10,9 +9,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"makegood.example/services/payments/internal/payment"
-	"makegood.example/services/payments/internal/store"
 	"makegood.example/services/payments/internal/stripegw"
-	"makegood.example/services/payments/internal/webhook"
 	"makegood.example/services/payments/internal/wire"
 )
 
@@ -96,56 +93,17 @@ func (s *Service) cancelSession(ctx context.Context, p payment.Payment) (wire.Kn
 }
 
 // handleSession follows a page of Stripe's. The event only says where to look.
-func (s *Service) handleSession(ctx context.Context, e webhook.Event) (verdict, error) {
-	var object struct {
-		ID                string            `json:"id"`
-		ClientReferenceID string            `json:"client_reference_id"`
-		Metadata          map[string]string `json:"metadata"`
-	}
-	if err := json.Unmarshal(e.Object, &object); err != nil || object.ID == "" {
-		return verdict{status: store.Quarantined, note: "the session cannot be read"}, nil
-	}
-	p, err := s.Store.BySession(ctx, object.ID)
-	method := "checkout_session"
-	if errors.Is(err, store.ErrNone) {
-		if !s.Stripe.IsOurs(object.Metadata) {
-			return verdict{status: store.Ignored, note: "foreign"}, nil
-		}
-		p, method, err = s.hostedBy(ctx, object.ClientReferenceID, object.Metadata["order_id"])
-	}
-	switch {
-	case errors.Is(err, store.ErrNone) && !e.Livemode:
-		return verdict{status: store.Orphaned, method: method, note: "a test event with our marker about a session that is not known here"}, nil
-	case errors.Is(err, store.ErrNone):
-		return verdict{}, fmt.Errorf("session %s carries our marker and is not known here", object.ID)
-	case err != nil:
-		return verdict{}, err
+func (s *Service) handleSession(ctx context.Context, n news, w whose) (verdict, error) {
+	p := w.payment
+	if p.IntentID == "" && p.SessionID == "" {
+		return verdict{}, fmt.Errorf("session %s is not saved yet", n.SessionID)
 	}
 	k, err := s.read(ctx, p)
 	if err != nil {
 		return verdict{}, err
 	}
 	if k.Payment.Says(k.Last) == payment.Unknown {
-		return verdict{}, fmt.Errorf("session %s could not be read", object.ID)
+		return verdict{}, fmt.Errorf("session %s could not be read", n.SessionID)
 	}
-	return s.tellOrders(ctx, k, method)
-}
-
-// hostedBy finds the payment of an order that a session or its intent names,
-// and by which of its names.
-func (s *Service) hostedBy(ctx context.Context, clientReference, metadataOrder string) (payment.Payment, string, error) {
-	for _, hint := range []struct{ method, id string }{{"client_reference_id", clientReference}, {"metadata", metadataOrder}} {
-		id, err := uuid.Parse(hint.id)
-		if err != nil {
-			continue
-		}
-		p, err := s.Store.Last(ctx, id)
-		if err == nil && p.SessionID == "" {
-			err = store.ErrNone
-		}
-		if !errors.Is(err, store.ErrNone) {
-			return p, hint.method, err
-		}
-	}
-	return payment.Payment{}, "", store.ErrNone
+	return s.tellOrders(ctx, k, w.method)
 }

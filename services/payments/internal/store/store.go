@@ -25,10 +25,14 @@ var (
 )
 
 // Store reads and writes the schema of Payments.
-type Store struct{ pool *pgxpool.Pool }
+type Store struct {
+	pool *pgxpool.Pool
+	// livemode is the mode of the Stripe account that the rows are about.
+	livemode bool
+}
 
-// New makes a store on a pool.
-func New(pool *pgxpool.Pool) *Store { return &Store{pool: pool} }
+// New makes a store on a pool, for an account in one of Stripe's modes.
+func New(pool *pgxpool.Pool, livemode bool) *Store { return &Store{pool: pool, livemode: livemode} }
 
 // InTx runs fn in one transaction.
 func (s *Store) InTx(ctx context.Context, fn func(pgx.Tx) error) error {
@@ -88,8 +92,13 @@ func (s *Store) NextCustomerTry(ctx context.Context, c Customer, now time.Time) 
 }
 
 // SaveCustomer keeps the id of a created customer, unless one is kept already.
-func (s *Store) SaveCustomer(ctx context.Context, emailKey, customerID string) error {
-	return s.q().SetCustomerID(ctx, db.SetCustomerIDParams{EmailKey: emailKey, CustomerID: customerID})
+func (s *Store) SaveCustomer(ctx context.Context, emailKey, customerID string, now time.Time) error {
+	return s.InTx(ctx, func(tx pgx.Tx) error {
+		if err := db.New(tx).SetCustomerID(ctx, db.SetCustomerIDParams{EmailKey: emailKey, CustomerID: customerID}); err != nil {
+			return err
+		}
+		return s.Wake(ctx, tx, now, customerID)
+	})
 }
 
 // Insert writes a payment, and its address's customer row if there is none.
@@ -100,10 +109,13 @@ func (s *Store) Insert(ctx context.Context, tx pgx.Tx, p payment.Payment, buyer 
 	}); err != nil {
 		return err
 	}
-	return q.InsertPayment(ctx, db.InsertPaymentParams{
+	if err := q.InsertPayment(ctx, db.InsertPaymentParams{
 		ID: p.ID, OrderID: p.OrderID, Seq: p.Seq, Reference: p.Reference, PlanID: p.PlanID, Description: p.Description,
 		AccountID: p.AccountID, EmailKey: p.EmailKey, AmountMinor: p.AmountMinor, Currency: p.Currency, Now: p.CreatedAt,
-	})
+	}); err != nil {
+		return err
+	}
+	return s.Wake(ctx, tx, p.CreatedAt, p.OrderID.String(), p.AccountID)
 }
 
 // Last reads an order's latest payment. Errors: ErrNone.
@@ -132,20 +144,32 @@ func (s *Store) ByIntent(ctx context.Context, intentID string) (payment.Payment,
 
 // SaveIntent keeps the intent's id while the payment still wants to be charged;
 // false says that it does not any more.
-func (s *Store) SaveIntent(ctx context.Context, id uuid.UUID, in payment.Intent, now time.Time) (bool, error) {
-	n, err := s.q().SaveIntent(ctx, db.SaveIntentParams{
-		ID: id, PaymentIntentID: in.ID, ClientSecret: in.ClientSecret, CustomerID: in.CustomerID, Now: now,
+func (s *Store) SaveIntent(ctx context.Context, id uuid.UUID, in payment.Intent, now time.Time) (saved bool, err error) {
+	err = s.InTx(ctx, func(tx pgx.Tx) error {
+		n, err := db.New(tx).SaveIntent(ctx, db.SaveIntentParams{
+			ID: id, PaymentIntentID: in.ID, ClientSecret: in.ClientSecret, CustomerID: in.CustomerID, Now: now,
+		})
+		if saved = n == 1; err != nil || !saved {
+			return err
+		}
+		return s.Wake(ctx, tx, now, in.ID, in.CustomerID)
 	})
-	return n == 1, err
+	return saved && err == nil, err
 }
 
 // SaveSession keeps the session's id while the payment still wants to be
 // charged; false says that it does not any more, or has one.
-func (s *Store) SaveSession(ctx context.Context, id uuid.UUID, customerID string, session payment.Session, now time.Time) (bool, error) {
-	n, err := s.q().SaveSession(ctx, db.SaveSessionParams{
-		ID: id, CheckoutSessionID: session.ID, RedirectUrl: session.URL, CustomerID: customerID, Now: now,
+func (s *Store) SaveSession(ctx context.Context, id uuid.UUID, customerID string, session payment.Session, now time.Time) (saved bool, err error) {
+	err = s.InTx(ctx, func(tx pgx.Tx) error {
+		n, err := db.New(tx).SaveSession(ctx, db.SaveSessionParams{
+			ID: id, CheckoutSessionID: session.ID, RedirectUrl: session.URL, CustomerID: customerID, Now: now,
+		})
+		if saved = n == 1; err != nil || !saved {
+			return err
+		}
+		return s.Wake(ctx, tx, now, session.ID, customerID)
 	})
-	return n == 1, err
+	return saved && err == nil, err
 }
 
 // BySession reads the payment that saved a session's id. Errors: ErrNone.

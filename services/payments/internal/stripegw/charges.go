@@ -22,6 +22,9 @@ func (g *Gateway) GetCharge(ctx context.Context, id string) (payment.ChargeNow, 
 	if c.PaymentIntent != nil {
 		now.IntentID = c.PaymentIntent.ID
 	}
+	if c.Customer != nil {
+		now.CustomerID = c.Customer.ID
+	}
 	it := g.api.Refunds.List(&stripe.RefundListParams{
 		ListParams: stripe.ListParams{Context: ctx, Limit: stripe.Int64(100)}, Charge: stripe.String(id),
 	})

@@ -36,11 +36,17 @@ func (g *Gateway) FindCustomers(ctx context.Context, email string) ([]string, er
 	return ids, classify(it.Err())
 }
 
+// Customer is a Customer as Stripe shows it; a deleted one is only an id.
+type Customer struct {
+	Email, Name string
+	Metadata    map[string]string
+}
+
 // GetCustomer reads whose Customer it is. Errors: ErrUnknown, ErrNotFound.
-func (g *Gateway) GetCustomer(ctx context.Context, id string) (email, name string, err error) {
+func (g *Gateway) GetCustomer(ctx context.Context, id string) (Customer, error) {
 	c, err := g.api.Customers.Get(id, &stripe.CustomerParams{Params: request(ctx, "")})
 	if err != nil {
-		return "", "", classify(err)
+		return Customer{}, classify(err)
 	}
-	return c.Email, c.Name, nil
+	return Customer{Email: c.Email, Name: c.Name, Metadata: c.Metadata}, nil
 }

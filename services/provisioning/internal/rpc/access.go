@@ -5,6 +5,7 @@ import "makegood.example/services/platform/access"
 // Access says who may call what. The SaaS's backend has the role service.
 var Access = access.Table{
 	"/provisioning.v1.ProvisioningService/CheckBuyer":         {Callers: []string{"orders"}},
+	"/provisioning.v1.ProvisioningService/FindAccount":        {Callers: []string{"payments"}},
 	"/provisioning.v1.ProvisioningService/GrantAccess":        {Callers: []string{"orders"}},
 	"/provisioning.v1.ProvisioningService/RevokeAccess":       {Callers: []string{"orders"}},
 	"/provisioning.v1.ProvisioningService/RestoreAccess":      {Callers: []string{"orders"}},

@@ -31,6 +31,15 @@ func (s *Server) CheckBuyer(ctx context.Context, r *pb.CheckBuyerRequest) (*pb.C
 	return &pb.CheckBuyerResponse{}, nil
 }
 
+// FindAccount implements provisioning.v1.
+func (s *Server) FindAccount(ctx context.Context, r *pb.FindAccountRequest) (*pb.FindAccountResponse, error) {
+	id, verified, err := s.Service.FindAccount(ctx, r.GetEmail())
+	if err != nil {
+		return nil, err
+	}
+	return &pb.FindAccountResponse{AccountId: id.String(), Verified: verified}, nil
+}
+
 // GrantAccess implements provisioning.v1.
 func (s *Server) GrantAccess(ctx context.Context, r *pb.GrantAccessRequest) (*pb.Grant, error) {
 	orderID, err := parseID("order_id", r.GetOrderId())

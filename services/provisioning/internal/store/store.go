@@ -88,6 +88,13 @@ func (s *Store) Account(ctx context.Context, id uuid.UUID) (grant.Account, error
 	return account(row), mapError(err, grant.ErrAccountNotFound)
 }
 
+// FindAccount reads which account has an address, and whether one of its links
+// was opened. ErrAccountNotFound when none has it.
+func (s *Store) FindAccount(ctx context.Context, emailKey string) (id uuid.UUID, verified bool, err error) {
+	row, err := s.q.FindAccount(ctx, emailKey)
+	return row.ID, row.Verified, mapError(err, grant.ErrAccountNotFound)
+}
+
 func account(row db.Account) grant.Account {
 	return grant.Account{ID: row.ID, Email: row.Email, Name: row.Name, CreatedAt: row.CreatedAt}
 }

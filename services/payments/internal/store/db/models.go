@@ -35,6 +35,26 @@ type Customer struct {
 	TriedAt      time.Time
 }
 
+type CustomerLink struct {
+	CustomerID    string
+	OrderID       uuid.UUID
+	EmailKey      string
+	StripeEventID string
+	Actor         string
+	Reason        string
+	LinkedAt      time.Time
+}
+
+type EventAction struct {
+	ID            int64
+	StripeEventID string
+	Action        string
+	Actor         string
+	Reason        string
+	OrderID       *uuid.UUID
+	At            time.Time
+}
+
 type Payment struct {
 	ID                uuid.UUID
 	OrderID           uuid.UUID
@@ -102,4 +122,5 @@ type WebhookEvent struct {
 	ProcessedAt      *time.Time
 	NextLookAt       *time.Time
 	InHandUntil      *time.Time
+	WaitsFor         []string
 }

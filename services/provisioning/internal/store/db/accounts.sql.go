@@ -12,6 +12,26 @@ import (
 	"github.com/google/uuid"
 )
 
+const findAccount = `-- name: FindAccount :one
+SELECT a.id, EXISTS (
+    SELECT FROM provisioning.activations v WHERE v.account_id = a.id AND v.redeemed_at IS NOT NULL
+) AS verified
+FROM provisioning.accounts a
+WHERE a.email_key = $1
+`
+
+type FindAccountRow struct {
+	ID       uuid.UUID
+	Verified bool
+}
+
+func (q *Queries) FindAccount(ctx context.Context, emailKey string) (FindAccountRow, error) {
+	row := q.db.QueryRow(ctx, findAccount, emailKey)
+	var i FindAccountRow
+	err := row.Scan(&i.ID, &i.Verified)
+	return i, err
+}
+
 const getAccount = `-- name: GetAccount :one
 SELECT id, email, email_key, name, created_by_order, created_at
 FROM provisioning.accounts

@@ -19,3 +19,10 @@ FOR UPDATE;
 SELECT id, email, email_key, name, created_by_order, created_at
 FROM provisioning.accounts
 WHERE id = @id;
+
+-- name: FindAccount :one
+SELECT a.id, EXISTS (
+    SELECT FROM provisioning.activations v WHERE v.account_id = a.id AND v.redeemed_at IS NOT NULL
+) AS verified
+FROM provisioning.accounts a
+WHERE a.email_key = @email_key;

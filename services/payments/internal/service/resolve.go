@@ -1,0 +1,214 @@
+package service
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/google/uuid"
+
+	"makegood.example/services/payments/internal/payment"
+	"makegood.example/services/payments/internal/store"
+	"makegood.example/services/payments/internal/stripegw"
+	"makegood.example/services/payments/internal/webhook"
+)
+
+// whose is the answer to whose an event is, and for whom.
+type whose struct {
+	// ours: by our marker, by a saved id, or by the customer of a subscription.
+	ours bool
+	// method is how it was found; empty when nobody was.
+	method string
+	// payment is the one that the event is about when saved or order is set, and
+	// otherwise the latest of the person.
+	payment payment.Payment
+	// saved: what the event is about is saved here.
+	saved bool
+	// order: the event names the order of the payment.
+	order bool
+	// conflict says which hints name different people; nothing may follow then.
+	conflict string
+}
+
+func (w whose) found() bool { return w.method != "" }
+
+// The hints that are not the id of a saved object.
+const (
+	byReference = "client_reference_id"
+	byMetadata  = "metadata"
+	byCustomer  = "customer_id"
+	byEmail     = "email"
+)
+
+// resolve finds whose an event is. A saved id comes first; then what names an
+// order or an account, then the Stripe customer, then, where allowed, a proven
+// address. The first that finds decides, unless another names somebody else.
+// Errors: stripegw.ErrNotFound when Stripe has no such charge.
+func (s *Service) resolve(ctx context.Context, k kind, sub *webhook.Subject) (whose, error) {
+	w, err := s.bySavedID(ctx, k, sub)
+	if err != nil {
+		return w, err
+	}
+	marked := s.Stripe.IsOurs(sub.Metadata)
+	w.ours = w.saved || marked
+	if err := s.byStrongHints(ctx, k, *sub, marked, &w); err != nil || w.found() || !w.ours || sub.CustomerID == "" && sub.Email == "" {
+		return w, err
+	}
+	customer, err := s.customerOf(ctx, *sub)
+	if err != nil {
+		return w, err
+	}
+	if s.Stripe.IsOurs(customer.Metadata) {
+		more := webhook.Subject{Metadata: customer.Metadata}
+		if err := s.byStrongHints(ctx, k, more, true, &w); err != nil || w.found() {
+			return w, err
+		}
+	}
+	if s.Settings.MatchByEmail {
+		err = s.byProvenEmail(ctx, customer.Email, &w)
+	}
+	return w, err
+}
+
+// bySavedID finds the payment whose intent, charge or session the event is
+// about. What only tells of a charge is completed from the charge at Stripe.
+func (s *Service) bySavedID(ctx context.Context, k kind, sub *webhook.Subject) (whose, error) {
+	for {
+		chargeID := sub.ChargeID
+		if k == chargePaid {
+			chargeID = "" // its intent was saved before
+		}
+		for _, by := range []struct {
+			method, id string
+			find       func(context.Context, string) (payment.Payment, error)
+		}{
+			{"checkout_session", sub.SessionID, s.Store.BySession},
+			{"charge", chargeID, s.Store.ByCharge},
+			{"payment_intent", sub.IntentID, s.Store.ByIntent},
+		} {
+			if by.id == "" {
+				continue
+			}
+			p, err := by.find(ctx, by.id)
+			if err == nil {
+				return whose{method: by.method, payment: p, saved: true}, nil
+			}
+			if !errors.Is(err, store.ErrNone) {
+				return whose{}, err
+			}
+		}
+		if k != chargeChanged || sub.IsCharge || sub.WithoutIntent {
+			return whose{}, nil
+		}
+		c, err := s.Stripe.GetCharge(ctx, sub.ChargeID)
+		if err != nil {
+			return whose{}, err
+		}
+		sub.IntentID, sub.CustomerID, sub.Metadata, sub.IsCharge = c.IntentID, c.CustomerID, c.Metadata, true
+	}
+}
+
+// byStrongHints finds the order or the person that an event names, and whether
+// its hints agree. Without our marker an order or account id is not ours; a
+// saved customer's subscription is, whoever made it.
+func (s *Service) byStrongHints(ctx context.Context, k kind, sub webhook.Subject, marked bool, w *whose) error {
+	if !marked {
+		sub.ClientReferenceID, sub.Metadata = "", nil
+	}
+	if w.saved || !marked && !k.ofSubscription() {
+		sub.CustomerID = "" // an intent that says another customer is read again
+	}
+	for _, hint := range []struct {
+		method, name string
+		order        bool
+		find         func(context.Context, string) (payment.Payment, error)
+	}{
+		{byReference, sub.ClientReferenceID, true, s.byOrder},
+		{byMetadata, sub.Metadata["order_id"], true, s.byOrder},
+		{byMetadata, sub.Metadata["account_id"], false, s.Store.ByAccount},
+		{byCustomer, sub.CustomerID, false, s.Store.ByCustomer},
+	} {
+		if hint.name == "" || w.found() && (hint.name == w.payment.OrderID.String() || hint.name == w.payment.AccountID || hint.name == w.payment.CustomerID) {
+			continue
+		}
+		p, err := hint.find(ctx, hint.name)
+		switch {
+		case errors.Is(err, store.ErrNone):
+		case err != nil:
+			return err
+		case !w.found():
+			w.ours, w.method, w.payment, w.order = true, hint.method, p, hint.order
+		case !samePerson(w.payment, p):
+			w.conflict = fmt.Sprintf("%s leads to order %s, and %s to order %s of somebody else", w.method, w.payment.OrderID, hint.method, p.OrderID)
+			return nil
+		}
+	}
+	if account := sub.Metadata["account_id"]; w.found() && account != "" && w.payment.AccountID != "" && account != w.payment.AccountID {
+		w.conflict = fmt.Sprintf("%s leads to order %s of one account, and the metadata name another", w.method, w.payment.OrderID)
+	}
+	return nil
+}
+
+func (s *Service) byOrder(ctx context.Context, orderID string) (payment.Payment, error) {
+	id, err := uuid.Parse(orderID)
+	if err != nil {
+		return payment.Payment{}, store.ErrNone
+	}
+	return s.Store.Last(ctx, id)
+}
+
+func samePerson(a, b payment.Payment) bool {
+	return a.EmailKey == b.EmailKey || a.AccountID != "" && a.AccountID == b.AccountID
+}
+
+// customerOf reads what Stripe knows of the event's customer; nothing when it
+// has no such customer.
+func (s *Service) customerOf(ctx context.Context, sub webhook.Subject) (stripegw.Customer, error) {
+	if sub.CustomerID == "" {
+		return stripegw.Customer{Email: sub.Email}, nil
+	}
+	c, err := s.Stripe.GetCustomer(ctx, sub.CustomerID)
+	if errors.Is(err, stripegw.ErrNotFound) || errors.Is(err, stripegw.ErrRefused) {
+		err = nil
+	}
+	if c.Email == "" {
+		c.Email = sub.Email
+	}
+	return c, err
+}
+
+// byProvenEmail finds the one buyer of an address that was proven by its
+// account's link. An address that bought for several accounts, or for another
+// than the one that has it, says nothing.
+func (s *Service) byProvenEmail(ctx context.Context, email string, w *whose) error {
+	key := payment.Purchase{Email: email}.EmailKey()
+	if len(key) < 3 {
+		return nil
+	}
+	bought, err := s.Store.ByEmail(ctx, key)
+	if err != nil || len(bought) != 1 {
+		return err
+	}
+	account, err := s.Accounts.Find(ctx, key)
+	if err != nil {
+		return fmt.Errorf("provisioning: %w", err)
+	}
+	if account != "" && (bought[0].AccountID == "" || bought[0].AccountID == account) {
+		w.method, w.payment = byEmail, bought[0]
+	}
+	return nil
+}
+
+// namesOf are the names whose saving here may tell whose an event is.
+func namesOf(sub webhook.Subject) []string {
+	var names []string
+	for _, name := range []string{
+		sub.IntentID, sub.ChargeID, sub.SessionID, sub.SubscriptionID, sub.CustomerID,
+		sub.ClientReferenceID, sub.Metadata["order_id"], sub.Metadata["account_id"],
+	} {
+		if name != "" {
+			names = append(names, name)
+		}
+	}
+	return names
+}

@@ -1,0 +1,100 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+
+	"makegood.example/services/payments/internal/payment"
+	"makegood.example/services/payments/internal/store/db"
+)
+
+// namesLock is the advisory lock between those who save a name and those who
+// let an event wait for one: neither can miss the other.
+const namesLock int64 = 0x6d675f6e616d6573 // "mg_names"
+
+// ErrKnownNow means that a name for which an event was to wait has been saved
+// since it was looked for.
+var ErrKnownNow = errors.New("what the event names has become known meanwhile")
+
+// Wake makes the events that wait for one of these names due now, in the
+// transaction that saves the name. Call it after that was written.
+func (s *Store) Wake(ctx context.Context, tx pgx.Tx, now time.Time, names ...string) error {
+	q := db.New(tx)
+	if err := q.LockNamesShared(ctx, namesLock); err != nil {
+		return err
+	}
+	_, err := q.WakeWaiting(ctx, db.WakeWaitingParams{Names: notEmpty(names), Livemode: s.livemode, Now: now})
+	return err
+}
+
+// FinishWaiting records what became of an event until one of the names that it
+// waits for is saved. Errors: ErrKnownNow.
+func (s *Store) FinishWaiting(ctx context.Context, eventID, status, method, note string, waitsFor []string, now time.Time) error {
+	var orders []uuid.UUID
+	for _, name := range waitsFor {
+		if id, err := uuid.Parse(name); err == nil {
+			orders = append(orders, id)
+		}
+	}
+	return s.InTx(ctx, func(tx pgx.Tx) error {
+		q := db.New(tx)
+		if err := q.LockNames(ctx, namesLock); err != nil {
+			return err
+		}
+		known, err := q.AnyNameKnown(ctx, db.AnyNameKnownParams{Names: waitsFor, OrderIds: orders})
+		if err != nil {
+			return err
+		}
+		if known {
+			return ErrKnownNow
+		}
+		return q.FinishWaiting(ctx, db.FinishWaitingParams{
+			StripeEventID: eventID, Status: status, ResolutionMethod: orNil(method), LastError: orNil(note), WaitsFor: waitsFor, Now: now,
+		})
+	})
+}
+
+// ByCustomer reads the latest payment of the person whose Stripe customer it
+// is. Errors: ErrNone.
+func (s *Store) ByCustomer(ctx context.Context, customerID string) (payment.Payment, error) {
+	r, err := s.q().PaymentByCustomer(ctx, customerID)
+	return fromPayment(r), domainError(err)
+}
+
+// ByAccount reads the latest payment for an account. Errors: ErrNone.
+func (s *Store) ByAccount(ctx context.Context, accountID string) (payment.Payment, error) {
+	r, err := s.q().PaymentByAccount(ctx, accountID)
+	return fromPayment(r), domainError(err)
+}
+
+// ByEmail reads the latest payment of an address for each account that it
+// bought for; one without an account has its own.
+func (s *Store) ByEmail(ctx context.Context, emailKey string) ([]payment.Payment, error) {
+	rows, err := s.q().PaymentsByEmail(ctx, emailKey)
+	var out []payment.Payment
+	for _, r := range rows {
+		out = append(out, fromPayment(r))
+	}
+	return out, err
+}
+
+// ForgetCustomer drops the id of a customer that was deleted at Stripe: the next
+// purchase creates another. The purchases made with it keep its name.
+func (s *Store) ForgetCustomer(ctx context.Context, customerID string, now time.Time) error {
+	_, err := s.q().ForgetCustomer(ctx, db.ForgetCustomerParams{CustomerID: customerID, Now: now})
+	return err
+}
+
+func notEmpty(names []string) []string {
+	out := []string{}
+	for _, name := range names {
+		if name != "" {
+			out = append(out, name)
+		}
+	}
+	return out
+}

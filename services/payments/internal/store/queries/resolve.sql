@@ -1,0 +1,47 @@
+-- name: PaymentByCustomer :one
+-- The latest payment of the person whose Stripe customer it is: by their
+-- purchases, or by what a person said.
+SELECT * FROM payments.payments
+WHERE customer_id = sqlc.arg(customer_id)::text
+   OR email_key = (SELECT c.email_key FROM payments.customers c WHERE c.customer_id = sqlc.arg(customer_id)::text)
+   OR email_key = (SELECT l.email_key FROM payments.customer_links l WHERE l.customer_id = sqlc.arg(customer_id)::text)
+ORDER BY created_at DESC, seq DESC LIMIT 1;
+
+-- name: PaymentByAccount :one
+SELECT * FROM payments.payments WHERE account_id = sqlc.arg(account_id)::text AND account_id <> '' ORDER BY created_at DESC, seq DESC LIMIT 1;
+
+-- name: PaymentsByEmail :many
+-- The latest payment of an address for each account that it bought for.
+SELECT DISTINCT ON (account_id) * FROM payments.payments WHERE email_key = sqlc.arg(email_key)::text ORDER BY account_id, created_at DESC, seq DESC;
+
+-- name: ForgetCustomer :execrows
+UPDATE payments.customers SET customer_id = NULL, create_try = create_try + 1, tried_at = sqlc.arg(now)::timestamptz
+WHERE customer_id = sqlc.arg(customer_id)::text;
+
+-- name: LockNamesShared :exec
+SELECT pg_advisory_xact_lock_shared(sqlc.arg(lock_key)::bigint);
+
+-- name: LockNames :exec
+SELECT pg_advisory_xact_lock(sqlc.arg(lock_key)::bigint);
+
+-- name: WakeWaiting :execrows
+UPDATE payments.webhook_events SET
+    status = 'RECEIVED', processed_at = NULL, waits_for = NULL, next_look_at = sqlc.arg(now)::timestamptz, in_hand_until = NULL
+WHERE waits_for && sqlc.arg(names)::text[] AND livemode = sqlc.arg(livemode)::bool;
+
+-- name: AnyNameKnown :one
+-- A customer is known once they bought something.
+SELECT (EXISTS (SELECT FROM payments.payments p WHERE p.payment_intent_id = ANY (sqlc.arg(names)::text[]))
+    OR EXISTS (SELECT FROM payments.payments p WHERE p.charge_id = ANY (sqlc.arg(names)::text[]))
+    OR EXISTS (SELECT FROM payments.payments p WHERE p.checkout_session_id = ANY (sqlc.arg(names)::text[]))
+    OR EXISTS (SELECT FROM payments.payments p WHERE p.customer_id = ANY (sqlc.arg(names)::text[]))
+    OR EXISTS (SELECT FROM payments.payments p WHERE p.account_id = ANY (sqlc.arg(names)::text[]) AND p.account_id <> '')
+    OR EXISTS (SELECT FROM payments.payments p WHERE p.order_id = ANY (sqlc.arg(order_ids)::uuid[]))
+    OR EXISTS (SELECT FROM payments.payments p JOIN payments.customers c USING (email_key) WHERE c.customer_id = ANY (sqlc.arg(names)::text[]))
+    OR EXISTS (SELECT FROM payments.payments p JOIN payments.customer_links l USING (email_key) WHERE l.customer_id = ANY (sqlc.arg(names)::text[])))::bool AS known;
+
+-- name: FinishWaiting :exec
+UPDATE payments.webhook_events SET
+    status = @status, resolution_method = @resolution_method, last_error = @last_error, processed_at = sqlc.arg(now)::timestamptz,
+    next_look_at = NULL, in_hand_until = NULL, waits_for = sqlc.arg(waits_for)::text[]
+WHERE stripe_event_id = @stripe_event_id AND status IN ('RECEIVED', 'FAILED');
