@@ -87,12 +87,13 @@ func access(f Facts) []string {
 	}
 }
 
-// accessUntil is until when there is access, as far as it can be told. What is
-// known may be from before the failure that the mail is about. That tells too
-// little while Stripe tries again, but too much once Stripe has given up.
+// accessUntil is until when there is access, as far as it can be told; zero when
+// it cannot. What is known may be from before the failure that the mail is about:
+// access that is over may have got its grace since, while Stripe tries again, and
+// access that goes on may be over, once Stripe has given up.
 func accessUntil(f Facts) time.Time {
 	s := f.Subscription
-	if f.Kind != "ACCESS_ENDING" && s.Status == message.Unpaid && s.AccessUntil.After(f.Now) {
+	if f.Kind != "ACCESS_ENDING" && s.AccessUntil.After(f.Now) == (s.Status == message.Unpaid) {
 		return time.Time{}
 	}
 	return s.AccessUntil

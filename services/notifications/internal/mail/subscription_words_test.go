@@ -57,6 +57,8 @@ func TestWhatIsSaidOfASubscription(t *testing.T) {
 			[]string{"Your access ended on 7 November 2027 (UTC). Once the term is paid, you have it again.", "does not try again by itself", payURL}, []string{"you keep", "the next time", "Access until"}},
 		"failed, given up just now": {renewal("PAYMENT_FAILED", message.Subscription{Status: message.Unpaid, AccessUntil: until, Unpaid: invoice(nil)}), "",
 			[]string{"Once it is paid, your subscription goes on."}, []string{"27 November", "Access until"}},
+		"failed, the grace not known": {renewal("PAYMENT_FAILED", message.Subscription{Status: message.PastDue, AccessUntil: until.AddDate(0, 0, -20), Unpaid: invoice(nil)}), "",
+			[]string{"Once it is paid, your subscription goes on."}, []string{"ended", "7 November", "Access until"}},
 		"failed, nothing known of access or of a page": {renewal("PAYMENT_FAILED", message.Subscription{Status: message.PastDue, Unpaid: invoice(func(u *message.UnpaidInvoice) {
 			u.HostedURL, u.NextAttemptAt = "javascript:alert(1)", until.AddDate(0, 0, -9)
 		})}), "",

@@ -41,10 +41,11 @@ func (m Message) OfRenewal() bool { return strings.HasPrefix(m.DedupeKey, "subsc
 const patience = 30 * time.Second
 
 // Waits says whether the message must wait: it is to say until when there is
-// access, and Orders has yet to hear that after the change the message is about.
-// It does not wait for long, since there may be no access at all.
+// access, and Orders may have yet to hear that after the change the message is
+// about. What it heard before is that the paid term is over; the grace is not in
+// it. There may also be no access at all, so the wait is short.
 func (m Message) Waits(o Order, now time.Time) bool {
-	return m.OfRenewal() && o.Subscription != nil && o.Subscription.AccessUntil.IsZero() && now.Sub(m.CreatedAt) < patience
+	return m.OfRenewal() && o.Subscription != nil && !o.Subscription.AccessUntil.After(now) && now.Sub(m.CreatedAt) < patience
 }
 
 // due is the renewal to be paid now, if it is the one that the message is about;

@@ -74,11 +74,13 @@ func TestAMessageWaitsForTheEndOfAccess(t *testing.T) {
 	now := time.Date(2027, 11, 20, 12, 0, 0, 0, time.UTC)
 	m := Message{Kind: AccessEnding, DedupeKey: "subscription/sub_1/access-ending/2027-11-27", CreatedAt: now}
 	unknown := Order{Subscription: &Subscription{ID: "sub_1", Status: PastDue}}
-	known := Order{Subscription: &Subscription{ID: "sub_1", Status: PastDue, AccessUntil: now}}
+	known := Order{Subscription: &Subscription{ID: "sub_1", Status: PastDue, AccessUntil: now.Add(time.Hour)}}
+	before := Order{Subscription: &Subscription{ID: "sub_1", Status: PastDue, AccessUntil: now}}
 	ofOrder := Message{Kind: Confirmation, DedupeKey: "order/1/confirmation", CreatedAt: now}
 	for name, c := range map[string]struct{ got, want bool }{
 		"not known yet":           {m.Waits(unknown, now.Add(patience-1)), true},
 		"not known for long":      {m.Waits(unknown, now.Add(patience)), false},
+		"known from before":       {m.Waits(before, now), true},
 		"known":                   {m.Waits(known, now), false},
 		"no subscription":         {m.Waits(Order{}, now), false},
 		"about the order's money": {ofOrder.Waits(unknown, now), false},
