@@ -109,7 +109,7 @@ func TestWhatABrowserAndAToolMayRead(t *testing.T) {
 	if a := gw.do(t, "GET", "/v1/config", ""); strings.TrimSpace(a.body) != `{"app_name":"Acme","publishable_key":"pk_test_example","support_email":"support@example.com"}` {
 		t.Errorf("%s", a.body)
 	}
-	if a := gw.do(t, "GET", "/v1/plans", ""); a.status != 200 || !strings.Contains(a.body, `"term_months"`) || !strings.Contains(a.body, `"24900"`) {
+	if a := gw.do(t, "GET", "/v1/plans", ""); a.status != 200 || !strings.Contains(a.body, `"term_months"`) || !strings.Contains(a.body, `"24900"`) || !strings.Contains(strings.ReplaceAll(a.body, " ", ""), `"renews":true`) {
 		t.Errorf("%d %s", a.status, a.body)
 	}
 	a := gw.do(t, "GET", "/openapi.json", "")

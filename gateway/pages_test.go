@@ -28,6 +28,10 @@ func TestThePageSaysWhatIsKnown(t *testing.T) {
 	charged := func(state ordersv1.Order_State, until time.Duration) *ordersv1.Order {
 		return &ordersv1.Order{State: state, ChargedAt: at(-time.Minute), AccessUntil: at(until), AmountDisplay: "$249.00"}
 	}
+	renewal := func(o *ordersv1.Order) *ordersv1.Order {
+		o.Kind = ordersv1.Order_RENEWAL
+		return o
+	}
 	for _, c := range []struct {
 		name    string
 		order   *ordersv1.Order
@@ -38,6 +42,11 @@ func TestThePageSaysWhatIsKnown(t *testing.T) {
 		{"complete", charged(ordersv1.Order_COMPLETE, 365*24*time.Hour),
 			[]string{"You&#39;re in", "21 November 2026, 11:59 UTC", "Access until", "21 November 2027", "$249.00"}, []string{"do not pay"}, false},
 		{"recovered", charged(ordersv1.Order_RECOVERED, 365*24*time.Hour), []string{"You&#39;re in"}, nil, false},
+		{"renewed", renewal(charged(ordersv1.Order_RECOVERED, 365*24*time.Hour)),
+			[]string{"Your subscription is renewed", "the next term is added to your access", "Access until", "21 November 2027", "To cancel before the next term, write to us"}, []string{"You&#39;re in", "ready"}, false},
+		{"a renewal that is charged", renewal(charged(ordersv1.Order_CHARGED, 0)),
+			[]string{"Your payment arrived; we are adding the next term to your access", "you do not need to pay again"}, []string{"setting up"}, true},
+		{"a term that has run out", renewal(charged(ordersv1.Order_COMPLETE, -time.Hour)), []string{"Access ended", "a renewal has its own reference"}, []string{"is renewed"}, false},
 		{"run out", charged(ordersv1.Order_COMPLETE, -time.Hour), []string{"Access ended"}, []string{"You&#39;re in"}, false},
 		{"charged", charged(ordersv1.Order_CHARGED, 0), []string{"Your payment arrived; we are setting up your access", "11:59 UTC"}, []string{"Access until"}, true},
 		{"orphaned", charged(ordersv1.Order_ORPHANED, 0), []string{"we are setting up your access"}, nil, true},
@@ -48,9 +57,9 @@ func TestThePageSaysWhatIsKnown(t *testing.T) {
 		{"authentication", &ordersv1.Order{State: ordersv1.Order_PENDING, NextAction: &ordersv1.NextAction{Type: ordersv1.NextAction_USE_STRIPE_SDK, ClientSecret: "pi_secret"}},
 			[]string{"waiting for you to confirm"}, []string{"pi_secret"}, true},
 		{"redirect", &ordersv1.Order{State: ordersv1.Order_PENDING, NextAction: &ordersv1.NextAction{Type: ordersv1.NextAction_REDIRECT, Url: "https://hooks.stripe.example.com/3ds?a=1&b=2"}},
-			[]string{`href="https://hooks.stripe.example.com/3ds?a=1&amp;b=2"`}, nil, true},
+			[]string{`href="https://hooks.stripe.example.com/3ds?a=1&amp;b=2"`, "Your payment is not finished", "Continue to that page"}, []string{"arrived", "charged"}, true},
 		{"redirect that is none", &ordersv1.Order{State: ordersv1.Order_PENDING, NextAction: &ordersv1.NextAction{Type: ordersv1.NextAction_REDIRECT, Url: "javascript:alert(1)"}},
-			nil, []string{"javascript:", "Continue the confirmation"}, true},
+			nil, []string{"javascript:", "Continue to that page"}, true},
 		{"declined", &ordersv1.Order{State: ordersv1.Order_FAILED, PaymentError: &ordersv1.PaymentError{Message: "Your card has <b>insufficient</b> funds."}},
 			[]string{"Your card was not charged", "Your card has &lt;b&gt;insufficient&lt;/b&gt; funds."}, []string{"<b>"}, false},
 		{"expired", &ordersv1.Order{State: ordersv1.Order_EXPIRED}, []string{"Nothing was charged"}, nil, false},

@@ -100,13 +100,20 @@ func look(ctx context.Context, cfg Config, orders Orders, ref string) (v view) {
 // situationOf reads an order. Of a state it does not know it says no more than
 // if Orders had not answered.
 func situationOf(order *ordersv1.Order, now time.Time) situation {
+	renewal := order.GetKind() == ordersv1.Order_RENEWAL
 	switch order.GetState() {
 	case ordersv1.Order_COMPLETE, ordersv1.Order_RECOVERED:
 		if until := order.GetAccessUntil(); until != nil && !until.AsTime().After(now) {
 			return accessEnded
 		}
+		if renewal {
+			return renewed
+		}
 		return ready
 	case ordersv1.Order_CHARGED, ordersv1.Order_ORPHANED:
+		if renewal {
+			return extending
+		}
 		return settingUp
 	case ordersv1.Order_FAILED:
 		return declined
@@ -116,8 +123,10 @@ func situationOf(order *ordersv1.Order, now time.Time) situation {
 		return refunded
 	case ordersv1.Order_PENDING:
 		switch order.GetNextAction().GetType() {
-		case ordersv1.NextAction_USE_STRIPE_SDK, ordersv1.NextAction_REDIRECT:
+		case ordersv1.NextAction_USE_STRIPE_SDK:
 			return buyerMustAct
+		case ordersv1.NextAction_REDIRECT:
+			return payElsewhere
 		}
 		return checking
 	default:

@@ -73,21 +73,21 @@ func orderView(cfg Config, order *ordersv1.Order, reference string) view {
 	}
 	add(wordAmount, order.GetAmountDisplay())
 	switch s {
-	case settingUp, ready, accessEnded:
+	case settingUp, extending, ready, renewed, accessEnded:
 		add(wordReceived, minute(order.GetChargedAt()))
 	}
 	switch s {
-	case ready:
+	case ready, renewed:
 		add(wordAccessUntil, day(order.GetAccessUntil()))
 	case accessEnded:
 		add(wordAccessEnded, day(order.GetAccessUntil()))
 	case declined:
 		v.ProviderSays = order.GetPaymentError().GetMessage()
-	case buyerMustAct:
+	case payElsewhere:
 		if u, err := url.Parse(order.GetNextAction().GetUrl()); err == nil && u.Scheme == "https" {
 			v.ContinueURL = u.String()
 		}
-	case checking, settingUp:
+	case checking, settingUp, extending:
 		if by := order.GetNextAction().GetBy(); by != nil && by.AsTime().After(now) {
 			v.LookAgain = fmt.Sprintf(wordLookAgainBy, clock(by.AsTime()))
 		}
@@ -97,7 +97,7 @@ func orderView(cfg Config, order *ordersv1.Order, reference string) view {
 
 func atRest(s situation) bool {
 	switch s {
-	case ready, accessEnded, declined, nothingCharged, refunded:
+	case ready, renewed, accessEnded, declined, nothingCharged, refunded:
 		return true
 	}
 	return false
@@ -105,7 +105,7 @@ func atRest(s situation) bool {
 
 func tone(s situation) string {
 	switch s {
-	case ready, settingUp:
+	case ready, renewed, settingUp, extending:
 		return "good"
 	case declined, nothingCharged, accessEnded, refunded:
 		return "stop"

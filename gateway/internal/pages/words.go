@@ -23,8 +23,11 @@ const (
 	notFound
 	checking
 	buyerMustAct
+	payElsewhere // on a page of Stripe's or the bank's
 	settingUp
+	extending // the order paid a subscription's next term
 	ready
+	renewed
 	accessEnded
 	declined
 	nothingCharged
@@ -57,9 +60,19 @@ var catalogue = map[situation]words{
 		Lead:  "Your payment is waiting for you to confirm it.",
 		Next:  "Go back to the page where you were paying and finish the confirmation there. If you have already confirmed, this page shows the result as soon as it is known.",
 	},
+	payElsewhere: {
+		Title: "Your payment is not finished",
+		Lead:  "It is finished on a page of the payment provider or of your bank.",
+		Next:  "Go back to that page to finish it. If you have already done so, this page shows the result as soon as it is known.",
+	},
 	settingUp: {
 		Title: "Your payment arrived",
 		Lead:  "Your payment arrived; we are setting up your access.",
+		Next:  "You do not need to do anything, and you do not need to pay again. This page shows when it is done.",
+	},
+	extending: {
+		Title: "Your payment arrived",
+		Lead:  "Your payment arrived; we are adding the next term to your access.",
 		Next:  "You do not need to do anything, and you do not need to pay again. This page shows when it is done.",
 	},
 	ready: {
@@ -67,10 +80,15 @@ var catalogue = map[situation]words{
 		Lead:  "Your payment arrived and your access is ready.",
 		Next:  "The details are also sent by email. If nothing arrives, look in your spam folder or write to us.",
 	},
+	renewed: {
+		Title: "Your subscription is renewed",
+		Lead:  "Your payment arrived, and the next term is added to your access.",
+		Next:  "The details are also sent by email. If nothing arrives, look in your spam folder or write to us. To cancel before the next term, write to us too.",
+	},
 	accessEnded: {
 		Title: "This order has run out",
 		Lead:  "Your payment arrived, and the access that this order paid for has ended.",
-		Next:  "If you expected to have access still, write to us with the reference below.",
+		Next:  "This is about this order alone: a later order or a renewal has its own reference and its own email. If you expected to have access still, write to us with the reference below.",
 	},
 	declined: {
 		Title: "Your card was not charged",
@@ -98,7 +116,7 @@ const (
 	wordAccessEnded   = "Access ended"
 	wordProviderSays  = "The payment provider says:"
 	wordLookAgainBy   = "We look again by %s."
-	wordContinue      = "Continue the confirmation"
+	wordContinue      = "Continue to that page"
 	wordQuestions     = "Questions? Write to us and mention the reference:"
 	wordQuestionsBare = "Questions? Write to us:"
 	wordHome          = "Back to %s"

@@ -80,6 +80,9 @@ func (o *OrdersPeer) ListPlans(context.Context, *ordersv1.ListPlansRequest) (*or
 	return &ordersv1.ListPlansResponse{Plans: []*ordersv1.Plan{{
 		Id: "annual", Name: "Annual", TermMonths: 12,
 		Prices: []*ordersv1.Price{{Currency: "USD", AmountMinor: 24900, AmountDisplay: "$249.00"}},
+	}, {
+		Id: "annual-subscription", Name: "Annual subscription", TermMonths: 12, Renews: true,
+		Prices: []*ordersv1.Price{{Currency: "USD", AmountMinor: 24900, AmountDisplay: "$249.00"}},
 	}}}, nil
 }
 
