@@ -138,7 +138,7 @@ func testRefundInTheDashboard(t *testing.T, s *shop) {
 	if n := s.count(t, "SELECT count(*) FROM provisioning.grants WHERE order_id = $1 AND revoked_at IS NULL", r.ID); n != 0 {
 		t.Errorf("%d grants are left", n)
 	}
-	if m := b.awaitMail(t, "refund"); !strings.Contains(m.Text, "$249.00") {
+	if m := b.awaitMail(t, "refund"); !strings.Contains(m.Text, "$249.00") || !strings.Contains(m.Text, "Refund reference: re_") {
 		t.Errorf("told:\n%s", m.Text)
 	}
 	if n := len(b.mails(t)); n != 2 {
@@ -154,7 +154,7 @@ func testPartialRefund(t *testing.T, s *shop) {
 	b.pays(t, card)
 	r := b.awaitRest(t, "COMPLETE")
 	s.refundAtStripe(t, b.atStripe(t).charges[0].ID, "5000")
-	if m := b.awaitMail(t, "refund"); !strings.Contains(m.Text, "$50.00 of your payment of $249.00") {
+	if m := b.awaitMail(t, "refund"); !strings.Contains(m.Text, "$50.00 of your payment of $249.00") || !strings.Contains(m.Text, "Refund reference: re_") {
 		t.Errorf("told:\n%s", m.Text)
 	}
 	if n := s.count(t, "SELECT count(*) FROM provisioning.grants WHERE order_id = $1 AND revoked_at IS NULL", r.ID); n != 1 {
