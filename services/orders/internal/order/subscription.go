@@ -73,27 +73,23 @@ type Notice struct {
 	DedupeKey string
 }
 
-// UnpaidNotice is what to tell about a renewal that could not be collected. What
-// is over is not collected any more.
-func (s Subscription) UnpaidNotice() (Notice, bool) {
-	key := "subscription/" + s.ID + "/invoice/" + s.Unpaid.ID
+// Notices are what its buyer must know as it stands: that a renewal could not be
+// collected, and that access ends within notice from now and will not go on by
+// itself.
+func (s Subscription) Notices(now time.Time, notice time.Duration) (all []Notice) {
+	invoice := "subscription/" + s.ID + "/invoice/" + s.Unpaid.ID
 	switch {
-	case s.Unpaid.ID == "" || s.Status == Ended:
-		return Notice{}, false
+	case s.Unpaid.ID == "" || s.Status == Ended: // what is over is not collected any more
 	case s.Unpaid.ActionRequired:
-		return Notice{"ACTION_REQUIRED", key + "/action-required"}, true
+		all = append(all, Notice{"ACTION_REQUIRED", invoice + "/action-required"})
 	default:
-		return Notice{"PAYMENT_FAILED", key + "/payment-failed"}, true
+		all = append(all, Notice{"PAYMENT_FAILED", invoice + "/payment-failed"})
 	}
-}
-
-// EndingNotice is what to tell when access ends within notice from now and will
-// not go on by itself. Access that is over needs no notice, and what a buyer has
-// beside a subscription that is over is not this subscription's to speak of.
-func (s Subscription) EndingNotice(now time.Time, notice time.Duration) (Notice, bool) {
+	// Access that is over needs no notice, and what a buyer has beside a
+	// subscription that is over is not this subscription's to speak of.
 	ending := s.Status == PastDue || s.Status == Active && !s.Renews
-	if !ending || s.AccessUntil == nil || !s.AccessUntil.After(now) || s.AccessUntil.Sub(now) > notice {
-		return Notice{}, false
+	if ending && s.AccessUntil != nil && s.AccessUntil.After(now) && s.AccessUntil.Sub(now) <= notice {
+		all = append(all, Notice{"ACCESS_ENDING", "subscription/" + s.ID + "/access-ending/" + s.AccessUntil.UTC().Format("2006-01-02")})
 	}
-	return Notice{"ACCESS_ENDING", "subscription/" + s.ID + "/access-ending/" + s.AccessUntil.UTC().Format("2006-01-02")}, true
+	return all
 }

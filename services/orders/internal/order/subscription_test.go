@@ -59,9 +59,9 @@ func TestWhenTheEndOfAccessIsTold(t *testing.T) {
 			for _, until := range []*time.Time{nil, &over, &within, &beyond} {
 				s := order.Subscription{ID: "sub_1", Status: status, Renews: renews, AccessUntil: until}
 				want := until == &within && (status == order.PastDue || status == order.Active && !renews)
-				n, told := s.EndingNotice(now, notice)
-				if told != want || told && n.DedupeKey != "subscription/sub_1/access-ending/2027-03-01" {
-					t.Errorf("%s, renews %v, until %v: %v %v", status, renews, until, n, told)
+				told := s.Notices(now, notice)
+				if (len(told) == 1) != want || want && told[0] != (order.Notice{Kind: "ACCESS_ENDING", DedupeKey: "subscription/sub_1/access-ending/2027-03-01"}) {
+					t.Errorf("%s, renews %v, until %v: %v", status, renews, until, told)
 				}
 			}
 		}

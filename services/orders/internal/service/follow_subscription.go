@@ -36,11 +36,10 @@ func (s *Service) FollowSubscription(ctx context.Context, seen order.Subscriptio
 	if known.AccessUntil, err = s.Provisioning.FollowSubscription(ctx, known); err != nil {
 		return nil, err
 	}
-	return known.AccessUntil, s.rememberAccess(ctx, known)
+	return known.AccessUntil, s.notify(ctx, known)
 }
 
-// observe stores the observation if it is the latest, with the notice that it
-// makes true, and answers with the latest.
+// observe stores the observation if it is the latest, and answers with the latest.
 func (s *Service) observe(ctx context.Context, seen order.Subscription) (latest order.Subscription, err error) {
 	err = s.Store.InTx(ctx, func(tx pgx.Tx) error {
 		if err := s.Store.LockSubscription(ctx, tx, seen.ID); err != nil {
@@ -59,36 +58,32 @@ func (s *Service) observe(ctx context.Context, seen order.Subscription) (latest 
 		default:
 			latest = *known
 		}
-		if err != nil {
-			return err
-		}
-		if n, ok := latest.UnpaidNotice(); ok {
-			return s.tell(ctx, tx, latest, n)
-		}
-		return nil
+		return err
 	})
 	return latest, err
 }
 
-// rememberAccess stores what Provisioning answered, with the notice that it makes
-// true. When something newer was observed meanwhile, that is told instead.
-func (s *Service) rememberAccess(ctx context.Context, sub order.Subscription) error {
+// notify stores what Provisioning answered, with the notices that are true now: a
+// mail about a failed renewal also says until when there is access. When
+// something newer was observed meanwhile, that is told instead.
+func (s *Service) notify(ctx context.Context, sub order.Subscription) error {
 	return s.Store.InTx(ctx, func(tx pgx.Tx) error {
 		if latest, err := s.Store.SetSubscriptionAccess(ctx, tx, sub); err != nil || !latest {
 			return err
 		}
-		if n, ok := sub.EndingNotice(s.Now(), s.Settings.AccessEndingNotice); ok {
-			return s.tell(ctx, tx, sub, n)
+		now := s.Now()
+		for _, n := range sub.Notices(now, s.Settings.AccessEndingNotice) {
+			switch isNew, err := s.Store.InsertNotice(ctx, tx, n, sub.ID, now); {
+			case err != nil:
+				return err
+			case !isNew:
+				continue
+			}
+			// It is about the order that began the subscription.
+			if err := s.Messages.Queue(ctx, tx, clients.Message{DedupeKey: n.DedupeKey, Kind: n.Kind, OrderID: sub.OrderID}); err != nil {
+				return err
+			}
 		}
 		return nil
 	})
-}
-
-// tell queues a notice about the order that began the subscription, once for good.
-func (s *Service) tell(ctx context.Context, tx pgx.Tx, sub order.Subscription, n order.Notice) error {
-	isNew, err := s.Store.InsertNotice(ctx, tx, n, sub.ID, s.Now())
-	if err != nil || !isNew {
-		return err
-	}
-	return s.Messages.Queue(ctx, tx, clients.Message{DedupeKey: n.DedupeKey, Kind: n.Kind, OrderID: sub.OrderID})
 }
