@@ -198,12 +198,13 @@ func TestEachNoticeIsToldOnce(t *testing.T) {
 	wants("PAYMENT_FAILED " + in3 + "payment-failed")
 	s.follow(o, paymentsv1.Subscription_ENDED, unpaid("in_4", false)) // what is over is not collected
 	wants()
-	await(t, "whose order", func() bool { return len(s.peers.notifications.messages) > 0 })
-	for _, m := range s.peers.notifications.messages {
-		if m.GetOrderId() != o.GetId() {
-			t.Errorf("%s is about order %s", m.GetDedupeKey(), m.GetOrderId())
+	s.peers.notifications.set(func(f *fakeNotifications) {
+		for _, m := range f.messages {
+			if m.GetOrderId() != o.GetId() {
+				t.Errorf("%s is about order %s", m.GetDedupeKey(), m.GetOrderId())
+			}
 		}
-	}
+	})
 }
 
 func TestAccessThatEndsIsAnnouncedOnce(t *testing.T) {

@@ -565,7 +565,8 @@ type PlaceOrderRequest struct {
 	Currency string `protobuf:"bytes,6,opt,name=currency,proto3" json:"currency,omitempty"`
 	// The SaaS's account; needs a service token.
 	AccountId string `protobuf:"bytes,7,opt,name=account_id,json=accountId,proto3" json:"account_id,omitempty"`
-	// Buy although the same was bought within the last minutes.
+	// Buy although the same was bought within the last minutes, or, of a plan that
+	// renews, although there is a subscription already.
 	AllowRepeat   bool `protobuf:"varint,8,opt,name=allow_repeat,json=allowRepeat,proto3" json:"allow_repeat,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
