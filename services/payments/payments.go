@@ -50,9 +50,13 @@ func Run(ctx context.Context, cfg Config, rt process.Runtime) error {
 		if err := svc.ResumeAtStart(ctx); err != nil {
 			return err
 		}
+		if err := svc.ResumeSubscriptionsAtStart(ctx); err != nil {
+			return err
+		}
 		looks := due.Work[payment.Attempt]{Name: "attempts that are due", Claim: svc.ClaimDueAttempts, Handle: svc.LookAtAttempt, Log: rt.Log}
 		refunds := due.Work[payment.Refund]{Name: "refunds that are due", Claim: svc.ClaimDueRefunds, Handle: svc.LookAtRefund, Log: rt.Log}
-		work = append(work, looks.Run, refunds.Run)
+		subscriptions := due.Work[payment.Subscription]{Name: "subscriptions that are due", Claim: svc.ClaimDueSubscriptions, Handle: svc.LookAtSubscription, Log: rt.Log}
+		work = append(work, looks.Run, refunds.Run, subscriptions.Run)
 	}
 	return h.Serve(ctx, work...)
 }

@@ -11,6 +11,7 @@ import (
 	ordersv1 "makegood.example/proto/gen/orders/v1"
 	provisioningv1 "makegood.example/proto/gen/provisioning/v1"
 	reconciliationv1 "makegood.example/proto/gen/reconciliation/v1"
+	"makegood.example/services/payments/internal/payment"
 	"makegood.example/services/payments/internal/wire"
 	"makegood.example/services/platform/apperr"
 )
@@ -60,6 +61,25 @@ func (o *Orders) Adopt(ctx context.Context, k wire.Known, email, name string) (s
 		AccountId: k.Payment.AccountID, Payment: wire.Payment(k),
 	})
 	return reply.GetOrder().GetState().String(), err
+}
+
+// AdoptRenewal hands over a paid later term of a subscription: the order that it
+// becomes renews the one that began it.
+func (o *Orders) AdoptRenewal(ctx context.Context, k wire.Known) (state string, err error) {
+	ctx, cancel := context.WithTimeout(ctx, advanceTimeout)
+	defer cancel()
+	reply, err := o.client.AdoptCharge(ctx, &ordersv1.AdoptChargeRequest{
+		Reference: k.Payment.Reference.String(), RenewsOrderId: k.Payment.RenewsOrderID.String(), Payment: wire.Payment(k),
+	})
+	return reply.GetOrder().GetState().String(), err
+}
+
+// Follow hands over how a subscription stands.
+func (o *Orders) Follow(ctx context.Context, sub payment.Subscription) error {
+	ctx, cancel := context.WithTimeout(ctx, advanceTimeout)
+	defer cancel()
+	_, err := o.client.FollowSubscription(ctx, &ordersv1.FollowSubscriptionRequest{Subscription: wire.Subscription(sub)})
+	return err
 }
 
 // IsOrderNotFound says whether Orders does not have the order.
@@ -144,6 +164,16 @@ func (c *Cases) OpenDispute(ctx context.Context, orderID uuid.UUID, summary stri
 // OpenFraudWarning opens a case about a charge that may be fraud.
 func (c *Cases) OpenFraudWarning(ctx context.Context, orderID uuid.UUID, summary string) error {
 	return c.open(ctx, reconciliationv1.Case_FRAUD_WARNING, "order/"+orderID.String(), summary)
+}
+
+// OpenSubscription opens a case about a subscription.
+func (c *Cases) OpenSubscription(ctx context.Context, subscriptionID, summary string) error {
+	return c.open(ctx, reconciliationv1.Case_SUBSCRIPTION, "subscription/"+subscriptionID, summary)
+}
+
+// OpenInvoice opens a case about a subscription's invoice that buys nothing by itself.
+func (c *Cases) OpenInvoice(ctx context.Context, invoiceID, summary string) error {
+	return c.open(ctx, reconciliationv1.Case_SUBSCRIPTION, "invoice/"+invoiceID, summary)
 }
 
 // OpenStripeAccess opens the one case about a key that Stripe refuses.

@@ -37,6 +37,7 @@ type ChargeNow struct {
 	ID            string
 	IntentID      string
 	CustomerID    string
+	InvoiceID     string
 	Metadata      map[string]string
 	RefundedMinor int64
 	Dispute       Dispute

@@ -16,6 +16,9 @@ type Intent struct {
 	Metadata      map[string]string
 	ClientSecret  string
 	RedirectURL   string
+	// InvoiceID is set when it pays an invoice, and Term when it was read with it.
+	InvoiceID string
+	Term      Term
 	// Charge is the latest charge, whole only when the intent was read with it.
 	Charge Charge
 	// Error is why the last confirm was refused; empty code if it was not.
@@ -32,6 +35,8 @@ type Charge struct {
 	CreatedAt time.Time // Stripe counts whole seconds
 	// Email is from the billing details or the receipt; often empty.
 	Email string
+	// Changed: some of it went back, or it is disputed.
+	Changed bool
 }
 
 // Stripe's words for an intent.
@@ -48,6 +53,9 @@ const (
 // otherwise the failed charge must be one that no earlier attempt made, and no
 // earlier attempt's authentication may be open. attempts are oldest first.
 func (p *Payment) Learn(in Intent, attempts []Attempt, direct bool, now time.Time) {
+	if in.Term != (Term{}) && (p.Status != Succeeded || p.IntentID == in.ID) {
+		p.Term = in.Term
+	}
 	if p.Status == Succeeded {
 		return
 	}

@@ -51,6 +51,9 @@ type Purchase struct {
 	Name        string
 	AccountID   string
 	OrderedAt   time.Time
+	// RenewsMonths is after how many months Stripe charges the same again: a
+	// subscription; 0 is a one-off.
+	RenewsMonths int32
 }
 
 // EmailKey is the address as it is compared.
@@ -68,7 +71,13 @@ type Payment struct {
 	EmailKey    string
 	AmountMinor int64
 	Currency    string
-	Status      Status
+	// RenewsMonths is the purchase's; RenewsOrderID is the order that began the
+	// subscription, on a later term's payment.
+	RenewsMonths  int32
+	RenewsOrderID uuid.UUID
+	// Term is what was paid for, of a subscription.
+	Term   Term
+	Status Status
 	// CreateTry is part of the key under which the intent is created.
 	CreateTry int32
 	IntentID  string

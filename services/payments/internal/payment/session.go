@@ -9,8 +9,9 @@ import (
 type Session struct {
 	ID string
 	// Status in Stripe's words: open, complete, expired.
-	Status string
-	URL    string
+	Status     string
+	URL        string
+	CustomerID string
 	// Intent is whole when the session was read with it; without an id there is
 	// none yet.
 	Intent Intent

@@ -47,6 +47,7 @@ func purchase(p *paymentsv1.Purchase) payment.Purchase {
 		OrderID: uuid.MustParse(p.GetOrderId()), Reference: uuid.MustParse(p.GetReference()), PlanID: p.GetPlanId(),
 		Description: p.GetDescription(), AmountMinor: p.GetAmountMinor(), Currency: p.GetCurrency(),
 		Email: p.GetEmail(), Name: p.GetName(), AccountID: p.GetAccountId(), OrderedAt: p.GetOrderedAt().AsTime(),
+		RenewsMonths: p.GetRenewsMonths(),
 	}
 }
 

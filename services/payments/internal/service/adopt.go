@@ -7,6 +7,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"makegood.example/services/payments/internal/clients"
 	"makegood.example/services/payments/internal/payment"
 	"makegood.example/services/payments/internal/store"
 	"makegood.example/services/payments/internal/stripegw"
@@ -16,12 +17,35 @@ import (
 // adopt hands Orders money of ours whose order it does not have: lost with a
 // restored backup, for example. It answers with the state the order then has.
 func (s *Service) adopt(ctx context.Context, k wire.Known) (state string, err error) {
+	if k.Payment.RenewsOrderID != uuid.Nil {
+		return s.adoptRenewal(ctx, k)
+	}
 	c, err := s.Store.Customer(ctx, k.Payment.EmailKey)
 	if err != nil {
 		return "", err
 	}
 	s.Log.Warn("an order is not known to Orders although it is paid; it is adopted", "order_id", k.Payment.OrderID)
 	return s.Orders.Adopt(ctx, k, c.Email, c.Name)
+}
+
+// adoptRenewal hands Orders a later term of a subscription, and first the order
+// that began it when Orders does not have that one either.
+func (s *Service) adoptRenewal(ctx context.Context, k wire.Known) (state string, err error) {
+	if state, err = s.Orders.AdoptRenewal(ctx, k); !clients.IsOrderNotFound(err) {
+		return state, err
+	}
+	first, err := s.Store.Last(ctx, k.Payment.RenewsOrderID)
+	if err != nil {
+		return "", err
+	}
+	known, err := s.known(ctx, first.ID)
+	if err != nil {
+		return "", err
+	}
+	if _, err := s.adopt(ctx, known); err != nil {
+		return "", err
+	}
+	return s.Orders.AdoptRenewal(ctx, k)
 }
 
 // handleUnknown handles a paid intent that carries our mark and is not known

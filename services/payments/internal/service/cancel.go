@@ -44,12 +44,35 @@ func (s *Service) Cancel(ctx context.Context, buyer payment.Purchase, attemptID 
 			return wire.Known{}, err
 		}
 	}
+	if p.Term.InvoiceID != "" {
+		return s.cancelFirstTerm(ctx, p)
+	}
 	in, err := s.Stripe.CancelIntent(ctx, payment.CancelKey(p.IntentID, s.Now()), p.IntentID)
 	if errors.Is(err, stripegw.ErrUnknown) {
 		return s.unknown(ctx, p, "canceling the payment intent", err)
 	}
 	if err != nil {
 		return s.read(ctx, p) // paid, being paid or canceled already
+	}
+	return s.record(ctx, p.ID, in, false, nil)
+}
+
+// cancelFirstTerm makes a subscription's first invoice unpayable, and then ends
+// the subscription, unless the invoice was paid: what never began renews nothing.
+func (s *Service) cancelFirstTerm(ctx context.Context, p payment.Payment) (wire.Known, error) {
+	now := s.Now()
+	if err := s.Stripe.VoidInvoice(ctx, payment.CancelKey(p.Term.InvoiceID, now), p.Term.InvoiceID); errors.Is(err, stripegw.ErrUnknown) {
+		return s.unknown(ctx, p, "voiding the first invoice", err)
+	}
+	in, err := s.Stripe.GetIntent(ctx, p.IntentID)
+	if err == nil && in.Status == payment.StripeCanceled {
+		err = s.Stripe.CancelSubscription(ctx, payment.CancelKey(p.Term.SubscriptionID, now), p.Term.SubscriptionID)
+		if errors.Is(err, stripegw.ErrNotFound) || errors.Is(err, stripegw.ErrRefused) {
+			err = nil // it is over already
+		}
+	}
+	if err != nil {
+		return s.unknown(ctx, p, "ending a subscription that did not begin", err)
 	}
 	return s.record(ctx, p.ID, in, false, nil)
 }

@@ -26,7 +26,11 @@ func (s *Service) createIntent(ctx context.Context, p payment.Payment, buyer pay
 		in, err = s.findIntent(ctx, &p, buyer) // too old to ask again: read first
 	}
 	if err == nil && in.ID == "" {
-		in, err = s.Stripe.CreateIntent(ctx, p)
+		if in, err = s.Stripe.CreateIntent(ctx, p); errors.Is(err, stripegw.ErrNoCustomer) {
+			if p, err = s.otherCustomer(ctx, p); err == nil {
+				in, err = s.Stripe.CreateIntent(ctx, p)
+			}
+		}
 	}
 	if errors.Is(err, stripegw.ErrKeyReused) || errors.Is(err, stripegw.ErrRefused) {
 		if in, err = s.findIntent(ctx, &p, buyer); err == nil && in.ID == "" {

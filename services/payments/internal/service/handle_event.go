@@ -66,6 +66,11 @@ func (s *Service) handle(ctx context.Context, f store.Filed) (verdict, error) {
 	case w.conflict != "":
 		return s.unclear(ctx, e, w.method, w.conflict)
 	case !w.ours:
+		if known, err := s.followBehind(ctx, n.Subject); err != nil {
+			return verdict{}, err
+		} else if known {
+			return s.handle(ctx, f) // what it is about is saved now
+		}
 		return s.foreign(ctx, n)
 	case !w.found() || k.isOfOneOrder() && !w.saved && !w.order:
 		return s.nobodyFound(ctx, n, w, f.AttemptCount)
@@ -79,6 +84,8 @@ func (s *Service) handle(ctx context.Context, f store.Filed) (verdict, error) {
 		return s.handleSession(ctx, n, w)
 	case chargeChanged:
 		return s.handleChargeChange(ctx, n, w)
+	case subscriptionChanged, subscriptionDeleted, invoiceChanged:
+		return s.handleSubscription(ctx, n, w.method, f.AttemptCount)
 	case customerDeleted:
 		err := s.Store.ForgetCustomer(ctx, n.Subject.CustomerID, s.Now())
 		return verdict{status: store.Processed, method: w.method}, err
@@ -168,6 +175,12 @@ func (s *Service) nobodyFound(ctx context.Context, n news, w whose, attempt int3
 	if n.kind == chargeChanged && n.Livemode {
 		// Our own records may be lost: the payment comes first, then what became of it.
 		if v, err := s.followRestored(ctx, n, byMetadata); err != nil || v.status == store.Processed {
+			return v, err
+		}
+	}
+	if n.SubscriptionID != "" && n.kind.ofSubscription() && n.Livemode {
+		// The same, of a subscription.
+		if v, err := s.followFor(ctx, n, byMetadata); !errors.Is(err, errNobody) {
 			return v, err
 		}
 	}

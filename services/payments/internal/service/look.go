@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 
@@ -39,6 +40,14 @@ func (s *Service) find(ctx context.Context, buyer payment.Purchase) (payment.Pay
 		return p, err
 	}
 	in, err := s.search(ctx, buyer)
+	if errors.Is(err, stripegw.ErrNotFound) {
+		// It may be paid on a page of Stripe's, where a subscription's intent names nobody.
+		session, err := s.searchSession(ctx, buyer)
+		if err != nil {
+			return payment.Payment{}, err
+		}
+		return s.restoreSession(ctx, buyer, session)
+	}
 	if err != nil {
 		return payment.Payment{}, err
 	}
@@ -48,17 +57,27 @@ func (s *Service) find(ctx context.Context, buyer payment.Purchase) (payment.Pay
 // search looks for an order's intent at Stripe among those of all customers
 // with the buyer's address. Errors: stripegw.ErrNotFound.
 func (s *Service) search(ctx context.Context, buyer payment.Purchase) (payment.Intent, error) {
+	return searchWith(ctx, s, buyer, s.Stripe.FindIntent)
+}
+
+// searchSession looks for the page of Stripe's on which an order is paid.
+// Errors: stripegw.ErrNotFound.
+func (s *Service) searchSession(ctx context.Context, buyer payment.Purchase) (payment.Session, error) {
+	return searchWith(ctx, s, buyer, s.Stripe.FindSession)
+}
+
+func searchWith[T any](ctx context.Context, s *Service, buyer payment.Purchase, find func(ctx context.Context, customerID, orderID string, since time.Time) (T, error)) (none T, err error) {
 	customers, err := s.Stripe.FindCustomers(ctx, buyer.Email)
 	if err != nil {
-		return payment.Intent{}, err
+		return none, err
 	}
 	for _, customerID := range customers {
-		in, err := s.Stripe.FindIntent(ctx, customerID, buyer.OrderID.String(), buyer.OrderedAt.Add(-searchBefore))
+		found, err := find(ctx, customerID, buyer.OrderID.String(), buyer.OrderedAt.Add(-searchBefore))
 		if !errors.Is(err, stripegw.ErrNotFound) {
-			return in, err
+			return found, err
 		}
 	}
-	return payment.Intent{}, stripegw.ErrNotFound
+	return none, stripegw.ErrNotFound
 }
 
 // noWord says whether Stripe left a question unanswered.
@@ -88,15 +107,27 @@ func (s *Service) reportNoAccess(ctx context.Context, cause error) {
 func (s *Service) restore(ctx context.Context, buyer payment.Purchase, in payment.Intent) (payment.Payment, error) {
 	s.Log.Warn("a payment was lost here and found at Stripe", "order_id", buyer.OrderID, "payment_intent_id", in.ID)
 	p := newPayment(buyer, 1, s.Now())
+	p.IntentID, p.CustomerID, p.ClientSecret, p.Status = in.ID, in.CustomerID, in.ClientSecret, payment.RequiresPaymentMethod
+	return s.insertFound(ctx, p, buyer)
+}
+
+// restoreSession writes the payment of a page that only Stripe still knew.
+func (s *Service) restoreSession(ctx context.Context, buyer payment.Purchase, session payment.Session) (payment.Payment, error) {
+	s.Log.Warn("a payment on Stripe's page was lost here and found at Stripe", "order_id", buyer.OrderID, "checkout_session_id", session.ID)
+	p := newPayment(buyer, 1, s.Now())
+	p.SessionID, p.CustomerID, p.RedirectURL, p.Status = session.ID, session.CustomerID, session.URL, payment.RequiresAction
+	return s.insertFound(ctx, p, buyer)
+}
+
+func (s *Service) insertFound(ctx context.Context, p payment.Payment, buyer payment.Purchase) (payment.Payment, error) {
 	err := s.Store.InTx(ctx, func(tx pgx.Tx) error {
 		if err := s.Store.Insert(ctx, tx, p, buyer); err != nil {
 			return err
 		}
-		p.IntentID, p.CustomerID, p.ClientSecret, p.Status = in.ID, in.CustomerID, in.ClientSecret, payment.RequiresPaymentMethod
 		if err := s.Store.Update(ctx, tx, p, s.Now()); err != nil {
 			return err
 		}
-		return s.Store.Wake(ctx, tx, s.Now(), p.IntentID, p.CustomerID)
+		return s.Store.Wake(ctx, tx, s.Now(), p.IntentID, p.SessionID, p.CustomerID)
 	})
 	if errors.Is(err, store.ErrTaken) {
 		return s.Store.Last(ctx, buyer.OrderID) // restored by a parallel call

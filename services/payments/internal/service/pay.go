@@ -18,6 +18,9 @@ import (
 // Stripe, its id saved, and only then confirmed. It may be called again at any
 // point and goes on from there. No confirm is sent after chargeBy.
 func (s *Service) Pay(ctx context.Context, buyer payment.Purchase, attemptID uuid.UUID, paymentMethod string, hosted bool, chargeBy time.Time) (wire.Known, error) {
+	if buyer.RenewsMonths > 0 && !hosted {
+		return wire.Known{}, payment.ErrHostedOnly
+	}
 	ctx, cancel := detach(ctx)
 	defer cancel()
 	p, a, err := s.begin(ctx, buyer, attemptID, paymentMethod)
@@ -109,7 +112,7 @@ func newPayment(buyer payment.Purchase, seq int32, now time.Time) payment.Paymen
 	return payment.Payment{
 		ID: payment.IDFor(buyer.OrderID, seq), OrderID: buyer.OrderID, Seq: seq, Reference: buyer.Reference,
 		PlanID: buyer.PlanID, Description: buyer.Description, AccountID: buyer.AccountID, EmailKey: buyer.EmailKey(),
-		AmountMinor: buyer.AmountMinor, Currency: buyer.Currency, Status: payment.Creating, CreateTry: 1, CreatedAt: now,
+		AmountMinor: buyer.AmountMinor, Currency: buyer.Currency, RenewsMonths: buyer.RenewsMonths, Status: payment.Creating, CreateTry: 1, CreatedAt: now,
 	}
 }
 

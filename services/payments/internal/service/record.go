@@ -14,42 +14,51 @@ import (
 // and answers with what is then known. direct says that Stripe answered the
 // confirm of the attempt asked, so a refusal is that attempt's.
 func (s *Service) record(ctx context.Context, id uuid.UUID, in payment.Intent, direct bool, asked *payment.Attempt) (k wire.Known, err error) {
-	now := s.Now()
 	err = s.Store.InTx(ctx, func(tx pgx.Tx) error {
-		p, err := s.Store.Lock(ctx, tx, id)
-		if err != nil {
-			return err
-		}
-		attempts, err := s.Store.Attempts(ctx, tx, id)
-		if err != nil {
-			return err
-		}
-		k = wire.Known{Payment: p, Last: last(attempts)}
-		if p.Status == payment.Succeeded {
-			return nil
-		}
-		var before payment.Attempt
-		if k.Last != nil {
-			before = *k.Last
-		}
-		was := p
-		mine := direct && asked != nil && k.Last != nil && asked.ID == k.Last.ID
-		p.Learn(in, attempts, mine, now)
-		k = wire.Known{Payment: p, Last: last(attempts)}
-		if err := s.Store.Update(ctx, tx, p, now); err != nil {
-			return err
-		}
-		if p.IntentID != was.IntentID || p.CustomerID != was.CustomerID {
-			if err := s.Store.Wake(ctx, tx, now, p.IntentID, p.CustomerID); err != nil {
-				return err
-			}
-		}
-		if k.Last != nil && *k.Last != before {
-			return s.Store.UpdateAttempt(ctx, tx, *k.Last)
-		}
-		return nil
+		k, err = s.recordIn(ctx, tx, id, in, direct, asked)
+		return err
 	})
 	return k, err
+}
+
+func (s *Service) recordIn(ctx context.Context, tx pgx.Tx, id uuid.UUID, in payment.Intent, direct bool, asked *payment.Attempt) (wire.Known, error) {
+	now := s.Now()
+	p, err := s.Store.Lock(ctx, tx, id)
+	if err != nil {
+		return wire.Known{}, err
+	}
+	attempts, err := s.Store.Attempts(ctx, tx, id)
+	if err != nil {
+		return wire.Known{}, err
+	}
+	was, k := p, wire.Known{Payment: p, Last: last(attempts)}
+	var before payment.Attempt
+	if k.Last != nil {
+		before = *k.Last
+	}
+	mine := direct && asked != nil && k.Last != nil && asked.ID == k.Last.ID
+	p.Learn(in, attempts, mine, now)
+	if was.Status == payment.Succeeded && p.Term == was.Term {
+		return k, nil
+	}
+	k = wire.Known{Payment: p, Last: last(attempts)}
+	if err := s.Store.Update(ctx, tx, p, now); err != nil {
+		return k, err
+	}
+	if p.IntentID != was.IntentID || p.CustomerID != was.CustomerID {
+		if err := s.Store.Wake(ctx, tx, now, p.IntentID, p.CustomerID); err != nil {
+			return k, err
+		}
+	}
+	if k.Last != nil && *k.Last != before {
+		if err := s.Store.UpdateAttempt(ctx, tx, *k.Last); err != nil {
+			return k, err
+		}
+	}
+	if p.Status != payment.Succeeded || p.Term == (payment.Term{}) {
+		return k, nil
+	}
+	return k, s.Store.TermPaid(ctx, tx, p, now, now.Add(s.Settings.RescueAfter))
 }
 
 // known answers with what is recorded.

@@ -104,7 +104,7 @@ func (s *Service) bySavedID(ctx context.Context, k kind, sub *webhook.Subject) (
 		if err != nil {
 			return whose{}, err
 		}
-		sub.IntentID, sub.CustomerID, sub.Metadata, sub.IsCharge = c.IntentID, c.CustomerID, c.Metadata, true
+		sub.IntentID, sub.CustomerID, sub.InvoiceID, sub.Metadata, sub.IsCharge = c.IntentID, c.CustomerID, c.InvoiceID, c.Metadata, true
 	}
 }
 

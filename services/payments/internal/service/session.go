@@ -22,7 +22,15 @@ func (s *Service) createSession(ctx context.Context, p payment.Payment) (wire.Kn
 	}
 	p.CustomerID = customerID
 	ref := "?ref=" + p.Reference.String()
-	session, err := s.Stripe.CreateSession(ctx, p, s.Settings.PublicURL+"/welcome"+ref, s.Settings.PublicURL+"/payment-issue"+ref)
+	page := func() (payment.Session, error) {
+		return s.Stripe.CreateSession(ctx, p, s.Settings.PublicURL+"/welcome"+ref, s.Settings.PublicURL+"/payment-issue"+ref)
+	}
+	session, err := page()
+	if errors.Is(err, stripegw.ErrNoCustomer) {
+		if p, err = s.otherCustomer(ctx, p); err == nil {
+			session, err = page()
+		}
+	}
 	if errors.Is(err, stripegw.ErrKeyReused) {
 		// Nobody was told of a session that may exist: it cannot be paid.
 		_, nextErr := s.Store.NextCreateTry(ctx, p)

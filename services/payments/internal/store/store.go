@@ -53,7 +53,7 @@ func domainError(err error) error {
 		return payment.ErrAttemptID
 	case "refunds_one_requested":
 		return payment.ErrRefundRunning
-	case "refunds_pkey", "payments_pkey", "payments_order_seq", "payments_one_payable":
+	case "refunds_pkey", "payments_pkey", "payments_order_seq", "payments_one_payable", "payments_invoice_unique":
 		return ErrTaken
 	default:
 		return err
@@ -111,7 +111,8 @@ func (s *Store) Insert(ctx context.Context, tx pgx.Tx, p payment.Payment, buyer 
 	}
 	if err := q.InsertPayment(ctx, db.InsertPaymentParams{
 		ID: p.ID, OrderID: p.OrderID, Seq: p.Seq, Reference: p.Reference, PlanID: p.PlanID, Description: p.Description,
-		AccountID: p.AccountID, EmailKey: p.EmailKey, AmountMinor: p.AmountMinor, Currency: p.Currency, Now: p.CreatedAt,
+		AccountID: p.AccountID, EmailKey: p.EmailKey, AmountMinor: p.AmountMinor, Currency: p.Currency,
+		RenewsMonths: p.RenewsMonths, RenewsOrderID: orNoID(p.RenewsOrderID), Now: p.CreatedAt,
 	}); err != nil {
 		return err
 	}
@@ -194,12 +195,17 @@ func (s *Store) Update(ctx context.Context, tx pgx.Tx, p payment.Payment, now ti
 	if p.ChargeID != "" {
 		received = &p.ReceivedMinor
 	}
-	return db.New(tx).UpdatePayment(ctx, db.UpdatePaymentParams{
+	var start, end *time.Time
+	if p.Term != (payment.Term{}) {
+		start, end = &p.Term.Start, &p.Term.End
+	}
+	return domainError(db.New(tx).UpdatePayment(ctx, db.UpdatePaymentParams{
 		ID: p.ID, Status: string(p.Status), ClientSecret: orNil(p.ClientSecret), RedirectUrl: orNil(p.RedirectURL),
-		CustomerID: orNil(p.CustomerID), PaymentIntentID: orNil(p.IntentID), ChargeID: orNil(p.ChargeID),
+		CustomerID: orNil(p.CustomerID), PaymentIntentID: orNil(p.IntentID), CheckoutSessionID: orNil(p.SessionID), ChargeID: orNil(p.ChargeID),
 		ReceivedMinor: received, ReceivedCurrency: orNil(p.ReceivedCurrency), ChargedAt: p.ChargedAt,
 		DeclineCode: orNil(p.Decline.Code), DeclineMessage: orNil(p.Decline.Message), UpdatedAt: now,
-	})
+		SubscriptionID: orNil(p.Term.SubscriptionID), InvoiceID: orNil(p.Term.InvoiceID), TermStart: start, TermEnd: end,
+	}))
 }
 
 // Attempt reads an attempt of an order. Errors: ErrNone.
@@ -269,10 +275,16 @@ func fromPayment(r db.Payment) payment.Payment {
 	p := payment.Payment{
 		ID: r.ID, OrderID: r.OrderID, Seq: r.Seq, Reference: r.Reference, PlanID: r.PlanID, Description: r.Description,
 		AccountID: r.AccountID, EmailKey: r.EmailKey, AmountMinor: r.AmountMinor, Currency: r.Currency,
-		Status: payment.Status(r.Status), CreateTry: r.CreateTry, IntentID: orEmpty(r.PaymentIntentID), SessionID: orEmpty(r.CheckoutSessionID),
+		RenewsMonths: r.RenewsMonths, Status: payment.Status(r.Status), CreateTry: r.CreateTry, IntentID: orEmpty(r.PaymentIntentID), SessionID: orEmpty(r.CheckoutSessionID),
 		CustomerID: orEmpty(r.CustomerID), ClientSecret: orEmpty(r.ClientSecret), RedirectURL: orEmpty(r.RedirectUrl),
 		ChargeID: orEmpty(r.ChargeID), ReceivedCurrency: orEmpty(r.ReceivedCurrency), ChargedAt: r.ChargedAt,
 		Decline: payment.Decline{Code: orEmpty(r.DeclineCode), Message: orEmpty(r.DeclineMessage)}, CreatedAt: r.CreatedAt,
+	}
+	if r.RenewsOrderID != nil {
+		p.RenewsOrderID = *r.RenewsOrderID
+	}
+	if r.InvoiceID != nil {
+		p.Term = payment.Term{SubscriptionID: orEmpty(r.SubscriptionID), InvoiceID: *r.InvoiceID, Start: r.TermStart.UTC(), End: r.TermEnd.UTC()}
 	}
 	p.RefundedMinor, p.Dispute = r.RefundedMinor, payment.Dispute(orEmpty(r.Dispute))
 	if r.ReceivedMinor != nil {
@@ -294,6 +306,13 @@ func orNil(s string) *string {
 		return nil
 	}
 	return &s
+}
+
+func orNoID(id uuid.UUID) *uuid.UUID {
+	if id == uuid.Nil {
+		return nil
+	}
+	return &id
 }
 
 func orEmpty(s *string) string {

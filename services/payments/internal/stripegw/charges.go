@@ -25,6 +25,9 @@ func (g *Gateway) GetCharge(ctx context.Context, id string) (payment.ChargeNow, 
 	if c.Customer != nil {
 		now.CustomerID = c.Customer.ID
 	}
+	if c.Invoice != nil {
+		now.InvoiceID = c.Invoice.ID
+	}
 	it := g.api.Refunds.List(&stripe.RefundListParams{
 		ListParams: stripe.ListParams{Context: ctx, Limit: stripe.Int64(100)}, Charge: stripe.String(id),
 	})

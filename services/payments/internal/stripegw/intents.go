@@ -145,11 +145,14 @@ func intentFrom(pi *stripe.PaymentIntent) payment.Intent {
 	if pi.Customer != nil {
 		in.CustomerID = pi.Customer.ID
 	}
+	if pi.Invoice != nil {
+		in.InvoiceID = pi.Invoice.ID
+	}
 	if pi.NextAction != nil && pi.NextAction.RedirectToURL != nil {
 		in.RedirectURL = pi.NextAction.RedirectToURL.URL
 	}
 	if c := pi.LatestCharge; c != nil {
-		in.Charge = payment.Charge{ID: c.ID, Email: c.ReceiptEmail}
+		in.Charge = payment.Charge{ID: c.ID, Email: c.ReceiptEmail, Changed: c.AmountRefunded > 0 || c.Disputed}
 		if c.BillingDetails != nil && c.BillingDetails.Email != "" {
 			in.Charge.Email = c.BillingDetails.Email
 		}

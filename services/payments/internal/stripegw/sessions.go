@@ -3,6 +3,7 @@ package stripegw
 import (
 	"context"
 	"strings"
+	"time"
 
 	"github.com/stripe/stripe-go/v76"
 
@@ -10,7 +11,8 @@ import (
 )
 
 // CreateSession creates the page of Stripe's on which an order is paid. What
-// leads back to the order stands on the session and on its payment intent.
+// leads back to the order stands on the session and on its payment intent, or
+// on the subscription that it begins.
 // Errors: ErrUnknown, ErrRefused, ErrKeyReused.
 func (g *Gateway) CreateSession(ctx context.Context, p payment.Payment, successURL, cancelURL string) (payment.Session, error) {
 	metadata := map[string]string{
@@ -19,19 +21,26 @@ func (g *Gateway) CreateSession(ctx context.Context, p payment.Payment, successU
 	if p.AccountID != "" {
 		metadata["account_id"] = p.AccountID
 	}
-	s, err := g.api.CheckoutSessions.New(&stripe.CheckoutSessionParams{
-		Params: request(ctx, p.SessionKey()), Metadata: metadata,
-		Mode: stripe.String(string(stripe.CheckoutSessionModePayment)), Customer: stripe.String(p.CustomerID),
+	item := &stripe.CheckoutSessionLineItemPriceDataParams{
+		Currency: stripe.String(strings.ToLower(p.Currency)), UnitAmount: stripe.Int64(p.AmountMinor),
+		ProductData: &stripe.CheckoutSessionLineItemPriceDataProductDataParams{Name: stripe.String(p.Description)},
+	}
+	params := &stripe.CheckoutSessionParams{
+		Params: request(ctx, p.SessionKey()), Metadata: metadata, Customer: stripe.String(p.CustomerID),
 		ClientReferenceID: stripe.String(p.OrderID.String()), SuccessURL: stripe.String(successURL), CancelURL: stripe.String(cancelURL),
-		PaymentIntentData: &stripe.CheckoutSessionPaymentIntentDataParams{Metadata: metadata, Description: stripe.String(p.Description)},
-		LineItems: []*stripe.CheckoutSessionLineItemParams{{
-			Quantity: stripe.Int64(1),
-			PriceData: &stripe.CheckoutSessionLineItemPriceDataParams{
-				Currency: stripe.String(strings.ToLower(p.Currency)), UnitAmount: stripe.Int64(p.AmountMinor),
-				ProductData: &stripe.CheckoutSessionLineItemPriceDataProductDataParams{Name: stripe.String(p.Description)},
-			},
-		}},
-	})
+		LineItems: []*stripe.CheckoutSessionLineItemParams{{Quantity: stripe.Int64(1), PriceData: item}},
+	}
+	if p.RenewsMonths > 0 {
+		params.Mode = stripe.String(string(stripe.CheckoutSessionModeSubscription))
+		params.SubscriptionData = &stripe.CheckoutSessionSubscriptionDataParams{Metadata: metadata, Description: stripe.String(p.Description)}
+		item.Recurring = &stripe.CheckoutSessionLineItemPriceDataRecurringParams{
+			Interval: stripe.String(string(stripe.PriceRecurringIntervalMonth)), IntervalCount: stripe.Int64(int64(p.RenewsMonths)),
+		}
+	} else {
+		params.Mode = stripe.String(string(stripe.CheckoutSessionModePayment))
+		params.PaymentIntentData = &stripe.CheckoutSessionPaymentIntentDataParams{Metadata: metadata, Description: stripe.String(p.Description)}
+	}
+	s, err := g.api.CheckoutSessions.New(params)
 	if err != nil {
 		return payment.Session{}, classify(err)
 	}
@@ -41,15 +50,44 @@ func (g *Gateway) CreateSession(ctx context.Context, p payment.Payment, successU
 	return sessionFrom(s), nil
 }
 
-// GetSession reads a session with its intent. Errors: ErrUnknown, ErrNotFound.
+// GetSession reads a session with its intent, which is that of the first invoice
+// when it begins a subscription. Errors: ErrUnknown, ErrNotFound.
 func (g *Gateway) GetSession(ctx context.Context, id string) (payment.Session, error) {
 	params := &stripe.CheckoutSessionParams{Params: request(ctx, "")}
 	params.AddExpand("payment_intent.latest_charge")
+	params.AddExpand("invoice.payment_intent.latest_charge")
 	s, err := g.api.CheckoutSessions.Get(id, params)
 	if err != nil {
 		return payment.Session{}, classify(err)
 	}
 	return sessionFrom(s), nil
+}
+
+// FindSession looks for an order's session among those of a customer since a
+// time: for when its id was lost. Errors: ErrUnknown, ErrNotFound.
+func (g *Gateway) FindSession(ctx context.Context, customerID, orderID string, since time.Time) (payment.Session, error) {
+	it := g.api.CheckoutSessions.List(&stripe.CheckoutSessionListParams{
+		ListParams: stripe.ListParams{Context: ctx, Limit: stripe.Int64(100)}, Customer: stripe.String(customerID),
+		CreatedRange: &stripe.RangeQueryParams{GreaterThanOrEqual: since.Unix()},
+	})
+	found := ""
+	for it.Next() {
+		s := it.CheckoutSession()
+		if !g.IsOurs(s.Metadata) || s.Metadata["order_id"] != orderID {
+			continue
+		}
+		// One that is over unpaid counts only when there is no other.
+		if found == "" || s.Status == stripe.CheckoutSessionStatusComplete {
+			found = s.ID
+		}
+	}
+	switch {
+	case it.Err() != nil:
+		return payment.Session{}, classify(it.Err())
+	case found == "":
+		return payment.Session{}, ErrNotFound
+	}
+	return g.GetSession(ctx, found)
 }
 
 // ExpireSession closes a session's page. Errors: ErrRefused when it is complete
@@ -61,8 +99,14 @@ func (g *Gateway) ExpireSession(ctx context.Context, id string) error {
 
 func sessionFrom(s *stripe.CheckoutSession) payment.Session {
 	out := payment.Session{ID: s.ID, Status: string(s.Status), URL: s.URL}
-	if s.PaymentIntent != nil {
+	if s.Customer != nil {
+		out.CustomerID = s.Customer.ID
+	}
+	switch {
+	case s.PaymentIntent != nil:
 		out.Intent = intentFrom(s.PaymentIntent)
+	case s.Invoice != nil:
+		out.Intent = invoiceFrom(s.Invoice).Intent
 	}
 	return out
 }

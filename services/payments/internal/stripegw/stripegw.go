@@ -30,6 +30,8 @@ var (
 	ErrKeyReused = errors.New("stripe holds another result under this idempotency key")
 	// ErrNotFound: Stripe says there is no such object.
 	ErrNotFound = errors.New("stripe has no such object")
+	// ErrNoCustomer comes with ErrRefused when the Customer that we named is gone.
+	ErrNoCustomer = errors.New("stripe has no such customer")
 )
 
 // Config is how to reach Stripe.
@@ -105,6 +107,8 @@ func classify(err error) error {
 		return fmt.Errorf("%w: %s", ErrUnknown, what)
 	case status == http.StatusNotFound:
 		return fmt.Errorf("%w: %s", ErrNotFound, what)
+	case se.Code == stripe.ErrorCodeResourceMissing && se.Param == "customer":
+		return fmt.Errorf("%w: %w: %s", ErrRefused, ErrNoCustomer, what)
 	default:
 		return fmt.Errorf("%w: %s", ErrRefused, what)
 	}

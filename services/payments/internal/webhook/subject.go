@@ -1,6 +1,7 @@
 package webhook
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"maps"
@@ -100,11 +101,39 @@ func (s *Subject) readInvoice(object json.RawMessage) {
 	if s.SubscriptionID == "" {
 		s.SubscriptionID = string(o.Parent.SubscriptionDetails.Subscription)
 	}
+	if s.SubscriptionID == "" {
+		s.SubscriptionID = subscriptionOfLines(object)
+	}
 	all := map[string]string{}
 	maps.Copy(all, o.SubscriptionDetails.Metadata)
 	maps.Copy(all, o.Parent.SubscriptionDetails.Metadata)
 	maps.Copy(all, s.Metadata)
 	s.Metadata = all
+}
+
+// subscriptionOfLines finds the subscription that an invoice's lines name.
+func subscriptionOfLines(object json.RawMessage) string {
+	type details struct {
+		Subscription ref `json:"subscription"`
+	}
+	var o struct {
+		Lines struct {
+			Data []struct {
+				details
+				Parent struct {
+					Item    details `json:"subscription_item_details"`
+					Invoice details `json:"invoice_item_details"`
+				} `json:"parent"`
+			} `json:"data"`
+		} `json:"lines"`
+	}
+	_ = json.Unmarshal(object, &o)
+	for _, line := range o.Lines.Data {
+		if id := cmp.Or(line.Subscription, line.Parent.Item.Subscription, line.Parent.Invoice.Subscription); id != "" {
+			return string(id)
+		}
+	}
+	return ""
 }
 
 // ref is a reference: an id, null, or the object itself when expanded.

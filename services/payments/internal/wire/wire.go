@@ -32,6 +32,12 @@ func Payment(k Known) *paymentsv1.Payment {
 		out.ChargedAt = timestamppb.New(*p.ChargedAt)
 		out.RefundedMinor = p.RefundedMinor
 		out.Dispute = paymentsv1.Payment_Dispute(paymentsv1.Payment_Dispute_value[string(p.Dispute)])
+		if t := p.Term; t.InvoiceID != "" {
+			out.Term = &paymentsv1.Term{
+				SubscriptionId: t.SubscriptionID, InvoiceId: t.InvoiceID,
+				PeriodStart: timestamppb.New(t.Start), PeriodEnd: timestamppb.New(t.End),
+			}
+		}
 	case payment.RequiresPaymentMethod:
 		if k.Last != nil && k.Last.Status == payment.Declined {
 			out.Decline = &paymentsv1.Decline{Code: p.Decline.Code, Message: p.Decline.Message}
@@ -40,6 +46,23 @@ func Payment(k Known) *paymentsv1.Payment {
 		}
 	case payment.RequiresAction:
 		out.ClientSecret, out.RedirectUrl = p.ClientSecret, p.RedirectURL
+	}
+	return out
+}
+
+// Subscription renders how a subscription was observed.
+func Subscription(s payment.Subscription) *paymentsv1.Subscription {
+	out := &paymentsv1.Subscription{
+		SubscriptionId: s.ID, OrderId: s.OrderID.String(), Status: paymentsv1.Subscription_Status(paymentsv1.Subscription_Status_value[string(s.Status)]),
+		Renews: s.Renews, CurrentPeriodEnd: timestamppb.New(s.PeriodEnd), ObservedAt: timestamppb.New(s.ObservedAt),
+	}
+	if u := s.Unpaid; u != nil {
+		out.Unpaid = &paymentsv1.UnpaidInvoice{
+			InvoiceId: u.InvoiceID, AmountMinor: u.AmountMinor, Currency: u.Currency, HostedUrl: u.HostedURL, ActionRequired: u.ActionRequired,
+		}
+		if u.NextAttemptAt != nil {
+			out.Unpaid.NextAttemptAt = timestamppb.New(*u.NextAttemptAt)
+		}
 	}
 	return out
 }

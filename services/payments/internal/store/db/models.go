@@ -84,6 +84,13 @@ type Payment struct {
 	Dispute           *string
 	ChargeReadAt      *time.Time
 	CheckoutSessionID *string
+	RenewsMonths      int32
+	RenewsOrderID     *uuid.UUID
+	SubscriptionID    *string
+	InvoiceID         *string
+	TermStart         *time.Time
+	TermEnd           *time.Time
+	ToldAt            *time.Time
 }
 
 type Refund struct {
@@ -102,6 +109,21 @@ type Refund struct {
 	UpdatedAt      time.Time
 	NextLookAt     *time.Time
 	LookCount      int32
+}
+
+type Subscription struct {
+	SubscriptionID   string
+	OrderID          uuid.UUID
+	CustomerID       string
+	Status           string
+	Renews           bool
+	PeriodStart      time.Time
+	PeriodEnd        time.Time
+	ObservedAt       *time.Time
+	SettledUntil     *time.Time
+	ReportedInvoices []string
+	NextLookAt       *time.Time
+	LookCount        int32
 }
 
 type WebhookEvent struct {

@@ -173,25 +173,27 @@ func (q *Queries) InsertCustomer(ctx context.Context, arg InsertCustomerParams) 
 const insertPayment = `-- name: InsertPayment :exec
 INSERT INTO payments.payments (
     id, order_id, seq, reference, plan_id, description, account_id, email_key, amount_minor, currency,
-    status, created_at, updated_at
+    renews_months, renews_order_id, status, created_at, updated_at
 ) VALUES (
     $1, $2, $3, $4, $5, $6, $7, $8, $9, $10,
-    'CREATING', $11, $11
+    $11, $12, 'CREATING', $13, $13
 )
 `
 
 type InsertPaymentParams struct {
-	ID          uuid.UUID
-	OrderID     uuid.UUID
-	Seq         int32
-	Reference   uuid.UUID
-	PlanID      string
-	Description string
-	AccountID   string
-	EmailKey    string
-	AmountMinor int64
-	Currency    string
-	Now         time.Time
+	ID            uuid.UUID
+	OrderID       uuid.UUID
+	Seq           int32
+	Reference     uuid.UUID
+	PlanID        string
+	Description   string
+	AccountID     string
+	EmailKey      string
+	AmountMinor   int64
+	Currency      string
+	RenewsMonths  int32
+	RenewsOrderID *uuid.UUID
+	Now           time.Time
 }
 
 func (q *Queries) InsertPayment(ctx context.Context, arg InsertPaymentParams) error {
@@ -206,13 +208,15 @@ func (q *Queries) InsertPayment(ctx context.Context, arg InsertPaymentParams) er
 		arg.EmailKey,
 		arg.AmountMinor,
 		arg.Currency,
+		arg.RenewsMonths,
+		arg.RenewsOrderID,
 		arg.Now,
 	)
 	return err
 }
 
 const lastPayment = `-- name: LastPayment :one
-SELECT id, order_id, seq, reference, plan_id, description, account_id, email_key, amount_minor, currency, status, create_try, payment_intent_id, customer_id, client_secret, redirect_url, charge_id, received_minor, received_currency, charged_at, decline_code, decline_message, created_at, updated_at, refunded_minor, dispute, charge_read_at, checkout_session_id FROM payments.payments WHERE order_id = $1 ORDER BY seq DESC LIMIT 1
+SELECT id, order_id, seq, reference, plan_id, description, account_id, email_key, amount_minor, currency, status, create_try, payment_intent_id, customer_id, client_secret, redirect_url, charge_id, received_minor, received_currency, charged_at, decline_code, decline_message, created_at, updated_at, refunded_minor, dispute, charge_read_at, checkout_session_id, renews_months, renews_order_id, subscription_id, invoice_id, term_start, term_end, told_at FROM payments.payments WHERE order_id = $1 ORDER BY seq DESC LIMIT 1
 `
 
 func (q *Queries) LastPayment(ctx context.Context, orderID uuid.UUID) (Payment, error) {
@@ -247,6 +251,13 @@ func (q *Queries) LastPayment(ctx context.Context, orderID uuid.UUID) (Payment, 
 		&i.Dispute,
 		&i.ChargeReadAt,
 		&i.CheckoutSessionID,
+		&i.RenewsMonths,
+		&i.RenewsOrderID,
+		&i.SubscriptionID,
+		&i.InvoiceID,
+		&i.TermStart,
+		&i.TermEnd,
+		&i.ToldAt,
 	)
 	return i, err
 }
@@ -289,7 +300,7 @@ func (q *Queries) ListAttempts(ctx context.Context, paymentID uuid.UUID) ([]Atte
 }
 
 const lockLastPayment = `-- name: LockLastPayment :one
-SELECT id, order_id, seq, reference, plan_id, description, account_id, email_key, amount_minor, currency, status, create_try, payment_intent_id, customer_id, client_secret, redirect_url, charge_id, received_minor, received_currency, charged_at, decline_code, decline_message, created_at, updated_at, refunded_minor, dispute, charge_read_at, checkout_session_id FROM payments.payments WHERE order_id = $1 ORDER BY seq DESC LIMIT 1 FOR UPDATE
+SELECT id, order_id, seq, reference, plan_id, description, account_id, email_key, amount_minor, currency, status, create_try, payment_intent_id, customer_id, client_secret, redirect_url, charge_id, received_minor, received_currency, charged_at, decline_code, decline_message, created_at, updated_at, refunded_minor, dispute, charge_read_at, checkout_session_id, renews_months, renews_order_id, subscription_id, invoice_id, term_start, term_end, told_at FROM payments.payments WHERE order_id = $1 ORDER BY seq DESC LIMIT 1 FOR UPDATE
 `
 
 func (q *Queries) LockLastPayment(ctx context.Context, orderID uuid.UUID) (Payment, error) {
@@ -324,12 +335,19 @@ func (q *Queries) LockLastPayment(ctx context.Context, orderID uuid.UUID) (Payme
 		&i.Dispute,
 		&i.ChargeReadAt,
 		&i.CheckoutSessionID,
+		&i.RenewsMonths,
+		&i.RenewsOrderID,
+		&i.SubscriptionID,
+		&i.InvoiceID,
+		&i.TermStart,
+		&i.TermEnd,
+		&i.ToldAt,
 	)
 	return i, err
 }
 
 const lockPayment = `-- name: LockPayment :one
-SELECT id, order_id, seq, reference, plan_id, description, account_id, email_key, amount_minor, currency, status, create_try, payment_intent_id, customer_id, client_secret, redirect_url, charge_id, received_minor, received_currency, charged_at, decline_code, decline_message, created_at, updated_at, refunded_minor, dispute, charge_read_at, checkout_session_id FROM payments.payments WHERE id = $1 FOR UPDATE
+SELECT id, order_id, seq, reference, plan_id, description, account_id, email_key, amount_minor, currency, status, create_try, payment_intent_id, customer_id, client_secret, redirect_url, charge_id, received_minor, received_currency, charged_at, decline_code, decline_message, created_at, updated_at, refunded_minor, dispute, charge_read_at, checkout_session_id, renews_months, renews_order_id, subscription_id, invoice_id, term_start, term_end, told_at FROM payments.payments WHERE id = $1 FOR UPDATE
 `
 
 func (q *Queries) LockPayment(ctx context.Context, id uuid.UUID) (Payment, error) {
@@ -364,6 +382,13 @@ func (q *Queries) LockPayment(ctx context.Context, id uuid.UUID) (Payment, error
 		&i.Dispute,
 		&i.ChargeReadAt,
 		&i.CheckoutSessionID,
+		&i.RenewsMonths,
+		&i.RenewsOrderID,
+		&i.SubscriptionID,
+		&i.InvoiceID,
+		&i.TermStart,
+		&i.TermEnd,
+		&i.ToldAt,
 	)
 	return i, err
 }
@@ -412,7 +437,7 @@ func (q *Queries) NextCustomerTry(ctx context.Context, arg NextCustomerTryParams
 }
 
 const paymentByIntent = `-- name: PaymentByIntent :one
-SELECT id, order_id, seq, reference, plan_id, description, account_id, email_key, amount_minor, currency, status, create_try, payment_intent_id, customer_id, client_secret, redirect_url, charge_id, received_minor, received_currency, charged_at, decline_code, decline_message, created_at, updated_at, refunded_minor, dispute, charge_read_at, checkout_session_id FROM payments.payments WHERE payment_intent_id = $1::text
+SELECT id, order_id, seq, reference, plan_id, description, account_id, email_key, amount_minor, currency, status, create_try, payment_intent_id, customer_id, client_secret, redirect_url, charge_id, received_minor, received_currency, charged_at, decline_code, decline_message, created_at, updated_at, refunded_minor, dispute, charge_read_at, checkout_session_id, renews_months, renews_order_id, subscription_id, invoice_id, term_start, term_end, told_at FROM payments.payments WHERE payment_intent_id = $1::text
 `
 
 func (q *Queries) PaymentByIntent(ctx context.Context, paymentIntentID string) (Payment, error) {
@@ -447,6 +472,13 @@ func (q *Queries) PaymentByIntent(ctx context.Context, paymentIntentID string) (
 		&i.Dispute,
 		&i.ChargeReadAt,
 		&i.CheckoutSessionID,
+		&i.RenewsMonths,
+		&i.RenewsOrderID,
+		&i.SubscriptionID,
+		&i.InvoiceID,
+		&i.TermStart,
+		&i.TermEnd,
+		&i.ToldAt,
 	)
 	return i, err
 }
@@ -528,26 +560,32 @@ func (q *Queries) UpdateAttempt(ctx context.Context, arg UpdateAttemptParams) er
 const updatePayment = `-- name: UpdatePayment :exec
 UPDATE payments.payments SET
     status = $1, client_secret = $2, redirect_url = $3, customer_id = $4,
-    payment_intent_id = $5,
-    charge_id = $6, received_minor = $7, received_currency = $8, charged_at = $9,
-    decline_code = $10, decline_message = $11, updated_at = $12
-WHERE id = $13
+    payment_intent_id = $5, checkout_session_id = $6,
+    subscription_id = $7, invoice_id = $8, term_start = $9, term_end = $10,
+    charge_id = $11, received_minor = $12, received_currency = $13, charged_at = $14,
+    decline_code = $15, decline_message = $16, updated_at = $17
+WHERE id = $18
 `
 
 type UpdatePaymentParams struct {
-	Status           string
-	ClientSecret     *string
-	RedirectUrl      *string
-	CustomerID       *string
-	PaymentIntentID  *string
-	ChargeID         *string
-	ReceivedMinor    *int64
-	ReceivedCurrency *string
-	ChargedAt        *time.Time
-	DeclineCode      *string
-	DeclineMessage   *string
-	UpdatedAt        time.Time
-	ID               uuid.UUID
+	Status            string
+	ClientSecret      *string
+	RedirectUrl       *string
+	CustomerID        *string
+	PaymentIntentID   *string
+	CheckoutSessionID *string
+	SubscriptionID    *string
+	InvoiceID         *string
+	TermStart         *time.Time
+	TermEnd           *time.Time
+	ChargeID          *string
+	ReceivedMinor     *int64
+	ReceivedCurrency  *string
+	ChargedAt         *time.Time
+	DeclineCode       *string
+	DeclineMessage    *string
+	UpdatedAt         time.Time
+	ID                uuid.UUID
 }
 
 func (q *Queries) UpdatePayment(ctx context.Context, arg UpdatePaymentParams) error {
@@ -557,6 +595,11 @@ func (q *Queries) UpdatePayment(ctx context.Context, arg UpdatePaymentParams) er
 		arg.RedirectUrl,
 		arg.CustomerID,
 		arg.PaymentIntentID,
+		arg.CheckoutSessionID,
+		arg.SubscriptionID,
+		arg.InvoiceID,
+		arg.TermStart,
+		arg.TermEnd,
 		arg.ChargeID,
 		arg.ReceivedMinor,
 		arg.ReceivedCurrency,

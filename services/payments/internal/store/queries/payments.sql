@@ -16,10 +16,10 @@ WHERE email_key = sqlc.arg(email_key)::text AND customer_id IS NULL AND create_t
 -- name: InsertPayment :exec
 INSERT INTO payments.payments (
     id, order_id, seq, reference, plan_id, description, account_id, email_key, amount_minor, currency,
-    status, created_at, updated_at
+    renews_months, renews_order_id, status, created_at, updated_at
 ) VALUES (
     @id, @order_id, @seq, @reference, @plan_id, @description, @account_id, @email_key, @amount_minor, @currency,
-    'CREATING', @now, @now
+    @renews_months, @renews_order_id, 'CREATING', @now, @now
 );
 
 -- name: LastPayment :one
@@ -49,7 +49,8 @@ UPDATE payments.payments SET create_try = create_try + 1 WHERE id = $1 AND payme
 -- name: UpdatePayment :exec
 UPDATE payments.payments SET
     status = @status, client_secret = @client_secret, redirect_url = @redirect_url, customer_id = @customer_id,
-    payment_intent_id = @payment_intent_id,
+    payment_intent_id = @payment_intent_id, checkout_session_id = @checkout_session_id,
+    subscription_id = @subscription_id, invoice_id = @invoice_id, term_start = @term_start, term_end = @term_end,
     charge_id = @charge_id, received_minor = @received_minor, received_currency = @received_currency, charged_at = @charged_at,
     decline_code = @decline_code, decline_message = @decline_message, updated_at = @updated_at
 WHERE id = @id;

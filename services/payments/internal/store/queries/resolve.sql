@@ -36,6 +36,7 @@ SELECT (EXISTS (SELECT FROM payments.payments p WHERE p.payment_intent_id = ANY 
     OR EXISTS (SELECT FROM payments.payments p WHERE p.checkout_session_id = ANY (sqlc.arg(names)::text[]))
     OR EXISTS (SELECT FROM payments.payments p WHERE p.customer_id = ANY (sqlc.arg(names)::text[]))
     OR EXISTS (SELECT FROM payments.payments p WHERE p.account_id = ANY (sqlc.arg(names)::text[]) AND p.account_id <> '')
+    OR EXISTS (SELECT FROM payments.subscriptions s WHERE s.subscription_id = ANY (sqlc.arg(names)::text[]))
     OR EXISTS (SELECT FROM payments.payments p WHERE p.order_id = ANY (sqlc.arg(order_ids)::uuid[]))
     OR EXISTS (SELECT FROM payments.payments p JOIN payments.customers c USING (email_key) WHERE c.customer_id = ANY (sqlc.arg(names)::text[]))
     OR EXISTS (SELECT FROM payments.payments p JOIN payments.customer_links l USING (email_key) WHERE l.customer_id = ANY (sqlc.arg(names)::text[])))::bool AS known;

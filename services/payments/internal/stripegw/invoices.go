@@ -1,0 +1,96 @@
+package stripegw
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/stripe/stripe-go/v76"
+
+	"makegood.example/services/payments/internal/payment"
+)
+
+// invoicesMax bounds how many invoices are read at once: twenty years of weeks.
+const invoicesMax = 1000
+
+// ListInvoices lists a subscription's invoices made since a time, with what
+// paid them, oldest first. Errors: ErrUnknown.
+func (g *Gateway) ListInvoices(ctx context.Context, subscriptionID string, since time.Time) ([]payment.Invoice, error) {
+	params := &stripe.InvoiceListParams{
+		ListParams:   stripe.ListParams{Context: ctx, Limit: stripe.Int64(100)},
+		Subscription: stripe.String(subscriptionID),
+	}
+	if !since.IsZero() {
+		params.CreatedRange = &stripe.RangeQueryParams{GreaterThanOrEqual: since.Unix()}
+	}
+	params.AddExpand("data.payment_intent.latest_charge")
+	var out []payment.Invoice
+	it := g.api.Invoices.List(params)
+	for it.Next() {
+		if len(out) == invoicesMax {
+			return nil, errors.New("the subscription has more invoices than can be followed")
+		}
+		out = append(out, invoiceFrom(it.Invoice()))
+	}
+	slices.Reverse(out)
+	return out, classify(it.Err())
+}
+
+// SubscriptionOfInvoice reads which subscription an invoice bills; empty for
+// none. Errors: ErrUnknown, ErrNotFound.
+func (g *Gateway) SubscriptionOfInvoice(ctx context.Context, invoiceID string) (string, error) {
+	inv, err := g.api.Invoices.Get(invoiceID, &stripe.InvoiceParams{Params: request(ctx, "")})
+	if err != nil || inv.Subscription == nil {
+		return "", classify(err)
+	}
+	return inv.Subscription.ID, nil
+}
+
+// VoidInvoice makes an invoice unpayable, and its intent with it. Errors:
+// ErrRefused when it is paid, being paid or void already; ErrUnknown.
+func (g *Gateway) VoidInvoice(ctx context.Context, key, id string) error {
+	_, err := g.api.Invoices.VoidInvoice(id, &stripe.InvoiceVoidInvoiceParams{Params: request(ctx, key)})
+	return classify(err)
+}
+
+func invoiceFrom(inv *stripe.Invoice) payment.Invoice {
+	out := payment.Invoice{
+		ID: inv.ID, Status: string(inv.Status), Attempted: inv.Attempted, DueMinor: inv.AmountRemaining,
+		Currency: strings.ToUpper(string(inv.Currency)), HostedURL: inv.HostedInvoiceURL, CreatedAt: time.Unix(inv.Created, 0).UTC(),
+		Term: termOf(inv),
+	}
+	if inv.Subscription != nil {
+		out.SubscriptionID = inv.Subscription.ID
+	}
+	if inv.NextPaymentAttempt > 0 {
+		at := time.Unix(inv.NextPaymentAttempt, 0).UTC()
+		out.NextAttemptAt = &at
+	}
+	if inv.PaymentIntent != nil {
+		out.Intent = intentFrom(inv.PaymentIntent)
+		out.Intent.Term = out.Term
+		if paid := inv.StatusTransitions; paid != nil && paid.PaidAt > 0 {
+			out.Intent.SucceededAt = time.Unix(paid.PaidAt, 0).UTC()
+		}
+	}
+	return out
+}
+
+// termOf is the period that an invoice pays for: that of the subscription's own
+// line. The invoice's period is another, the one in which its items came up.
+func termOf(inv *stripe.Invoice) (t payment.Term) {
+	if inv.Subscription == nil || inv.Lines == nil {
+		return t
+	}
+	for _, line := range inv.Lines.Data {
+		if line.Type != stripe.InvoiceLineItemTypeSubscription || line.Proration || line.Period == nil || line.Period.End <= line.Period.Start {
+			continue
+		}
+		if end := time.Unix(line.Period.End, 0).UTC(); end.After(t.End) {
+			t = payment.Term{SubscriptionID: inv.Subscription.ID, InvoiceID: inv.ID, Start: time.Unix(line.Period.Start, 0).UTC(), End: end}
+		}
+	}
+	return t
+}
