@@ -33,6 +33,9 @@ type fakeOrders struct {
 	// lost: Orders does not have the order that it is told of.
 	lost    bool
 	adopted []*ordersv1.AdoptChargeRequest
+	// has, when it is not nil, are the orders that there are.
+	has      map[string]bool
+	followed []*pb.Subscription
 	// during runs while a call is being served.
 	during func()
 }
@@ -48,7 +51,7 @@ func startFakeOrders(t *testing.T) *fakeOrders {
 func (f *fakeOrders) AdvanceOrder(_ context.Context, r *ordersv1.AdvanceOrderRequest) (*ordersv1.AdvanceOrderResponse, error) {
 	f.mu.Lock()
 	f.told = append(f.told, proto.CloneOf(r))
-	down, state, during, lost := f.down, f.state, f.during, f.lost
+	down, state, during, lost := f.down, f.state, f.during, f.lost || f.has != nil && !f.has[r.GetOrderId()]
 	f.mu.Unlock()
 	if lost {
 		return nil, apperr.New(codes.NotFound, "ORDER_NOT_FOUND", "there is no order under this reference")
@@ -68,8 +71,59 @@ func (f *fakeOrders) AdvanceOrder(_ context.Context, r *ordersv1.AdvanceOrderReq
 func (f *fakeOrders) AdoptCharge(_ context.Context, r *ordersv1.AdoptChargeRequest) (*ordersv1.AdvanceOrderResponse, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	if f.down {
+		return nil, errors.New("the table is on fire")
+	}
+	if first := r.GetRenewsOrderId(); first != "" && !f.has[first] {
+		return nil, apperr.New(codes.NotFound, "ORDER_NOT_FOUND", "there is no order under this reference")
+	}
 	f.adopted = append(f.adopted, proto.CloneOf(r))
+	if f.has != nil {
+		f.has[r.GetPayment().GetOrderId()] = true
+	}
 	return &ordersv1.AdvanceOrderResponse{Order: &ordersv1.Order{Id: r.GetPayment().GetOrderId(), State: ordersv1.Order_RECOVERED}}, nil
+}
+
+func (f *fakeOrders) FollowSubscription(_ context.Context, r *ordersv1.FollowSubscriptionRequest) (*ordersv1.FollowSubscriptionResponse, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	switch sub := r.GetSubscription(); {
+	case f.down:
+		return nil, errors.New("the table is on fire")
+	case !f.has[sub.GetOrderId()]:
+		return nil, apperr.New(codes.NotFound, "ORDER_NOT_FOUND", "there is no order under this reference")
+	default:
+		f.followed = append(f.followed, proto.CloneOf(sub))
+		return &ordersv1.FollowSubscriptionResponse{}, nil
+	}
+}
+
+// subscription is what Orders heard last of an order's subscription; nil when
+// it heard of none.
+func (f *fakeOrders) subscription(orderID string) (last *pb.Subscription) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, sub := range f.followed {
+		if sub.GetOrderId() == orderID && (last == nil || !sub.GetObservedAt().AsTime().Before(last.GetObservedAt().AsTime())) {
+			last = sub
+		}
+	}
+	return last
+}
+
+// renewals are the orders that were made of an order's later terms, in the order
+// in which they were first handed over.
+func (f *fakeOrders) renewals(orderID string) (out []*ordersv1.AdoptChargeRequest) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	seen := map[string]bool{}
+	for _, r := range f.adopted {
+		if r.GetRenewsOrderId() == orderID && !seen[r.GetPayment().GetOrderId()] {
+			seen[r.GetPayment().GetOrderId()] = true
+			out = append(out, r)
+		}
+	}
+	return out
 }
 
 func (f *fakeOrders) set(do func()) {

@@ -202,8 +202,17 @@ type account struct {
 		ID, Status, Charge string
 		Amount             int64
 	}
-	Disputes []struct{ ID, Charge string }
-	Events   []json.RawMessage
+	Disputes      []struct{ ID, Charge string }
+	Subscriptions []struct {
+		ID, Status, Customer string
+		PeriodEnd            int64 `json:"current_period_end"`
+		Metadata             map[string]string
+	}
+	Invoices []struct {
+		ID, Status, Charge, Subscription string
+		Intent                           string `json:"payment_intent"`
+	}
+	Events []json.RawMessage
 }
 
 func (s *stripeSide) account() account {
@@ -272,4 +281,15 @@ func sign(secret string, at time.Time, payload []byte) string {
 	mac := hmac.New(sha256.New, []byte(secret))
 	fmt.Fprintf(mac, "%d.%s", at.Unix(), payload)
 	return fmt.Sprintf("t=%d,v1=%s", at.Unix(), hex.EncodeToString(mac.Sum(nil)))
+}
+
+// remove is a DELETE of Stripe's own API.
+func (s *stripeSide) remove(path string) {
+	s.t.Helper()
+	req, err := http.NewRequestWithContext(s.t.Context(), http.MethodDelete, s.url+path, nil)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	req.Header.Set("Authorization", "Bearer "+s.key)
+	s.do(req, nil)
 }
