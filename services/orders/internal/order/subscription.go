@@ -88,6 +88,9 @@ func (s Subscription) Notices(now time.Time, notice time.Duration) (all []Notice
 	// Access that is over needs no notice, and what a buyer has beside a
 	// subscription that is over is not this subscription's to speak of.
 	ending := s.Status == PastDue || s.Status == Active && !s.Renews
+	if s.Status == PastDue {
+		notice /= 2 // that it could not be collected was just said
+	}
 	if ending && s.AccessUntil != nil && s.AccessUntil.After(now) && s.AccessUntil.Sub(now) <= notice {
 		all = append(all, Notice{"ACCESS_ENDING", "subscription/" + s.ID + "/access-ending/" + s.AccessUntil.UTC().Format("2006-01-02")})
 	}

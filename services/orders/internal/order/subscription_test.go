@@ -53,14 +53,15 @@ func permute(all []order.Subscription, visit func([]order.Subscription)) {
 
 func TestWhenTheEndOfAccessIsTold(t *testing.T) {
 	now, notice := time.Date(2027, 2, 22, 12, 0, 0, 0, time.UTC), 7*24*time.Hour
-	within, beyond, over := now.Add(notice), now.Add(notice+1), now
+	half, within, beyond, over := now.Add(notice/2), now.Add(notice), now.Add(notice+1), now
 	for _, status := range statuses {
 		for _, renews := range []bool{true, false} {
-			for _, until := range []*time.Time{nil, &over, &within, &beyond} {
+			for _, until := range []*time.Time{nil, &over, &half, &within, &beyond} {
 				s := order.Subscription{ID: "sub_1", Status: status, Renews: renews, AccessUntil: until}
-				want := until == &within && (status == order.PastDue || status == order.Active && !renews)
+				// That it could not be collected was said when grace began.
+				want := until == &half && status == order.PastDue || (until == &half || until == &within) && status == order.Active && !renews
 				told := s.Notices(now, notice)
-				if (len(told) == 1) != want || want && told[0] != (order.Notice{Kind: "ACCESS_ENDING", DedupeKey: "subscription/sub_1/access-ending/2027-03-01"}) {
+				if (len(told) == 1) != want || want && told[0] != (order.Notice{Kind: "ACCESS_ENDING", DedupeKey: "subscription/sub_1/access-ending/" + until.Format("2006-01-02")}) {
 					t.Errorf("%s, renews %v, until %v: %v", status, renews, until, told)
 				}
 			}
