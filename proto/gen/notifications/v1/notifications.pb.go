@@ -48,6 +48,8 @@ const (
 	// Access ends soon. Sent only while the subscription will not be renewed or
 	// could not be charged.
 	Message_ACCESS_ENDING Message_Kind = 7
+	// To the team, about something that needs one of them.
+	Message_ALERT Message_Kind = 8
 )
 
 // Enum value maps for Message_Kind.
@@ -61,6 +63,7 @@ var (
 		5: "RENEWED",
 		6: "ACTION_REQUIRED",
 		7: "ACCESS_ENDING",
+		8: "ALERT",
 	}
 	Message_Kind_value = map[string]int32{
 		"KIND_UNSPECIFIED": 0,
@@ -71,6 +74,7 @@ var (
 		"RENEWED":          5,
 		"ACTION_REQUIRED":  6,
 		"ACCESS_ENDING":    7,
+		"ALERT":            8,
 	}
 )
 
@@ -511,6 +515,203 @@ func (x *ListMessagesResponse) GetMessages() []*Message {
 	return nil
 }
 
+type FindMessagesRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	DedupeKeys    []string               `protobuf:"bytes,1,rep,name=dedupe_keys,json=dedupeKeys,proto3" json:"dedupe_keys,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *FindMessagesRequest) Reset() {
+	*x = FindMessagesRequest{}
+	mi := &file_notifications_v1_notifications_proto_msgTypes[6]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *FindMessagesRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*FindMessagesRequest) ProtoMessage() {}
+
+func (x *FindMessagesRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_notifications_v1_notifications_proto_msgTypes[6]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use FindMessagesRequest.ProtoReflect.Descriptor instead.
+func (*FindMessagesRequest) Descriptor() ([]byte, []int) {
+	return file_notifications_v1_notifications_proto_rawDescGZIP(), []int{6}
+}
+
+func (x *FindMessagesRequest) GetDedupeKeys() []string {
+	if x != nil {
+		return x.DedupeKeys
+	}
+	return nil
+}
+
+type FindMessagesResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// One for each key that has a message.
+	Messages      []*Message `protobuf:"bytes,1,rep,name=messages,proto3" json:"messages,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *FindMessagesResponse) Reset() {
+	*x = FindMessagesResponse{}
+	mi := &file_notifications_v1_notifications_proto_msgTypes[7]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *FindMessagesResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*FindMessagesResponse) ProtoMessage() {}
+
+func (x *FindMessagesResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_notifications_v1_notifications_proto_msgTypes[7]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use FindMessagesResponse.ProtoReflect.Descriptor instead.
+func (*FindMessagesResponse) Descriptor() ([]byte, []int) {
+	return file_notifications_v1_notifications_proto_rawDescGZIP(), []int{7}
+}
+
+func (x *FindMessagesResponse) GetMessages() []*Message {
+	if x != nil {
+		return x.Messages
+	}
+	return nil
+}
+
+type AlertTeamRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Names the alert, e.g. "case/12".
+	DedupeKey string `protobuf:"bytes,1,opt,name=dedupe_key,json=dedupeKey,proto3" json:"dedupe_key,omitempty"`
+	// One line; no personal data.
+	Title string `protobuf:"bytes,2,opt,name=title,proto3" json:"title,omitempty"`
+	// What is known, what it means, what to do; no personal data.
+	Lines         []string `protobuf:"bytes,3,rep,name=lines,proto3" json:"lines,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *AlertTeamRequest) Reset() {
+	*x = AlertTeamRequest{}
+	mi := &file_notifications_v1_notifications_proto_msgTypes[8]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *AlertTeamRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*AlertTeamRequest) ProtoMessage() {}
+
+func (x *AlertTeamRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_notifications_v1_notifications_proto_msgTypes[8]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use AlertTeamRequest.ProtoReflect.Descriptor instead.
+func (*AlertTeamRequest) Descriptor() ([]byte, []int) {
+	return file_notifications_v1_notifications_proto_rawDescGZIP(), []int{8}
+}
+
+func (x *AlertTeamRequest) GetDedupeKey() string {
+	if x != nil {
+		return x.DedupeKey
+	}
+	return ""
+}
+
+func (x *AlertTeamRequest) GetTitle() string {
+	if x != nil {
+		return x.Title
+	}
+	return ""
+}
+
+func (x *AlertTeamRequest) GetLines() []string {
+	if x != nil {
+		return x.Lines
+	}
+	return nil
+}
+
+type AlertTeamResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// To how many addresses it goes; 0 when none is set.
+	RecipientCount int32 `protobuf:"varint,1,opt,name=recipient_count,json=recipientCount,proto3" json:"recipient_count,omitempty"`
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
+}
+
+func (x *AlertTeamResponse) Reset() {
+	*x = AlertTeamResponse{}
+	mi := &file_notifications_v1_notifications_proto_msgTypes[9]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *AlertTeamResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*AlertTeamResponse) ProtoMessage() {}
+
+func (x *AlertTeamResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_notifications_v1_notifications_proto_msgTypes[9]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use AlertTeamResponse.ProtoReflect.Descriptor instead.
+func (*AlertTeamResponse) Descriptor() ([]byte, []int) {
+	return file_notifications_v1_notifications_proto_rawDescGZIP(), []int{9}
+}
+
+func (x *AlertTeamResponse) GetRecipientCount() int32 {
+	if x != nil {
+		return x.RecipientCount
+	}
+	return 0
+}
+
 var File_notifications_v1_notifications_proto protoreflect.FileDescriptor
 
 const file_notifications_v1_notifications_proto_rawDesc = "" +
@@ -526,7 +727,7 @@ const file_notifications_v1_notifications_proto_rawDesc = "" +
 	"\xbaH\ar\x05\x10\x01\x18\xc8\x01R\tdedupeKey\x12>\n" +
 	"\x04kind\x18\x02 \x01(\x0e2\x1e.notifications.v1.Message.KindB\n" +
 	"\xbaH\a\x82\x01\x04\x10\x01 \x00R\x04kind\x12#\n" +
-	"\border_id\x18\x03 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\aorderId\"\x84\x05\n" +
+	"\border_id\x18\x03 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\aorderId\"\x8f\x05\n" +
 	"\aMessage\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x1d\n" +
 	"\n" +
@@ -542,7 +743,7 @@ const file_notifications_v1_notifications_proto_rawDesc = "" +
 	"\rattempt_count\x18\t \x01(\x05R\fattemptCount\x12\x1d\n" +
 	"\n" +
 	"last_error\x18\n" +
-	" \x01(\tR\tlastError\"\x91\x01\n" +
+	" \x01(\tR\tlastError\"\x9c\x01\n" +
 	"\x04Kind\x12\x14\n" +
 	"\x10KIND_UNSPECIFIED\x10\x00\x12\x10\n" +
 	"\fCONFIRMATION\x10\x01\x12\f\n" +
@@ -552,7 +753,8 @@ const file_notifications_v1_notifications_proto_rawDesc = "" +
 	"\x06REFUND\x10\x04\x12\v\n" +
 	"\aRENEWED\x10\x05\x12\x13\n" +
 	"\x0fACTION_REQUIRED\x10\x06\x12\x11\n" +
-	"\rACCESS_ENDING\x10\a\"]\n" +
+	"\rACCESS_ENDING\x10\a\x12\t\n" +
+	"\x05ALERT\x10\b\"]\n" +
 	"\x05State\x12\x15\n" +
 	"\x11STATE_UNSPECIFIED\x10\x00\x12\n" +
 	"\n" +
@@ -566,10 +768,26 @@ const file_notifications_v1_notifications_proto_rawDesc = "" +
 	"\x13ListMessagesRequest\x12#\n" +
 	"\border_id\x18\x01 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\aorderId\"M\n" +
 	"\x14ListMessagesResponse\x125\n" +
-	"\bmessages\x18\x01 \x03(\v2\x19.notifications.v1.MessageR\bmessages2\xd9\x02\n" +
+	"\bmessages\x18\x01 \x03(\v2\x19.notifications.v1.MessageR\bmessages\"A\n" +
+	"\x13FindMessagesRequest\x12*\n" +
+	"\vdedupe_keys\x18\x01 \x03(\tB\t\xbaH\x06\x92\x01\x03\x10\xe8\aR\n" +
+	"dedupeKeys\"M\n" +
+	"\x14FindMessagesResponse\x125\n" +
+	"\bmessages\x18\x01 \x03(\v2\x19.notifications.v1.MessageR\bmessages\"\x86\x01\n" +
+	"\x10AlertTeamRequest\x12)\n" +
+	"\n" +
+	"dedupe_key\x18\x01 \x01(\tB\n" +
+	"\xbaH\ar\x05\x10\x01\x18\xc8\x01R\tdedupeKey\x12 \n" +
+	"\x05title\x18\x02 \x01(\tB\n" +
+	"\xbaH\ar\x05\x10\x01\x18\xc8\x01R\x05title\x12%\n" +
+	"\x05lines\x18\x03 \x03(\tB\x0f\xbaH\f\x92\x01\t\x102\"\x05r\x03\x18\xd0\x0fR\x05lines\"<\n" +
+	"\x11AlertTeamResponse\x12'\n" +
+	"\x0frecipient_count\x18\x01 \x01(\x05R\x0erecipientCount2\x8e\x04\n" +
 	"\x14NotificationsService\x12c\n" +
 	"\x0eCheckRecipient\x12'.notifications.v1.CheckRecipientRequest\x1a(.notifications.v1.CheckRecipientResponse\x12N\n" +
-	"\vSendMessage\x12$.notifications.v1.SendMessageRequest\x1a\x19.notifications.v1.Message\x12\x8b\x01\n" +
+	"\vSendMessage\x12$.notifications.v1.SendMessageRequest\x1a\x19.notifications.v1.Message\x12T\n" +
+	"\tAlertTeam\x12\".notifications.v1.AlertTeamRequest\x1a#.notifications.v1.AlertTeamResponse\x12]\n" +
+	"\fFindMessages\x12%.notifications.v1.FindMessagesRequest\x1a&.notifications.v1.FindMessagesResponse\x12\x8b\x01\n" +
 	"\fListMessages\x12%.notifications.v1.ListMessagesRequest\x1a&.notifications.v1.ListMessagesResponse\",\x82\xd3\xe4\x93\x02&\x12$/admin/v1/orders/{order_id}/messagesB=Z;makegood.example/proto/gen/notifications/v1;notificationsv1b\x06proto3"
 
 var (
@@ -585,7 +803,7 @@ func file_notifications_v1_notifications_proto_rawDescGZIP() []byte {
 }
 
 var file_notifications_v1_notifications_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
-var file_notifications_v1_notifications_proto_msgTypes = make([]protoimpl.MessageInfo, 6)
+var file_notifications_v1_notifications_proto_msgTypes = make([]protoimpl.MessageInfo, 10)
 var file_notifications_v1_notifications_proto_goTypes = []any{
 	(Message_Kind)(0),              // 0: notifications.v1.Message.Kind
 	(Message_State)(0),             // 1: notifications.v1.Message.State
@@ -595,26 +813,35 @@ var file_notifications_v1_notifications_proto_goTypes = []any{
 	(*Message)(nil),                // 5: notifications.v1.Message
 	(*ListMessagesRequest)(nil),    // 6: notifications.v1.ListMessagesRequest
 	(*ListMessagesResponse)(nil),   // 7: notifications.v1.ListMessagesResponse
-	(*timestamppb.Timestamp)(nil),  // 8: google.protobuf.Timestamp
+	(*FindMessagesRequest)(nil),    // 8: notifications.v1.FindMessagesRequest
+	(*FindMessagesResponse)(nil),   // 9: notifications.v1.FindMessagesResponse
+	(*AlertTeamRequest)(nil),       // 10: notifications.v1.AlertTeamRequest
+	(*AlertTeamResponse)(nil),      // 11: notifications.v1.AlertTeamResponse
+	(*timestamppb.Timestamp)(nil),  // 12: google.protobuf.Timestamp
 }
 var file_notifications_v1_notifications_proto_depIdxs = []int32{
-	0, // 0: notifications.v1.SendMessageRequest.kind:type_name -> notifications.v1.Message.Kind
-	0, // 1: notifications.v1.Message.kind:type_name -> notifications.v1.Message.Kind
-	1, // 2: notifications.v1.Message.state:type_name -> notifications.v1.Message.State
-	8, // 3: notifications.v1.Message.created_at:type_name -> google.protobuf.Timestamp
-	8, // 4: notifications.v1.Message.sent_at:type_name -> google.protobuf.Timestamp
-	5, // 5: notifications.v1.ListMessagesResponse.messages:type_name -> notifications.v1.Message
-	2, // 6: notifications.v1.NotificationsService.CheckRecipient:input_type -> notifications.v1.CheckRecipientRequest
-	4, // 7: notifications.v1.NotificationsService.SendMessage:input_type -> notifications.v1.SendMessageRequest
-	6, // 8: notifications.v1.NotificationsService.ListMessages:input_type -> notifications.v1.ListMessagesRequest
-	3, // 9: notifications.v1.NotificationsService.CheckRecipient:output_type -> notifications.v1.CheckRecipientResponse
-	5, // 10: notifications.v1.NotificationsService.SendMessage:output_type -> notifications.v1.Message
-	7, // 11: notifications.v1.NotificationsService.ListMessages:output_type -> notifications.v1.ListMessagesResponse
-	9, // [9:12] is the sub-list for method output_type
-	6, // [6:9] is the sub-list for method input_type
-	6, // [6:6] is the sub-list for extension type_name
-	6, // [6:6] is the sub-list for extension extendee
-	0, // [0:6] is the sub-list for field type_name
+	0,  // 0: notifications.v1.SendMessageRequest.kind:type_name -> notifications.v1.Message.Kind
+	0,  // 1: notifications.v1.Message.kind:type_name -> notifications.v1.Message.Kind
+	1,  // 2: notifications.v1.Message.state:type_name -> notifications.v1.Message.State
+	12, // 3: notifications.v1.Message.created_at:type_name -> google.protobuf.Timestamp
+	12, // 4: notifications.v1.Message.sent_at:type_name -> google.protobuf.Timestamp
+	5,  // 5: notifications.v1.ListMessagesResponse.messages:type_name -> notifications.v1.Message
+	5,  // 6: notifications.v1.FindMessagesResponse.messages:type_name -> notifications.v1.Message
+	2,  // 7: notifications.v1.NotificationsService.CheckRecipient:input_type -> notifications.v1.CheckRecipientRequest
+	4,  // 8: notifications.v1.NotificationsService.SendMessage:input_type -> notifications.v1.SendMessageRequest
+	10, // 9: notifications.v1.NotificationsService.AlertTeam:input_type -> notifications.v1.AlertTeamRequest
+	8,  // 10: notifications.v1.NotificationsService.FindMessages:input_type -> notifications.v1.FindMessagesRequest
+	6,  // 11: notifications.v1.NotificationsService.ListMessages:input_type -> notifications.v1.ListMessagesRequest
+	3,  // 12: notifications.v1.NotificationsService.CheckRecipient:output_type -> notifications.v1.CheckRecipientResponse
+	5,  // 13: notifications.v1.NotificationsService.SendMessage:output_type -> notifications.v1.Message
+	11, // 14: notifications.v1.NotificationsService.AlertTeam:output_type -> notifications.v1.AlertTeamResponse
+	9,  // 15: notifications.v1.NotificationsService.FindMessages:output_type -> notifications.v1.FindMessagesResponse
+	7,  // 16: notifications.v1.NotificationsService.ListMessages:output_type -> notifications.v1.ListMessagesResponse
+	12, // [12:17] is the sub-list for method output_type
+	7,  // [7:12] is the sub-list for method input_type
+	7,  // [7:7] is the sub-list for extension type_name
+	7,  // [7:7] is the sub-list for extension extendee
+	0,  // [0:7] is the sub-list for field type_name
 }
 
 func init() { file_notifications_v1_notifications_proto_init() }
@@ -628,7 +855,7 @@ func file_notifications_v1_notifications_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_notifications_v1_notifications_proto_rawDesc), len(file_notifications_v1_notifications_proto_rawDesc)),
 			NumEnums:      2,
-			NumMessages:   6,
+			NumMessages:   10,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

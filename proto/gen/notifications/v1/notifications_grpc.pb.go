@@ -24,6 +24,8 @@ const _ = grpc.SupportPackageIsVersion9
 const (
 	NotificationsService_CheckRecipient_FullMethodName = "/notifications.v1.NotificationsService/CheckRecipient"
 	NotificationsService_SendMessage_FullMethodName    = "/notifications.v1.NotificationsService/SendMessage"
+	NotificationsService_AlertTeam_FullMethodName      = "/notifications.v1.NotificationsService/AlertTeam"
+	NotificationsService_FindMessages_FullMethodName   = "/notifications.v1.NotificationsService/FindMessages"
 	NotificationsService_ListMessages_FullMethodName   = "/notifications.v1.NotificationsService/ListMessages"
 )
 
@@ -38,6 +40,12 @@ type NotificationsServiceClient interface {
 	// Idempotent by dedupe_key: the first message under a key is the only one.
 	// What it says is read from the order when it is sent.
 	SendMessage(ctx context.Context, in *SendMessageRequest, opts ...grpc.CallOption) (*Message, error)
+	// AlertTeam tells the people who run this, by mail to ALERT_EMAILS; without any it
+	// is in the log alone. Idempotent by dedupe_key.
+	AlertTeam(ctx context.Context, in *AlertTeamRequest, opts ...grpc.CallOption) (*AlertTeamResponse, error)
+	// FindMessages answers for a page of dedupe keys which messages there are, in one
+	// question.
+	FindMessages(ctx context.Context, in *FindMessagesRequest, opts ...grpc.CallOption) (*FindMessagesResponse, error)
 	// ListMessages lists the messages of one order, oldest first.
 	ListMessages(ctx context.Context, in *ListMessagesRequest, opts ...grpc.CallOption) (*ListMessagesResponse, error)
 }
@@ -70,6 +78,26 @@ func (c *notificationsServiceClient) SendMessage(ctx context.Context, in *SendMe
 	return out, nil
 }
 
+func (c *notificationsServiceClient) AlertTeam(ctx context.Context, in *AlertTeamRequest, opts ...grpc.CallOption) (*AlertTeamResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(AlertTeamResponse)
+	err := c.cc.Invoke(ctx, NotificationsService_AlertTeam_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *notificationsServiceClient) FindMessages(ctx context.Context, in *FindMessagesRequest, opts ...grpc.CallOption) (*FindMessagesResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(FindMessagesResponse)
+	err := c.cc.Invoke(ctx, NotificationsService_FindMessages_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 func (c *notificationsServiceClient) ListMessages(ctx context.Context, in *ListMessagesRequest, opts ...grpc.CallOption) (*ListMessagesResponse, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(ListMessagesResponse)
@@ -91,6 +119,12 @@ type NotificationsServiceServer interface {
 	// Idempotent by dedupe_key: the first message under a key is the only one.
 	// What it says is read from the order when it is sent.
 	SendMessage(context.Context, *SendMessageRequest) (*Message, error)
+	// AlertTeam tells the people who run this, by mail to ALERT_EMAILS; without any it
+	// is in the log alone. Idempotent by dedupe_key.
+	AlertTeam(context.Context, *AlertTeamRequest) (*AlertTeamResponse, error)
+	// FindMessages answers for a page of dedupe keys which messages there are, in one
+	// question.
+	FindMessages(context.Context, *FindMessagesRequest) (*FindMessagesResponse, error)
 	// ListMessages lists the messages of one order, oldest first.
 	ListMessages(context.Context, *ListMessagesRequest) (*ListMessagesResponse, error)
 	mustEmbedUnimplementedNotificationsServiceServer()
@@ -108,6 +142,12 @@ func (UnimplementedNotificationsServiceServer) CheckRecipient(context.Context, *
 }
 func (UnimplementedNotificationsServiceServer) SendMessage(context.Context, *SendMessageRequest) (*Message, error) {
 	return nil, status.Error(codes.Unimplemented, "method SendMessage not implemented")
+}
+func (UnimplementedNotificationsServiceServer) AlertTeam(context.Context, *AlertTeamRequest) (*AlertTeamResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method AlertTeam not implemented")
+}
+func (UnimplementedNotificationsServiceServer) FindMessages(context.Context, *FindMessagesRequest) (*FindMessagesResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method FindMessages not implemented")
 }
 func (UnimplementedNotificationsServiceServer) ListMessages(context.Context, *ListMessagesRequest) (*ListMessagesResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method ListMessages not implemented")
@@ -169,6 +209,42 @@ func _NotificationsService_SendMessage_Handler(srv interface{}, ctx context.Cont
 	return interceptor(ctx, in, info, handler)
 }
 
+func _NotificationsService_AlertTeam_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(AlertTeamRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(NotificationsServiceServer).AlertTeam(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: NotificationsService_AlertTeam_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(NotificationsServiceServer).AlertTeam(ctx, req.(*AlertTeamRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _NotificationsService_FindMessages_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(FindMessagesRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(NotificationsServiceServer).FindMessages(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: NotificationsService_FindMessages_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(NotificationsServiceServer).FindMessages(ctx, req.(*FindMessagesRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _NotificationsService_ListMessages_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(ListMessagesRequest)
 	if err := dec(in); err != nil {
@@ -201,6 +277,14 @@ var NotificationsService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "SendMessage",
 			Handler:    _NotificationsService_SendMessage_Handler,
+		},
+		{
+			MethodName: "AlertTeam",
+			Handler:    _NotificationsService_AlertTeam_Handler,
+		},
+		{
+			MethodName: "FindMessages",
+			Handler:    _NotificationsService_FindMessages_Handler,
 		},
 		{
 			MethodName: "ListMessages",

@@ -2047,6 +2047,503 @@ func (x *SetChargingResponse) GetAt() *timestamppb.Timestamp {
 	return nil
 }
 
+type MatchChargesRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Charges       []*ChargeKeys          `protobuf:"bytes,1,rep,name=charges,proto3" json:"charges,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *MatchChargesRequest) Reset() {
+	*x = MatchChargesRequest{}
+	mi := &file_orders_v1_orders_proto_msgTypes[24]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *MatchChargesRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*MatchChargesRequest) ProtoMessage() {}
+
+func (x *MatchChargesRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_orders_v1_orders_proto_msgTypes[24]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use MatchChargesRequest.ProtoReflect.Descriptor instead.
+func (*MatchChargesRequest) Descriptor() ([]byte, []int) {
+	return file_orders_v1_orders_proto_rawDescGZIP(), []int{24}
+}
+
+func (x *MatchChargesRequest) GetCharges() []*ChargeKeys {
+	if x != nil {
+		return x.Charges
+	}
+	return nil
+}
+
+// ChargeKeys is by what a charge's order is found: any one of them.
+type ChargeKeys struct {
+	state           protoimpl.MessageState `protogen:"open.v1"`
+	ChargeId        string                 `protobuf:"bytes,1,opt,name=charge_id,json=chargeId,proto3" json:"charge_id,omitempty"`
+	PaymentIntentId string                 `protobuf:"bytes,2,opt,name=payment_intent_id,json=paymentIntentId,proto3" json:"payment_intent_id,omitempty"`
+	// UUID, or empty.
+	OrderId       string `protobuf:"bytes,3,opt,name=order_id,json=orderId,proto3" json:"order_id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ChargeKeys) Reset() {
+	*x = ChargeKeys{}
+	mi := &file_orders_v1_orders_proto_msgTypes[25]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ChargeKeys) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ChargeKeys) ProtoMessage() {}
+
+func (x *ChargeKeys) ProtoReflect() protoreflect.Message {
+	mi := &file_orders_v1_orders_proto_msgTypes[25]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ChargeKeys.ProtoReflect.Descriptor instead.
+func (*ChargeKeys) Descriptor() ([]byte, []int) {
+	return file_orders_v1_orders_proto_rawDescGZIP(), []int{25}
+}
+
+func (x *ChargeKeys) GetChargeId() string {
+	if x != nil {
+		return x.ChargeId
+	}
+	return ""
+}
+
+func (x *ChargeKeys) GetPaymentIntentId() string {
+	if x != nil {
+		return x.PaymentIntentId
+	}
+	return ""
+}
+
+func (x *ChargeKeys) GetOrderId() string {
+	if x != nil {
+		return x.OrderId
+	}
+	return ""
+}
+
+type MatchChargesResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// One for each charge that has an order; the others are missing.
+	Matches       []*ChargeMatch `protobuf:"bytes,1,rep,name=matches,proto3" json:"matches,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *MatchChargesResponse) Reset() {
+	*x = MatchChargesResponse{}
+	mi := &file_orders_v1_orders_proto_msgTypes[26]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *MatchChargesResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*MatchChargesResponse) ProtoMessage() {}
+
+func (x *MatchChargesResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_orders_v1_orders_proto_msgTypes[26]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use MatchChargesResponse.ProtoReflect.Descriptor instead.
+func (*MatchChargesResponse) Descriptor() ([]byte, []int) {
+	return file_orders_v1_orders_proto_rawDescGZIP(), []int{26}
+}
+
+func (x *MatchChargesResponse) GetMatches() []*ChargeMatch {
+	if x != nil {
+		return x.Matches
+	}
+	return nil
+}
+
+// ChargeMatch is the order that a charge belongs to, as it stands.
+type ChargeMatch struct {
+	state    protoimpl.MessageState `protogen:"open.v1"`
+	ChargeId string                 `protobuf:"bytes,1,opt,name=charge_id,json=chargeId,proto3" json:"charge_id,omitempty"`
+	OrderId  string                 `protobuf:"bytes,2,opt,name=order_id,json=orderId,proto3" json:"order_id,omitempty"`
+	State    Order_State            `protobuf:"varint,3,opt,name=state,proto3,enum=orders.v1.Order_State" json:"state,omitempty"`
+	// The charge that the order was paid by; empty when none is known. Another than
+	// charge_id means that two charges name one order.
+	PaidByChargeId string `protobuf:"bytes,4,opt,name=paid_by_charge_id,json=paidByChargeId,proto3" json:"paid_by_charge_id,omitempty"`
+	AmountMinor    int64  `protobuf:"varint,5,opt,name=amount_minor,json=amountMinor,proto3" json:"amount_minor,omitempty"`
+	// ISO 4217, upper case.
+	Currency          string                 `protobuf:"bytes,6,opt,name=currency,proto3" json:"currency,omitempty"`
+	CustomerId        string                 `protobuf:"bytes,7,opt,name=customer_id,json=customerId,proto3" json:"customer_id,omitempty"`
+	RefundedMinor     int64                  `protobuf:"varint,8,opt,name=refunded_minor,json=refundedMinor,proto3" json:"refunded_minor,omitempty"`
+	Dispute           v1.Payment_Dispute     `protobuf:"varint,9,opt,name=dispute,proto3,enum=payments.v1.Payment_Dispute" json:"dispute,omitempty"`
+	ChargedAt         *timestamppb.Timestamp `protobuf:"bytes,10,opt,name=charged_at,json=chargedAt,proto3" json:"charged_at,omitempty"`
+	CompletedAt       *timestamppb.Timestamp `protobuf:"bytes,11,opt,name=completed_at,json=completedAt,proto3" json:"completed_at,omitempty"`
+	AccessWithdrawnAt *timestamppb.Timestamp `protobuf:"bytes,12,opt,name=access_withdrawn_at,json=accessWithdrawnAt,proto3" json:"access_withdrawn_at,omitempty"`
+	RecoveredBy       string                 `protobuf:"bytes,13,opt,name=recovered_by,json=recoveredBy,proto3" json:"recovered_by,omitempty"`
+	// Another paid order of the same person for the same plan, charged within the
+	// window in which that is taken for a mistake, and not meant as a repeat; of the
+	// two it is the earlier one. Empty otherwise.
+	DuplicateOfOrderId string `protobuf:"bytes,14,opt,name=duplicate_of_order_id,json=duplicateOfOrderId,proto3" json:"duplicate_of_order_id,omitempty"`
+	unknownFields      protoimpl.UnknownFields
+	sizeCache          protoimpl.SizeCache
+}
+
+func (x *ChargeMatch) Reset() {
+	*x = ChargeMatch{}
+	mi := &file_orders_v1_orders_proto_msgTypes[27]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ChargeMatch) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ChargeMatch) ProtoMessage() {}
+
+func (x *ChargeMatch) ProtoReflect() protoreflect.Message {
+	mi := &file_orders_v1_orders_proto_msgTypes[27]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ChargeMatch.ProtoReflect.Descriptor instead.
+func (*ChargeMatch) Descriptor() ([]byte, []int) {
+	return file_orders_v1_orders_proto_rawDescGZIP(), []int{27}
+}
+
+func (x *ChargeMatch) GetChargeId() string {
+	if x != nil {
+		return x.ChargeId
+	}
+	return ""
+}
+
+func (x *ChargeMatch) GetOrderId() string {
+	if x != nil {
+		return x.OrderId
+	}
+	return ""
+}
+
+func (x *ChargeMatch) GetState() Order_State {
+	if x != nil {
+		return x.State
+	}
+	return Order_STATE_UNSPECIFIED
+}
+
+func (x *ChargeMatch) GetPaidByChargeId() string {
+	if x != nil {
+		return x.PaidByChargeId
+	}
+	return ""
+}
+
+func (x *ChargeMatch) GetAmountMinor() int64 {
+	if x != nil {
+		return x.AmountMinor
+	}
+	return 0
+}
+
+func (x *ChargeMatch) GetCurrency() string {
+	if x != nil {
+		return x.Currency
+	}
+	return ""
+}
+
+func (x *ChargeMatch) GetCustomerId() string {
+	if x != nil {
+		return x.CustomerId
+	}
+	return ""
+}
+
+func (x *ChargeMatch) GetRefundedMinor() int64 {
+	if x != nil {
+		return x.RefundedMinor
+	}
+	return 0
+}
+
+func (x *ChargeMatch) GetDispute() v1.Payment_Dispute {
+	if x != nil {
+		return x.Dispute
+	}
+	return v1.Payment_Dispute(0)
+}
+
+func (x *ChargeMatch) GetChargedAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.ChargedAt
+	}
+	return nil
+}
+
+func (x *ChargeMatch) GetCompletedAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.CompletedAt
+	}
+	return nil
+}
+
+func (x *ChargeMatch) GetAccessWithdrawnAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.AccessWithdrawnAt
+	}
+	return nil
+}
+
+func (x *ChargeMatch) GetRecoveredBy() string {
+	if x != nil {
+		return x.RecoveredBy
+	}
+	return ""
+}
+
+func (x *ChargeMatch) GetDuplicateOfOrderId() string {
+	if x != nil {
+		return x.DuplicateOfOrderId
+	}
+	return ""
+}
+
+type ListCompletedRequest struct {
+	state  protoimpl.MessageState `protogen:"open.v1"`
+	From   *timestamppb.Timestamp `protobuf:"bytes,1,opt,name=from,proto3" json:"from,omitempty"`
+	Before *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=before,proto3" json:"before,omitempty"`
+	// At most 500; 0 is 100.
+	PageSize      int32  `protobuf:"varint,3,opt,name=page_size,json=pageSize,proto3" json:"page_size,omitempty"`
+	PageToken     string `protobuf:"bytes,4,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListCompletedRequest) Reset() {
+	*x = ListCompletedRequest{}
+	mi := &file_orders_v1_orders_proto_msgTypes[28]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListCompletedRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListCompletedRequest) ProtoMessage() {}
+
+func (x *ListCompletedRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_orders_v1_orders_proto_msgTypes[28]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListCompletedRequest.ProtoReflect.Descriptor instead.
+func (*ListCompletedRequest) Descriptor() ([]byte, []int) {
+	return file_orders_v1_orders_proto_rawDescGZIP(), []int{28}
+}
+
+func (x *ListCompletedRequest) GetFrom() *timestamppb.Timestamp {
+	if x != nil {
+		return x.From
+	}
+	return nil
+}
+
+func (x *ListCompletedRequest) GetBefore() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Before
+	}
+	return nil
+}
+
+func (x *ListCompletedRequest) GetPageSize() int32 {
+	if x != nil {
+		return x.PageSize
+	}
+	return 0
+}
+
+func (x *ListCompletedRequest) GetPageToken() string {
+	if x != nil {
+		return x.PageToken
+	}
+	return ""
+}
+
+type ListCompletedResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Orders        []*CompletedOrder      `protobuf:"bytes,1,rep,name=orders,proto3" json:"orders,omitempty"`
+	NextPageToken string                 `protobuf:"bytes,2,opt,name=next_page_token,json=nextPageToken,proto3" json:"next_page_token,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListCompletedResponse) Reset() {
+	*x = ListCompletedResponse{}
+	mi := &file_orders_v1_orders_proto_msgTypes[29]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListCompletedResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListCompletedResponse) ProtoMessage() {}
+
+func (x *ListCompletedResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_orders_v1_orders_proto_msgTypes[29]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListCompletedResponse.ProtoReflect.Descriptor instead.
+func (*ListCompletedResponse) Descriptor() ([]byte, []int) {
+	return file_orders_v1_orders_proto_rawDescGZIP(), []int{29}
+}
+
+func (x *ListCompletedResponse) GetOrders() []*CompletedOrder {
+	if x != nil {
+		return x.Orders
+	}
+	return nil
+}
+
+func (x *ListCompletedResponse) GetNextPageToken() string {
+	if x != nil {
+		return x.NextPageToken
+	}
+	return ""
+}
+
+// CompletedOrder is an order whose buyer is owed a confirmation.
+type CompletedOrder struct {
+	state       protoimpl.MessageState `protogen:"open.v1"`
+	OrderId     string                 `protobuf:"bytes,1,opt,name=order_id,json=orderId,proto3" json:"order_id,omitempty"`
+	CompletedAt *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=completed_at,json=completedAt,proto3" json:"completed_at,omitempty"`
+	// The key and the kind of the message that confirms it.
+	DedupeKey     string `protobuf:"bytes,3,opt,name=dedupe_key,json=dedupeKey,proto3" json:"dedupe_key,omitempty"`
+	MessageKind   string `protobuf:"bytes,4,opt,name=message_kind,json=messageKind,proto3" json:"message_kind,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CompletedOrder) Reset() {
+	*x = CompletedOrder{}
+	mi := &file_orders_v1_orders_proto_msgTypes[30]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CompletedOrder) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CompletedOrder) ProtoMessage() {}
+
+func (x *CompletedOrder) ProtoReflect() protoreflect.Message {
+	mi := &file_orders_v1_orders_proto_msgTypes[30]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CompletedOrder.ProtoReflect.Descriptor instead.
+func (*CompletedOrder) Descriptor() ([]byte, []int) {
+	return file_orders_v1_orders_proto_rawDescGZIP(), []int{30}
+}
+
+func (x *CompletedOrder) GetOrderId() string {
+	if x != nil {
+		return x.OrderId
+	}
+	return ""
+}
+
+func (x *CompletedOrder) GetCompletedAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.CompletedAt
+	}
+	return nil
+}
+
+func (x *CompletedOrder) GetDedupeKey() string {
+	if x != nil {
+		return x.DedupeKey
+	}
+	return ""
+}
+
+func (x *CompletedOrder) GetMessageKind() string {
+	if x != nil {
+		return x.MessageKind
+	}
+	return ""
+}
+
 var File_orders_v1_orders_proto protoreflect.FileDescriptor
 
 const file_orders_v1_orders_proto_rawDesc = "" +
@@ -2236,7 +2733,51 @@ const file_orders_v1_orders_proto_rawDesc = "" +
 	"\x13SetChargingResponse\x12\x16\n" +
 	"\x06paused\x18\x01 \x01(\bR\x06paused\x12\x14\n" +
 	"\x05actor\x18\x02 \x01(\tR\x05actor\x12*\n" +
-	"\x02at\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\x02at2\xe7\x03\n" +
+	"\x02at\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\x02at\"Q\n" +
+	"\x13MatchChargesRequest\x12:\n" +
+	"\acharges\x18\x01 \x03(\v2\x15.orders.v1.ChargeKeysB\t\xbaH\x06\x92\x01\x03\x10\xe8\aR\acharges\"\x8f\x01\n" +
+	"\n" +
+	"ChargeKeys\x12'\n" +
+	"\tcharge_id\x18\x01 \x01(\tB\n" +
+	"\xbaH\ar\x05\x10\x01\x18\xff\x01R\bchargeId\x124\n" +
+	"\x11payment_intent_id\x18\x02 \x01(\tB\b\xbaH\x05r\x03\x18\xff\x01R\x0fpaymentIntentId\x12\"\n" +
+	"\border_id\x18\x03 \x01(\tB\a\xbaH\x04r\x02\x18$R\aorderId\"H\n" +
+	"\x14MatchChargesResponse\x120\n" +
+	"\amatches\x18\x01 \x03(\v2\x16.orders.v1.ChargeMatchR\amatches\"\xf9\x04\n" +
+	"\vChargeMatch\x12\x1b\n" +
+	"\tcharge_id\x18\x01 \x01(\tR\bchargeId\x12\x19\n" +
+	"\border_id\x18\x02 \x01(\tR\aorderId\x12,\n" +
+	"\x05state\x18\x03 \x01(\x0e2\x16.orders.v1.Order.StateR\x05state\x12)\n" +
+	"\x11paid_by_charge_id\x18\x04 \x01(\tR\x0epaidByChargeId\x12!\n" +
+	"\famount_minor\x18\x05 \x01(\x03R\vamountMinor\x12\x1a\n" +
+	"\bcurrency\x18\x06 \x01(\tR\bcurrency\x12\x1f\n" +
+	"\vcustomer_id\x18\a \x01(\tR\n" +
+	"customerId\x12%\n" +
+	"\x0erefunded_minor\x18\b \x01(\x03R\rrefundedMinor\x126\n" +
+	"\adispute\x18\t \x01(\x0e2\x1c.payments.v1.Payment.DisputeR\adispute\x129\n" +
+	"\n" +
+	"charged_at\x18\n" +
+	" \x01(\v2\x1a.google.protobuf.TimestampR\tchargedAt\x12=\n" +
+	"\fcompleted_at\x18\v \x01(\v2\x1a.google.protobuf.TimestampR\vcompletedAt\x12J\n" +
+	"\x13access_withdrawn_at\x18\f \x01(\v2\x1a.google.protobuf.TimestampR\x11accessWithdrawnAt\x12!\n" +
+	"\frecovered_by\x18\r \x01(\tR\vrecoveredBy\x121\n" +
+	"\x15duplicate_of_order_id\x18\x0e \x01(\tR\x12duplicateOfOrderId\"\xdc\x01\n" +
+	"\x14ListCompletedRequest\x126\n" +
+	"\x04from\x18\x01 \x01(\v2\x1a.google.protobuf.TimestampB\x06\xbaH\x03\xc8\x01\x01R\x04from\x12:\n" +
+	"\x06before\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampB\x06\xbaH\x03\xc8\x01\x01R\x06before\x12'\n" +
+	"\tpage_size\x18\x03 \x01(\x05B\n" +
+	"\xbaH\a\x1a\x05\x18\xf4\x03(\x00R\bpageSize\x12'\n" +
+	"\n" +
+	"page_token\x18\x04 \x01(\tB\b\xbaH\x05r\x03\x18\xc8\x01R\tpageToken\"r\n" +
+	"\x15ListCompletedResponse\x121\n" +
+	"\x06orders\x18\x01 \x03(\v2\x19.orders.v1.CompletedOrderR\x06orders\x12&\n" +
+	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\xac\x01\n" +
+	"\x0eCompletedOrder\x12\x19\n" +
+	"\border_id\x18\x01 \x01(\tR\aorderId\x12=\n" +
+	"\fcompleted_at\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\vcompletedAt\x12\x1d\n" +
+	"\n" +
+	"dedupe_key\x18\x03 \x01(\tR\tdedupeKey\x12!\n" +
+	"\fmessage_kind\x18\x04 \x01(\tR\vmessageKind2\xe7\x03\n" +
 	"\rOrdersService\x12Y\n" +
 	"\tListPlans\x12\x1b.orders.v1.ListPlansRequest\x1a\x1c.orders.v1.ListPlansResponse\"\x11\x82\xd3\xe4\x93\x02\v\x12\t/v1/plans\x12S\n" +
 	"\n" +
@@ -2244,12 +2785,14 @@ const file_orders_v1_orders_proto_rawDesc = "" +
 	"/v1/orders\x12_\n" +
 	"\bPayOrder\x12\x1a.orders.v1.PayOrderRequest\x1a\x10.orders.v1.Order\"%\x82\xd3\xe4\x93\x02\x1f:\x01*\"\x1a/v1/orders/{reference}:pay\x12k\n" +
 	"\fConfirmOrder\x12\x1e.orders.v1.ConfirmOrderRequest\x1a\x10.orders.v1.Order\")\x82\xd3\xe4\x93\x02#:\x01*\"\x1e/v1/orders/{reference}:confirm\x12X\n" +
-	"\bGetOrder\x12\x1a.orders.v1.GetOrderRequest\x1a\x10.orders.v1.Order\"\x1e\x82\xd3\xe4\x93\x02\x18\x12\x16/v1/orders/{reference}2\xd7\x04\n" +
+	"\bGetOrder\x12\x1a.orders.v1.GetOrderRequest\x1a\x10.orders.v1.Order\"\x1e\x82\xd3\xe4\x93\x02\x18\x12\x16/v1/orders/{reference}2\xfc\x05\n" +
 	"\x12OrdersAdminService\x12O\n" +
 	"\fAdvanceOrder\x12\x1e.orders.v1.AdvanceOrderRequest\x1a\x1f.orders.v1.AdvanceOrderResponse\x12M\n" +
 	"\vAdoptCharge\x12\x1d.orders.v1.AdoptChargeRequest\x1a\x1f.orders.v1.AdvanceOrderResponse\x12a\n" +
 	"\x12FollowSubscription\x12$.orders.v1.FollowSubscriptionRequest\x1a%.orders.v1.FollowSubscriptionResponse\x12w\n" +
-	"\rDescribeOrder\x12\x1f.orders.v1.DescribeOrderRequest\x1a .orders.v1.DescribeOrderResponse\"#\x82\xd3\xe4\x93\x02\x1d\x12\x1b/admin/v1/orders/{order_id}\x12X\n" +
+	"\rDescribeOrder\x12\x1f.orders.v1.DescribeOrderRequest\x1a .orders.v1.DescribeOrderResponse\"#\x82\xd3\xe4\x93\x02\x1d\x12\x1b/admin/v1/orders/{order_id}\x12O\n" +
+	"\fMatchCharges\x12\x1e.orders.v1.MatchChargesRequest\x1a\x1f.orders.v1.MatchChargesResponse\x12R\n" +
+	"\rListCompleted\x12\x1f.orders.v1.ListCompletedRequest\x1a .orders.v1.ListCompletedResponse\x12X\n" +
 	"\x0fListStuckOrders\x12!.orders.v1.ListStuckOrdersRequest\x1a\".orders.v1.ListStuckOrdersResponse\x12k\n" +
 	"\vSetCharging\x12\x1d.orders.v1.SetChargingRequest\x1a\x1e.orders.v1.SetChargingResponse\"\x1d\x82\xd3\xe4\x93\x02\x17:\x01*\"\x12/admin/v1/chargingB/Z-makegood.example/proto/gen/orders/v1;ordersv1b\x06proto3"
 
@@ -2266,7 +2809,7 @@ func file_orders_v1_orders_proto_rawDescGZIP() []byte {
 }
 
 var file_orders_v1_orders_proto_enumTypes = make([]protoimpl.EnumInfo, 5)
-var file_orders_v1_orders_proto_msgTypes = make([]protoimpl.MessageInfo, 24)
+var file_orders_v1_orders_proto_msgTypes = make([]protoimpl.MessageInfo, 31)
 var file_orders_v1_orders_proto_goTypes = []any{
 	(PlaceOrderRequest_Checkout)(0),    // 0: orders.v1.PlaceOrderRequest.Checkout
 	(Order_Kind)(0),                    // 1: orders.v1.Order.Kind
@@ -2297,10 +2840,17 @@ var file_orders_v1_orders_proto_goTypes = []any{
 	(*StuckOrder)(nil),                 // 26: orders.v1.StuckOrder
 	(*SetChargingRequest)(nil),         // 27: orders.v1.SetChargingRequest
 	(*SetChargingResponse)(nil),        // 28: orders.v1.SetChargingResponse
-	(*timestamppb.Timestamp)(nil),      // 29: google.protobuf.Timestamp
-	(*v1.Payment)(nil),                 // 30: payments.v1.Payment
-	(*v1.Subscription)(nil),            // 31: payments.v1.Subscription
-	(v1.Payment_Dispute)(0),            // 32: payments.v1.Payment.Dispute
+	(*MatchChargesRequest)(nil),        // 29: orders.v1.MatchChargesRequest
+	(*ChargeKeys)(nil),                 // 30: orders.v1.ChargeKeys
+	(*MatchChargesResponse)(nil),       // 31: orders.v1.MatchChargesResponse
+	(*ChargeMatch)(nil),                // 32: orders.v1.ChargeMatch
+	(*ListCompletedRequest)(nil),       // 33: orders.v1.ListCompletedRequest
+	(*ListCompletedResponse)(nil),      // 34: orders.v1.ListCompletedResponse
+	(*CompletedOrder)(nil),             // 35: orders.v1.CompletedOrder
+	(*timestamppb.Timestamp)(nil),      // 36: google.protobuf.Timestamp
+	(*v1.Payment)(nil),                 // 37: payments.v1.Payment
+	(*v1.Subscription)(nil),            // 38: payments.v1.Subscription
+	(v1.Payment_Dispute)(0),            // 39: payments.v1.Payment.Dispute
 }
 var file_orders_v1_orders_proto_depIdxs = []int32{
 	7,  // 0: orders.v1.ListPlansResponse.plans:type_name -> orders.v1.Plan
@@ -2308,63 +2858,78 @@ var file_orders_v1_orders_proto_depIdxs = []int32{
 	0,  // 2: orders.v1.PlaceOrderRequest.checkout:type_name -> orders.v1.PlaceOrderRequest.Checkout
 	1,  // 3: orders.v1.Order.kind:type_name -> orders.v1.Order.Kind
 	2,  // 4: orders.v1.Order.state:type_name -> orders.v1.Order.State
-	29, // 5: orders.v1.Order.created_at:type_name -> google.protobuf.Timestamp
-	29, // 6: orders.v1.Order.charged_at:type_name -> google.protobuf.Timestamp
-	29, // 7: orders.v1.Order.completed_at:type_name -> google.protobuf.Timestamp
-	29, // 8: orders.v1.Order.access_until:type_name -> google.protobuf.Timestamp
+	36, // 5: orders.v1.Order.created_at:type_name -> google.protobuf.Timestamp
+	36, // 6: orders.v1.Order.charged_at:type_name -> google.protobuf.Timestamp
+	36, // 7: orders.v1.Order.completed_at:type_name -> google.protobuf.Timestamp
+	36, // 8: orders.v1.Order.access_until:type_name -> google.protobuf.Timestamp
 	14, // 9: orders.v1.Order.payment_error:type_name -> orders.v1.PaymentError
 	15, // 10: orders.v1.Order.next_action:type_name -> orders.v1.NextAction
 	3,  // 11: orders.v1.NextAction.type:type_name -> orders.v1.NextAction.Type
-	29, // 12: orders.v1.NextAction.by:type_name -> google.protobuf.Timestamp
+	36, // 12: orders.v1.NextAction.by:type_name -> google.protobuf.Timestamp
 	4,  // 13: orders.v1.AdvanceOrderRequest.reason:type_name -> orders.v1.AdvanceOrderRequest.Reason
-	30, // 14: orders.v1.AdvanceOrderRequest.payment:type_name -> payments.v1.Payment
-	30, // 15: orders.v1.AdoptChargeRequest.payment:type_name -> payments.v1.Payment
-	31, // 16: orders.v1.FollowSubscriptionRequest.subscription:type_name -> payments.v1.Subscription
-	29, // 17: orders.v1.FollowSubscriptionResponse.access_until:type_name -> google.protobuf.Timestamp
+	37, // 14: orders.v1.AdvanceOrderRequest.payment:type_name -> payments.v1.Payment
+	37, // 15: orders.v1.AdoptChargeRequest.payment:type_name -> payments.v1.Payment
+	38, // 16: orders.v1.FollowSubscriptionRequest.subscription:type_name -> payments.v1.Subscription
+	36, // 17: orders.v1.FollowSubscriptionResponse.access_until:type_name -> google.protobuf.Timestamp
 	13, // 18: orders.v1.AdvanceOrderResponse.order:type_name -> orders.v1.Order
 	13, // 19: orders.v1.DescribeOrderResponse.order:type_name -> orders.v1.Order
-	29, // 20: orders.v1.DescribeOrderResponse.next_look_at:type_name -> google.protobuf.Timestamp
-	29, // 21: orders.v1.DescribeOrderResponse.last_look_at:type_name -> google.protobuf.Timestamp
+	36, // 20: orders.v1.DescribeOrderResponse.next_look_at:type_name -> google.protobuf.Timestamp
+	36, // 21: orders.v1.DescribeOrderResponse.last_look_at:type_name -> google.protobuf.Timestamp
 	23, // 22: orders.v1.DescribeOrderResponse.history:type_name -> orders.v1.HistoryEntry
-	32, // 23: orders.v1.DescribeOrderResponse.dispute:type_name -> payments.v1.Payment.Dispute
-	29, // 24: orders.v1.DescribeOrderResponse.access_withdrawn_at:type_name -> google.protobuf.Timestamp
-	31, // 25: orders.v1.DescribeOrderResponse.subscription:type_name -> payments.v1.Subscription
-	29, // 26: orders.v1.DescribeOrderResponse.subscription_access_until:type_name -> google.protobuf.Timestamp
+	39, // 23: orders.v1.DescribeOrderResponse.dispute:type_name -> payments.v1.Payment.Dispute
+	36, // 24: orders.v1.DescribeOrderResponse.access_withdrawn_at:type_name -> google.protobuf.Timestamp
+	38, // 25: orders.v1.DescribeOrderResponse.subscription:type_name -> payments.v1.Subscription
+	36, // 26: orders.v1.DescribeOrderResponse.subscription_access_until:type_name -> google.protobuf.Timestamp
 	2,  // 27: orders.v1.HistoryEntry.from_state:type_name -> orders.v1.Order.State
 	2,  // 28: orders.v1.HistoryEntry.to_state:type_name -> orders.v1.Order.State
-	29, // 29: orders.v1.HistoryEntry.at:type_name -> google.protobuf.Timestamp
-	29, // 30: orders.v1.ListStuckOrdersRequest.no_progress_since:type_name -> google.protobuf.Timestamp
+	36, // 29: orders.v1.HistoryEntry.at:type_name -> google.protobuf.Timestamp
+	36, // 30: orders.v1.ListStuckOrdersRequest.no_progress_since:type_name -> google.protobuf.Timestamp
 	26, // 31: orders.v1.ListStuckOrdersResponse.orders:type_name -> orders.v1.StuckOrder
 	2,  // 32: orders.v1.StuckOrder.state:type_name -> orders.v1.Order.State
-	29, // 33: orders.v1.StuckOrder.last_progress_at:type_name -> google.protobuf.Timestamp
-	29, // 34: orders.v1.SetChargingResponse.at:type_name -> google.protobuf.Timestamp
-	5,  // 35: orders.v1.OrdersService.ListPlans:input_type -> orders.v1.ListPlansRequest
-	9,  // 36: orders.v1.OrdersService.PlaceOrder:input_type -> orders.v1.PlaceOrderRequest
-	10, // 37: orders.v1.OrdersService.PayOrder:input_type -> orders.v1.PayOrderRequest
-	11, // 38: orders.v1.OrdersService.ConfirmOrder:input_type -> orders.v1.ConfirmOrderRequest
-	12, // 39: orders.v1.OrdersService.GetOrder:input_type -> orders.v1.GetOrderRequest
-	16, // 40: orders.v1.OrdersAdminService.AdvanceOrder:input_type -> orders.v1.AdvanceOrderRequest
-	17, // 41: orders.v1.OrdersAdminService.AdoptCharge:input_type -> orders.v1.AdoptChargeRequest
-	18, // 42: orders.v1.OrdersAdminService.FollowSubscription:input_type -> orders.v1.FollowSubscriptionRequest
-	21, // 43: orders.v1.OrdersAdminService.DescribeOrder:input_type -> orders.v1.DescribeOrderRequest
-	24, // 44: orders.v1.OrdersAdminService.ListStuckOrders:input_type -> orders.v1.ListStuckOrdersRequest
-	27, // 45: orders.v1.OrdersAdminService.SetCharging:input_type -> orders.v1.SetChargingRequest
-	6,  // 46: orders.v1.OrdersService.ListPlans:output_type -> orders.v1.ListPlansResponse
-	13, // 47: orders.v1.OrdersService.PlaceOrder:output_type -> orders.v1.Order
-	13, // 48: orders.v1.OrdersService.PayOrder:output_type -> orders.v1.Order
-	13, // 49: orders.v1.OrdersService.ConfirmOrder:output_type -> orders.v1.Order
-	13, // 50: orders.v1.OrdersService.GetOrder:output_type -> orders.v1.Order
-	20, // 51: orders.v1.OrdersAdminService.AdvanceOrder:output_type -> orders.v1.AdvanceOrderResponse
-	20, // 52: orders.v1.OrdersAdminService.AdoptCharge:output_type -> orders.v1.AdvanceOrderResponse
-	19, // 53: orders.v1.OrdersAdminService.FollowSubscription:output_type -> orders.v1.FollowSubscriptionResponse
-	22, // 54: orders.v1.OrdersAdminService.DescribeOrder:output_type -> orders.v1.DescribeOrderResponse
-	25, // 55: orders.v1.OrdersAdminService.ListStuckOrders:output_type -> orders.v1.ListStuckOrdersResponse
-	28, // 56: orders.v1.OrdersAdminService.SetCharging:output_type -> orders.v1.SetChargingResponse
-	46, // [46:57] is the sub-list for method output_type
-	35, // [35:46] is the sub-list for method input_type
-	35, // [35:35] is the sub-list for extension type_name
-	35, // [35:35] is the sub-list for extension extendee
-	0,  // [0:35] is the sub-list for field type_name
+	36, // 33: orders.v1.StuckOrder.last_progress_at:type_name -> google.protobuf.Timestamp
+	36, // 34: orders.v1.SetChargingResponse.at:type_name -> google.protobuf.Timestamp
+	30, // 35: orders.v1.MatchChargesRequest.charges:type_name -> orders.v1.ChargeKeys
+	32, // 36: orders.v1.MatchChargesResponse.matches:type_name -> orders.v1.ChargeMatch
+	2,  // 37: orders.v1.ChargeMatch.state:type_name -> orders.v1.Order.State
+	39, // 38: orders.v1.ChargeMatch.dispute:type_name -> payments.v1.Payment.Dispute
+	36, // 39: orders.v1.ChargeMatch.charged_at:type_name -> google.protobuf.Timestamp
+	36, // 40: orders.v1.ChargeMatch.completed_at:type_name -> google.protobuf.Timestamp
+	36, // 41: orders.v1.ChargeMatch.access_withdrawn_at:type_name -> google.protobuf.Timestamp
+	36, // 42: orders.v1.ListCompletedRequest.from:type_name -> google.protobuf.Timestamp
+	36, // 43: orders.v1.ListCompletedRequest.before:type_name -> google.protobuf.Timestamp
+	35, // 44: orders.v1.ListCompletedResponse.orders:type_name -> orders.v1.CompletedOrder
+	36, // 45: orders.v1.CompletedOrder.completed_at:type_name -> google.protobuf.Timestamp
+	5,  // 46: orders.v1.OrdersService.ListPlans:input_type -> orders.v1.ListPlansRequest
+	9,  // 47: orders.v1.OrdersService.PlaceOrder:input_type -> orders.v1.PlaceOrderRequest
+	10, // 48: orders.v1.OrdersService.PayOrder:input_type -> orders.v1.PayOrderRequest
+	11, // 49: orders.v1.OrdersService.ConfirmOrder:input_type -> orders.v1.ConfirmOrderRequest
+	12, // 50: orders.v1.OrdersService.GetOrder:input_type -> orders.v1.GetOrderRequest
+	16, // 51: orders.v1.OrdersAdminService.AdvanceOrder:input_type -> orders.v1.AdvanceOrderRequest
+	17, // 52: orders.v1.OrdersAdminService.AdoptCharge:input_type -> orders.v1.AdoptChargeRequest
+	18, // 53: orders.v1.OrdersAdminService.FollowSubscription:input_type -> orders.v1.FollowSubscriptionRequest
+	21, // 54: orders.v1.OrdersAdminService.DescribeOrder:input_type -> orders.v1.DescribeOrderRequest
+	29, // 55: orders.v1.OrdersAdminService.MatchCharges:input_type -> orders.v1.MatchChargesRequest
+	33, // 56: orders.v1.OrdersAdminService.ListCompleted:input_type -> orders.v1.ListCompletedRequest
+	24, // 57: orders.v1.OrdersAdminService.ListStuckOrders:input_type -> orders.v1.ListStuckOrdersRequest
+	27, // 58: orders.v1.OrdersAdminService.SetCharging:input_type -> orders.v1.SetChargingRequest
+	6,  // 59: orders.v1.OrdersService.ListPlans:output_type -> orders.v1.ListPlansResponse
+	13, // 60: orders.v1.OrdersService.PlaceOrder:output_type -> orders.v1.Order
+	13, // 61: orders.v1.OrdersService.PayOrder:output_type -> orders.v1.Order
+	13, // 62: orders.v1.OrdersService.ConfirmOrder:output_type -> orders.v1.Order
+	13, // 63: orders.v1.OrdersService.GetOrder:output_type -> orders.v1.Order
+	20, // 64: orders.v1.OrdersAdminService.AdvanceOrder:output_type -> orders.v1.AdvanceOrderResponse
+	20, // 65: orders.v1.OrdersAdminService.AdoptCharge:output_type -> orders.v1.AdvanceOrderResponse
+	19, // 66: orders.v1.OrdersAdminService.FollowSubscription:output_type -> orders.v1.FollowSubscriptionResponse
+	22, // 67: orders.v1.OrdersAdminService.DescribeOrder:output_type -> orders.v1.DescribeOrderResponse
+	31, // 68: orders.v1.OrdersAdminService.MatchCharges:output_type -> orders.v1.MatchChargesResponse
+	34, // 69: orders.v1.OrdersAdminService.ListCompleted:output_type -> orders.v1.ListCompletedResponse
+	25, // 70: orders.v1.OrdersAdminService.ListStuckOrders:output_type -> orders.v1.ListStuckOrdersResponse
+	28, // 71: orders.v1.OrdersAdminService.SetCharging:output_type -> orders.v1.SetChargingResponse
+	59, // [59:72] is the sub-list for method output_type
+	46, // [46:59] is the sub-list for method input_type
+	46, // [46:46] is the sub-list for extension type_name
+	46, // [46:46] is the sub-list for extension extendee
+	0,  // [0:46] is the sub-list for field type_name
 }
 
 func init() { file_orders_v1_orders_proto_init() }
@@ -2378,7 +2943,7 @@ func file_orders_v1_orders_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_orders_v1_orders_proto_rawDesc), len(file_orders_v1_orders_proto_rawDesc)),
 			NumEnums:      5,
-			NumMessages:   24,
+			NumMessages:   31,
 			NumExtensions: 0,
 			NumServices:   2,
 		},

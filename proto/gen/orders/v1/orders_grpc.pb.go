@@ -314,6 +314,8 @@ const (
 	OrdersAdminService_AdoptCharge_FullMethodName        = "/orders.v1.OrdersAdminService/AdoptCharge"
 	OrdersAdminService_FollowSubscription_FullMethodName = "/orders.v1.OrdersAdminService/FollowSubscription"
 	OrdersAdminService_DescribeOrder_FullMethodName      = "/orders.v1.OrdersAdminService/DescribeOrder"
+	OrdersAdminService_MatchCharges_FullMethodName       = "/orders.v1.OrdersAdminService/MatchCharges"
+	OrdersAdminService_ListCompleted_FullMethodName      = "/orders.v1.OrdersAdminService/ListCompleted"
 	OrdersAdminService_ListStuckOrders_FullMethodName    = "/orders.v1.OrdersAdminService/ListStuckOrders"
 	OrdersAdminService_SetCharging_FullMethodName        = "/orders.v1.OrdersAdminService/SetCharging"
 )
@@ -342,6 +344,12 @@ type OrdersAdminServiceClient interface {
 	// DescribeOrder answers with everything Orders knows, history included.
 	// Errors: NOT_FOUND ORDER_NOT_FOUND.
 	DescribeOrder(ctx context.Context, in *DescribeOrderRequest, opts ...grpc.CallOption) (*DescribeOrderResponse, error)
+	// MatchCharges says which orders a page of charges belongs to, in one question.
+	// It changes nothing.
+	MatchCharges(ctx context.Context, in *MatchChargesRequest, opts ...grpc.CallOption) (*MatchChargesResponse, error)
+	// ListCompleted lists orders that were completed in a window, oldest first, so
+	// that it can be seen whether their confirmations were sent.
+	ListCompleted(ctx context.Context, in *ListCompletedRequest, opts ...grpc.CallOption) (*ListCompletedResponse, error)
 	// ListStuckOrders lists orders that are not at rest and have made no
 	// progress since the given time, the longest waiting first.
 	ListStuckOrders(ctx context.Context, in *ListStuckOrdersRequest, opts ...grpc.CallOption) (*ListStuckOrdersResponse, error)
@@ -397,6 +405,26 @@ func (c *ordersAdminServiceClient) DescribeOrder(ctx context.Context, in *Descri
 	return out, nil
 }
 
+func (c *ordersAdminServiceClient) MatchCharges(ctx context.Context, in *MatchChargesRequest, opts ...grpc.CallOption) (*MatchChargesResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(MatchChargesResponse)
+	err := c.cc.Invoke(ctx, OrdersAdminService_MatchCharges_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *ordersAdminServiceClient) ListCompleted(ctx context.Context, in *ListCompletedRequest, opts ...grpc.CallOption) (*ListCompletedResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ListCompletedResponse)
+	err := c.cc.Invoke(ctx, OrdersAdminService_ListCompleted_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 func (c *ordersAdminServiceClient) ListStuckOrders(ctx context.Context, in *ListStuckOrdersRequest, opts ...grpc.CallOption) (*ListStuckOrdersResponse, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(ListStuckOrdersResponse)
@@ -441,6 +469,12 @@ type OrdersAdminServiceServer interface {
 	// DescribeOrder answers with everything Orders knows, history included.
 	// Errors: NOT_FOUND ORDER_NOT_FOUND.
 	DescribeOrder(context.Context, *DescribeOrderRequest) (*DescribeOrderResponse, error)
+	// MatchCharges says which orders a page of charges belongs to, in one question.
+	// It changes nothing.
+	MatchCharges(context.Context, *MatchChargesRequest) (*MatchChargesResponse, error)
+	// ListCompleted lists orders that were completed in a window, oldest first, so
+	// that it can be seen whether their confirmations were sent.
+	ListCompleted(context.Context, *ListCompletedRequest) (*ListCompletedResponse, error)
 	// ListStuckOrders lists orders that are not at rest and have made no
 	// progress since the given time, the longest waiting first.
 	ListStuckOrders(context.Context, *ListStuckOrdersRequest) (*ListStuckOrdersResponse, error)
@@ -467,6 +501,12 @@ func (UnimplementedOrdersAdminServiceServer) FollowSubscription(context.Context,
 }
 func (UnimplementedOrdersAdminServiceServer) DescribeOrder(context.Context, *DescribeOrderRequest) (*DescribeOrderResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method DescribeOrder not implemented")
+}
+func (UnimplementedOrdersAdminServiceServer) MatchCharges(context.Context, *MatchChargesRequest) (*MatchChargesResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method MatchCharges not implemented")
+}
+func (UnimplementedOrdersAdminServiceServer) ListCompleted(context.Context, *ListCompletedRequest) (*ListCompletedResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ListCompleted not implemented")
 }
 func (UnimplementedOrdersAdminServiceServer) ListStuckOrders(context.Context, *ListStuckOrdersRequest) (*ListStuckOrdersResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method ListStuckOrders not implemented")
@@ -567,6 +607,42 @@ func _OrdersAdminService_DescribeOrder_Handler(srv interface{}, ctx context.Cont
 	return interceptor(ctx, in, info, handler)
 }
 
+func _OrdersAdminService_MatchCharges_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(MatchChargesRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(OrdersAdminServiceServer).MatchCharges(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: OrdersAdminService_MatchCharges_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(OrdersAdminServiceServer).MatchCharges(ctx, req.(*MatchChargesRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _OrdersAdminService_ListCompleted_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ListCompletedRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(OrdersAdminServiceServer).ListCompleted(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: OrdersAdminService_ListCompleted_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(OrdersAdminServiceServer).ListCompleted(ctx, req.(*ListCompletedRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _OrdersAdminService_ListStuckOrders_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(ListStuckOrdersRequest)
 	if err := dec(in); err != nil {
@@ -625,6 +701,14 @@ var OrdersAdminService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "DescribeOrder",
 			Handler:    _OrdersAdminService_DescribeOrder_Handler,
+		},
+		{
+			MethodName: "MatchCharges",
+			Handler:    _OrdersAdminService_MatchCharges_Handler,
+		},
+		{
+			MethodName: "ListCompleted",
+			Handler:    _OrdersAdminService_ListCompleted_Handler,
 		},
 		{
 			MethodName: "ListStuckOrders",

@@ -338,6 +338,166 @@ func (Subscription_Status) EnumDescriptor() ([]byte, []int) {
 	return file_payments_v1_payments_proto_rawDescGZIP(), []int{16, 0}
 }
 
+type SeenCharge_Status int32
+
+const (
+	SeenCharge_STATUS_UNSPECIFIED SeenCharge_Status = 0
+	SeenCharge_SUCCEEDED          SeenCharge_Status = 1
+	SeenCharge_PENDING            SeenCharge_Status = 2
+	SeenCharge_FAILED             SeenCharge_Status = 3
+)
+
+// Enum value maps for SeenCharge_Status.
+var (
+	SeenCharge_Status_name = map[int32]string{
+		0: "STATUS_UNSPECIFIED",
+		1: "SUCCEEDED",
+		2: "PENDING",
+		3: "FAILED",
+	}
+	SeenCharge_Status_value = map[string]int32{
+		"STATUS_UNSPECIFIED": 0,
+		"SUCCEEDED":          1,
+		"PENDING":            2,
+		"FAILED":             3,
+	}
+)
+
+func (x SeenCharge_Status) Enum() *SeenCharge_Status {
+	p := new(SeenCharge_Status)
+	*p = x
+	return p
+}
+
+func (x SeenCharge_Status) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (SeenCharge_Status) Descriptor() protoreflect.EnumDescriptor {
+	return file_payments_v1_payments_proto_enumTypes[5].Descriptor()
+}
+
+func (SeenCharge_Status) Type() protoreflect.EnumType {
+	return &file_payments_v1_payments_proto_enumTypes[5]
+}
+
+func (x SeenCharge_Status) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use SeenCharge_Status.Descriptor instead.
+func (SeenCharge_Status) EnumDescriptor() ([]byte, []int) {
+	return file_payments_v1_payments_proto_rawDescGZIP(), []int{24, 0}
+}
+
+type SeenCharge_Owner int32
+
+const (
+	SeenCharge_OWNER_UNSPECIFIED SeenCharge_Owner = 0
+	// Not ours: never granted, mailed or refunded.
+	SeenCharge_FOREIGN SeenCharge_Owner = 1
+	// Ours by marker or by a saved id.
+	SeenCharge_OURS SeenCharge_Owner = 2
+	// Of the checkout that Makegood replaces, by an ownership rule: a person adopts it.
+	SeenCharge_CLAIMED SeenCharge_Owner = 3
+	// Ours, and its hints name different people or orders.
+	SeenCharge_UNCLEAR SeenCharge_Owner = 4
+)
+
+// Enum value maps for SeenCharge_Owner.
+var (
+	SeenCharge_Owner_name = map[int32]string{
+		0: "OWNER_UNSPECIFIED",
+		1: "FOREIGN",
+		2: "OURS",
+		3: "CLAIMED",
+		4: "UNCLEAR",
+	}
+	SeenCharge_Owner_value = map[string]int32{
+		"OWNER_UNSPECIFIED": 0,
+		"FOREIGN":           1,
+		"OURS":              2,
+		"CLAIMED":           3,
+		"UNCLEAR":           4,
+	}
+)
+
+func (x SeenCharge_Owner) Enum() *SeenCharge_Owner {
+	p := new(SeenCharge_Owner)
+	*p = x
+	return p
+}
+
+func (x SeenCharge_Owner) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (SeenCharge_Owner) Descriptor() protoreflect.EnumDescriptor {
+	return file_payments_v1_payments_proto_enumTypes[6].Descriptor()
+}
+
+func (SeenCharge_Owner) Type() protoreflect.EnumType {
+	return &file_payments_v1_payments_proto_enumTypes[6]
+}
+
+func (x SeenCharge_Owner) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use SeenCharge_Owner.Descriptor instead.
+func (SeenCharge_Owner) EnumDescriptor() ([]byte, []int) {
+	return file_payments_v1_payments_proto_rawDescGZIP(), []int{24, 1}
+}
+
+type FollowChangesRequest_Kind int32
+
+const (
+	FollowChangesRequest_KIND_UNSPECIFIED FollowChangesRequest_Kind = 0
+	FollowChangesRequest_REFUNDS          FollowChangesRequest_Kind = 1
+	FollowChangesRequest_DISPUTES         FollowChangesRequest_Kind = 2
+)
+
+// Enum value maps for FollowChangesRequest_Kind.
+var (
+	FollowChangesRequest_Kind_name = map[int32]string{
+		0: "KIND_UNSPECIFIED",
+		1: "REFUNDS",
+		2: "DISPUTES",
+	}
+	FollowChangesRequest_Kind_value = map[string]int32{
+		"KIND_UNSPECIFIED": 0,
+		"REFUNDS":          1,
+		"DISPUTES":         2,
+	}
+)
+
+func (x FollowChangesRequest_Kind) Enum() *FollowChangesRequest_Kind {
+	p := new(FollowChangesRequest_Kind)
+	*p = x
+	return p
+}
+
+func (x FollowChangesRequest_Kind) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (FollowChangesRequest_Kind) Descriptor() protoreflect.EnumDescriptor {
+	return file_payments_v1_payments_proto_enumTypes[7].Descriptor()
+}
+
+func (FollowChangesRequest_Kind) Type() protoreflect.EnumType {
+	return &file_payments_v1_payments_proto_enumTypes[7]
+}
+
+func (x FollowChangesRequest_Kind) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use FollowChangesRequest_Kind.Descriptor instead.
+func (FollowChangesRequest_Kind) EnumDescriptor() ([]byte, []int) {
+	return file_payments_v1_payments_proto_rawDescGZIP(), []int{29, 0}
+}
+
 type ListWebhookEventsRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// STATUS_UNSPECIFIED lists every status.
@@ -1956,6 +2116,957 @@ func (x *ReceiveWebhookResponse) GetStatus() string {
 	return ""
 }
 
+// Window is a stretch of time by when Stripe made something: from is in it,
+// before is not. Stripe counts whole seconds.
+type Window struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	From          *timestamppb.Timestamp `protobuf:"bytes,1,opt,name=from,proto3" json:"from,omitempty"`
+	Before        *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=before,proto3" json:"before,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Window) Reset() {
+	*x = Window{}
+	mi := &file_payments_v1_payments_proto_msgTypes[21]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Window) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Window) ProtoMessage() {}
+
+func (x *Window) ProtoReflect() protoreflect.Message {
+	mi := &file_payments_v1_payments_proto_msgTypes[21]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Window.ProtoReflect.Descriptor instead.
+func (*Window) Descriptor() ([]byte, []int) {
+	return file_payments_v1_payments_proto_rawDescGZIP(), []int{21}
+}
+
+func (x *Window) GetFrom() *timestamppb.Timestamp {
+	if x != nil {
+		return x.From
+	}
+	return nil
+}
+
+func (x *Window) GetBefore() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Before
+	}
+	return nil
+}
+
+type ListChargesRequest struct {
+	state  protoimpl.MessageState `protogen:"open.v1"`
+	Window *Window                `protobuf:"bytes,1,opt,name=window,proto3" json:"window,omitempty"`
+	// Only these charges, at most 100; the window is not read then.
+	ChargeIds []string `protobuf:"bytes,2,rep,name=charge_ids,json=chargeIds,proto3" json:"charge_ids,omitempty"`
+	// Opaque; from the previous page of the same window.
+	PageToken     string `protobuf:"bytes,3,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListChargesRequest) Reset() {
+	*x = ListChargesRequest{}
+	mi := &file_payments_v1_payments_proto_msgTypes[22]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListChargesRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListChargesRequest) ProtoMessage() {}
+
+func (x *ListChargesRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_payments_v1_payments_proto_msgTypes[22]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListChargesRequest.ProtoReflect.Descriptor instead.
+func (*ListChargesRequest) Descriptor() ([]byte, []int) {
+	return file_payments_v1_payments_proto_rawDescGZIP(), []int{22}
+}
+
+func (x *ListChargesRequest) GetWindow() *Window {
+	if x != nil {
+		return x.Window
+	}
+	return nil
+}
+
+func (x *ListChargesRequest) GetChargeIds() []string {
+	if x != nil {
+		return x.ChargeIds
+	}
+	return nil
+}
+
+func (x *ListChargesRequest) GetPageToken() string {
+	if x != nil {
+		return x.PageToken
+	}
+	return ""
+}
+
+type ListChargesResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// At most 100, Stripe's page.
+	Charges []*SeenCharge `protobuf:"bytes,1,rep,name=charges,proto3" json:"charges,omitempty"`
+	// Empty on the last page.
+	NextPageToken string `protobuf:"bytes,2,opt,name=next_page_token,json=nextPageToken,proto3" json:"next_page_token,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListChargesResponse) Reset() {
+	*x = ListChargesResponse{}
+	mi := &file_payments_v1_payments_proto_msgTypes[23]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListChargesResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListChargesResponse) ProtoMessage() {}
+
+func (x *ListChargesResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_payments_v1_payments_proto_msgTypes[23]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListChargesResponse.ProtoReflect.Descriptor instead.
+func (*ListChargesResponse) Descriptor() ([]byte, []int) {
+	return file_payments_v1_payments_proto_rawDescGZIP(), []int{23}
+}
+
+func (x *ListChargesResponse) GetCharges() []*SeenCharge {
+	if x != nil {
+		return x.Charges
+	}
+	return nil
+}
+
+func (x *ListChargesResponse) GetNextPageToken() string {
+	if x != nil {
+		return x.NextPageToken
+	}
+	return ""
+}
+
+// SeenCharge is a charge as Stripe shows it, and whose it is.
+type SeenCharge struct {
+	state           protoimpl.MessageState `protogen:"open.v1"`
+	ChargeId        string                 `protobuf:"bytes,1,opt,name=charge_id,json=chargeId,proto3" json:"charge_id,omitempty"`
+	PaymentIntentId string                 `protobuf:"bytes,2,opt,name=payment_intent_id,json=paymentIntentId,proto3" json:"payment_intent_id,omitempty"`
+	CustomerId      string                 `protobuf:"bytes,3,opt,name=customer_id,json=customerId,proto3" json:"customer_id,omitempty"`
+	Status          SeenCharge_Status      `protobuf:"varint,4,opt,name=status,proto3,enum=payments.v1.SeenCharge_Status" json:"status,omitempty"`
+	// Whether the money was taken, and not only reserved.
+	Captured bool `protobuf:"varint,5,opt,name=captured,proto3" json:"captured,omitempty"`
+	// Minor units of currency.
+	AmountMinor int64 `protobuf:"varint,6,opt,name=amount_minor,json=amountMinor,proto3" json:"amount_minor,omitempty"`
+	// ISO 4217, upper case.
+	Currency      string                 `protobuf:"bytes,7,opt,name=currency,proto3" json:"currency,omitempty"`
+	RefundedMinor int64                  `protobuf:"varint,8,opt,name=refunded_minor,json=refundedMinor,proto3" json:"refunded_minor,omitempty"`
+	Disputed      bool                   `protobuf:"varint,9,opt,name=disputed,proto3" json:"disputed,omitempty"`
+	CreatedAt     *timestamppb.Timestamp `protobuf:"bytes,10,opt,name=created_at,json=createdAt,proto3" json:"created_at,omitempty"`
+	Owner         SeenCharge_Owner       `protobuf:"varint,11,opt,name=owner,proto3,enum=payments.v1.SeenCharge_Owner" json:"owner,omitempty"`
+	// How that is known, in plain words.
+	OwnerReason string `protobuf:"bytes,12,opt,name=owner_reason,json=ownerReason,proto3" json:"owner_reason,omitempty"`
+	// UUID of the order it is for, by the saved payment or its metadata; empty when
+	// it names none.
+	OrderId string `protobuf:"bytes,13,opt,name=order_id,json=orderId,proto3" json:"order_id,omitempty"`
+	// Whether a succeeded payment with this charge is recorded here.
+	Recorded             bool   `protobuf:"varint,14,opt,name=recorded,proto3" json:"recorded,omitempty"`
+	BalanceTransactionId string `protobuf:"bytes,15,opt,name=balance_transaction_id,json=balanceTransactionId,proto3" json:"balance_transaction_id,omitempty"`
+	unknownFields        protoimpl.UnknownFields
+	sizeCache            protoimpl.SizeCache
+}
+
+func (x *SeenCharge) Reset() {
+	*x = SeenCharge{}
+	mi := &file_payments_v1_payments_proto_msgTypes[24]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SeenCharge) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SeenCharge) ProtoMessage() {}
+
+func (x *SeenCharge) ProtoReflect() protoreflect.Message {
+	mi := &file_payments_v1_payments_proto_msgTypes[24]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SeenCharge.ProtoReflect.Descriptor instead.
+func (*SeenCharge) Descriptor() ([]byte, []int) {
+	return file_payments_v1_payments_proto_rawDescGZIP(), []int{24}
+}
+
+func (x *SeenCharge) GetChargeId() string {
+	if x != nil {
+		return x.ChargeId
+	}
+	return ""
+}
+
+func (x *SeenCharge) GetPaymentIntentId() string {
+	if x != nil {
+		return x.PaymentIntentId
+	}
+	return ""
+}
+
+func (x *SeenCharge) GetCustomerId() string {
+	if x != nil {
+		return x.CustomerId
+	}
+	return ""
+}
+
+func (x *SeenCharge) GetStatus() SeenCharge_Status {
+	if x != nil {
+		return x.Status
+	}
+	return SeenCharge_STATUS_UNSPECIFIED
+}
+
+func (x *SeenCharge) GetCaptured() bool {
+	if x != nil {
+		return x.Captured
+	}
+	return false
+}
+
+func (x *SeenCharge) GetAmountMinor() int64 {
+	if x != nil {
+		return x.AmountMinor
+	}
+	return 0
+}
+
+func (x *SeenCharge) GetCurrency() string {
+	if x != nil {
+		return x.Currency
+	}
+	return ""
+}
+
+func (x *SeenCharge) GetRefundedMinor() int64 {
+	if x != nil {
+		return x.RefundedMinor
+	}
+	return 0
+}
+
+func (x *SeenCharge) GetDisputed() bool {
+	if x != nil {
+		return x.Disputed
+	}
+	return false
+}
+
+func (x *SeenCharge) GetCreatedAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.CreatedAt
+	}
+	return nil
+}
+
+func (x *SeenCharge) GetOwner() SeenCharge_Owner {
+	if x != nil {
+		return x.Owner
+	}
+	return SeenCharge_OWNER_UNSPECIFIED
+}
+
+func (x *SeenCharge) GetOwnerReason() string {
+	if x != nil {
+		return x.OwnerReason
+	}
+	return ""
+}
+
+func (x *SeenCharge) GetOrderId() string {
+	if x != nil {
+		return x.OrderId
+	}
+	return ""
+}
+
+func (x *SeenCharge) GetRecorded() bool {
+	if x != nil {
+		return x.Recorded
+	}
+	return false
+}
+
+func (x *SeenCharge) GetBalanceTransactionId() string {
+	if x != nil {
+		return x.BalanceTransactionId
+	}
+	return ""
+}
+
+type RestoreChargeRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	ChargeId      string                 `protobuf:"bytes,1,opt,name=charge_id,json=chargeId,proto3" json:"charge_id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RestoreChargeRequest) Reset() {
+	*x = RestoreChargeRequest{}
+	mi := &file_payments_v1_payments_proto_msgTypes[25]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RestoreChargeRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RestoreChargeRequest) ProtoMessage() {}
+
+func (x *RestoreChargeRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_payments_v1_payments_proto_msgTypes[25]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RestoreChargeRequest.ProtoReflect.Descriptor instead.
+func (*RestoreChargeRequest) Descriptor() ([]byte, []int) {
+	return file_payments_v1_payments_proto_rawDescGZIP(), []int{25}
+}
+
+func (x *RestoreChargeRequest) GetChargeId() string {
+	if x != nil {
+		return x.ChargeId
+	}
+	return ""
+}
+
+type RestoreChargeResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// What AdoptCharge needs; payment is unset when the charge is not paid.
+	Reference     string   `protobuf:"bytes,1,opt,name=reference,proto3" json:"reference,omitempty"`
+	PlanId        string   `protobuf:"bytes,2,opt,name=plan_id,json=planId,proto3" json:"plan_id,omitempty"`
+	Email         string   `protobuf:"bytes,3,opt,name=email,proto3" json:"email,omitempty"`
+	Name          string   `protobuf:"bytes,4,opt,name=name,proto3" json:"name,omitempty"`
+	AccountId     string   `protobuf:"bytes,5,opt,name=account_id,json=accountId,proto3" json:"account_id,omitempty"`
+	Payment       *Payment `protobuf:"bytes,6,opt,name=payment,proto3" json:"payment,omitempty"`
+	RenewsOrderId string   `protobuf:"bytes,7,opt,name=renews_order_id,json=renewsOrderId,proto3" json:"renews_order_id,omitempty"`
+	// What the charge does not say, so that it cannot be adopted; empty otherwise.
+	Missing       string `protobuf:"bytes,8,opt,name=missing,proto3" json:"missing,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RestoreChargeResponse) Reset() {
+	*x = RestoreChargeResponse{}
+	mi := &file_payments_v1_payments_proto_msgTypes[26]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RestoreChargeResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RestoreChargeResponse) ProtoMessage() {}
+
+func (x *RestoreChargeResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_payments_v1_payments_proto_msgTypes[26]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RestoreChargeResponse.ProtoReflect.Descriptor instead.
+func (*RestoreChargeResponse) Descriptor() ([]byte, []int) {
+	return file_payments_v1_payments_proto_rawDescGZIP(), []int{26}
+}
+
+func (x *RestoreChargeResponse) GetReference() string {
+	if x != nil {
+		return x.Reference
+	}
+	return ""
+}
+
+func (x *RestoreChargeResponse) GetPlanId() string {
+	if x != nil {
+		return x.PlanId
+	}
+	return ""
+}
+
+func (x *RestoreChargeResponse) GetEmail() string {
+	if x != nil {
+		return x.Email
+	}
+	return ""
+}
+
+func (x *RestoreChargeResponse) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *RestoreChargeResponse) GetAccountId() string {
+	if x != nil {
+		return x.AccountId
+	}
+	return ""
+}
+
+func (x *RestoreChargeResponse) GetPayment() *Payment {
+	if x != nil {
+		return x.Payment
+	}
+	return nil
+}
+
+func (x *RestoreChargeResponse) GetRenewsOrderId() string {
+	if x != nil {
+		return x.RenewsOrderId
+	}
+	return ""
+}
+
+func (x *RestoreChargeResponse) GetMissing() string {
+	if x != nil {
+		return x.Missing
+	}
+	return ""
+}
+
+type CatchUpEventsRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Window        *Window                `protobuf:"bytes,1,opt,name=window,proto3" json:"window,omitempty"`
+	PageToken     string                 `protobuf:"bytes,2,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CatchUpEventsRequest) Reset() {
+	*x = CatchUpEventsRequest{}
+	mi := &file_payments_v1_payments_proto_msgTypes[27]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CatchUpEventsRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CatchUpEventsRequest) ProtoMessage() {}
+
+func (x *CatchUpEventsRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_payments_v1_payments_proto_msgTypes[27]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CatchUpEventsRequest.ProtoReflect.Descriptor instead.
+func (*CatchUpEventsRequest) Descriptor() ([]byte, []int) {
+	return file_payments_v1_payments_proto_rawDescGZIP(), []int{27}
+}
+
+func (x *CatchUpEventsRequest) GetWindow() *Window {
+	if x != nil {
+		return x.Window
+	}
+	return nil
+}
+
+func (x *CatchUpEventsRequest) GetPageToken() string {
+	if x != nil {
+		return x.PageToken
+	}
+	return ""
+}
+
+type CatchUpEventsResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// How many the page had, and how many of these the ledger lacked.
+	ReadCount     int32  `protobuf:"varint,1,opt,name=read_count,json=readCount,proto3" json:"read_count,omitempty"`
+	AddedCount    int32  `protobuf:"varint,2,opt,name=added_count,json=addedCount,proto3" json:"added_count,omitempty"`
+	NextPageToken string `protobuf:"bytes,3,opt,name=next_page_token,json=nextPageToken,proto3" json:"next_page_token,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CatchUpEventsResponse) Reset() {
+	*x = CatchUpEventsResponse{}
+	mi := &file_payments_v1_payments_proto_msgTypes[28]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CatchUpEventsResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CatchUpEventsResponse) ProtoMessage() {}
+
+func (x *CatchUpEventsResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_payments_v1_payments_proto_msgTypes[28]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CatchUpEventsResponse.ProtoReflect.Descriptor instead.
+func (*CatchUpEventsResponse) Descriptor() ([]byte, []int) {
+	return file_payments_v1_payments_proto_rawDescGZIP(), []int{28}
+}
+
+func (x *CatchUpEventsResponse) GetReadCount() int32 {
+	if x != nil {
+		return x.ReadCount
+	}
+	return 0
+}
+
+func (x *CatchUpEventsResponse) GetAddedCount() int32 {
+	if x != nil {
+		return x.AddedCount
+	}
+	return 0
+}
+
+func (x *CatchUpEventsResponse) GetNextPageToken() string {
+	if x != nil {
+		return x.NextPageToken
+	}
+	return ""
+}
+
+type FollowChangesRequest struct {
+	state         protoimpl.MessageState    `protogen:"open.v1"`
+	Kind          FollowChangesRequest_Kind `protobuf:"varint,1,opt,name=kind,proto3,enum=payments.v1.FollowChangesRequest_Kind" json:"kind,omitempty"`
+	Window        *Window                   `protobuf:"bytes,2,opt,name=window,proto3" json:"window,omitempty"`
+	PageToken     string                    `protobuf:"bytes,3,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *FollowChangesRequest) Reset() {
+	*x = FollowChangesRequest{}
+	mi := &file_payments_v1_payments_proto_msgTypes[29]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *FollowChangesRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*FollowChangesRequest) ProtoMessage() {}
+
+func (x *FollowChangesRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_payments_v1_payments_proto_msgTypes[29]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use FollowChangesRequest.ProtoReflect.Descriptor instead.
+func (*FollowChangesRequest) Descriptor() ([]byte, []int) {
+	return file_payments_v1_payments_proto_rawDescGZIP(), []int{29}
+}
+
+func (x *FollowChangesRequest) GetKind() FollowChangesRequest_Kind {
+	if x != nil {
+		return x.Kind
+	}
+	return FollowChangesRequest_KIND_UNSPECIFIED
+}
+
+func (x *FollowChangesRequest) GetWindow() *Window {
+	if x != nil {
+		return x.Window
+	}
+	return nil
+}
+
+func (x *FollowChangesRequest) GetPageToken() string {
+	if x != nil {
+		return x.PageToken
+	}
+	return ""
+}
+
+type FollowChangesResponse struct {
+	state     protoimpl.MessageState `protogen:"open.v1"`
+	ReadCount int32                  `protobuf:"varint,1,opt,name=read_count,json=readCount,proto3" json:"read_count,omitempty"`
+	// Charges of ours about which Orders was told something new.
+	FollowedChargeIds []string `protobuf:"bytes,2,rep,name=followed_charge_ids,json=followedChargeIds,proto3" json:"followed_charge_ids,omitempty"`
+	// Charges of ours that could not be followed now: the page counts as not read.
+	FailedChargeIds []string `protobuf:"bytes,3,rep,name=failed_charge_ids,json=failedChargeIds,proto3" json:"failed_charge_ids,omitempty"`
+	NextPageToken   string   `protobuf:"bytes,4,opt,name=next_page_token,json=nextPageToken,proto3" json:"next_page_token,omitempty"`
+	unknownFields   protoimpl.UnknownFields
+	sizeCache       protoimpl.SizeCache
+}
+
+func (x *FollowChangesResponse) Reset() {
+	*x = FollowChangesResponse{}
+	mi := &file_payments_v1_payments_proto_msgTypes[30]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *FollowChangesResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*FollowChangesResponse) ProtoMessage() {}
+
+func (x *FollowChangesResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_payments_v1_payments_proto_msgTypes[30]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use FollowChangesResponse.ProtoReflect.Descriptor instead.
+func (*FollowChangesResponse) Descriptor() ([]byte, []int) {
+	return file_payments_v1_payments_proto_rawDescGZIP(), []int{30}
+}
+
+func (x *FollowChangesResponse) GetReadCount() int32 {
+	if x != nil {
+		return x.ReadCount
+	}
+	return 0
+}
+
+func (x *FollowChangesResponse) GetFollowedChargeIds() []string {
+	if x != nil {
+		return x.FollowedChargeIds
+	}
+	return nil
+}
+
+func (x *FollowChangesResponse) GetFailedChargeIds() []string {
+	if x != nil {
+		return x.FailedChargeIds
+	}
+	return nil
+}
+
+func (x *FollowChangesResponse) GetNextPageToken() string {
+	if x != nil {
+		return x.NextPageToken
+	}
+	return ""
+}
+
+type ListBalanceTransactionsRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Window        *Window                `protobuf:"bytes,1,opt,name=window,proto3" json:"window,omitempty"`
+	PageToken     string                 `protobuf:"bytes,2,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListBalanceTransactionsRequest) Reset() {
+	*x = ListBalanceTransactionsRequest{}
+	mi := &file_payments_v1_payments_proto_msgTypes[31]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListBalanceTransactionsRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListBalanceTransactionsRequest) ProtoMessage() {}
+
+func (x *ListBalanceTransactionsRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_payments_v1_payments_proto_msgTypes[31]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListBalanceTransactionsRequest.ProtoReflect.Descriptor instead.
+func (*ListBalanceTransactionsRequest) Descriptor() ([]byte, []int) {
+	return file_payments_v1_payments_proto_rawDescGZIP(), []int{31}
+}
+
+func (x *ListBalanceTransactionsRequest) GetWindow() *Window {
+	if x != nil {
+		return x.Window
+	}
+	return nil
+}
+
+func (x *ListBalanceTransactionsRequest) GetPageToken() string {
+	if x != nil {
+		return x.PageToken
+	}
+	return ""
+}
+
+type ListBalanceTransactionsResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Transactions  []*BalanceTransaction  `protobuf:"bytes,1,rep,name=transactions,proto3" json:"transactions,omitempty"`
+	NextPageToken string                 `protobuf:"bytes,2,opt,name=next_page_token,json=nextPageToken,proto3" json:"next_page_token,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListBalanceTransactionsResponse) Reset() {
+	*x = ListBalanceTransactionsResponse{}
+	mi := &file_payments_v1_payments_proto_msgTypes[32]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListBalanceTransactionsResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListBalanceTransactionsResponse) ProtoMessage() {}
+
+func (x *ListBalanceTransactionsResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_payments_v1_payments_proto_msgTypes[32]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListBalanceTransactionsResponse.ProtoReflect.Descriptor instead.
+func (*ListBalanceTransactionsResponse) Descriptor() ([]byte, []int) {
+	return file_payments_v1_payments_proto_rawDescGZIP(), []int{32}
+}
+
+func (x *ListBalanceTransactionsResponse) GetTransactions() []*BalanceTransaction {
+	if x != nil {
+		return x.Transactions
+	}
+	return nil
+}
+
+func (x *ListBalanceTransactionsResponse) GetNextPageToken() string {
+	if x != nil {
+		return x.NextPageToken
+	}
+	return ""
+}
+
+// BalanceTransaction is one movement of the Stripe balance.
+type BalanceTransaction struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Id    string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	// In Stripe's words, e.g. charge, refund, adjustment, payout.
+	Type string `protobuf:"bytes,2,opt,name=type,proto3" json:"type,omitempty"`
+	// Of what, e.g. the charge, refund or dispute id.
+	SourceId string `protobuf:"bytes,3,opt,name=source_id,json=sourceId,proto3" json:"source_id,omitempty"`
+	// The charge behind it, when its source is one or belongs to one.
+	ChargeId string `protobuf:"bytes,4,opt,name=charge_id,json=chargeId,proto3" json:"charge_id,omitempty"`
+	// Minor units of the settlement currency; fee_minor is Stripe's, net_minor is
+	// amount_minor less that.
+	AmountMinor int64 `protobuf:"varint,5,opt,name=amount_minor,json=amountMinor,proto3" json:"amount_minor,omitempty"`
+	FeeMinor    int64 `protobuf:"varint,6,opt,name=fee_minor,json=feeMinor,proto3" json:"fee_minor,omitempty"`
+	NetMinor    int64 `protobuf:"varint,7,opt,name=net_minor,json=netMinor,proto3" json:"net_minor,omitempty"`
+	// The settlement currency, ISO 4217, upper case.
+	Currency string `protobuf:"bytes,8,opt,name=currency,proto3" json:"currency,omitempty"`
+	// As a decimal; empty when nothing was converted.
+	ExchangeRate  string                 `protobuf:"bytes,9,opt,name=exchange_rate,json=exchangeRate,proto3" json:"exchange_rate,omitempty"`
+	CreatedAt     *timestamppb.Timestamp `protobuf:"bytes,10,opt,name=created_at,json=createdAt,proto3" json:"created_at,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *BalanceTransaction) Reset() {
+	*x = BalanceTransaction{}
+	mi := &file_payments_v1_payments_proto_msgTypes[33]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *BalanceTransaction) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*BalanceTransaction) ProtoMessage() {}
+
+func (x *BalanceTransaction) ProtoReflect() protoreflect.Message {
+	mi := &file_payments_v1_payments_proto_msgTypes[33]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use BalanceTransaction.ProtoReflect.Descriptor instead.
+func (*BalanceTransaction) Descriptor() ([]byte, []int) {
+	return file_payments_v1_payments_proto_rawDescGZIP(), []int{33}
+}
+
+func (x *BalanceTransaction) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *BalanceTransaction) GetType() string {
+	if x != nil {
+		return x.Type
+	}
+	return ""
+}
+
+func (x *BalanceTransaction) GetSourceId() string {
+	if x != nil {
+		return x.SourceId
+	}
+	return ""
+}
+
+func (x *BalanceTransaction) GetChargeId() string {
+	if x != nil {
+		return x.ChargeId
+	}
+	return ""
+}
+
+func (x *BalanceTransaction) GetAmountMinor() int64 {
+	if x != nil {
+		return x.AmountMinor
+	}
+	return 0
+}
+
+func (x *BalanceTransaction) GetFeeMinor() int64 {
+	if x != nil {
+		return x.FeeMinor
+	}
+	return 0
+}
+
+func (x *BalanceTransaction) GetNetMinor() int64 {
+	if x != nil {
+		return x.NetMinor
+	}
+	return 0
+}
+
+func (x *BalanceTransaction) GetCurrency() string {
+	if x != nil {
+		return x.Currency
+	}
+	return ""
+}
+
+func (x *BalanceTransaction) GetExchangeRate() string {
+	if x != nil {
+		return x.ExchangeRate
+	}
+	return ""
+}
+
+func (x *BalanceTransaction) GetCreatedAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.CreatedAt
+	}
+	return nil
+}
+
 var File_payments_v1_payments_proto protoreflect.FileDescriptor
 
 const file_payments_v1_payments_proto_rawDesc = "" +
@@ -2155,19 +3266,127 @@ const file_payments_v1_payments_proto_rawDesc = "" +
 	"\apayload\x18\x01 \x01(\fB\t\xbaH\x06z\x04\x18\x80\x80@R\apayload\x12&\n" +
 	"\tsignature\x18\x02 \x01(\tB\b\xbaH\x05r\x03\x18\x80 R\tsignature\"0\n" +
 	"\x16ReceiveWebhookResponse\x12\x16\n" +
-	"\x06status\x18\x01 \x01(\tR\x06status2\xb6\x02\n" +
+	"\x06status\x18\x01 \x01(\tR\x06status\"|\n" +
+	"\x06Window\x126\n" +
+	"\x04from\x18\x01 \x01(\v2\x1a.google.protobuf.TimestampB\x06\xbaH\x03\xc8\x01\x01R\x04from\x12:\n" +
+	"\x06before\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampB\x06\xbaH\x03\xc8\x01\x01R\x06before\"\x93\x01\n" +
+	"\x12ListChargesRequest\x12+\n" +
+	"\x06window\x18\x01 \x01(\v2\x13.payments.v1.WindowR\x06window\x12'\n" +
+	"\n" +
+	"charge_ids\x18\x02 \x03(\tB\b\xbaH\x05\x92\x01\x02\x10dR\tchargeIds\x12'\n" +
+	"\n" +
+	"page_token\x18\x03 \x01(\tB\b\xbaH\x05r\x03\x18\xff\x01R\tpageToken\"p\n" +
+	"\x13ListChargesResponse\x121\n" +
+	"\acharges\x18\x01 \x03(\v2\x17.payments.v1.SeenChargeR\acharges\x12&\n" +
+	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\xe7\x05\n" +
+	"\n" +
+	"SeenCharge\x12\x1b\n" +
+	"\tcharge_id\x18\x01 \x01(\tR\bchargeId\x12*\n" +
+	"\x11payment_intent_id\x18\x02 \x01(\tR\x0fpaymentIntentId\x12\x1f\n" +
+	"\vcustomer_id\x18\x03 \x01(\tR\n" +
+	"customerId\x126\n" +
+	"\x06status\x18\x04 \x01(\x0e2\x1e.payments.v1.SeenCharge.StatusR\x06status\x12\x1a\n" +
+	"\bcaptured\x18\x05 \x01(\bR\bcaptured\x12!\n" +
+	"\famount_minor\x18\x06 \x01(\x03R\vamountMinor\x12\x1a\n" +
+	"\bcurrency\x18\a \x01(\tR\bcurrency\x12%\n" +
+	"\x0erefunded_minor\x18\b \x01(\x03R\rrefundedMinor\x12\x1a\n" +
+	"\bdisputed\x18\t \x01(\bR\bdisputed\x129\n" +
+	"\n" +
+	"created_at\x18\n" +
+	" \x01(\v2\x1a.google.protobuf.TimestampR\tcreatedAt\x123\n" +
+	"\x05owner\x18\v \x01(\x0e2\x1d.payments.v1.SeenCharge.OwnerR\x05owner\x12!\n" +
+	"\fowner_reason\x18\f \x01(\tR\vownerReason\x12\x19\n" +
+	"\border_id\x18\r \x01(\tR\aorderId\x12\x1a\n" +
+	"\brecorded\x18\x0e \x01(\bR\brecorded\x124\n" +
+	"\x16balance_transaction_id\x18\x0f \x01(\tR\x14balanceTransactionId\"H\n" +
+	"\x06Status\x12\x16\n" +
+	"\x12STATUS_UNSPECIFIED\x10\x00\x12\r\n" +
+	"\tSUCCEEDED\x10\x01\x12\v\n" +
+	"\aPENDING\x10\x02\x12\n" +
+	"\n" +
+	"\x06FAILED\x10\x03\"O\n" +
+	"\x05Owner\x12\x15\n" +
+	"\x11OWNER_UNSPECIFIED\x10\x00\x12\v\n" +
+	"\aFOREIGN\x10\x01\x12\b\n" +
+	"\x04OURS\x10\x02\x12\v\n" +
+	"\aCLAIMED\x10\x03\x12\v\n" +
+	"\aUNCLEAR\x10\x04\"?\n" +
+	"\x14RestoreChargeRequest\x12'\n" +
+	"\tcharge_id\x18\x01 \x01(\tB\n" +
+	"\xbaH\ar\x05\x10\x01\x18\xff\x01R\bchargeId\"\x89\x02\n" +
+	"\x15RestoreChargeResponse\x12\x1c\n" +
+	"\treference\x18\x01 \x01(\tR\treference\x12\x17\n" +
+	"\aplan_id\x18\x02 \x01(\tR\x06planId\x12\x14\n" +
+	"\x05email\x18\x03 \x01(\tR\x05email\x12\x12\n" +
+	"\x04name\x18\x04 \x01(\tR\x04name\x12\x1d\n" +
+	"\n" +
+	"account_id\x18\x05 \x01(\tR\taccountId\x12.\n" +
+	"\apayment\x18\x06 \x01(\v2\x14.payments.v1.PaymentR\apayment\x12&\n" +
+	"\x0frenews_order_id\x18\a \x01(\tR\rrenewsOrderId\x12\x18\n" +
+	"\amissing\x18\b \x01(\tR\amissing\"t\n" +
+	"\x14CatchUpEventsRequest\x123\n" +
+	"\x06window\x18\x01 \x01(\v2\x13.payments.v1.WindowB\x06\xbaH\x03\xc8\x01\x01R\x06window\x12'\n" +
+	"\n" +
+	"page_token\x18\x02 \x01(\tB\b\xbaH\x05r\x03\x18\xff\x01R\tpageToken\"\x7f\n" +
+	"\x15CatchUpEventsResponse\x12\x1d\n" +
+	"\n" +
+	"read_count\x18\x01 \x01(\x05R\treadCount\x12\x1f\n" +
+	"\vadded_count\x18\x02 \x01(\x05R\n" +
+	"addedCount\x12&\n" +
+	"\x0fnext_page_token\x18\x03 \x01(\tR\rnextPageToken\"\xf5\x01\n" +
+	"\x14FollowChangesRequest\x12F\n" +
+	"\x04kind\x18\x01 \x01(\x0e2&.payments.v1.FollowChangesRequest.KindB\n" +
+	"\xbaH\a\x82\x01\x04\x10\x01 \x00R\x04kind\x123\n" +
+	"\x06window\x18\x02 \x01(\v2\x13.payments.v1.WindowB\x06\xbaH\x03\xc8\x01\x01R\x06window\x12'\n" +
+	"\n" +
+	"page_token\x18\x03 \x01(\tB\b\xbaH\x05r\x03\x18\xff\x01R\tpageToken\"7\n" +
+	"\x04Kind\x12\x14\n" +
+	"\x10KIND_UNSPECIFIED\x10\x00\x12\v\n" +
+	"\aREFUNDS\x10\x01\x12\f\n" +
+	"\bDISPUTES\x10\x02\"\xba\x01\n" +
+	"\x15FollowChangesResponse\x12\x1d\n" +
+	"\n" +
+	"read_count\x18\x01 \x01(\x05R\treadCount\x12.\n" +
+	"\x13followed_charge_ids\x18\x02 \x03(\tR\x11followedChargeIds\x12*\n" +
+	"\x11failed_charge_ids\x18\x03 \x03(\tR\x0ffailedChargeIds\x12&\n" +
+	"\x0fnext_page_token\x18\x04 \x01(\tR\rnextPageToken\"~\n" +
+	"\x1eListBalanceTransactionsRequest\x123\n" +
+	"\x06window\x18\x01 \x01(\v2\x13.payments.v1.WindowB\x06\xbaH\x03\xc8\x01\x01R\x06window\x12'\n" +
+	"\n" +
+	"page_token\x18\x02 \x01(\tB\b\xbaH\x05r\x03\x18\xff\x01R\tpageToken\"\x8e\x01\n" +
+	"\x1fListBalanceTransactionsResponse\x12C\n" +
+	"\ftransactions\x18\x01 \x03(\v2\x1f.payments.v1.BalanceTransactionR\ftransactions\x12&\n" +
+	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\xcb\x02\n" +
+	"\x12BalanceTransaction\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\tR\x02id\x12\x12\n" +
+	"\x04type\x18\x02 \x01(\tR\x04type\x12\x1b\n" +
+	"\tsource_id\x18\x03 \x01(\tR\bsourceId\x12\x1b\n" +
+	"\tcharge_id\x18\x04 \x01(\tR\bchargeId\x12!\n" +
+	"\famount_minor\x18\x05 \x01(\x03R\vamountMinor\x12\x1b\n" +
+	"\tfee_minor\x18\x06 \x01(\x03R\bfeeMinor\x12\x1b\n" +
+	"\tnet_minor\x18\a \x01(\x03R\bnetMinor\x12\x1a\n" +
+	"\bcurrency\x18\b \x01(\tR\bcurrency\x12#\n" +
+	"\rexchange_rate\x18\t \x01(\tR\fexchangeRate\x129\n" +
+	"\n" +
+	"created_at\x18\n" +
+	" \x01(\v2\x1a.google.protobuf.TimestampR\tcreatedAt2\xb6\x02\n" +
 	"\x0fPaymentsService\x124\n" +
 	"\x03Pay\x12\x17.payments.v1.PayRequest\x1a\x14.payments.v1.Payment\x12H\n" +
 	"\rLookAtPayment\x12!.payments.v1.LookAtPaymentRequest\x1a\x14.payments.v1.Payment\x12H\n" +
 	"\rCancelPayment\x12!.payments.v1.CancelPaymentRequest\x1a\x14.payments.v1.Payment\x12Y\n" +
-	"\x0eReceiveWebhook\x12\".payments.v1.ReceiveWebhookRequest\x1a#.payments.v1.ReceiveWebhookResponse2\xfa\x05\n" +
+	"\x0eReceiveWebhook\x12\".payments.v1.ReceiveWebhookRequest\x1a#.payments.v1.ReceiveWebhookResponse2\xca\t\n" +
 	"\x14PaymentsAdminService\x12G\n" +
 	"\rRefundPayment\x12!.payments.v1.RefundPaymentRequest\x1a\x13.payments.v1.Refund\x12P\n" +
 	"\vListRefunds\x12\x1f.payments.v1.ListRefundsRequest\x1a .payments.v1.ListRefundsResponse\x12\x84\x01\n" +
 	"\x11ListWebhookEvents\x12%.payments.v1.ListWebhookEventsRequest\x1a&.payments.v1.ListWebhookEventsResponse\" \x82\xd3\xe4\x93\x02\x1a\x12\x18/admin/v1/webhook-events\x12\x8f\x01\n" +
 	"\x10LinkWebhookEvent\x12$.payments.v1.LinkWebhookEventRequest\x1a\x19.payments.v1.WebhookEvent\":\x82\xd3\xe4\x93\x024:\x01*\"//admin/v1/webhook-events/{stripe_event_id}:link\x12\x95\x01\n" +
 	"\x12ReplayWebhookEvent\x12&.payments.v1.ReplayWebhookEventRequest\x1a\x19.payments.v1.WebhookEvent\"<\x82\xd3\xe4\x93\x026:\x01*\"1/admin/v1/webhook-events/{stripe_event_id}:replay\x12\x95\x01\n" +
-	"\x12IgnoreWebhookEvent\x12&.payments.v1.IgnoreWebhookEventRequest\x1a\x19.payments.v1.WebhookEvent\"<\x82\xd3\xe4\x93\x026:\x01*\"1/admin/v1/webhook-events/{stripe_event_id}:ignoreB3Z1makegood.example/proto/gen/payments/v1;paymentsv1b\x06proto3"
+	"\x12IgnoreWebhookEvent\x12&.payments.v1.IgnoreWebhookEventRequest\x1a\x19.payments.v1.WebhookEvent\"<\x82\xd3\xe4\x93\x026:\x01*\"1/admin/v1/webhook-events/{stripe_event_id}:ignore\x12P\n" +
+	"\vListCharges\x12\x1f.payments.v1.ListChargesRequest\x1a .payments.v1.ListChargesResponse\x12V\n" +
+	"\rRestoreCharge\x12!.payments.v1.RestoreChargeRequest\x1a\".payments.v1.RestoreChargeResponse\x12V\n" +
+	"\rCatchUpEvents\x12!.payments.v1.CatchUpEventsRequest\x1a\".payments.v1.CatchUpEventsResponse\x12V\n" +
+	"\rFollowChanges\x12!.payments.v1.FollowChangesRequest\x1a\".payments.v1.FollowChangesResponse\x12t\n" +
+	"\x17ListBalanceTransactions\x12+.payments.v1.ListBalanceTransactionsRequest\x1a,.payments.v1.ListBalanceTransactionsResponseB3Z1makegood.example/proto/gen/payments/v1;paymentsv1b\x06proto3"
 
 var (
 	file_payments_v1_payments_proto_rawDescOnce sync.Once
@@ -2181,89 +3400,129 @@ func file_payments_v1_payments_proto_rawDescGZIP() []byte {
 	return file_payments_v1_payments_proto_rawDescData
 }
 
-var file_payments_v1_payments_proto_enumTypes = make([]protoimpl.EnumInfo, 5)
-var file_payments_v1_payments_proto_msgTypes = make([]protoimpl.MessageInfo, 21)
+var file_payments_v1_payments_proto_enumTypes = make([]protoimpl.EnumInfo, 8)
+var file_payments_v1_payments_proto_msgTypes = make([]protoimpl.MessageInfo, 34)
 var file_payments_v1_payments_proto_goTypes = []any{
-	(WebhookEvent_Status)(0),          // 0: payments.v1.WebhookEvent.Status
-	(Refund_Status)(0),                // 1: payments.v1.Refund.Status
-	(Payment_Dispute)(0),              // 2: payments.v1.Payment.Dispute
-	(Payment_Status)(0),               // 3: payments.v1.Payment.Status
-	(Subscription_Status)(0),          // 4: payments.v1.Subscription.Status
-	(*ListWebhookEventsRequest)(nil),  // 5: payments.v1.ListWebhookEventsRequest
-	(*ListWebhookEventsResponse)(nil), // 6: payments.v1.ListWebhookEventsResponse
-	(*LinkWebhookEventRequest)(nil),   // 7: payments.v1.LinkWebhookEventRequest
-	(*ReplayWebhookEventRequest)(nil), // 8: payments.v1.ReplayWebhookEventRequest
-	(*IgnoreWebhookEventRequest)(nil), // 9: payments.v1.IgnoreWebhookEventRequest
-	(*WebhookEvent)(nil),              // 10: payments.v1.WebhookEvent
-	(*RefundPaymentRequest)(nil),      // 11: payments.v1.RefundPaymentRequest
-	(*ListRefundsRequest)(nil),        // 12: payments.v1.ListRefundsRequest
-	(*ListRefundsResponse)(nil),       // 13: payments.v1.ListRefundsResponse
-	(*Refund)(nil),                    // 14: payments.v1.Refund
-	(*Purchase)(nil),                  // 15: payments.v1.Purchase
-	(*PayRequest)(nil),                // 16: payments.v1.PayRequest
-	(*LookAtPaymentRequest)(nil),      // 17: payments.v1.LookAtPaymentRequest
-	(*CancelPaymentRequest)(nil),      // 18: payments.v1.CancelPaymentRequest
-	(*Payment)(nil),                   // 19: payments.v1.Payment
-	(*Term)(nil),                      // 20: payments.v1.Term
-	(*Subscription)(nil),              // 21: payments.v1.Subscription
-	(*UnpaidInvoice)(nil),             // 22: payments.v1.UnpaidInvoice
-	(*Decline)(nil),                   // 23: payments.v1.Decline
-	(*ReceiveWebhookRequest)(nil),     // 24: payments.v1.ReceiveWebhookRequest
-	(*ReceiveWebhookResponse)(nil),    // 25: payments.v1.ReceiveWebhookResponse
-	(*timestamppb.Timestamp)(nil),     // 26: google.protobuf.Timestamp
+	(WebhookEvent_Status)(0),                // 0: payments.v1.WebhookEvent.Status
+	(Refund_Status)(0),                      // 1: payments.v1.Refund.Status
+	(Payment_Dispute)(0),                    // 2: payments.v1.Payment.Dispute
+	(Payment_Status)(0),                     // 3: payments.v1.Payment.Status
+	(Subscription_Status)(0),                // 4: payments.v1.Subscription.Status
+	(SeenCharge_Status)(0),                  // 5: payments.v1.SeenCharge.Status
+	(SeenCharge_Owner)(0),                   // 6: payments.v1.SeenCharge.Owner
+	(FollowChangesRequest_Kind)(0),          // 7: payments.v1.FollowChangesRequest.Kind
+	(*ListWebhookEventsRequest)(nil),        // 8: payments.v1.ListWebhookEventsRequest
+	(*ListWebhookEventsResponse)(nil),       // 9: payments.v1.ListWebhookEventsResponse
+	(*LinkWebhookEventRequest)(nil),         // 10: payments.v1.LinkWebhookEventRequest
+	(*ReplayWebhookEventRequest)(nil),       // 11: payments.v1.ReplayWebhookEventRequest
+	(*IgnoreWebhookEventRequest)(nil),       // 12: payments.v1.IgnoreWebhookEventRequest
+	(*WebhookEvent)(nil),                    // 13: payments.v1.WebhookEvent
+	(*RefundPaymentRequest)(nil),            // 14: payments.v1.RefundPaymentRequest
+	(*ListRefundsRequest)(nil),              // 15: payments.v1.ListRefundsRequest
+	(*ListRefundsResponse)(nil),             // 16: payments.v1.ListRefundsResponse
+	(*Refund)(nil),                          // 17: payments.v1.Refund
+	(*Purchase)(nil),                        // 18: payments.v1.Purchase
+	(*PayRequest)(nil),                      // 19: payments.v1.PayRequest
+	(*LookAtPaymentRequest)(nil),            // 20: payments.v1.LookAtPaymentRequest
+	(*CancelPaymentRequest)(nil),            // 21: payments.v1.CancelPaymentRequest
+	(*Payment)(nil),                         // 22: payments.v1.Payment
+	(*Term)(nil),                            // 23: payments.v1.Term
+	(*Subscription)(nil),                    // 24: payments.v1.Subscription
+	(*UnpaidInvoice)(nil),                   // 25: payments.v1.UnpaidInvoice
+	(*Decline)(nil),                         // 26: payments.v1.Decline
+	(*ReceiveWebhookRequest)(nil),           // 27: payments.v1.ReceiveWebhookRequest
+	(*ReceiveWebhookResponse)(nil),          // 28: payments.v1.ReceiveWebhookResponse
+	(*Window)(nil),                          // 29: payments.v1.Window
+	(*ListChargesRequest)(nil),              // 30: payments.v1.ListChargesRequest
+	(*ListChargesResponse)(nil),             // 31: payments.v1.ListChargesResponse
+	(*SeenCharge)(nil),                      // 32: payments.v1.SeenCharge
+	(*RestoreChargeRequest)(nil),            // 33: payments.v1.RestoreChargeRequest
+	(*RestoreChargeResponse)(nil),           // 34: payments.v1.RestoreChargeResponse
+	(*CatchUpEventsRequest)(nil),            // 35: payments.v1.CatchUpEventsRequest
+	(*CatchUpEventsResponse)(nil),           // 36: payments.v1.CatchUpEventsResponse
+	(*FollowChangesRequest)(nil),            // 37: payments.v1.FollowChangesRequest
+	(*FollowChangesResponse)(nil),           // 38: payments.v1.FollowChangesResponse
+	(*ListBalanceTransactionsRequest)(nil),  // 39: payments.v1.ListBalanceTransactionsRequest
+	(*ListBalanceTransactionsResponse)(nil), // 40: payments.v1.ListBalanceTransactionsResponse
+	(*BalanceTransaction)(nil),              // 41: payments.v1.BalanceTransaction
+	(*timestamppb.Timestamp)(nil),           // 42: google.protobuf.Timestamp
 }
 var file_payments_v1_payments_proto_depIdxs = []int32{
 	0,  // 0: payments.v1.ListWebhookEventsRequest.status:type_name -> payments.v1.WebhookEvent.Status
-	26, // 1: payments.v1.ListWebhookEventsRequest.received_before:type_name -> google.protobuf.Timestamp
-	10, // 2: payments.v1.ListWebhookEventsResponse.events:type_name -> payments.v1.WebhookEvent
+	42, // 1: payments.v1.ListWebhookEventsRequest.received_before:type_name -> google.protobuf.Timestamp
+	13, // 2: payments.v1.ListWebhookEventsResponse.events:type_name -> payments.v1.WebhookEvent
 	0,  // 3: payments.v1.WebhookEvent.status:type_name -> payments.v1.WebhookEvent.Status
-	26, // 4: payments.v1.WebhookEvent.received_at:type_name -> google.protobuf.Timestamp
-	26, // 5: payments.v1.WebhookEvent.processed_at:type_name -> google.protobuf.Timestamp
-	14, // 6: payments.v1.ListRefundsResponse.refunds:type_name -> payments.v1.Refund
+	42, // 4: payments.v1.WebhookEvent.received_at:type_name -> google.protobuf.Timestamp
+	42, // 5: payments.v1.WebhookEvent.processed_at:type_name -> google.protobuf.Timestamp
+	17, // 6: payments.v1.ListRefundsResponse.refunds:type_name -> payments.v1.Refund
 	1,  // 7: payments.v1.Refund.status:type_name -> payments.v1.Refund.Status
-	26, // 8: payments.v1.Refund.created_at:type_name -> google.protobuf.Timestamp
-	26, // 9: payments.v1.Purchase.ordered_at:type_name -> google.protobuf.Timestamp
-	15, // 10: payments.v1.PayRequest.purchase:type_name -> payments.v1.Purchase
-	26, // 11: payments.v1.PayRequest.charge_by:type_name -> google.protobuf.Timestamp
-	15, // 12: payments.v1.LookAtPaymentRequest.purchase:type_name -> payments.v1.Purchase
-	15, // 13: payments.v1.CancelPaymentRequest.purchase:type_name -> payments.v1.Purchase
+	42, // 8: payments.v1.Refund.created_at:type_name -> google.protobuf.Timestamp
+	42, // 9: payments.v1.Purchase.ordered_at:type_name -> google.protobuf.Timestamp
+	18, // 10: payments.v1.PayRequest.purchase:type_name -> payments.v1.Purchase
+	42, // 11: payments.v1.PayRequest.charge_by:type_name -> google.protobuf.Timestamp
+	18, // 12: payments.v1.LookAtPaymentRequest.purchase:type_name -> payments.v1.Purchase
+	18, // 13: payments.v1.CancelPaymentRequest.purchase:type_name -> payments.v1.Purchase
 	3,  // 14: payments.v1.Payment.status:type_name -> payments.v1.Payment.Status
-	26, // 15: payments.v1.Payment.charged_at:type_name -> google.protobuf.Timestamp
-	23, // 16: payments.v1.Payment.decline:type_name -> payments.v1.Decline
+	42, // 15: payments.v1.Payment.charged_at:type_name -> google.protobuf.Timestamp
+	26, // 16: payments.v1.Payment.decline:type_name -> payments.v1.Decline
 	2,  // 17: payments.v1.Payment.dispute:type_name -> payments.v1.Payment.Dispute
-	20, // 18: payments.v1.Payment.term:type_name -> payments.v1.Term
-	26, // 19: payments.v1.Term.period_start:type_name -> google.protobuf.Timestamp
-	26, // 20: payments.v1.Term.period_end:type_name -> google.protobuf.Timestamp
+	23, // 18: payments.v1.Payment.term:type_name -> payments.v1.Term
+	42, // 19: payments.v1.Term.period_start:type_name -> google.protobuf.Timestamp
+	42, // 20: payments.v1.Term.period_end:type_name -> google.protobuf.Timestamp
 	4,  // 21: payments.v1.Subscription.status:type_name -> payments.v1.Subscription.Status
-	26, // 22: payments.v1.Subscription.current_period_end:type_name -> google.protobuf.Timestamp
-	22, // 23: payments.v1.Subscription.unpaid:type_name -> payments.v1.UnpaidInvoice
-	26, // 24: payments.v1.Subscription.observed_at:type_name -> google.protobuf.Timestamp
-	26, // 25: payments.v1.UnpaidInvoice.next_attempt_at:type_name -> google.protobuf.Timestamp
-	16, // 26: payments.v1.PaymentsService.Pay:input_type -> payments.v1.PayRequest
-	17, // 27: payments.v1.PaymentsService.LookAtPayment:input_type -> payments.v1.LookAtPaymentRequest
-	18, // 28: payments.v1.PaymentsService.CancelPayment:input_type -> payments.v1.CancelPaymentRequest
-	24, // 29: payments.v1.PaymentsService.ReceiveWebhook:input_type -> payments.v1.ReceiveWebhookRequest
-	11, // 30: payments.v1.PaymentsAdminService.RefundPayment:input_type -> payments.v1.RefundPaymentRequest
-	12, // 31: payments.v1.PaymentsAdminService.ListRefunds:input_type -> payments.v1.ListRefundsRequest
-	5,  // 32: payments.v1.PaymentsAdminService.ListWebhookEvents:input_type -> payments.v1.ListWebhookEventsRequest
-	7,  // 33: payments.v1.PaymentsAdminService.LinkWebhookEvent:input_type -> payments.v1.LinkWebhookEventRequest
-	8,  // 34: payments.v1.PaymentsAdminService.ReplayWebhookEvent:input_type -> payments.v1.ReplayWebhookEventRequest
-	9,  // 35: payments.v1.PaymentsAdminService.IgnoreWebhookEvent:input_type -> payments.v1.IgnoreWebhookEventRequest
-	19, // 36: payments.v1.PaymentsService.Pay:output_type -> payments.v1.Payment
-	19, // 37: payments.v1.PaymentsService.LookAtPayment:output_type -> payments.v1.Payment
-	19, // 38: payments.v1.PaymentsService.CancelPayment:output_type -> payments.v1.Payment
-	25, // 39: payments.v1.PaymentsService.ReceiveWebhook:output_type -> payments.v1.ReceiveWebhookResponse
-	14, // 40: payments.v1.PaymentsAdminService.RefundPayment:output_type -> payments.v1.Refund
-	13, // 41: payments.v1.PaymentsAdminService.ListRefunds:output_type -> payments.v1.ListRefundsResponse
-	6,  // 42: payments.v1.PaymentsAdminService.ListWebhookEvents:output_type -> payments.v1.ListWebhookEventsResponse
-	10, // 43: payments.v1.PaymentsAdminService.LinkWebhookEvent:output_type -> payments.v1.WebhookEvent
-	10, // 44: payments.v1.PaymentsAdminService.ReplayWebhookEvent:output_type -> payments.v1.WebhookEvent
-	10, // 45: payments.v1.PaymentsAdminService.IgnoreWebhookEvent:output_type -> payments.v1.WebhookEvent
-	36, // [36:46] is the sub-list for method output_type
-	26, // [26:36] is the sub-list for method input_type
-	26, // [26:26] is the sub-list for extension type_name
-	26, // [26:26] is the sub-list for extension extendee
-	0,  // [0:26] is the sub-list for field type_name
+	42, // 22: payments.v1.Subscription.current_period_end:type_name -> google.protobuf.Timestamp
+	25, // 23: payments.v1.Subscription.unpaid:type_name -> payments.v1.UnpaidInvoice
+	42, // 24: payments.v1.Subscription.observed_at:type_name -> google.protobuf.Timestamp
+	42, // 25: payments.v1.UnpaidInvoice.next_attempt_at:type_name -> google.protobuf.Timestamp
+	42, // 26: payments.v1.Window.from:type_name -> google.protobuf.Timestamp
+	42, // 27: payments.v1.Window.before:type_name -> google.protobuf.Timestamp
+	29, // 28: payments.v1.ListChargesRequest.window:type_name -> payments.v1.Window
+	32, // 29: payments.v1.ListChargesResponse.charges:type_name -> payments.v1.SeenCharge
+	5,  // 30: payments.v1.SeenCharge.status:type_name -> payments.v1.SeenCharge.Status
+	42, // 31: payments.v1.SeenCharge.created_at:type_name -> google.protobuf.Timestamp
+	6,  // 32: payments.v1.SeenCharge.owner:type_name -> payments.v1.SeenCharge.Owner
+	22, // 33: payments.v1.RestoreChargeResponse.payment:type_name -> payments.v1.Payment
+	29, // 34: payments.v1.CatchUpEventsRequest.window:type_name -> payments.v1.Window
+	7,  // 35: payments.v1.FollowChangesRequest.kind:type_name -> payments.v1.FollowChangesRequest.Kind
+	29, // 36: payments.v1.FollowChangesRequest.window:type_name -> payments.v1.Window
+	29, // 37: payments.v1.ListBalanceTransactionsRequest.window:type_name -> payments.v1.Window
+	41, // 38: payments.v1.ListBalanceTransactionsResponse.transactions:type_name -> payments.v1.BalanceTransaction
+	42, // 39: payments.v1.BalanceTransaction.created_at:type_name -> google.protobuf.Timestamp
+	19, // 40: payments.v1.PaymentsService.Pay:input_type -> payments.v1.PayRequest
+	20, // 41: payments.v1.PaymentsService.LookAtPayment:input_type -> payments.v1.LookAtPaymentRequest
+	21, // 42: payments.v1.PaymentsService.CancelPayment:input_type -> payments.v1.CancelPaymentRequest
+	27, // 43: payments.v1.PaymentsService.ReceiveWebhook:input_type -> payments.v1.ReceiveWebhookRequest
+	14, // 44: payments.v1.PaymentsAdminService.RefundPayment:input_type -> payments.v1.RefundPaymentRequest
+	15, // 45: payments.v1.PaymentsAdminService.ListRefunds:input_type -> payments.v1.ListRefundsRequest
+	8,  // 46: payments.v1.PaymentsAdminService.ListWebhookEvents:input_type -> payments.v1.ListWebhookEventsRequest
+	10, // 47: payments.v1.PaymentsAdminService.LinkWebhookEvent:input_type -> payments.v1.LinkWebhookEventRequest
+	11, // 48: payments.v1.PaymentsAdminService.ReplayWebhookEvent:input_type -> payments.v1.ReplayWebhookEventRequest
+	12, // 49: payments.v1.PaymentsAdminService.IgnoreWebhookEvent:input_type -> payments.v1.IgnoreWebhookEventRequest
+	30, // 50: payments.v1.PaymentsAdminService.ListCharges:input_type -> payments.v1.ListChargesRequest
+	33, // 51: payments.v1.PaymentsAdminService.RestoreCharge:input_type -> payments.v1.RestoreChargeRequest
+	35, // 52: payments.v1.PaymentsAdminService.CatchUpEvents:input_type -> payments.v1.CatchUpEventsRequest
+	37, // 53: payments.v1.PaymentsAdminService.FollowChanges:input_type -> payments.v1.FollowChangesRequest
+	39, // 54: payments.v1.PaymentsAdminService.ListBalanceTransactions:input_type -> payments.v1.ListBalanceTransactionsRequest
+	22, // 55: payments.v1.PaymentsService.Pay:output_type -> payments.v1.Payment
+	22, // 56: payments.v1.PaymentsService.LookAtPayment:output_type -> payments.v1.Payment
+	22, // 57: payments.v1.PaymentsService.CancelPayment:output_type -> payments.v1.Payment
+	28, // 58: payments.v1.PaymentsService.ReceiveWebhook:output_type -> payments.v1.ReceiveWebhookResponse
+	17, // 59: payments.v1.PaymentsAdminService.RefundPayment:output_type -> payments.v1.Refund
+	16, // 60: payments.v1.PaymentsAdminService.ListRefunds:output_type -> payments.v1.ListRefundsResponse
+	9,  // 61: payments.v1.PaymentsAdminService.ListWebhookEvents:output_type -> payments.v1.ListWebhookEventsResponse
+	13, // 62: payments.v1.PaymentsAdminService.LinkWebhookEvent:output_type -> payments.v1.WebhookEvent
+	13, // 63: payments.v1.PaymentsAdminService.ReplayWebhookEvent:output_type -> payments.v1.WebhookEvent
+	13, // 64: payments.v1.PaymentsAdminService.IgnoreWebhookEvent:output_type -> payments.v1.WebhookEvent
+	31, // 65: payments.v1.PaymentsAdminService.ListCharges:output_type -> payments.v1.ListChargesResponse
+	34, // 66: payments.v1.PaymentsAdminService.RestoreCharge:output_type -> payments.v1.RestoreChargeResponse
+	36, // 67: payments.v1.PaymentsAdminService.CatchUpEvents:output_type -> payments.v1.CatchUpEventsResponse
+	38, // 68: payments.v1.PaymentsAdminService.FollowChanges:output_type -> payments.v1.FollowChangesResponse
+	40, // 69: payments.v1.PaymentsAdminService.ListBalanceTransactions:output_type -> payments.v1.ListBalanceTransactionsResponse
+	55, // [55:70] is the sub-list for method output_type
+	40, // [40:55] is the sub-list for method input_type
+	40, // [40:40] is the sub-list for extension type_name
+	40, // [40:40] is the sub-list for extension extendee
+	0,  // [0:40] is the sub-list for field type_name
 }
 
 func init() { file_payments_v1_payments_proto_init() }
@@ -2276,8 +3535,8 @@ func file_payments_v1_payments_proto_init() {
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_payments_v1_payments_proto_rawDesc), len(file_payments_v1_payments_proto_rawDesc)),
-			NumEnums:      5,
-			NumMessages:   21,
+			NumEnums:      8,
+			NumMessages:   34,
 			NumExtensions: 0,
 			NumServices:   2,
 		},

@@ -264,12 +264,17 @@ var PaymentsService_ServiceDesc = grpc.ServiceDesc{
 }
 
 const (
-	PaymentsAdminService_RefundPayment_FullMethodName      = "/payments.v1.PaymentsAdminService/RefundPayment"
-	PaymentsAdminService_ListRefunds_FullMethodName        = "/payments.v1.PaymentsAdminService/ListRefunds"
-	PaymentsAdminService_ListWebhookEvents_FullMethodName  = "/payments.v1.PaymentsAdminService/ListWebhookEvents"
-	PaymentsAdminService_LinkWebhookEvent_FullMethodName   = "/payments.v1.PaymentsAdminService/LinkWebhookEvent"
-	PaymentsAdminService_ReplayWebhookEvent_FullMethodName = "/payments.v1.PaymentsAdminService/ReplayWebhookEvent"
-	PaymentsAdminService_IgnoreWebhookEvent_FullMethodName = "/payments.v1.PaymentsAdminService/IgnoreWebhookEvent"
+	PaymentsAdminService_RefundPayment_FullMethodName           = "/payments.v1.PaymentsAdminService/RefundPayment"
+	PaymentsAdminService_ListRefunds_FullMethodName             = "/payments.v1.PaymentsAdminService/ListRefunds"
+	PaymentsAdminService_ListWebhookEvents_FullMethodName       = "/payments.v1.PaymentsAdminService/ListWebhookEvents"
+	PaymentsAdminService_LinkWebhookEvent_FullMethodName        = "/payments.v1.PaymentsAdminService/LinkWebhookEvent"
+	PaymentsAdminService_ReplayWebhookEvent_FullMethodName      = "/payments.v1.PaymentsAdminService/ReplayWebhookEvent"
+	PaymentsAdminService_IgnoreWebhookEvent_FullMethodName      = "/payments.v1.PaymentsAdminService/IgnoreWebhookEvent"
+	PaymentsAdminService_ListCharges_FullMethodName             = "/payments.v1.PaymentsAdminService/ListCharges"
+	PaymentsAdminService_RestoreCharge_FullMethodName           = "/payments.v1.PaymentsAdminService/RestoreCharge"
+	PaymentsAdminService_CatchUpEvents_FullMethodName           = "/payments.v1.PaymentsAdminService/CatchUpEvents"
+	PaymentsAdminService_FollowChanges_FullMethodName           = "/payments.v1.PaymentsAdminService/FollowChanges"
+	PaymentsAdminService_ListBalanceTransactions_FullMethodName = "/payments.v1.PaymentsAdminService/ListBalanceTransactions"
 )
 
 // PaymentsAdminServiceClient is the client API for PaymentsAdminService service.
@@ -303,6 +308,26 @@ type PaymentsAdminServiceClient interface {
 	// IgnoreWebhookEvent ends an orphaned, failed or quarantined event that needs
 	// nothing. Errors: NOT_FOUND EVENT_NOT_FOUND; ABORTED INVALID_STATE.
 	IgnoreWebhookEvent(ctx context.Context, in *IgnoreWebhookEventRequest, opts ...grpc.CallOption) (*WebhookEvent, error)
+	// ListCharges reads one page of the charges on the Stripe account, newest
+	// first, each with whose it is as far as is known here. It changes nothing.
+	// Errors: UNAVAILABLE STRIPE_UNREACHABLE, and nothing of the page counts as read.
+	ListCharges(ctx context.Context, in *ListChargesRequest, opts ...grpc.CallOption) (*ListChargesResponse, error)
+	// RestoreCharge reads one charge from Stripe, writes down what was lost of its
+	// payment here, and answers with all that Orders needs to adopt it. It tells
+	// Orders nothing itself. Errors: NOT_FOUND CHARGE_NOT_FOUND; UNAVAILABLE
+	// STRIPE_UNREACHABLE.
+	RestoreCharge(ctx context.Context, in *RestoreChargeRequest, opts ...grpc.CallOption) (*RestoreChargeResponse, error)
+	// CatchUpEvents reads one page of Stripe's own list of events, oldest window
+	// first, and puts those that the ledger lacks into it, where they are handled
+	// like a delivery. Errors: UNAVAILABLE STRIPE_UNREACHABLE.
+	CatchUpEvents(ctx context.Context, in *CatchUpEventsRequest, opts ...grpc.CallOption) (*CatchUpEventsResponse, error)
+	// FollowChanges reads one page of the refunds or the disputes that Stripe made
+	// in a window and records and tells Orders what it did not know of charges of
+	// ours. Errors: UNAVAILABLE STRIPE_UNREACHABLE.
+	FollowChanges(ctx context.Context, in *FollowChangesRequest, opts ...grpc.CallOption) (*FollowChangesResponse, error)
+	// ListBalanceTransactions reads one page of Stripe's balance transactions,
+	// newest first. Errors: UNAVAILABLE STRIPE_UNREACHABLE.
+	ListBalanceTransactions(ctx context.Context, in *ListBalanceTransactionsRequest, opts ...grpc.CallOption) (*ListBalanceTransactionsResponse, error)
 }
 
 type paymentsAdminServiceClient struct {
@@ -373,6 +398,56 @@ func (c *paymentsAdminServiceClient) IgnoreWebhookEvent(ctx context.Context, in 
 	return out, nil
 }
 
+func (c *paymentsAdminServiceClient) ListCharges(ctx context.Context, in *ListChargesRequest, opts ...grpc.CallOption) (*ListChargesResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ListChargesResponse)
+	err := c.cc.Invoke(ctx, PaymentsAdminService_ListCharges_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *paymentsAdminServiceClient) RestoreCharge(ctx context.Context, in *RestoreChargeRequest, opts ...grpc.CallOption) (*RestoreChargeResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(RestoreChargeResponse)
+	err := c.cc.Invoke(ctx, PaymentsAdminService_RestoreCharge_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *paymentsAdminServiceClient) CatchUpEvents(ctx context.Context, in *CatchUpEventsRequest, opts ...grpc.CallOption) (*CatchUpEventsResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(CatchUpEventsResponse)
+	err := c.cc.Invoke(ctx, PaymentsAdminService_CatchUpEvents_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *paymentsAdminServiceClient) FollowChanges(ctx context.Context, in *FollowChangesRequest, opts ...grpc.CallOption) (*FollowChangesResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(FollowChangesResponse)
+	err := c.cc.Invoke(ctx, PaymentsAdminService_FollowChanges_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *paymentsAdminServiceClient) ListBalanceTransactions(ctx context.Context, in *ListBalanceTransactionsRequest, opts ...grpc.CallOption) (*ListBalanceTransactionsResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ListBalanceTransactionsResponse)
+	err := c.cc.Invoke(ctx, PaymentsAdminService_ListBalanceTransactions_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 // PaymentsAdminServiceServer is the server API for PaymentsAdminService service.
 // All implementations must embed UnimplementedPaymentsAdminServiceServer
 // for forward compatibility.
@@ -404,6 +479,26 @@ type PaymentsAdminServiceServer interface {
 	// IgnoreWebhookEvent ends an orphaned, failed or quarantined event that needs
 	// nothing. Errors: NOT_FOUND EVENT_NOT_FOUND; ABORTED INVALID_STATE.
 	IgnoreWebhookEvent(context.Context, *IgnoreWebhookEventRequest) (*WebhookEvent, error)
+	// ListCharges reads one page of the charges on the Stripe account, newest
+	// first, each with whose it is as far as is known here. It changes nothing.
+	// Errors: UNAVAILABLE STRIPE_UNREACHABLE, and nothing of the page counts as read.
+	ListCharges(context.Context, *ListChargesRequest) (*ListChargesResponse, error)
+	// RestoreCharge reads one charge from Stripe, writes down what was lost of its
+	// payment here, and answers with all that Orders needs to adopt it. It tells
+	// Orders nothing itself. Errors: NOT_FOUND CHARGE_NOT_FOUND; UNAVAILABLE
+	// STRIPE_UNREACHABLE.
+	RestoreCharge(context.Context, *RestoreChargeRequest) (*RestoreChargeResponse, error)
+	// CatchUpEvents reads one page of Stripe's own list of events, oldest window
+	// first, and puts those that the ledger lacks into it, where they are handled
+	// like a delivery. Errors: UNAVAILABLE STRIPE_UNREACHABLE.
+	CatchUpEvents(context.Context, *CatchUpEventsRequest) (*CatchUpEventsResponse, error)
+	// FollowChanges reads one page of the refunds or the disputes that Stripe made
+	// in a window and records and tells Orders what it did not know of charges of
+	// ours. Errors: UNAVAILABLE STRIPE_UNREACHABLE.
+	FollowChanges(context.Context, *FollowChangesRequest) (*FollowChangesResponse, error)
+	// ListBalanceTransactions reads one page of Stripe's balance transactions,
+	// newest first. Errors: UNAVAILABLE STRIPE_UNREACHABLE.
+	ListBalanceTransactions(context.Context, *ListBalanceTransactionsRequest) (*ListBalanceTransactionsResponse, error)
 	mustEmbedUnimplementedPaymentsAdminServiceServer()
 }
 
@@ -431,6 +526,21 @@ func (UnimplementedPaymentsAdminServiceServer) ReplayWebhookEvent(context.Contex
 }
 func (UnimplementedPaymentsAdminServiceServer) IgnoreWebhookEvent(context.Context, *IgnoreWebhookEventRequest) (*WebhookEvent, error) {
 	return nil, status.Error(codes.Unimplemented, "method IgnoreWebhookEvent not implemented")
+}
+func (UnimplementedPaymentsAdminServiceServer) ListCharges(context.Context, *ListChargesRequest) (*ListChargesResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ListCharges not implemented")
+}
+func (UnimplementedPaymentsAdminServiceServer) RestoreCharge(context.Context, *RestoreChargeRequest) (*RestoreChargeResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method RestoreCharge not implemented")
+}
+func (UnimplementedPaymentsAdminServiceServer) CatchUpEvents(context.Context, *CatchUpEventsRequest) (*CatchUpEventsResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method CatchUpEvents not implemented")
+}
+func (UnimplementedPaymentsAdminServiceServer) FollowChanges(context.Context, *FollowChangesRequest) (*FollowChangesResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method FollowChanges not implemented")
+}
+func (UnimplementedPaymentsAdminServiceServer) ListBalanceTransactions(context.Context, *ListBalanceTransactionsRequest) (*ListBalanceTransactionsResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ListBalanceTransactions not implemented")
 }
 func (UnimplementedPaymentsAdminServiceServer) mustEmbedUnimplementedPaymentsAdminServiceServer() {}
 func (UnimplementedPaymentsAdminServiceServer) testEmbeddedByValue()                              {}
@@ -561,6 +671,96 @@ func _PaymentsAdminService_IgnoreWebhookEvent_Handler(srv interface{}, ctx conte
 	return interceptor(ctx, in, info, handler)
 }
 
+func _PaymentsAdminService_ListCharges_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ListChargesRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(PaymentsAdminServiceServer).ListCharges(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: PaymentsAdminService_ListCharges_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(PaymentsAdminServiceServer).ListCharges(ctx, req.(*ListChargesRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _PaymentsAdminService_RestoreCharge_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(RestoreChargeRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(PaymentsAdminServiceServer).RestoreCharge(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: PaymentsAdminService_RestoreCharge_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(PaymentsAdminServiceServer).RestoreCharge(ctx, req.(*RestoreChargeRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _PaymentsAdminService_CatchUpEvents_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(CatchUpEventsRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(PaymentsAdminServiceServer).CatchUpEvents(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: PaymentsAdminService_CatchUpEvents_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(PaymentsAdminServiceServer).CatchUpEvents(ctx, req.(*CatchUpEventsRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _PaymentsAdminService_FollowChanges_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(FollowChangesRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(PaymentsAdminServiceServer).FollowChanges(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: PaymentsAdminService_FollowChanges_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(PaymentsAdminServiceServer).FollowChanges(ctx, req.(*FollowChangesRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _PaymentsAdminService_ListBalanceTransactions_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ListBalanceTransactionsRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(PaymentsAdminServiceServer).ListBalanceTransactions(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: PaymentsAdminService_ListBalanceTransactions_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(PaymentsAdminServiceServer).ListBalanceTransactions(ctx, req.(*ListBalanceTransactionsRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 // PaymentsAdminService_ServiceDesc is the grpc.ServiceDesc for PaymentsAdminService service.
 // It's only intended for direct use with grpc.RegisterService,
 // and not to be introspected or modified (even as a copy)
@@ -591,6 +791,26 @@ var PaymentsAdminService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "IgnoreWebhookEvent",
 			Handler:    _PaymentsAdminService_IgnoreWebhookEvent_Handler,
+		},
+		{
+			MethodName: "ListCharges",
+			Handler:    _PaymentsAdminService_ListCharges_Handler,
+		},
+		{
+			MethodName: "RestoreCharge",
+			Handler:    _PaymentsAdminService_RestoreCharge_Handler,
+		},
+		{
+			MethodName: "CatchUpEvents",
+			Handler:    _PaymentsAdminService_CatchUpEvents_Handler,
+		},
+		{
+			MethodName: "FollowChanges",
+			Handler:    _PaymentsAdminService_FollowChanges_Handler,
+		},
+		{
+			MethodName: "ListBalanceTransactions",
+			Handler:    _PaymentsAdminService_ListBalanceTransactions_Handler,
 		},
 	},
 	Streams:  []grpc.StreamDesc{},

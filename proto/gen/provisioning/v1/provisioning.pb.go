@@ -1052,6 +1052,96 @@ func (x *RedeemActivationResponse) GetName() string {
 	return ""
 }
 
+type MatchGrantsRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// UUIDs.
+	OrderIds      []string `protobuf:"bytes,1,rep,name=order_ids,json=orderIds,proto3" json:"order_ids,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *MatchGrantsRequest) Reset() {
+	*x = MatchGrantsRequest{}
+	mi := &file_provisioning_v1_provisioning_proto_msgTypes[16]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *MatchGrantsRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*MatchGrantsRequest) ProtoMessage() {}
+
+func (x *MatchGrantsRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_provisioning_v1_provisioning_proto_msgTypes[16]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use MatchGrantsRequest.ProtoReflect.Descriptor instead.
+func (*MatchGrantsRequest) Descriptor() ([]byte, []int) {
+	return file_provisioning_v1_provisioning_proto_rawDescGZIP(), []int{16}
+}
+
+func (x *MatchGrantsRequest) GetOrderIds() []string {
+	if x != nil {
+		return x.OrderIds
+	}
+	return nil
+}
+
+type MatchGrantsResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// One for each order that has a grant, or the mark of a withdrawal.
+	Grants        []*Grant `protobuf:"bytes,1,rep,name=grants,proto3" json:"grants,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *MatchGrantsResponse) Reset() {
+	*x = MatchGrantsResponse{}
+	mi := &file_provisioning_v1_provisioning_proto_msgTypes[17]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *MatchGrantsResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*MatchGrantsResponse) ProtoMessage() {}
+
+func (x *MatchGrantsResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_provisioning_v1_provisioning_proto_msgTypes[17]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use MatchGrantsResponse.ProtoReflect.Descriptor instead.
+func (*MatchGrantsResponse) Descriptor() ([]byte, []int) {
+	return file_provisioning_v1_provisioning_proto_rawDescGZIP(), []int{17}
+}
+
+func (x *MatchGrantsResponse) GetGrants() []*Grant {
+	if x != nil {
+		return x.Grants
+	}
+	return nil
+}
+
 var File_provisioning_v1_provisioning_proto protoreflect.FileDescriptor
 
 const file_provisioning_v1_provisioning_proto_rawDesc = "" +
@@ -1141,14 +1231,20 @@ const file_provisioning_v1_provisioning_proto_rawDesc = "" +
 	"\n" +
 	"account_id\x18\x01 \x01(\tR\taccountId\x12\x14\n" +
 	"\x05email\x18\x02 \x01(\tR\x05email\x12\x12\n" +
-	"\x04name\x18\x03 \x01(\tR\x04name2\xf6\x06\n" +
+	"\x04name\x18\x03 \x01(\tR\x04name\"C\n" +
+	"\x12MatchGrantsRequest\x12-\n" +
+	"\torder_ids\x18\x01 \x03(\tB\x10\xbaH\r\x92\x01\n" +
+	"\x10\xe8\a\"\x05r\x03\xb0\x01\x01R\borderIds\"E\n" +
+	"\x13MatchGrantsResponse\x12.\n" +
+	"\x06grants\x18\x01 \x03(\v2\x16.provisioning.v1.GrantR\x06grants2\xd0\a\n" +
 	"\x13ProvisioningService\x12U\n" +
 	"\n" +
 	"CheckBuyer\x12\".provisioning.v1.CheckBuyerRequest\x1a#.provisioning.v1.CheckBuyerResponse\x12J\n" +
 	"\vGrantAccess\x12#.provisioning.v1.GrantAccessRequest\x1a\x16.provisioning.v1.Grant\x12L\n" +
 	"\fRevokeAccess\x12$.provisioning.v1.RevokeAccessRequest\x1a\x16.provisioning.v1.Grant\x12N\n" +
 	"\rRestoreAccess\x12%.provisioning.v1.RestoreAccessRequest\x1a\x16.provisioning.v1.Grant\x12m\n" +
-	"\x12FollowSubscription\x12*.provisioning.v1.FollowSubscriptionRequest\x1a+.provisioning.v1.FollowSubscriptionResponse\x12\x82\x01\n" +
+	"\x12FollowSubscription\x12*.provisioning.v1.FollowSubscriptionRequest\x1a+.provisioning.v1.FollowSubscriptionResponse\x12X\n" +
+	"\vMatchGrants\x12#.provisioning.v1.MatchGrantsRequest\x1a$.provisioning.v1.MatchGrantsResponse\x12\x82\x01\n" +
 	"\vCheckAccess\x12#.provisioning.v1.CheckAccessRequest\x1a$.provisioning.v1.CheckAccessResponse\"(\x82\xd3\xe4\x93\x02\"\x12 /v1/accounts/{account_id}/access\x12X\n" +
 	"\vFindAccount\x12#.provisioning.v1.FindAccountRequest\x1a$.provisioning.v1.FindAccountResponse\x12g\n" +
 	"\x10CreateSignInLink\x12(.provisioning.v1.CreateSignInLinkRequest\x1a).provisioning.v1.CreateSignInLinkResponse\x12g\n" +
@@ -1167,7 +1263,7 @@ func file_provisioning_v1_provisioning_proto_rawDescGZIP() []byte {
 }
 
 var file_provisioning_v1_provisioning_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
-var file_provisioning_v1_provisioning_proto_msgTypes = make([]protoimpl.MessageInfo, 16)
+var file_provisioning_v1_provisioning_proto_msgTypes = make([]protoimpl.MessageInfo, 18)
 var file_provisioning_v1_provisioning_proto_goTypes = []any{
 	(FollowSubscriptionRequest_Status)(0), // 0: provisioning.v1.FollowSubscriptionRequest.Status
 	(CreateSignInLinkResponse_Kind)(0),    // 1: provisioning.v1.CreateSignInLinkResponse.Kind
@@ -1187,43 +1283,48 @@ var file_provisioning_v1_provisioning_proto_goTypes = []any{
 	(*CreateSignInLinkResponse)(nil),      // 15: provisioning.v1.CreateSignInLinkResponse
 	(*RedeemActivationRequest)(nil),       // 16: provisioning.v1.RedeemActivationRequest
 	(*RedeemActivationResponse)(nil),      // 17: provisioning.v1.RedeemActivationResponse
-	(*timestamppb.Timestamp)(nil),         // 18: google.protobuf.Timestamp
+	(*MatchGrantsRequest)(nil),            // 18: provisioning.v1.MatchGrantsRequest
+	(*MatchGrantsResponse)(nil),           // 19: provisioning.v1.MatchGrantsResponse
+	(*timestamppb.Timestamp)(nil),         // 20: google.protobuf.Timestamp
 }
 var file_provisioning_v1_provisioning_proto_depIdxs = []int32{
-	18, // 0: provisioning.v1.GrantAccessRequest.period_start:type_name -> google.protobuf.Timestamp
-	18, // 1: provisioning.v1.GrantAccessRequest.period_end:type_name -> google.protobuf.Timestamp
+	20, // 0: provisioning.v1.GrantAccessRequest.period_start:type_name -> google.protobuf.Timestamp
+	20, // 1: provisioning.v1.GrantAccessRequest.period_end:type_name -> google.protobuf.Timestamp
 	0,  // 2: provisioning.v1.FollowSubscriptionRequest.status:type_name -> provisioning.v1.FollowSubscriptionRequest.Status
-	18, // 3: provisioning.v1.FollowSubscriptionRequest.observed_at:type_name -> google.protobuf.Timestamp
-	18, // 4: provisioning.v1.FollowSubscriptionResponse.access_until:type_name -> google.protobuf.Timestamp
-	18, // 5: provisioning.v1.Grant.starts_at:type_name -> google.protobuf.Timestamp
-	18, // 6: provisioning.v1.Grant.ends_at:type_name -> google.protobuf.Timestamp
-	18, // 7: provisioning.v1.Grant.revoked_at:type_name -> google.protobuf.Timestamp
-	18, // 8: provisioning.v1.CheckAccessResponse.access_until:type_name -> google.protobuf.Timestamp
+	20, // 3: provisioning.v1.FollowSubscriptionRequest.observed_at:type_name -> google.protobuf.Timestamp
+	20, // 4: provisioning.v1.FollowSubscriptionResponse.access_until:type_name -> google.protobuf.Timestamp
+	20, // 5: provisioning.v1.Grant.starts_at:type_name -> google.protobuf.Timestamp
+	20, // 6: provisioning.v1.Grant.ends_at:type_name -> google.protobuf.Timestamp
+	20, // 7: provisioning.v1.Grant.revoked_at:type_name -> google.protobuf.Timestamp
+	20, // 8: provisioning.v1.CheckAccessResponse.access_until:type_name -> google.protobuf.Timestamp
 	1,  // 9: provisioning.v1.CreateSignInLinkResponse.kind:type_name -> provisioning.v1.CreateSignInLinkResponse.Kind
-	18, // 10: provisioning.v1.CreateSignInLinkResponse.expires_at:type_name -> google.protobuf.Timestamp
-	4,  // 11: provisioning.v1.ProvisioningService.CheckBuyer:input_type -> provisioning.v1.CheckBuyerRequest
-	6,  // 12: provisioning.v1.ProvisioningService.GrantAccess:input_type -> provisioning.v1.GrantAccessRequest
-	7,  // 13: provisioning.v1.ProvisioningService.RevokeAccess:input_type -> provisioning.v1.RevokeAccessRequest
-	8,  // 14: provisioning.v1.ProvisioningService.RestoreAccess:input_type -> provisioning.v1.RestoreAccessRequest
-	9,  // 15: provisioning.v1.ProvisioningService.FollowSubscription:input_type -> provisioning.v1.FollowSubscriptionRequest
-	12, // 16: provisioning.v1.ProvisioningService.CheckAccess:input_type -> provisioning.v1.CheckAccessRequest
-	2,  // 17: provisioning.v1.ProvisioningService.FindAccount:input_type -> provisioning.v1.FindAccountRequest
-	14, // 18: provisioning.v1.ProvisioningService.CreateSignInLink:input_type -> provisioning.v1.CreateSignInLinkRequest
-	16, // 19: provisioning.v1.ProvisioningService.RedeemActivation:input_type -> provisioning.v1.RedeemActivationRequest
-	5,  // 20: provisioning.v1.ProvisioningService.CheckBuyer:output_type -> provisioning.v1.CheckBuyerResponse
-	11, // 21: provisioning.v1.ProvisioningService.GrantAccess:output_type -> provisioning.v1.Grant
-	11, // 22: provisioning.v1.ProvisioningService.RevokeAccess:output_type -> provisioning.v1.Grant
-	11, // 23: provisioning.v1.ProvisioningService.RestoreAccess:output_type -> provisioning.v1.Grant
-	10, // 24: provisioning.v1.ProvisioningService.FollowSubscription:output_type -> provisioning.v1.FollowSubscriptionResponse
-	13, // 25: provisioning.v1.ProvisioningService.CheckAccess:output_type -> provisioning.v1.CheckAccessResponse
-	3,  // 26: provisioning.v1.ProvisioningService.FindAccount:output_type -> provisioning.v1.FindAccountResponse
-	15, // 27: provisioning.v1.ProvisioningService.CreateSignInLink:output_type -> provisioning.v1.CreateSignInLinkResponse
-	17, // 28: provisioning.v1.ProvisioningService.RedeemActivation:output_type -> provisioning.v1.RedeemActivationResponse
-	20, // [20:29] is the sub-list for method output_type
-	11, // [11:20] is the sub-list for method input_type
-	11, // [11:11] is the sub-list for extension type_name
-	11, // [11:11] is the sub-list for extension extendee
-	0,  // [0:11] is the sub-list for field type_name
+	20, // 10: provisioning.v1.CreateSignInLinkResponse.expires_at:type_name -> google.protobuf.Timestamp
+	11, // 11: provisioning.v1.MatchGrantsResponse.grants:type_name -> provisioning.v1.Grant
+	4,  // 12: provisioning.v1.ProvisioningService.CheckBuyer:input_type -> provisioning.v1.CheckBuyerRequest
+	6,  // 13: provisioning.v1.ProvisioningService.GrantAccess:input_type -> provisioning.v1.GrantAccessRequest
+	7,  // 14: provisioning.v1.ProvisioningService.RevokeAccess:input_type -> provisioning.v1.RevokeAccessRequest
+	8,  // 15: provisioning.v1.ProvisioningService.RestoreAccess:input_type -> provisioning.v1.RestoreAccessRequest
+	9,  // 16: provisioning.v1.ProvisioningService.FollowSubscription:input_type -> provisioning.v1.FollowSubscriptionRequest
+	18, // 17: provisioning.v1.ProvisioningService.MatchGrants:input_type -> provisioning.v1.MatchGrantsRequest
+	12, // 18: provisioning.v1.ProvisioningService.CheckAccess:input_type -> provisioning.v1.CheckAccessRequest
+	2,  // 19: provisioning.v1.ProvisioningService.FindAccount:input_type -> provisioning.v1.FindAccountRequest
+	14, // 20: provisioning.v1.ProvisioningService.CreateSignInLink:input_type -> provisioning.v1.CreateSignInLinkRequest
+	16, // 21: provisioning.v1.ProvisioningService.RedeemActivation:input_type -> provisioning.v1.RedeemActivationRequest
+	5,  // 22: provisioning.v1.ProvisioningService.CheckBuyer:output_type -> provisioning.v1.CheckBuyerResponse
+	11, // 23: provisioning.v1.ProvisioningService.GrantAccess:output_type -> provisioning.v1.Grant
+	11, // 24: provisioning.v1.ProvisioningService.RevokeAccess:output_type -> provisioning.v1.Grant
+	11, // 25: provisioning.v1.ProvisioningService.RestoreAccess:output_type -> provisioning.v1.Grant
+	10, // 26: provisioning.v1.ProvisioningService.FollowSubscription:output_type -> provisioning.v1.FollowSubscriptionResponse
+	19, // 27: provisioning.v1.ProvisioningService.MatchGrants:output_type -> provisioning.v1.MatchGrantsResponse
+	13, // 28: provisioning.v1.ProvisioningService.CheckAccess:output_type -> provisioning.v1.CheckAccessResponse
+	3,  // 29: provisioning.v1.ProvisioningService.FindAccount:output_type -> provisioning.v1.FindAccountResponse
+	15, // 30: provisioning.v1.ProvisioningService.CreateSignInLink:output_type -> provisioning.v1.CreateSignInLinkResponse
+	17, // 31: provisioning.v1.ProvisioningService.RedeemActivation:output_type -> provisioning.v1.RedeemActivationResponse
+	22, // [22:32] is the sub-list for method output_type
+	12, // [12:22] is the sub-list for method input_type
+	12, // [12:12] is the sub-list for extension type_name
+	12, // [12:12] is the sub-list for extension extendee
+	0,  // [0:12] is the sub-list for field type_name
 }
 
 func init() { file_provisioning_v1_provisioning_proto_init() }
@@ -1237,7 +1338,7 @@ func file_provisioning_v1_provisioning_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_provisioning_v1_provisioning_proto_rawDesc), len(file_provisioning_v1_provisioning_proto_rawDesc)),
 			NumEnums:      2,
-			NumMessages:   16,
+			NumMessages:   18,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

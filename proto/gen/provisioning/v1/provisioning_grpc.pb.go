@@ -27,6 +27,7 @@ const (
 	ProvisioningService_RevokeAccess_FullMethodName       = "/provisioning.v1.ProvisioningService/RevokeAccess"
 	ProvisioningService_RestoreAccess_FullMethodName      = "/provisioning.v1.ProvisioningService/RestoreAccess"
 	ProvisioningService_FollowSubscription_FullMethodName = "/provisioning.v1.ProvisioningService/FollowSubscription"
+	ProvisioningService_MatchGrants_FullMethodName        = "/provisioning.v1.ProvisioningService/MatchGrants"
 	ProvisioningService_CheckAccess_FullMethodName        = "/provisioning.v1.ProvisioningService/CheckAccess"
 	ProvisioningService_FindAccount_FullMethodName        = "/provisioning.v1.ProvisioningService/FindAccount"
 	ProvisioningService_CreateSignInLink_FullMethodName   = "/provisioning.v1.ProvisioningService/CreateSignInLink"
@@ -59,6 +60,9 @@ type ProvisioningServiceClient interface {
 	// observation never overwrites a newer one. Errors: NOT_FOUND GRANT_NOT_FOUND
 	// when its first order has no grant yet.
 	FollowSubscription(ctx context.Context, in *FollowSubscriptionRequest, opts ...grpc.CallOption) (*FollowSubscriptionResponse, error)
+	// MatchGrants says for a page of orders which of them have a grant, in one
+	// question.
+	MatchGrants(ctx context.Context, in *MatchGrantsRequest, opts ...grpc.CallOption) (*MatchGrantsResponse, error)
 	// CheckAccess says whether an account may use the product. Errors:
 	// NOT_FOUND ACCOUNT_NOT_FOUND.
 	CheckAccess(ctx context.Context, in *CheckAccessRequest, opts ...grpc.CallOption) (*CheckAccessResponse, error)
@@ -133,6 +137,16 @@ func (c *provisioningServiceClient) FollowSubscription(ctx context.Context, in *
 	return out, nil
 }
 
+func (c *provisioningServiceClient) MatchGrants(ctx context.Context, in *MatchGrantsRequest, opts ...grpc.CallOption) (*MatchGrantsResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(MatchGrantsResponse)
+	err := c.cc.Invoke(ctx, ProvisioningService_MatchGrants_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 func (c *provisioningServiceClient) CheckAccess(ctx context.Context, in *CheckAccessRequest, opts ...grpc.CallOption) (*CheckAccessResponse, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(CheckAccessResponse)
@@ -199,6 +213,9 @@ type ProvisioningServiceServer interface {
 	// observation never overwrites a newer one. Errors: NOT_FOUND GRANT_NOT_FOUND
 	// when its first order has no grant yet.
 	FollowSubscription(context.Context, *FollowSubscriptionRequest) (*FollowSubscriptionResponse, error)
+	// MatchGrants says for a page of orders which of them have a grant, in one
+	// question.
+	MatchGrants(context.Context, *MatchGrantsRequest) (*MatchGrantsResponse, error)
 	// CheckAccess says whether an account may use the product. Errors:
 	// NOT_FOUND ACCOUNT_NOT_FOUND.
 	CheckAccess(context.Context, *CheckAccessRequest) (*CheckAccessResponse, error)
@@ -237,6 +254,9 @@ func (UnimplementedProvisioningServiceServer) RestoreAccess(context.Context, *Re
 }
 func (UnimplementedProvisioningServiceServer) FollowSubscription(context.Context, *FollowSubscriptionRequest) (*FollowSubscriptionResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method FollowSubscription not implemented")
+}
+func (UnimplementedProvisioningServiceServer) MatchGrants(context.Context, *MatchGrantsRequest) (*MatchGrantsResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method MatchGrants not implemented")
 }
 func (UnimplementedProvisioningServiceServer) CheckAccess(context.Context, *CheckAccessRequest) (*CheckAccessResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method CheckAccess not implemented")
@@ -361,6 +381,24 @@ func _ProvisioningService_FollowSubscription_Handler(srv interface{}, ctx contex
 	return interceptor(ctx, in, info, handler)
 }
 
+func _ProvisioningService_MatchGrants_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(MatchGrantsRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(ProvisioningServiceServer).MatchGrants(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: ProvisioningService_MatchGrants_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(ProvisioningServiceServer).MatchGrants(ctx, req.(*MatchGrantsRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _ProvisioningService_CheckAccess_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(CheckAccessRequest)
 	if err := dec(in); err != nil {
@@ -459,6 +497,10 @@ var ProvisioningService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "FollowSubscription",
 			Handler:    _ProvisioningService_FollowSubscription_Handler,
+		},
+		{
+			MethodName: "MatchGrants",
+			Handler:    _ProvisioningService_MatchGrants_Handler,
 		},
 		{
 			MethodName: "CheckAccess",

@@ -27,6 +27,78 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
+// Each charge has exactly one.
+type Disposition_Kind int32
+
+const (
+	Disposition_KIND_UNSPECIFIED Disposition_Kind = 0
+	// Not ours: never touched.
+	Disposition_FOREIGN Disposition_Kind = 1
+	// A person must look.
+	Disposition_QUARANTINED Disposition_Kind = 2
+	// Fully refunded.
+	Disposition_REFUNDED Disposition_Kind = 3
+	// A second charge for what was wanted once.
+	Disposition_DUPLICATE Disposition_Kind = 4
+	// Its order was finished by something other than its buyer's request.
+	Disposition_RECOVERED Disposition_Kind = 5
+	// An order and an active grant.
+	Disposition_MATCHED Disposition_Kind = 6
+	// Ours, and not at rest.
+	Disposition_OPEN Disposition_Kind = 7
+)
+
+// Enum value maps for Disposition_Kind.
+var (
+	Disposition_Kind_name = map[int32]string{
+		0: "KIND_UNSPECIFIED",
+		1: "FOREIGN",
+		2: "QUARANTINED",
+		3: "REFUNDED",
+		4: "DUPLICATE",
+		5: "RECOVERED",
+		6: "MATCHED",
+		7: "OPEN",
+	}
+	Disposition_Kind_value = map[string]int32{
+		"KIND_UNSPECIFIED": 0,
+		"FOREIGN":          1,
+		"QUARANTINED":      2,
+		"REFUNDED":         3,
+		"DUPLICATE":        4,
+		"RECOVERED":        5,
+		"MATCHED":          6,
+		"OPEN":             7,
+	}
+)
+
+func (x Disposition_Kind) Enum() *Disposition_Kind {
+	p := new(Disposition_Kind)
+	*p = x
+	return p
+}
+
+func (x Disposition_Kind) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (Disposition_Kind) Descriptor() protoreflect.EnumDescriptor {
+	return file_reconciliation_v1_reconciliation_proto_enumTypes[0].Descriptor()
+}
+
+func (Disposition_Kind) Type() protoreflect.EnumType {
+	return &file_reconciliation_v1_reconciliation_proto_enumTypes[0]
+}
+
+func (x Disposition_Kind) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use Disposition_Kind.Descriptor instead.
+func (Disposition_Kind) EnumDescriptor() ([]byte, []int) {
+	return file_reconciliation_v1_reconciliation_proto_rawDescGZIP(), []int{4, 0}
+}
+
 type Run_Status int32
 
 const (
@@ -65,11 +137,11 @@ func (x Run_Status) String() string {
 }
 
 func (Run_Status) Descriptor() protoreflect.EnumDescriptor {
-	return file_reconciliation_v1_reconciliation_proto_enumTypes[0].Descriptor()
+	return file_reconciliation_v1_reconciliation_proto_enumTypes[1].Descriptor()
 }
 
 func (Run_Status) Type() protoreflect.EnumType {
-	return &file_reconciliation_v1_reconciliation_proto_enumTypes[0]
+	return &file_reconciliation_v1_reconciliation_proto_enumTypes[1]
 }
 
 func (x Run_Status) Number() protoreflect.EnumNumber {
@@ -78,7 +150,7 @@ func (x Run_Status) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use Run_Status.Descriptor instead.
 func (Run_Status) EnumDescriptor() ([]byte, []int) {
-	return file_reconciliation_v1_reconciliation_proto_rawDescGZIP(), []int{1, 0}
+	return file_reconciliation_v1_reconciliation_proto_rawDescGZIP(), []int{13, 0}
 }
 
 type Case_Kind int32
@@ -109,6 +181,10 @@ const (
 	Case_STRIPE_ACCESS Case_Kind = 10
 	// A subscription that needs a person: for an unknown plan, or paid without a charge.
 	Case_SUBSCRIPTION Case_Kind = 12
+	// A charge of the checkout that Makegood replaces, for a person to adopt.
+	Case_CLAIMED_CHARGE Case_Kind = 14
+	// Money and records that do not add up.
+	Case_DISCREPANCY Case_Kind = 15
 	// An event whose hints name different people, or that is of ours and fits nobody.
 	Case_UNCLEAR_EVENT Case_Kind = 13
 )
@@ -129,6 +205,8 @@ var (
 		11: "UNIDENTIFIED_CHARGE",
 		10: "STRIPE_ACCESS",
 		12: "SUBSCRIPTION",
+		14: "CLAIMED_CHARGE",
+		15: "DISCREPANCY",
 		13: "UNCLEAR_EVENT",
 	}
 	Case_Kind_value = map[string]int32{
@@ -145,6 +223,8 @@ var (
 		"UNIDENTIFIED_CHARGE": 11,
 		"STRIPE_ACCESS":       10,
 		"SUBSCRIPTION":        12,
+		"CLAIMED_CHARGE":      14,
+		"DISCREPANCY":         15,
 		"UNCLEAR_EVENT":       13,
 	}
 )
@@ -160,11 +240,11 @@ func (x Case_Kind) String() string {
 }
 
 func (Case_Kind) Descriptor() protoreflect.EnumDescriptor {
-	return file_reconciliation_v1_reconciliation_proto_enumTypes[1].Descriptor()
+	return file_reconciliation_v1_reconciliation_proto_enumTypes[2].Descriptor()
 }
 
 func (Case_Kind) Type() protoreflect.EnumType {
-	return &file_reconciliation_v1_reconciliation_proto_enumTypes[1]
+	return &file_reconciliation_v1_reconciliation_proto_enumTypes[2]
 }
 
 func (x Case_Kind) Number() protoreflect.EnumNumber {
@@ -173,7 +253,7 @@ func (x Case_Kind) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use Case_Kind.Descriptor instead.
 func (Case_Kind) EnumDescriptor() ([]byte, []int) {
-	return file_reconciliation_v1_reconciliation_proto_rawDescGZIP(), []int{5, 0}
+	return file_reconciliation_v1_reconciliation_proto_rawDescGZIP(), []int{17, 0}
 }
 
 type Case_State int32
@@ -209,11 +289,11 @@ func (x Case_State) String() string {
 }
 
 func (Case_State) Descriptor() protoreflect.EnumDescriptor {
-	return file_reconciliation_v1_reconciliation_proto_enumTypes[2].Descriptor()
+	return file_reconciliation_v1_reconciliation_proto_enumTypes[3].Descriptor()
 }
 
 func (Case_State) Type() protoreflect.EnumType {
-	return &file_reconciliation_v1_reconciliation_proto_enumTypes[2]
+	return &file_reconciliation_v1_reconciliation_proto_enumTypes[3]
 }
 
 func (x Case_State) Number() protoreflect.EnumNumber {
@@ -222,11 +302,13 @@ func (x Case_State) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use Case_State.Descriptor instead.
 func (Case_State) EnumDescriptor() ([]byte, []int) {
-	return file_reconciliation_v1_reconciliation_proto_rawDescGZIP(), []int{5, 1}
+	return file_reconciliation_v1_reconciliation_proto_rawDescGZIP(), []int{17, 1}
 }
 
 type StartRunRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Only say what would be found and done.
+	DryRun        bool `protobuf:"varint,1,opt,name=dry_run,json=dryRun,proto3" json:"dry_run,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -261,6 +343,866 @@ func (*StartRunRequest) Descriptor() ([]byte, []int) {
 	return file_reconciliation_v1_reconciliation_proto_rawDescGZIP(), []int{0}
 }
 
+func (x *StartRunRequest) GetDryRun() bool {
+	if x != nil {
+		return x.DryRun
+	}
+	return false
+}
+
+type WatchRunRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	DryRun        bool                   `protobuf:"varint,1,opt,name=dry_run,json=dryRun,proto3" json:"dry_run,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *WatchRunRequest) Reset() {
+	*x = WatchRunRequest{}
+	mi := &file_reconciliation_v1_reconciliation_proto_msgTypes[1]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *WatchRunRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*WatchRunRequest) ProtoMessage() {}
+
+func (x *WatchRunRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_reconciliation_v1_reconciliation_proto_msgTypes[1]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use WatchRunRequest.ProtoReflect.Descriptor instead.
+func (*WatchRunRequest) Descriptor() ([]byte, []int) {
+	return file_reconciliation_v1_reconciliation_proto_rawDescGZIP(), []int{1}
+}
+
+func (x *WatchRunRequest) GetDryRun() bool {
+	if x != nil {
+		return x.DryRun
+	}
+	return false
+}
+
+type ExplainChargeRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	ChargeId      string                 `protobuf:"bytes,1,opt,name=charge_id,json=chargeId,proto3" json:"charge_id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ExplainChargeRequest) Reset() {
+	*x = ExplainChargeRequest{}
+	mi := &file_reconciliation_v1_reconciliation_proto_msgTypes[2]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ExplainChargeRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ExplainChargeRequest) ProtoMessage() {}
+
+func (x *ExplainChargeRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_reconciliation_v1_reconciliation_proto_msgTypes[2]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ExplainChargeRequest.ProtoReflect.Descriptor instead.
+func (*ExplainChargeRequest) Descriptor() ([]byte, []int) {
+	return file_reconciliation_v1_reconciliation_proto_rawDescGZIP(), []int{2}
+}
+
+func (x *ExplainChargeRequest) GetChargeId() string {
+	if x != nil {
+		return x.ChargeId
+	}
+	return ""
+}
+
+type ExplainChargeResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// As recorded by the last sweep that saw it; unset when none did.
+	Recorded   *Disposition           `protobuf:"bytes,1,opt,name=recorded,proto3" json:"recorded,omitempty"`
+	RecordedAt *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=recorded_at,json=recordedAt,proto3" json:"recorded_at,omitempty"`
+	// As it is now.
+	Now *Disposition `protobuf:"bytes,3,opt,name=now,proto3" json:"now,omitempty"`
+	// What that rests on, one fact a line.
+	Evidence      []string `protobuf:"bytes,4,rep,name=evidence,proto3" json:"evidence,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ExplainChargeResponse) Reset() {
+	*x = ExplainChargeResponse{}
+	mi := &file_reconciliation_v1_reconciliation_proto_msgTypes[3]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ExplainChargeResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ExplainChargeResponse) ProtoMessage() {}
+
+func (x *ExplainChargeResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_reconciliation_v1_reconciliation_proto_msgTypes[3]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ExplainChargeResponse.ProtoReflect.Descriptor instead.
+func (*ExplainChargeResponse) Descriptor() ([]byte, []int) {
+	return file_reconciliation_v1_reconciliation_proto_rawDescGZIP(), []int{3}
+}
+
+func (x *ExplainChargeResponse) GetRecorded() *Disposition {
+	if x != nil {
+		return x.Recorded
+	}
+	return nil
+}
+
+func (x *ExplainChargeResponse) GetRecordedAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.RecordedAt
+	}
+	return nil
+}
+
+func (x *ExplainChargeResponse) GetNow() *Disposition {
+	if x != nil {
+		return x.Now
+	}
+	return nil
+}
+
+func (x *ExplainChargeResponse) GetEvidence() []string {
+	if x != nil {
+		return x.Evidence
+	}
+	return nil
+}
+
+// Disposition is what became of a charge.
+type Disposition struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Kind  Disposition_Kind       `protobuf:"varint,1,opt,name=kind,proto3,enum=reconciliation.v1.Disposition_Kind" json:"kind,omitempty"`
+	// UUID of its order; empty when it has none.
+	OrderId string `protobuf:"bytes,2,opt,name=order_id,json=orderId,proto3" json:"order_id,omitempty"`
+	// Why, in plain words.
+	Reason        string `protobuf:"bytes,3,opt,name=reason,proto3" json:"reason,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Disposition) Reset() {
+	*x = Disposition{}
+	mi := &file_reconciliation_v1_reconciliation_proto_msgTypes[4]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Disposition) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Disposition) ProtoMessage() {}
+
+func (x *Disposition) ProtoReflect() protoreflect.Message {
+	mi := &file_reconciliation_v1_reconciliation_proto_msgTypes[4]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Disposition.ProtoReflect.Descriptor instead.
+func (*Disposition) Descriptor() ([]byte, []int) {
+	return file_reconciliation_v1_reconciliation_proto_rawDescGZIP(), []int{4}
+}
+
+func (x *Disposition) GetKind() Disposition_Kind {
+	if x != nil {
+		return x.Kind
+	}
+	return Disposition_KIND_UNSPECIFIED
+}
+
+func (x *Disposition) GetOrderId() string {
+	if x != nil {
+		return x.OrderId
+	}
+	return ""
+}
+
+func (x *Disposition) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+type GetIntegrityReportRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// By when Stripe made the charge or the movement; both unset is all time.
+	From          *timestamppb.Timestamp `protobuf:"bytes,1,opt,name=from,proto3" json:"from,omitempty"`
+	Before        *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=before,proto3" json:"before,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetIntegrityReportRequest) Reset() {
+	*x = GetIntegrityReportRequest{}
+	mi := &file_reconciliation_v1_reconciliation_proto_msgTypes[5]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetIntegrityReportRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetIntegrityReportRequest) ProtoMessage() {}
+
+func (x *GetIntegrityReportRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_reconciliation_v1_reconciliation_proto_msgTypes[5]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetIntegrityReportRequest.ProtoReflect.Descriptor instead.
+func (*GetIntegrityReportRequest) Descriptor() ([]byte, []int) {
+	return file_reconciliation_v1_reconciliation_proto_rawDescGZIP(), []int{5}
+}
+
+func (x *GetIntegrityReportRequest) GetFrom() *timestamppb.Timestamp {
+	if x != nil {
+		return x.From
+	}
+	return nil
+}
+
+func (x *GetIntegrityReportRequest) GetBefore() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Before
+	}
+	return nil
+}
+
+type IntegrityReport struct {
+	state   protoimpl.MessageState `protogen:"open.v1"`
+	From    *timestamppb.Timestamp `protobuf:"bytes,1,opt,name=from,proto3" json:"from,omitempty"`
+	Before  *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=before,proto3" json:"before,omitempty"`
+	MadeAt  *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=made_at,json=madeAt,proto3" json:"made_at,omitempty"`
+	Charges []*DispositionSum      `protobuf:"bytes,4,rep,name=charges,proto3" json:"charges,omitempty"`
+	Balance []*BalanceSum          `protobuf:"bytes,5,rep,name=balance,proto3" json:"balance,omitempty"`
+	// What does not fit, one by one; at most 1,000 are listed.
+	Differences     []*Difference `protobuf:"bytes,6,rep,name=differences,proto3" json:"differences,omitempty"`
+	DifferenceCount int64         `protobuf:"varint,7,opt,name=difference_count,json=differenceCount,proto3" json:"difference_count,omitempty"`
+	// The oldest paid customer without access; unset when there is none.
+	OldestUnserved *OldestUnserved `protobuf:"bytes,8,opt,name=oldest_unserved,json=oldestUnserved,proto3" json:"oldest_unserved,omitempty"`
+	// From Stripe's charge to access.
+	ChargeToAccess *ServiceTime `protobuf:"bytes,9,opt,name=charge_to_access,json=chargeToAccess,proto3" json:"charge_to_access,omitempty"`
+	// How orders were completed: by the buyer's own request (""), rescue, webhook,
+	// reconciliation, support.
+	CompletedBy []*CompletedBy `protobuf:"bytes,10,rep,name=completed_by,json=completedBy,proto3" json:"completed_by,omitempty"`
+	// Whether everything in the window has been read: false says why in words.
+	Complete         bool   `protobuf:"varint,11,opt,name=complete,proto3" json:"complete,omitempty"`
+	IncompleteReason string `protobuf:"bytes,12,opt,name=incomplete_reason,json=incompleteReason,proto3" json:"incomplete_reason,omitempty"`
+	unknownFields    protoimpl.UnknownFields
+	sizeCache        protoimpl.SizeCache
+}
+
+func (x *IntegrityReport) Reset() {
+	*x = IntegrityReport{}
+	mi := &file_reconciliation_v1_reconciliation_proto_msgTypes[6]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *IntegrityReport) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*IntegrityReport) ProtoMessage() {}
+
+func (x *IntegrityReport) ProtoReflect() protoreflect.Message {
+	mi := &file_reconciliation_v1_reconciliation_proto_msgTypes[6]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use IntegrityReport.ProtoReflect.Descriptor instead.
+func (*IntegrityReport) Descriptor() ([]byte, []int) {
+	return file_reconciliation_v1_reconciliation_proto_rawDescGZIP(), []int{6}
+}
+
+func (x *IntegrityReport) GetFrom() *timestamppb.Timestamp {
+	if x != nil {
+		return x.From
+	}
+	return nil
+}
+
+func (x *IntegrityReport) GetBefore() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Before
+	}
+	return nil
+}
+
+func (x *IntegrityReport) GetMadeAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.MadeAt
+	}
+	return nil
+}
+
+func (x *IntegrityReport) GetCharges() []*DispositionSum {
+	if x != nil {
+		return x.Charges
+	}
+	return nil
+}
+
+func (x *IntegrityReport) GetBalance() []*BalanceSum {
+	if x != nil {
+		return x.Balance
+	}
+	return nil
+}
+
+func (x *IntegrityReport) GetDifferences() []*Difference {
+	if x != nil {
+		return x.Differences
+	}
+	return nil
+}
+
+func (x *IntegrityReport) GetDifferenceCount() int64 {
+	if x != nil {
+		return x.DifferenceCount
+	}
+	return 0
+}
+
+func (x *IntegrityReport) GetOldestUnserved() *OldestUnserved {
+	if x != nil {
+		return x.OldestUnserved
+	}
+	return nil
+}
+
+func (x *IntegrityReport) GetChargeToAccess() *ServiceTime {
+	if x != nil {
+		return x.ChargeToAccess
+	}
+	return nil
+}
+
+func (x *IntegrityReport) GetCompletedBy() []*CompletedBy {
+	if x != nil {
+		return x.CompletedBy
+	}
+	return nil
+}
+
+func (x *IntegrityReport) GetComplete() bool {
+	if x != nil {
+		return x.Complete
+	}
+	return false
+}
+
+func (x *IntegrityReport) GetIncompleteReason() string {
+	if x != nil {
+		return x.IncompleteReason
+	}
+	return ""
+}
+
+type DispositionSum struct {
+	state       protoimpl.MessageState `protogen:"open.v1"`
+	Disposition Disposition_Kind       `protobuf:"varint,1,opt,name=disposition,proto3,enum=reconciliation.v1.Disposition_Kind" json:"disposition,omitempty"`
+	// ISO 4217, upper case.
+	Currency    string `protobuf:"bytes,2,opt,name=currency,proto3" json:"currency,omitempty"`
+	ChargeCount int64  `protobuf:"varint,3,opt,name=charge_count,json=chargeCount,proto3" json:"charge_count,omitempty"`
+	// Minor units of currency.
+	AmountMinor   int64 `protobuf:"varint,4,opt,name=amount_minor,json=amountMinor,proto3" json:"amount_minor,omitempty"`
+	RefundedMinor int64 `protobuf:"varint,5,opt,name=refunded_minor,json=refundedMinor,proto3" json:"refunded_minor,omitempty"`
+	DisputedMinor int64 `protobuf:"varint,6,opt,name=disputed_minor,json=disputedMinor,proto3" json:"disputed_minor,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DispositionSum) Reset() {
+	*x = DispositionSum{}
+	mi := &file_reconciliation_v1_reconciliation_proto_msgTypes[7]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DispositionSum) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DispositionSum) ProtoMessage() {}
+
+func (x *DispositionSum) ProtoReflect() protoreflect.Message {
+	mi := &file_reconciliation_v1_reconciliation_proto_msgTypes[7]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DispositionSum.ProtoReflect.Descriptor instead.
+func (*DispositionSum) Descriptor() ([]byte, []int) {
+	return file_reconciliation_v1_reconciliation_proto_rawDescGZIP(), []int{7}
+}
+
+func (x *DispositionSum) GetDisposition() Disposition_Kind {
+	if x != nil {
+		return x.Disposition
+	}
+	return Disposition_KIND_UNSPECIFIED
+}
+
+func (x *DispositionSum) GetCurrency() string {
+	if x != nil {
+		return x.Currency
+	}
+	return ""
+}
+
+func (x *DispositionSum) GetChargeCount() int64 {
+	if x != nil {
+		return x.ChargeCount
+	}
+	return 0
+}
+
+func (x *DispositionSum) GetAmountMinor() int64 {
+	if x != nil {
+		return x.AmountMinor
+	}
+	return 0
+}
+
+func (x *DispositionSum) GetRefundedMinor() int64 {
+	if x != nil {
+		return x.RefundedMinor
+	}
+	return 0
+}
+
+func (x *DispositionSum) GetDisputedMinor() int64 {
+	if x != nil {
+		return x.DisputedMinor
+	}
+	return 0
+}
+
+type BalanceSum struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// charges, refunds, disputes, fees, payouts, or other.
+	Category string `protobuf:"bytes,1,opt,name=category,proto3" json:"category,omitempty"`
+	// In Stripe's words.
+	Type string `protobuf:"bytes,2,opt,name=type,proto3" json:"type,omitempty"`
+	// The settlement currency, ISO 4217, upper case.
+	Currency         string `protobuf:"bytes,3,opt,name=currency,proto3" json:"currency,omitempty"`
+	TransactionCount int64  `protobuf:"varint,4,opt,name=transaction_count,json=transactionCount,proto3" json:"transaction_count,omitempty"`
+	AmountMinor      int64  `protobuf:"varint,5,opt,name=amount_minor,json=amountMinor,proto3" json:"amount_minor,omitempty"`
+	FeeMinor         int64  `protobuf:"varint,6,opt,name=fee_minor,json=feeMinor,proto3" json:"fee_minor,omitempty"`
+	NetMinor         int64  `protobuf:"varint,7,opt,name=net_minor,json=netMinor,proto3" json:"net_minor,omitempty"`
+	unknownFields    protoimpl.UnknownFields
+	sizeCache        protoimpl.SizeCache
+}
+
+func (x *BalanceSum) Reset() {
+	*x = BalanceSum{}
+	mi := &file_reconciliation_v1_reconciliation_proto_msgTypes[8]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *BalanceSum) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*BalanceSum) ProtoMessage() {}
+
+func (x *BalanceSum) ProtoReflect() protoreflect.Message {
+	mi := &file_reconciliation_v1_reconciliation_proto_msgTypes[8]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use BalanceSum.ProtoReflect.Descriptor instead.
+func (*BalanceSum) Descriptor() ([]byte, []int) {
+	return file_reconciliation_v1_reconciliation_proto_rawDescGZIP(), []int{8}
+}
+
+func (x *BalanceSum) GetCategory() string {
+	if x != nil {
+		return x.Category
+	}
+	return ""
+}
+
+func (x *BalanceSum) GetType() string {
+	if x != nil {
+		return x.Type
+	}
+	return ""
+}
+
+func (x *BalanceSum) GetCurrency() string {
+	if x != nil {
+		return x.Currency
+	}
+	return ""
+}
+
+func (x *BalanceSum) GetTransactionCount() int64 {
+	if x != nil {
+		return x.TransactionCount
+	}
+	return 0
+}
+
+func (x *BalanceSum) GetAmountMinor() int64 {
+	if x != nil {
+		return x.AmountMinor
+	}
+	return 0
+}
+
+func (x *BalanceSum) GetFeeMinor() int64 {
+	if x != nil {
+		return x.FeeMinor
+	}
+	return 0
+}
+
+func (x *BalanceSum) GetNetMinor() int64 {
+	if x != nil {
+		return x.NetMinor
+	}
+	return 0
+}
+
+// Difference is one thing that does not fit.
+type Difference struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// What it is about: a charge, a refund, a balance transaction or an order id.
+	Subject string `protobuf:"bytes,1,opt,name=subject,proto3" json:"subject,omitempty"`
+	// In plain words.
+	What          string `protobuf:"bytes,2,opt,name=what,proto3" json:"what,omitempty"`
+	Currency      string `protobuf:"bytes,3,opt,name=currency,proto3" json:"currency,omitempty"`
+	ExpectedMinor int64  `protobuf:"varint,4,opt,name=expected_minor,json=expectedMinor,proto3" json:"expected_minor,omitempty"`
+	FoundMinor    int64  `protobuf:"varint,5,opt,name=found_minor,json=foundMinor,proto3" json:"found_minor,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Difference) Reset() {
+	*x = Difference{}
+	mi := &file_reconciliation_v1_reconciliation_proto_msgTypes[9]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Difference) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Difference) ProtoMessage() {}
+
+func (x *Difference) ProtoReflect() protoreflect.Message {
+	mi := &file_reconciliation_v1_reconciliation_proto_msgTypes[9]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Difference.ProtoReflect.Descriptor instead.
+func (*Difference) Descriptor() ([]byte, []int) {
+	return file_reconciliation_v1_reconciliation_proto_rawDescGZIP(), []int{9}
+}
+
+func (x *Difference) GetSubject() string {
+	if x != nil {
+		return x.Subject
+	}
+	return ""
+}
+
+func (x *Difference) GetWhat() string {
+	if x != nil {
+		return x.What
+	}
+	return ""
+}
+
+func (x *Difference) GetCurrency() string {
+	if x != nil {
+		return x.Currency
+	}
+	return ""
+}
+
+func (x *Difference) GetExpectedMinor() int64 {
+	if x != nil {
+		return x.ExpectedMinor
+	}
+	return 0
+}
+
+func (x *Difference) GetFoundMinor() int64 {
+	if x != nil {
+		return x.FoundMinor
+	}
+	return 0
+}
+
+type OldestUnserved struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	OrderId       string                 `protobuf:"bytes,1,opt,name=order_id,json=orderId,proto3" json:"order_id,omitempty"`
+	ChargeId      string                 `protobuf:"bytes,2,opt,name=charge_id,json=chargeId,proto3" json:"charge_id,omitempty"`
+	ChargedAt     *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=charged_at,json=chargedAt,proto3" json:"charged_at,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *OldestUnserved) Reset() {
+	*x = OldestUnserved{}
+	mi := &file_reconciliation_v1_reconciliation_proto_msgTypes[10]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *OldestUnserved) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*OldestUnserved) ProtoMessage() {}
+
+func (x *OldestUnserved) ProtoReflect() protoreflect.Message {
+	mi := &file_reconciliation_v1_reconciliation_proto_msgTypes[10]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use OldestUnserved.ProtoReflect.Descriptor instead.
+func (*OldestUnserved) Descriptor() ([]byte, []int) {
+	return file_reconciliation_v1_reconciliation_proto_rawDescGZIP(), []int{10}
+}
+
+func (x *OldestUnserved) GetOrderId() string {
+	if x != nil {
+		return x.OrderId
+	}
+	return ""
+}
+
+func (x *OldestUnserved) GetChargeId() string {
+	if x != nil {
+		return x.ChargeId
+	}
+	return ""
+}
+
+func (x *OldestUnserved) GetChargedAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.ChargedAt
+	}
+	return nil
+}
+
+type ServiceTime struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	OrderCount    int64                  `protobuf:"varint,1,opt,name=order_count,json=orderCount,proto3" json:"order_count,omitempty"`
+	MeanMs        int64                  `protobuf:"varint,2,opt,name=mean_ms,json=meanMs,proto3" json:"mean_ms,omitempty"`
+	P95Ms         int64                  `protobuf:"varint,3,opt,name=p95_ms,json=p95Ms,proto3" json:"p95_ms,omitempty"`
+	P99Ms         int64                  `protobuf:"varint,4,opt,name=p99_ms,json=p99Ms,proto3" json:"p99_ms,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ServiceTime) Reset() {
+	*x = ServiceTime{}
+	mi := &file_reconciliation_v1_reconciliation_proto_msgTypes[11]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ServiceTime) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ServiceTime) ProtoMessage() {}
+
+func (x *ServiceTime) ProtoReflect() protoreflect.Message {
+	mi := &file_reconciliation_v1_reconciliation_proto_msgTypes[11]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ServiceTime.ProtoReflect.Descriptor instead.
+func (*ServiceTime) Descriptor() ([]byte, []int) {
+	return file_reconciliation_v1_reconciliation_proto_rawDescGZIP(), []int{11}
+}
+
+func (x *ServiceTime) GetOrderCount() int64 {
+	if x != nil {
+		return x.OrderCount
+	}
+	return 0
+}
+
+func (x *ServiceTime) GetMeanMs() int64 {
+	if x != nil {
+		return x.MeanMs
+	}
+	return 0
+}
+
+func (x *ServiceTime) GetP95Ms() int64 {
+	if x != nil {
+		return x.P95Ms
+	}
+	return 0
+}
+
+func (x *ServiceTime) GetP99Ms() int64 {
+	if x != nil {
+		return x.P99Ms
+	}
+	return 0
+}
+
+type CompletedBy struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	RecoveredBy   string                 `protobuf:"bytes,1,opt,name=recovered_by,json=recoveredBy,proto3" json:"recovered_by,omitempty"`
+	OrderCount    int64                  `protobuf:"varint,2,opt,name=order_count,json=orderCount,proto3" json:"order_count,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CompletedBy) Reset() {
+	*x = CompletedBy{}
+	mi := &file_reconciliation_v1_reconciliation_proto_msgTypes[12]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CompletedBy) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CompletedBy) ProtoMessage() {}
+
+func (x *CompletedBy) ProtoReflect() protoreflect.Message {
+	mi := &file_reconciliation_v1_reconciliation_proto_msgTypes[12]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CompletedBy.ProtoReflect.Descriptor instead.
+func (*CompletedBy) Descriptor() ([]byte, []int) {
+	return file_reconciliation_v1_reconciliation_proto_rawDescGZIP(), []int{12}
+}
+
+func (x *CompletedBy) GetRecoveredBy() string {
+	if x != nil {
+		return x.RecoveredBy
+	}
+	return ""
+}
+
+func (x *CompletedBy) GetOrderCount() int64 {
+	if x != nil {
+		return x.OrderCount
+	}
+	return 0
+}
+
 // Run is one sweep, as it was recorded.
 type Run struct {
 	state      protoimpl.MessageState `protogen:"open.v1"`
@@ -278,14 +1220,21 @@ type Run struct {
 	// Things that could not be looked at, or not be mended.
 	Errors int32 `protobuf:"varint,10,opt,name=errors,proto3" json:"errors,omitempty"`
 	// One line per finding: the order, what was found, what came of it.
-	Details       []string `protobuf:"bytes,11,rep,name=details,proto3" json:"details,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	Details []string `protobuf:"bytes,11,rep,name=details,proto3" json:"details,omitempty"`
+	// Nothing was changed.
+	DryRun bool `protobuf:"varint,12,opt,name=dry_run,json=dryRun,proto3" json:"dry_run,omitempty"`
+	// Charges per disposition, as this run saw them.
+	Dispositions      map[string]int64 `protobuf:"bytes,13,rep,name=dispositions,proto3" json:"dispositions,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"varint,2,opt,name=value"`
+	EventsAdded       int32            `protobuf:"varint,14,opt,name=events_added,json=eventsAdded,proto3" json:"events_added,omitempty"`
+	ConfirmationsSent int32            `protobuf:"varint,15,opt,name=confirmations_sent,json=confirmationsSent,proto3" json:"confirmations_sent,omitempty"`
+	DurationMs        int64            `protobuf:"varint,16,opt,name=duration_ms,json=durationMs,proto3" json:"duration_ms,omitempty"`
+	unknownFields     protoimpl.UnknownFields
+	sizeCache         protoimpl.SizeCache
 }
 
 func (x *Run) Reset() {
 	*x = Run{}
-	mi := &file_reconciliation_v1_reconciliation_proto_msgTypes[1]
+	mi := &file_reconciliation_v1_reconciliation_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -297,7 +1246,7 @@ func (x *Run) String() string {
 func (*Run) ProtoMessage() {}
 
 func (x *Run) ProtoReflect() protoreflect.Message {
-	mi := &file_reconciliation_v1_reconciliation_proto_msgTypes[1]
+	mi := &file_reconciliation_v1_reconciliation_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -310,7 +1259,7 @@ func (x *Run) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Run.ProtoReflect.Descriptor instead.
 func (*Run) Descriptor() ([]byte, []int) {
-	return file_reconciliation_v1_reconciliation_proto_rawDescGZIP(), []int{1}
+	return file_reconciliation_v1_reconciliation_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *Run) GetId() int64 {
@@ -390,6 +1339,41 @@ func (x *Run) GetDetails() []string {
 	return nil
 }
 
+func (x *Run) GetDryRun() bool {
+	if x != nil {
+		return x.DryRun
+	}
+	return false
+}
+
+func (x *Run) GetDispositions() map[string]int64 {
+	if x != nil {
+		return x.Dispositions
+	}
+	return nil
+}
+
+func (x *Run) GetEventsAdded() int32 {
+	if x != nil {
+		return x.EventsAdded
+	}
+	return 0
+}
+
+func (x *Run) GetConfirmationsSent() int32 {
+	if x != nil {
+		return x.ConfirmationsSent
+	}
+	return 0
+}
+
+func (x *Run) GetDurationMs() int64 {
+	if x != nil {
+		return x.DurationMs
+	}
+	return 0
+}
+
 type ListRunsRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// At most 200; 0 is 50.
@@ -402,7 +1386,7 @@ type ListRunsRequest struct {
 
 func (x *ListRunsRequest) Reset() {
 	*x = ListRunsRequest{}
-	mi := &file_reconciliation_v1_reconciliation_proto_msgTypes[2]
+	mi := &file_reconciliation_v1_reconciliation_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -414,7 +1398,7 @@ func (x *ListRunsRequest) String() string {
 func (*ListRunsRequest) ProtoMessage() {}
 
 func (x *ListRunsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_reconciliation_v1_reconciliation_proto_msgTypes[2]
+	mi := &file_reconciliation_v1_reconciliation_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -427,7 +1411,7 @@ func (x *ListRunsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListRunsRequest.ProtoReflect.Descriptor instead.
 func (*ListRunsRequest) Descriptor() ([]byte, []int) {
-	return file_reconciliation_v1_reconciliation_proto_rawDescGZIP(), []int{2}
+	return file_reconciliation_v1_reconciliation_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *ListRunsRequest) GetPageSize() int32 {
@@ -455,7 +1439,7 @@ type ListRunsResponse struct {
 
 func (x *ListRunsResponse) Reset() {
 	*x = ListRunsResponse{}
-	mi := &file_reconciliation_v1_reconciliation_proto_msgTypes[3]
+	mi := &file_reconciliation_v1_reconciliation_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -467,7 +1451,7 @@ func (x *ListRunsResponse) String() string {
 func (*ListRunsResponse) ProtoMessage() {}
 
 func (x *ListRunsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_reconciliation_v1_reconciliation_proto_msgTypes[3]
+	mi := &file_reconciliation_v1_reconciliation_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -480,7 +1464,7 @@ func (x *ListRunsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListRunsResponse.ProtoReflect.Descriptor instead.
 func (*ListRunsResponse) Descriptor() ([]byte, []int) {
-	return file_reconciliation_v1_reconciliation_proto_rawDescGZIP(), []int{3}
+	return file_reconciliation_v1_reconciliation_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *ListRunsResponse) GetRuns() []*Run {
@@ -510,7 +1494,7 @@ type OpenCaseRequest struct {
 
 func (x *OpenCaseRequest) Reset() {
 	*x = OpenCaseRequest{}
-	mi := &file_reconciliation_v1_reconciliation_proto_msgTypes[4]
+	mi := &file_reconciliation_v1_reconciliation_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -522,7 +1506,7 @@ func (x *OpenCaseRequest) String() string {
 func (*OpenCaseRequest) ProtoMessage() {}
 
 func (x *OpenCaseRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_reconciliation_v1_reconciliation_proto_msgTypes[4]
+	mi := &file_reconciliation_v1_reconciliation_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -535,7 +1519,7 @@ func (x *OpenCaseRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OpenCaseRequest.ProtoReflect.Descriptor instead.
 func (*OpenCaseRequest) Descriptor() ([]byte, []int) {
-	return file_reconciliation_v1_reconciliation_proto_rawDescGZIP(), []int{4}
+	return file_reconciliation_v1_reconciliation_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *OpenCaseRequest) GetKind() Case_Kind {
@@ -572,13 +1556,26 @@ type Case struct {
 	// How often it was reported while open.
 	ReportedCount  int32                  `protobuf:"varint,8,opt,name=reported_count,json=reportedCount,proto3" json:"reported_count,omitempty"`
 	LastReportedAt *timestamppb.Timestamp `protobuf:"bytes,9,opt,name=last_reported_at,json=lastReportedAt,proto3" json:"last_reported_at,omitempty"`
-	unknownFields  protoimpl.UnknownFields
-	sizeCache      protoimpl.SizeCache
+	// Who works on it; empty while nobody does.
+	ClaimedBy string                 `protobuf:"bytes,10,opt,name=claimed_by,json=claimedBy,proto3" json:"claimed_by,omitempty"`
+	ClaimedAt *timestamppb.Timestamp `protobuf:"bytes,11,opt,name=claimed_at,json=claimedAt,proto3" json:"claimed_at,omitempty"`
+	// Out of the queue until then.
+	SnoozedUntil *timestamppb.Timestamp `protobuf:"bytes,12,opt,name=snoozed_until,json=snoozedUntil,proto3" json:"snoozed_until,omitempty"`
+	// Since when a customer waits because of it; the queue is in this order. Unset
+	// when nobody waits.
+	WaitingSince *timestamppb.Timestamp `protobuf:"bytes,13,opt,name=waiting_since,json=waitingSince,proto3" json:"waiting_since,omitempty"`
+	// Who closed it, or system when the problem went away; empty while open.
+	ResolvedBy string `protobuf:"bytes,14,opt,name=resolved_by,json=resolvedBy,proto3" json:"resolved_by,omitempty"`
+	Resolution string `protobuf:"bytes,15,opt,name=resolution,proto3" json:"resolution,omitempty"`
+	// What has been said and done about it, oldest first.
+	Events        []*CaseEvent `protobuf:"bytes,16,rep,name=events,proto3" json:"events,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Case) Reset() {
 	*x = Case{}
-	mi := &file_reconciliation_v1_reconciliation_proto_msgTypes[5]
+	mi := &file_reconciliation_v1_reconciliation_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -590,7 +1587,7 @@ func (x *Case) String() string {
 func (*Case) ProtoMessage() {}
 
 func (x *Case) ProtoReflect() protoreflect.Message {
-	mi := &file_reconciliation_v1_reconciliation_proto_msgTypes[5]
+	mi := &file_reconciliation_v1_reconciliation_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -603,7 +1600,7 @@ func (x *Case) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Case.ProtoReflect.Descriptor instead.
 func (*Case) Descriptor() ([]byte, []int) {
-	return file_reconciliation_v1_reconciliation_proto_rawDescGZIP(), []int{5}
+	return file_reconciliation_v1_reconciliation_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *Case) GetId() int64 {
@@ -669,6 +1666,307 @@ func (x *Case) GetLastReportedAt() *timestamppb.Timestamp {
 	return nil
 }
 
+func (x *Case) GetClaimedBy() string {
+	if x != nil {
+		return x.ClaimedBy
+	}
+	return ""
+}
+
+func (x *Case) GetClaimedAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.ClaimedAt
+	}
+	return nil
+}
+
+func (x *Case) GetSnoozedUntil() *timestamppb.Timestamp {
+	if x != nil {
+		return x.SnoozedUntil
+	}
+	return nil
+}
+
+func (x *Case) GetWaitingSince() *timestamppb.Timestamp {
+	if x != nil {
+		return x.WaitingSince
+	}
+	return nil
+}
+
+func (x *Case) GetResolvedBy() string {
+	if x != nil {
+		return x.ResolvedBy
+	}
+	return ""
+}
+
+func (x *Case) GetResolution() string {
+	if x != nil {
+		return x.Resolution
+	}
+	return ""
+}
+
+func (x *Case) GetEvents() []*CaseEvent {
+	if x != nil {
+		return x.Events
+	}
+	return nil
+}
+
+// CaseEvent is one entry of a case's history; it is append-only.
+type CaseEvent struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// opened, reported, claimed, handed over, snoozed, woken or resolved.
+	What          string                 `protobuf:"bytes,1,opt,name=what,proto3" json:"what,omitempty"`
+	Actor         string                 `protobuf:"bytes,2,opt,name=actor,proto3" json:"actor,omitempty"`
+	Note          string                 `protobuf:"bytes,3,opt,name=note,proto3" json:"note,omitempty"`
+	At            *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=at,proto3" json:"at,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CaseEvent) Reset() {
+	*x = CaseEvent{}
+	mi := &file_reconciliation_v1_reconciliation_proto_msgTypes[18]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CaseEvent) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CaseEvent) ProtoMessage() {}
+
+func (x *CaseEvent) ProtoReflect() protoreflect.Message {
+	mi := &file_reconciliation_v1_reconciliation_proto_msgTypes[18]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CaseEvent.ProtoReflect.Descriptor instead.
+func (*CaseEvent) Descriptor() ([]byte, []int) {
+	return file_reconciliation_v1_reconciliation_proto_rawDescGZIP(), []int{18}
+}
+
+func (x *CaseEvent) GetWhat() string {
+	if x != nil {
+		return x.What
+	}
+	return ""
+}
+
+func (x *CaseEvent) GetActor() string {
+	if x != nil {
+		return x.Actor
+	}
+	return ""
+}
+
+func (x *CaseEvent) GetNote() string {
+	if x != nil {
+		return x.Note
+	}
+	return ""
+}
+
+func (x *CaseEvent) GetAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.At
+	}
+	return nil
+}
+
+type ClaimCaseRequest struct {
+	state  protoimpl.MessageState `protogen:"open.v1"`
+	CaseId int64                  `protobuf:"varint,1,opt,name=case_id,json=caseId,proto3" json:"case_id,omitempty"`
+	// To whom; empty is the caller.
+	Actor string `protobuf:"bytes,2,opt,name=actor,proto3" json:"actor,omitempty"`
+	// Also when it is somebody else's.
+	TakeOver      bool   `protobuf:"varint,3,opt,name=take_over,json=takeOver,proto3" json:"take_over,omitempty"`
+	Note          string `protobuf:"bytes,4,opt,name=note,proto3" json:"note,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ClaimCaseRequest) Reset() {
+	*x = ClaimCaseRequest{}
+	mi := &file_reconciliation_v1_reconciliation_proto_msgTypes[19]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ClaimCaseRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ClaimCaseRequest) ProtoMessage() {}
+
+func (x *ClaimCaseRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_reconciliation_v1_reconciliation_proto_msgTypes[19]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ClaimCaseRequest.ProtoReflect.Descriptor instead.
+func (*ClaimCaseRequest) Descriptor() ([]byte, []int) {
+	return file_reconciliation_v1_reconciliation_proto_rawDescGZIP(), []int{19}
+}
+
+func (x *ClaimCaseRequest) GetCaseId() int64 {
+	if x != nil {
+		return x.CaseId
+	}
+	return 0
+}
+
+func (x *ClaimCaseRequest) GetActor() string {
+	if x != nil {
+		return x.Actor
+	}
+	return ""
+}
+
+func (x *ClaimCaseRequest) GetTakeOver() bool {
+	if x != nil {
+		return x.TakeOver
+	}
+	return false
+}
+
+func (x *ClaimCaseRequest) GetNote() string {
+	if x != nil {
+		return x.Note
+	}
+	return ""
+}
+
+type SnoozeCaseRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	CaseId        int64                  `protobuf:"varint,1,opt,name=case_id,json=caseId,proto3" json:"case_id,omitempty"`
+	Until         *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=until,proto3" json:"until,omitempty"`
+	Reason        string                 `protobuf:"bytes,3,opt,name=reason,proto3" json:"reason,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SnoozeCaseRequest) Reset() {
+	*x = SnoozeCaseRequest{}
+	mi := &file_reconciliation_v1_reconciliation_proto_msgTypes[20]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SnoozeCaseRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SnoozeCaseRequest) ProtoMessage() {}
+
+func (x *SnoozeCaseRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_reconciliation_v1_reconciliation_proto_msgTypes[20]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SnoozeCaseRequest.ProtoReflect.Descriptor instead.
+func (*SnoozeCaseRequest) Descriptor() ([]byte, []int) {
+	return file_reconciliation_v1_reconciliation_proto_rawDescGZIP(), []int{20}
+}
+
+func (x *SnoozeCaseRequest) GetCaseId() int64 {
+	if x != nil {
+		return x.CaseId
+	}
+	return 0
+}
+
+func (x *SnoozeCaseRequest) GetUntil() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Until
+	}
+	return nil
+}
+
+func (x *SnoozeCaseRequest) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+type ResolveCaseRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	CaseId        int64                  `protobuf:"varint,1,opt,name=case_id,json=caseId,proto3" json:"case_id,omitempty"`
+	Resolution    string                 `protobuf:"bytes,2,opt,name=resolution,proto3" json:"resolution,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ResolveCaseRequest) Reset() {
+	*x = ResolveCaseRequest{}
+	mi := &file_reconciliation_v1_reconciliation_proto_msgTypes[21]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ResolveCaseRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ResolveCaseRequest) ProtoMessage() {}
+
+func (x *ResolveCaseRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_reconciliation_v1_reconciliation_proto_msgTypes[21]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ResolveCaseRequest.ProtoReflect.Descriptor instead.
+func (*ResolveCaseRequest) Descriptor() ([]byte, []int) {
+	return file_reconciliation_v1_reconciliation_proto_rawDescGZIP(), []int{21}
+}
+
+func (x *ResolveCaseRequest) GetCaseId() int64 {
+	if x != nil {
+		return x.CaseId
+	}
+	return 0
+}
+
+func (x *ResolveCaseRequest) GetResolution() string {
+	if x != nil {
+		return x.Resolution
+	}
+	return ""
+}
+
 type ListCasesRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// STATE_UNSPECIFIED lists all.
@@ -683,7 +1981,7 @@ type ListCasesRequest struct {
 
 func (x *ListCasesRequest) Reset() {
 	*x = ListCasesRequest{}
-	mi := &file_reconciliation_v1_reconciliation_proto_msgTypes[6]
+	mi := &file_reconciliation_v1_reconciliation_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -695,7 +1993,7 @@ func (x *ListCasesRequest) String() string {
 func (*ListCasesRequest) ProtoMessage() {}
 
 func (x *ListCasesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_reconciliation_v1_reconciliation_proto_msgTypes[6]
+	mi := &file_reconciliation_v1_reconciliation_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -708,7 +2006,7 @@ func (x *ListCasesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListCasesRequest.ProtoReflect.Descriptor instead.
 func (*ListCasesRequest) Descriptor() ([]byte, []int) {
-	return file_reconciliation_v1_reconciliation_proto_rawDescGZIP(), []int{6}
+	return file_reconciliation_v1_reconciliation_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *ListCasesRequest) GetState() Case_State {
@@ -743,7 +2041,7 @@ type ListCasesResponse struct {
 
 func (x *ListCasesResponse) Reset() {
 	*x = ListCasesResponse{}
-	mi := &file_reconciliation_v1_reconciliation_proto_msgTypes[7]
+	mi := &file_reconciliation_v1_reconciliation_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -755,7 +2053,7 @@ func (x *ListCasesResponse) String() string {
 func (*ListCasesResponse) ProtoMessage() {}
 
 func (x *ListCasesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_reconciliation_v1_reconciliation_proto_msgTypes[7]
+	mi := &file_reconciliation_v1_reconciliation_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -768,7 +2066,7 @@ func (x *ListCasesResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListCasesResponse.ProtoReflect.Descriptor instead.
 func (*ListCasesResponse) Descriptor() ([]byte, []int) {
-	return file_reconciliation_v1_reconciliation_proto_rawDescGZIP(), []int{7}
+	return file_reconciliation_v1_reconciliation_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *ListCasesResponse) GetCases() []*Case {
@@ -789,8 +2087,89 @@ var File_reconciliation_v1_reconciliation_proto protoreflect.FileDescriptor
 
 const file_reconciliation_v1_reconciliation_proto_rawDesc = "" +
 	"\n" +
-	"&reconciliation/v1/reconciliation.proto\x12\x11reconciliation.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x11\n" +
-	"\x0fStartRunRequest\"\x85\x04\n" +
+	"&reconciliation/v1/reconciliation.proto\x12\x11reconciliation.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"*\n" +
+	"\x0fStartRunRequest\x12\x17\n" +
+	"\adry_run\x18\x01 \x01(\bR\x06dryRun\"*\n" +
+	"\x0fWatchRunRequest\x12\x17\n" +
+	"\adry_run\x18\x01 \x01(\bR\x06dryRun\"?\n" +
+	"\x14ExplainChargeRequest\x12'\n" +
+	"\tcharge_id\x18\x01 \x01(\tB\n" +
+	"\xbaH\ar\x05\x10\x01\x18\xff\x01R\bchargeId\"\xde\x01\n" +
+	"\x15ExplainChargeResponse\x12:\n" +
+	"\brecorded\x18\x01 \x01(\v2\x1e.reconciliation.v1.DispositionR\brecorded\x12;\n" +
+	"\vrecorded_at\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\n" +
+	"recordedAt\x120\n" +
+	"\x03now\x18\x03 \x01(\v2\x1e.reconciliation.v1.DispositionR\x03now\x12\x1a\n" +
+	"\bevidence\x18\x04 \x03(\tR\bevidence\"\xf8\x01\n" +
+	"\vDisposition\x127\n" +
+	"\x04kind\x18\x01 \x01(\x0e2#.reconciliation.v1.Disposition.KindR\x04kind\x12\x19\n" +
+	"\border_id\x18\x02 \x01(\tR\aorderId\x12\x16\n" +
+	"\x06reason\x18\x03 \x01(\tR\x06reason\"}\n" +
+	"\x04Kind\x12\x14\n" +
+	"\x10KIND_UNSPECIFIED\x10\x00\x12\v\n" +
+	"\aFOREIGN\x10\x01\x12\x0f\n" +
+	"\vQUARANTINED\x10\x02\x12\f\n" +
+	"\bREFUNDED\x10\x03\x12\r\n" +
+	"\tDUPLICATE\x10\x04\x12\r\n" +
+	"\tRECOVERED\x10\x05\x12\v\n" +
+	"\aMATCHED\x10\x06\x12\b\n" +
+	"\x04OPEN\x10\a\"\x7f\n" +
+	"\x19GetIntegrityReportRequest\x12.\n" +
+	"\x04from\x18\x01 \x01(\v2\x1a.google.protobuf.TimestampR\x04from\x122\n" +
+	"\x06before\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\x06before\"\xae\x05\n" +
+	"\x0fIntegrityReport\x12.\n" +
+	"\x04from\x18\x01 \x01(\v2\x1a.google.protobuf.TimestampR\x04from\x122\n" +
+	"\x06before\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\x06before\x123\n" +
+	"\amade_at\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\x06madeAt\x12;\n" +
+	"\acharges\x18\x04 \x03(\v2!.reconciliation.v1.DispositionSumR\acharges\x127\n" +
+	"\abalance\x18\x05 \x03(\v2\x1d.reconciliation.v1.BalanceSumR\abalance\x12?\n" +
+	"\vdifferences\x18\x06 \x03(\v2\x1d.reconciliation.v1.DifferenceR\vdifferences\x12)\n" +
+	"\x10difference_count\x18\a \x01(\x03R\x0fdifferenceCount\x12J\n" +
+	"\x0foldest_unserved\x18\b \x01(\v2!.reconciliation.v1.OldestUnservedR\x0eoldestUnserved\x12H\n" +
+	"\x10charge_to_access\x18\t \x01(\v2\x1e.reconciliation.v1.ServiceTimeR\x0echargeToAccess\x12A\n" +
+	"\fcompleted_by\x18\n" +
+	" \x03(\v2\x1e.reconciliation.v1.CompletedByR\vcompletedBy\x12\x1a\n" +
+	"\bcomplete\x18\v \x01(\bR\bcomplete\x12+\n" +
+	"\x11incomplete_reason\x18\f \x01(\tR\x10incompleteReason\"\x87\x02\n" +
+	"\x0eDispositionSum\x12E\n" +
+	"\vdisposition\x18\x01 \x01(\x0e2#.reconciliation.v1.Disposition.KindR\vdisposition\x12\x1a\n" +
+	"\bcurrency\x18\x02 \x01(\tR\bcurrency\x12!\n" +
+	"\fcharge_count\x18\x03 \x01(\x03R\vchargeCount\x12!\n" +
+	"\famount_minor\x18\x04 \x01(\x03R\vamountMinor\x12%\n" +
+	"\x0erefunded_minor\x18\x05 \x01(\x03R\rrefundedMinor\x12%\n" +
+	"\x0edisputed_minor\x18\x06 \x01(\x03R\rdisputedMinor\"\xe2\x01\n" +
+	"\n" +
+	"BalanceSum\x12\x1a\n" +
+	"\bcategory\x18\x01 \x01(\tR\bcategory\x12\x12\n" +
+	"\x04type\x18\x02 \x01(\tR\x04type\x12\x1a\n" +
+	"\bcurrency\x18\x03 \x01(\tR\bcurrency\x12+\n" +
+	"\x11transaction_count\x18\x04 \x01(\x03R\x10transactionCount\x12!\n" +
+	"\famount_minor\x18\x05 \x01(\x03R\vamountMinor\x12\x1b\n" +
+	"\tfee_minor\x18\x06 \x01(\x03R\bfeeMinor\x12\x1b\n" +
+	"\tnet_minor\x18\a \x01(\x03R\bnetMinor\"\x9e\x01\n" +
+	"\n" +
+	"Difference\x12\x18\n" +
+	"\asubject\x18\x01 \x01(\tR\asubject\x12\x12\n" +
+	"\x04what\x18\x02 \x01(\tR\x04what\x12\x1a\n" +
+	"\bcurrency\x18\x03 \x01(\tR\bcurrency\x12%\n" +
+	"\x0eexpected_minor\x18\x04 \x01(\x03R\rexpectedMinor\x12\x1f\n" +
+	"\vfound_minor\x18\x05 \x01(\x03R\n" +
+	"foundMinor\"\x83\x01\n" +
+	"\x0eOldestUnserved\x12\x19\n" +
+	"\border_id\x18\x01 \x01(\tR\aorderId\x12\x1b\n" +
+	"\tcharge_id\x18\x02 \x01(\tR\bchargeId\x129\n" +
+	"\n" +
+	"charged_at\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\tchargedAt\"u\n" +
+	"\vServiceTime\x12\x1f\n" +
+	"\vorder_count\x18\x01 \x01(\x03R\n" +
+	"orderCount\x12\x17\n" +
+	"\amean_ms\x18\x02 \x01(\x03R\x06meanMs\x12\x15\n" +
+	"\x06p95_ms\x18\x03 \x01(\x03R\x05p95Ms\x12\x15\n" +
+	"\x06p99_ms\x18\x04 \x01(\x03R\x05p99Ms\"Q\n" +
+	"\vCompletedBy\x12!\n" +
+	"\frecovered_by\x18\x01 \x01(\tR\vrecoveredBy\x12\x1f\n" +
+	"\vorder_count\x18\x02 \x01(\x03R\n" +
+	"orderCount\"\xa0\x06\n" +
 	"\x03Run\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\x03R\x02id\x129\n" +
 	"\n" +
@@ -806,7 +2185,16 @@ const file_reconciliation_v1_reconciliation_proto_rawDesc = "" +
 	"\x11orphans_recovered\x18\t \x01(\x05R\x10orphansRecovered\x12\x16\n" +
 	"\x06errors\x18\n" +
 	" \x01(\x05R\x06errors\x12\x18\n" +
-	"\adetails\x18\v \x03(\tR\adetails\"H\n" +
+	"\adetails\x18\v \x03(\tR\adetails\x12\x17\n" +
+	"\adry_run\x18\f \x01(\bR\x06dryRun\x12L\n" +
+	"\fdispositions\x18\r \x03(\v2(.reconciliation.v1.Run.DispositionsEntryR\fdispositions\x12!\n" +
+	"\fevents_added\x18\x0e \x01(\x05R\veventsAdded\x12-\n" +
+	"\x12confirmations_sent\x18\x0f \x01(\x05R\x11confirmationsSent\x12\x1f\n" +
+	"\vduration_ms\x18\x10 \x01(\x03R\n" +
+	"durationMs\x1a?\n" +
+	"\x11DispositionsEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
+	"\x05value\x18\x02 \x01(\x03R\x05value:\x028\x01\"H\n" +
 	"\x06Status\x12\x16\n" +
 	"\x12STATUS_UNSPECIFIED\x10\x00\x12\v\n" +
 	"\aRUNNING\x10\x01\x12\r\n" +
@@ -827,7 +2215,7 @@ const file_reconciliation_v1_reconciliation_proto_rawDesc = "" +
 	"\asubject\x18\x02 \x01(\tB\n" +
 	"\xbaH\ar\x05\x10\x01\x18\xc8\x01R\asubject\x12$\n" +
 	"\asummary\x18\x03 \x01(\tB\n" +
-	"\xbaH\ar\x05\x10\x01\x18\xd0\x0fR\asummary\"\xe8\x05\n" +
+	"\xbaH\ar\x05\x10\x01\x18\xd0\x0fR\asummary\"\xe0\b\n" +
 	"\x04Case\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\x03R\x02id\x120\n" +
 	"\x04kind\x18\x02 \x01(\x0e2\x1c.reconciliation.v1.Case.KindR\x04kind\x12\x18\n" +
@@ -838,7 +2226,20 @@ const file_reconciliation_v1_reconciliation_proto_rawDesc = "" +
 	"\vresolved_at\x18\a \x01(\v2\x1a.google.protobuf.TimestampR\n" +
 	"resolvedAt\x12%\n" +
 	"\x0ereported_count\x18\b \x01(\x05R\rreportedCount\x12D\n" +
-	"\x10last_reported_at\x18\t \x01(\v2\x1a.google.protobuf.TimestampR\x0elastReportedAt\"\x99\x02\n" +
+	"\x10last_reported_at\x18\t \x01(\v2\x1a.google.protobuf.TimestampR\x0elastReportedAt\x12\x1d\n" +
+	"\n" +
+	"claimed_by\x18\n" +
+	" \x01(\tR\tclaimedBy\x129\n" +
+	"\n" +
+	"claimed_at\x18\v \x01(\v2\x1a.google.protobuf.TimestampR\tclaimedAt\x12?\n" +
+	"\rsnoozed_until\x18\f \x01(\v2\x1a.google.protobuf.TimestampR\fsnoozedUntil\x12?\n" +
+	"\rwaiting_since\x18\r \x01(\v2\x1a.google.protobuf.TimestampR\fwaitingSince\x12\x1f\n" +
+	"\vresolved_by\x18\x0e \x01(\tR\n" +
+	"resolvedBy\x12\x1e\n" +
+	"\n" +
+	"resolution\x18\x0f \x01(\tR\n" +
+	"resolution\x124\n" +
+	"\x06events\x18\x10 \x03(\v2\x1c.reconciliation.v1.CaseEventR\x06events\"\xbe\x02\n" +
 	"\x04Kind\x12\x14\n" +
 	"\x10KIND_UNSPECIFIED\x10\x00\x12\x0f\n" +
 	"\vSTUCK_ORDER\x10\x01\x12\x10\n" +
@@ -853,12 +2254,35 @@ const file_reconciliation_v1_reconciliation_proto_rawDesc = "" +
 	"\x13UNIDENTIFIED_CHARGE\x10\v\x12\x11\n" +
 	"\rSTRIPE_ACCESS\x10\n" +
 	"\x12\x10\n" +
-	"\fSUBSCRIPTION\x10\f\x12\x11\n" +
+	"\fSUBSCRIPTION\x10\f\x12\x12\n" +
+	"\x0eCLAIMED_CHARGE\x10\x0e\x12\x0f\n" +
+	"\vDISCREPANCY\x10\x0f\x12\x11\n" +
 	"\rUNCLEAR_EVENT\x10\r\"6\n" +
 	"\x05State\x12\x15\n" +
 	"\x11STATE_UNSPECIFIED\x10\x00\x12\b\n" +
 	"\x04OPEN\x10\x01\x12\f\n" +
-	"\bRESOLVED\x10\x02\"\xa3\x01\n" +
+	"\bRESOLVED\x10\x02\"u\n" +
+	"\tCaseEvent\x12\x12\n" +
+	"\x04what\x18\x01 \x01(\tR\x04what\x12\x14\n" +
+	"\x05actor\x18\x02 \x01(\tR\x05actor\x12\x12\n" +
+	"\x04note\x18\x03 \x01(\tR\x04note\x12*\n" +
+	"\x02at\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\x02at\"\x8e\x01\n" +
+	"\x10ClaimCaseRequest\x12 \n" +
+	"\acase_id\x18\x01 \x01(\x03B\a\xbaH\x04\"\x02 \x00R\x06caseId\x12\x1d\n" +
+	"\x05actor\x18\x02 \x01(\tB\a\xbaH\x04r\x02\x18@R\x05actor\x12\x1b\n" +
+	"\ttake_over\x18\x03 \x01(\bR\btakeOver\x12\x1c\n" +
+	"\x04note\x18\x04 \x01(\tB\b\xbaH\x05r\x03\x18\xf4\x03R\x04note\"\x93\x01\n" +
+	"\x11SnoozeCaseRequest\x12 \n" +
+	"\acase_id\x18\x01 \x01(\x03B\a\xbaH\x04\"\x02 \x00R\x06caseId\x128\n" +
+	"\x05until\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampB\x06\xbaH\x03\xc8\x01\x01R\x05until\x12\"\n" +
+	"\x06reason\x18\x03 \x01(\tB\n" +
+	"\xbaH\ar\x05\x10\x01\x18\xf4\x03R\x06reason\"b\n" +
+	"\x12ResolveCaseRequest\x12 \n" +
+	"\acase_id\x18\x01 \x01(\x03B\a\xbaH\x04\"\x02 \x00R\x06caseId\x12*\n" +
+	"\n" +
+	"resolution\x18\x02 \x01(\tB\n" +
+	"\xbaH\ar\x05\x10\x01\x18\xf4\x03R\n" +
+	"resolution\"\xa3\x01\n" +
 	"\x10ListCasesRequest\x12=\n" +
 	"\x05state\x18\x01 \x01(\x0e2\x1d.reconciliation.v1.Case.StateB\b\xbaH\x05\x82\x01\x02\x10\x01R\x05state\x12'\n" +
 	"\tpage_size\x18\x02 \x01(\x05B\n" +
@@ -867,12 +2291,19 @@ const file_reconciliation_v1_reconciliation_proto_rawDesc = "" +
 	"page_token\x18\x03 \x01(\tB\b\xbaH\x05r\x03\x18\xc8\x01R\tpageToken\"j\n" +
 	"\x11ListCasesResponse\x12-\n" +
 	"\x05cases\x18\x01 \x03(\v2\x17.reconciliation.v1.CaseR\x05cases\x12&\n" +
-	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken2\xbf\x03\n" +
+	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken2\x89\t\n" +
 	"\x15ReconciliationService\x12p\n" +
-	"\bStartRun\x12\".reconciliation.v1.StartRunRequest\x1a\x16.reconciliation.v1.Run\"(\x82\xd3\xe4\x93\x02\":\x01*\"\x1d/admin/v1/reconciliation/runs\x12z\n" +
+	"\bStartRun\x12\".reconciliation.v1.StartRunRequest\x1a\x16.reconciliation.v1.Run\"(\x82\xd3\xe4\x93\x02\":\x01*\"\x1d/admin/v1/reconciliation/runs\x12H\n" +
+	"\bWatchRun\x12\".reconciliation.v1.WatchRunRequest\x1a\x16.reconciliation.v1.Run0\x01\x12\x89\x01\n" +
+	"\rExplainCharge\x12'.reconciliation.v1.ExplainChargeRequest\x1a(.reconciliation.v1.ExplainChargeResponse\"%\x82\xd3\xe4\x93\x02\x1f\x12\x1d/admin/v1/charges/{charge_id}\x12\x83\x01\n" +
+	"\x12GetIntegrityReport\x12,.reconciliation.v1.GetIntegrityReportRequest\x1a\".reconciliation.v1.IntegrityReport\"\x1b\x82\xd3\xe4\x93\x02\x15\x12\x13/admin/v1/integrity\x12z\n" +
 	"\bListRuns\x12\".reconciliation.v1.ListRunsRequest\x1a#.reconciliation.v1.ListRunsResponse\"%\x82\xd3\xe4\x93\x02\x1f\x12\x1d/admin/v1/reconciliation/runs\x12G\n" +
 	"\bOpenCase\x12\".reconciliation.v1.OpenCaseRequest\x1a\x17.reconciliation.v1.Case\x12o\n" +
-	"\tListCases\x12#.reconciliation.v1.ListCasesRequest\x1a$.reconciliation.v1.ListCasesResponse\"\x17\x82\xd3\xe4\x93\x02\x11\x12\x0f/admin/v1/casesB?Z=makegood.example/proto/gen/reconciliation/v1;reconciliationv1b\x06proto3"
+	"\tListCases\x12#.reconciliation.v1.ListCasesRequest\x1a$.reconciliation.v1.ListCasesResponse\"\x17\x82\xd3\xe4\x93\x02\x11\x12\x0f/admin/v1/cases\x12u\n" +
+	"\tClaimCase\x12#.reconciliation.v1.ClaimCaseRequest\x1a\x17.reconciliation.v1.Case\"*\x82\xd3\xe4\x93\x02$:\x01*\"\x1f/admin/v1/cases/{case_id}:claim\x12x\n" +
+	"\n" +
+	"SnoozeCase\x12$.reconciliation.v1.SnoozeCaseRequest\x1a\x17.reconciliation.v1.Case\"+\x82\xd3\xe4\x93\x02%:\x01*\" /admin/v1/cases/{case_id}:snooze\x12{\n" +
+	"\vResolveCase\x12%.reconciliation.v1.ResolveCaseRequest\x1a\x17.reconciliation.v1.Case\",\x82\xd3\xe4\x93\x02&:\x01*\"!/admin/v1/cases/{case_id}:resolveB?Z=makegood.example/proto/gen/reconciliation/v1;reconciliationv1b\x06proto3"
 
 var (
 	file_reconciliation_v1_reconciliation_proto_rawDescOnce sync.Once
@@ -886,48 +2317,102 @@ func file_reconciliation_v1_reconciliation_proto_rawDescGZIP() []byte {
 	return file_reconciliation_v1_reconciliation_proto_rawDescData
 }
 
-var file_reconciliation_v1_reconciliation_proto_enumTypes = make([]protoimpl.EnumInfo, 3)
-var file_reconciliation_v1_reconciliation_proto_msgTypes = make([]protoimpl.MessageInfo, 8)
+var file_reconciliation_v1_reconciliation_proto_enumTypes = make([]protoimpl.EnumInfo, 4)
+var file_reconciliation_v1_reconciliation_proto_msgTypes = make([]protoimpl.MessageInfo, 25)
 var file_reconciliation_v1_reconciliation_proto_goTypes = []any{
-	(Run_Status)(0),               // 0: reconciliation.v1.Run.Status
-	(Case_Kind)(0),                // 1: reconciliation.v1.Case.Kind
-	(Case_State)(0),               // 2: reconciliation.v1.Case.State
-	(*StartRunRequest)(nil),       // 3: reconciliation.v1.StartRunRequest
-	(*Run)(nil),                   // 4: reconciliation.v1.Run
-	(*ListRunsRequest)(nil),       // 5: reconciliation.v1.ListRunsRequest
-	(*ListRunsResponse)(nil),      // 6: reconciliation.v1.ListRunsResponse
-	(*OpenCaseRequest)(nil),       // 7: reconciliation.v1.OpenCaseRequest
-	(*Case)(nil),                  // 8: reconciliation.v1.Case
-	(*ListCasesRequest)(nil),      // 9: reconciliation.v1.ListCasesRequest
-	(*ListCasesResponse)(nil),     // 10: reconciliation.v1.ListCasesResponse
-	(*timestamppb.Timestamp)(nil), // 11: google.protobuf.Timestamp
+	(Disposition_Kind)(0),             // 0: reconciliation.v1.Disposition.Kind
+	(Run_Status)(0),                   // 1: reconciliation.v1.Run.Status
+	(Case_Kind)(0),                    // 2: reconciliation.v1.Case.Kind
+	(Case_State)(0),                   // 3: reconciliation.v1.Case.State
+	(*StartRunRequest)(nil),           // 4: reconciliation.v1.StartRunRequest
+	(*WatchRunRequest)(nil),           // 5: reconciliation.v1.WatchRunRequest
+	(*ExplainChargeRequest)(nil),      // 6: reconciliation.v1.ExplainChargeRequest
+	(*ExplainChargeResponse)(nil),     // 7: reconciliation.v1.ExplainChargeResponse
+	(*Disposition)(nil),               // 8: reconciliation.v1.Disposition
+	(*GetIntegrityReportRequest)(nil), // 9: reconciliation.v1.GetIntegrityReportRequest
+	(*IntegrityReport)(nil),           // 10: reconciliation.v1.IntegrityReport
+	(*DispositionSum)(nil),            // 11: reconciliation.v1.DispositionSum
+	(*BalanceSum)(nil),                // 12: reconciliation.v1.BalanceSum
+	(*Difference)(nil),                // 13: reconciliation.v1.Difference
+	(*OldestUnserved)(nil),            // 14: reconciliation.v1.OldestUnserved
+	(*ServiceTime)(nil),               // 15: reconciliation.v1.ServiceTime
+	(*CompletedBy)(nil),               // 16: reconciliation.v1.CompletedBy
+	(*Run)(nil),                       // 17: reconciliation.v1.Run
+	(*ListRunsRequest)(nil),           // 18: reconciliation.v1.ListRunsRequest
+	(*ListRunsResponse)(nil),          // 19: reconciliation.v1.ListRunsResponse
+	(*OpenCaseRequest)(nil),           // 20: reconciliation.v1.OpenCaseRequest
+	(*Case)(nil),                      // 21: reconciliation.v1.Case
+	(*CaseEvent)(nil),                 // 22: reconciliation.v1.CaseEvent
+	(*ClaimCaseRequest)(nil),          // 23: reconciliation.v1.ClaimCaseRequest
+	(*SnoozeCaseRequest)(nil),         // 24: reconciliation.v1.SnoozeCaseRequest
+	(*ResolveCaseRequest)(nil),        // 25: reconciliation.v1.ResolveCaseRequest
+	(*ListCasesRequest)(nil),          // 26: reconciliation.v1.ListCasesRequest
+	(*ListCasesResponse)(nil),         // 27: reconciliation.v1.ListCasesResponse
+	nil,                               // 28: reconciliation.v1.Run.DispositionsEntry
+	(*timestamppb.Timestamp)(nil),     // 29: google.protobuf.Timestamp
 }
 var file_reconciliation_v1_reconciliation_proto_depIdxs = []int32{
-	11, // 0: reconciliation.v1.Run.started_at:type_name -> google.protobuf.Timestamp
-	11, // 1: reconciliation.v1.Run.finished_at:type_name -> google.protobuf.Timestamp
-	0,  // 2: reconciliation.v1.Run.status:type_name -> reconciliation.v1.Run.Status
-	4,  // 3: reconciliation.v1.ListRunsResponse.runs:type_name -> reconciliation.v1.Run
-	1,  // 4: reconciliation.v1.OpenCaseRequest.kind:type_name -> reconciliation.v1.Case.Kind
-	1,  // 5: reconciliation.v1.Case.kind:type_name -> reconciliation.v1.Case.Kind
-	2,  // 6: reconciliation.v1.Case.state:type_name -> reconciliation.v1.Case.State
-	11, // 7: reconciliation.v1.Case.opened_at:type_name -> google.protobuf.Timestamp
-	11, // 8: reconciliation.v1.Case.resolved_at:type_name -> google.protobuf.Timestamp
-	11, // 9: reconciliation.v1.Case.last_reported_at:type_name -> google.protobuf.Timestamp
-	2,  // 10: reconciliation.v1.ListCasesRequest.state:type_name -> reconciliation.v1.Case.State
-	8,  // 11: reconciliation.v1.ListCasesResponse.cases:type_name -> reconciliation.v1.Case
-	3,  // 12: reconciliation.v1.ReconciliationService.StartRun:input_type -> reconciliation.v1.StartRunRequest
-	5,  // 13: reconciliation.v1.ReconciliationService.ListRuns:input_type -> reconciliation.v1.ListRunsRequest
-	7,  // 14: reconciliation.v1.ReconciliationService.OpenCase:input_type -> reconciliation.v1.OpenCaseRequest
-	9,  // 15: reconciliation.v1.ReconciliationService.ListCases:input_type -> reconciliation.v1.ListCasesRequest
-	4,  // 16: reconciliation.v1.ReconciliationService.StartRun:output_type -> reconciliation.v1.Run
-	6,  // 17: reconciliation.v1.ReconciliationService.ListRuns:output_type -> reconciliation.v1.ListRunsResponse
-	8,  // 18: reconciliation.v1.ReconciliationService.OpenCase:output_type -> reconciliation.v1.Case
-	10, // 19: reconciliation.v1.ReconciliationService.ListCases:output_type -> reconciliation.v1.ListCasesResponse
-	16, // [16:20] is the sub-list for method output_type
-	12, // [12:16] is the sub-list for method input_type
-	12, // [12:12] is the sub-list for extension type_name
-	12, // [12:12] is the sub-list for extension extendee
-	0,  // [0:12] is the sub-list for field type_name
+	8,  // 0: reconciliation.v1.ExplainChargeResponse.recorded:type_name -> reconciliation.v1.Disposition
+	29, // 1: reconciliation.v1.ExplainChargeResponse.recorded_at:type_name -> google.protobuf.Timestamp
+	8,  // 2: reconciliation.v1.ExplainChargeResponse.now:type_name -> reconciliation.v1.Disposition
+	0,  // 3: reconciliation.v1.Disposition.kind:type_name -> reconciliation.v1.Disposition.Kind
+	29, // 4: reconciliation.v1.GetIntegrityReportRequest.from:type_name -> google.protobuf.Timestamp
+	29, // 5: reconciliation.v1.GetIntegrityReportRequest.before:type_name -> google.protobuf.Timestamp
+	29, // 6: reconciliation.v1.IntegrityReport.from:type_name -> google.protobuf.Timestamp
+	29, // 7: reconciliation.v1.IntegrityReport.before:type_name -> google.protobuf.Timestamp
+	29, // 8: reconciliation.v1.IntegrityReport.made_at:type_name -> google.protobuf.Timestamp
+	11, // 9: reconciliation.v1.IntegrityReport.charges:type_name -> reconciliation.v1.DispositionSum
+	12, // 10: reconciliation.v1.IntegrityReport.balance:type_name -> reconciliation.v1.BalanceSum
+	13, // 11: reconciliation.v1.IntegrityReport.differences:type_name -> reconciliation.v1.Difference
+	14, // 12: reconciliation.v1.IntegrityReport.oldest_unserved:type_name -> reconciliation.v1.OldestUnserved
+	15, // 13: reconciliation.v1.IntegrityReport.charge_to_access:type_name -> reconciliation.v1.ServiceTime
+	16, // 14: reconciliation.v1.IntegrityReport.completed_by:type_name -> reconciliation.v1.CompletedBy
+	0,  // 15: reconciliation.v1.DispositionSum.disposition:type_name -> reconciliation.v1.Disposition.Kind
+	29, // 16: reconciliation.v1.OldestUnserved.charged_at:type_name -> google.protobuf.Timestamp
+	29, // 17: reconciliation.v1.Run.started_at:type_name -> google.protobuf.Timestamp
+	29, // 18: reconciliation.v1.Run.finished_at:type_name -> google.protobuf.Timestamp
+	1,  // 19: reconciliation.v1.Run.status:type_name -> reconciliation.v1.Run.Status
+	28, // 20: reconciliation.v1.Run.dispositions:type_name -> reconciliation.v1.Run.DispositionsEntry
+	17, // 21: reconciliation.v1.ListRunsResponse.runs:type_name -> reconciliation.v1.Run
+	2,  // 22: reconciliation.v1.OpenCaseRequest.kind:type_name -> reconciliation.v1.Case.Kind
+	2,  // 23: reconciliation.v1.Case.kind:type_name -> reconciliation.v1.Case.Kind
+	3,  // 24: reconciliation.v1.Case.state:type_name -> reconciliation.v1.Case.State
+	29, // 25: reconciliation.v1.Case.opened_at:type_name -> google.protobuf.Timestamp
+	29, // 26: reconciliation.v1.Case.resolved_at:type_name -> google.protobuf.Timestamp
+	29, // 27: reconciliation.v1.Case.last_reported_at:type_name -> google.protobuf.Timestamp
+	29, // 28: reconciliation.v1.Case.claimed_at:type_name -> google.protobuf.Timestamp
+	29, // 29: reconciliation.v1.Case.snoozed_until:type_name -> google.protobuf.Timestamp
+	29, // 30: reconciliation.v1.Case.waiting_since:type_name -> google.protobuf.Timestamp
+	22, // 31: reconciliation.v1.Case.events:type_name -> reconciliation.v1.CaseEvent
+	29, // 32: reconciliation.v1.CaseEvent.at:type_name -> google.protobuf.Timestamp
+	29, // 33: reconciliation.v1.SnoozeCaseRequest.until:type_name -> google.protobuf.Timestamp
+	3,  // 34: reconciliation.v1.ListCasesRequest.state:type_name -> reconciliation.v1.Case.State
+	21, // 35: reconciliation.v1.ListCasesResponse.cases:type_name -> reconciliation.v1.Case
+	4,  // 36: reconciliation.v1.ReconciliationService.StartRun:input_type -> reconciliation.v1.StartRunRequest
+	5,  // 37: reconciliation.v1.ReconciliationService.WatchRun:input_type -> reconciliation.v1.WatchRunRequest
+	6,  // 38: reconciliation.v1.ReconciliationService.ExplainCharge:input_type -> reconciliation.v1.ExplainChargeRequest
+	9,  // 39: reconciliation.v1.ReconciliationService.GetIntegrityReport:input_type -> reconciliation.v1.GetIntegrityReportRequest
+	18, // 40: reconciliation.v1.ReconciliationService.ListRuns:input_type -> reconciliation.v1.ListRunsRequest
+	20, // 41: reconciliation.v1.ReconciliationService.OpenCase:input_type -> reconciliation.v1.OpenCaseRequest
+	26, // 42: reconciliation.v1.ReconciliationService.ListCases:input_type -> reconciliation.v1.ListCasesRequest
+	23, // 43: reconciliation.v1.ReconciliationService.ClaimCase:input_type -> reconciliation.v1.ClaimCaseRequest
+	24, // 44: reconciliation.v1.ReconciliationService.SnoozeCase:input_type -> reconciliation.v1.SnoozeCaseRequest
+	25, // 45: reconciliation.v1.ReconciliationService.ResolveCase:input_type -> reconciliation.v1.ResolveCaseRequest
+	17, // 46: reconciliation.v1.ReconciliationService.StartRun:output_type -> reconciliation.v1.Run
+	17, // 47: reconciliation.v1.ReconciliationService.WatchRun:output_type -> reconciliation.v1.Run
+	7,  // 48: reconciliation.v1.ReconciliationService.ExplainCharge:output_type -> reconciliation.v1.ExplainChargeResponse
+	10, // 49: reconciliation.v1.ReconciliationService.GetIntegrityReport:output_type -> reconciliation.v1.IntegrityReport
+	19, // 50: reconciliation.v1.ReconciliationService.ListRuns:output_type -> reconciliation.v1.ListRunsResponse
+	21, // 51: reconciliation.v1.ReconciliationService.OpenCase:output_type -> reconciliation.v1.Case
+	27, // 52: reconciliation.v1.ReconciliationService.ListCases:output_type -> reconciliation.v1.ListCasesResponse
+	21, // 53: reconciliation.v1.ReconciliationService.ClaimCase:output_type -> reconciliation.v1.Case
+	21, // 54: reconciliation.v1.ReconciliationService.SnoozeCase:output_type -> reconciliation.v1.Case
+	21, // 55: reconciliation.v1.ReconciliationService.ResolveCase:output_type -> reconciliation.v1.Case
+	46, // [46:56] is the sub-list for method output_type
+	36, // [36:46] is the sub-list for method input_type
+	36, // [36:36] is the sub-list for extension type_name
+	36, // [36:36] is the sub-list for extension extendee
+	0,  // [0:36] is the sub-list for field type_name
 }
 
 func init() { file_reconciliation_v1_reconciliation_proto_init() }
@@ -940,8 +2425,8 @@ func file_reconciliation_v1_reconciliation_proto_init() {
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_reconciliation_v1_reconciliation_proto_rawDesc), len(file_reconciliation_v1_reconciliation_proto_rawDesc)),
-			NumEnums:      3,
-			NumMessages:   8,
+			NumEnums:      4,
+			NumMessages:   25,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

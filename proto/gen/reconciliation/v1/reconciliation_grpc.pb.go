@@ -22,10 +22,16 @@ import (
 const _ = grpc.SupportPackageIsVersion9
 
 const (
-	ReconciliationService_StartRun_FullMethodName  = "/reconciliation.v1.ReconciliationService/StartRun"
-	ReconciliationService_ListRuns_FullMethodName  = "/reconciliation.v1.ReconciliationService/ListRuns"
-	ReconciliationService_OpenCase_FullMethodName  = "/reconciliation.v1.ReconciliationService/OpenCase"
-	ReconciliationService_ListCases_FullMethodName = "/reconciliation.v1.ReconciliationService/ListCases"
+	ReconciliationService_StartRun_FullMethodName           = "/reconciliation.v1.ReconciliationService/StartRun"
+	ReconciliationService_WatchRun_FullMethodName           = "/reconciliation.v1.ReconciliationService/WatchRun"
+	ReconciliationService_ExplainCharge_FullMethodName      = "/reconciliation.v1.ReconciliationService/ExplainCharge"
+	ReconciliationService_GetIntegrityReport_FullMethodName = "/reconciliation.v1.ReconciliationService/GetIntegrityReport"
+	ReconciliationService_ListRuns_FullMethodName           = "/reconciliation.v1.ReconciliationService/ListRuns"
+	ReconciliationService_OpenCase_FullMethodName           = "/reconciliation.v1.ReconciliationService/OpenCase"
+	ReconciliationService_ListCases_FullMethodName          = "/reconciliation.v1.ReconciliationService/ListCases"
+	ReconciliationService_ClaimCase_FullMethodName          = "/reconciliation.v1.ReconciliationService/ClaimCase"
+	ReconciliationService_SnoozeCase_FullMethodName         = "/reconciliation.v1.ReconciliationService/SnoozeCase"
+	ReconciliationService_ResolveCase_FullMethodName        = "/reconciliation.v1.ReconciliationService/ResolveCase"
 )
 
 // ReconciliationServiceClient is the client API for ReconciliationService service.
@@ -35,6 +41,18 @@ type ReconciliationServiceClient interface {
 	// StartRun runs one sweep now and answers when it has finished. Errors:
 	// ABORTED RUN_IN_PROGRESS.
 	StartRun(ctx context.Context, in *StartRunRequest, opts ...grpc.CallOption) (*Run, error)
+	// WatchRun runs one sweep now and sends the run as it grows, at least every few
+	// seconds, and at last as it was recorded. When the caller goes, the run goes on.
+	// Errors: ABORTED RUN_IN_PROGRESS.
+	WatchRun(ctx context.Context, in *WatchRunRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[Run], error)
+	// ExplainCharge reads one charge from Stripe and says what it is, whose, and
+	// what has been done about it. It changes nothing. Errors: NOT_FOUND
+	// CHARGE_NOT_FOUND; UNAVAILABLE STRIPE_UNREACHABLE.
+	ExplainCharge(ctx context.Context, in *ExplainChargeRequest, opts ...grpc.CallOption) (*ExplainChargeResponse, error)
+	// GetIntegrityReport adds up every charge and every movement of the Stripe
+	// balance in a window and lists what does not fit, one by one. Errors:
+	// UNAVAILABLE STRIPE_UNREACHABLE.
+	GetIntegrityReport(ctx context.Context, in *GetIntegrityReportRequest, opts ...grpc.CallOption) (*IntegrityReport, error)
 	// ListRuns lists the recorded runs, newest first.
 	ListRuns(ctx context.Context, in *ListRunsRequest, opts ...grpc.CallOption) (*ListRunsResponse, error)
 	// OpenCase keeps something that a machine has given up on for a person.
@@ -42,6 +60,17 @@ type ReconciliationServiceClient interface {
 	OpenCase(ctx context.Context, in *OpenCaseRequest, opts ...grpc.CallOption) (*Case, error)
 	// ListCases lists cases, the longest open first.
 	ListCases(ctx context.Context, in *ListCasesRequest, opts ...grpc.CallOption) (*ListCasesResponse, error)
+	// ClaimCase makes a case the caller's, or hands it to another person. Errors:
+	// NOT_FOUND CASE_NOT_FOUND; ABORTED INVALID_STATE when it is resolved,
+	// CASE_CLAIMED when it is somebody else's and take_over is not set.
+	ClaimCase(ctx context.Context, in *ClaimCaseRequest, opts ...grpc.CallOption) (*Case, error)
+	// SnoozeCase puts a case out of the queue until a time. A new report of it
+	// wakes it only when it says something new. Errors: NOT_FOUND CASE_NOT_FOUND;
+	// ABORTED INVALID_STATE.
+	SnoozeCase(ctx context.Context, in *SnoozeCaseRequest, opts ...grpc.CallOption) (*Case, error)
+	// ResolveCase closes a case. Reported again, it is a new one. Errors: NOT_FOUND
+	// CASE_NOT_FOUND.
+	ResolveCase(ctx context.Context, in *ResolveCaseRequest, opts ...grpc.CallOption) (*Case, error)
 }
 
 type reconciliationServiceClient struct {
@@ -56,6 +85,45 @@ func (c *reconciliationServiceClient) StartRun(ctx context.Context, in *StartRun
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(Run)
 	err := c.cc.Invoke(ctx, ReconciliationService_StartRun_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *reconciliationServiceClient) WatchRun(ctx context.Context, in *WatchRunRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[Run], error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	stream, err := c.cc.NewStream(ctx, &ReconciliationService_ServiceDesc.Streams[0], ReconciliationService_WatchRun_FullMethodName, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	x := &grpc.GenericClientStream[WatchRunRequest, Run]{ClientStream: stream}
+	if err := x.ClientStream.SendMsg(in); err != nil {
+		return nil, err
+	}
+	if err := x.ClientStream.CloseSend(); err != nil {
+		return nil, err
+	}
+	return x, nil
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type ReconciliationService_WatchRunClient = grpc.ServerStreamingClient[Run]
+
+func (c *reconciliationServiceClient) ExplainCharge(ctx context.Context, in *ExplainChargeRequest, opts ...grpc.CallOption) (*ExplainChargeResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ExplainChargeResponse)
+	err := c.cc.Invoke(ctx, ReconciliationService_ExplainCharge_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *reconciliationServiceClient) GetIntegrityReport(ctx context.Context, in *GetIntegrityReportRequest, opts ...grpc.CallOption) (*IntegrityReport, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(IntegrityReport)
+	err := c.cc.Invoke(ctx, ReconciliationService_GetIntegrityReport_FullMethodName, in, out, cOpts...)
 	if err != nil {
 		return nil, err
 	}
@@ -92,6 +160,36 @@ func (c *reconciliationServiceClient) ListCases(ctx context.Context, in *ListCas
 	return out, nil
 }
 
+func (c *reconciliationServiceClient) ClaimCase(ctx context.Context, in *ClaimCaseRequest, opts ...grpc.CallOption) (*Case, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(Case)
+	err := c.cc.Invoke(ctx, ReconciliationService_ClaimCase_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *reconciliationServiceClient) SnoozeCase(ctx context.Context, in *SnoozeCaseRequest, opts ...grpc.CallOption) (*Case, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(Case)
+	err := c.cc.Invoke(ctx, ReconciliationService_SnoozeCase_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *reconciliationServiceClient) ResolveCase(ctx context.Context, in *ResolveCaseRequest, opts ...grpc.CallOption) (*Case, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(Case)
+	err := c.cc.Invoke(ctx, ReconciliationService_ResolveCase_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 // ReconciliationServiceServer is the server API for ReconciliationService service.
 // All implementations must embed UnimplementedReconciliationServiceServer
 // for forward compatibility.
@@ -99,6 +197,18 @@ type ReconciliationServiceServer interface {
 	// StartRun runs one sweep now and answers when it has finished. Errors:
 	// ABORTED RUN_IN_PROGRESS.
 	StartRun(context.Context, *StartRunRequest) (*Run, error)
+	// WatchRun runs one sweep now and sends the run as it grows, at least every few
+	// seconds, and at last as it was recorded. When the caller goes, the run goes on.
+	// Errors: ABORTED RUN_IN_PROGRESS.
+	WatchRun(*WatchRunRequest, grpc.ServerStreamingServer[Run]) error
+	// ExplainCharge reads one charge from Stripe and says what it is, whose, and
+	// what has been done about it. It changes nothing. Errors: NOT_FOUND
+	// CHARGE_NOT_FOUND; UNAVAILABLE STRIPE_UNREACHABLE.
+	ExplainCharge(context.Context, *ExplainChargeRequest) (*ExplainChargeResponse, error)
+	// GetIntegrityReport adds up every charge and every movement of the Stripe
+	// balance in a window and lists what does not fit, one by one. Errors:
+	// UNAVAILABLE STRIPE_UNREACHABLE.
+	GetIntegrityReport(context.Context, *GetIntegrityReportRequest) (*IntegrityReport, error)
 	// ListRuns lists the recorded runs, newest first.
 	ListRuns(context.Context, *ListRunsRequest) (*ListRunsResponse, error)
 	// OpenCase keeps something that a machine has given up on for a person.
@@ -106,6 +216,17 @@ type ReconciliationServiceServer interface {
 	OpenCase(context.Context, *OpenCaseRequest) (*Case, error)
 	// ListCases lists cases, the longest open first.
 	ListCases(context.Context, *ListCasesRequest) (*ListCasesResponse, error)
+	// ClaimCase makes a case the caller's, or hands it to another person. Errors:
+	// NOT_FOUND CASE_NOT_FOUND; ABORTED INVALID_STATE when it is resolved,
+	// CASE_CLAIMED when it is somebody else's and take_over is not set.
+	ClaimCase(context.Context, *ClaimCaseRequest) (*Case, error)
+	// SnoozeCase puts a case out of the queue until a time. A new report of it
+	// wakes it only when it says something new. Errors: NOT_FOUND CASE_NOT_FOUND;
+	// ABORTED INVALID_STATE.
+	SnoozeCase(context.Context, *SnoozeCaseRequest) (*Case, error)
+	// ResolveCase closes a case. Reported again, it is a new one. Errors: NOT_FOUND
+	// CASE_NOT_FOUND.
+	ResolveCase(context.Context, *ResolveCaseRequest) (*Case, error)
 	mustEmbedUnimplementedReconciliationServiceServer()
 }
 
@@ -119,6 +240,15 @@ type UnimplementedReconciliationServiceServer struct{}
 func (UnimplementedReconciliationServiceServer) StartRun(context.Context, *StartRunRequest) (*Run, error) {
 	return nil, status.Error(codes.Unimplemented, "method StartRun not implemented")
 }
+func (UnimplementedReconciliationServiceServer) WatchRun(*WatchRunRequest, grpc.ServerStreamingServer[Run]) error {
+	return status.Error(codes.Unimplemented, "method WatchRun not implemented")
+}
+func (UnimplementedReconciliationServiceServer) ExplainCharge(context.Context, *ExplainChargeRequest) (*ExplainChargeResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ExplainCharge not implemented")
+}
+func (UnimplementedReconciliationServiceServer) GetIntegrityReport(context.Context, *GetIntegrityReportRequest) (*IntegrityReport, error) {
+	return nil, status.Error(codes.Unimplemented, "method GetIntegrityReport not implemented")
+}
 func (UnimplementedReconciliationServiceServer) ListRuns(context.Context, *ListRunsRequest) (*ListRunsResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method ListRuns not implemented")
 }
@@ -127,6 +257,15 @@ func (UnimplementedReconciliationServiceServer) OpenCase(context.Context, *OpenC
 }
 func (UnimplementedReconciliationServiceServer) ListCases(context.Context, *ListCasesRequest) (*ListCasesResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method ListCases not implemented")
+}
+func (UnimplementedReconciliationServiceServer) ClaimCase(context.Context, *ClaimCaseRequest) (*Case, error) {
+	return nil, status.Error(codes.Unimplemented, "method ClaimCase not implemented")
+}
+func (UnimplementedReconciliationServiceServer) SnoozeCase(context.Context, *SnoozeCaseRequest) (*Case, error) {
+	return nil, status.Error(codes.Unimplemented, "method SnoozeCase not implemented")
+}
+func (UnimplementedReconciliationServiceServer) ResolveCase(context.Context, *ResolveCaseRequest) (*Case, error) {
+	return nil, status.Error(codes.Unimplemented, "method ResolveCase not implemented")
 }
 func (UnimplementedReconciliationServiceServer) mustEmbedUnimplementedReconciliationServiceServer() {}
 func (UnimplementedReconciliationServiceServer) testEmbeddedByValue()                               {}
@@ -163,6 +302,53 @@ func _ReconciliationService_StartRun_Handler(srv interface{}, ctx context.Contex
 	}
 	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
 		return srv.(ReconciliationServiceServer).StartRun(ctx, req.(*StartRunRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _ReconciliationService_WatchRun_Handler(srv interface{}, stream grpc.ServerStream) error {
+	m := new(WatchRunRequest)
+	if err := stream.RecvMsg(m); err != nil {
+		return err
+	}
+	return srv.(ReconciliationServiceServer).WatchRun(m, &grpc.GenericServerStream[WatchRunRequest, Run]{ServerStream: stream})
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type ReconciliationService_WatchRunServer = grpc.ServerStreamingServer[Run]
+
+func _ReconciliationService_ExplainCharge_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ExplainChargeRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(ReconciliationServiceServer).ExplainCharge(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: ReconciliationService_ExplainCharge_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(ReconciliationServiceServer).ExplainCharge(ctx, req.(*ExplainChargeRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _ReconciliationService_GetIntegrityReport_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(GetIntegrityReportRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(ReconciliationServiceServer).GetIntegrityReport(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: ReconciliationService_GetIntegrityReport_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(ReconciliationServiceServer).GetIntegrityReport(ctx, req.(*GetIntegrityReportRequest))
 	}
 	return interceptor(ctx, in, info, handler)
 }
@@ -221,6 +407,60 @@ func _ReconciliationService_ListCases_Handler(srv interface{}, ctx context.Conte
 	return interceptor(ctx, in, info, handler)
 }
 
+func _ReconciliationService_ClaimCase_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ClaimCaseRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(ReconciliationServiceServer).ClaimCase(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: ReconciliationService_ClaimCase_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(ReconciliationServiceServer).ClaimCase(ctx, req.(*ClaimCaseRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _ReconciliationService_SnoozeCase_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(SnoozeCaseRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(ReconciliationServiceServer).SnoozeCase(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: ReconciliationService_SnoozeCase_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(ReconciliationServiceServer).SnoozeCase(ctx, req.(*SnoozeCaseRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _ReconciliationService_ResolveCase_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ResolveCaseRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(ReconciliationServiceServer).ResolveCase(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: ReconciliationService_ResolveCase_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(ReconciliationServiceServer).ResolveCase(ctx, req.(*ResolveCaseRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 // ReconciliationService_ServiceDesc is the grpc.ServiceDesc for ReconciliationService service.
 // It's only intended for direct use with grpc.RegisterService,
 // and not to be introspected or modified (even as a copy)
@@ -231,6 +471,14 @@ var ReconciliationService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "StartRun",
 			Handler:    _ReconciliationService_StartRun_Handler,
+		},
+		{
+			MethodName: "ExplainCharge",
+			Handler:    _ReconciliationService_ExplainCharge_Handler,
+		},
+		{
+			MethodName: "GetIntegrityReport",
+			Handler:    _ReconciliationService_GetIntegrityReport_Handler,
 		},
 		{
 			MethodName: "ListRuns",
@@ -244,7 +492,25 @@ var ReconciliationService_ServiceDesc = grpc.ServiceDesc{
 			MethodName: "ListCases",
 			Handler:    _ReconciliationService_ListCases_Handler,
 		},
+		{
+			MethodName: "ClaimCase",
+			Handler:    _ReconciliationService_ClaimCase_Handler,
+		},
+		{
+			MethodName: "SnoozeCase",
+			Handler:    _ReconciliationService_SnoozeCase_Handler,
+		},
+		{
+			MethodName: "ResolveCase",
+			Handler:    _ReconciliationService_ResolveCase_Handler,
+		},
 	},
-	Streams:  []grpc.StreamDesc{},
+	Streams: []grpc.StreamDesc{
+		{
+			StreamName:    "WatchRun",
+			Handler:       _ReconciliationService_WatchRun_Handler,
+			ServerStreams: true,
+		},
+	},
 	Metadata: "reconciliation/v1/reconciliation.proto",
 }

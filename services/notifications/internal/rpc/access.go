@@ -8,6 +8,8 @@ import (
 // Access says who may call what.
 var Access = access.Table{
 	notificationsv1.NotificationsService_CheckRecipient_FullMethodName: {Callers: []string{"orders"}},
-	notificationsv1.NotificationsService_SendMessage_FullMethodName:    {Callers: []string{"orders"}},
+	notificationsv1.NotificationsService_SendMessage_FullMethodName:    {Callers: []string{"orders", "reconciliation"}},
+	notificationsv1.NotificationsService_AlertTeam_FullMethodName:      {Callers: []string{"reconciliation"}},
+	notificationsv1.NotificationsService_FindMessages_FullMethodName:   {Callers: []string{"reconciliation"}},
 	notificationsv1.NotificationsService_ListMessages_FullMethodName:   {Role: access.Viewer},
 }

@@ -5,8 +5,14 @@ import "makegood.example/services/platform/access"
 // Access says who may call what. Every service that gives up on something
 // opens a case.
 var Access = access.Table{
-	"/reconciliation.v1.ReconciliationService/StartRun":  {Role: access.Support},
-	"/reconciliation.v1.ReconciliationService/ListRuns":  {Role: access.Viewer},
-	"/reconciliation.v1.ReconciliationService/OpenCase":  {Callers: []string{"orders", "payments", "notifications"}},
-	"/reconciliation.v1.ReconciliationService/ListCases": {Role: access.Viewer},
+	"/reconciliation.v1.ReconciliationService/StartRun":           {Role: access.Support},
+	"/reconciliation.v1.ReconciliationService/WatchRun":           {Role: access.Support},
+	"/reconciliation.v1.ReconciliationService/ExplainCharge":      {Role: access.Viewer},
+	"/reconciliation.v1.ReconciliationService/GetIntegrityReport": {Role: access.Viewer},
+	"/reconciliation.v1.ReconciliationService/ClaimCase":          {Role: access.Support},
+	"/reconciliation.v1.ReconciliationService/SnoozeCase":         {Role: access.Support},
+	"/reconciliation.v1.ReconciliationService/ResolveCase":        {Role: access.Support},
+	"/reconciliation.v1.ReconciliationService/ListRuns":           {Role: access.Viewer},
+	"/reconciliation.v1.ReconciliationService/OpenCase":           {Callers: []string{"orders", "payments", "notifications"}},
+	"/reconciliation.v1.ReconciliationService/ListCases":          {Role: access.Viewer},
 }
