@@ -562,9 +562,11 @@ func (x *FindMessagesRequest) GetDedupeKeys() []string {
 type FindMessagesResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// One for each key that has a message.
-	Messages      []*Message `protobuf:"bytes,1,rep,name=messages,proto3" json:"messages,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	Messages []*Message `protobuf:"bytes,1,rep,name=messages,proto3" json:"messages,omitempty"`
+	// Since when the mail server cannot be used; unset while it can.
+	MailServerFailingSince *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=mail_server_failing_since,json=mailServerFailingSince,proto3" json:"mail_server_failing_since,omitempty"`
+	unknownFields          protoimpl.UnknownFields
+	sizeCache              protoimpl.SizeCache
 }
 
 func (x *FindMessagesResponse) Reset() {
@@ -600,6 +602,13 @@ func (*FindMessagesResponse) Descriptor() ([]byte, []int) {
 func (x *FindMessagesResponse) GetMessages() []*Message {
 	if x != nil {
 		return x.Messages
+	}
+	return nil
+}
+
+func (x *FindMessagesResponse) GetMailServerFailingSince() *timestamppb.Timestamp {
+	if x != nil {
+		return x.MailServerFailingSince
 	}
 	return nil
 }
@@ -771,13 +780,14 @@ const file_notifications_v1_notifications_proto_rawDesc = "" +
 	"\bmessages\x18\x01 \x03(\v2\x19.notifications.v1.MessageR\bmessages\"A\n" +
 	"\x13FindMessagesRequest\x12*\n" +
 	"\vdedupe_keys\x18\x01 \x03(\tB\t\xbaH\x06\x92\x01\x03\x10\xe8\aR\n" +
-	"dedupeKeys\"M\n" +
+	"dedupeKeys\"\xa4\x01\n" +
 	"\x14FindMessagesResponse\x125\n" +
-	"\bmessages\x18\x01 \x03(\v2\x19.notifications.v1.MessageR\bmessages\"\x86\x01\n" +
+	"\bmessages\x18\x01 \x03(\v2\x19.notifications.v1.MessageR\bmessages\x12U\n" +
+	"\x19mail_server_failing_since\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\x16mailServerFailingSince\"\x86\x01\n" +
 	"\x10AlertTeamRequest\x12)\n" +
 	"\n" +
 	"dedupe_key\x18\x01 \x01(\tB\n" +
-	"\xbaH\ar\x05\x10\x01\x18\xc8\x01R\tdedupeKey\x12 \n" +
+	"\xbaH\ar\x05\x10\x01\x18\x96\x01R\tdedupeKey\x12 \n" +
 	"\x05title\x18\x02 \x01(\tB\n" +
 	"\xbaH\ar\x05\x10\x01\x18\xc8\x01R\x05title\x12%\n" +
 	"\x05lines\x18\x03 \x03(\tB\x0f\xbaH\f\x92\x01\t\x102\"\x05r\x03\x18\xd0\x0fR\x05lines\"<\n" +
@@ -827,21 +837,22 @@ var file_notifications_v1_notifications_proto_depIdxs = []int32{
 	12, // 4: notifications.v1.Message.sent_at:type_name -> google.protobuf.Timestamp
 	5,  // 5: notifications.v1.ListMessagesResponse.messages:type_name -> notifications.v1.Message
 	5,  // 6: notifications.v1.FindMessagesResponse.messages:type_name -> notifications.v1.Message
-	2,  // 7: notifications.v1.NotificationsService.CheckRecipient:input_type -> notifications.v1.CheckRecipientRequest
-	4,  // 8: notifications.v1.NotificationsService.SendMessage:input_type -> notifications.v1.SendMessageRequest
-	10, // 9: notifications.v1.NotificationsService.AlertTeam:input_type -> notifications.v1.AlertTeamRequest
-	8,  // 10: notifications.v1.NotificationsService.FindMessages:input_type -> notifications.v1.FindMessagesRequest
-	6,  // 11: notifications.v1.NotificationsService.ListMessages:input_type -> notifications.v1.ListMessagesRequest
-	3,  // 12: notifications.v1.NotificationsService.CheckRecipient:output_type -> notifications.v1.CheckRecipientResponse
-	5,  // 13: notifications.v1.NotificationsService.SendMessage:output_type -> notifications.v1.Message
-	11, // 14: notifications.v1.NotificationsService.AlertTeam:output_type -> notifications.v1.AlertTeamResponse
-	9,  // 15: notifications.v1.NotificationsService.FindMessages:output_type -> notifications.v1.FindMessagesResponse
-	7,  // 16: notifications.v1.NotificationsService.ListMessages:output_type -> notifications.v1.ListMessagesResponse
-	12, // [12:17] is the sub-list for method output_type
-	7,  // [7:12] is the sub-list for method input_type
-	7,  // [7:7] is the sub-list for extension type_name
-	7,  // [7:7] is the sub-list for extension extendee
-	0,  // [0:7] is the sub-list for field type_name
+	12, // 7: notifications.v1.FindMessagesResponse.mail_server_failing_since:type_name -> google.protobuf.Timestamp
+	2,  // 8: notifications.v1.NotificationsService.CheckRecipient:input_type -> notifications.v1.CheckRecipientRequest
+	4,  // 9: notifications.v1.NotificationsService.SendMessage:input_type -> notifications.v1.SendMessageRequest
+	10, // 10: notifications.v1.NotificationsService.AlertTeam:input_type -> notifications.v1.AlertTeamRequest
+	8,  // 11: notifications.v1.NotificationsService.FindMessages:input_type -> notifications.v1.FindMessagesRequest
+	6,  // 12: notifications.v1.NotificationsService.ListMessages:input_type -> notifications.v1.ListMessagesRequest
+	3,  // 13: notifications.v1.NotificationsService.CheckRecipient:output_type -> notifications.v1.CheckRecipientResponse
+	5,  // 14: notifications.v1.NotificationsService.SendMessage:output_type -> notifications.v1.Message
+	11, // 15: notifications.v1.NotificationsService.AlertTeam:output_type -> notifications.v1.AlertTeamResponse
+	9,  // 16: notifications.v1.NotificationsService.FindMessages:output_type -> notifications.v1.FindMessagesResponse
+	7,  // 17: notifications.v1.NotificationsService.ListMessages:output_type -> notifications.v1.ListMessagesResponse
+	13, // [13:18] is the sub-list for method output_type
+	8,  // [8:13] is the sub-list for method input_type
+	8,  // [8:8] is the sub-list for extension type_name
+	8,  // [8:8] is the sub-list for extension extendee
+	0,  // [0:8] is the sub-list for field type_name
 }
 
 func init() { file_notifications_v1_notifications_proto_init() }

@@ -2156,9 +2156,12 @@ func (x *ChargeKeys) GetOrderId() string {
 type MatchChargesResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// One for each charge that has an order; the others are missing.
-	Matches       []*ChargeMatch `protobuf:"bytes,1,rep,name=matches,proto3" json:"matches,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	Matches []*ChargeMatch `protobuf:"bytes,1,rep,name=matches,proto3" json:"matches,omitempty"`
+	// Of the newest entry in the history of all orders. It only grows: a smaller one
+	// than before means that the database was restored from a backup.
+	HistoryPosition int64 `protobuf:"varint,2,opt,name=history_position,json=historyPosition,proto3" json:"history_position,omitempty"`
+	unknownFields   protoimpl.UnknownFields
+	sizeCache       protoimpl.SizeCache
 }
 
 func (x *MatchChargesResponse) Reset() {
@@ -2196,6 +2199,13 @@ func (x *MatchChargesResponse) GetMatches() []*ChargeMatch {
 		return x.Matches
 	}
 	return nil
+}
+
+func (x *MatchChargesResponse) GetHistoryPosition() int64 {
+	if x != nil {
+		return x.HistoryPosition
+	}
+	return 0
 }
 
 // ChargeMatch is the order that a charge belongs to, as it stands.
@@ -2741,9 +2751,10 @@ const file_orders_v1_orders_proto_rawDesc = "" +
 	"\tcharge_id\x18\x01 \x01(\tB\n" +
 	"\xbaH\ar\x05\x10\x01\x18\xff\x01R\bchargeId\x124\n" +
 	"\x11payment_intent_id\x18\x02 \x01(\tB\b\xbaH\x05r\x03\x18\xff\x01R\x0fpaymentIntentId\x12\"\n" +
-	"\border_id\x18\x03 \x01(\tB\a\xbaH\x04r\x02\x18$R\aorderId\"H\n" +
+	"\border_id\x18\x03 \x01(\tB\a\xbaH\x04r\x02\x18$R\aorderId\"s\n" +
 	"\x14MatchChargesResponse\x120\n" +
-	"\amatches\x18\x01 \x03(\v2\x16.orders.v1.ChargeMatchR\amatches\"\xf9\x04\n" +
+	"\amatches\x18\x01 \x03(\v2\x16.orders.v1.ChargeMatchR\amatches\x12)\n" +
+	"\x10history_position\x18\x02 \x01(\x03R\x0fhistoryPosition\"\xf9\x04\n" +
 	"\vChargeMatch\x12\x1b\n" +
 	"\tcharge_id\x18\x01 \x01(\tR\bchargeId\x12\x19\n" +
 	"\border_id\x18\x02 \x01(\tR\aorderId\x12,\n" +

@@ -513,9 +513,11 @@ type ListWebhookEventsRequest struct {
 	// At most 200; 0 is 50.
 	PageSize int32 `protobuf:"varint,6,opt,name=page_size,json=pageSize,proto3" json:"page_size,omitempty"`
 	// Opaque; from the previous page.
-	PageToken     string `protobuf:"bytes,7,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	PageToken string `protobuf:"bytes,7,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
+	// Only these events; none is any.
+	StripeEventIds []string `protobuf:"bytes,8,rep,name=stripe_event_ids,json=stripeEventIds,proto3" json:"stripe_event_ids,omitempty"`
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
 }
 
 func (x *ListWebhookEventsRequest) Reset() {
@@ -595,6 +597,13 @@ func (x *ListWebhookEventsRequest) GetPageToken() string {
 		return x.PageToken
 	}
 	return ""
+}
+
+func (x *ListWebhookEventsRequest) GetStripeEventIds() []string {
+	if x != nil {
+		return x.StripeEventIds
+	}
+	return nil
 }
 
 type ListWebhookEventsResponse struct {
@@ -3071,7 +3080,7 @@ var File_payments_v1_payments_proto protoreflect.FileDescriptor
 
 const file_payments_v1_payments_proto_rawDesc = "" +
 	"\n" +
-	"\x1apayments/v1/payments.proto\x12\vpayments.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xfc\x02\n" +
+	"\x1apayments/v1/payments.proto\x12\vpayments.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xb0\x03\n" +
 	"\x18ListWebhookEventsRequest\x12B\n" +
 	"\x06status\x18\x01 \x01(\x0e2 .payments.v1.WebhookEvent.StatusB\b\xbaH\x05\x82\x01\x02\x10\x01R\x06status\x12C\n" +
 	"\x0freceived_before\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\x0ereceivedBefore\x12*\n" +
@@ -3082,7 +3091,8 @@ const file_payments_v1_payments_proto_rawDesc = "" +
 	"\tpage_size\x18\x06 \x01(\x05B\n" +
 	"\xbaH\a\x1a\x05\x18\xc8\x01(\x00R\bpageSize\x12'\n" +
 	"\n" +
-	"page_token\x18\a \x01(\tB\b\xbaH\x05r\x03\x18\x90\x03R\tpageToken\"v\n" +
+	"page_token\x18\a \x01(\tB\b\xbaH\x05r\x03\x18\x90\x03R\tpageToken\x122\n" +
+	"\x10stripe_event_ids\x18\b \x03(\tB\b\xbaH\x05\x92\x01\x02\x10dR\x0estripeEventIds\"v\n" +
 	"\x19ListWebhookEventsResponse\x121\n" +
 	"\x06events\x18\x01 \x03(\v2\x19.payments.v1.WebhookEventR\x06events\x12&\n" +
 	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\x96\x01\n" +

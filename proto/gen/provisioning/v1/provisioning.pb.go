@@ -329,12 +329,16 @@ type GrantAccessRequest struct {
 	// Calendar months.
 	TermMonths int32 `protobuf:"varint,6,opt,name=term_months,json=termMonths,proto3" json:"term_months,omitempty"`
 	// Set on a subscription's terms: exactly this period was paid, so the grant
-	// ends then, whatever else the account has.
+	// ends then, whatever else the account has. Set on a one-off, it is the period
+	// that was granted before, in case the grant was lost.
 	PeriodStart *timestamppb.Timestamp `protobuf:"bytes,7,opt,name=period_start,json=periodStart,proto3" json:"period_start,omitempty"`
 	PeriodEnd   *timestamppb.Timestamp `protobuf:"bytes,8,opt,name=period_end,json=periodEnd,proto3" json:"period_end,omitempty"`
 	// Stripe's id of the subscription that the term belongs to; empty for a
 	// one-off. All terms of a subscription go to the account of its first.
 	SubscriptionId string `protobuf:"bytes,9,opt,name=subscription_id,json=subscriptionId,proto3" json:"subscription_id,omitempty"`
+	// UUID of the order that created the buyer's account, when that was another
+	// one: an account that was lost is made again under the same id. Empty otherwise.
+	AccountOrderId string `protobuf:"bytes,10,opt,name=account_order_id,json=accountOrderId,proto3" json:"account_order_id,omitempty"`
 	unknownFields  protoimpl.UnknownFields
 	sizeCache      protoimpl.SizeCache
 }
@@ -428,6 +432,13 @@ func (x *GrantAccessRequest) GetPeriodEnd() *timestamppb.Timestamp {
 func (x *GrantAccessRequest) GetSubscriptionId() string {
 	if x != nil {
 		return x.SubscriptionId
+	}
+	return ""
+}
+
+func (x *GrantAccessRequest) GetAccountOrderId() string {
+	if x != nil {
+		return x.AccountOrderId
 	}
 	return ""
 }
@@ -660,8 +671,10 @@ type Grant struct {
 	RevokedAt *timestamppb.Timestamp `protobuf:"bytes,5,opt,name=revoked_at,json=revokedAt,proto3" json:"revoked_at,omitempty"`
 	// Whether this order created the account.
 	AccountCreated bool `protobuf:"varint,6,opt,name=account_created,json=accountCreated,proto3" json:"account_created,omitempty"`
-	unknownFields  protoimpl.UnknownFields
-	sizeCache      protoimpl.SizeCache
+	// Whether the call that is answered gave it; false when it was there already.
+	GrantedNow    bool `protobuf:"varint,7,opt,name=granted_now,json=grantedNow,proto3" json:"granted_now,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Grant) Reset() {
@@ -732,6 +745,13 @@ func (x *Grant) GetRevokedAt() *timestamppb.Timestamp {
 func (x *Grant) GetAccountCreated() bool {
 	if x != nil {
 		return x.AccountCreated
+	}
+	return false
+}
+
+func (x *Grant) GetGrantedNow() bool {
+	if x != nil {
+		return x.GrantedNow
 	}
 	return false
 }
@@ -1100,9 +1120,12 @@ func (x *MatchGrantsRequest) GetOrderIds() []string {
 type MatchGrantsResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// One for each order that has a grant, or the mark of a withdrawal.
-	Grants        []*Grant `protobuf:"bytes,1,rep,name=grants,proto3" json:"grants,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	Grants []*Grant `protobuf:"bytes,1,rep,name=grants,proto3" json:"grants,omitempty"`
+	// Of the newest entry in the history of all grants. It only grows: a smaller one
+	// than before means that the database was restored from a backup.
+	HistoryPosition int64 `protobuf:"varint,2,opt,name=history_position,json=historyPosition,proto3" json:"history_position,omitempty"`
+	unknownFields   protoimpl.UnknownFields
+	sizeCache       protoimpl.SizeCache
 }
 
 func (x *MatchGrantsResponse) Reset() {
@@ -1142,6 +1165,13 @@ func (x *MatchGrantsResponse) GetGrants() []*Grant {
 	return nil
 }
 
+func (x *MatchGrantsResponse) GetHistoryPosition() int64 {
+	if x != nil {
+		return x.HistoryPosition
+	}
+	return 0
+}
+
 var File_provisioning_v1_provisioning_proto protoreflect.FileDescriptor
 
 const file_provisioning_v1_provisioning_proto_rawDesc = "" +
@@ -1157,7 +1187,7 @@ const file_provisioning_v1_provisioning_proto_rawDesc = "" +
 	"\x11CheckBuyerRequest\x12'\n" +
 	"\n" +
 	"account_id\x18\x01 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\taccountId\"\x14\n" +
-	"\x12CheckBuyerResponse\"\x9e\x03\n" +
+	"\x12CheckBuyerResponse\"\xd1\x03\n" +
 	"\x12GrantAccessRequest\x12#\n" +
 	"\border_id\x18\x01 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\aorderId\x12&\n" +
 	"\n" +
@@ -1171,7 +1201,9 @@ const file_provisioning_v1_provisioning_proto_rawDesc = "" +
 	"\fperiod_start\x18\a \x01(\v2\x1a.google.protobuf.TimestampR\vperiodStart\x129\n" +
 	"\n" +
 	"period_end\x18\b \x01(\v2\x1a.google.protobuf.TimestampR\tperiodEnd\x121\n" +
-	"\x0fsubscription_id\x18\t \x01(\tB\b\xbaH\x05r\x03\x18\xff\x01R\x0esubscriptionId\":\n" +
+	"\x0fsubscription_id\x18\t \x01(\tB\b\xbaH\x05r\x03\x18\xff\x01R\x0esubscriptionId\x121\n" +
+	"\x10account_order_id\x18\n" +
+	" \x01(\tB\a\xbaH\x04r\x02\x18$R\x0eaccountOrderId\":\n" +
 	"\x13RevokeAccessRequest\x12#\n" +
 	"\border_id\x18\x01 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\aorderId\";\n" +
 	"\x14RestoreAccessRequest\x12#\n" +
@@ -1194,7 +1226,7 @@ const file_provisioning_v1_provisioning_proto_rawDesc = "" +
 	"\x06PAUSED\x10\x03\x12\t\n" +
 	"\x05ENDED\x10\x04\"[\n" +
 	"\x1aFollowSubscriptionResponse\x12=\n" +
-	"\faccess_until\x18\x01 \x01(\v2\x1a.google.protobuf.TimestampR\vaccessUntil\"\x93\x02\n" +
+	"\faccess_until\x18\x01 \x01(\v2\x1a.google.protobuf.TimestampR\vaccessUntil\"\xb4\x02\n" +
 	"\x05Grant\x12\x19\n" +
 	"\border_id\x18\x01 \x01(\tR\aorderId\x12\x1d\n" +
 	"\n" +
@@ -1203,7 +1235,9 @@ const file_provisioning_v1_provisioning_proto_rawDesc = "" +
 	"\aends_at\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\x06endsAt\x129\n" +
 	"\n" +
 	"revoked_at\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampR\trevokedAt\x12'\n" +
-	"\x0faccount_created\x18\x06 \x01(\bR\x0eaccountCreated\"=\n" +
+	"\x0faccount_created\x18\x06 \x01(\bR\x0eaccountCreated\x12\x1f\n" +
+	"\vgranted_now\x18\a \x01(\bR\n" +
+	"grantedNow\"=\n" +
 	"\x12CheckAccessRequest\x12'\n" +
 	"\n" +
 	"account_id\x18\x01 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\taccountId\"\x8b\x01\n" +
@@ -1234,9 +1268,10 @@ const file_provisioning_v1_provisioning_proto_rawDesc = "" +
 	"\x04name\x18\x03 \x01(\tR\x04name\"C\n" +
 	"\x12MatchGrantsRequest\x12-\n" +
 	"\torder_ids\x18\x01 \x03(\tB\x10\xbaH\r\x92\x01\n" +
-	"\x10\xe8\a\"\x05r\x03\xb0\x01\x01R\borderIds\"E\n" +
+	"\x10\xe8\a\"\x05r\x03\xb0\x01\x01R\borderIds\"p\n" +
 	"\x13MatchGrantsResponse\x12.\n" +
-	"\x06grants\x18\x01 \x03(\v2\x16.provisioning.v1.GrantR\x06grants2\xd0\a\n" +
+	"\x06grants\x18\x01 \x03(\v2\x16.provisioning.v1.GrantR\x06grants\x12)\n" +
+	"\x10history_position\x18\x02 \x01(\x03R\x0fhistoryPosition2\xd0\a\n" +
 	"\x13ProvisioningService\x12U\n" +
 	"\n" +
 	"CheckBuyer\x12\".provisioning.v1.CheckBuyerRequest\x1a#.provisioning.v1.CheckBuyerResponse\x12J\n" +

@@ -1974,9 +1974,11 @@ type ListCasesRequest struct {
 	// At most 200; 0 is 50.
 	PageSize int32 `protobuf:"varint,2,opt,name=page_size,json=pageSize,proto3" json:"page_size,omitempty"`
 	// Opaque; from the previous page.
-	PageToken     string `protobuf:"bytes,3,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	PageToken string `protobuf:"bytes,3,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
+	// With state OPEN, also those that are snoozed.
+	IncludeSnoozed bool `protobuf:"varint,4,opt,name=include_snoozed,json=includeSnoozed,proto3" json:"include_snoozed,omitempty"`
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
 }
 
 func (x *ListCasesRequest) Reset() {
@@ -2028,6 +2030,13 @@ func (x *ListCasesRequest) GetPageToken() string {
 		return x.PageToken
 	}
 	return ""
+}
+
+func (x *ListCasesRequest) GetIncludeSnoozed() bool {
+	if x != nil {
+		return x.IncludeSnoozed
+	}
+	return false
 }
 
 type ListCasesResponse struct {
@@ -2282,13 +2291,14 @@ const file_reconciliation_v1_reconciliation_proto_rawDesc = "" +
 	"\n" +
 	"resolution\x18\x02 \x01(\tB\n" +
 	"\xbaH\ar\x05\x10\x01\x18\xf4\x03R\n" +
-	"resolution\"\xa3\x01\n" +
+	"resolution\"\xcc\x01\n" +
 	"\x10ListCasesRequest\x12=\n" +
 	"\x05state\x18\x01 \x01(\x0e2\x1d.reconciliation.v1.Case.StateB\b\xbaH\x05\x82\x01\x02\x10\x01R\x05state\x12'\n" +
 	"\tpage_size\x18\x02 \x01(\x05B\n" +
 	"\xbaH\a\x1a\x05\x18\xc8\x01(\x00R\bpageSize\x12'\n" +
 	"\n" +
-	"page_token\x18\x03 \x01(\tB\b\xbaH\x05r\x03\x18\xc8\x01R\tpageToken\"j\n" +
+	"page_token\x18\x03 \x01(\tB\b\xbaH\x05r\x03\x18\xc8\x01R\tpageToken\x12'\n" +
+	"\x0finclude_snoozed\x18\x04 \x01(\bR\x0eincludeSnoozed\"j\n" +
 	"\x11ListCasesResponse\x12-\n" +
 	"\x05cases\x18\x01 \x03(\v2\x17.reconciliation.v1.CaseR\x05cases\x12&\n" +
 	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken2\x89\t\n" +

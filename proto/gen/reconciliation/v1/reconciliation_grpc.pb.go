@@ -58,7 +58,8 @@ type ReconciliationServiceClient interface {
 	// OpenCase keeps something that a machine has given up on for a person.
 	// Idempotent by kind and subject while the case is open.
 	OpenCase(ctx context.Context, in *OpenCaseRequest, opts ...grpc.CallOption) (*Case, error)
-	// ListCases lists cases, the longest open first.
+	// ListCases lists cases: those that a customer waits for first, the longest
+	// waiting before the others, and then the longest open.
 	ListCases(ctx context.Context, in *ListCasesRequest, opts ...grpc.CallOption) (*ListCasesResponse, error)
 	// ClaimCase makes a case the caller's, or hands it to another person. Errors:
 	// NOT_FOUND CASE_NOT_FOUND; ABORTED INVALID_STATE when it is resolved,
@@ -214,7 +215,8 @@ type ReconciliationServiceServer interface {
 	// OpenCase keeps something that a machine has given up on for a person.
 	// Idempotent by kind and subject while the case is open.
 	OpenCase(context.Context, *OpenCaseRequest) (*Case, error)
-	// ListCases lists cases, the longest open first.
+	// ListCases lists cases: those that a customer waits for first, the longest
+	// waiting before the others, and then the longest open.
 	ListCases(context.Context, *ListCasesRequest) (*ListCasesResponse, error)
 	// ClaimCase makes a case the caller's, or hands it to another person. Errors:
 	// NOT_FOUND CASE_NOT_FOUND; ABORTED INVALID_STATE when it is resolved,

@@ -13,14 +13,14 @@ var Access = access.Table{
 	paymentsv1.PaymentsService_ReceiveWebhook_FullMethodName: {Callers: []string{"gateway"}},
 
 	paymentsv1.PaymentsAdminService_RefundPayment_FullMethodName:           {Role: access.Support},
-	paymentsv1.PaymentsAdminService_ListRefunds_FullMethodName:             {Callers: []string{"notifications"}, Role: access.Viewer},
+	paymentsv1.PaymentsAdminService_ListRefunds_FullMethodName:             {Callers: []string{"notifications", "reconciliation"}, Role: access.Viewer},
 	paymentsv1.PaymentsAdminService_ListCharges_FullMethodName:             {Callers: []string{"reconciliation"}},
 	paymentsv1.PaymentsAdminService_RestoreCharge_FullMethodName:           {Callers: []string{"reconciliation"}},
 	paymentsv1.PaymentsAdminService_CatchUpEvents_FullMethodName:           {Callers: []string{"reconciliation"}},
 	paymentsv1.PaymentsAdminService_FollowChanges_FullMethodName:           {Callers: []string{"reconciliation"}},
 	paymentsv1.PaymentsAdminService_ListBalanceTransactions_FullMethodName: {Callers: []string{"reconciliation"}},
 
-	paymentsv1.PaymentsAdminService_ListWebhookEvents_FullMethodName:  {Role: access.Viewer},
+	paymentsv1.PaymentsAdminService_ListWebhookEvents_FullMethodName:  {Callers: []string{"reconciliation"}, Role: access.Viewer},
 	paymentsv1.PaymentsAdminService_LinkWebhookEvent_FullMethodName:   {Role: access.Support},
 	paymentsv1.PaymentsAdminService_ReplayWebhookEvent_FullMethodName: {Role: access.Support},
 	paymentsv1.PaymentsAdminService_IgnoreWebhookEvent_FullMethodName: {Role: access.Support},
