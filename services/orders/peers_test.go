@@ -208,6 +208,8 @@ type fakeProvisioning struct {
 	wait       chan struct{}
 	revoked    bool
 	grants     map[string]*provisioningv1.GrantAccessRequest
+	given      map[string]*provisioningv1.Grant // what was answered last
+	lost       bool                             // the grants are gone
 	calls      int
 	revokes    []string
 	restores   []string
@@ -236,7 +238,8 @@ func (f *fakeProvisioning) GrantAccess(ctx context.Context, r *provisioningv1.Gr
 	if f.grants == nil {
 		f.grants = map[string]*provisioningv1.GrantAccessRequest{}
 	}
-	if err == nil {
+	given, lost := f.given[r.GetOrderId()], f.lost
+	if err == nil && (!r.GetAgain() || lost) {
 		f.grants[r.GetOrderId()] = proto.CloneOf(r)
 	}
 	f.mu.Unlock()
@@ -255,6 +258,18 @@ func (f *fakeProvisioning) GrantAccess(ctx context.Context, r *provisioningv1.Gr
 	if r.GetPeriodEnd() != nil {
 		g.StartsAt, g.EndsAt = r.GetPeriodStart(), r.GetPeriodEnd()
 	}
+	switch {
+	case r.GetAgain() && lost:
+		g.GrantedNow = true
+	case r.GetAgain() && given != nil:
+		g.StartsAt, g.EndsAt = given.GetStartsAt(), given.GetEndsAt()
+	}
+	f.set(func(f *fakeProvisioning) {
+		if f.given == nil {
+			f.given = map[string]*provisioningv1.Grant{}
+		}
+		f.given[r.GetOrderId()] = g
+	})
 	if revoked {
 		g.RevokedAt = timestamppb.New(now)
 	}

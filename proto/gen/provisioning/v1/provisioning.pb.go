@@ -329,8 +329,7 @@ type GrantAccessRequest struct {
 	// Calendar months.
 	TermMonths int32 `protobuf:"varint,6,opt,name=term_months,json=termMonths,proto3" json:"term_months,omitempty"`
 	// Set on a subscription's terms: exactly this period was paid, so the grant
-	// ends then, whatever else the account has. Set on a one-off, it is the period
-	// that was granted before, in case the grant was lost.
+	// ends then, whatever else the account has.
 	PeriodStart *timestamppb.Timestamp `protobuf:"bytes,7,opt,name=period_start,json=periodStart,proto3" json:"period_start,omitempty"`
 	PeriodEnd   *timestamppb.Timestamp `protobuf:"bytes,8,opt,name=period_end,json=periodEnd,proto3" json:"period_end,omitempty"`
 	// Stripe's id of the subscription that the term belongs to; empty for a
@@ -339,8 +338,11 @@ type GrantAccessRequest struct {
 	// UUID of the order that created the buyer's account, when that was another
 	// one: an account that was lost is made again under the same id. Empty otherwise.
 	AccountOrderId string `protobuf:"bytes,10,opt,name=account_order_id,json=accountOrderId,proto3" json:"account_order_id,omitempty"`
-	unknownFields  protoimpl.UnknownFields
-	sizeCache      protoimpl.SizeCache
+	// The order had access for the given period before, and has it again if it was
+	// lost; then the period of a one-off may move as its months would have.
+	Again         bool `protobuf:"varint,11,opt,name=again,proto3" json:"again,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *GrantAccessRequest) Reset() {
@@ -441,6 +443,13 @@ func (x *GrantAccessRequest) GetAccountOrderId() string {
 		return x.AccountOrderId
 	}
 	return ""
+}
+
+func (x *GrantAccessRequest) GetAgain() bool {
+	if x != nil {
+		return x.Again
+	}
+	return false
 }
 
 type RevokeAccessRequest struct {
@@ -671,7 +680,7 @@ type Grant struct {
 	RevokedAt *timestamppb.Timestamp `protobuf:"bytes,5,opt,name=revoked_at,json=revokedAt,proto3" json:"revoked_at,omitempty"`
 	// Whether this order created the account.
 	AccountCreated bool `protobuf:"varint,6,opt,name=account_created,json=accountCreated,proto3" json:"account_created,omitempty"`
-	// Whether the call that is answered gave it; false when it was there already.
+	// Whether it was lost, and the call that is answered, with again set, gave it.
 	GrantedNow    bool `protobuf:"varint,7,opt,name=granted_now,json=grantedNow,proto3" json:"granted_now,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1187,7 +1196,7 @@ const file_provisioning_v1_provisioning_proto_rawDesc = "" +
 	"\x11CheckBuyerRequest\x12'\n" +
 	"\n" +
 	"account_id\x18\x01 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\taccountId\"\x14\n" +
-	"\x12CheckBuyerResponse\"\xd1\x03\n" +
+	"\x12CheckBuyerResponse\"\xe7\x03\n" +
 	"\x12GrantAccessRequest\x12#\n" +
 	"\border_id\x18\x01 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\aorderId\x12&\n" +
 	"\n" +
@@ -1203,7 +1212,8 @@ const file_provisioning_v1_provisioning_proto_rawDesc = "" +
 	"period_end\x18\b \x01(\v2\x1a.google.protobuf.TimestampR\tperiodEnd\x121\n" +
 	"\x0fsubscription_id\x18\t \x01(\tB\b\xbaH\x05r\x03\x18\xff\x01R\x0esubscriptionId\x121\n" +
 	"\x10account_order_id\x18\n" +
-	" \x01(\tB\a\xbaH\x04r\x02\x18$R\x0eaccountOrderId\":\n" +
+	" \x01(\tB\a\xbaH\x04r\x02\x18$R\x0eaccountOrderId\x12\x14\n" +
+	"\x05again\x18\v \x01(\bR\x05again\":\n" +
 	"\x13RevokeAccessRequest\x12#\n" +
 	"\border_id\x18\x01 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\aorderId\";\n" +
 	"\x14RestoreAccessRequest\x12#\n" +

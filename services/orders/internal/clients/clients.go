@@ -111,20 +111,45 @@ func NewProvisioning(conn grpc.ClientConnInterface) *Provisioning {
 type Grant struct {
 	EndsAt  time.Time
 	Revoked bool
+	// GrantedNow: it was given by the call that is answered.
+	GrantedNow bool
 }
 
 // GrantAccess gives the order's term, once.
 func (p *Provisioning) GrantAccess(ctx context.Context, o order.Order) (Grant, error) {
+	r := grantRequest(o)
+	r.PeriodStart, r.PeriodEnd = timestamp(o.PeriodStart), timestamp(o.PeriodEnd)
+	return p.grant(ctx, r)
+}
+
+// GrantAgain answers with the access that a completed order has; what was lost of
+// it is given again, for the period it had. accountOrder is the order that made the
+// buyer's account, if known.
+func (p *Provisioning) GrantAgain(ctx context.Context, o order.Order, accountOrder *uuid.UUID) (Grant, error) {
+	start, end := o.GrantedPeriod()
+	r := grantRequest(o)
+	r.Again, r.PeriodStart, r.PeriodEnd = true, timestamppb.New(start), timestamppb.New(end)
+	if accountOrder != nil {
+		r.AccountOrderId = accountOrder.String()
+	}
+	return p.grant(ctx, r)
+}
+
+func grantRequest(o order.Order) *provisioningv1.GrantAccessRequest {
+	return &provisioningv1.GrantAccessRequest{
+		OrderId: o.ID.String(), AccountId: o.AccountID, Email: o.Email, Name: o.Name, PlanId: o.PlanID,
+		TermMonths: o.TermMonths, SubscriptionId: o.SubscriptionID,
+	}
+}
+
+func (p *Provisioning) grant(ctx context.Context, r *provisioningv1.GrantAccessRequest) (Grant, error) {
 	ctx, cancel := context.WithTimeout(ctx, shortTimeout)
 	defer cancel()
-	g, err := p.client.GrantAccess(ctx, &provisioningv1.GrantAccessRequest{
-		OrderId: o.ID.String(), AccountId: o.AccountID, Email: o.Email, Name: o.Name, PlanId: o.PlanID, TermMonths: o.TermMonths,
-		SubscriptionId: o.SubscriptionID, PeriodStart: timestamp(o.PeriodStart), PeriodEnd: timestamp(o.PeriodEnd),
-	})
+	g, err := p.client.GrantAccess(ctx, r)
 	if err != nil {
 		return Grant{}, err
 	}
-	return Grant{EndsAt: g.GetEndsAt().AsTime(), Revoked: g.GetRevokedAt() != nil}, nil
+	return Grant{EndsAt: g.GetEndsAt().AsTime(), Revoked: g.GetRevokedAt() != nil, GrantedNow: g.GetGrantedNow()}, nil
 }
 
 // WithdrawAccess takes back exactly the order's access, also before it is given.

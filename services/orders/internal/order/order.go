@@ -199,6 +199,10 @@ func BySupport(actor string) Why { return Why{Support, "support:" + actor} }
 // and the order's look that stands in for it. All others read and record.
 func (w Why) MayCharge() bool { return w.Reason == Request || w.Reason == Rescue }
 
+// ChecksAccess says whether this reason is a doubt that what was given is still
+// there.
+func (w Why) ChecksAccess() bool { return w.Reason == Reconciliation || w.Reason == Support }
+
 // RecoveredBy is what an order finished for this reason shows: nothing when its
 // buyer's own request finished it.
 func (w Why) RecoveredBy() string {

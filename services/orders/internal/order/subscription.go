@@ -67,7 +67,7 @@ func (s Subscription) NewerThan(known Subscription) bool {
 	return later > 0 || later == 0 && (known.Renews || !s.Renews)
 }
 
-// Notice is one thing that the buyer of a subscription must be told once.
+// Notice is one thing that a buyer must be told once.
 type Notice struct {
 	Kind      string // a kind of message, by name
 	DedupeKey string

@@ -145,7 +145,7 @@ func (r *Admin) ListStuckOrders(ctx context.Context, req *ordersv1.ListStuckOrde
 		})
 	}
 	if n := len(orders); n == size {
-		out.NextPageToken = pageToken(orders[n-1])
+		out.NextPageToken = pageToken(orders[n-1].LastProgressAt, orders[n-1].ID)
 	}
 	return out, nil
 }
@@ -160,8 +160,8 @@ func (r *Admin) SetCharging(ctx context.Context, req *ordersv1.SetChargingReques
 	return &ordersv1.SetChargingResponse{Paused: req.GetPaused(), Actor: actor, At: timestamppb.New(at)}, nil
 }
 
-func pageToken(o order.Order) string {
-	return base64.RawURLEncoding.EncodeToString([]byte(o.LastProgressAt.UTC().Format(time.RFC3339Nano) + " " + o.ID.String()))
+func pageToken(at time.Time, id uuid.UUID) string {
+	return base64.RawURLEncoding.EncodeToString([]byte(at.UTC().Format(time.RFC3339Nano) + " " + id.String()))
 }
 
 func parsePageToken(token string) (time.Time, uuid.UUID, error) {

@@ -64,6 +64,8 @@ func (s *Service) step(ctx context.Context, o order.Order, why order.Why, news *
 		more, err = s.rightAccess(ctx, o, why)
 	case o.State == order.Charged || o.State == order.Orphaned:
 		err = s.fulfil(ctx, o, why)
+	case o.State.Fulfilled() && why.ChecksAccess():
+		more, err = s.keepAccess(ctx, o, why)
 	}
 	return more, errors.Join(newsErr, err)
 }

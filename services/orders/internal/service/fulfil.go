@@ -36,17 +36,11 @@ func (s *Service) fulfilOnce(ctx context.Context, o order.Order, why order.Why) 
 	o.State, o.CompletedAt, o.AccessUntil = next, &now, &grant.EndsAt
 	o.RecoveredBy = why.RecoveredBy()
 	o.LastProgressAt, o.NextLookAt = now, nil
-	kind := "CONFIRMATION"
-	switch {
-	case o.Kind == order.Renewal:
-		kind = "RENEWED" // also when late: nobody waited for it, and nobody lost access
-	case next == order.Recovered:
-		kind = "RECOVERY"
-	}
+	told := o.Confirmation()
 	return s.Store.InTx(ctx, func(tx pgx.Tx) error {
 		if err := s.Store.Update(ctx, tx, was, o, why, "access granted until "+grant.EndsAt.UTC().Format("2006-01-02"), now); err != nil {
 			return err
 		}
-		return s.Messages.Queue(ctx, tx, clients.Message{DedupeKey: "order/" + o.ID.String() + "/confirmation", Kind: kind, OrderID: o.ID})
+		return s.Messages.Queue(ctx, tx, clients.Message{DedupeKey: told.DedupeKey, Kind: told.Kind, OrderID: o.ID})
 	})
 }

@@ -31,6 +31,8 @@ type Account struct {
 	Email     string
 	Name      string
 	CreatedAt time.Time
+	// CreatedByOrder is the order that made it; uuid.Nil when none of ours did.
+	CreatedByOrder uuid.UUID
 }
 
 // Grant is the access that one order bought.

@@ -60,7 +60,40 @@ func (s *Server) GrantAccess(ctx context.Context, r *pb.GrantAccessRequest) (*pb
 		}
 		p.AccountID = &id
 	}
-	return answer(s.Service.GrantAccess(ctx, p))
+	p.Again = r.GetAgain()
+	if r.GetAccountOrderId() != "" {
+		if p.AccountOrderID, err = parseID("account_order_id", r.GetAccountOrderId()); err != nil {
+			return nil, err
+		}
+	}
+	g, now, err := s.Service.GrantAccess(ctx, p)
+	out, err := answer(g, err)
+	if err != nil {
+		return nil, err
+	}
+	out.GrantedNow = now && p.Again
+	return out, nil
+}
+
+// MatchGrants implements provisioning.v1.
+func (s *Server) MatchGrants(ctx context.Context, r *pb.MatchGrantsRequest) (*pb.MatchGrantsResponse, error) {
+	ids := make([]uuid.UUID, len(r.GetOrderIds()))
+	for i, text := range r.GetOrderIds() {
+		var err error
+		if ids[i], err = parseID("order_ids", text); err != nil {
+			return nil, err
+		}
+	}
+	grants, position, err := s.Service.MatchGrants(ctx, ids)
+	if err != nil {
+		return nil, err
+	}
+	out := &pb.MatchGrantsResponse{HistoryPosition: position}
+	for _, g := range grants {
+		found, _ := answer(g, nil)
+		out.Grants = append(out.Grants, found)
+	}
+	return out, nil
 }
 
 // RevokeAccess implements provisioning.v1.

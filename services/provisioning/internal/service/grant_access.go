@@ -28,6 +28,19 @@ type Purchase struct {
 	Period *grant.Stretch
 	// SubscriptionID is empty for a one-off.
 	SubscriptionID string
+	// AccountOrderID is the order that made the buyer's account, when it was another
+	// one: an account that was lost gets the id that it had.
+	AccountOrderID uuid.UUID
+	// Again: the order had access for Period before.
+	Again bool
+}
+
+// accountOrder is the order from which a new account derives its id.
+func (p Purchase) accountOrder() uuid.UUID {
+	if p.AccountOrderID != uuid.Nil {
+		return p.AccountOrderID
+	}
+	return p.OrderID
 }
 
 // errGrantedMeanwhile ends a transaction that lost against another call for the
@@ -37,17 +50,17 @@ var errGrantedMeanwhile = errors.New("granted meanwhile by another call")
 // GrantAccess gives the term that one order bought. However often and however
 // concurrently it is called for an order, there is one grant, and every call
 // answers with it; for an order that was withdrawn before, there is none, and
-// the answer has only the order and when. ErrBuyerUnknown when the named account
+// the answer has only the order and when. now says whether this call gave it. ErrBuyerUnknown when the named account
 // does not exist.
-func (s *Service) GrantAccess(ctx context.Context, p Purchase) (grant.Grant, error) {
+func (s *Service) GrantAccess(ctx context.Context, p Purchase) (g grant.Grant, now bool, err error) {
 	if g, err := s.Store.Grant(ctx, p.OrderID); !errors.Is(err, grant.ErrGrantNotFound) {
-		return g, err
+		return g, false, err
 	}
 	if p.AccountID == nil && grant.EmailKey(p.Email) == "" {
-		return grant.Grant{}, apperr.Invalid("email", "is empty")
+		return grant.Grant{}, false, apperr.Invalid("email", "is empty")
 	}
 	var withdrawn *time.Time
-	err := s.Store.InTx(ctx, func(tx pgx.Tx) (err error) {
+	err = s.Store.InTx(ctx, func(tx pgx.Tx) (err error) {
 		if err = s.Store.LockOrder(ctx, tx, p.OrderID); err != nil {
 			return err
 		}
@@ -58,11 +71,13 @@ func (s *Service) GrantAccess(ctx context.Context, p Purchase) (grant.Grant, err
 	})
 	switch {
 	case err != nil && !errors.Is(err, errGrantedMeanwhile):
-		return grant.Grant{}, err
+		return grant.Grant{}, false, err
 	case withdrawn != nil:
-		return grant.NeverGranted(p.OrderID, *withdrawn), nil
+		return grant.NeverGranted(p.OrderID, *withdrawn), false, nil
 	}
-	return s.Store.Grant(ctx, p.OrderID)
+	now = err == nil
+	g, err = s.Store.Grant(ctx, p.OrderID)
+	return g, now, err
 }
 
 func (s *Service) grantTerm(ctx context.Context, tx pgx.Tx, p Purchase) error {
@@ -82,6 +97,9 @@ func (s *Service) grantTerm(ctx context.Context, tx pgx.Tx, p Purchase) error {
 	}
 	if p.Period != nil {
 		g.StartsAt, g.EndsAt, g.Length = p.Period.Starts, p.Period.Ends, grant.Period
+		if p.Again && p.SubscriptionID == "" {
+			g.Length = grant.Time
+		}
 	} else {
 		current, err := s.Store.CurrentGrants(ctx, tx, account.ID, now)
 		if err != nil {
@@ -141,8 +159,8 @@ func (s *Service) lockAccount(ctx context.Context, tx pgx.Tx, p Purchase) (grant
 	// Inserting first needs no lock of its own: of several calls for a new
 	// address one inserts, and the others wait for it and then find its row.
 	created, err := s.Store.InsertAccount(ctx, tx, grant.Account{
-		ID: grant.AccountID(p.OrderID), Email: strings.TrimSpace(p.Email), Name: p.Name, CreatedAt: s.now(),
-	}, p.OrderID)
+		ID: grant.AccountID(p.accountOrder()), Email: strings.TrimSpace(p.Email), Name: p.Name, CreatedAt: s.now(),
+	}, p.accountOrder())
 	if err != nil {
 		return grant.Account{}, false, err
 	}
@@ -151,5 +169,6 @@ func (s *Service) lockAccount(ctx context.Context, tx pgx.Tx, p Purchase) (grant
 		// Not inserted and not there: the same order was granted for another address.
 		err = errGrantedMeanwhile
 	}
-	return a, created, err
+	// An account that was lost may have been made again for another order's grant.
+	return a, created && p.accountOrder() == p.OrderID || a.CreatedByOrder == p.OrderID, err
 }

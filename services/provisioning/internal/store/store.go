@@ -96,5 +96,9 @@ func (s *Store) FindAccount(ctx context.Context, emailKey string) (id uuid.UUID,
 }
 
 func account(row db.Account) grant.Account {
-	return grant.Account{ID: row.ID, Email: row.Email, Name: row.Name, CreatedAt: row.CreatedAt}
+	a := grant.Account{ID: row.ID, Email: row.Email, Name: row.Name, CreatedAt: row.CreatedAt}
+	if row.CreatedByOrder != nil {
+		a.CreatedByOrder = *row.CreatedByOrder
+	}
+	return a
 }

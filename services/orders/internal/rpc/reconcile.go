@@ -1,0 +1,68 @@
+package rpc
+
+import (
+	"context"
+
+	"github.com/google/uuid"
+	"google.golang.org/protobuf/types/known/timestamppb"
+
+	ordersv1 "makegood.example/proto/gen/orders/v1"
+	paymentsv1 "makegood.example/proto/gen/payments/v1"
+	"makegood.example/services/orders/internal/order"
+)
+
+// MatchCharges finds the orders that a page of charges belongs to.
+func (r *Admin) MatchCharges(ctx context.Context, req *ordersv1.MatchChargesRequest) (*ordersv1.MatchChargesResponse, error) {
+	keys := make([]order.ChargeKeys, len(req.GetCharges()))
+	for i, c := range req.GetCharges() {
+		id, _ := uuid.Parse(c.GetOrderId()) // what is no UUID names no order
+		keys[i] = order.ChargeKeys{ChargeID: c.GetChargeId(), PaymentIntentID: c.GetPaymentIntentId(), OrderID: id}
+	}
+	matches, position, err := r.Service.MatchCharges(ctx, keys)
+	if err != nil {
+		return nil, err
+	}
+	out := &ordersv1.MatchChargesResponse{HistoryPosition: position}
+	for _, m := range matches {
+		o := m.Order
+		match := &ordersv1.ChargeMatch{
+			ChargeId: m.ChargeID, OrderId: o.ID.String(), State: stateOf(o.State), PaidByChargeId: o.ChargeID,
+			AmountMinor: o.AmountMinor, Currency: o.Currency, CustomerId: o.CustomerID, RefundedMinor: o.RefundedMinor,
+			Dispute:   paymentsv1.Payment_Dispute(paymentsv1.Payment_Dispute_value[string(o.Dispute)]),
+			ChargedAt: timestamp(o.ChargedAt), CompletedAt: timestamp(o.CompletedAt),
+			AccessWithdrawnAt: timestamp(o.AccessWithdrawnAt), RecoveredBy: o.RecoveredBy,
+		}
+		if m.DuplicateOf != uuid.Nil {
+			match.DuplicateOfOrderId = m.DuplicateOf.String()
+		}
+		out.Matches = append(out.Matches, match)
+	}
+	return out, nil
+}
+
+// ListCompleted pages through completed orders with the messages that confirm them.
+func (r *Admin) ListCompleted(ctx context.Context, req *ordersv1.ListCompletedRequest) (*ordersv1.ListCompletedResponse, error) {
+	size := int(req.GetPageSize())
+	if size == 0 {
+		size = 100
+	}
+	afterTime, afterID, err := parsePageToken(req.GetPageToken())
+	if err != nil {
+		return nil, err
+	}
+	orders, err := r.Service.ListCompleted(ctx, req.GetFrom().AsTime(), req.GetBefore().AsTime(), afterTime, afterID, size)
+	if err != nil {
+		return nil, err
+	}
+	out := &ordersv1.ListCompletedResponse{}
+	for _, o := range orders {
+		told := o.Confirmation()
+		out.Orders = append(out.Orders, &ordersv1.CompletedOrder{
+			OrderId: o.ID.String(), CompletedAt: timestamppb.New(*o.CompletedAt), DedupeKey: told.DedupeKey, MessageKind: told.Kind,
+		})
+	}
+	if n := len(orders); n == size {
+		out.NextPageToken = pageToken(*orders[n-1].CompletedAt, orders[n-1].ID)
+	}
+	return out, nil
+}

@@ -1,0 +1,56 @@
+-- name: MatchCharges :many
+-- One order for each charge: the one it paid, else the one of its intent, else the
+-- one that it names. A pair of purchases by one person within the window is told on
+-- the later one.
+WITH asked AS (
+    SELECT unnest(sqlc.arg(charge_ids)::text[]) AS charge_id,
+        unnest(sqlc.arg(payment_intent_ids)::text[]) AS payment_intent_id,
+        unnest(sqlc.arg(order_ids)::uuid[]) AS order_id
+)
+SELECT asked.charge_id::text AS charge_id, o.id AS order_id, o.state, o.charge_id AS paid_by_charge_id, o.amount_minor, o.currency, o.customer_id,
+    o.refunded_minor, o.dispute, o.charged_at, o.completed_at, o.access_withdrawn_at, o.recovered_by,
+    coalesce((
+        SELECT e.id
+        FROM orders.orders AS e
+        WHERE e.email_key = o.email_key AND e.plan_id = o.plan_id AND e.id <> o.id
+            AND o.kind = 'PURCHASE' AND NOT o.renews AND NOT o.allow_repeat AND o.charge_id = asked.charge_id
+            AND e.kind = 'PURCHASE' AND NOT e.renews
+            AND e.state <> 'REFUNDED' AND coalesce(e.dispute, '') <> 'LOST'
+            AND e.charged_at >= o.charged_at - sqlc.arg(duplicate_window)::interval
+            AND (e.charged_at, e.created_at, e.id) < (o.charged_at, o.created_at, o.id)
+        ORDER BY e.charged_at, e.created_at, e.id
+        LIMIT 1
+    ), '00000000-0000-0000-0000-000000000000')::uuid AS duplicate_of_order_id
+FROM asked
+JOIN LATERAL (
+    SELECT found.id
+    FROM (
+        SELECT 1 AS rank, a.id FROM orders.orders AS a WHERE a.charge_id = asked.charge_id
+        UNION ALL
+        SELECT 2 AS rank, b.id FROM orders.orders AS b WHERE b.payment_intent_id = asked.payment_intent_id
+        UNION ALL
+        SELECT 3 AS rank, c.id FROM orders.orders AS c WHERE c.id = asked.order_id
+    ) AS found
+    ORDER BY found.rank
+    LIMIT 1
+) AS matched ON true
+JOIN orders.orders AS o ON o.id = matched.id;
+
+-- name: HistoryPosition :one
+SELECT coalesce(max(id), 0)::bigint FROM orders.history;
+
+-- name: ListCompleted :many
+-- What was refunded, or withdrawn after a dispute, is confirmed no more.
+SELECT * FROM orders.orders
+WHERE completed_at >= sqlc.arg(since)::timestamptz AND completed_at < sqlc.arg(before)::timestamptz
+    AND (completed_at, id) > (sqlc.arg(after_time)::timestamptz, sqlc.arg(after_id)::uuid)
+    AND state IN ('COMPLETE', 'RECOVERED') AND access_withdrawn_at IS NULL
+ORDER BY completed_at, id
+LIMIT sqlc.arg(row_limit)::int;
+
+-- name: FirstCompleted :one
+-- The first order of an address that was given access without naming an account.
+SELECT id FROM orders.orders
+WHERE email_key = $1 AND account_id = '' AND completed_at IS NOT NULL
+ORDER BY completed_at, id
+LIMIT 1;
