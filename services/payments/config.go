@@ -4,6 +4,7 @@ import (
 	"strings"
 	"time"
 
+	"makegood.example/services/payments/internal/ownership"
 	"makegood.example/services/payments/internal/service"
 	"makegood.example/services/payments/internal/stripegw"
 	"makegood.example/services/platform/config"
@@ -48,6 +49,13 @@ func LoadConfig(lookup config.Lookup) (Config, error) {
 	case "off":
 	default:
 		r.Problem("MATCH_BY_EMAIL is %q, and not on or off", on)
+	}
+	if path := r.String("OWNERSHIP_FILE", ""); path != "" {
+		var problems []string
+		c.Settings.Ownership, problems = ownership.Load(path)
+		for _, problem := range problems {
+			r.Problem("OWNERSHIP_FILE=%s: %s", path, problem)
+		}
 	}
 	if len(c.Settings.WebhookSecrets) == 0 {
 		r.Problem("STRIPE_WEBHOOK_SECRETS is not set: without a secret no webhook can be believed")

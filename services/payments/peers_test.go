@@ -203,6 +203,9 @@ func serve(t *testing.T, name string, desc grpc.ServiceDesc, register func(*grpc
 	for _, m := range desc.Methods {
 		table["/"+desc.ServiceName+"/"+m.MethodName] = access.Rule{Callers: []string{"payments"}}
 	}
+	for _, m := range desc.Streams {
+		table["/"+desc.ServiceName+"/"+m.StreamName] = access.Rule{Callers: []string{"payments"}}
+	}
 	server, err := grpcserver.New(grpcserver.Config{
 		Name: name, Listener: listener, Access: table, Log: slog.New(slog.DiscardHandler),
 		Ready: func(context.Context) error { return nil },

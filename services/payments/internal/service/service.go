@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"makegood.example/services/payments/internal/clients"
+	"makegood.example/services/payments/internal/ownership"
 	"makegood.example/services/payments/internal/store"
 	"makegood.example/services/payments/internal/stripegw"
 )
@@ -23,6 +24,8 @@ type Settings struct {
 	// MatchByEmail lets an event of ours that names nobody be for the one buyer
 	// whose proven address it has.
 	MatchByEmail bool
+	// Ownership claims charges of another checkout for a person to adopt.
+	Ownership ownership.Rules
 }
 
 const (

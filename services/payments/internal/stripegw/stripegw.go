@@ -50,20 +50,26 @@ type Config struct {
 type Gateway struct {
 	api *client.API
 	cfg Config
+	// http and base reach Stripe without stripe-go, for its lists.
+	http *http.Client
+	base string
 }
 
 // New makes a gateway.
 func New(cfg Config) *Gateway {
+	caller := &http.Client{Timeout: cfg.Timeout, Transport: transport()}
 	backend := &stripe.BackendConfig{
-		HTTPClient: &http.Client{Timeout: cfg.Timeout, Transport: transport()},
+		HTTPClient: caller,
 		// One more try with the same key heals a connection that had gone stale.
 		MaxNetworkRetries: stripe.Int64(1),
 		LeveledLogger:     quiet{cfg.Log},
 	}
+	base := stripe.APIURL
 	if cfg.BaseURL != "" {
-		backend.URL = stripe.String(cfg.BaseURL)
+		base = cfg.BaseURL
+		backend.URL = stripe.String(base)
 	}
-	return &Gateway{cfg: cfg, api: client.New(cfg.SecretKey, &stripe.Backends{
+	return &Gateway{cfg: cfg, http: caller, base: base, api: client.New(cfg.SecretKey, &stripe.Backends{
 		API: stripe.GetBackendWithConfig(stripe.APIBackend, backend),
 	})}
 }

@@ -1,0 +1,114 @@
+package payment
+
+import (
+	"time"
+
+	"google.golang.org/grpc/codes"
+
+	"makegood.example/services/platform/apperr"
+)
+
+// Errors about reading Stripe's lists.
+var (
+	// ErrUnreachable: nothing of what was asked for counts as read.
+	ErrUnreachable = apperr.New(codes.Unavailable, "STRIPE_UNREACHABLE", "Stripe gave no whole answer; nothing of it counts as read")
+	// ErrNoCharge: Stripe has no such charge.
+	ErrNoCharge = apperr.New(codes.NotFound, "CHARGE_NOT_FOUND", "Stripe has no such charge")
+)
+
+// Window is a stretch of time by when Stripe made something: From is in it,
+// Before is not.
+type Window struct {
+	From, Before time.Time
+}
+
+// Seconds are the window's ends as Stripe counts: whole seconds, the second one
+// not included.
+func (w Window) Seconds() (from, before int64) { return secondFrom(w.From), secondFrom(w.Before) }
+
+// secondFrom is the first whole second that is not before t.
+func secondFrom(t time.Time) int64 {
+	s := t.Unix()
+	if t.Nanosecond() > 0 {
+		s++
+	}
+	return s
+}
+
+// SeenCharge is a charge as Stripe lists it.
+type SeenCharge struct {
+	ID         string
+	IntentID   string
+	CustomerID string
+	InvoiceID  string
+	// Status in Stripe's words: succeeded, pending, failed.
+	Status string
+	// Captured: the money was taken, and not only reserved.
+	Captured bool
+	// AmountMinor is what was taken, or is to be, in minor units.
+	AmountMinor          int64
+	Currency             string // upper case
+	RefundedMinor        int64
+	Disputed             bool
+	CreatedAt            time.Time
+	Metadata             map[string]string
+	BalanceTransactionID string
+}
+
+// Stripe's words for a charge.
+const (
+	ChargeSucceeded = "succeeded"
+	ChargePending   = "pending"
+	ChargeFailed    = "failed"
+)
+
+// Paid says whether the charge took money.
+func (c SeenCharge) Paid() bool { return c.Status == ChargeSucceeded && c.Captured }
+
+// Behind is what stands behind a charge: its intent's metadata and, when it paid
+// an invoice, what that was for.
+type Behind struct {
+	IntentMetadata map[string]string
+	SubscriptionID string
+	// SubscriptionMetadata are the subscription's when the invoice was made.
+	SubscriptionMetadata map[string]string
+	// Began: the invoice is the subscription's first.
+	Began bool
+	// Prices and Products are those of the invoice's lines.
+	Prices, Products []string
+}
+
+// SeenRefund is a refund as Stripe lists it.
+type SeenRefund struct {
+	ID, ChargeID, IntentID string
+	Status                 RefundStatus
+	AmountMinor            int64
+}
+
+// SeenDispute is a dispute as Stripe lists it.
+type SeenDispute struct {
+	ID, ChargeID, IntentID string
+	Stands                 Dispute
+}
+
+// SeenEvent is an event as Stripe lists it.
+type SeenEvent struct {
+	ID, Type string
+	// Raw is the event as it came.
+	Raw []byte
+}
+
+// BalanceTransaction is one movement of the Stripe balance.
+type BalanceTransaction struct {
+	ID string
+	// Type in Stripe's words.
+	Type string
+	// SourceID is of what; ChargeID is the charge behind it, if there is one.
+	SourceID, ChargeID string
+	// Minor units of the settlement currency; Net is Amount less Fee.
+	AmountMinor, FeeMinor, NetMinor int64
+	Currency                        string // upper case
+	// ExchangeRate is a decimal; empty when nothing was converted.
+	ExchangeRate string
+	CreatedAt    time.Time
+}

@@ -1,0 +1,80 @@
+package service
+
+import (
+	"context"
+	"errors"
+	"sync"
+
+	"makegood.example/services/payments/internal/payment"
+	"makegood.example/services/payments/internal/stripegw"
+	"makegood.example/services/platform/apperr"
+)
+
+// readsAtOnce bounds how many charges are read by their ids at once.
+const readsAtOnce = 8
+
+// ListCharges reads one page of the charges of the account, newest first, with
+// whose each is. It changes nothing. Errors: payment.ErrUnreachable.
+func (s *Service) ListCharges(ctx context.Context, w payment.Window, after string) (page []Seen, next string, err error) {
+	charges, next, err := s.Stripe.ListCharges(ctx, w, after)
+	if err != nil {
+		return nil, "", s.unreachable(ctx, err)
+	}
+	page, err = s.owners(ctx, charges, func(ctx context.Context) (map[string]payment.Behind, error) {
+		return s.Stripe.BehindCharges(ctx, w, after)
+	})
+	return page, next, s.unreachable(ctx, err)
+}
+
+// SeeCharges reads charges by their ids, in their order; those that Stripe does
+// not have are left out. Errors: payment.ErrUnreachable.
+func (s *Service) SeeCharges(ctx context.Context, ids []string) ([]Seen, error) {
+	charges, behind, errs := make([]payment.SeenCharge, len(ids)), make([]payment.Behind, len(ids)), make([]error, len(ids))
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	var all sync.WaitGroup
+	slots := make(chan struct{}, readsAtOnce)
+	for i, id := range ids {
+		slots <- struct{}{}
+		all.Go(func() {
+			defer func() { <-slots }()
+			if charges[i], behind[i], errs[i] = s.Stripe.SeeCharge(ctx, id); errs[i] != nil && !errors.Is(errs[i], stripegw.ErrNotFound) {
+				cancel() // the page is lost: the others need not be read
+			}
+		})
+	}
+	all.Wait()
+	var found []payment.SeenCharge
+	known := map[string]payment.Behind{}
+	var failed error
+	for i := range ids {
+		switch {
+		case errs[i] == nil:
+			found = append(found, charges[i])
+			known[charges[i].ID] = behind[i]
+		case !errors.Is(errs[i], stripegw.ErrNotFound):
+			failed = errors.Join(failed, errs[i])
+		}
+	}
+	if failed != nil {
+		return nil, s.unreachable(ctx, failed)
+	}
+	page, err := s.owners(ctx, found, func(context.Context) (map[string]payment.Behind, error) { return known, nil })
+	return page, s.unreachable(ctx, err)
+}
+
+// unreachable is what callers are told when Stripe gave no whole answer. Other
+// errors stay what they are.
+func (s *Service) unreachable(ctx context.Context, err error) error {
+	switch {
+	case errors.Is(err, stripegw.ErrUnknown):
+		s.reportNoAccess(context.WithoutCancel(ctx), err)
+		return payment.ErrUnreachable.Because(err)
+	case errors.Is(err, stripegw.ErrRefused):
+		return apperr.Invalid("page_token", "Stripe does not know it")
+	case errors.Is(err, stripegw.ErrNotFound):
+		return payment.ErrNoCharge.Because(err)
+	default:
+		return err
+	}
+}
