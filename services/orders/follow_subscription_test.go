@@ -89,7 +89,7 @@ func TestASubscriptionIsFollowed(t *testing.T) {
 	}
 	for _, one := range []*ordersv1.Order{o, renewed} {
 		d := s.describe(one)
-		if !proto.Equal(d.GetSubscription(), sub) || !d.GetSubscriptionAccessUntil().AsTime().Equal(until) || d.GetUnpaidDisplay() != "" {
+		if !proto.Equal(d.GetSubscription(), sub) || !d.GetSubscriptionAccessUntil().AsTime().Equal(until) || d.GetUnpaidDisplay() != "" || !d.GetRenews() {
 			t.Errorf("described as %v", d)
 		}
 	}
@@ -105,8 +105,8 @@ func TestASubscriptionIsFollowed(t *testing.T) {
 		t.Errorf("described as %v", d)
 	}
 	one := s.mustPlace(purchase{email: "joe@example.com", client: true}, pending)
-	if d := s.describe(one); d.GetSubscription() != nil {
-		t.Errorf("a one-off has %v", d.GetSubscription())
+	if d := s.describe(one); d.GetSubscription() != nil || d.GetRenews() {
+		t.Errorf("a one-off is described as %v", d)
 	}
 }
 
