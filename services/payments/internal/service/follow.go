@@ -43,7 +43,7 @@ func (s *Service) followSubscription(ctx context.Context, id string, reason clie
 	// A subscription begins with its first paid term. Before that it means nothing.
 	switch sub, err := s.Store.Subscription(ctx, id); {
 	case errors.Is(err, store.ErrNone):
-		return "no term of it is paid", nil
+		return noTermPaid, nil
 	case err != nil:
 		return "", err
 	default:

@@ -180,8 +180,13 @@ func (s *Service) nobodyFound(ctx context.Context, n news, w whose, attempt int3
 	}
 	if n.SubscriptionID != "" && n.kind.ofSubscription() && n.Livemode {
 		// The same, of a subscription.
-		if v, err := s.followFor(ctx, n, byMetadata); !errors.Is(err, errNobody) {
-			return v, err
+		v, err := s.followFor(ctx, n, byMetadata)
+		switch {
+		case errors.Is(err, errNobody):
+		case err != nil:
+			return verdict{}, err
+		case v.note != noSuchSubscription && v.note != noTermPaid:
+			return v, nil
 		}
 	}
 	if what == orphan {
