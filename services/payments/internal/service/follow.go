@@ -64,8 +64,7 @@ func (s *Service) tellSubscription(ctx context.Context, sub payment.Subscription
 	}
 	err = s.Orders.Follow(ctx, sub)
 	if clients.IsOrderNotFound(err) {
-		// Orders was restored from before it began: it is told everything again.
-		if err := s.Store.ForgetTold(ctx, sub.ID); err != nil {
+		if err := s.lostByOrders(ctx, sub.ID); err != nil {
 			return err
 		}
 		if err := s.tellTerms(ctx, sub.ID, reason); err != nil {
@@ -79,18 +78,27 @@ func (s *Service) tellSubscription(ctx context.Context, sub payment.Subscription
 	return s.Store.RestSubscription(ctx, sub)
 }
 
-// tellTerms tells Orders of the paid terms that it has not acknowledged.
+// lostByOrders is for when Orders was restored from before a subscription
+// began: it is told of every term again.
+func (s *Service) lostByOrders(ctx context.Context, subscriptionID string) error {
+	return s.Store.ForgetTold(ctx, subscriptionID, s.Now().Add(s.Settings.RescueAfter))
+}
+
+// tellTerms tells Orders of the paid terms that it has not acknowledged; a
+// second round is for those that turn out to be lost there in the first.
 func (s *Service) tellTerms(ctx context.Context, subscriptionID string, reason clients.Reason) error {
-	terms, err := s.Store.UntoldTerms(ctx, subscriptionID)
-	if err != nil {
-		return err
-	}
-	for _, p := range terms {
-		if err := s.tellTerm(ctx, p, reason); err != nil {
-			return fmt.Errorf("orders, of invoice %s: %w", p.Term.InvoiceID, err)
-		}
-		if err := s.Store.TermTold(ctx, p.ID, s.Now()); err != nil {
+	for range 2 {
+		terms, err := s.Store.UntoldTerms(ctx, subscriptionID)
+		if err != nil {
 			return err
+		}
+		for _, p := range terms {
+			if err := s.tellTerm(ctx, p, reason); err != nil {
+				return fmt.Errorf("orders, of invoice %s: %w", p.Term.InvoiceID, err)
+			}
+			if err := s.Store.TermTold(ctx, p.ID, s.Now()); err != nil {
+				return err
+			}
 		}
 	}
 	return nil
