@@ -6,6 +6,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	ordersv1 "makegood.example/proto/gen/orders/v1"
@@ -332,4 +333,29 @@ func TestAnEventsShapeDoesNotMatter(t *testing.T) {
 		}
 		s.delivered(payload, map[string]string{"none": "IGNORED", "lines": "PROCESSED", "listed": "PROCESSED"}[name])
 	}
+}
+
+// Everything is told at once, each several times: one set of effects.
+func TestEverythingOfASubscriptionAtOnce(t *testing.T) {
+	t.Parallel()
+	s, session := onThePage(t, nil)
+	s.paysThere(session, "pm_card_visa")
+	s.sub = s.account().Subscriptions[0].ID
+	for terms := 1; terms <= 3; terms++ {
+		var all sync.WaitGroup
+		for _, e := range s.news() {
+			for range 3 {
+				all.Go(func() {
+					if _, err := s.deliver(e); err != nil {
+						t.Errorf("%s: %v", kindOf(e), err)
+					}
+				})
+			}
+		}
+		all.Wait()
+		s.wantTerms(terms)
+		s.wantStands(pb.Subscription_ACTIVE, true)
+		s.passes(366 * day)
+	}
+	s.wantCharged(4)
 }
