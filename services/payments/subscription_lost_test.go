@@ -253,3 +253,23 @@ func TestTwoParallelSubscribesMakeOneCustomer(t *testing.T) {
 		t.Errorf("%d customers", n)
 	}
 }
+
+// The first invoice was given up, and a later one is the first that is paid.
+func TestASubscriptionWhoseSecondInvoiceIsTheFirstPaid(t *testing.T) {
+	t.Parallel()
+	s, session := onThePage(t, nil)
+	s.paysThere(session, "pm_usBankAccount_failure")
+	s.sub = s.account().Subscriptions[0].ID
+	s.hears()
+	s.passes(4 * day)
+	s.call("/v1/invoices/"+s.account().Invoices[0].ID+"/void", url.Values{}, nil)
+	s.hears()
+	s.card("pm_card_visa")
+	s.passes(366 * day)
+	s.hears()
+	s.wantTerms(1)
+	s.wantStands(pb.Subscription_ACTIVE, true)
+	s.passes(366 * day)
+	s.hears()
+	s.wantTerms(2)
+}

@@ -13,11 +13,12 @@ import (
 	"makegood.example/services/payments/internal/store"
 )
 
-// followSubscription is the one way in which anything is learned of a subscription: it reads
-// the subscription and its invoices from Stripe, writes a payment for each term
-// that was paid, tells Orders of each until Orders acknowledged it, and then of
-// how the subscription stands. It moves no money, may be repeated at any time,
-// and goes on where a killed one stopped. The note says why Orders was not told.
+// followSubscription is the one way in which anything is learned of a
+// subscription: it reads the subscription and its invoices from Stripe, writes a
+// payment for each term that was paid, tells Orders of each until Orders
+// acknowledged it, and then of how the subscription stands. It moves no money,
+// may be repeated at any time, and goes on where a killed one stopped. The note
+// says why Orders was not told.
 // Errors: stripegw.ErrNotFound, errNobody, errOtherSubscription.
 func (s *Service) followSubscription(ctx context.Context, id string, reason clients.Reason) (note string, err error) {
 	known, err := s.Store.Subscription(ctx, id)
