@@ -71,6 +71,11 @@ func voidInvoice(c *call) (any, *Error) {
 	if err == nil && inv.Status != "open" && inv.Status != "uncollectible" {
 		err = errState("invoice_not_editable", "", "You can only void invoices that are open or uncollectible.")
 	}
+	if err == nil {
+		if pi, ok := c.w.paymentIntents.get(string(inv.PaymentIntent)); ok && pi.Status == processing {
+			err = errState("invoice_not_editable", "", "You cannot void this invoice while its payment is processing.")
+		}
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -38,7 +38,7 @@ func unpaid(actionRequired bool) *paymentsv1.UnpaidInvoice {
 func TestARenewalIsTold(t *testing.T) {
 	w := newWorld(t)
 	w.peers.set(func(p *peers) {
-		p.order.Order.Kind = ordersv1.Order_RENEWAL
+		p.order.Order.Kind, p.order.Renews = ordersv1.Order_RENEWAL, true
 		p.order.Name = "Jané \"JJ\" 👩‍🚀\r\nBcc: eve@example.com"
 		p.subscribed(&paymentsv1.Subscription{Status: paymentsv1.Subscription_ACTIVE, Renews: true})
 	})

@@ -36,6 +36,10 @@ import (
 )
 
 func TestMain(m *testing.M) {
+	if os.Getenv(beService) != "" {
+		serviceMain()
+		return
+	}
 	// Most of these tests wait for Stripe's client to try again: many can wait at once.
 	_ = flag.Set("test.parallel", "16")
 	if !flag.Parsed() {
@@ -97,9 +101,8 @@ func newScene(t *testing.T, more map[string]string) *scene {
 	return s
 }
 
-// instance runs the service as its main does and returns how to reach it.
-func (s *scene) instance() grpcclient.Dialer {
-	s.t.Helper()
+// env are the settings of an instance.
+func (s *scene) env() map[string]string {
 	env := map[string]string{
 		"PAYMENTS_DATABASE_URL":    s.db.URL("payments"),
 		"ORDERS_GRPC_ADDR":         s.orders.addr,
@@ -114,6 +117,13 @@ func (s *scene) instance() grpcclient.Dialer {
 	for k, v := range s.more {
 		env[k] = v
 	}
+	return env
+}
+
+// instance runs the service as its main does and returns how to reach it.
+func (s *scene) instance() grpcclient.Dialer {
+	s.t.Helper()
+	env := s.env()
 	cfg, err := payments.LoadConfig(func(key string) (string, bool) { v, ok := env[key]; return v, ok })
 	if err != nil {
 		s.t.Fatal(err)

@@ -15,6 +15,7 @@ import (
 	contracts "makegood.example/proto"
 	notificationsv1 "makegood.example/proto/gen/notifications/v1"
 	ordersv1 "makegood.example/proto/gen/orders/v1"
+	paymentsv1 "makegood.example/proto/gen/payments/v1"
 	reconciliationv1 "makegood.example/proto/gen/reconciliation/v1"
 )
 
@@ -34,6 +35,10 @@ func New(cfg Config) (http.Handler, error) {
 	mux := edge.NewMux(callTimeout)
 	if err := ordersv1.RegisterOrdersAdminServiceHandlerClient(ctx, mux,
 		ordersv1.NewOrdersAdminServiceClient(edge.Guard(cfg.Peers.Orders))); err != nil {
+		return nil, err
+	}
+	if err := paymentsv1.RegisterPaymentsAdminServiceHandlerClient(ctx, mux,
+		paymentsv1.NewPaymentsAdminServiceClient(edge.Guard(cfg.Peers.Payments))); err != nil {
 		return nil, err
 	}
 	if err := notificationsv1.RegisterNotificationsServiceHandlerClient(ctx, mux,

@@ -89,6 +89,10 @@ func TestAPersonWithARoleReachesTheAdminServices(t *testing.T) {
 		{"GET", "/admin/v1/orders/" + orderID + "/messages", "", `"messages"`},
 		{"POST", "/admin/v1/reconciliation/runs", `{}`, `SUCCEEDED`},
 		{"GET", "/admin/v1/reconciliation/runs?page_size=42", "", `"42"`},
+		{"GET", "/admin/v1/webhook-events?status=ORPHANED&min_attempts=4&customer_id=cus_42", "", `"cus_42"`},
+		{"POST", "/admin/v1/webhook-events/evt_42:link", `{"order_id":"` + orderID + `","reason":"they said so"}`, `they said so`},
+		{"POST", "/admin/v1/webhook-events/evt_42:replay", `{}`, `"evt_42"`},
+		{"POST", "/admin/v1/webhook-events/evt_42:ignore", `{"reason":"a test of theirs"}`, `a test of theirs`},
 	} {
 		if status, body := do(t, c.method, url+c.path, c.body, "Authorization", "Bearer "+token); status != 200 || !strings.Contains(body, c.want) {
 			t.Errorf("%s %s: %d %s", c.method, c.path, status, body)

@@ -90,9 +90,10 @@ func (o *OrdersPeer) SetCharging(ctx context.Context, r *ordersv1.SetChargingReq
 	return &ordersv1.SetChargingResponse{Paused: r.GetPaused(), Actor: access.From(ctx).Actor}, nil
 }
 
-// PaymentsPeer answers webhooks.
+// PaymentsPeer answers webhooks, and says what it was asked about the ledger.
 type PaymentsPeer struct {
 	paymentsv1.UnimplementedPaymentsServiceServer
+	paymentsv1.UnimplementedPaymentsAdminServiceServer
 	// Webhook answers a delivery.
 	Webhook func(*paymentsv1.ReceiveWebhookRequest) (string, error)
 }
@@ -103,6 +104,26 @@ func (p *PaymentsPeer) ReceiveWebhook(_ context.Context, r *paymentsv1.ReceiveWe
 		return nil, err
 	}
 	return &paymentsv1.ReceiveWebhookResponse{Status: status}, nil
+}
+
+// ListWebhookEvents answers with one event that shows what was asked.
+func (p *PaymentsPeer) ListWebhookEvents(_ context.Context, r *paymentsv1.ListWebhookEventsRequest) (*paymentsv1.ListWebhookEventsResponse, error) {
+	return &paymentsv1.ListWebhookEventsResponse{Events: []*paymentsv1.WebhookEvent{{Status: r.GetStatus(), AttemptCount: r.GetMinAttempts(), CustomerId: r.GetCustomerId()}}}, nil
+}
+
+// LinkWebhookEvent answers with the event that shows what was asked.
+func (p *PaymentsPeer) LinkWebhookEvent(_ context.Context, r *paymentsv1.LinkWebhookEventRequest) (*paymentsv1.WebhookEvent, error) {
+	return &paymentsv1.WebhookEvent{StripeEventId: r.GetStripeEventId(), LastError: r.GetReason()}, nil
+}
+
+// ReplayWebhookEvent answers with the event that was asked for.
+func (p *PaymentsPeer) ReplayWebhookEvent(_ context.Context, r *paymentsv1.ReplayWebhookEventRequest) (*paymentsv1.WebhookEvent, error) {
+	return &paymentsv1.WebhookEvent{StripeEventId: r.GetStripeEventId()}, nil
+}
+
+// IgnoreWebhookEvent answers with the event that shows what was asked.
+func (p *PaymentsPeer) IgnoreWebhookEvent(_ context.Context, r *paymentsv1.IgnoreWebhookEventRequest) (*paymentsv1.WebhookEvent, error) {
+	return &paymentsv1.WebhookEvent{StripeEventId: r.GetStripeEventId(), LastError: r.GetReason()}, nil
 }
 
 // ProvisioningPeer says that every account has access.

@@ -84,8 +84,10 @@ func Start(t *testing.T, peers *Peers, tokens *access.Tokens) *Network {
 			ordersv1.RegisterOrdersServiceServer(s, &peers.Orders)
 			ordersv1.RegisterOrdersAdminServiceServer(s, &peers.Orders)
 		}},
-		{Payments, rules(&paymentsv1.PaymentsService_ServiceDesc, access.Rule{Callers: []string{"gateway"}}),
-			func(s grpc.ServiceRegistrar) { paymentsv1.RegisterPaymentsServiceServer(s, &peers.Payments) }},
+		{Payments, paymentsRules(), func(s grpc.ServiceRegistrar) {
+			paymentsv1.RegisterPaymentsServiceServer(s, &peers.Payments)
+			paymentsv1.RegisterPaymentsAdminServiceServer(s, &peers.Payments)
+		}},
 		{Provisioning, rules(&provisioningv1.ProvisioningService_ServiceDesc, access.Rule{Role: access.Service}),
 			func(s grpc.ServiceRegistrar) {
 				provisioningv1.RegisterProvisioningServiceServer(s, &peers.Provisioning)
@@ -135,6 +137,15 @@ func rules(service *grpc.ServiceDesc, rule access.Rule) access.Table {
 func ordersRules() access.Table {
 	table := rules(&ordersv1.OrdersService_ServiceDesc, access.Rule{Callers: []string{"gateway"}})
 	for method, rule := range rules(&ordersv1.OrdersAdminService_ServiceDesc, access.Rule{Callers: []string{"payments"}, Role: access.Support}) {
+		table[method] = rule
+	}
+	return table
+}
+
+// paymentsRules: the edge may deliver webhooks, and only people may do the rest.
+func paymentsRules() access.Table {
+	table := rules(&paymentsv1.PaymentsService_ServiceDesc, access.Rule{Callers: []string{"gateway"}})
+	for method, rule := range rules(&paymentsv1.PaymentsAdminService_ServiceDesc, access.Rule{Role: access.Support}) {
 		table[method] = rule
 	}
 	return table

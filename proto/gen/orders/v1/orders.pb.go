@@ -1478,6 +1478,9 @@ type DescribeOrderResponse struct {
 	SubscriptionAccessUntil *timestamppb.Timestamp `protobuf:"bytes,19,opt,name=subscription_access_until,json=subscriptionAccessUntil,proto3" json:"subscription_access_until,omitempty"`
 	// For people, e.g. "$249.00": what the unpaid renewal asks for.
 	UnpaidDisplay string `protobuf:"bytes,20,opt,name=unpaid_display,json=unpaidDisplay,proto3" json:"unpaid_display,omitempty"`
+	// What was bought is charged again after each term until it is canceled. Known
+	// from the beginning, before its subscription is.
+	Renews        bool `protobuf:"varint,21,opt,name=renews,proto3" json:"renews,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1650,6 +1653,13 @@ func (x *DescribeOrderResponse) GetUnpaidDisplay() string {
 		return x.UnpaidDisplay
 	}
 	return ""
+}
+
+func (x *DescribeOrderResponse) GetRenews() bool {
+	if x != nil {
+		return x.Renews
+	}
+	return false
 }
 
 // HistoryEntry is one change of state; the history is append-only.
@@ -2682,7 +2692,7 @@ const file_orders_v1_orders_proto_rawDesc = "" +
 	"\x14AdvanceOrderResponse\x12&\n" +
 	"\x05order\x18\x01 \x01(\v2\x10.orders.v1.OrderR\x05order\";\n" +
 	"\x14DescribeOrderRequest\x12#\n" +
-	"\border_id\x18\x01 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\aorderId\"\x92\a\n" +
+	"\border_id\x18\x01 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\aorderId\"\xaa\a\n" +
 	"\x15DescribeOrderResponse\x12&\n" +
 	"\x05order\x18\x01 \x01(\v2\x10.orders.v1.OrderR\x05order\x12\x14\n" +
 	"\x05email\x18\x02 \x01(\tR\x05email\x12\x12\n" +
@@ -2710,7 +2720,8 @@ const file_orders_v1_orders_proto_rawDesc = "" +
 	"\x13access_withdrawn_at\x18\x11 \x01(\v2\x1a.google.protobuf.TimestampR\x11accessWithdrawnAt\x12=\n" +
 	"\fsubscription\x18\x12 \x01(\v2\x19.payments.v1.SubscriptionR\fsubscription\x12V\n" +
 	"\x19subscription_access_until\x18\x13 \x01(\v2\x1a.google.protobuf.TimestampR\x17subscriptionAccessUntil\x12%\n" +
-	"\x0eunpaid_display\x18\x14 \x01(\tR\runpaidDisplay\"\xe6\x01\n" +
+	"\x0eunpaid_display\x18\x14 \x01(\tR\runpaidDisplay\x12\x16\n" +
+	"\x06renews\x18\x15 \x01(\bR\x06renews\"\xe6\x01\n" +
 	"\fHistoryEntry\x125\n" +
 	"\n" +
 	"from_state\x18\x01 \x01(\x0e2\x16.orders.v1.Order.StateR\tfromState\x121\n" +

@@ -44,7 +44,7 @@ func (o *Orders) Describe(ctx context.Context, id uuid.UUID) (message.Order, err
 	}
 	order := d.GetOrder()
 	out := message.Order{
-		State: order.GetState().String(), Renewal: order.GetKind() == ordersv1.Order_RENEWAL,
+		State: order.GetState().String(), Renewal: order.GetKind() == ordersv1.Order_RENEWAL, Renews: d.GetRenews(),
 		Email: d.GetEmail(), Name: d.GetName(), PlanName: d.GetPlanName(),
 		AmountDisplay: order.GetAmountDisplay(), ReferenceShort: order.GetReferenceShort(),
 		RefundedMinor: d.GetRefundedMinor(), RefundedDisplay: d.GetRefundedDisplay(), AccessUntil: moment(order.GetAccessUntil()),

@@ -44,7 +44,9 @@ type Facts struct {
 	AccessEnds      bool
 	// Refunds are what RefundedDisplay is made of; empty when that is not known.
 	Refunds []message.Refunded
-	// Subscription is nil for a one-off.
+	// Renews: what was paid is a term of a subscription. How that stands is in
+	// Subscription, nil until it was first heard of.
+	Renews       bool
 	Subscription *message.Subscription
 	// SignInURL is an activation link when Activation is set, else the login page.
 	SignInURL   string

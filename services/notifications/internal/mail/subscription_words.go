@@ -65,14 +65,12 @@ func (b Brand) subscriptionWords(w *Words, f Facts) {
 // renews says what comes after the term that was just paid, as far as is known.
 func renews(f Facts) []string {
 	switch {
-	case f.Subscription == nil && f.Kind == "RENEWED":
-		return []string{"To cancel the subscription, answer this mail."}
-	case f.Subscription == nil:
+	case !f.Renews:
 		return nil
-	case f.Subscription.WillRenew():
-		return []string{"The subscription renews by itself after each term until it is canceled. To cancel it, answer this mail."}
+	case f.Subscription != nil && !f.Subscription.WillRenew():
+		return []string{"As it stands, the subscription does not renew again after this term."}
 	}
-	return []string{"As it stands, the subscription does not renew again after this term."}
+	return []string{"The subscription renews by itself after each term until it is canceled. To cancel it, answer this mail."}
 }
 
 // access says what a failed renewal means for the customer's access.

@@ -15,7 +15,7 @@ const payURL = "https://invoice.stripe.example/i/acct_1/in_2?s=ap&x=1"
 
 func renewal(kind string, s message.Subscription) Facts {
 	f := facts(kind)
-	f.OfRenewal, f.Now = true, time.Date(2027, 11, 20, 12, 0, 0, 0, time.UTC)
+	f.OfRenewal, f.Renews, f.Now = true, true, time.Date(2027, 11, 20, 12, 0, 0, 0, time.UTC)
 	f.Subscription = &s
 	return f
 }
@@ -37,7 +37,7 @@ func TestWhatIsSaidOfASubscription(t *testing.T) {
 	unheard := renewed
 	unheard.Subscription = nil
 	confirmed := facts("CONFIRMATION")
-	confirmed.Subscription = &message.Subscription{Status: message.Active, Renews: true}
+	confirmed.Renews = true
 
 	for name, c := range map[string]struct {
 		facts    Facts
@@ -48,8 +48,9 @@ func TestWhatIsSaidOfASubscription(t *testing.T) {
 			[]string{"Your payment of $249.00 for the next term went through", "Valid until", "21 November 2027 (UTC)", "To cancel it, answer this mail", "renews by itself after each term until it is canceled"},
 			[]string{"sorry", "Log in", "does not renew"}},
 		"renewed for the last time": {lastTime, "Your Example App subscription is renewed, order A1B2C3D4", []string{"does not renew again after this term"}, []string{"by itself"}},
-		"renewed, no more known":    {unheard, "Your Example App subscription is renewed, order A1B2C3D4", []string{"To cancel the subscription, answer this mail."}, []string{"renews by itself"}},
+		"renewed, no more known":    {unheard, "Your Example App subscription is renewed, order A1B2C3D4", []string{"renews by itself", "To cancel it, answer this mail."}, nil},
 		"confirmed":                 {confirmed, "Your Example App order A1B2C3D4 is confirmed", []string{"renews by itself after each term until it is canceled"}, nil},
+		"confirmed, of a one-off":   {facts("CONFIRMATION"), "", nil, []string{"renew"}},
 		"failed": {renewal("PAYMENT_FAILED", pastDue), "The renewal of your Example App subscription could not be charged, order A1B2C3D4",
 			[]string{"We could not collect $249.00 for the next term of your subscription. Nothing was charged for that term.", "you keep your access until 27 November 2027 (UTC)", "the next time is 23 November 2027 (UTC)", "Pay, with this or another card", payURL, "Next term, not charged"},
 			[]string{"Nothing was charged for it", "order again", "Order again", "your order is not complete", "ended"}},

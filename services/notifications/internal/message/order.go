@@ -6,7 +6,9 @@ import "time"
 type Order struct {
 	State string
 	// Renewal: the order paid a further term of a subscription.
-	Renewal        bool
+	Renewal bool
+	// Renews: what was bought is charged again after each term.
+	Renews         bool
 	Email          string
 	Name           string
 	PlanName       string

@@ -20,7 +20,7 @@ func (s *Service) facts(ctx context.Context, m message.Message, o message.Order)
 		Kind: string(m.Kind), OfRenewal: m.OfRenewal(), Now: s.Now(), Name: o.Name, PlanName: o.PlanName,
 		AmountDisplay: o.AmountDisplay, ReferenceShort: o.ReferenceShort, AccessUntil: o.AccessUntil,
 		Refused: o.State == "FAILED", RefundedDisplay: o.RefundedDisplay, AccessEnds: o.State == "REFUNDED",
-		Subscription: o.Subscription,
+		Renews: o.Renews, Subscription: o.Subscription,
 	}
 	if f.PlanName == "" || f.AmountDisplay == "" || f.ReferenceShort == "" {
 		return f, errors.New("orders does not say plan, amount and reference")

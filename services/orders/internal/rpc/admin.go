@@ -100,7 +100,7 @@ func (r *Admin) DescribeOrder(ctx context.Context, req *ordersv1.DescribeOrderRe
 	o := d.Order
 	shown, _ := view(o, nil)
 	out := &ordersv1.DescribeOrderResponse{
-		Order: shown, Email: o.Email, Name: o.Name, AccountId: o.AccountID, PlanName: o.PlanName, TermMonths: o.TermMonths,
+		Order: shown, Email: o.Email, Name: o.Name, AccountId: o.AccountID, PlanName: o.PlanName, TermMonths: o.TermMonths, Renews: o.Renews,
 		PaymentIntentId: o.PaymentIntentID, ChargeId: o.ChargeID, CustomerId: o.CustomerID,
 		NextLookAt: timestamp(o.NextLookAt), LookCount: o.LookCount, LastLookAt: timestamp(o.LastLookAt),
 	}

@@ -16,11 +16,14 @@ import (
 
 // Errors that callers compare by reason.
 var (
-	ErrInProgress = apperr.New(codes.Aborted, "PAYMENT_IN_PROGRESS", "the last payment is still being checked")
-	ErrMismatch   = apperr.New(codes.FailedPrecondition, "PAYMENT_MISMATCH", "this order has a payment with another amount")
-	ErrAttemptID  = apperr.New(codes.Aborted, "IDEMPOTENCY_KEY_REUSED", "this attempt id was used for another order")
-	ErrSignature  = apperr.New(codes.InvalidArgument, "INVALID_SIGNATURE", "the signature does not fit the body")
-	ErrNotYet     = apperr.New(codes.Unavailable, "EVENT_NOT_HANDLED", "the event is kept but its effects are not durable yet; deliver it again")
+	ErrInProgress    = apperr.New(codes.Aborted, "PAYMENT_IN_PROGRESS", "the last payment is still being checked")
+	ErrMismatch      = apperr.New(codes.FailedPrecondition, "PAYMENT_MISMATCH", "this order has a payment with another amount")
+	ErrAttemptID     = apperr.New(codes.Aborted, "IDEMPOTENCY_KEY_REUSED", "this attempt id was used for another order")
+	ErrSignature     = apperr.New(codes.InvalidArgument, "INVALID_SIGNATURE", "the signature does not fit the body")
+	ErrEventNotFound = apperr.New(codes.NotFound, "EVENT_NOT_FOUND", "the ledger has no such event")
+	ErrEventState    = apperr.New(codes.Aborted, "INVALID_STATE", "the event is not in a state for this")
+	ErrLinked        = apperr.New(codes.Aborted, "ALREADY_LINKED", "the event's customer is known as somebody else's")
+	ErrNotYet        = apperr.New(codes.Unavailable, "EVENT_NOT_HANDLED", "the event is kept but its effects are not durable yet; deliver it again")
 )
 
 // Status is where a payment stands: what Stripe last said of its intent.

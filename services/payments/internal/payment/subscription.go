@@ -152,7 +152,7 @@ func (s *Subscription) Observe(n SubscriptionNow, invoices []Invoice, readAt tim
 	open := false
 	for _, inv := range invoices {
 		if !open {
-			s.SettledUntil = inv.CreatedAt
+			s.SettledUntil = inv.CreatedAt.Add(-settledMargin)
 		}
 		open = open || !inv.settled()
 		if inv.Status == "open" && inv.Attempted && (s.Status == PastDue || s.Status == Unpaid) {
@@ -171,6 +171,9 @@ const (
 	// collectedAfter is when Stripe has surely tried to collect a renewal: it does
 	// so an hour after the period began.
 	collectedAfter = 90 * time.Minute
+	// settledMargin is how far before the oldest invoice that matters they are
+	// listed again, lest one was not yet to be seen among them.
+	settledMargin = 24 * time.Hour
 	// lateFor is how long a subscription that is over is still looked at, when one
 	// of its invoices can still be paid.
 	lateFor = 30 * 24 * time.Hour

@@ -34,6 +34,9 @@ func (s *Service) adoptRenewal(ctx context.Context, k wire.Known) (state string,
 	if state, err = s.Orders.AdoptRenewal(ctx, k); !clients.IsOrderNotFound(err) {
 		return state, err
 	}
+	if err := s.lostByOrders(ctx, k.Payment.Term.SubscriptionID); err != nil {
+		return "", err
+	}
 	first, err := s.Store.Last(ctx, k.Payment.RenewsOrderID)
 	if err != nil {
 		return "", err

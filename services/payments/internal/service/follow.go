@@ -13,11 +13,12 @@ import (
 	"makegood.example/services/payments/internal/store"
 )
 
-// followSubscription is the one way in which anything is learned of a subscription: it reads
-// the subscription and its invoices from Stripe, writes a payment for each term
-// that was paid, tells Orders of each until Orders acknowledged it, and then of
-// how the subscription stands. It moves no money, may be repeated at any time,
-// and goes on where a killed one stopped. The note says why Orders was not told.
+// followSubscription is the one way in which anything is learned of a
+// subscription: it reads the subscription and its invoices from Stripe, writes a
+// payment for each term that was paid, tells Orders of each until Orders
+// acknowledged it, and then of how the subscription stands. It moves no money,
+// may be repeated at any time, and goes on where a killed one stopped. The note
+// says why Orders was not told.
 // Errors: stripegw.ErrNotFound, errNobody, errOtherSubscription.
 func (s *Service) followSubscription(ctx context.Context, id string, reason clients.Reason) (note string, err error) {
 	known, err := s.Store.Subscription(ctx, id)
@@ -43,7 +44,7 @@ func (s *Service) followSubscription(ctx context.Context, id string, reason clie
 	// A subscription begins with its first paid term. Before that it means nothing.
 	switch sub, err := s.Store.Subscription(ctx, id); {
 	case errors.Is(err, store.ErrNone):
-		return "no term of it is paid", nil
+		return noTermPaid, nil
 	case err != nil:
 		return "", err
 	default:
@@ -64,8 +65,7 @@ func (s *Service) tellSubscription(ctx context.Context, sub payment.Subscription
 	}
 	err = s.Orders.Follow(ctx, sub)
 	if clients.IsOrderNotFound(err) {
-		// Orders was restored from before it began: it is told everything again.
-		if err := s.Store.ForgetTold(ctx, sub.ID); err != nil {
+		if err := s.lostByOrders(ctx, sub.ID); err != nil {
 			return err
 		}
 		if err := s.tellTerms(ctx, sub.ID, reason); err != nil {
@@ -79,18 +79,27 @@ func (s *Service) tellSubscription(ctx context.Context, sub payment.Subscription
 	return s.Store.RestSubscription(ctx, sub)
 }
 
-// tellTerms tells Orders of the paid terms that it has not acknowledged.
+// lostByOrders is for when Orders was restored from before a subscription
+// began: it is told of every term again.
+func (s *Service) lostByOrders(ctx context.Context, subscriptionID string) error {
+	return s.Store.ForgetTold(ctx, subscriptionID, s.Now().Add(s.Settings.RescueAfter))
+}
+
+// tellTerms tells Orders of the paid terms that it has not acknowledged; a
+// second round is for those that turn out to be lost there in the first.
 func (s *Service) tellTerms(ctx context.Context, subscriptionID string, reason clients.Reason) error {
-	terms, err := s.Store.UntoldTerms(ctx, subscriptionID)
-	if err != nil {
-		return err
-	}
-	for _, p := range terms {
-		if err := s.tellTerm(ctx, p, reason); err != nil {
-			return fmt.Errorf("orders, of invoice %s: %w", p.Term.InvoiceID, err)
-		}
-		if err := s.Store.TermTold(ctx, p.ID, s.Now()); err != nil {
+	for range 2 {
+		terms, err := s.Store.UntoldTerms(ctx, subscriptionID)
+		if err != nil {
 			return err
+		}
+		for _, p := range terms {
+			if err := s.tellTerm(ctx, p, reason); err != nil {
+				return fmt.Errorf("orders, of invoice %s: %w", p.Term.InvoiceID, err)
+			}
+			if err := s.Store.TermTold(ctx, p.ID, s.Now()); err != nil {
+				return err
+			}
 		}
 	}
 	return nil

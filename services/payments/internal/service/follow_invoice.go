@@ -81,7 +81,7 @@ func (s *Service) recordFirstTerm(ctx context.Context, sub payment.SubscriptionN
 	orderID, _ := uuid.Parse(sub.Metadata["order_id"])
 	p, err := s.Store.Last(ctx, orderID)
 	switch {
-	case err == nil && (p.Status == payment.Succeeded || p.Term != (payment.Term{})):
+	case err == nil && (p.Status == payment.Succeeded || p.Term.SubscriptionID != "" && p.Term.SubscriptionID != sub.ID):
 		return wire.Known{}, s.unclearSubscription(ctx, errOtherSubscription, sub, inv)
 	case err == nil:
 		return s.record(ctx, p.ID, inv.Intent, false, nil)

@@ -22,39 +22,50 @@ type verdict struct {
 	waitsFor             []string
 }
 
-func quarantined(method, note string) (verdict, error) {
-	return verdict{status: store.Quarantined, method: method, note: note}, nil
+func quarantine(method, note string) verdict {
+	return verdict{status: store.Quarantined, method: method, note: note}
 }
+
+func quarantined(method, note string) (verdict, error) { return quarantine(method, note), nil }
 
 func ignored(method, note string) (verdict, error) {
 	return verdict{status: store.Ignored, method: method, note: note}, nil
 }
 
-// handle answers the questions about an event in their order. An error means
-// not yet.
-func (s *Service) handle(ctx context.Context, f store.Filed) (verdict, error) {
-	// Can it be read, is it of our mode, and does anything follow from its kind?
-	e, err := webhook.Parse(f.Payload)
+// atFirstSight answers the questions that the event itself decides: can it be
+// read, is it of our mode, and does anything follow from its kind?
+func (s *Service) atFirstSight(payload []byte) (n news, v verdict, decided bool) {
+	e, err := webhook.Parse(payload)
 	if err != nil {
-		return quarantined("", "unreadable: "+err.Error())
+		return n, quarantine("", "unreadable: "+err.Error()), true
 	}
 	switch live := s.Stripe.Livemode(); {
 	case live && !e.Livemode:
-		return verdict{status: store.Orphaned, note: "a test event at a live key"}, nil
+		return n, verdict{status: store.Orphaned, note: "a test event at a live key"}, true
 	case !live && e.Livemode:
-		return quarantined("", "a live event at a test key")
+		return n, quarantine("", "a live event at a test key"), true
 	}
 	k := kinds[e.Type]
 	if k == noNews {
-		return ignored("", "nothing follows from this type")
+		return n, verdict{status: store.Ignored, note: "nothing follows from this type"}, true
 	}
-	n, err := read(e, k)
-	if err != nil {
-		return quarantined("", err.Error())
+	if n, err = read(e, k); err != nil {
+		return n, quarantine("", err.Error()), true
 	}
 	if n.isAboutNothing() {
-		return ignored("", "a charge without a payment intent is not ours")
+		return n, verdict{status: store.Ignored, note: "a charge without a payment intent is not ours"}, true
 	}
+	return n, verdict{}, false
+}
+
+// handle answers the questions about an event in their order. An error means
+// not yet.
+func (s *Service) handle(ctx context.Context, f store.Filed) (verdict, error) {
+	n, v, decided := s.atFirstSight(f.Payload)
+	if decided {
+		return v, nil
+	}
+	e, k := n.Event, n.kind
 
 	// Whose is it, and for whom?
 	w, err := s.resolve(ctx, k, &n.Subject)
@@ -180,8 +191,13 @@ func (s *Service) nobodyFound(ctx context.Context, n news, w whose, attempt int3
 	}
 	if n.SubscriptionID != "" && n.kind.ofSubscription() && n.Livemode {
 		// The same, of a subscription.
-		if v, err := s.followFor(ctx, n, byMetadata); !errors.Is(err, errNobody) {
-			return v, err
+		v, err := s.followFor(ctx, n, byMetadata)
+		switch {
+		case errors.Is(err, errNobody):
+		case err != nil:
+			return verdict{}, err
+		case v.note != noSuchSubscription && v.note != noTermPaid:
+			return v, nil
 		}
 	}
 	if what == orphan {

@@ -70,8 +70,8 @@ func (s *Service) resolve(ctx context.Context, k kind, sub *webhook.Subject) (wh
 	return w, err
 }
 
-// bySavedID finds the payment whose intent, charge or session the event is
-// about. What only tells of a charge is completed from the charge at Stripe.
+// bySavedID finds the payment whose intent, charge, session or subscription the
+// event is about. What only tells of a charge is completed from the charge at Stripe.
 func (s *Service) bySavedID(ctx context.Context, k kind, sub *webhook.Subject) (whose, error) {
 	for {
 		chargeID := sub.ChargeID
@@ -85,6 +85,7 @@ func (s *Service) bySavedID(ctx context.Context, k kind, sub *webhook.Subject) (
 			{"checkout_session", sub.SessionID, s.Store.BySession},
 			{"charge", chargeID, s.Store.ByCharge},
 			{"payment_intent", sub.IntentID, s.Store.ByIntent},
+			{"subscription", sub.SubscriptionID, s.bySubscription},
 		} {
 			if by.id == "" {
 				continue
@@ -155,6 +156,15 @@ func (s *Service) byOrder(ctx context.Context, orderID string) (payment.Payment,
 		return payment.Payment{}, store.ErrNone
 	}
 	return s.Store.Last(ctx, id)
+}
+
+// bySubscription reads the latest payment of the order that began a subscription.
+func (s *Service) bySubscription(ctx context.Context, subscriptionID string) (payment.Payment, error) {
+	sub, err := s.Store.Subscription(ctx, subscriptionID)
+	if err != nil {
+		return payment.Payment{}, err
+	}
+	return s.Store.Last(ctx, sub.OrderID)
 }
 
 func samePerson(a, b payment.Payment) bool {

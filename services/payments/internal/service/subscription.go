@@ -12,6 +12,12 @@ import (
 	"makegood.example/services/payments/internal/webhook"
 )
 
+// Notes on a subscription of which nothing was learned.
+const (
+	noSuchSubscription = "Stripe says there is no such subscription"
+	noTermPaid         = "no term of it is paid"
+)
+
 // handleSubscription follows the subscription that an event is about, or whose
 // invoice it is. The event only says where to look, so that no order of arrival
 // matters. attempt counts Stripe's deliveries.
@@ -31,7 +37,7 @@ func (s *Service) followFor(ctx context.Context, n news, method string) (verdict
 	note, err := s.followSubscription(ctx, n.SubscriptionID, clients.Webhook)
 	switch {
 	case errors.Is(err, stripegw.ErrNotFound):
-		return quarantined(method, "Stripe says there is no such subscription")
+		return quarantined(method, noSuchSubscription)
 	case clients.IsCannotAdopt(err), errors.Is(err, errOtherSubscription): // a case is open
 		return quarantined(method, err.Error())
 	case err != nil:

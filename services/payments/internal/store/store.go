@@ -14,6 +14,7 @@ import (
 
 	"makegood.example/services/payments/internal/payment"
 	"makegood.example/services/payments/internal/store/db"
+	"makegood.example/services/platform/batch"
 	"makegood.example/services/platform/pg"
 )
 
@@ -29,10 +30,15 @@ type Store struct {
 	pool *pgxpool.Pool
 	// livemode is the mode of the Stripe account that the rows are about.
 	livemode bool
+	finished *batch.Group[Finished, bool]
 }
 
 // New makes a store on a pool, for an account in one of Stripe's modes.
-func New(pool *pgxpool.Pool, livemode bool) *Store { return &Store{pool: pool, livemode: livemode} }
+func New(pool *pgxpool.Pool, livemode bool) *Store {
+	s := &Store{pool: pool, livemode: livemode}
+	s.finished = s.filing(filers, filedMost)
+	return s
+}
 
 // InTx runs fn in one transaction.
 func (s *Store) InTx(ctx context.Context, fn func(pgx.Tx) error) error {

@@ -108,9 +108,16 @@ func (s *Store) TermTold(ctx context.Context, paymentID uuid.UUID, now time.Time
 	return s.q().TermTold(ctx, db.TermToldParams{ID: paymentID, Now: now})
 }
 
-// ForgetTold makes every term of a subscription one to be told: Orders lost them.
-func (s *Store) ForgetTold(ctx context.Context, subscriptionID string) error {
-	return s.q().ForgetTold(ctx, subscriptionID)
+// ForgetTold makes every term of a subscription one to be told, no later than at
+// soon: Orders lost them.
+func (s *Store) ForgetTold(ctx context.Context, subscriptionID string, soon time.Time) error {
+	return s.InTx(ctx, func(tx pgx.Tx) error {
+		q := db.New(tx)
+		if err := q.ForgetTold(ctx, subscriptionID); err != nil {
+			return err
+		}
+		return q.HurrySubscription(ctx, db.HurrySubscriptionParams{SubscriptionID: subscriptionID, Soon: soon})
+	})
 }
 
 func fromSubscription(r db.Subscription) payment.Subscription {

@@ -3,6 +3,7 @@
 package webhook
 
 import (
+	"cmp"
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/hex"
@@ -67,6 +68,18 @@ type Event struct {
 // Parse reads the fields by which an event is filed. What the object says is
 // read by its handler.
 func Parse(payload []byte) (Event, error) {
+	f, plain := scan(payload)
+	if !plain {
+		var err error
+		if f, err = decode(payload); err != nil {
+			return Event{}, err
+		}
+	}
+	return f.event()
+}
+
+// decode reads the fields as encoding/json takes them, whatever their form.
+func decode(payload []byte) (fields, error) {
 	var body struct {
 		ID         string `json:"id"`
 		Type       string `json:"type"`
@@ -78,12 +91,8 @@ func Parse(payload []byte) (Event, error) {
 		} `json:"data"`
 	}
 	if err := json.Unmarshal(payload, &body); err != nil {
-		return Event{}, err
+		return fields{}, err
 	}
-	if body.ID == "" || body.Type == "" || len(body.Data.Object) == 0 {
-		return Event{}, errors.New("it has no id, type or object")
-	}
-	e := Event{ID: body.ID, Type: body.Type, Livemode: body.Livemode, CreatedAt: time.Unix(body.Created, 0).UTC(), APIVersion: body.APIVersion, Object: body.Data.Object}
 	var object struct {
 		ID            string          `json:"id"`
 		Object        string          `json:"object"`
@@ -94,15 +103,24 @@ func Parse(payload []byte) (Event, error) {
 	}
 	// An object of another shape still is an event to file.
 	_ = json.Unmarshal(body.Data.Object, &object)
-	e.ObjectID, e.CustomerID = object.ID, IDOf(object.Customer)
-	for _, email := range []string{object.CustomerEmail, object.ReceiptEmail, object.Email} {
-		if email != "" {
-			e.Email = email
-			break
-		}
+	return fields{
+		id: body.ID, eventType: body.Type, apiVersion: body.APIVersion, livemode: body.Livemode, created: body.Created, object: body.Data.Object,
+		objectID: object.ID, objectKind: object.Object, customer: object.Customer,
+		email: object.Email, customerEmail: object.CustomerEmail, receiptEmail: object.ReceiptEmail,
+	}, nil
+}
+
+// event is the delivery by its fields, or why it cannot be filed.
+func (f fields) event() (Event, error) {
+	if f.id == "" || f.eventType == "" || len(f.object) == 0 {
+		return Event{}, errors.New("it has no id, type or object")
 	}
-	if object.Object == "customer" {
-		e.CustomerID = object.ID
+	e := Event{
+		ID: f.id, Type: f.eventType, Livemode: f.livemode, CreatedAt: time.Unix(f.created, 0).UTC(), APIVersion: f.apiVersion,
+		ObjectID: f.objectID, CustomerID: IDOf(f.customer), Email: cmp.Or(f.customerEmail, f.receiptEmail, f.email), Object: f.object,
+	}
+	if f.objectKind == "customer" {
+		e.CustomerID = e.ObjectID
 	}
 	for _, text := range []string{e.ID, e.Type, e.APIVersion, e.ObjectID, e.CustomerID, e.Email} {
 		if len(text) > fieldMax || strings.ContainsRune(text, 0) {
@@ -118,6 +136,14 @@ const fieldMax = 500
 
 // IDOf reads a reference that is an id, or the object itself when expanded.
 func IDOf(raw json.RawMessage) string {
+	if len(raw) == 0 || string(raw) == "null" {
+		return ""
+	}
+	if s := (scanner{b: raw}); raw[0] == '"' {
+		if id, plain, ok := s.string(); ok && plain && s.i == len(raw) {
+			return string(id)
+		}
+	}
 	var id string
 	if json.Unmarshal(raw, &id) == nil {
 		return id

@@ -1,0 +1,76 @@
+package payments_test
+
+import (
+	"fmt"
+	"strings"
+	"sync"
+	"testing"
+)
+
+// foreignEvent is an event of another application on the account, about which
+// nothing is known here.
+func foreignEvent(id, eventType, object string) []byte {
+	return fmt.Appendf(nil, `{"id":%q,"object":"event","type":%q,"api_version":"2023-10-16","created":1772366400,"livemode":false,"data":{"object":%s}}`, id, eventType, object)
+}
+
+// Events that come together share commits: each caller gets its own answer, two
+// deliveries of one event make one row, and a row that the database refuses
+// fails alone.
+func TestEventsThatShareACommit(t *testing.T) {
+	s := newScene(t, nil)
+	// Refused at the commit, when every row of it was answered already.
+	s.exec(`CREATE FUNCTION payments.refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'refused'; END $$`)
+	s.exec(`CREATE CONSTRAINT TRIGGER refuse AFTER INSERT ON payments.webhook_events DEFERRABLE INITIALLY DEFERRED
+		FOR EACH ROW WHEN (new.object_id = 'refused') EXECUTE FUNCTION payments.refuse()`)
+	const n = 120
+	var done sync.WaitGroup
+	answers := make([]error, 2*n)
+	for i := range 2 * n {
+		done.Go(func() {
+			object := `{"id":"price_1"}`
+			if i%n%30 == 7 {
+				object = `{"id":"refused"}`
+			}
+			status, err := s.deliver(foreignEvent(fmt.Sprintf("evt_shared_%d", i%n), "price.updated", object))
+			if err == nil && status != "IGNORED" {
+				err = fmt.Errorf("it is %s", status)
+			}
+			answers[i] = err
+		})
+	}
+	done.Wait()
+	for i, err := range answers {
+		if refused := i%n%30 == 7; refused != (err != nil) {
+			t.Errorf("event %d: %v", i%n, err)
+		}
+	}
+	if got := s.text(`SELECT count(*) || ' ' || count(DISTINCT payload) FROM payments.webhook_events WHERE status = 'IGNORED' AND attempt_count = 1`); got != "116 116" {
+		t.Errorf("filed: %s", got)
+	}
+	if got := s.text(`SELECT count(*)::text FROM payments.webhook_events WHERE object_id = 'refused'`); got != "0" {
+		t.Errorf("%s rows that were refused", got)
+	}
+}
+
+// An event without our marker is somebody else's only when nothing that it
+// names is known here.
+func TestWhatIsKnownHereIsNobodyElses(t *testing.T) {
+	s := newScene(t, nil)
+	paid := s.bought("pm_card_visa")
+	customer := s.text(`SELECT customer_id FROM payments.payments`)
+	for _, c := range []struct{ name, eventType, object, want string }{
+		{"our intent", "payment_intent.succeeded", fmt.Sprintf(`{"id":%q,"object":"payment_intent"}`, paid.GetPaymentIntentId()), "PROCESSED"},
+		{"our charge", "charge.succeeded", fmt.Sprintf(`{"id":%q,"object":"charge","payment_intent":%q}`, paid.GetChargeId(), paid.GetPaymentIntentId()), "PROCESSED"},
+		{"our charge, refunded", "charge.refunded", fmt.Sprintf(`{"id":%q,"object":"charge","payment_intent":"pi_x"}`, paid.GetChargeId()), "PROCESSED"},
+		{"another intent of our customer", "payment_intent.succeeded", fmt.Sprintf(`{"id":"pi_theirs","object":"payment_intent","customer":%q}`, customer), "IGNORED"},
+		{"another charge", "charge.succeeded", `{"id":"ch_theirs","object":"charge","payment_intent":"pi_theirs_2","customer":"cus_theirs"}`, "IGNORED"},
+	} {
+		id := "evt_" + strings.ReplaceAll(c.name, " ", "_")
+		if status, err := s.deliver(foreignEvent(id, c.eventType, c.object)); err != nil || status != c.want {
+			t.Errorf("%s: %s, %v", c.name, status, err)
+		}
+	}
+	if got := s.text(`SELECT waits_for[1] FROM payments.webhook_events WHERE stripe_event_id = 'evt_another_intent_of_our_customer'`); got != "pi_theirs" {
+		t.Errorf("an intent of our customer waits for %q", got)
+	}
+}

@@ -1,0 +1,31 @@
+-- name: LockEvent :one
+SELECT status, livemode, customer_id, in_hand_until FROM payments.webhook_events WHERE stripe_event_id = $1 FOR UPDATE;
+
+-- name: TakeEvent :one
+-- Takes an event into hand whatever became of it, unless it has effects or is in
+-- another hand.
+UPDATE payments.webhook_events SET
+    status = 'RECEIVED', processed_at = NULL, waits_for = NULL, retry_count = retry_count + 1,
+    next_look_at = sqlc.arg(in_hand_until)::timestamptz, in_hand_until = sqlc.arg(in_hand_until)::timestamptz
+WHERE stripe_event_id = @stripe_event_id AND status <> 'PROCESSED' AND (in_hand_until IS NULL OR in_hand_until <= sqlc.arg(now)::timestamptz)
+RETURNING *;
+
+-- name: MakeEventDue :exec
+UPDATE payments.webhook_events SET
+    status = 'RECEIVED', processed_at = NULL, waits_for = NULL, next_look_at = sqlc.arg(now)::timestamptz, in_hand_until = NULL
+WHERE stripe_event_id = @stripe_event_id AND status <> 'PROCESSED' AND (in_hand_until IS NULL OR in_hand_until <= sqlc.arg(now)::timestamptz);
+
+-- name: IgnoreEvent :exec
+UPDATE payments.webhook_events SET
+    status = 'IGNORED', last_error = 'ignored by a person', processed_at = sqlc.arg(now)::timestamptz,
+    next_look_at = NULL, in_hand_until = NULL, waits_for = NULL
+WHERE stripe_event_id = @stripe_event_id AND status IN ('ORPHANED', 'FAILED', 'QUARANTINED');
+
+-- name: InsertEventAction :exec
+INSERT INTO payments.event_actions (stripe_event_id, action, actor, reason, order_id, at)
+VALUES (@stripe_event_id, @action, @actor, @reason, @order_id, @at);
+
+-- name: InsertCustomerLink :exec
+INSERT INTO payments.customer_links (customer_id, order_id, email_key, stripe_event_id, actor, reason, linked_at)
+VALUES (@customer_id, @order_id, @email_key, @stripe_event_id, @actor, @reason, @linked_at)
+ON CONFLICT (customer_id) DO NOTHING;
