@@ -251,14 +251,14 @@ func (s *Service) byWhatIsBehind(ctx context.Context, left []*Seen, behind func(
 	}
 	for _, c := range rest {
 		if c.Owner == "" && c.Behind.SubscriptionID != "" {
-			s.bySubscription(c, saved, people)
+			s.ownedBySubscription(c, saved, people)
 		}
 	}
 	return nil
 }
 
-// bySubscription makes a charge ours that a subscription of ours took.
-func (s *Service) bySubscription(c *Seen, saved map[string]payment.Subscription, people map[string]string) {
+// ownedBySubscription makes a charge ours that a subscription of ours took.
+func (s *Service) ownedBySubscription(c *Seen, saved map[string]payment.Subscription, people map[string]string) {
 	sub, known := saved[c.Behind.SubscriptionID]
 	marked := s.Stripe.IsOurs(c.Behind.SubscriptionMetadata)
 	switch {
