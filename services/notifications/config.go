@@ -2,7 +2,9 @@ package notifications
 
 import (
 	"net/mail"
+	"slices"
 	"strings"
+	"time"
 	"unicode"
 
 	render "makegood.example/services/notifications/internal/mail"
@@ -21,6 +23,11 @@ type Config struct {
 	From mail.Address
 	// Brand is what all mails have in common.
 	Brand render.Brand
+	// Team is whom alerts go to; may be empty.
+	Team []string
+	// Watched: the sweep is on, every ReconcileEvery, and watched from here.
+	Watched        bool
+	ReconcileEvery time.Duration
 }
 
 // LoadConfig reads the settings and lists every problem at once.
@@ -61,6 +68,19 @@ func LoadConfig(lookup config.Lookup) (Config, error) {
 		r.Problem(`MAIL_FROM=%q is not a sender such as "Example <no-reply@example.com>"`, from)
 	} else {
 		cfg.From = *parsed
+	}
+	cfg.ReconcileEvery, cfg.Watched = r.DurationOrOff("RECONCILE_EVERY", 2*time.Minute)
+	for _, typed := range strings.Split(r.String("ALERT_EMAILS", ""), ",") {
+		if strings.TrimSpace(typed) == "" {
+			continue
+		}
+		address, err := message.ParseAddress(strings.TrimSpace(typed))
+		if err != nil {
+			r.Problem("ALERT_EMAILS: %q is not an email address", strings.TrimSpace(typed))
+		}
+		if !slices.Contains(cfg.Team, address) {
+			cfg.Team = append(cfg.Team, address)
+		}
 	}
 	return cfg, r.Err()
 }

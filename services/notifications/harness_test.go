@@ -52,6 +52,8 @@ type peers struct {
 	paymentsDown       bool
 	reconciliationDown bool
 	described          int
+	runs               []*reconciliationv1.Run
+	listed             int // looks at the runs
 	caseCalls          int
 	cases              []*reconciliationv1.OpenCaseRequest
 }
@@ -91,6 +93,16 @@ func (p provisioning) CreateSignInLink(context.Context, *provisioningv1.CreateSi
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.link, nil
+}
+
+func (p *peers) ListRuns(context.Context, *reconciliationv1.ListRunsRequest) (*reconciliationv1.ListRunsResponse, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.listed++
+	if p.reconciliationDown {
+		return nil, status.Error(codes.Unavailable, "down")
+	}
+	return &reconciliationv1.ListRunsResponse{Runs: p.runs}, nil
 }
 
 func (p *peers) OpenCase(_ context.Context, req *reconciliationv1.OpenCaseRequest) (*reconciliationv1.Case, error) {
@@ -177,17 +189,18 @@ func startMail(t *testing.T) *mailServer {
 
 // world is a running service and everything around it.
 type world struct {
-	t       *testing.T
-	peers   *peers
-	mail    *mailServer
-	client  notificationsv1.NotificationsServiceClient
-	owner   *pgxpool.Pool
-	db      *pgtest.DB
-	log     *syncBuffer
-	stop    func()
-	dialOwn grpcclient.Dialer
-	tokens  string       // path of the token file
-	later   atomic.Int64 // nanoseconds the clock is ahead
+	settings map[string]string // beside the usual ones, from the next start on
+	t        *testing.T
+	peers    *peers
+	mail     *mailServer
+	client   notificationsv1.NotificationsServiceClient
+	owner    *pgxpool.Pool
+	db       *pgtest.DB
+	log      *syncBuffer
+	stop     func()
+	dialOwn  grpcclient.Dialer
+	tokens   string       // path of the token file
+	later    atomic.Int64 // nanoseconds the clock is ahead
 }
 
 type syncBuffer struct {
@@ -244,6 +257,9 @@ func newWorld(t *testing.T) *world {
 func (w *world) start() {
 	w.t.Helper()
 	cfg, err := notifications.LoadConfig(func(key string) (string, bool) {
+		if v, ok := w.settings[key]; ok {
+			return v, true
+		}
 		v, ok := map[string]string{
 			"ADMIN_TOKENS_FILE":          w.tokens,
 			"NOTIFICATIONS_DATABASE_URL": w.db.URL("notifications"), "SMTP_URL": "smtp://" + w.mail.addr,

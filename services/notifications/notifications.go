@@ -12,6 +12,7 @@ import (
 	"makegood.example/services/notifications/internal/rpc"
 	"makegood.example/services/notifications/internal/service"
 	"makegood.example/services/notifications/internal/store"
+	"makegood.example/services/platform/due"
 	"makegood.example/services/platform/host"
 	"makegood.example/services/platform/migrate"
 	"makegood.example/services/platform/process"
@@ -20,7 +21,7 @@ import (
 // Schema is what the service keeps in the database.
 var Schema = migrate.Schema{Name: "notifications", FS: store.Migrations(), River: true}
 
-// Run serves, and delivers mail, until ctx ends. It waits for its database; the
+// Run serves, delivers mail, and watches over reconciliation, until ctx ends. It waits for its database; the
 // other services may be away.
 func Run(ctx context.Context, cfg Config, rt process.Runtime) error {
 	h, err := host.Open(ctx, cfg.Config, Schema, rpc.Access, rt)
@@ -35,7 +36,8 @@ func Run(ctx context.Context, cfg Config, rt process.Runtime) error {
 		Payments:     clients.NewPayments(h.Peer(cfg.PaymentsAddr)),
 		Provisioning: clients.NewProvisioning(h.Peer(cfg.ProvisioningAddr)),
 		Cases:        clients.NewCases(h.Peer(cfg.ReconciliationAddr)),
-		Server:       cfg.Server, From: cfg.From, Brand: cfg.Brand,
+		Runs:         clients.NewRuns(h.Peer(cfg.ReconciliationAddr)), ReconcileEvery: cfg.ReconcileEvery,
+		Server: cfg.Server, From: cfg.From, Brand: cfg.Brand, Team: cfg.Team,
 		Now: rt.Now, Log: rt.Log,
 	}
 	deliveries, err := jobs.New(h.Pool, cfg.Listen, svc, rt.Log)
@@ -44,5 +46,10 @@ func Run(ctx context.Context, cfg Config, rt process.Runtime) error {
 	}
 	svc.Queue = deliveries
 	notificationsv1.RegisterNotificationsServiceServer(h, &rpc.Server{Service: svc})
-	return h.Serve(ctx, deliveries.Run)
+	work := []func(context.Context) error{deliveries.Run}
+	if cfg.Watched {
+		watch := due.Work[bool]{Name: "watch over reconciliation", Claim: svc.ClaimWatch, Handle: svc.WatchReconciliation, Log: rt.Log}
+		work = append(work, watch.Run)
+	}
+	return h.Serve(ctx, work...)
 }

@@ -138,6 +138,34 @@ func (c *Cases) OpenUndelivered(ctx context.Context, subject, summary string) er
 	return err
 }
 
+// Runs says whether reconciliation works.
+type Runs struct {
+	client reconciliationv1.ReconciliationServiceClient
+}
+
+// NewRuns uses a connection to Reconciliation.
+func NewRuns(conn grpc.ClientConnInterface) *Runs {
+	return &Runs{reconciliationv1.NewReconciliationServiceClient(conn)}
+}
+
+// LastSuccess is when the newest run that did its work finished, among the recent
+// ones; nil when none of them did. One that only said what it would do does not count.
+func (r *Runs) LastSuccess(ctx context.Context) (*time.Time, error) {
+	ctx, cancel := context.WithTimeout(ctx, timeout)
+	defer cancel()
+	list, err := r.client.ListRuns(ctx, &reconciliationv1.ListRunsRequest{PageSize: 20})
+	if err != nil {
+		return nil, codeOnly("reconciliation", err)
+	}
+	for _, run := range list.GetRuns() {
+		if run.GetStatus() == reconciliationv1.Run_SUCCEEDED && !run.GetDryRun() {
+			at := run.GetFinishedAt().AsTime()
+			return &at, nil
+		}
+	}
+	return nil, nil
+}
+
 // moment is zero for an unset time.
 func moment(t *timestamppb.Timestamp) time.Time {
 	if t == nil {

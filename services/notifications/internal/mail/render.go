@@ -54,7 +54,7 @@ type Facts struct {
 	LinkExpires time.Time
 }
 
-// Rendered is a mail's subject and its two parts.
+// Rendered is a mail's subject and its two parts; HTML may be empty.
 type Rendered struct{ Subject, HTML, Text string }
 
 //go:embed templates

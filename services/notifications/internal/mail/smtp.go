@@ -169,6 +169,8 @@ func compose(env Envelope, r Rendered) (*gomail.Msg, error) {
 		msg.SetGenHeader(gomail.Header(key), value)
 	}
 	msg.SetBodyString(gomail.TypeTextPlain, r.Text)
-	msg.AddAlternativeString(gomail.TypeTextHTML, r.HTML)
+	if r.HTML != "" {
+		msg.AddAlternativeString(gomail.TypeTextHTML, r.HTML)
+	}
 	return msg, nil
 }

@@ -27,6 +27,7 @@ const (
 	Renewed        Kind = "RENEWED"
 	ActionRequired Kind = "ACTION_REQUIRED"
 	AccessEnding   Kind = "ACCESS_ENDING"
+	Alert          Kind = "ALERT"
 )
 
 // HasLink says whether the mail carries a sign-in link.
@@ -44,13 +45,14 @@ const (
 	Superseded State = "SUPERSEDED"
 )
 
-// Message is one mail to one person about one order.
+// Message is one mail to one person about one order, or about none.
 type Message struct {
 	ID        uuid.UUID
 	DedupeKey string
 	Kind      Kind
 	State     State
-	OrderID   uuid.UUID
+	// OrderID is uuid.Nil on an Alert.
+	OrderID uuid.UUID
 	// MessageID is the mail's Message-ID without angle brackets.
 	MessageID string
 	CreatedAt time.Time

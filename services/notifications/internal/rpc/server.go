@@ -33,6 +33,9 @@ func (s *Server) SendMessage(ctx context.Context, req *notificationsv1.SendMessa
 	if err != nil {
 		return nil, apperr.Invalid("order_id", "must be a UUID")
 	}
+	if req.GetKind() == notificationsv1.Message_ALERT {
+		return nil, apperr.Invalid("kind", "is not about an order: the team is told by AlertTeam")
+	}
 	m, err := s.Service.SendMessage(ctx, req.GetDedupeKey(), message.Kind(req.GetKind().String()), orderID)
 	if err != nil {
 		return nil, err
@@ -57,13 +60,38 @@ func (s *Server) ListMessages(ctx context.Context, req *notificationsv1.ListMess
 	return out, nil
 }
 
+// AlertTeam tells the people who run this.
+func (s *Server) AlertTeam(ctx context.Context, req *notificationsv1.AlertTeamRequest) (*notificationsv1.AlertTeamResponse, error) {
+	n, err := s.Service.AlertTeam(ctx, message.TeamAlert{DedupeKey: req.GetDedupeKey(), Title: req.GetTitle(), Lines: req.GetLines()})
+	return &notificationsv1.AlertTeamResponse{RecipientCount: int32(n)}, err
+}
+
+// FindMessages answers for a page of keys.
+func (s *Server) FindMessages(ctx context.Context, req *notificationsv1.FindMessagesRequest) (*notificationsv1.FindMessagesResponse, error) {
+	found, failing, err := s.Service.FindMessages(ctx, req.GetDedupeKeys())
+	if err != nil {
+		return nil, err
+	}
+	out := &notificationsv1.FindMessagesResponse{}
+	for _, m := range found {
+		out.Messages = append(out.Messages, toProto(m))
+	}
+	if failing != nil {
+		out.MailServerFailingSince = timestamppb.New(*failing)
+	}
+	return out, nil
+}
+
 // toProto relies on the domain's names being the contract's.
 func toProto(m message.Message) *notificationsv1.Message {
 	out := &notificationsv1.Message{
-		Id: m.ID.String(), DedupeKey: m.DedupeKey, OrderId: m.OrderID.String(), MessageId: m.MessageID,
+		Id: m.ID.String(), DedupeKey: m.DedupeKey, MessageId: m.MessageID,
 		Kind:      notificationsv1.Message_Kind(notificationsv1.Message_Kind_value[string(m.Kind)]),
 		State:     notificationsv1.Message_State(notificationsv1.Message_State_value[string(m.State)]),
 		CreatedAt: timestamppb.New(m.CreatedAt), AttemptCount: m.AttemptCount, LastError: m.LastError,
+	}
+	if m.OrderID != uuid.Nil {
+		out.OrderId = m.OrderID.String()
 	}
 	if m.SentAt != nil {
 		out.SentAt = timestamppb.New(*m.SentAt)

@@ -29,7 +29,11 @@ func (s *Service) Deliver(ctx context.Context, id uuid.UUID) error {
 	if err != nil || m.AtRest() {
 		return err
 	}
-	err = s.attempt(ctx, m)
+	if m.Kind == message.Alert {
+		err = s.attemptAlert(ctx, m)
+	} else {
+		err = s.attempt(ctx, m)
+	}
 	if err == nil {
 		return nil
 	}
@@ -70,6 +74,11 @@ func (s *Service) attempt(ctx context.Context, m message.Message) error {
 	if err != nil {
 		return err
 	}
+	return s.send(ctx, m, to, rendered)
+}
+
+// send hands a mail to the mail server and records that.
+func (s *Service) send(ctx context.Context, m message.Message, to string, rendered render.Rendered) error {
 	mine, err := s.Store.BeginSending(ctx, m)
 	if err != nil {
 		return err
@@ -77,11 +86,14 @@ func (s *Service) attempt(ctx context.Context, m message.Message) error {
 	if !mine {
 		return errors.New("another worker is sending this message")
 	}
+	headers := map[string]string{"X-Makegood-Kind": strings.ToLower(string(m.Kind))}
+	if m.OrderID != uuid.Nil {
+		headers["X-Makegood-Order"] = m.OrderID.String()
+	}
 	send, cancel := context.WithTimeout(ctx, mailTimeout)
 	defer cancel()
 	err = s.Server.Send(send, render.Envelope{
-		From: s.From, To: to, ReplyTo: s.Brand.SupportEmail, MessageID: m.MessageID, Date: s.Now(),
-		Headers: map[string]string{"X-Makegood-Order": m.OrderID.String(), "X-Makegood-Kind": strings.ToLower(string(m.Kind))},
+		From: s.From, To: to, ReplyTo: s.Brand.SupportEmail, MessageID: m.MessageID, Date: s.Now(), Headers: headers,
 	}, rendered)
 	if err != nil {
 		s.noteServer(ctx, err)
@@ -101,6 +113,9 @@ func (s *Service) attempt(ctx context.Context, m message.Message) error {
 // giveUp leaves the message to a person. The case comes first: as long as it
 // cannot be opened the message stays due, so that neither can be lost.
 func (s *Service) giveUp(ctx context.Context, m message.Message, why string) error {
+	if m.Kind == message.Alert {
+		return s.giveUpAlert(ctx, m, why)
+	}
 	subject := "message/" + m.DedupeKey
 	if len(subject) > 200 { // the most a case takes
 		subject = "message/" + m.ID.String()

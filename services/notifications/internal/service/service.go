@@ -34,8 +34,13 @@ type Service struct {
 	Server render.Server
 	From   mail.Address
 	Brand  render.Brand
-	Now    func() time.Time
-	Log    *slog.Logger
+	// Team is whom an alert goes to; without anybody it is in the log alone.
+	Team []string
+	// Runs is asked whether reconciliation works; ReconcileEvery is its period.
+	Runs           *clients.Runs
+	ReconcileEvery time.Duration
+	Now            func() time.Time
+	Log            *slog.Logger
 }
 
 func (s *Service) mailDomain() string {

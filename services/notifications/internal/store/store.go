@@ -32,7 +32,7 @@ func (s *Store) InTx(ctx context.Context, fn func(pgx.Tx) error) error {
 func (s *Store) Insert(ctx context.Context, tx pgx.Tx, m message.Message) (message.Message, bool, error) {
 	q := db.New(tx)
 	row, err := q.InsertMessage(ctx, db.InsertMessageParams{
-		ID: m.ID, DedupeKey: m.DedupeKey, Kind: string(m.Kind), OrderID: m.OrderID, MessageID: m.MessageID, CreatedAt: m.CreatedAt,
+		ID: m.ID, DedupeKey: m.DedupeKey, Kind: string(m.Kind), OrderID: orNull(m.OrderID), MessageID: m.MessageID, CreatedAt: m.CreatedAt,
 	})
 	if err == nil {
 		return fromRow(row), true, nil
@@ -61,15 +61,17 @@ func (s *Store) Load(ctx context.Context, id uuid.UUID) (message.Message, error)
 
 // ListByOrder lists the messages of one order, oldest first.
 func (s *Store) ListByOrder(ctx context.Context, orderID uuid.UUID) ([]message.Message, error) {
-	rows, err := db.New(s.pool).MessagesByOrder(ctx, orderID)
+	rows, err := db.New(s.pool).MessagesByOrder(ctx, &orderID)
 	if err != nil {
 		return nil, fmt.Errorf("messages by order: %w", err)
 	}
-	out := make([]message.Message, len(rows))
-	for i, row := range rows {
-		out[i] = fromRow(row)
-	}
-	return out, nil
+	return fromRows(rows), nil
+}
+
+// Find reads the messages that there are under these keys, in one query.
+func (s *Store) Find(ctx context.Context, dedupeKeys []string) ([]message.Message, error) {
+	rows, err := db.New(s.pool).MessagesByKeys(ctx, dedupeKeys)
+	return fromRows(rows), wrap("messages by keys", err)
 }
 
 // BeginSending claims the next attempt of m; false when another worker was
@@ -123,8 +125,27 @@ func wrap(what string, err error) error {
 }
 
 func fromRow(r db.Message) message.Message {
-	return message.Message{
-		ID: r.ID, DedupeKey: r.DedupeKey, Kind: message.Kind(r.Kind), State: message.State(r.State), OrderID: r.OrderID,
+	m := message.Message{
+		ID: r.ID, DedupeKey: r.DedupeKey, Kind: message.Kind(r.Kind), State: message.State(r.State),
 		MessageID: r.MessageID, CreatedAt: r.CreatedAt, SentAt: r.SentAt, AttemptCount: r.AttemptCount, LastError: r.LastError,
 	}
+	if r.OrderID != nil {
+		m.OrderID = *r.OrderID
+	}
+	return m
+}
+
+func fromRows(rows []db.Message) []message.Message {
+	out := make([]message.Message, len(rows))
+	for i, row := range rows {
+		out[i] = fromRow(row)
+	}
+	return out
+}
+
+func orNull(id uuid.UUID) *uuid.UUID {
+	if id == uuid.Nil {
+		return nil
+	}
+	return &id
 }

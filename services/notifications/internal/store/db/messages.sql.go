@@ -42,7 +42,7 @@ type InsertMessageParams struct {
 	ID        uuid.UUID
 	DedupeKey string
 	Kind      string
-	OrderID   uuid.UUID
+	OrderID   *uuid.UUID
 	MessageID string
 	CreatedAt time.Time
 }
@@ -179,7 +179,7 @@ const messagesByOrder = `-- name: MessagesByOrder :many
 SELECT id, dedupe_key, kind, state, order_id, message_id, created_at, sent_at, attempt_count, last_error, recipient FROM notifications.messages WHERE order_id = $1 ORDER BY created_at, dedupe_key LIMIT 200
 `
 
-func (q *Queries) MessagesByOrder(ctx context.Context, orderID uuid.UUID) ([]Message, error) {
+func (q *Queries) MessagesByOrder(ctx context.Context, orderID *uuid.UUID) ([]Message, error) {
 	rows, err := q.db.Query(ctx, messagesByOrder, orderID)
 	if err != nil {
 		return nil, err

@@ -10,6 +10,13 @@ import (
 	"github.com/google/uuid"
 )
 
+type Alert struct {
+	MessageID uuid.UUID
+	Recipient string
+	Title     string
+	Lines     []string
+}
+
 type MailServer struct {
 	OnlyRow      bool
 	FailingSince time.Time
@@ -21,11 +28,20 @@ type Message struct {
 	DedupeKey    string
 	Kind         string
 	State        string
-	OrderID      uuid.UUID
+	OrderID      *uuid.UUID
 	MessageID    string
 	CreatedAt    time.Time
 	SentAt       *time.Time
 	AttemptCount int32
 	LastError    string
 	Recipient    *string
+}
+
+type Watch struct {
+	OnlyRow      bool
+	LookAgainAt  time.Time
+	LookedAt     *time.Time
+	WatchedSince *time.Time
+	WorkedAt     *time.Time
+	StoppedSince *time.Time
 }

@@ -1,0 +1,180 @@
+package notifications_test
+
+import (
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/emersion/go-smtp"
+	"google.golang.org/grpc"
+	"google.golang.org/protobuf/types/known/timestamppb"
+
+	notificationsv1 "makegood.example/proto/gen/notifications/v1"
+	reconciliationv1 "makegood.example/proto/gen/reconciliation/v1"
+	"makegood.example/services/platform/grpcclient"
+)
+
+// with restarts the service with more settings.
+func (w *world) with(settings map[string]string) {
+	w.t.Helper()
+	w.stop()
+	w.settings = settings
+	w.start()
+}
+
+func (w *world) asReconciliation() notificationsv1.NotificationsServiceClient {
+	w.t.Helper()
+	conn, err := grpcclient.Dial("notifications", "reconciliation", w.dialOwn)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	w.t.Cleanup(func() { _ = conn.Close() })
+	return notificationsv1.NewNotificationsServiceClient(conn)
+}
+
+// mailsWith are the mails that contain a text.
+func (w *world) mailsWith(text string) (n int) {
+	for _, m := range w.mail.mails() {
+		if strings.Contains(strings.ReplaceAll(m, "=\r\n", ""), text) {
+			n++
+		}
+	}
+	return n
+}
+
+var alert = &notificationsv1.AlertTeamRequest{
+	DedupeKey: "case/12", Title: "Case 12: a charge to look at", Lines: []string{"What is known.", "What to do."},
+}
+
+func TestTheTeamIsToldOnceByAPlainMail(t *testing.T) {
+	w := newWorld(t)
+	w.with(map[string]string{"ALERT_EMAILS": "ops@example.com, boss@example.com,,ops@example.com", "RECONCILE_EVERY": "off"})
+	refusals := 0
+	w.mail.answer(func(to string) error {
+		if to == "boss@example.com" && refusals == 0 {
+			refusals++
+			return &smtp.SMTPError{Code: 451, Message: "later"}
+		}
+		return nil
+	}, nil)
+	team := w.asReconciliation()
+	for range 3 {
+		got, err := team.AlertTeam(t.Context(), alert, grpc.WaitForReady(true))
+		if err != nil || got.GetRecipientCount() != 2 {
+			t.Fatalf("%v, %v", got, err)
+		}
+	}
+	w.until("both mails", func() bool { return w.mailsWith("What is known.") == 2 })
+	for _, m := range w.mail.mails() {
+		if strings.Contains(m, "text/html") || strings.Contains(m, "X-Makegood-Order") || !strings.Contains(m, "X-Makegood-Kind: alert") ||
+			!strings.Contains(m, "Subject: [Example App] Case 12: a charge to look at") {
+			t.Errorf("the mail is\n%s", m)
+		}
+	}
+	w.peers.set(func(p *peers) {
+		if p.caseCalls != 0 {
+			t.Errorf("%d cases", p.caseCalls)
+		}
+	})
+}
+
+func TestAnAlertThatIsRefusedOpensNoCase(t *testing.T) {
+	w := newWorld(t)
+	w.with(map[string]string{"ALERT_EMAILS": "ops@example.com", "RECONCILE_EVERY": "off"})
+	w.mail.answer(func(string) error { return &smtp.SMTPError{Code: 550, Message: "no such user"} }, nil)
+	if _, err := w.asReconciliation().AlertTeam(t.Context(), alert, grpc.WaitForReady(true)); err != nil {
+		t.Fatal(err)
+	}
+	w.until("the alert is given up", func() bool {
+		var n int
+		err := w.owner.QueryRow(t.Context(), `SELECT count(*) FROM notifications.messages WHERE kind = 'ALERT' AND state = 'FAILED'`).Scan(&n)
+		return err == nil && n == 1
+	})
+	w.peers.set(func(p *peers) {
+		if p.caseCalls != 0 {
+			t.Errorf("%d cases", p.caseCalls)
+		}
+	})
+}
+
+func TestWithoutAddressesAnAlertIsInTheLog(t *testing.T) {
+	w := newWorld(t)
+	got, err := w.asReconciliation().AlertTeam(t.Context(), alert)
+	if err != nil || got.GetRecipientCount() != 0 {
+		t.Fatalf("%v, %v", got, err)
+	}
+	if !strings.Contains(w.log.String(), alert.GetTitle()) {
+		t.Error("the log does not have it")
+	}
+	_, err = w.client.SendMessage(t.Context(), &notificationsv1.SendMessageRequest{
+		DedupeKey: "x", Kind: notificationsv1.Message_ALERT, OrderId: orderID.String(),
+	})
+	if err == nil {
+		t.Error("an alert about an order was accepted")
+	}
+}
+
+func TestMessagesAreFoundByThePage(t *testing.T) {
+	w := newWorld(t)
+	w.send("order/1/confirmation", notificationsv1.Message_CONFIRMATION)
+	w.send("order/1/refund/5", notificationsv1.Message_REFUND)
+	w.untilState("order/1/confirmation", "SENT")
+	got, err := w.asReconciliation().FindMessages(t.Context(), &notificationsv1.FindMessagesRequest{
+		DedupeKeys: []string{"order/1/confirmation", "order/1/refund/5", "order/2/confirmation"},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var keys []string
+	for _, m := range got.GetMessages() {
+		keys = append(keys, m.GetDedupeKey())
+		if m.GetKind() == notificationsv1.Message_CONFIRMATION && (m.GetState() != notificationsv1.Message_SENT || m.GetSentAt() == nil) {
+			t.Errorf("found %v", m)
+		}
+	}
+	slices.Sort(keys)
+	if !slices.Equal(keys, []string{"order/1/confirmation", "order/1/refund/5"}) || got.GetMailServerFailingSince() != nil {
+		t.Errorf("found %v", got)
+	}
+}
+
+func TestTheTeamIsToldWhenReconciliationStopsAndWhenItWorksAgain(t *testing.T) {
+	w := newWorld(t)
+	w.with(map[string]string{"ALERT_EMAILS": "ops@example.com", "RECONCILE_EVERY": "2m"})
+	ran := func(status reconciliationv1.Run_Status) {
+		w.peers.set(func(p *peers) {
+			p.runs = []*reconciliationv1.Run{{Id: 1, Status: status, FinishedAt: timestamppb.New(w.now())}}
+		})
+	}
+	looks := func() (n int) { w.peers.set(func(p *peers) { n = p.listed }); return n }
+	// pass lets minutes go by, each with a look.
+	pass := func(minutes int) {
+		t.Helper()
+		for range minutes {
+			before := looks()
+			w.later.Add(int64(time.Minute))
+			w.until("a look", func() bool { return looks() > before })
+		}
+	}
+	w.until("the first look", func() bool { return looks() > 0 })
+	ran(reconciliationv1.Run_SUCCEEDED)
+	pass(4)
+	w.peers.set(func(p *peers) { p.reconciliationDown = true })
+	pass(1)
+	if n := len(w.mail.mails()); n != 0 {
+		t.Fatalf("%d mails too early", n)
+	}
+	pass(5)
+	w.until("the word that it stopped", func() bool { return w.mailsWith("Reconciliation has stopped") == 1 })
+	w.with(w.settings) // a restart forgets nothing
+	w.peers.set(func(p *peers) { p.reconciliationDown = false })
+	ran(reconciliationv1.Run_FAILED)
+	pass(8)
+	ran(reconciliationv1.Run_SUCCEEDED)
+	pass(2)
+	w.until("the word that it works", func() bool { return w.mailsWith("Reconciliation works again") == 1 })
+	if n := len(w.mail.mails()); n != 2 {
+		t.Errorf("%d mails", n)
+	}
+}

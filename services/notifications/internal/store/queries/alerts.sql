@@ -1,0 +1,23 @@
+-- name: InsertAlert :exec
+INSERT INTO notifications.alerts (message_id, recipient, title, lines) VALUES ($1, $2, $3, $4);
+
+-- name: AlertOf :one
+SELECT recipient, title, lines FROM notifications.alerts WHERE message_id = $1;
+
+-- name: MessagesByKeys :many
+SELECT * FROM notifications.messages WHERE dedupe_key = ANY (@dedupe_keys::text[]);
+
+-- name: ServerFailingSince :many
+SELECT failing_since FROM notifications.mail_server;
+
+-- name: ClaimWatch :many
+-- A look further away than one pause was set when the pause was longer.
+UPDATE notifications.watch SET look_again_at = @next::timestamptz
+WHERE look_again_at <= @now::timestamptz OR look_again_at > @next::timestamptz
+RETURNING only_row;
+
+-- name: LockWatch :one
+SELECT looked_at, watched_since, worked_at, stopped_since FROM notifications.watch FOR UPDATE;
+
+-- name: PutWatch :exec
+UPDATE notifications.watch SET looked_at = $1, watched_since = $2, worked_at = $3, stopped_since = $4;
