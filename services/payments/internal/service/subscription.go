@@ -72,7 +72,11 @@ func (s *Service) followBehind(ctx context.Context, about webhook.Subject) (know
 		}
 	}
 	for _, id := range ids {
-		if _, err := s.followSubscription(ctx, id, clients.Webhook); err != nil && !errors.Is(err, errNobody) && !errors.Is(err, stripegw.ErrNotFound) {
+		_, err := s.followSubscription(ctx, id, clients.Webhook)
+		switch {
+		case err == nil, errors.Is(err, stripegw.ErrNotFound):
+		case errors.Is(err, errNobody), errors.Is(err, errOtherSubscription), clients.IsCannotAdopt(err): // a case is open
+		default:
 			return false, err
 		}
 	}
