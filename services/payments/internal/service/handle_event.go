@@ -96,7 +96,7 @@ func (s *Service) handle(ctx context.Context, f store.Filed) (verdict, error) {
 	case chargeChanged:
 		return s.handleChargeChange(ctx, n, w)
 	case subscriptionChanged, subscriptionDeleted, invoiceChanged:
-		return s.handleSubscription(ctx, n, w.method, f.AttemptCount)
+		return s.handleSubscription(ctx, n, w, f.AttemptCount)
 	case customerDeleted:
 		err := s.Store.ForgetCustomer(ctx, n.Subject.CustomerID, s.Now())
 		return verdict{status: store.Processed, method: w.method}, err
@@ -191,7 +191,7 @@ func (s *Service) nobodyFound(ctx context.Context, n news, w whose, attempt int3
 	}
 	if n.SubscriptionID != "" && n.kind.ofSubscription() && n.Livemode {
 		// The same, of a subscription.
-		v, err := s.followFor(ctx, n, byMetadata)
+		v, err := s.followFor(ctx, n, byMetadata, payment.Payment{})
 		switch {
 		case errors.Is(err, errNobody):
 		case err != nil:
