@@ -22,11 +22,12 @@ func TestEveryBadSettingIsNamedAtOnce(t *testing.T) {
 		"STRIPE_API_BASE":      "ftp://stripe",
 		"STRIPE_TIMEOUT":       "soon",
 		"RESCUE_AFTER":         "-1s",
+		"MATCH_BY_EMAIL":       "maybe",
 	}))
 	if err == nil {
 		t.Fatal("accepted")
 	}
-	for _, name := range []string{"PAYMENTS_DATABASE_URL", "PAYMENTS_GRPC_LISTEN", "STRIPE_SECRET_KEY", "STRIPE_API_BASE", "STRIPE_TIMEOUT", "STRIPE_WEBHOOK_SECRETS", "RESCUE_AFTER"} {
+	for _, name := range []string{"PAYMENTS_DATABASE_URL", "PAYMENTS_GRPC_LISTEN", "STRIPE_SECRET_KEY", "STRIPE_API_BASE", "STRIPE_TIMEOUT", "STRIPE_WEBHOOK_SECRETS", "RESCUE_AFTER", "MATCH_BY_EMAIL"} {
 		if !strings.Contains(err.Error(), name) {
 			t.Errorf("%s is not named in: %v", name, err)
 		}
@@ -54,7 +55,7 @@ func TestSettings(t *testing.T) {
 	}
 	if cfg.Stripe.SecretKey != "rk_live_restricted" || cfg.RescueOn || cfg.Settings.RescueAfter != 30*time.Second ||
 		len(cfg.Settings.WebhookSecrets) != 2 || cfg.Settings.WebhookSecrets[1] != "whsec_b" || cfg.Stripe.BaseURL != "" ||
-		cfg.Stripe.Timeout != 8*time.Second || cfg.Stripe.AppID != "makegood" || cfg.Listen != "127.0.0.1:9102" {
+		cfg.Stripe.Timeout != 8*time.Second || cfg.Stripe.AppID != "makegood" || cfg.Listen != "127.0.0.1:9102" || cfg.Settings.MatchByEmail {
 		t.Errorf("%+v", cfg)
 	}
 }

@@ -315,3 +315,60 @@ func TestADeletedCustomerIsReplaced(t *testing.T) {
 		t.Errorf("the methods cannot be counted: %s", n)
 	}
 }
+
+// A subscription that somebody made in Stripe's dashboard for a customer whom we
+// do not know is an order of the person whom its event was found to be for.
+func TestASubscriptionIsForThePersonWhoWasFound(t *testing.T) {
+	t.Parallel()
+	const acct = "7d0d3c44-5a1c-4f0e-8a3d-0c6b6f0f7a01"
+	for method, more := range map[string]url.Values{
+		"metadata":    {"metadata[account_id]": {acct}},
+		"email":       {},
+		"customer_id": {}, // a person links it
+	} {
+		t.Run(method, func(t *testing.T) {
+			t.Parallel()
+			accounts := startFakeAccounts(t)
+			if method == "email" {
+				accounts.account, accounts.verified = acct, true
+			}
+			s := newScene(t, map[string]string{"MATCH_BY_EMAIL": "on", "PROVISIONING_GRPC_ADDR": accounts.addr})
+			jane, _ := s.buyer("jane@example.com", acct)
+			s.orders.set(func() { s.orders.has = map[string]bool{} })
+			customer := s.newCustomer("Jane@example.com", nil)
+			var pm, price, sub struct{ ID string }
+			s.call("/v1/payment_methods/pm_card_visa/attach", url.Values{"customer": {customer}}, &pm)
+			s.call("/v1/prices", url.Values{"currency": {"usd"}, "unit_amount": {"24900"}, "recurring[interval]": {"year"}, "product_data[name]": {"By hand"}}, &price)
+			form := url.Values{
+				"customer": {customer}, "items[0][price]": {price.ID}, "default_payment_method": {pm.ID},
+				"metadata[makegood_app]": {"makegood"}, "metadata[plan_id]": {"annual-subscription"},
+			}
+			for k, v := range more {
+				form[k] = v
+			}
+			s.call("/v1/subscriptions", form, &sub)
+			payload := s.event("customer.subscription.created")
+			if method == "customer_id" {
+				s.delivered(payload, "ORPHANED")
+				if err := s.link(s.ledgerID(payload), jane); err != nil {
+					t.Fatal(err)
+				}
+			} else {
+				s.delivered(payload, "PROCESSED")
+			}
+			s.awaitReplay(payload, "PROCESSED")
+			if got := s.ledger(payload, "resolution_method"); got != method {
+				t.Errorf("found by %q", got)
+			}
+			s.orders.mu.Lock()
+			defer s.orders.mu.Unlock()
+			if len(s.orders.adopted) != 1 {
+				t.Fatalf("%d adoptions", len(s.orders.adopted))
+			}
+			if a := s.orders.adopted[0]; a.GetEmail() != "jane@example.com" || a.GetAccountId() != acct || a.GetPlanId() != "annual-subscription" ||
+				a.GetPayment().GetTerm().GetSubscriptionId() != sub.ID {
+				t.Errorf("adopted %v", a)
+			}
+		})
+	}
+}

@@ -359,3 +359,27 @@ func TestEverythingOfASubscriptionAtOnce(t *testing.T) {
 	}
 	s.wantCharged(4)
 }
+
+// Somebody makes another subscription and copies what ours says of its order.
+func TestASubscriptionThatNamesAnothersOrder(t *testing.T) {
+	t.Parallel()
+	s := subscribed(t, nil)
+	a := s.account()
+	form := url.Values{}
+	for k, v := range a.Subscriptions[0].Metadata {
+		form.Set("metadata["+k+"]", v)
+	}
+	first := s.sub
+	s.news()
+	s.sub = s.byHand(a.Customers[0].ID, form)
+	for _, e := range s.events("customer.subscription.created", "invoice.paid") {
+		s.delivered(e, "QUARANTINED")
+	}
+	s.hears()
+	if n := s.cases.count(reconciliationv1.Case_SUBSCRIPTION, "subscription/"+s.sub); n == 0 {
+		t.Error("no case")
+	}
+	s.sub = first
+	s.wantTerms(1)
+	s.wantStands(pb.Subscription_ACTIVE, true)
+}

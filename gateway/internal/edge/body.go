@@ -21,6 +21,9 @@ const (
 	MaxWebhookBody = 1 << 20
 )
 
+// firstRoom bounds what is set aside for a body before it is there.
+const firstRoom = 16 << 10
+
 var (
 	errBodyTooLarge = apperr.New(codes.InvalidArgument, "BODY_TOO_LARGE", "the body is larger than this call accepts")
 	errBodyUnread   = apperr.New(codes.InvalidArgument, "INVALID_ARGUMENT", "the body could not be read to its end")
@@ -59,7 +62,11 @@ func boundBody(next runtime.HandlerFunc) runtime.HandlerFunc {
 
 // readBody reads at most limit bytes, or says which error to answer with.
 func readBody(w http.ResponseWriter, r *http.Request, limit int64) ([]byte, int, *apperr.Error) {
-	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, limit))
+	// What the sender announces is room enough; what it sends is what counts.
+	room := min(max(r.ContentLength, 0), firstRoom)
+	into := bytes.NewBuffer(make([]byte, 0, room+bytes.MinRead))
+	_, err := into.ReadFrom(http.MaxBytesReader(w, r.Body, limit))
+	body := into.Bytes()
 	var tooLarge *http.MaxBytesError
 	switch {
 	case errors.As(err, &tooLarge):

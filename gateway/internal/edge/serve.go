@@ -81,3 +81,6 @@ type lived struct {
 
 func (l lived) Done() <-chan struct{} { return l.life.Done() }
 func (l lived) Err() error            { return l.life.Err() }
+
+// AfterFunc spares every context made of this one a goroutine that would watch it.
+func (l lived) AfterFunc(f func()) func() bool { return context.AfterFunc(l.life, f) }

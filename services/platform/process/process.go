@@ -9,6 +9,7 @@ import (
 	"net"
 	"os"
 	"os/signal"
+	"runtime/debug"
 	"syscall"
 	"time"
 
@@ -39,8 +40,16 @@ func (r Runtime) Listen(addr string) (net.Listener, error) {
 	return l, nil
 }
 
+// gcPercent lets garbage collect for longer than Go does by itself. What a
+// service keeps is a few MB: at Go's 100 it would clear up after every few
+// dozen requests, and here it holds some tens of MB more under load instead.
+const gcPercent = 400
+
 // Main runs a service until SIGINT or SIGTERM and exits with 1 when it fails.
 func Main(name string, run func(context.Context, Runtime) error) {
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(gcPercent)
+	}
 	log := slog.New(slog.NewJSONHandler(os.Stderr, nil)).With("service", name)
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 	defer stop()

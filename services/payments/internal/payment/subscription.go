@@ -9,7 +9,7 @@ import (
 	"makegood.example/services/platform/apperr"
 )
 
-// ErrHostedOnly: a subscription is bought on a page of Stripe's.
+// ErrHostedOnly says that a subscription is bought on a page of Stripe's.
 var ErrHostedOnly = apperr.New(codes.InvalidArgument, "INVALID_ARGUMENT", "hosted must be set when renews_months is: a subscription is bought on Stripe's page")
 
 // Term is one paid period of a subscription; the zero Term is none.

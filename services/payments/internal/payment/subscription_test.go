@@ -68,3 +68,31 @@ func TestTheIdsOfAnInvoicesOrderNeverChange(t *testing.T) {
 		t.Errorf("order %s, reference %s", id, reference)
 	}
 }
+
+func TestHowASubscriptionStands(t *testing.T) {
+	t.Parallel()
+	end := time.Date(2027, 2, 28, 9, 0, 0, 0, time.UTC)
+	for name, c := range map[string]struct {
+		now    payment.SubscriptionNow
+		want   payment.SubscriptionStatus
+		renews bool
+	}{
+		"active":                   {payment.SubscriptionNow{Status: "active"}, payment.Active, true},
+		"in a trial":               {payment.SubscriptionNow{Status: "trialing"}, payment.Active, true},
+		"its renewal failed":       {payment.SubscriptionNow{Status: "past_due"}, payment.PastDue, true},
+		"given up":                 {payment.SubscriptionNow{Status: "unpaid"}, payment.Unpaid, false},
+		"paused":                   {payment.SubscriptionNow{Status: "paused"}, payment.Paused, false},
+		"over":                     {payment.SubscriptionNow{Status: "canceled"}, payment.Ended, false},
+		"ends with the term":       {payment.SubscriptionNow{Status: "active", CancelAt: end}, payment.Active, false},
+		"ends within the term":     {payment.SubscriptionNow{Status: "active", CancelAt: end.AddDate(0, -1, 0)}, payment.Active, false},
+		"ends after the next term": {payment.SubscriptionNow{Status: "active", CancelAt: end.AddDate(1, 0, 0)}, payment.Active, true},
+		"is not collected":         {payment.SubscriptionNow{Status: "active", CollectionPaused: true}, payment.Active, false},
+	} {
+		c.now.PeriodEnd = end
+		sub := payment.Subscription{}
+		sub.Observe(c.now, nil, end.AddDate(0, -6, 0))
+		if sub.Status != c.want || sub.Renews != c.renews {
+			t.Errorf("%s: %s, renews %v", name, sub.Status, sub.Renews)
+		}
+	}
+}

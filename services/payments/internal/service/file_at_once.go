@@ -12,9 +12,9 @@ import (
 // its final status and in one commit, instead of first in hand and then
 // finished. It returns false, with nothing done, for every other event, and for
 // one that was delivered before.
-func (s *Service) fileAtOnce(ctx context.Context, filed webhook.Event, payload []byte, now time.Time) (status string, done bool, err error) {
+func (s *Service) fileAtOnce(ctx context.Context, filed webhook.Event, unreadable error, payload []byte, now time.Time) (status string, done bool, err error) {
 	f := store.Finished{Event: filed, Payload: payload, Now: now}
-	n, v, decided := s.atFirstSight(payload)
+	n, v, decided := s.atFirstSight(filed, unreadable)
 	switch {
 	case decided:
 	case s.Stripe.IsOurs(n.Subject.Metadata):

@@ -18,9 +18,10 @@ import (
 // payment for each term that was paid, tells Orders of each until Orders
 // acknowledged it, and then of how the subscription stands. It moves no money,
 // may be repeated at any time, and goes on where a killed one stopped. The note
-// says why Orders was not told.
+// says why Orders was not told. person is a purchase of whoever an event was found
+// to be for, if one was.
 // Errors: stripegw.ErrNotFound, errNobody, errOtherSubscription.
-func (s *Service) followSubscription(ctx context.Context, id string, reason clients.Reason) (note string, err error) {
+func (s *Service) followSubscription(ctx context.Context, id string, person payment.Payment, reason clients.Reason) (note string, err error) {
 	known, err := s.Store.Subscription(ctx, id)
 	if err != nil && !errors.Is(err, store.ErrNone) {
 		return "", err
@@ -36,7 +37,7 @@ func (s *Service) followSubscription(ctx context.Context, id string, reason clie
 	}
 	for _, inv := range invoices {
 		if inv.Paid() {
-			if err := s.recordInvoice(ctx, now, inv); err != nil {
+			if err := s.recordInvoice(ctx, now, person, inv); err != nil {
 				return "", fmt.Errorf("invoice %s: %w", inv.ID, err)
 			}
 		}
@@ -135,7 +136,7 @@ func (s *Service) tellTerm(ctx context.Context, p payment.Payment, reason client
 func (s *Service) LookAtSubscription(ctx context.Context, sub payment.Subscription) error {
 	ctx, cancel := detach(ctx)
 	defer cancel()
-	_, err := s.followSubscription(ctx, sub.ID, clients.Rescue)
+	_, err := s.followSubscription(ctx, sub.ID, payment.Payment{}, clients.Rescue)
 	if err == nil {
 		return nil
 	}

@@ -24,7 +24,7 @@ var (
 // recordInvoice writes what a paid invoice paid: the first term of the order
 // with which the subscription began, or a later term, which is an order of its
 // own. What buys no term by itself is shown to a person.
-func (s *Service) recordInvoice(ctx context.Context, sub payment.SubscriptionNow, inv payment.Invoice) error {
+func (s *Service) recordInvoice(ctx context.Context, sub payment.SubscriptionNow, person payment.Payment, inv payment.Invoice) error {
 	p, err := s.Store.ByInvoice(ctx, inv.ID)
 	if err == nil && p.Status == payment.Succeeded {
 		return nil
@@ -41,7 +41,7 @@ func (s *Service) recordInvoice(ctx context.Context, sub payment.SubscriptionNow
 	} else if p, err = s.Store.ByIntent(ctx, inv.Intent.ID); err == nil {
 		k, err = s.record(ctx, p.ID, inv.Intent, false, nil)
 	} else if errors.Is(err, store.ErrNone) {
-		k, err = s.recordTerm(ctx, sub, inv)
+		k, err = s.recordTerm(ctx, sub, person, inv)
 	}
 	if err == nil && inv.Intent.Charge.Changed && k.Payment.Status == payment.Succeeded {
 		_, _, err = s.readCharge(ctx, k.Payment) // some of it went back before it was heard of
@@ -50,10 +50,10 @@ func (s *Service) recordInvoice(ctx context.Context, sub payment.SubscriptionNow
 }
 
 // recordTerm writes the payment of an invoice that is new here.
-func (s *Service) recordTerm(ctx context.Context, sub payment.SubscriptionNow, inv payment.Invoice) (wire.Known, error) {
+func (s *Service) recordTerm(ctx context.Context, sub payment.SubscriptionNow, person payment.Payment, inv payment.Invoice) (wire.Known, error) {
 	known, err := s.Store.Subscription(ctx, sub.ID)
 	if errors.Is(err, store.ErrNone) {
-		return s.recordFirstTerm(ctx, sub, inv)
+		return s.recordFirstTerm(ctx, sub, person, inv)
 	}
 	if err != nil {
 		return wire.Known{}, err
@@ -72,11 +72,11 @@ func (s *Service) recordTerm(ctx context.Context, sub payment.SubscriptionNow, i
 }
 
 // recordFirstTerm finds or writes the payment with which a subscription begins:
-// of the order that its metadata names, or, when somebody made it at Stripe for
-// a customer of ours, of an order of its own.
-func (s *Service) recordFirstTerm(ctx context.Context, sub payment.SubscriptionNow, inv payment.Invoice) (wire.Known, error) {
-	if !s.Stripe.IsOurs(sub.Metadata) {
-		return s.recordMadeByHand(ctx, sub, inv)
+// of the order that its metadata names, or, when they name none because somebody
+// made it at Stripe, of an order of its own.
+func (s *Service) recordFirstTerm(ctx context.Context, sub payment.SubscriptionNow, person payment.Payment, inv payment.Invoice) (wire.Known, error) {
+	if !s.Stripe.IsOurs(sub.Metadata) || sub.Metadata["order_id"] == "" {
+		return s.recordMadeByHand(ctx, sub, person, inv)
 	}
 	orderID, _ := uuid.Parse(sub.Metadata["order_id"])
 	p, err := s.Store.Last(ctx, orderID)
@@ -102,8 +102,11 @@ func (s *Service) recordFirstTerm(ctx context.Context, sub payment.SubscriptionN
 	return s.write(ctx, newPayment(buyer, 1, s.Now()), buyer, in)
 }
 
-func (s *Service) recordMadeByHand(ctx context.Context, sub payment.SubscriptionNow, inv payment.Invoice) (wire.Known, error) {
-	bought, err := s.Store.ByCustomer(ctx, sub.CustomerID)
+func (s *Service) recordMadeByHand(ctx context.Context, sub payment.SubscriptionNow, person payment.Payment, inv payment.Invoice) (wire.Known, error) {
+	bought, err := person, error(nil)
+	if bought.OrderID == uuid.Nil {
+		bought, err = s.Store.ByCustomer(ctx, sub.CustomerID)
+	}
 	if err != nil && !errors.Is(err, store.ErrNone) {
 		return wire.Known{}, err
 	}
@@ -116,7 +119,7 @@ func (s *Service) recordMadeByHand(ctx context.Context, sub payment.Subscription
 	}
 	id, reference := payment.OrderOf(inv.ID)
 	buyer := payment.Purchase{
-		OrderID: id, Reference: reference, PlanID: sub.PlanID, Description: "Subscription " + sub.ID,
+		OrderID: id, Reference: reference, PlanID: sub.PlanID, Description: "Subscription " + sub.ID, AccountID: bought.AccountID,
 		AmountMinor: inv.Intent.AmountMinor, Currency: inv.Intent.Currency, Email: c.Email, Name: c.Name, OrderedAt: inv.CreatedAt,
 	}
 	p := newPayment(buyer, 1, s.Now())

@@ -34,10 +34,9 @@ func ignored(method, note string) (verdict, error) {
 
 // atFirstSight answers the questions that the event itself decides: can it be
 // read, is it of our mode, and does anything follow from its kind?
-func (s *Service) atFirstSight(payload []byte) (n news, v verdict, decided bool) {
-	e, err := webhook.Parse(payload)
-	if err != nil {
-		return n, quarantine("", "unreadable: "+err.Error()), true
+func (s *Service) atFirstSight(e webhook.Event, unreadable error) (n news, v verdict, decided bool) {
+	if unreadable != nil {
+		return n, quarantine("", "unreadable: "+unreadable.Error()), true
 	}
 	switch live := s.Stripe.Livemode(); {
 	case live && !e.Livemode:
@@ -49,7 +48,8 @@ func (s *Service) atFirstSight(payload []byte) (n news, v verdict, decided bool)
 	if k == noNews {
 		return n, verdict{status: store.Ignored, note: "nothing follows from this type"}, true
 	}
-	if n, err = read(e, k); err != nil {
+	n, err := read(e, k)
+	if err != nil {
 		return n, quarantine("", err.Error()), true
 	}
 	if n.isAboutNothing() {
@@ -61,7 +61,7 @@ func (s *Service) atFirstSight(payload []byte) (n news, v verdict, decided bool)
 // handle answers the questions about an event in their order. An error means
 // not yet.
 func (s *Service) handle(ctx context.Context, f store.Filed) (verdict, error) {
-	n, v, decided := s.atFirstSight(f.Payload)
+	n, v, decided := s.atFirstSight(webhook.Parse(f.Payload))
 	if decided {
 		return v, nil
 	}
@@ -96,7 +96,7 @@ func (s *Service) handle(ctx context.Context, f store.Filed) (verdict, error) {
 	case chargeChanged:
 		return s.handleChargeChange(ctx, n, w)
 	case subscriptionChanged, subscriptionDeleted, invoiceChanged:
-		return s.handleSubscription(ctx, n, w.method, f.AttemptCount)
+		return s.handleSubscription(ctx, n, w, f.AttemptCount)
 	case customerDeleted:
 		err := s.Store.ForgetCustomer(ctx, n.Subject.CustomerID, s.Now())
 		return verdict{status: store.Processed, method: w.method}, err
@@ -191,7 +191,7 @@ func (s *Service) nobodyFound(ctx context.Context, n news, w whose, attempt int3
 	}
 	if n.SubscriptionID != "" && n.kind.ofSubscription() && n.Livemode {
 		// The same, of a subscription.
-		v, err := s.followFor(ctx, n, byMetadata)
+		v, err := s.followFor(ctx, n, byMetadata, payment.Payment{})
 		switch {
 		case errors.Is(err, errNobody):
 		case err != nil:

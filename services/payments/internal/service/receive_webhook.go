@@ -42,7 +42,7 @@ func (s *Service) ReceiveWebhook(ctx context.Context, payload []byte, signature 
 		sum := sha256.Sum256(payload)
 		event = webhook.Event{ID: "unreadable_" + hex.EncodeToString(sum[:16]), Type: "unreadable"}
 	}
-	if status, done, err := s.fileAtOnce(ctx, event, payload, now); done || err != nil {
+	if status, done, err := s.fileAtOnce(ctx, event, parseErr, payload, now); done || err != nil {
 		return status, err
 	}
 	f, mine, err := s.Store.BeginDelivery(ctx, event, payload, now, now.Add(inHandFor))

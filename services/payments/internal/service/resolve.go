@@ -213,11 +213,15 @@ func (s *Service) byProvenEmail(ctx context.Context, email string, w *whose) err
 func namesOf(sub webhook.Subject) []string {
 	var names []string
 	for _, name := range []string{
-		sub.IntentID, sub.ChargeID, sub.SessionID, sub.SubscriptionID, sub.CustomerID,
-		sub.ClientReferenceID, sub.Metadata["order_id"], sub.Metadata["account_id"],
+		sub.IntentID, sub.ChargeID, sub.SessionID, sub.SubscriptionID, sub.CustomerID, sub.Metadata["account_id"],
 	} {
 		if name != "" {
 			names = append(names, name)
+		}
+	}
+	for _, order := range []string{sub.ClientReferenceID, sub.Metadata["order_id"]} {
+		if id, err := uuid.Parse(order); err == nil {
+			names = append(names, id.String())
 		}
 	}
 	return names

@@ -21,20 +21,20 @@ const (
 // handleSubscription follows the subscription that an event is about, or whose
 // invoice it is. The event only says where to look, so that no order of arrival
 // matters. attempt counts Stripe's deliveries.
-func (s *Service) handleSubscription(ctx context.Context, n news, method string, attempt int32) (verdict, error) {
+func (s *Service) handleSubscription(ctx context.Context, n news, w whose, attempt int32) (verdict, error) {
 	if n.SubscriptionID == "" {
-		return ignored(method, "it names no subscription")
+		return ignored(w.method, "it names no subscription")
 	}
-	v, err := s.followFor(ctx, n, method)
+	v, err := s.followFor(ctx, n, w.method, w.payment)
 	if errors.Is(err, errNobody) && nobodysPolicy(n.kind, n.Livemode, attempt) == orphan {
-		return verdict{status: store.Orphaned, method: method, note: err.Error(), waitsFor: []string{n.SubscriptionID}}, nil
+		return verdict{status: store.Orphaned, method: w.method, note: err.Error(), waitsFor: []string{n.SubscriptionID}}, nil
 	}
 	return v, err
 }
 
-// followFor follows the subscription of an event. Errors: errNobody.
-func (s *Service) followFor(ctx context.Context, n news, method string) (verdict, error) {
-	note, err := s.followSubscription(ctx, n.SubscriptionID, clients.Webhook)
+// followFor follows the subscription of an event, for a person if one is known. Errors: errNobody.
+func (s *Service) followFor(ctx context.Context, n news, method string, person payment.Payment) (verdict, error) {
+	note, err := s.followSubscription(ctx, n.SubscriptionID, person, clients.Webhook)
 	switch {
 	case errors.Is(err, stripegw.ErrNotFound):
 		return quarantined(method, noSuchSubscription)
@@ -72,7 +72,11 @@ func (s *Service) followBehind(ctx context.Context, about webhook.Subject) (know
 		}
 	}
 	for _, id := range ids {
-		if _, err := s.followSubscription(ctx, id, clients.Webhook); err != nil && !errors.Is(err, errNobody) && !errors.Is(err, stripegw.ErrNotFound) {
+		_, err := s.followSubscription(ctx, id, payment.Payment{}, clients.Webhook)
+		switch {
+		case err == nil, errors.Is(err, stripegw.ErrNotFound):
+		case errors.Is(err, errNobody), errors.Is(err, errOtherSubscription), clients.IsCannotAdopt(err): // a case is open
+		default:
 			return false, err
 		}
 	}

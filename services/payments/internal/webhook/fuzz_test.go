@@ -50,6 +50,8 @@ func FuzzParse(f *testing.F) {
 		`{"id":"evt_1","type":"x","created":-1,"data":{"object":null}}`,
 		`{"id":"evt_1","type":"x","created":9223372036854775807,"data":{"object":[]}}`,
 		`{"id":"evt_1","type":"x","data":{"object":{"customer":{"id":{"id":1}},"email":"\u0000"}}}`,
+		`{"id":"evt_1","type":"charge.refunded","data":{"object":{"id":"ch_\u0000","payment_intent":{"id":"pi_1"},"metadata":{"order_id":"1"}}}}`,
+		`{"id":"evt_1","type":"invoice.paid","data":{"object":{"id":"in_1","parent":{"subscription_details":{"subscription":"sub_1","metadata":{}}}}}}`,
 		`{"ID":"evt_1","Type":"x","DATA":{"Object":"\ud800"}}`,
 	} {
 		f.Add([]byte(payload))
@@ -65,6 +67,15 @@ func FuzzParse(f *testing.F) {
 		for _, text := range []string{e.ID, e.Type, e.APIVersion, e.ObjectID, e.CustomerID, e.Email} {
 			if strings.ContainsRune(text, 0) || len(text) > 1000 {
 				t.Errorf("%q cannot be filed", text)
+			}
+		}
+		sub, err := e.Subject()
+		if err != nil {
+			return
+		}
+		for _, name := range []string{sub.IntentID, sub.ChargeID, sub.SessionID, sub.SubscriptionID, sub.InvoiceID, sub.CustomerID, sub.Email} {
+			if strings.ContainsRune(name, 0) || len(name) > 1000 {
+				t.Errorf("%q cannot be looked for", name)
 			}
 		}
 	})

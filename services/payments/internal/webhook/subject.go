@@ -76,7 +76,7 @@ func (e Event) Subject() (Subject, error) {
 	case strings.HasPrefix(e.Type, "customer."):
 		s.CustomerID = id
 	}
-	for _, name := range []string{s.IntentID, s.ChargeID, s.SessionID, s.SubscriptionID, s.InvoiceID, s.CustomerID, s.Metadata["account_id"]} {
+	for _, name := range []string{s.IntentID, s.ChargeID, s.SessionID, s.SubscriptionID, s.InvoiceID, s.CustomerID, s.ClientReferenceID, s.Email, s.Metadata["account_id"]} {
 		if len(name) > fieldMax || strings.ContainsRune(name, 0) {
 			return Subject{}, errors.New("a name in the object is too long, or has a zero byte")
 		}
