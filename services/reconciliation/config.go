@@ -11,7 +11,7 @@ import (
 // Config is what Reconciliation is told.
 type Config struct {
 	host.Config
-	OrdersAddr string
+	OrdersAddr, PaymentsAddr, ProvisioningAddr, NotificationsAddr string
 	// Scheduled: without it there are only the runs started by hand.
 	Scheduled bool
 	Settings  service.Settings
@@ -22,9 +22,22 @@ func LoadConfig(lookup config.Lookup) (Config, error) {
 	r := config.NewReader(lookup)
 	c := Config{
 		Config:     host.LoadConfig(r, "RECONCILIATION"),
-		OrdersAddr: host.PeerAddr(r, "ORDERS"),
-		Settings:   service.Settings{StuckAfter: r.Duration("STUCK_AFTER", 5*time.Minute)},
+		OrdersAddr: host.PeerAddr(r, "ORDERS"), PaymentsAddr: host.PeerAddr(r, "PAYMENTS"),
+		ProvisioningAddr: host.PeerAddr(r, "PROVISIONING"), NotificationsAddr: host.PeerAddr(r, "NOTIFICATIONS"),
+		Settings: service.Settings{
+			StuckAfter:     r.Duration("STUCK_AFTER", 5*time.Minute),
+			Overlap:        r.Duration("RECONCILE_OVERLAP", 10*time.Minute),
+			DeepPassEvery:  r.Duration("DEEP_PASS_EVERY", 24*time.Hour),
+			DeepPassWindow: r.Duration("DEEP_PASS_WINDOW", 180*24*time.Hour),
+		},
 	}
 	c.Settings.Every, c.Scheduled = r.DurationOrOff("RECONCILE_EVERY", 2*time.Minute)
+	if c.Scheduled { // else whoever starts a run knows what is going on
+		c.Settings.Settles = min(settlesMax, c.Settings.Every/4)
+	}
 	return c, r.Err()
 }
+
+// settlesMax is how long a new charge is left to its buyer's own request. A
+// request takes seconds; the first look of the order's own comes at half a minute.
+const settlesMax = 10 * time.Second

@@ -11,10 +11,14 @@ import (
 	"testing"
 	"time"
 
+	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
+	notificationsv1 "makegood.example/proto/gen/notifications/v1"
 	ordersv1 "makegood.example/proto/gen/orders/v1"
+	paymentsv1 "makegood.example/proto/gen/payments/v1"
+	provisioningv1 "makegood.example/proto/gen/provisioning/v1"
 	"makegood.example/services/platform/access"
 	"makegood.example/services/platform/apperr"
 	"makegood.example/services/platform/grpcserver"
@@ -34,6 +38,8 @@ type fakeOrders struct {
 	mostAt   int // the most calls in flight at once
 	pages    int // listed so far
 	failPage int // this one cannot be listed; 0 is none
+
+	world *fakeWorld
 }
 
 const fakePageSize = 10
@@ -49,10 +55,16 @@ func startFakeOrders(t *testing.T) *fakeOrders {
 		advance:  map[string]func(context.Context) (ordersv1.Order_State, error){},
 		advanced: map[string]int{},
 	}
+	f.world = newFakeWorld()
 	onlyReconciliation := access.Rule{Callers: []string{"reconciliation"}}
 	table := access.Table{}
-	for _, m := range ordersv1.OrdersAdminService_ServiceDesc.Methods {
-		table["/"+ordersv1.OrdersAdminService_ServiceDesc.ServiceName+"/"+m.MethodName] = onlyReconciliation
+	for _, d := range []grpc.ServiceDesc{
+		ordersv1.OrdersAdminService_ServiceDesc, paymentsv1.PaymentsAdminService_ServiceDesc,
+		provisioningv1.ProvisioningService_ServiceDesc, notificationsv1.NotificationsService_ServiceDesc,
+	} {
+		for _, m := range d.Methods {
+			table["/"+d.ServiceName+"/"+m.MethodName] = onlyReconciliation
+		}
 	}
 	server, err := grpcserver.New(grpcserver.Config{
 		Name: "orders", Listener: listener, Log: slog.New(slog.DiscardHandler),
@@ -63,6 +75,9 @@ func startFakeOrders(t *testing.T) *fakeOrders {
 		t.Fatal(err)
 	}
 	ordersv1.RegisterOrdersAdminServiceServer(server, f)
+	paymentsv1.RegisterPaymentsAdminServiceServer(server, &fakePayments{world: f.world})
+	provisioningv1.RegisterProvisioningServiceServer(server, &fakeProvisioning{world: f.world})
+	notificationsv1.RegisterNotificationsServiceServer(server, &fakeNotifications{world: f.world})
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
 	go func() { ended <- server.Serve(ctx) }()
@@ -128,7 +143,13 @@ func (f *fakeOrders) AdvanceOrder(ctx context.Context, r *ordersv1.AdvanceOrderR
 	f.inFlight++
 	f.mostAt = max(f.mostAt, f.inFlight)
 	advance := f.advance[r.GetOrderId()]
+	if f.orders[r.GetOrderId()] == nil {
+		f.orders[r.GetOrderId()] = &ordersv1.StuckOrder{OrderId: r.GetOrderId()}
+	}
 	f.mu.Unlock()
+	if state, known := f.world.advance(r.GetOrderId()); known {
+		advance = func(context.Context) (ordersv1.Order_State, error) { return state, nil }
+	}
 
 	state, err := ordersv1.Order_COMPLETE, error(nil)
 	if advance != nil {
@@ -147,6 +168,9 @@ func (f *fakeOrders) AdvanceOrder(ctx context.Context, r *ordersv1.AdvanceOrderR
 func (f *fakeOrders) DescribeOrder(_ context.Context, r *ordersv1.DescribeOrderRequest) (*ordersv1.DescribeOrderResponse, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	if d := f.world.describe(r.GetOrderId()); d != nil {
+		return d, nil
+	}
 	o, ok := f.orders[r.GetOrderId()]
 	if !ok {
 		return nil, apperr.New(codes.NotFound, "ORDER_NOT_FOUND", "there is no such order")

@@ -1,6 +1,7 @@
 // Package reconciliation is the service behind the promise that nothing stays
-// unexplained: it sweeps for orders that are stuck, records every run, and owns
-// the cases that a person must look at.
+// unexplained: it sweeps for orders that are stuck, gives every charge on the
+// Stripe account its disposition, records every run, says in a report what does
+// not add up, and owns the cases that a person must look at.
 package reconciliation
 
 import (
@@ -21,7 +22,7 @@ import (
 var Schema = migrate.Schema{Name: "reconciliation", FS: store.Migrations()}
 
 // Run serves, and sweeps by the clock, until ctx ends. It waits for its
-// database; Orders may be away.
+// database; the others may be away.
 func Run(ctx context.Context, cfg Config, rt process.Runtime) error {
 	h, err := host.Open(ctx, cfg.Config, Schema, rpc.Access, rt)
 	if err != nil {
@@ -30,18 +31,17 @@ func Run(ctx context.Context, cfg Config, rt process.Runtime) error {
 	defer h.Close()
 
 	svc := &service.Service{
-		Store: store.New(h.Pool), Orders: clients.NewOrders(h.Peer(cfg.OrdersAddr)),
-		Settings: cfg.Settings, Now: rt.Now, Log: rt.Log,
+		Store: store.New(h.Pool), Orders: clients.NewOrders(h.Peer(cfg.OrdersAddr)), Payments: clients.NewPayments(h.Peer(cfg.PaymentsAddr)),
+		Provisioning: clients.NewProvisioning(h.Peer(cfg.ProvisioningAddr)), Notifications: clients.NewNotifications(h.Peer(cfg.NotificationsAddr)),
+		Runs: service.NewRuns(), Settings: cfg.Settings, Now: rt.Now, Log: rt.Log,
 	}
 	reconciliationv1.RegisterReconciliationServiceServer(h, &rpc.Server{Service: svc})
 
-	var work []func(context.Context) error
+	work := []func(context.Context) error{svc.Runs.Serve}
 	if cfg.Scheduled {
 		sweeps := due.Work[string]{
 			Name: "sweeps", Claim: svc.ClaimSweeps, Log: rt.Log,
-			// A run may take minutes: when the service is told to stop, the run ends
-			// too and records that it did not finish.
-			Handle: func(context.Context, string) error { return svc.RunScheduled(ctx) },
+			Handle: func(ctx context.Context, _ string) error { return svc.RunScheduled(ctx) },
 		}
 		work = append(work, sweeps.Run)
 	}

@@ -54,6 +54,8 @@ type scene struct {
 	owner  *pgxpool.Pool
 	clock  *clock
 	orders *fakeOrders
+	world  *fakeWorld
+	peers  string // where all the others listen
 	tokens string
 }
 
@@ -62,6 +64,7 @@ func newScene(t *testing.T) *scene {
 	s := &scene{t: t, db: pgtest.New(t), clock: &clock{now: time.Now().UTC()}, tokens: tokensFile(t)}
 	s.owner = s.db.Owner(t)
 	s.orders = startFakeOrders(t)
+	s.world, s.peers = s.orders.world, s.orders.addr
 	return s
 }
 
@@ -71,6 +74,9 @@ func (s *scene) env(more map[string]string) map[string]string {
 	env := map[string]string{
 		"RECONCILIATION_DATABASE_URL": s.db.URL("reconciliation"),
 		"ORDERS_GRPC_ADDR":            s.orders.addr,
+		"PAYMENTS_GRPC_ADDR":          s.peers,
+		"PROVISIONING_GRPC_ADDR":      s.peers,
+		"NOTIFICATIONS_GRPC_ADDR":     s.peers,
 		"ADMIN_TOKENS_FILE":           s.tokens,
 		"RECONCILE_EVERY":             "off",
 	}

@@ -195,15 +195,31 @@ func TestARunThatIsStoppedSaysSo(t *testing.T) {
 	begun, release := make(chan struct{}), make(chan struct{})
 	defer close(release)
 	s.orders.add(orderID(1), ordersv1.Order_CHARGED, s.clock.Now().Add(-time.Hour), held(begun, release))
+	t.Run("the service is stopped", func(t *testing.T) {
+		inner := *s
+		inner.t = t
+		dial := inner.instance(nil)
+		go func() { _, _ = inner.client(dial, "gateway").StartRun(inner.support(), &pb.StartRunRequest{}) }()
+		<-begun
+	})
+	await(t, "the run is recorded as stopped", func() bool {
+		return s.count(`SELECT count(*) FROM reconciliation.runs WHERE status = 'FAILED' AND errors = 0 AND details::text LIKE '%stopped%'`) == 1
+	})
+}
+
+func TestARunGoesOnWhenItsCallerLeaves(t *testing.T) {
+	s := newScene(t)
+	begun, release := make(chan struct{}), make(chan struct{})
+	s.orders.add(orderID(1), ordersv1.Order_CHARGED, s.clock.Now().Add(-time.Hour), held(begun, release))
 	dial := s.instance(nil)
 	ctx, cancel := context.WithCancel(s.support())
 	go func() { <-begun; cancel() }()
-	_, err := s.client(dial, "gateway").StartRun(ctx, &pb.StartRunRequest{})
-	if err == nil {
+	if _, err := s.client(dial, "gateway").StartRun(ctx, &pb.StartRunRequest{}); err == nil {
 		t.Fatal("a canceled call was answered")
 	}
-	await(t, "the run is recorded as stopped", func() bool {
-		return s.count(`SELECT count(*) FROM reconciliation.runs WHERE status = 'FAILED' AND errors = 0 AND details::text LIKE '%stopped%'`) == 1
+	close(release)
+	await(t, "the run ends well", func() bool {
+		return s.count(`SELECT count(*) FROM reconciliation.runs WHERE status = 'SUCCEEDED' AND stuck_recovered = 1`) == 1
 	})
 }
 

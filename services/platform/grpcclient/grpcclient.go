@@ -5,7 +5,9 @@ package grpcclient
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io"
 	"net"
 	"strings"
 	"time"
@@ -55,6 +57,7 @@ func Dial(addr, caller string, dialer Dialer) (*grpc.ClientConn, error) {
 		grpc.WithInitialConnWindowSize(windowBytes),
 		grpc.WithKeepaliveParams(keepalive.ClientParameters{Time: 30 * time.Second, Timeout: 5 * time.Second}),
 		grpc.WithChainUnaryInterceptor(outgoing(caller)),
+		grpc.WithChainStreamInterceptor(outgoingStream(caller)),
 	}
 	if dialer != nil {
 		options = append(options, grpc.WithContextDialer(dialer))
@@ -73,11 +76,7 @@ func outgoing(caller string) grpc.UnaryClientInterceptor {
 			ctx, cancel = context.WithTimeout(ctx, DefaultTimeout)
 			defer cancel()
 		}
-		// Set, not appended: what came in with a request must not name its sender.
-		md, _ := metadata.FromOutgoingContext(ctx)
-		md = md.Copy()
-		md.Set(access.CallerKey, caller)
-		ctx = metadata.NewOutgoingContext(ctx, md)
+		ctx = from(ctx, caller)
 		for pause := retryFirst; ; pause *= 2 {
 			err := apperr.FromStatus(invoke(ctx, method, req, reply, cc, opts...))
 			if !connectionFailed(err) || pause > retryLast {
@@ -90,6 +89,38 @@ func outgoing(caller string) grpc.UnaryClientInterceptor {
 			}
 		}
 	}
+}
+
+// from names the caller. Set, not appended: what came in with a request must not
+// name its sender.
+func from(ctx context.Context, caller string) context.Context {
+	md, _ := metadata.FromOutgoingContext(ctx)
+	md = md.Copy()
+	md.Set(access.CallerKey, caller)
+	return metadata.NewOutgoingContext(ctx, md)
+}
+
+// outgoingStream is outgoing for streams. They have no deadline but their
+// caller's, and are not begun again by themselves.
+func outgoingStream(caller string) grpc.StreamClientInterceptor {
+	return func(ctx context.Context, desc *grpc.StreamDesc, cc *grpc.ClientConn, method string, begin grpc.Streamer, opts ...grpc.CallOption) (grpc.ClientStream, error) {
+		stream, err := begin(from(ctx, caller), desc, cc, method, opts...)
+		if err != nil {
+			return nil, apperr.FromStatus(err)
+		}
+		return typedStream{stream}, nil
+	}
+}
+
+// typedStream gives the errors of a stream their types.
+type typedStream struct{ grpc.ClientStream }
+
+func (s typedStream) RecvMsg(m any) error {
+	err := s.ClientStream.RecvMsg(m)
+	if err == nil || errors.Is(err, io.EOF) {
+		return err
+	}
+	return apperr.FromStatus(err)
 }
 
 // A peer that restarts is back within a second, and every call between services

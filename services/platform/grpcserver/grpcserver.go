@@ -72,6 +72,7 @@ func New(cfg Config) (*Server, error) {
 			checkAccess(cfg.Access, cfg.Tokens),
 			validate(validator),
 		),
+		grpc.ChainStreamInterceptor(guardStreams(cfg, validator)),
 	)
 	healthv1.RegisterHealthServer(s.Server, s.health)
 	reflection.Register(s.Server)

@@ -95,26 +95,34 @@ func checkAccess(table access.Table, tokens *access.Tokens) grpc.UnaryServerInte
 
 func validate(v protovalidate.Validator) grpc.UnaryServerInterceptor {
 	return func(ctx context.Context, req any, _ *grpc.UnaryServerInfo, handler grpc.UnaryHandler) (any, error) {
-		msg, ok := req.(proto.Message)
-		if !ok {
-			return handler(ctx, req)
+		if err := check(v, req); err != nil {
+			return nil, err
 		}
-		err := v.Validate(msg)
-		var invalid *protovalidate.ValidationError
-		switch {
-		case err == nil:
-			return handler(ctx, req)
-		case !errors.As(err, &invalid):
-			return nil, fmt.Errorf("validate: %w", err)
-		}
-		out := apperr.New(codes.InvalidArgument, "INVALID_ARGUMENT", "the request is not valid")
-		for _, violation := range invalid.Violations {
-			field := protovalidate.FieldPathString(violation.Proto.GetField())
-			out.Violations = append(out.Violations, apperr.Violation{Field: field, Description: violation.Proto.GetMessage()})
-			if len(out.Violations) == 1 {
-				out.Message = field + ": " + violation.Proto.GetMessage()
-			}
-		}
-		return nil, out
+		return handler(ctx, req)
 	}
+}
+
+// check says what is wrong with a request, field by field.
+func check(v protovalidate.Validator, req any) error {
+	msg, ok := req.(proto.Message)
+	if !ok {
+		return nil
+	}
+	err := v.Validate(msg)
+	var invalid *protovalidate.ValidationError
+	switch {
+	case err == nil:
+		return nil
+	case !errors.As(err, &invalid):
+		return fmt.Errorf("validate: %w", err)
+	}
+	out := apperr.New(codes.InvalidArgument, "INVALID_ARGUMENT", "the request is not valid")
+	for _, violation := range invalid.Violations {
+		field := protovalidate.FieldPathString(violation.Proto.GetField())
+		out.Violations = append(out.Violations, apperr.Violation{Field: field, Description: violation.Proto.GetMessage()})
+		if len(out.Violations) == 1 {
+			out.Message = field + ": " + violation.Proto.GetMessage()
+		}
+	}
+	return out
 }

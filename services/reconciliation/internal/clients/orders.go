@@ -10,6 +10,9 @@ import (
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	ordersv1 "makegood.example/proto/gen/orders/v1"
+	paymentsv1 "makegood.example/proto/gen/payments/v1"
+	"makegood.example/services/platform/apperr"
+	"makegood.example/services/reconciliation/internal/disposition"
 	"makegood.example/services/reconciliation/internal/run"
 )
 
@@ -19,7 +22,7 @@ const (
 	advanceTimeout = 30 * time.Second
 )
 
-// Orders lists what is stuck and advances it.
+// Orders says what it knows of charges and orders, and advances them.
 type Orders struct {
 	client ordersv1.OrdersAdminServiceClient
 }
@@ -66,4 +69,94 @@ func (o *Orders) AtRest(ctx context.Context, orderID uuid.UUID) (state string, a
 		return "", false, err
 	}
 	return answer.GetOrder().GetState().String(), answer.GetNextLookAt() == nil, nil
+}
+
+// Match answers which orders a page of charges belongs to, by charge, and how far
+// the history of all orders goes.
+func (o *Orders) Match(ctx context.Context, charges []disposition.Charge) (orders map[string]disposition.Order, history int64, err error) {
+	ctx, cancel := context.WithTimeout(ctx, readTimeout)
+	defer cancel()
+	r := &ordersv1.MatchChargesRequest{}
+	for _, c := range charges {
+		keys := &ordersv1.ChargeKeys{ChargeId: c.ID, PaymentIntentId: c.IntentID}
+		if uuid.Validate(c.OrderID) == nil { // what a person typed at Stripe may be anything
+			keys.OrderId = c.OrderID
+		}
+		r.Charges = append(r.Charges, keys)
+	}
+	answer, err := o.client.MatchCharges(ctx, r)
+	if err != nil {
+		return nil, 0, err
+	}
+	orders = make(map[string]disposition.Order, len(answer.GetMatches()))
+	for _, m := range answer.GetMatches() {
+		found := disposition.Order{
+			ID: m.GetOrderId(), State: m.GetState().String(), PaidBy: m.GetPaidByChargeId(), CustomerID: m.GetCustomerId(),
+			AmountMinor: m.GetAmountMinor(), RefundedMinor: m.GetRefundedMinor(), Currency: m.GetCurrency(),
+			RecoveredBy: m.GetRecoveredBy(), DuplicateOf: m.GetDuplicateOfOrderId(),
+		}
+		if m.GetDispute() != paymentsv1.Payment_DISPUTE_UNSPECIFIED {
+			found.Dispute = m.GetDispute().String()
+		}
+		if t := m.GetCompletedAt(); t != nil {
+			found.CompletedAt = t.AsTime()
+		}
+		if t := m.GetAccessWithdrawnAt(); t != nil {
+			found.AccessWithdrawnAt = t.AsTime()
+		}
+		orders[m.GetChargeId()] = found
+	}
+	return orders, answer.GetHistoryPosition(), nil
+}
+
+// Adopt tells Orders of a charge: an order that it lacks is made, and one that it
+// has hears what Stripe says. CannotAdopt names the error that says why not.
+func (o *Orders) Adopt(ctx context.Context, r Restored) (state string, err error) {
+	ctx, cancel := context.WithTimeout(ctx, advanceTimeout)
+	defer cancel()
+	answer, err := o.client.AdoptCharge(ctx, r.adoption)
+	return answer.GetOrder().GetState().String(), err
+}
+
+// CannotAdopt says why Orders will never make an order of a charge by itself;
+// empty for any other error.
+func CannotAdopt(err error) string {
+	if e := apperr.Of(err); e != nil && e.Reason == "CANNOT_ADOPT" {
+		return e.Message
+	}
+	return ""
+}
+
+// PaidBy answers with the charge that an order was paid by, and its amount, for
+// people.
+func (o *Orders) PaidBy(ctx context.Context, orderID string) (chargeID string, amountMinor int64, currency string, err error) {
+	ctx, cancel := context.WithTimeout(ctx, readTimeout)
+	defer cancel()
+	d, err := o.client.DescribeOrder(ctx, &ordersv1.DescribeOrderRequest{OrderId: orderID})
+	return d.GetChargeId(), d.GetOrder().GetAmountMinor(), d.GetOrder().GetCurrency(), err
+}
+
+// Completed is an order whose buyer is owed a confirmation, and the message that
+// is one.
+type Completed struct {
+	OrderID     string
+	CompletedAt time.Time
+	Message     Message
+}
+
+// ListCompleted reads one page of the orders that were completed in a window,
+// oldest first, and the token of the next page, empty on the last.
+func (o *Orders) ListCompleted(ctx context.Context, w Window) ([]Completed, string, error) {
+	ctx, cancel := context.WithTimeout(ctx, readTimeout)
+	defer cancel()
+	page, err := o.client.ListCompleted(ctx, &ordersv1.ListCompletedRequest{
+		From: timestamppb.New(w.From), Before: timestamppb.New(w.Before), PageSize: 500, PageToken: w.Token,
+	})
+	var list []Completed
+	for _, c := range page.GetOrders() {
+		list = append(list, Completed{OrderID: c.GetOrderId(), CompletedAt: c.GetCompletedAt().AsTime(), Message: Message{
+			DedupeKey: c.GetDedupeKey(), Kind: c.GetMessageKind(), OrderID: c.GetOrderId(),
+		}})
+	}
+	return list, page.GetNextPageToken(), err
 }

@@ -6,6 +6,7 @@ import (
 	"context"
 	"time"
 
+	"google.golang.org/grpc"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	pb "makegood.example/proto/gen/reconciliation/v1"
@@ -21,12 +22,17 @@ type Server struct {
 }
 
 // StartRun implements reconciliation.v1.
-func (s *Server) StartRun(ctx context.Context, _ *pb.StartRunRequest) (*pb.Run, error) {
-	r, err := s.Service.StartRun(ctx)
+func (s *Server) StartRun(ctx context.Context, req *pb.StartRunRequest) (*pb.Run, error) {
+	r, err := s.Service.StartRun(ctx, req.GetDryRun())
 	if err != nil {
 		return nil, err
 	}
 	return toRun(r), nil
+}
+
+// WatchRun implements reconciliation.v1.
+func (s *Server) WatchRun(req *pb.WatchRunRequest, stream grpc.ServerStreamingServer[pb.Run]) error {
+	return s.Service.WatchRun(stream.Context(), req.GetDryRun(), func(r run.Run) error { return stream.Send(toRun(r)) })
 }
 
 // ListRuns implements reconciliation.v1.
@@ -95,8 +101,16 @@ func toRun(r run.Run) *pb.Run {
 		Status:     pb.Run_Status(pb.Run_Status_value[string(r.Status)]),
 		StuckFound: int32(r.StuckFound), StuckRecovered: int32(r.StuckRecovered),
 		ChargesChecked: int32(r.ChargesChecked), OrphansFound: int32(r.OrphansFound), OrphansRecovered: int32(r.OrphansRecovered),
-		Errors: int32(r.Errors), Details: r.Details,
+		Errors: int32(r.Errors), Details: r.Details, DryRun: r.DryRun, Dispositions: r.Dispositions,
+		EventsAdded: int32(r.EventsAdded), ConfirmationsSent: int32(r.ConfirmationsSent), DurationMs: durationMS(r),
 	}
+}
+
+func durationMS(r run.Run) int64 {
+	if r.FinishedAt == nil {
+		return 0
+	}
+	return r.FinishedAt.Sub(r.StartedAt).Milliseconds()
 }
 
 func toCase(c cases.Case) *pb.Case {

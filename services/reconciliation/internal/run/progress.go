@@ -2,6 +2,8 @@ package run
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"sync"
 )
@@ -19,8 +21,8 @@ const (
 type Progress struct {
 	mu      sync.Mutex
 	counts  Counts
+	lines   []string // accepted, saved or not
 	unsaved []string
-	lines   int // accepted, saved or not
 	omitted int
 }
 
@@ -28,16 +30,15 @@ type Progress struct {
 func (p *Progress) Add(c Counts, line string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.counts.StuckFound += c.StuckFound
-	p.counts.StuckRecovered += c.StuckRecovered
-	p.counts.Errors += c.Errors
+	p.counts.add(c)
 	switch {
 	case line == "":
-	case p.lines == maxLines:
+	case len(p.lines) == maxLines:
 		p.omitted++
 	default:
-		p.lines++
-		p.unsaved = append(p.unsaved, clean(line))
+		line = clean(line)
+		p.lines = append(p.lines, line)
+		p.unsaved = append(p.unsaved, line)
 	}
 }
 
@@ -47,7 +48,20 @@ func (p *Progress) Take() (Counts, []string) {
 	defer p.mu.Unlock()
 	lines := p.unsaved
 	p.unsaved = nil
-	return p.counts, lines
+	return p.copyCounts(), lines
+}
+
+// Seen returns the counts and all lines so far, for somebody who watches.
+func (p *Progress) Seen() (Counts, []string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.copyCounts(), slices.Clone(p.lines)
+}
+
+func (p *Progress) copyCounts() Counts {
+	c := p.counts
+	c.Dispositions = maps.Clone(c.Dispositions)
+	return c
 }
 
 // PutBack returns lines that could not be saved, to be taken again.

@@ -45,8 +45,35 @@ type Counts struct {
 	// StuckFound are the orders that were stuck when the run looked, and
 	// StuckRecovered those of them that have access now.
 	StuckFound, StuckRecovered int
+	// ChargesChecked are the charges that were looked at. OrphansFound are those of
+	// ours that had no order, and OrphansRecovered those of them that have access now.
+	ChargesChecked, OrphansFound, OrphansRecovered int
+	// EventsAdded are events that the webhook ledger lacked.
+	EventsAdded int
+	// ConfirmationsSent are messages that nobody had sent for.
+	ConfirmationsSent int
 	// Errors are things that could not be looked at, or not be mended.
 	Errors int
+	// Dispositions has a count for each disposition of the charges checked.
+	Dispositions map[string]int64
+}
+
+// add counts what d found, too.
+func (c *Counts) add(d Counts) {
+	c.StuckFound += d.StuckFound
+	c.StuckRecovered += d.StuckRecovered
+	c.ChargesChecked += d.ChargesChecked
+	c.OrphansFound += d.OrphansFound
+	c.OrphansRecovered += d.OrphansRecovered
+	c.EventsAdded += d.EventsAdded
+	c.ConfirmationsSent += d.ConfirmationsSent
+	c.Errors += d.Errors
+	for kind, n := range d.Dispositions {
+		if c.Dispositions == nil {
+			c.Dispositions = map[string]int64{}
+		}
+		c.Dispositions[kind] += n
+	}
 }
 
 // Run is one sweep, as it was recorded.
@@ -55,8 +82,9 @@ type Run struct {
 	StartedAt  time.Time
 	FinishedAt *time.Time
 	Status     Status
+	// DryRun: nothing was changed.
+	DryRun bool
 	Counts
-	ChargesChecked, OrphansFound, OrphansRecovered int
 	// Details has one line per finding.
 	Details []string
 }

@@ -11,8 +11,21 @@ import (
 
 // advanceStuckOrders has Orders advance every order that made no progress for
 // a while. One that cannot be advanced never stops the others; only a page that
-// cannot be listed ends the sweep, with an error.
+// cannot be listed ends the step, with an error.
 func (s *Service) advanceStuckOrders(ctx context.Context, p *run.Progress) error {
+	return s.eachStuckOrder(ctx, p, func(o run.StuckOrder) { s.advanceStuckOrder(ctx, p, o) })
+}
+
+// listStuckOrders only says what would be advanced.
+func (s *Service) listStuckOrders(ctx context.Context, p *run.Progress) error {
+	return s.eachStuckOrder(ctx, p, func(o run.StuckOrder) {
+		if !o.Waits {
+			p.Add(run.Counts{StuckFound: 1}, fmt.Sprintf("order %s is stuck %s since %s; it would be advanced", o.ID, o.State, o.Since.Format(time.RFC3339)))
+		}
+	})
+}
+
+func (s *Service) eachStuckOrder(ctx context.Context, p *run.Progress, do func(run.StuckOrder)) error {
 	since := s.now().Add(-s.Settings.StuckAfter)
 	for token := ""; ; {
 		orders, next, err := s.Orders.ListStuck(ctx, since, pageSize, token)
@@ -22,7 +35,7 @@ func (s *Service) advanceStuckOrders(ctx context.Context, p *run.Progress) error
 		}
 		each(orders, func(o run.StuckOrder) {
 			if ctx.Err() == nil {
-				s.advanceStuckOrder(ctx, p, o)
+				do(o)
 			}
 		})
 		if ctx.Err() != nil {

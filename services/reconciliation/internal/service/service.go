@@ -19,15 +19,28 @@ type Settings struct {
 	// StuckAfter is how long an order may make no progress before a run looks
 	// after it.
 	StuckAfter time.Duration
+	// Overlap is how much of what a cursor is past is read again: what Stripe lists
+	// late is not missed.
+	Overlap time.Duration
+	// Settles is how long a new charge is left to its buyer's own request before
+	// the sweep does something about it.
+	Settles time.Duration
+	// DeepPassEvery is the time between two readings of everything, and
+	// DeepPassWindow how far back they go.
+	DeepPassEvery, DeepPassWindow time.Duration
 }
 
 // Service runs the use cases.
 type Service struct {
-	Store    *store.Store
-	Orders   *clients.Orders
-	Settings Settings
-	Now      func() time.Time
-	Log      *slog.Logger
+	Store         *store.Store
+	Orders        *clients.Orders
+	Payments      *clients.Payments
+	Provisioning  *clients.Provisioning
+	Notifications *clients.Notifications
+	Runs          *Runs
+	Settings      Settings
+	Now           func() time.Time
+	Log           *slog.Logger
 }
 
 // now has the database's precision, so that what is answered is what is stored.

@@ -15,25 +15,87 @@ import (
 const (
 	// parallel bounds the calls that one run has in flight.
 	parallel = 8
-	// pageSize is how many orders or cases are read at once.
+	// pageSize is how many orders, cases or charges are read at once.
 	pageSize = 100
 	// recordTimeout bounds recording a run's end, which must happen also when
-	// the caller has gone.
+	// the service is told to stop.
 	recordTimeout = 5 * time.Second
 )
 
+// sweep is one run at work.
+type sweep struct {
+	runID    int64
+	dry      bool
+	progress *run.Progress
+	// lostBecause says what of our own records is gone; empty when nothing is.
+	lostBecause string
+	// wentBack: the history of a service is shorter than it was.
+	wentBack bool
+	// inPass: what is examined is examined by the deep pass.
+	inPass bool
+	// marks keep how far the others' histories go, when the run is through.
+	marks []func(context.Context) error
+}
+
 // StartRun runs one sweep and answers with it as it was recorded, also when it
-// FAILED. run.ErrInProgress while another works.
-func (s *Service) StartRun(ctx context.Context) (run.Run, error) {
-	id, err := s.Store.StartRun(ctx, s.now())
+// FAILED. When the caller leaves, the run goes on. run.ErrInProgress while another
+// works.
+func (s *Service) StartRun(ctx context.Context, dry bool) (run.Run, error) {
+	live, err := s.begin(ctx, dry)
 	if err != nil {
 		return run.Run{}, err
 	}
-	p := &run.Progress{}
+	select {
+	case <-live.ended:
+		return live.recorded, live.err
+	case <-ctx.Done():
+		return run.Run{}, ctx.Err()
+	}
+}
+
+// steps are what a run does, in this order: what waits longest comes first, and
+// what the others may have healed comes last. One that fails stops no other.
+func (s *Service) steps() []func(context.Context, *sweep) error {
+	return []func(context.Context, *sweep) error{
+		func(ctx context.Context, w *sweep) error {
+			if w.dry {
+				return s.listStuckOrders(ctx, w.progress)
+			}
+			return s.advanceStuckOrders(ctx, w.progress)
+		},
+		s.noticeRestore, s.catchUpEvents, s.followChanges, s.sweepCharges, s.readOpenAgain, s.sendConfirmations, s.readBalance, s.deepPass,
+		func(ctx context.Context, w *sweep) error {
+			if w.dry {
+				return nil
+			}
+			return s.resolveStuckOrderCases(ctx, w.progress)
+		},
+	}
+}
+
+func (s *Service) sweep(ctx context.Context, w *sweep) error {
+	var failed []error
+	for _, step := range s.steps() {
+		if ctx.Err() != nil {
+			break
+		}
+		failed = append(failed, step(ctx, w))
+	}
+	// Forgotten only when a pass was begun about it, else the next run must notice again.
+	if w.lostBecause == "" && ctx.Err() == nil {
+		for _, keep := range w.marks {
+			failed = append(failed, keep(ctx))
+		}
+	}
+	return errors.Join(append(failed, context.Cause(ctx))...)
+}
+
+// work is a run from its record's beginning to its end.
+func (s *Service) work(ctx context.Context, id int64, dry bool, p *run.Progress) (run.Run, error) {
+	began := s.now()
+	w := &sweep{runID: id, dry: dry, progress: p}
 	status := run.Succeeded
-	err = s.recorded(ctx, id, p, func(ctx context.Context) error {
-		return errors.Join(s.advanceStuckOrders(ctx, p), s.resolveStuckOrderCases(ctx, p))
-	})
+	err := s.recorded(ctx, id, p, func(ctx context.Context) error { return s.sweep(ctx, w) })
 	if err != nil {
 		status = run.Failed
 		if ctx.Err() != nil {
@@ -48,8 +110,10 @@ func (s *Service) StartRun(ctx context.Context) (run.Run, error) {
 	if err := s.Store.FinishRun(end, id, s.now(), status, counts, lines); err != nil {
 		return run.Run{}, fmt.Errorf("record the end of run %d: %w", id, err)
 	}
-	s.Log.Info("reconciliation run", "run_id", id, "status", status,
-		"stuck_found", counts.StuckFound, "stuck_recovered", counts.StuckRecovered, "errors", counts.Errors)
+	s.Log.Info("reconciliation run", "run_id", id, "status", status, "dry_run", dry, "duration_ms", s.now().Sub(began).Milliseconds(),
+		"stuck_found", counts.StuckFound, "stuck_recovered", counts.StuckRecovered, "charges_checked", counts.ChargesChecked,
+		"orphans_found", counts.OrphansFound, "orphans_recovered", counts.OrphansRecovered, "events_added", counts.EventsAdded,
+		"confirmations_sent", counts.ConfirmationsSent, "errors", counts.Errors)
 	return s.Store.Run(end, id)
 }
 

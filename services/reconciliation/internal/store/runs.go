@@ -15,13 +15,13 @@ import (
 
 // StartRun records a new run, after marking one whose lease has expired as
 // failed. run.ErrInProgress while another works.
-func (s *Store) StartRun(ctx context.Context, now time.Time) (id int64, err error) {
+func (s *Store) StartRun(ctx context.Context, now time.Time, dryRun bool) (id int64, err error) {
 	err = pg.InTx(ctx, s.pool, func(tx pgx.Tx) error {
 		q := s.q.WithTx(tx)
 		if _, err := q.FailAbandonedRuns(ctx, db.FailAbandonedRunsParams{Now: now, Detail: run.Abandoned}); err != nil {
 			return err
 		}
-		id, err = q.InsertRun(ctx, db.InsertRunParams{StartedAt: now, LeaseUntil: leaseFrom(now)})
+		id, err = q.InsertRun(ctx, db.InsertRunParams{StartedAt: now, LeaseUntil: leaseFrom(now), DryRun: dryRun})
 		return err
 	})
 	return id, mapError(err)
@@ -33,6 +33,8 @@ func (s *Store) SaveProgress(ctx context.Context, id int64, now time.Time, c run
 	n, err := s.q.SaveProgress(ctx, db.SaveProgressParams{
 		ID: id, LeaseUntil: leaseFrom(now),
 		StuckFound: int32(c.StuckFound), StuckRecovered: int32(c.StuckRecovered), Errors: int32(c.Errors),
+		ChargesChecked: int32(c.ChargesChecked), OrphansFound: int32(c.OrphansFound), OrphansRecovered: int32(c.OrphansRecovered),
+		EventsAdded: int32(c.EventsAdded), ConfirmationsSent: int32(c.ConfirmationsSent), Dispositions: asJSON(c.Dispositions),
 		Lines: notNull(lines),
 	})
 	if err == nil && n == 0 {
@@ -47,6 +49,8 @@ func (s *Store) FinishRun(ctx context.Context, id int64, now time.Time, status r
 	n, err := s.q.FinishRun(ctx, db.FinishRunParams{
 		ID: id, FinishedAt: &now, Status: string(status),
 		StuckFound: int32(c.StuckFound), StuckRecovered: int32(c.StuckRecovered), Errors: int32(c.Errors),
+		ChargesChecked: int32(c.ChargesChecked), OrphansFound: int32(c.OrphansFound), OrphansRecovered: int32(c.OrphansRecovered),
+		EventsAdded: int32(c.EventsAdded), ConfirmationsSent: int32(c.ConfirmationsSent), Dispositions: asJSON(c.Dispositions),
 		Lines: notNull(lines),
 	})
 	if err == nil && n == 0 {
@@ -58,6 +62,17 @@ func (s *Store) FinishRun(ctx context.Context, id int64, now time.Time, status r
 func leaseFrom(now time.Time) *time.Time {
 	until := now.Add(run.Lease)
 	return &until
+}
+
+func asJSON(counts map[string]int64) []byte {
+	if counts == nil {
+		return []byte("{}")
+	}
+	b, err := json.Marshal(counts)
+	if err != nil {
+		panic(err) // a map of strings to integers always is JSON
+	}
+	return b
 }
 
 // notNull is for a query that appends: appending NULL would empty the column.
@@ -94,12 +109,18 @@ func (s *Store) ListRuns(ctx context.Context, before int64, limit int) ([]run.Ru
 
 func toRun(row db.Run) (run.Run, error) {
 	r := run.Run{
-		ID: row.ID, StartedAt: row.StartedAt, FinishedAt: row.FinishedAt, Status: run.Status(row.Status),
-		Counts:         run.Counts{StuckFound: int(row.StuckFound), StuckRecovered: int(row.StuckRecovered), Errors: int(row.Errors)},
-		ChargesChecked: int(row.ChargesChecked), OrphansFound: int(row.OrphansFound), OrphansRecovered: int(row.OrphansRecovered),
+		ID: row.ID, StartedAt: row.StartedAt, FinishedAt: row.FinishedAt, Status: run.Status(row.Status), DryRun: row.DryRun,
+		Counts: run.Counts{
+			StuckFound: int(row.StuckFound), StuckRecovered: int(row.StuckRecovered), Errors: int(row.Errors),
+			ChargesChecked: int(row.ChargesChecked), OrphansFound: int(row.OrphansFound), OrphansRecovered: int(row.OrphansRecovered),
+			EventsAdded: int(row.EventsAdded), ConfirmationsSent: int(row.ConfirmationsSent),
+		},
 	}
 	if err := json.Unmarshal(row.Details, &r.Details); err != nil {
 		return run.Run{}, fmt.Errorf("store: details of run %d: %w", row.ID, err)
+	}
+	if err := json.Unmarshal(row.Dispositions, &r.Dispositions); err != nil {
+		return run.Run{}, fmt.Errorf("store: dispositions of run %d: %w", row.ID, err)
 	}
 	return r, nil
 }

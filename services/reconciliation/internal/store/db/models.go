@@ -6,7 +6,22 @@ package db
 
 import (
 	"time"
+
+	"github.com/google/uuid"
 )
+
+type BalanceTransaction struct {
+	ID           string
+	Type         string
+	SourceID     string
+	ChargeID     string
+	AmountMinor  int64
+	FeeMinor     int64
+	NetMinor     int64
+	Currency     string
+	ExchangeRate string
+	CreatedAt    time.Time
+}
 
 type Case struct {
 	ID             int64
@@ -20,20 +35,79 @@ type Case struct {
 	LastReportedAt time.Time
 }
 
+type ChargeDisposition struct {
+	ChargeID             string
+	Disposition          string
+	OrderID              *uuid.UUID
+	Reason               string
+	Evidence             []string
+	Owner                string
+	Status               string
+	Captured             bool
+	PaymentIntentID      string
+	BalanceTransactionID string
+	AmountMinor          int64
+	RefundedMinor        int64
+	DisputedMinor        int64
+	Currency             string
+	// when Stripe made the charge
+	CreatedAt   time.Time
+	RecoveredBy string
+	// when its order was completed
+	AccessAt *time.Time
+	// of the case that was opened about it; empty for none
+	CaseKind    string
+	CaseSummary string
+	FirstSeenAt time.Time
+	SeenAt      time.Time
+	// when the disposition or its reason last changed
+	DecidedAt   time.Time
+	SeenByRun   *int64
+	ReadAgainAt *time.Time
+}
+
+type Cursor struct {
+	Name       string
+	ReadBefore time.Time
+	MovedAt    time.Time
+}
+
+type DeepPass struct {
+	ID           int64
+	Why          string
+	WindowFrom   time.Time
+	WindowBefore time.Time
+	PageToken    string
+	PagesRead    int64
+	StartedAt    time.Time
+	FinishedAt   *time.Time
+	Abandoned    bool
+}
+
+type HistoryMark struct {
+	Name     string
+	Position int64
+	SeenAt   time.Time
+}
+
 type Run struct {
 	ID         int64
 	StartedAt  time.Time
 	FinishedAt *time.Time
 	Status     string
 	// pushed forward while the run works; past it, the process is taken for dead
-	LeaseUntil       *time.Time
-	StuckFound       int32
-	StuckRecovered   int32
-	ChargesChecked   int32
-	OrphansFound     int32
-	OrphansRecovered int32
-	Errors           int32
-	Details          []byte
+	LeaseUntil        *time.Time
+	StuckFound        int32
+	StuckRecovered    int32
+	ChargesChecked    int32
+	OrphansFound      int32
+	OrphansRecovered  int32
+	Errors            int32
+	Details           []byte
+	DryRun            bool
+	Dispositions      []byte
+	EventsAdded       int32
+	ConfirmationsSent int32
 }
 
 type Sweep struct {

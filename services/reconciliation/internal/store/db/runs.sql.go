@@ -75,18 +75,26 @@ const finishRun = `-- name: FinishRun :execrows
 UPDATE reconciliation.runs
 SET status = $1, finished_at = $2, lease_until = NULL,
     stuck_found = $3, stuck_recovered = $4,
-    errors = $5, details = details || to_jsonb($6::text[])
-WHERE id = $7 AND status = 'RUNNING'
+    charges_checked = $5, orphans_found = $6, orphans_recovered = $7,
+    dispositions = $8, events_added = $9, confirmations_sent = $10,
+    errors = $11, details = details || to_jsonb($12::text[])
+WHERE id = $13 AND status = 'RUNNING'
 `
 
 type FinishRunParams struct {
-	Status         string
-	FinishedAt     *time.Time
-	StuckFound     int32
-	StuckRecovered int32
-	Errors         int32
-	Lines          []string
-	ID             int64
+	Status            string
+	FinishedAt        *time.Time
+	StuckFound        int32
+	StuckRecovered    int32
+	ChargesChecked    int32
+	OrphansFound      int32
+	OrphansRecovered  int32
+	Dispositions      []byte
+	EventsAdded       int32
+	ConfirmationsSent int32
+	Errors            int32
+	Lines             []string
+	ID                int64
 }
 
 func (q *Queries) FinishRun(ctx context.Context, arg FinishRunParams) (int64, error) {
@@ -95,6 +103,12 @@ func (q *Queries) FinishRun(ctx context.Context, arg FinishRunParams) (int64, er
 		arg.FinishedAt,
 		arg.StuckFound,
 		arg.StuckRecovered,
+		arg.ChargesChecked,
+		arg.OrphansFound,
+		arg.OrphansRecovered,
+		arg.Dispositions,
+		arg.EventsAdded,
+		arg.ConfirmationsSent,
 		arg.Errors,
 		arg.Lines,
 		arg.ID,
@@ -107,7 +121,8 @@ func (q *Queries) FinishRun(ctx context.Context, arg FinishRunParams) (int64, er
 
 const getRun = `-- name: GetRun :one
 SELECT id, started_at, finished_at, status, lease_until, stuck_found, stuck_recovered,
-    charges_checked, orphans_found, orphans_recovered, errors, details
+    charges_checked, orphans_found, orphans_recovered, errors, details,
+    dry_run, dispositions, events_added, confirmations_sent
 FROM reconciliation.runs
 WHERE id = $1
 `
@@ -128,23 +143,28 @@ func (q *Queries) GetRun(ctx context.Context, id int64) (Run, error) {
 		&i.OrphansRecovered,
 		&i.Errors,
 		&i.Details,
+		&i.DryRun,
+		&i.Dispositions,
+		&i.EventsAdded,
+		&i.ConfirmationsSent,
 	)
 	return i, err
 }
 
 const insertRun = `-- name: InsertRun :one
-INSERT INTO reconciliation.runs (started_at, status, lease_until)
-VALUES ($1, 'RUNNING', $2)
+INSERT INTO reconciliation.runs (started_at, status, lease_until, dry_run)
+VALUES ($1, 'RUNNING', $2, $3)
 RETURNING id
 `
 
 type InsertRunParams struct {
 	StartedAt  time.Time
 	LeaseUntil *time.Time
+	DryRun     bool
 }
 
 func (q *Queries) InsertRun(ctx context.Context, arg InsertRunParams) (int64, error) {
-	row := q.db.QueryRow(ctx, insertRun, arg.StartedAt, arg.LeaseUntil)
+	row := q.db.QueryRow(ctx, insertRun, arg.StartedAt, arg.LeaseUntil, arg.DryRun)
 	var id int64
 	err := row.Scan(&id)
 	return id, err
@@ -152,7 +172,8 @@ func (q *Queries) InsertRun(ctx context.Context, arg InsertRunParams) (int64, er
 
 const listRuns = `-- name: ListRuns :many
 SELECT id, started_at, finished_at, status, lease_until, stuck_found, stuck_recovered,
-    charges_checked, orphans_found, orphans_recovered, errors, details
+    charges_checked, orphans_found, orphans_recovered, errors, details,
+    dry_run, dispositions, events_added, confirmations_sent
 FROM reconciliation.runs
 WHERE id < $1
 ORDER BY id DESC
@@ -186,6 +207,10 @@ func (q *Queries) ListRuns(ctx context.Context, arg ListRunsParams) ([]Run, erro
 			&i.OrphansRecovered,
 			&i.Errors,
 			&i.Details,
+			&i.DryRun,
+			&i.Dispositions,
+			&i.EventsAdded,
+			&i.ConfirmationsSent,
 		); err != nil {
 			return nil, err
 		}
@@ -200,17 +225,25 @@ func (q *Queries) ListRuns(ctx context.Context, arg ListRunsParams) ([]Run, erro
 const saveProgress = `-- name: SaveProgress :execrows
 UPDATE reconciliation.runs
 SET lease_until = $1, stuck_found = $2, stuck_recovered = $3,
-    errors = $4, details = details || to_jsonb($5::text[])
-WHERE id = $6 AND status = 'RUNNING'
+    charges_checked = $4, orphans_found = $5, orphans_recovered = $6,
+    dispositions = $7, events_added = $8, confirmations_sent = $9,
+    errors = $10, details = details || to_jsonb($11::text[])
+WHERE id = $12 AND status = 'RUNNING'
 `
 
 type SaveProgressParams struct {
-	LeaseUntil     *time.Time
-	StuckFound     int32
-	StuckRecovered int32
-	Errors         int32
-	Lines          []string
-	ID             int64
+	LeaseUntil        *time.Time
+	StuckFound        int32
+	StuckRecovered    int32
+	ChargesChecked    int32
+	OrphansFound      int32
+	OrphansRecovered  int32
+	Dispositions      []byte
+	EventsAdded       int32
+	ConfirmationsSent int32
+	Errors            int32
+	Lines             []string
+	ID                int64
 }
 
 func (q *Queries) SaveProgress(ctx context.Context, arg SaveProgressParams) (int64, error) {
@@ -218,6 +251,12 @@ func (q *Queries) SaveProgress(ctx context.Context, arg SaveProgressParams) (int
 		arg.LeaseUntil,
 		arg.StuckFound,
 		arg.StuckRecovered,
+		arg.ChargesChecked,
+		arg.OrphansFound,
+		arg.OrphansRecovered,
+		arg.Dispositions,
+		arg.EventsAdded,
+		arg.ConfirmationsSent,
 		arg.Errors,
 		arg.Lines,
 		arg.ID,

@@ -5,13 +5,15 @@ SET status = 'FAILED', finished_at = @now::timestamptz, lease_until = NULL,
 WHERE status = 'RUNNING' AND lease_until <= @now::timestamptz;
 
 -- name: InsertRun :one
-INSERT INTO reconciliation.runs (started_at, status, lease_until)
-VALUES (@started_at, 'RUNNING', @lease_until)
+INSERT INTO reconciliation.runs (started_at, status, lease_until, dry_run)
+VALUES (@started_at, 'RUNNING', @lease_until, @dry_run)
 RETURNING id;
 
 -- name: SaveProgress :execrows
 UPDATE reconciliation.runs
 SET lease_until = @lease_until, stuck_found = @stuck_found, stuck_recovered = @stuck_recovered,
+    charges_checked = @charges_checked, orphans_found = @orphans_found, orphans_recovered = @orphans_recovered,
+    dispositions = @dispositions, events_added = @events_added, confirmations_sent = @confirmations_sent,
     errors = @errors, details = details || to_jsonb(@lines::text[])
 WHERE id = @id AND status = 'RUNNING';
 
@@ -19,18 +21,22 @@ WHERE id = @id AND status = 'RUNNING';
 UPDATE reconciliation.runs
 SET status = @status, finished_at = @finished_at, lease_until = NULL,
     stuck_found = @stuck_found, stuck_recovered = @stuck_recovered,
+    charges_checked = @charges_checked, orphans_found = @orphans_found, orphans_recovered = @orphans_recovered,
+    dispositions = @dispositions, events_added = @events_added, confirmations_sent = @confirmations_sent,
     errors = @errors, details = details || to_jsonb(@lines::text[])
 WHERE id = @id AND status = 'RUNNING';
 
 -- name: GetRun :one
 SELECT id, started_at, finished_at, status, lease_until, stuck_found, stuck_recovered,
-    charges_checked, orphans_found, orphans_recovered, errors, details
+    charges_checked, orphans_found, orphans_recovered, errors, details,
+    dry_run, dispositions, events_added, confirmations_sent
 FROM reconciliation.runs
 WHERE id = @id;
 
 -- name: ListRuns :many
 SELECT id, started_at, finished_at, status, lease_until, stuck_found, stuck_recovered,
-    charges_checked, orphans_found, orphans_recovered, errors, details
+    charges_checked, orphans_found, orphans_recovered, errors, details,
+    dry_run, dispositions, events_added, confirmations_sent
 FROM reconciliation.runs
 WHERE id < @before_id
 ORDER BY id DESC

@@ -1,0 +1,80 @@
+package clients
+
+import (
+	"context"
+	"fmt"
+
+	"google.golang.org/grpc"
+
+	notificationsv1 "makegood.example/proto/gen/notifications/v1"
+	provisioningv1 "makegood.example/proto/gen/provisioning/v1"
+	"makegood.example/services/reconciliation/internal/disposition"
+)
+
+// Provisioning says which orders gave access.
+type Provisioning struct {
+	client provisioningv1.ProvisioningServiceClient
+}
+
+// NewProvisioning uses a connection to Provisioning.
+func NewProvisioning(conn grpc.ClientConnInterface) *Provisioning {
+	return &Provisioning{provisioningv1.NewProvisioningServiceClient(conn)}
+}
+
+// Match answers which of a page of orders gave access, by order, and how far the
+// history of all grants goes.
+func (p *Provisioning) Match(ctx context.Context, orderIDs []string) (grants map[string]disposition.Grant, history int64, err error) {
+	ctx, cancel := context.WithTimeout(ctx, readTimeout)
+	defer cancel()
+	answer, err := p.client.MatchGrants(ctx, &provisioningv1.MatchGrantsRequest{OrderIds: orderIDs})
+	if err != nil {
+		return nil, 0, err
+	}
+	grants = make(map[string]disposition.Grant, len(answer.GetGrants()))
+	for _, g := range answer.GetGrants() {
+		grants[g.GetOrderId()] = disposition.Grant{Revoked: g.GetRevokedAt() != nil}
+	}
+	return grants, answer.GetHistoryPosition(), nil
+}
+
+// Message names a message to a customer.
+type Message struct{ DedupeKey, Kind, OrderID string }
+
+// Notifications knows the messages.
+type Notifications struct {
+	client notificationsv1.NotificationsServiceClient
+}
+
+// NewNotifications uses a connection to Notifications.
+func NewNotifications(conn grpc.ClientConnInterface) *Notifications {
+	return &Notifications{notificationsv1.NewNotificationsServiceClient(conn)}
+}
+
+// Known answers which of a page of dedupe keys have a message.
+func (n *Notifications) Known(ctx context.Context, dedupeKeys []string) (map[string]bool, error) {
+	ctx, cancel := context.WithTimeout(ctx, readTimeout)
+	defer cancel()
+	answer, err := n.client.FindMessages(ctx, &notificationsv1.FindMessagesRequest{DedupeKeys: dedupeKeys})
+	if err != nil {
+		return nil, err
+	}
+	known := make(map[string]bool, len(answer.GetMessages()))
+	for _, m := range answer.GetMessages() {
+		known[m.GetDedupeKey()] = true
+	}
+	return known, nil
+}
+
+// Send has a message sent; once, however often it is asked for.
+func (n *Notifications) Send(ctx context.Context, m Message) error {
+	kind, ok := notificationsv1.Message_Kind_value[m.Kind]
+	if !ok {
+		return fmt.Errorf("there is no kind of message %q", m.Kind)
+	}
+	ctx, cancel := context.WithTimeout(ctx, readTimeout)
+	defer cancel()
+	_, err := n.client.SendMessage(ctx, &notificationsv1.SendMessageRequest{
+		DedupeKey: m.DedupeKey, Kind: notificationsv1.Message_Kind(kind), OrderId: m.OrderID,
+	})
+	return err
+}

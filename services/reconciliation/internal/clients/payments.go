@@ -1,0 +1,148 @@
+package clients
+
+import (
+	"context"
+	"time"
+
+	"google.golang.org/grpc"
+	"google.golang.org/protobuf/types/known/timestamppb"
+
+	ordersv1 "makegood.example/proto/gen/orders/v1"
+	paymentsv1 "makegood.example/proto/gen/payments/v1"
+	"makegood.example/services/reconciliation/internal/balance"
+	"makegood.example/services/reconciliation/internal/disposition"
+)
+
+// listTimeout bounds one page of Stripe's: it may take Stripe some seconds, and
+// Payments may wait when it is told to slow down.
+const listTimeout = 30 * time.Second
+
+// Payments reads Stripe's lists, and writes down what it lacks.
+type Payments struct {
+	client paymentsv1.PaymentsAdminServiceClient
+}
+
+// NewPayments uses a connection to Payments.
+func NewPayments(conn grpc.ClientConnInterface) *Payments {
+	return &Payments{paymentsv1.NewPaymentsAdminServiceClient(conn)}
+}
+
+// Window is a stretch of time and a place in its list: From is in it, Before is
+// not, Token is empty for its beginning.
+type Window struct {
+	From, Before time.Time
+	Token        string
+}
+
+func (w Window) proto() *paymentsv1.Window {
+	return &paymentsv1.Window{From: timestamppb.New(w.From), Before: timestamppb.New(w.Before)}
+}
+
+// ListCharges reads one page of the charges made in a window, newest first, and
+// the token of the next page, empty on the last.
+func (p *Payments) ListCharges(ctx context.Context, w Window) ([]disposition.Charge, string, error) {
+	return p.charges(ctx, &paymentsv1.ListChargesRequest{Window: w.proto(), PageToken: w.Token})
+}
+
+// Charges reads charges by their ids, at most 100. Those that Stripe does not
+// have are missing.
+func (p *Payments) Charges(ctx context.Context, ids []string) ([]disposition.Charge, error) {
+	charges, _, err := p.charges(ctx, &paymentsv1.ListChargesRequest{ChargeIds: ids})
+	return charges, err
+}
+
+func (p *Payments) charges(ctx context.Context, r *paymentsv1.ListChargesRequest) ([]disposition.Charge, string, error) {
+	ctx, cancel := context.WithTimeout(ctx, listTimeout)
+	defer cancel()
+	page, err := p.client.ListCharges(ctx, r)
+	if err != nil {
+		return nil, "", err
+	}
+	charges := make([]disposition.Charge, len(page.GetCharges()))
+	for i, c := range page.GetCharges() {
+		charges[i] = disposition.Charge{
+			ID: c.GetChargeId(), IntentID: c.GetPaymentIntentId(), CustomerID: c.GetCustomerId(),
+			Status: disposition.Status(c.GetStatus().String()), Captured: c.GetCaptured(),
+			AmountMinor: c.GetAmountMinor(), RefundedMinor: c.GetRefundedMinor(), Currency: c.GetCurrency(), Disputed: c.GetDisputed(),
+			CreatedAt: c.GetCreatedAt().AsTime(), Owner: disposition.Owner(c.GetOwner().String()), OwnerReason: c.GetOwnerReason(),
+			OrderID: c.GetOrderId(), Recorded: c.GetRecorded(), BalanceTransactionID: c.GetBalanceTransactionId(),
+		}
+	}
+	return charges, page.GetNextPageToken(), nil
+}
+
+// Restored is what Payments knows of a charge after it has written down what it
+// lacked of it.
+type Restored struct {
+	// Missing is what the charge does not say, so that it cannot be adopted.
+	Missing string
+	// Paid: Stripe says so. Only then Orders can be told.
+	Paid          bool
+	RefundedMinor int64
+	adoption      *ordersv1.AdoptChargeRequest
+}
+
+// Restore has Payments read a charge and write down what it lacks of it.
+func (p *Payments) Restore(ctx context.Context, chargeID string) (Restored, error) {
+	ctx, cancel := context.WithTimeout(ctx, listTimeout)
+	defer cancel()
+	r, err := p.client.RestoreCharge(ctx, &paymentsv1.RestoreChargeRequest{ChargeId: chargeID})
+	if err != nil {
+		return Restored{}, err
+	}
+	return Restored{
+		Missing:       r.GetMissing(),
+		Paid:          r.GetPayment().GetStatus() == paymentsv1.Payment_SUCCEEDED,
+		RefundedMinor: r.GetPayment().GetRefundedMinor(),
+		adoption: &ordersv1.AdoptChargeRequest{
+			Reference: r.GetReference(), PlanId: r.GetPlanId(), Email: r.GetEmail(), Name: r.GetName(), AccountId: r.GetAccountId(),
+			Payment: r.GetPayment(), RenewsOrderId: r.GetRenewsOrderId(),
+		},
+	}, nil
+}
+
+// CatchUpEvents has Payments read one page of Stripe's events and take those that
+// its ledger lacks.
+func (p *Payments) CatchUpEvents(ctx context.Context, w Window) (added int, next string, err error) {
+	ctx, cancel := context.WithTimeout(ctx, listTimeout)
+	defer cancel()
+	r, err := p.client.CatchUpEvents(ctx, &paymentsv1.CatchUpEventsRequest{Window: w.proto(), PageToken: w.Token})
+	return int(r.GetAddedCount()), r.GetNextPageToken(), err
+}
+
+// Change is a kind of what happens to a charge later.
+type Change = paymentsv1.FollowChangesRequest_Kind
+
+// The kinds of changes.
+const (
+	Refunds  = paymentsv1.FollowChangesRequest_REFUNDS
+	Disputes = paymentsv1.FollowChangesRequest_DISPUTES
+)
+
+// FollowChanges has Payments read one page of refunds or disputes, and tell
+// Orders what it did not know. Charges that could not be followed now are failed.
+func (p *Payments) FollowChanges(ctx context.Context, kind Change, w Window) (followed, failed []string, next string, err error) {
+	ctx, cancel := context.WithTimeout(ctx, listTimeout)
+	defer cancel()
+	r, err := p.client.FollowChanges(ctx, &paymentsv1.FollowChangesRequest{Kind: kind, Window: w.proto(), PageToken: w.Token})
+	return r.GetFollowedChargeIds(), r.GetFailedChargeIds(), r.GetNextPageToken(), err
+}
+
+// ListBalance reads one page of the movements of the Stripe balance.
+func (p *Payments) ListBalance(ctx context.Context, w Window) ([]balance.Transaction, string, error) {
+	ctx, cancel := context.WithTimeout(ctx, listTimeout)
+	defer cancel()
+	page, err := p.client.ListBalanceTransactions(ctx, &paymentsv1.ListBalanceTransactionsRequest{Window: w.proto(), PageToken: w.Token})
+	if err != nil {
+		return nil, "", err
+	}
+	list := make([]balance.Transaction, len(page.GetTransactions()))
+	for i, b := range page.GetTransactions() {
+		list[i] = balance.Transaction{
+			ID: b.GetId(), Type: b.GetType(), SourceID: b.GetSourceId(), ChargeID: b.GetChargeId(),
+			AmountMinor: b.GetAmountMinor(), FeeMinor: b.GetFeeMinor(), NetMinor: b.GetNetMinor(),
+			Currency: b.GetCurrency(), ExchangeRate: b.GetExchangeRate(), CreatedAt: b.GetCreatedAt().AsTime(),
+		}
+	}
+	return list, page.GetNextPageToken(), nil
+}

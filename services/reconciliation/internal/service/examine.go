@@ -1,0 +1,330 @@
+package service
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"google.golang.org/grpc/codes"
+
+	"makegood.example/services/platform/apperr"
+	"makegood.example/services/platform/money"
+	"makegood.example/services/reconciliation/internal/cases"
+	"makegood.example/services/reconciliation/internal/clients"
+	"makegood.example/services/reconciliation/internal/disposition"
+	"makegood.example/services/reconciliation/internal/run"
+	"makegood.example/services/reconciliation/internal/store"
+)
+
+var errNotShown = errors.New("Stripe does not show it any more")
+
+// looked is one charge of a page while it is examined.
+type looked struct {
+	facts    disposition.Facts
+	decision disposition.Decision
+	previous *store.Previous
+	orphan   bool // it had no order when the run looked, which is news
+	mended   bool
+	counted  bool // by another page of this run
+}
+
+// examine gives a page of charges their dispositions: matched in one question,
+// mended where a machine can, matched once more, and kept in one statement. An
+// error means that the page was not read; one bad charge is none.
+func (s *Service) examine(ctx context.Context, w *sweep, charges []disposition.Charge) error {
+	charges = unique(charges)
+	if len(charges) == 0 {
+		return nil
+	}
+	known, err := s.Store.Dispositions(ctx, idsOf(charges))
+	if err != nil {
+		return err
+	}
+	page := make([]*looked, len(charges))
+	for i, c := range charges {
+		page[i] = &looked{facts: disposition.Facts{Charge: c, InFlight: s.now().Sub(c.CreatedAt) < s.Settings.Settles}}
+		if p, ok := known[c.ID]; ok {
+			page[i].previous = &p
+			page[i].counted = p.SeenByRun == w.runID
+		}
+	}
+	if err := s.match(ctx, page); err != nil {
+		return err
+	}
+	var toMend []*looked
+	for _, l := range page {
+		l.decision = disposition.Decide(l.facts)
+		l.orphan = l.isOrphan()
+		w.noticeLoss(l)
+		if l.decision.Step != disposition.Nothing {
+			toMend = append(toMend, l)
+		}
+	}
+	if err := s.mendAll(ctx, w, toMend); err != nil {
+		return err
+	}
+	each(page, func(l *looked) { s.openCaseOf(ctx, w, l) })
+	if err := context.Cause(ctx); err != nil {
+		return err
+	}
+	if !w.dry {
+		if err := s.Store.SaveDispositions(ctx, w.runID, s.now(), s.toKeep(page)); err != nil {
+			return err
+		}
+	}
+	for _, l := range page {
+		w.count(l)
+	}
+	return nil
+}
+
+// isOrphan says whether it is news that a paid charge of ours has no order.
+func (l *looked) isOrphan() bool {
+	f := l.facts
+	if f.Charge.Owner != disposition.Ours || !f.Charge.Taken() || f.Order != nil || f.InFlight || f.Trouble != "" || f.Charge.FullyRefunded() {
+		return false
+	}
+	return l.previous == nil || l.previous.Kind != disposition.Quarantined
+}
+
+// match finds the orders and the grants of a page, in one question each. When the
+// page cannot be matched because of one of its charges, they are asked one by
+// one, and those that cannot be matched are in trouble.
+func (s *Service) match(ctx context.Context, page []*looked) error {
+	err := s.matchTogether(ctx, page)
+	switch apperr.CodeOf(err) {
+	case codes.OK:
+		return nil
+	case codes.InvalidArgument, codes.Internal, codes.Unknown:
+	default: // Orders or Provisioning is away: no charge is to blame
+		return err
+	}
+	failed := 0
+	for _, l := range page {
+		if err := s.matchTogether(ctx, []*looked{l}); err != nil {
+			l.facts.Trouble = "it cannot be matched now: " + said(err)
+			failed++
+		}
+	}
+	if failed == len(page) {
+		return err
+	}
+	return nil
+}
+
+func (s *Service) matchTogether(ctx context.Context, page []*looked) error {
+	var ours []disposition.Charge
+	for _, l := range page {
+		if l.facts.Charge.Owner != disposition.NotOurs {
+			ours = append(ours, l.facts.Charge)
+		}
+	}
+	if len(ours) == 0 {
+		return nil
+	}
+	orders, _, err := s.Orders.Match(ctx, ours)
+	if err != nil {
+		return err
+	}
+	var ids []string
+	for _, o := range orders {
+		ids = append(ids, o.ID)
+	}
+	slices.Sort(ids)
+	grants := map[string]disposition.Grant{}
+	if ids = slices.Compact(ids); len(ids) > 0 {
+		if grants, _, err = s.Provisioning.Match(ctx, ids); err != nil {
+			return err
+		}
+	}
+	for _, l := range page {
+		o, ok := orders[l.facts.Charge.ID]
+		if !ok || l.facts.Charge.Owner == disposition.NotOurs {
+			l.facts.Order, l.facts.Grant = nil, nil
+			continue
+		}
+		l.facts.Order = &o
+		l.facts.Grant = nil
+		if g, ok := grants[o.ID]; ok {
+			l.facts.Grant = &g
+		}
+		if o.DuplicateOf != "" {
+			l.facts.Order.DuplicateDescription = s.describe(ctx, o.DuplicateOf)
+		}
+	}
+	return nil
+}
+
+// describe names the charge and the amount of an order, for a person who must
+// choose between two; empty when they cannot be read.
+func (s *Service) describe(ctx context.Context, orderID string) string {
+	charge, amount, currency, err := s.Orders.PaidBy(ctx, orderID)
+	if err != nil || charge == "" {
+		return ""
+	}
+	return fmt.Sprintf("order %s by %s (%s)", orderID, charge, money.Display(amount, currency))
+}
+
+// mendAll takes the step of each charge that has one, and looks at them again.
+func (s *Service) mendAll(ctx context.Context, w *sweep, page []*looked) error {
+	if len(page) == 0 || w.dry {
+		return nil
+	}
+	each(page, func(l *looked) {
+		if ctx.Err() == nil {
+			s.mend(ctx, w, l)
+		}
+	})
+	if err := context.Cause(ctx); err != nil {
+		return err
+	}
+	if err := s.match(ctx, page); err != nil {
+		return err
+	}
+	for _, l := range page {
+		l.decision = disposition.Decide(l.facts)
+		l.mended = l.facts.Trouble == "" && l.decision.HasAccess()
+	}
+	return nil
+}
+
+// mend has a charge's order advanced, or Payments and Orders hear of the charge.
+func (s *Service) mend(ctx context.Context, w *sweep, l *looked) {
+	f := &l.facts
+	trouble := func(what string, err error) {
+		f.Trouble = what + ": " + said(err)
+		fault(ctx, w.progress, fmt.Sprintf("charge %s: %s; %s", f.Charge.ID, l.decision.Reason, what), err)
+	}
+	if l.decision.Step == disposition.Advance {
+		if _, err := s.Orders.Advance(ctx, f.Order.ID); err != nil {
+			trouble("the order cannot be advanced now", err)
+		}
+		return
+	}
+	r, err := s.Payments.Restore(ctx, f.Charge.ID)
+	switch {
+	case err != nil:
+		trouble("Payments cannot read it now", err)
+		return
+	case r.Missing != "":
+		if f.CannotAdopt = r.Missing; f.Order != nil {
+			trouble("Payments cannot write it down", errors.New(r.Missing))
+		}
+		return
+	case !r.Paid:
+		trouble("Payments cannot write it down", errors.New("Stripe says that it is not paid"))
+		return
+	}
+	_, err = s.Orders.Adopt(ctx, r)
+	if why := clients.CannotAdopt(err); why != "" {
+		f.CannotAdopt = why
+		return
+	}
+	if err != nil {
+		trouble("Orders cannot hear of it now", err)
+		return
+	}
+	f.Told, f.Charge.Recorded, f.Charge.RefundedMinor = true, true, max(f.Charge.RefundedMinor, r.RefundedMinor)
+}
+
+// openCaseOf opens the case that a charge needs, unless it was opened before for
+// the same: who resolved it has decided about exactly that.
+func (s *Service) openCaseOf(ctx context.Context, w *sweep, l *looked) {
+	c := l.decision.Case
+	if c == nil || w.dry || ctx.Err() != nil {
+		return
+	}
+	if p := l.previous; p != nil && p.CaseKind == c.Kind && p.CaseSummary == c.Summary {
+		return
+	}
+	if _, err := s.OpenCase(ctx, cases.Kind(c.Kind), c.Subject, c.Summary); err != nil {
+		fault(ctx, w.progress, fmt.Sprintf("charge %s: the case %s about it cannot be opened", l.facts.Charge.ID, c.Kind), err)
+		l.decision.Case, l.decision.Again = nil, true // so that it is tried again
+	}
+}
+
+// Charges that are not at rest are read again: at every run while they are young,
+// then at a tenth of their age, and at last hourly.
+const (
+	youngFor     = time.Hour
+	readAgainMax = time.Hour
+)
+
+func (s *Service) toKeep(page []*looked) []store.Recorded {
+	now := s.now()
+	keep := make([]store.Recorded, len(page))
+	for i, l := range page {
+		r := store.Recorded{Charge: l.facts.Charge, Decision: l.decision}
+		if o := l.facts.Order; o != nil {
+			r.RecoveredBy, r.AccessAt = o.RecoveredBy, o.CompletedAt
+		}
+		if l.decision.Again || l.decision.Kind == disposition.Open {
+			r.ReadAgainAt = now
+			if age := now.Sub(l.facts.Charge.CreatedAt); age > youngFor {
+				r.ReadAgainAt = now.Add(min(age/10, readAgainMax))
+			}
+		}
+		keep[i] = r
+	}
+	return keep
+}
+
+// count adds a charge to what the run has found, with a line when there is
+// something to say.
+func (w *sweep) count(l *looked) {
+	d, c := l.decision, l.facts.Charge
+	if d.Kind == "" {
+		return
+	}
+	n := run.Counts{}
+	if !l.counted {
+		n = run.Counts{ChargesChecked: 1, Dispositions: map[string]int64{string(d.Kind): 1}}
+	}
+	if l.orphan && !l.counted {
+		n.OrphansFound = 1
+		if l.mended {
+			n.OrphansRecovered = 1
+		}
+	}
+	line := ""
+	what := fmt.Sprintf("charge %s (%s) is %s: %s", c.ID, money.Display(c.AmountMinor, c.Currency), d.Kind, d.Reason)
+	switch {
+	case w.dry && d.Step == disposition.Advance:
+		line = what + "; its order would be advanced"
+	case w.dry && d.Step == disposition.Tell:
+		line = what + "; Orders would be told"
+	case l.orphan && l.mended:
+		line = what + "; it had no order"
+	case l.mended:
+		line = what + "; it was not until now"
+	case d.Kind == disposition.Open && l.facts.Trouble == "" && !l.facts.InFlight && c.Taken():
+		line = what + "; it still is"
+	case d.Case != nil && (l.previous == nil || l.previous.CaseSummary != d.Case.Summary):
+		line = fmt.Sprintf("%s; case %s", what, d.Case.Kind)
+	}
+	w.progress.Add(n, line)
+}
+
+func said(err error) string {
+	if e := apperr.Of(err); e != nil {
+		return e.Message
+	}
+	return err.Error()
+}
+
+func unique(charges []disposition.Charge) []disposition.Charge {
+	charges = slices.Clone(charges)
+	slices.SortFunc(charges, func(a, b disposition.Charge) int { return cmp.Compare(a.ID, b.ID) })
+	return slices.CompactFunc(charges, func(a, b disposition.Charge) bool { return a.ID == b.ID })
+}
+
+func idsOf(charges []disposition.Charge) []string {
+	ids := make([]string, len(charges))
+	for i, c := range charges {
+		ids[i] = c.ID
+	}
+	return ids
+}

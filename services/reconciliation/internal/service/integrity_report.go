@@ -1,0 +1,131 @@
+package service
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"makegood.example/services/platform/apperr"
+	"makegood.example/services/reconciliation/internal/balance"
+	"makegood.example/services/reconciliation/internal/run"
+	"makegood.example/services/reconciliation/internal/store"
+)
+
+const (
+	// maxDifferences bounds the differences that are listed; all are counted.
+	maxDifferences = 1000
+	// orderPage is how many charges are compared with their orders in one question.
+	orderPage = 1000
+)
+
+// the ends of all time, for comparisons.
+var (
+	beginning = time.Unix(0, 0).UTC()
+	farAway   = time.Date(9999, 1, 1, 0, 0, 0, 0, time.UTC)
+)
+
+// IntegrityReport adds up the charges and the movements of a window, and lists
+// what does not fit. Zero times are all time. The sums come from what the sweep
+// has kept, the movements are read up to now first.
+func (s *Service) IntegrityReport(ctx context.Context, from, before time.Time) (balance.Report, error) {
+	if !from.IsZero() && !before.IsZero() && !from.Before(before) {
+		return balance.Report{}, apperr.Invalid("before", "is not after from")
+	}
+	now := s.now()
+	b := store.Bounds{From: from, Before: before, OpenSince: now.Add(-s.Settings.Every)}
+	if from.IsZero() {
+		b.From = beginning
+	}
+	if before.IsZero() {
+		b.Before = farAway
+	}
+	var gaps []string
+	reading := &run.Progress{}
+	if err := s.readBalance(ctx, &sweep{progress: reading}); err != nil {
+		gaps = append(gaps, "the newest movements of the balance cannot be read now")
+	}
+	gap, err := s.readSoFar(ctx, &b, now)
+	if err != nil {
+		return balance.Report{}, err
+	}
+	gaps = append(gaps, gap...)
+	r, err := s.Store.Report(ctx, b, maxDifferences)
+	if err != nil {
+		return balance.Report{}, err
+	}
+	if err := s.compareOrders(ctx, b, &r); err != nil {
+		gaps = append(gaps, "charges cannot be compared with their orders now: "+said(err))
+	}
+	r.From, r.Before, r.MadeAt, r.Incomplete = from, before, now, strings.Join(gaps, "; ")
+	return r, nil
+}
+
+// readSoFar fills in how far things were read, and says what is missing.
+func (s *Service) readSoFar(ctx context.Context, b *store.Bounds, now time.Time) (gaps []string, err error) {
+	end := b.Before
+	if end.After(now) {
+		end = now.Add(-2 * s.Settings.Every) // what is newer is on its way
+	}
+	for _, c := range []struct {
+		name, what string
+		readBefore *time.Time
+	}{{"charges", "charges", &b.ChargesBefore}, {"balance", "movements of the balance", &b.BalanceBefore}} {
+		readBefore, known, err := s.Store.Cursor(ctx, c.name)
+		switch {
+		case err != nil:
+			return nil, err
+		case !known:
+			gaps = append(gaps, c.what+" have not been read yet")
+		case readBefore.Before(end):
+			gaps = append(gaps, fmt.Sprintf("%s have been read up to %s only", c.what, readBefore.Format(time.RFC3339)))
+		}
+		*c.readBefore = readBefore
+	}
+	pass, err := s.Store.FinishedPass(ctx)
+	switch {
+	case err != nil:
+		return nil, err
+	case pass == nil:
+		gaps = append(gaps, "older charges have not all been read yet: the first deep pass is not over")
+	default:
+		b.PassFrom, b.PassStartedAt = pass.From, pass.StartedAt
+		if b.From.Before(pass.From) {
+			gaps = append(gaps, fmt.Sprintf("charges and movements from before %s are not read", pass.From.Format(time.DateOnly)))
+		}
+	}
+	return gaps, nil
+}
+
+// compareOrders finds charges whose orders do not say, or no longer say, what
+// Stripe says; page by page.
+func (s *Service) compareOrders(ctx context.Context, b store.Bounds, r *balance.Report) error {
+	for after := (store.OrderedPosition{}); ; {
+		charges, last, err := s.Store.OrderedCharges(ctx, b.From, b.Before, after, orderPage)
+		if err != nil || len(charges) == 0 {
+			return err
+		}
+		orders, _, err := s.Orders.Match(ctx, charges)
+		if err != nil {
+			return err
+		}
+		differs := func(subject, what, currency string, expected, found int64) {
+			if r.DifferenceCount++; len(r.Differences) < maxDifferences {
+				r.Differences = append(r.Differences, balance.Difference{Subject: subject, What: what, Currency: currency, ExpectedMinor: expected, FoundMinor: found})
+			}
+		}
+		for _, c := range charges {
+			switch o, known := orders[c.ID]; {
+			case !known:
+				differs(c.ID, "order "+c.OrderID+" of the charge is not there", c.Currency, c.AmountMinor, 0)
+			case o.AmountMinor != c.AmountMinor || o.Currency != c.Currency:
+				differs(c.ID, fmt.Sprintf("order %s has another amount than its charge: in %s", o.ID, o.Currency), c.Currency, c.AmountMinor, o.AmountMinor)
+			case o.PaidBy == c.ID && o.RefundedMinor != c.RefundedMinor:
+				differs(c.ID, "refunded at the charge, and as order "+o.ID+" knows", c.Currency, c.RefundedMinor, o.RefundedMinor)
+			}
+		}
+		if after = last; len(charges) < orderPage {
+			return nil
+		}
+	}
+}

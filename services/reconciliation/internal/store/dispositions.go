@@ -1,0 +1,158 @@
+package store
+
+import (
+	"cmp"
+	"context"
+	"slices"
+	"strings"
+	"time"
+
+	"makegood.example/services/reconciliation/internal/disposition"
+	"makegood.example/services/reconciliation/internal/store/db"
+)
+
+// Recorded is what is to be kept of a charge.
+type Recorded struct {
+	Charge   disposition.Charge
+	Decision disposition.Decision
+	// RecoveredBy and AccessAt say how and when its order was completed.
+	RecoveredBy string
+	AccessAt    time.Time
+	// ReadAgainAt is when the charge is to be read again; zero for never.
+	ReadAgainAt time.Time
+}
+
+// Previous is what was kept of a charge when it was last seen.
+type Previous struct {
+	Kind              disposition.Kind
+	OrderID           string
+	Reason            string
+	Evidence          []string
+	CaseKind          disposition.CaseKind
+	CaseSummary       string
+	DecidedAt, SeenAt time.Time
+	// SeenByRun is the run that saw it last.
+	SeenByRun int64
+}
+
+// SaveDispositions keeps a page of dispositions in one statement, and forgets
+// those of charges that have none. What was seen later counts.
+func (s *Store) SaveDispositions(ctx context.Context, runID int64, now time.Time, page []Recorded) error {
+	page = slices.Clone(page)
+	// In one order everywhere, so that two who write the same wait for each other.
+	slices.SortFunc(page, func(a, b Recorded) int { return cmp.Compare(a.Charge.ID, b.Charge.ID) })
+	p := db.UpsertDispositionsParams{Now: now, RunID: runID}
+	var forget []string
+	for _, r := range page {
+		c, d := r.Charge, r.Decision
+		if d.Kind == "" {
+			forget = append(forget, c.ID)
+			continue
+		}
+		kept := disposition.Case{}
+		if d.Case != nil {
+			kept = *d.Case
+		}
+		p.ChargeIds = append(p.ChargeIds, c.ID)
+		p.Dispositions = append(p.Dispositions, string(d.Kind))
+		p.OrderIds = append(p.OrderIds, d.OrderID)
+		p.Reasons = append(p.Reasons, storable(d.Reason))
+		p.Evidence = append(p.Evidence, storable(strings.Join(d.Evidence, "\n")))
+		p.Owners = append(p.Owners, string(c.Owner))
+		p.Statuses = append(p.Statuses, string(c.Status))
+		p.Captured = append(p.Captured, c.Captured)
+		p.PaymentIntentIds = append(p.PaymentIntentIds, c.IntentID)
+		p.BalanceTransactionIds = append(p.BalanceTransactionIds, c.BalanceTransactionID)
+		p.AmountsMinor = append(p.AmountsMinor, c.AmountMinor)
+		p.RefundedMinor = append(p.RefundedMinor, c.RefundedMinor)
+		p.DisputedMinor = append(p.DisputedMinor, c.DisputedMinor())
+		p.Currencies = append(p.Currencies, c.Currency)
+		p.CreatedAt = append(p.CreatedAt, c.CreatedAt)
+		p.RecoveredBy = append(p.RecoveredBy, r.RecoveredBy)
+		p.AccessAt = append(p.AccessAt, r.AccessAt)
+		p.CaseKinds = append(p.CaseKinds, string(kept.Kind))
+		p.CaseSummaries = append(p.CaseSummaries, storable(kept.Summary))
+		p.ReadAgainAt = append(p.ReadAgainAt, r.ReadAgainAt)
+	}
+	if len(forget) > 0 {
+		if err := s.q.DeleteDispositions(ctx, forget); err != nil {
+			return mapError(err)
+		}
+	}
+	if len(p.ChargeIds) == 0 {
+		return nil
+	}
+	return mapError(s.q.UpsertDispositions(ctx, p))
+}
+
+// storable leaves out what PostgreSQL refuses: a reason may quote another service.
+func storable(text string) string {
+	return strings.ToValidUTF8(strings.ReplaceAll(text, "\x00", ""), "?")
+}
+
+// Dispositions reads what was kept of charges, by their ids.
+func (s *Store) Dispositions(ctx context.Context, chargeIDs []string) (map[string]Previous, error) {
+	rows, err := s.q.GetDispositions(ctx, chargeIDs)
+	if err != nil {
+		return nil, mapError(err)
+	}
+	known := make(map[string]Previous, len(rows))
+	for _, row := range rows {
+		p := Previous{
+			Kind: disposition.Kind(row.Disposition), Reason: row.Reason, Evidence: row.Evidence,
+			CaseKind: disposition.CaseKind(row.CaseKind), CaseSummary: row.CaseSummary,
+			DecidedAt: row.DecidedAt, SeenAt: row.SeenAt,
+		}
+		if row.SeenByRun != nil {
+			p.SeenByRun = *row.SeenByRun
+		}
+		if row.OrderID != nil {
+			p.OrderID = row.OrderID.String()
+		}
+		known[row.ChargeID] = p
+	}
+	return known, nil
+}
+
+// ReadAgainPosition is where a page of charges to read again ended.
+type ReadAgainPosition struct {
+	At time.Time
+	ID string
+}
+
+// ToReadAgain lists at most limit charges that are to be read again, but for
+// those that the run has seen already.
+func (s *Store) ToReadAgain(ctx context.Context, runID int64, now time.Time, after ReadAgainPosition, limit int) (ids []string, last ReadAgainPosition, err error) {
+	rows, err := s.q.ListToReadAgain(ctx, db.ListToReadAgainParams{Now: now, AfterAt: after.At, AfterID: after.ID, RunID: runID, PageSize: int32(limit)})
+	if err != nil {
+		return nil, after, mapError(err)
+	}
+	for _, row := range rows {
+		ids = append(ids, row.ChargeID)
+		if row.ReadAgainAt != nil {
+			last = ReadAgainPosition{At: *row.ReadAgainAt, ID: row.ChargeID}
+		}
+	}
+	return ids, last, nil
+}
+
+// PostponeReading sets when charges that Stripe did not show are asked for again.
+func (s *Store) PostponeReading(ctx context.Context, chargeIDs []string, until time.Time) error {
+	return mapError(s.q.PostponeReading(ctx, db.PostponeReadingParams{ReadAgainAt: until, ChargeIds: chargeIDs}))
+}
+
+// NewestAccess lists the charges whose buyers got access most recently, with
+// what their orders are found by.
+func (s *Store) NewestAccess(ctx context.Context, limit int) ([]disposition.Charge, error) {
+	rows, err := s.q.ListNewestAccess(ctx, int32(limit))
+	if err != nil {
+		return nil, mapError(err)
+	}
+	charges := make([]disposition.Charge, 0, len(rows))
+	for _, row := range rows {
+		if row.OrderID != nil {
+			charges = append(charges, disposition.Charge{ID: row.ChargeID, IntentID: row.PaymentIntentID, OrderID: row.OrderID.String()})
+		}
+	}
+	return charges, nil
+}

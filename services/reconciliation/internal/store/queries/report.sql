@@ -1,0 +1,129 @@
+-- name: InsertBalanceTransactions :exec
+INSERT INTO reconciliation.balance_transactions (
+    id, type, source_id, charge_id, amount_minor, fee_minor, net_minor, currency, exchange_rate, created_at
+)
+SELECT unnest(@ids::text[]), unnest(@types::text[]), unnest(@source_ids::text[]), unnest(@charge_ids::text[]),
+    unnest(@amounts_minor::bigint[]), unnest(@fees_minor::bigint[]), unnest(@nets_minor::bigint[]),
+    unnest(@currencies::text[]), unnest(@exchange_rates::text[]), unnest(@created_at::timestamptz[])
+ON CONFLICT (id) DO NOTHING;
+
+-- name: SumDispositions :many
+SELECT disposition, currency, count(*) AS charge_count, sum(amount_minor)::bigint AS amount_minor,
+    sum(refunded_minor)::bigint AS refunded_minor, sum(disputed_minor)::bigint AS disputed_minor
+FROM reconciliation.charge_dispositions
+WHERE created_at >= @from_at::timestamptz AND created_at < @before_at::timestamptz
+GROUP BY disposition, currency
+ORDER BY disposition, currency;
+
+-- name: SumBalance :many
+SELECT type, (source_id LIKE 'dp\_%' OR source_id LIKE 'du\_%')::boolean AS of_dispute, currency,
+    count(*) AS transaction_count, sum(amount_minor)::bigint AS amount_minor,
+    sum(fee_minor)::bigint AS fee_minor, sum(net_minor)::bigint AS net_minor
+FROM reconciliation.balance_transactions
+WHERE created_at >= @from_at::timestamptz AND created_at < @before_at::timestamptz
+GROUP BY 1, 2, 3
+ORDER BY 1, 2, 3;
+
+-- name: ListCurrencies :many
+SELECT DISTINCT currency FROM reconciliation.charge_dispositions;
+
+-- name: GetOldestUnserved :one
+SELECT order_id, charge_id, created_at
+FROM reconciliation.charge_dispositions
+WHERE disposition IN ('OPEN', 'QUARANTINED') AND owner = 'OURS'
+    AND status = 'SUCCEEDED' AND captured AND access_at IS NULL AND refunded_minor < amount_minor
+    AND created_at >= @from_at::timestamptz AND created_at < @before_at::timestamptz
+ORDER BY created_at
+LIMIT 1;
+
+-- name: GetServiceTime :one
+SELECT count(*) AS order_count,
+    coalesce(avg(took), 0)::bigint AS mean_ms,
+    coalesce(percentile_disc(0.95) WITHIN GROUP (ORDER BY took), 0)::bigint AS p95_ms,
+    coalesce(percentile_disc(0.99) WITHIN GROUP (ORDER BY took), 0)::bigint AS p99_ms
+FROM (
+    SELECT greatest(0, extract(epoch FROM access_at - created_at) * 1000)::bigint AS took
+    FROM reconciliation.charge_dispositions
+    WHERE access_at IS NOT NULL AND disposition IN ('RECOVERED', 'MATCHED')
+        AND created_at >= @from_at::timestamptz AND created_at < @before_at::timestamptz
+) AS served;
+
+-- name: CountCompletedBy :many
+SELECT recovered_by, count(DISTINCT order_id) AS order_count
+FROM reconciliation.charge_dispositions
+WHERE access_at IS NOT NULL
+    AND created_at >= @from_at::timestamptz AND created_at < @before_at::timestamptz
+GROUP BY recovered_by
+ORDER BY recovered_by;
+
+-- name: FindDifferences :many
+-- Everything that does not fit, with how many there are.
+WITH charges AS (
+    SELECT d.charge_id, d.disposition, d.reason, d.status, d.captured, d.amount_minor, d.refunded_minor, d.currency,
+        d.created_at, d.seen_at
+    FROM reconciliation.charge_dispositions AS d
+    WHERE d.created_at >= @from_at::timestamptz AND d.created_at < @before_at::timestamptz
+), bookings AS (
+    SELECT c.charge_id, c.amount_minor, c.currency, c.created_at, b.id, b.amount_minor AS booked_minor,
+        b.currency AS booked_currency, b.exchange_rate
+    FROM charges AS c
+    LEFT JOIN reconciliation.balance_transactions AS b ON b.charge_id = c.charge_id AND b.type IN ('charge', 'payment')
+    WHERE c.status = 'SUCCEEDED' AND c.captured AND c.amount_minor > 0 AND c.created_at < @balance_read_before::timestamptz
+), refunds AS (
+    SELECT c.charge_id, c.currency, c.refunded_minor,
+        coalesce(sum(-b.amount_minor), 0)::bigint AS booked_minor, bool_and(b.currency = c.currency) AS same_currency
+    FROM charges AS c
+    LEFT JOIN reconciliation.balance_transactions AS b ON b.charge_id = c.charge_id AND b.created_at <= c.seen_at
+        AND b.type IN ('refund', 'payment_refund', 'refund_failure', 'payment_failure_refund')
+    WHERE c.captured AND c.seen_at < @balance_read_before::timestamptz
+    GROUP BY c.charge_id, c.currency, c.refunded_minor
+), differences AS (
+    SELECT 1 AS sort, charge_id AS subject, 'the charge has no balance transaction'::text AS what, currency,
+        amount_minor AS expected_minor, 0::bigint AS found_minor
+    FROM bookings WHERE id IS NULL
+    UNION ALL
+    SELECT 2, charge_id, 'balance transaction ' || id || ' has another amount than its charge', currency, amount_minor, booked_minor
+    FROM bookings WHERE booked_currency = currency AND booked_minor <> amount_minor
+    UNION ALL
+    SELECT 2, charge_id, 'balance transaction ' || id || ' has another amount than its charge at the rate ' || exchange_rate,
+        booked_currency, round(amount_minor * exchange_rate::numeric)::bigint, booked_minor
+    FROM bookings
+    WHERE booked_currency <> currency AND exchange_rate <> ''
+        AND currency = ANY (@two_decimals::text[]) AND booked_currency = ANY (@two_decimals::text[])
+        AND abs(round(amount_minor * exchange_rate::numeric) - booked_minor) > 1
+    UNION ALL
+    SELECT 3, charge_id, 'refunded at the charge, and in its balance transactions', currency, refunded_minor, booked_minor
+    FROM refunds WHERE coalesce(same_currency, true) AND refunded_minor <> booked_minor
+    UNION ALL
+    SELECT 4, charge_id, 'it is OPEN for more than one period: ' || reason, currency, amount_minor, 0
+    FROM charges WHERE disposition = 'OPEN' AND status = 'SUCCEEDED' AND created_at < @open_since::timestamptz
+    UNION ALL
+    SELECT 5, b.charge_id, 'balance transaction ' || b.id || ' is of a charge that has no disposition', b.currency, 0, b.amount_minor
+    FROM reconciliation.balance_transactions AS b
+    WHERE b.type IN ('charge', 'payment') AND b.created_at >= @from_at::timestamptz
+        AND b.created_at < least(@before_at::timestamptz, @charges_read_before::timestamptz)
+        AND NOT EXISTS (SELECT FROM reconciliation.charge_dispositions AS d WHERE d.charge_id = b.charge_id)
+    UNION ALL
+    SELECT 6, charge_id, 'its disposition is ' || disposition || ', and Stripe does not show the charge', currency, 0, amount_minor
+    FROM charges
+    WHERE seen_at < @pass_started_at::timestamptz
+        AND created_at >= @pass_from::timestamptz AND created_at < @pass_started_at::timestamptz
+    UNION ALL
+    SELECT 7, b.id, 'the balance transaction''s net is not its amount less its fee', b.currency, b.amount_minor - b.fee_minor, b.net_minor
+    FROM reconciliation.balance_transactions AS b
+    WHERE b.net_minor <> b.amount_minor - b.fee_minor
+        AND b.created_at >= @from_at::timestamptz AND b.created_at < @before_at::timestamptz
+)
+SELECT subject, what, currency, expected_minor, found_minor, count(*) OVER () AS difference_count
+FROM differences
+ORDER BY sort, subject
+LIMIT @max_rows;
+
+-- name: ListOrdersOfCharges :many
+SELECT charge_id, payment_intent_id, order_id, amount_minor, refunded_minor, currency, disposition, seen_at, created_at
+FROM reconciliation.charge_dispositions
+WHERE order_id IS NOT NULL AND created_at >= @from_at::timestamptz AND created_at < @before_at::timestamptz
+    AND disposition IN ('MATCHED', 'RECOVERED', 'REFUNDED')
+    AND (created_at, charge_id) > (@after_at::timestamptz, @after_id::text)
+ORDER BY created_at, charge_id
+LIMIT @page_size;

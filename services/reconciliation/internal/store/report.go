@@ -1,0 +1,138 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"makegood.example/services/platform/money"
+	"makegood.example/services/reconciliation/internal/balance"
+	"makegood.example/services/reconciliation/internal/disposition"
+	"makegood.example/services/reconciliation/internal/store/db"
+)
+
+// InsertBalance keeps a page of movements; those that are known stay as they are.
+func (s *Store) InsertBalance(ctx context.Context, page []balance.Transaction) error {
+	if len(page) == 0 {
+		return nil
+	}
+	var p db.InsertBalanceTransactionsParams
+	for _, b := range page {
+		p.Ids = append(p.Ids, b.ID)
+		p.Types = append(p.Types, b.Type)
+		p.SourceIds = append(p.SourceIds, b.SourceID)
+		p.ChargeIds = append(p.ChargeIds, b.ChargeID)
+		p.AmountsMinor = append(p.AmountsMinor, b.AmountMinor)
+		p.FeesMinor = append(p.FeesMinor, b.FeeMinor)
+		p.NetsMinor = append(p.NetsMinor, b.NetMinor)
+		p.Currencies = append(p.Currencies, b.Currency)
+		p.ExchangeRates = append(p.ExchangeRates, b.ExchangeRate)
+		p.CreatedAt = append(p.CreatedAt, b.CreatedAt)
+	}
+	return mapError(s.q.InsertBalanceTransactions(ctx, p))
+}
+
+// Bounds is how far things were read when a report is made.
+type Bounds struct {
+	// From and Before are the report's window.
+	From, Before time.Time
+	// ChargesBefore and BalanceBefore are the cursors.
+	ChargesBefore, BalanceBefore time.Time
+	// OpenSince is when the latest charge was made that must be at rest by now.
+	OpenSince time.Time
+	// PassFrom and PassStartedAt are of the deep pass that finished last.
+	PassFrom, PassStartedAt time.Time
+}
+
+// Report adds up what is kept, in SQL, and lists at most limit differences.
+func (s *Store) Report(ctx context.Context, b Bounds, limit int) (r balance.Report, err error) {
+	sums, err := s.q.SumDispositions(ctx, db.SumDispositionsParams{FromAt: b.From, BeforeAt: b.Before})
+	if err != nil {
+		return r, mapError(err)
+	}
+	for _, row := range sums {
+		r.Charges = append(r.Charges, balance.DispositionSum{Disposition: row.Disposition, Currency: row.Currency,
+			Count: row.ChargeCount, AmountMinor: row.AmountMinor, RefundedMinor: row.RefundedMinor, DisputedMinor: row.DisputedMinor})
+	}
+	movements, err := s.q.SumBalance(ctx, db.SumBalanceParams{FromAt: b.From, BeforeAt: b.Before})
+	if err != nil {
+		return r, mapError(err)
+	}
+	for _, row := range movements {
+		r.Balance = append(r.Balance, balance.Sum{Category: balance.Category(row.Type, row.OfDispute), Type: row.Type, Currency: row.Currency,
+			Count: row.TransactionCount, AmountMinor: row.AmountMinor, FeeMinor: row.FeeMinor, NetMinor: row.NetMinor})
+	}
+	if err := s.differences(ctx, b, limit, &r); err != nil {
+		return r, mapError(err)
+	}
+	oldest, err := s.q.GetOldestUnserved(ctx, db.GetOldestUnservedParams{FromAt: b.From, BeforeAt: b.Before})
+	switch {
+	case errors.Is(err, pgx.ErrNoRows):
+	case err != nil:
+		return r, mapError(err)
+	default:
+		r.OldestUnserved = &balance.Unserved{ChargeID: oldest.ChargeID, ChargedAt: oldest.CreatedAt}
+		if oldest.OrderID != nil {
+			r.OldestUnserved.OrderID = oldest.OrderID.String()
+		}
+	}
+	took, err := s.q.GetServiceTime(ctx, db.GetServiceTimeParams{FromAt: b.From, BeforeAt: b.Before})
+	if err != nil {
+		return r, mapError(err)
+	}
+	r.ServiceTime = balance.ServiceTime{Orders: took.OrderCount, MeanMS: took.MeanMs, P95MS: took.P95Ms, P99MS: took.P99Ms}
+	by, err := s.q.CountCompletedBy(ctx, db.CountCompletedByParams{FromAt: b.From, BeforeAt: b.Before})
+	for _, row := range by {
+		r.CompletedBy = append(r.CompletedBy, balance.CompletedBy{RecoveredBy: row.RecoveredBy, Orders: row.OrderCount})
+	}
+	return r, mapError(err)
+}
+
+func (s *Store) differences(ctx context.Context, b Bounds, limit int, r *balance.Report) error {
+	currencies, err := s.q.ListCurrencies(ctx)
+	if err != nil {
+		return err
+	}
+	// A rate says what one unit costs. Only where both sides have cents is it known
+	// what one cent costs.
+	twoDecimals := []string{}
+	for _, c := range currencies {
+		if money.Decimals(c) == 2 {
+			twoDecimals = append(twoDecimals, c)
+		}
+	}
+	rows, err := s.q.FindDifferences(ctx, db.FindDifferencesParams{
+		FromAt: b.From, BeforeAt: b.Before, BalanceReadBefore: b.BalanceBefore, ChargesReadBefore: b.ChargesBefore,
+		OpenSince: b.OpenSince, PassFrom: b.PassFrom, PassStartedAt: b.PassStartedAt, TwoDecimals: twoDecimals, MaxRows: int32(limit),
+	})
+	for _, row := range rows {
+		r.Differences = append(r.Differences, balance.Difference{Subject: row.Subject, What: row.What, Currency: row.Currency,
+			ExpectedMinor: row.ExpectedMinor, FoundMinor: row.FoundMinor})
+		r.DifferenceCount = row.DifferenceCount
+	}
+	return err
+}
+
+// OrderedPosition is where a page of charges with orders ended.
+type OrderedPosition struct {
+	At time.Time
+	ID string
+}
+
+// OrderedCharges lists at most limit charges of a window whose orders hold them,
+// as they were last seen, so that it can be seen whether the orders still agree.
+func (s *Store) OrderedCharges(ctx context.Context, from, before time.Time, after OrderedPosition, limit int) ([]disposition.Charge, OrderedPosition, error) {
+	rows, err := s.q.ListOrdersOfCharges(ctx, db.ListOrdersOfChargesParams{FromAt: from, BeforeAt: before, AfterAt: after.At, AfterID: after.ID, PageSize: int32(limit)})
+	if err != nil {
+		return nil, after, mapError(err)
+	}
+	charges := make([]disposition.Charge, 0, len(rows))
+	for _, row := range rows {
+		charges = append(charges, disposition.Charge{ID: row.ChargeID, IntentID: row.PaymentIntentID, OrderID: row.OrderID.String(),
+			AmountMinor: row.AmountMinor, RefundedMinor: row.RefundedMinor, Currency: row.Currency, CreatedAt: row.CreatedAt})
+		after = OrderedPosition{At: row.CreatedAt, ID: row.ChargeID}
+	}
+	return charges, after, nil
+}

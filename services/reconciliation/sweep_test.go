@@ -1,0 +1,543 @@
+package reconciliation_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"google.golang.org/grpc/codes"
+	"google.golang.org/protobuf/types/known/timestamppb"
+
+	ordersv1 "makegood.example/proto/gen/orders/v1"
+	paymentsv1 "makegood.example/proto/gen/payments/v1"
+	pb "makegood.example/proto/gen/reconciliation/v1"
+	"makegood.example/services/platform/apperr"
+)
+
+var errStripe = apperr.New(codes.Unavailable, "STRIPE_UNREACHABLE", "Stripe cannot be reached at the moment")
+
+// disposition is what is recorded of a charge: "MATCHED order reason", or "".
+func (s *scene) disposition(charge string) (kind, order, reason string) {
+	s.t.Helper()
+	_ = s.owner.QueryRow(s.t.Context(), `SELECT disposition, coalesce(order_id::text, ''), reason FROM reconciliation.charge_dispositions WHERE charge_id = $1`, charge).
+		Scan(&kind, &order, &reason)
+	return kind, order, reason
+}
+
+func (s *scene) wantDisposition(charge, kind string) {
+	s.t.Helper()
+	if got, _, reason := s.disposition(charge); got != kind {
+		s.t.Errorf("charge %s is %q (%s), want %q", charge, got, reason, kind)
+	}
+}
+
+func (s *scene) cursor(name string) (at time.Time) {
+	s.t.Helper()
+	_ = s.owner.QueryRow(s.t.Context(), `SELECT read_before FROM reconciliation.cursors WHERE name = $1`, name).Scan(&at)
+	return at
+}
+
+func (s *scene) openCases(kind string) int {
+	return s.count(`SELECT count(*) FROM reconciliation.cases WHERE kind = $1 AND state = 'OPEN'`, kind)
+}
+
+func (s *scene) wantRun(r *pb.Run, status pb.Run_Status) {
+	s.t.Helper()
+	if r.GetStatus() != status {
+		s.t.Fatalf("the run is %s with %d errors: %s", r.GetStatus(), r.GetErrors(), strings.Join(r.GetDetails(), "\n"))
+	}
+}
+
+func TestEveryChargeGetsItsDisposition(t *testing.T) {
+	s := newScene(t)
+	w, old := s.world, s.clock.Now().Add(-time.Hour)
+	at := func(n int) time.Time { return old.Add(time.Duration(n) * time.Second) }
+
+	w.order(orderID(1), ordersv1.Order_COMPLETE, w.charge("ch_matched", at(1), orderID(1)))
+	w.order(orderID(2), ordersv1.Order_RECOVERED, w.charge("ch_recovered", at(2), orderID(2)), func(o *fakeOrder) { o.RecoveredBy = "rescue" })
+	w.charge("ch_foreign", at(3), "", func(c *paymentsv1.SeenCharge) {
+		c.Owner, c.OwnerReason, c.OrderId = paymentsv1.SeenCharge_FOREIGN, "nothing of ours", orderID(1)
+	})
+	w.charge("ch_orphan", at(4), orderID(4), func(c *paymentsv1.SeenCharge) { c.Recorded = false })
+	w.order(orderID(5), ordersv1.Order_PENDING, w.charge("ch_unheard", at(5), orderID(5)), func(o *fakeOrder) { o.advances = ordersv1.Order_RECOVERED })
+	w.order(orderID(6), ordersv1.Order_COMPLETE, w.charge("ch_no_grant", at(6), orderID(6)))
+	w.set(func() { delete(w.grants, orderID(6)) })
+	w.order(orderID(7), ordersv1.Order_PENDING, w.charge("ch_more", at(7), orderID(7)), func(o *fakeOrder) { o.AmountMinor = 24800 })
+	w.order(orderID(8), ordersv1.Order_COMPLETE, w.charge("ch_first", at(8), orderID(8)))
+	w.charge("ch_second", at(9), orderID(8), func(c *paymentsv1.SeenCharge) { c.Recorded = false })
+	w.order(orderID(9), ordersv1.Order_COMPLETE, w.charge("ch_again", at(10), orderID(9)), func(o *fakeOrder) { o.DuplicateOfOrderId = orderID(1) })
+	w.charge("ch_nobody", at(11), orderID(11))
+	w.charge("ch_noplan", at(12), orderID(12))
+	w.charge("ch_old_checkout", at(13), "", func(c *paymentsv1.SeenCharge) { c.Owner, c.OwnerReason = paymentsv1.SeenCharge_CLAIMED, "product prod_1" })
+	w.charge("ch_unclear", at(14), "", func(c *paymentsv1.SeenCharge) { c.Owner, c.OwnerReason = paymentsv1.SeenCharge_UNCLEAR, "two orders" })
+	w.charge("ch_pending", at(15), orderID(15), func(c *paymentsv1.SeenCharge) { c.Status, c.Recorded = paymentsv1.SeenCharge_PENDING, false })
+	w.charge("ch_failed", at(16), orderID(16), func(c *paymentsv1.SeenCharge) { c.Status = paymentsv1.SeenCharge_FAILED })
+	w.order(orderID(17), ordersv1.Order_COMPLETE, w.charge("ch_refunded", at(17), orderID(17), func(c *paymentsv1.SeenCharge) { c.RefundedMinor = 24900 }))
+	w.set(func() { w.missing["ch_nobody"] = "address of its buyer" })
+
+	run := s.startRun(s.instance(nil))
+	s.wantRun(run, pb.Run_SUCCEEDED)
+	for charge, kind := range map[string]string{
+		"ch_matched": "MATCHED", "ch_recovered": "RECOVERED", "ch_foreign": "FOREIGN", "ch_orphan": "RECOVERED", "ch_unheard": "RECOVERED",
+		"ch_no_grant": "MATCHED", "ch_more": "QUARANTINED", "ch_first": "MATCHED", "ch_second": "DUPLICATE", "ch_again": "DUPLICATE",
+		"ch_nobody": "QUARANTINED", "ch_noplan": "QUARANTINED", "ch_old_checkout": "QUARANTINED", "ch_unclear": "QUARANTINED",
+		"ch_pending": "OPEN", "ch_failed": "", "ch_refunded": "REFUNDED",
+	} {
+		s.wantDisposition(charge, kind)
+	}
+	if run.GetChargesChecked() != 16 || run.GetOrphansFound() != 3 || run.GetOrphansRecovered() != 1 || run.GetErrors() != 0 {
+		t.Errorf("checked %d, orphans %d, recovered %d, errors %d: %s", run.GetChargesChecked(), run.GetOrphansFound(), run.GetOrphansRecovered(), run.GetErrors(), strings.Join(run.GetDetails(), "\n"))
+	}
+	if d := run.GetDispositions(); d["QUARANTINED"] != 5 || d["DUPLICATE"] != 2 || d["FOREIGN"] != 1 {
+		t.Errorf("dispositions %v", d)
+	}
+	for kind, n := range map[string]int{"WRONG_CHARGE": 1, "DUPLICATE_CHARGE": 2, "UNIDENTIFIED_CHARGE": 2, "CLAIMED_CHARGE": 1, "UNCLEAR_EVENT": 1} {
+		if got := s.openCases(kind); got != n {
+			t.Errorf("%d cases %s, want %d", got, kind, n)
+		}
+	}
+	if n := s.count(`SELECT count(*) FROM reconciliation.cases WHERE kind = 'DUPLICATE_CHARGE' AND summary LIKE '%ch_matched%$249.00%ch_again%$249.00%'`); n != 1 {
+		t.Errorf("%d cases show both charges of a pair", n)
+	}
+	w.set(func() {
+		if w.restored["ch_foreign"]+w.adopted["ch_foreign"] != 0 || w.advanced[orderID(1)] != 0 {
+			t.Error("a foreign charge was touched")
+		}
+		if w.adopted["ch_orphan"] != 1 || w.advanced[orderID(6)] != 1 || w.advanced[orderID(7)] != 0 {
+			t.Errorf("adopted %v, advanced %v", w.adopted, w.advanced)
+		}
+	})
+
+	// The next run sees the same by the overlap, and says and opens nothing new.
+	before := s.count(`SELECT sum(reported_count) FROM reconciliation.cases`)
+	s.clock.Advance(time.Minute)
+	again := s.startRun(s.instance(nil))
+	s.wantRun(again, pb.Run_SUCCEEDED)
+	if n := s.count(`SELECT sum(reported_count) FROM reconciliation.cases`); n != before || again.GetOrphansFound() != 0 {
+		t.Errorf("reported %d times after %d, orphans %d: %v", n, before, again.GetOrphansFound(), again.GetDetails())
+	}
+}
+
+func TestTheCursorMovesOnlyOverWhatWasFullyRead(t *testing.T) {
+	s := newScene(t)
+	w, old := s.world, s.clock.Now().Add(-time.Hour)
+	for n := range 250 { // all in one second, across three pages
+		w.order(orderID(n), ordersv1.Order_COMPLETE, w.charge(fmt.Sprintf("ch_%03d", n), old, orderID(n)))
+	}
+	dial := s.instance(map[string]string{"DEEP_PASS_WINDOW": "1s"})
+	failing := true
+	w.onListCharges = func(r *paymentsv1.ListChargesRequest) error {
+		if r.GetPageToken() != "" && failing {
+			failing = false
+			return errStripe
+		}
+		return nil
+	}
+	run := s.startRun(dial)
+	s.wantRun(run, pb.Run_FAILED)
+	if s.cursor("charges").After(old.Truncate(time.Second)) || !hasLine(run, "charges", "reads them again") {
+		t.Errorf("the cursor moved to %s: %v", s.cursor("charges"), run.GetDetails())
+	}
+	if n := s.count(`SELECT count(*) FROM reconciliation.charge_dispositions`); n != 100 {
+		t.Errorf("%d charges of the first page were kept", n)
+	}
+	s.wantRun(s.startRun(dial), pb.Run_SUCCEEDED)
+	if n := s.count(`SELECT count(*) FROM reconciliation.charge_dispositions WHERE disposition = 'MATCHED'`); n != 250 {
+		t.Errorf("%d charges after the next run", n)
+	}
+	if at := s.cursor("charges"); !at.Equal(s.clock.Now().Truncate(time.Microsecond)) {
+		t.Errorf("the cursor is at %s, now is %s", at, s.clock.Now())
+	}
+	w.set(func() { w.listed = nil })
+	s.clock.Advance(48 * time.Hour) // a weekend
+	w.order(orderID(300), ordersv1.Order_COMPLETE, w.charge("ch_weekend", s.clock.Now().Add(-47*time.Hour), orderID(300)))
+	s.wantRun(s.startRun(dial), pb.Run_SUCCEEDED)
+	s.wantDisposition("ch_weekend", "MATCHED")
+	w.set(func() {
+		want := s.clock.Now().Add(-48*time.Hour - 10*time.Minute)
+		if from := w.listed[0].GetWindow().GetFrom().AsTime(); from.Sub(want).Abs() > time.Second {
+			t.Errorf("read from %s, want %s", from, want)
+		}
+	})
+}
+
+func TestOneBadChargeStopsNothing(t *testing.T) {
+	s := newScene(t)
+	w, old := s.world, s.clock.Now().Add(-30*time.Minute)
+	w.charge("ch_bad", old, orderID(1), func(c *paymentsv1.SeenCharge) { c.Recorded = false })
+	w.charge("ch_good", old, orderID(2), func(c *paymentsv1.SeenCharge) { c.Recorded = false })
+	w.order(orderID(3), ordersv1.Order_COMPLETE, w.charge("ch_unmatchable", old, orderID(3)))
+	w.onRestore = func(id string) error {
+		if id == "ch_bad" {
+			return errors.New("a row is on fire")
+		}
+		return nil
+	}
+	w.onMatch = func(r *ordersv1.MatchChargesRequest) error {
+		for _, k := range r.GetCharges() {
+			if k.GetChargeId() == "ch_unmatchable" {
+				return errors.New("this one cannot be matched")
+			}
+		}
+		return nil
+	}
+	dial := s.instance(nil)
+	run := s.startRun(dial)
+	s.wantRun(run, pb.Run_SUCCEEDED)
+	if run.GetErrors() == 0 {
+		t.Error("no errors are counted")
+	}
+	s.wantDisposition("ch_bad", "OPEN")
+	s.wantDisposition("ch_unmatchable", "OPEN")
+	s.wantDisposition("ch_good", "RECOVERED")
+
+	w.onRestore, w.onMatch = nil, nil
+	s.clock.Advance(20 * time.Minute) // past the overlap: only what is open is read again
+	s.wantRun(s.startRun(dial), pb.Run_SUCCEEDED)
+	s.wantDisposition("ch_bad", "RECOVERED")
+	s.wantDisposition("ch_unmatchable", "MATCHED")
+}
+
+func TestAPendingChargeIsReadAgainUntilItsBankAnswers(t *testing.T) {
+	s := newScene(t)
+	w := s.world
+	slow := func(c *paymentsv1.SeenCharge) { c.Status, c.Recorded = paymentsv1.SeenCharge_PENDING, false }
+	paid := w.charge("ch_slow", s.clock.Now().Add(-time.Minute), orderID(1), slow)
+	refused := w.charge("ch_refused", s.clock.Now().Add(-time.Minute), orderID(2), slow)
+	dial := s.instance(map[string]string{"DEEP_PASS_EVERY": "1000h"})
+	s.startRun(dial)
+	s.wantDisposition("ch_slow", "OPEN")
+	s.clock.Advance(72 * time.Hour)
+	w.set(func() { paid.Status, refused.Status = paymentsv1.SeenCharge_SUCCEEDED, paymentsv1.SeenCharge_FAILED })
+	s.wantRun(s.startRun(dial), pb.Run_SUCCEEDED)
+	s.wantDisposition("ch_slow", "RECOVERED")
+	s.wantDisposition("ch_refused", "")
+	w.set(func() { w.listed = nil })
+	s.startRun(dial)
+	w.set(func() {
+		for _, r := range w.listed {
+			if len(r.GetChargeIds()) > 0 {
+				t.Errorf("%v are read again although they are at rest", r.GetChargeIds())
+			}
+		}
+	})
+}
+
+func TestANewChargeIsLeftToItsBuyersRequest(t *testing.T) {
+	s := newScene(t)
+	s.world.charge("ch_new", s.clock.Now(), orderID(1), func(c *paymentsv1.SeenCharge) { c.Recorded = false })
+	s.instance(map[string]string{"RECONCILE_EVERY": "2m"})
+	finished := func(n int) func() bool {
+		return func() bool {
+			return s.count(`SELECT count(*) FROM reconciliation.runs WHERE status = 'SUCCEEDED'`) == n
+		}
+	}
+	await(t, "a run", finished(1))
+	s.wantDisposition("ch_new", "OPEN")
+	s.world.set(func() {
+		if s.world.adopted["ch_new"] != 0 {
+			t.Error("it was adopted at once")
+		}
+	})
+	s.clock.Advance(2 * time.Minute)
+	await(t, "the next run", finished(2))
+	s.wantDisposition("ch_new", "RECOVERED")
+}
+
+func TestTheDeepPassFindsWhatIsOldAndGoesOnWhereItWasStopped(t *testing.T) {
+	s := newScene(t)
+	w, now := s.world, s.clock.Now()
+	for n := range 150 {
+		w.order(orderID(n), ordersv1.Order_COMPLETE, w.charge(fmt.Sprintf("ch_%03d", n), now.Add(-20*24*time.Hour), orderID(n)))
+	}
+	w.charge("ch_forty_days", now.Add(-40*24*time.Hour), orderID(200), func(c *paymentsv1.SeenCharge) { c.Recorded = false })
+	w.charge("ch_year", now.Add(-400*24*time.Hour), orderID(201))
+	stop := true
+	w.onListCharges = func(r *paymentsv1.ListChargesRequest) error {
+		if stop && r.GetPageToken() != "" {
+			return errStripe
+		}
+		return nil
+	}
+	dial := s.instance(nil)
+	s.wantRun(s.startRun(dial), pb.Run_FAILED)
+	s.wantDisposition("ch_forty_days", "")
+	if n := s.count(`SELECT pages_read FROM reconciliation.deep_passes WHERE finished_at IS NULL AND page_token <> ''`); n != 1 {
+		t.Errorf("%d pages are known to be read", n)
+	}
+	stop = false
+	w.set(func() { w.listed = nil })
+	run := s.startRun(dial)
+	s.wantRun(run, pb.Run_SUCCEEDED)
+	s.wantDisposition("ch_forty_days", "RECOVERED")
+	s.wantDisposition("ch_year", "")
+	if run.GetOrphansRecovered() != 1 || !hasLine(run, "deep pass", "every charge") {
+		t.Errorf("the run is %v", run)
+	}
+	w.set(func() {
+		deep := 0
+		for _, r := range w.listed {
+			if r.GetPageToken() != "" {
+				deep++
+			}
+		}
+		if deep != 1 {
+			t.Errorf("%d pages were read to finish the pass", deep)
+		}
+	})
+	s.startRun(dial)
+	s.clock.Advance(25 * time.Hour)
+	s.startRun(dial)
+	if n := s.count(`SELECT count(*) FROM reconciliation.deep_passes WHERE finished_at IS NOT NULL AND NOT abandoned`); n != 2 {
+		t.Errorf("%d passes in two days", n)
+	}
+}
+
+func TestARestoredDatabaseIsNoticed(t *testing.T) {
+	for name, lose := range map[string]func(w *fakeWorld){
+		"orders": func(w *fakeWorld) { // an hour of orders, and their history
+			delete(w.orders, orderID(1))
+			w.ordersHistory = 1
+		},
+		"orders that has written much since": func(w *fakeWorld) {
+			delete(w.orders, orderID(1))
+			w.ordersHistory = 1000
+		},
+		"provisioning": func(w *fakeWorld) {
+			delete(w.grants, orderID(1))
+			w.grantsHistory = 1
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newScene(t)
+			w := s.world
+			w.order(orderID(1), ordersv1.Order_COMPLETE, w.charge("ch_1", s.clock.Now().Add(-50*time.Minute), orderID(1)))
+			w.order(orderID(2), ordersv1.Order_COMPLETE, w.charge("ch_2", s.clock.Now().Add(-90*time.Minute), orderID(2)))
+			dial := s.instance(nil)
+			s.wantRun(s.startRun(dial), pb.Run_SUCCEEDED)
+			s.wantDisposition("ch_1", "MATCHED")
+			s.clock.Advance(10 * time.Minute)
+			w.set(func() { lose(w) })
+			run := s.startRun(dial)
+			s.wantRun(run, pb.Run_SUCCEEDED)
+			if !hasLine(run, "restored from a backup") || !hasLine(run, "deep pass", "records were lost") {
+				t.Errorf("details: %s", strings.Join(run.GetDetails(), "\n"))
+			}
+			if kind, _, reason := s.disposition("ch_1"); kind != "RECOVERED" && kind != "MATCHED" {
+				t.Errorf("the lost one is %s: %s", kind, reason)
+			}
+			w.set(func() {
+				if !w.grants[orderID(1)] || w.orders[orderID(1)] == nil {
+					t.Error("it was not rebuilt")
+				}
+			})
+			if again := s.startRun(dial); hasLine(again, "restored") {
+				t.Errorf("noticed twice: %v", again.GetDetails())
+			}
+		})
+	}
+}
+
+func TestRefundsAndDisputesAreFollowed(t *testing.T) {
+	s := newScene(t)
+	w, old := s.world, s.clock.Now().Add(-5*24*time.Hour)
+	part := w.charge("ch_part", old, orderID(1))
+	full := w.charge("ch_full", old, orderID(2))
+	w.order(orderID(1), ordersv1.Order_COMPLETE, part)
+	w.order(orderID(2), ordersv1.Order_COMPLETE, full)
+	w.order(orderID(3), ordersv1.Order_COMPLETE, w.charge("ch_disputed", old, orderID(3), func(c *paymentsv1.SeenCharge) { c.Disputed = true }))
+	dial := s.instance(nil)
+	s.startRun(dial)
+	s.wantDisposition("ch_disputed", "MATCHED")
+	w.set(func() {
+		if w.orders[orderID(3)].GetDispute() != paymentsv1.Payment_OPEN {
+			t.Error("Orders does not know of the dispute")
+		}
+		part.RefundedMinor, full.RefundedMinor = 1000, 24900
+		w.orders[orderID(1)].RefundedMinor = 1000 // Payments told it
+		w.followed, w.failed = []string{"ch_part"}, []string{"ch_full"}
+	})
+	s.clock.Advance(time.Hour)
+	s.wantRun(s.startRun(dial), pb.Run_SUCCEEDED)
+	s.wantDisposition("ch_part", "MATCHED")
+	s.wantDisposition("ch_full", "REFUNDED")
+	if n := s.count(`SELECT sum(refunded_minor) FROM reconciliation.charge_dispositions`); n != 25900 {
+		t.Errorf("%d are refunded", n)
+	}
+	w.set(func() {
+		if w.orders[orderID(2)].State != ordersv1.Order_REFUNDED {
+			t.Error("the order whose refund could not be followed was not told")
+		}
+		for _, kind := range []string{"events", "refunds", "disputes"} {
+			last := w.windows[kind][len(w.windows[kind])-1]
+			if d := s.clock.Now().Sub(last.GetFrom().AsTime()); d > 71*time.Minute {
+				t.Errorf("%s are read from %s ago", kind, d)
+			}
+		}
+	})
+}
+
+func TestAnUnsentConfirmationIsSentFor(t *testing.T) {
+	s := newScene(t)
+	w := s.world
+	confirm := func(key string, ago time.Duration) *ordersv1.CompletedOrder {
+		return &ordersv1.CompletedOrder{OrderId: orderID(1), CompletedAt: timestamppb.New(s.clock.Now().Add(-ago)), DedupeKey: key, MessageKind: "CONFIRMATION"}
+	}
+	w.set(func() {
+		w.completed = []*ordersv1.CompletedOrder{confirm("refused", 5*time.Minute), confirm("lost", 4*time.Minute), confirm("sent", 3*time.Minute), confirm("young", time.Minute)}
+		w.messages["sent"] = 1
+		w.added = 7
+	})
+	dial := s.instance(nil)
+	run := s.startRun(dial)
+	s.wantRun(run, pb.Run_FAILED)
+	if run.GetConfirmationsSent() != 1 || run.GetEventsAdded() != 7 || s.cursor("confirmations").After(s.clock.Now().Add(-5*time.Minute)) {
+		t.Errorf("the run is %v", run)
+	}
+	w.set(func() { w.completed = w.completed[1:] })
+	s.clock.Advance(2 * time.Minute)
+	run = s.startRun(dial)
+	s.wantRun(run, pb.Run_SUCCEEDED)
+	w.set(func() {
+		if run.GetConfirmationsSent() != 1 || w.messages["lost"] != 1 || w.messages["sent"] != 1 || w.messages["young"] != 1 {
+			t.Errorf("sent %d, messages %v", run.GetConfirmationsSent(), w.messages)
+		}
+	})
+}
+
+func TestADryRunChangesNothing(t *testing.T) {
+	s := newScene(t)
+	w := s.world
+	w.charge("ch_orphan", s.clock.Now().Add(-time.Hour), orderID(1), func(c *paymentsv1.SeenCharge) { c.Recorded = false })
+	w.order(orderID(2), ordersv1.Order_PENDING, w.charge("ch_unheard", s.clock.Now().Add(-time.Hour), orderID(2)))
+	w.charge("ch_unclear", s.clock.Now().Add(-time.Hour), "", func(c *paymentsv1.SeenCharge) { c.Owner = paymentsv1.SeenCharge_UNCLEAR })
+	s.orders.add(orderID(3), ordersv1.Order_CHARGED, s.clock.Now().Add(-time.Hour), nil)
+	dial := s.instance(nil)
+	run, err := s.client(dial, "gateway").StartRun(s.support(), &pb.StartRunRequest{DryRun: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.wantRun(run, pb.Run_SUCCEEDED)
+	if !run.GetDryRun() || run.GetOrphansFound() != 1 || run.GetOrphansRecovered() != 0 || run.GetStuckFound() != 1 ||
+		!hasLine(run, "ch_orphan", "would be told") || !hasLine(run, "ch_unheard", "would be advanced") || !hasLine(run, "UNCLEAR_EVENT") {
+		t.Errorf("the run is %v", run)
+	}
+	for _, table := range []string{"charge_dispositions", "cursors", "cases", "deep_passes", "history_marks", "balance_transactions"} {
+		if n := s.count("SELECT count(*) FROM reconciliation." + table); n != 0 {
+			t.Errorf("%d rows in %s", n, table)
+		}
+	}
+	w.set(func() {
+		if len(w.adopted)+len(w.restored)+len(w.advanced)+len(w.windows) != 0 || s.orders.advanced[orderID(3)] != 0 {
+			t.Errorf("adopted %v, restored %v, advanced %v, read %v", w.adopted, w.restored, w.advanced, w.windows)
+		}
+	})
+}
+
+func TestARunKilledInTheMiddleOfTheChargesIsCoveredByTheNext(t *testing.T) {
+	s := newScene(t)
+	w := s.world
+	for n := range 150 {
+		w.charge(fmt.Sprintf("ch_%03d", n), s.clock.Now().Add(-time.Hour), orderID(n), func(c *paymentsv1.SeenCharge) { c.Recorded = false })
+	}
+	begun, release := make(chan struct{}), make(chan struct{})
+	var once sync.Once
+	w.onListCharges = func(r *paymentsv1.ListChargesRequest) error {
+		if r.GetPageToken() != "" {
+			once.Do(func() { close(begun) })
+			<-release
+		}
+		return nil
+	}
+	service := exec.Command(os.Args[0])
+	for k, v := range s.env(map[string]string{asService: "yes", "RECONCILE_EVERY": "1h", "RECONCILIATION_GRPC_LISTEN": "127.0.0.1:0"}) {
+		service.Env = append(service.Env, k+"="+v)
+	}
+	if err := service.Start(); err != nil {
+		t.Fatal(err)
+	}
+	select {
+	case <-begun:
+	case <-time.After(30 * time.Second):
+		t.Error("the second page was not read")
+	}
+	_ = service.Process.Kill()
+	_ = service.Wait()
+	close(release)
+	if n := s.count(`SELECT count(*) FROM reconciliation.charge_dispositions`); n != 100 || s.cursor("charges").After(s.clock.Now().Add(-time.Hour)) {
+		t.Errorf("%d charges are kept of the killed run, the cursor is at %s", n, s.cursor("charges"))
+	}
+	s.clock.Advance(time.Minute)
+	first, second := s.instance(nil), s.instance(nil)
+	var wg sync.WaitGroup
+	for _, dial := range []func(){
+		func() { _, _ = s.client(first, "gateway").StartRun(s.support(), &pb.StartRunRequest{}) },
+		func() { _, _ = s.client(second, "gateway").StartRun(s.support(), &pb.StartRunRequest{}) },
+	} {
+		wg.Go(dial)
+	}
+	wg.Wait()
+	if n := s.count(`SELECT count(*) FROM reconciliation.charge_dispositions WHERE disposition = 'RECOVERED'`); n != 150 {
+		t.Errorf("%d charges are recovered", n)
+	}
+	w.set(func() {
+		for id, n := range w.adopted {
+			if n != 1 {
+				t.Errorf("%s was adopted %d times", id, n)
+			}
+		}
+	})
+}
+
+func TestARunCanBeWatched(t *testing.T) {
+	s := newScene(t)
+	begun, release := make(chan struct{}), make(chan struct{})
+	s.orders.add(orderID(1), ordersv1.Order_CHARGED, s.clock.Now().Add(-time.Hour), nil)
+	s.orders.add(orderID(2), ordersv1.Order_CHARGED, s.clock.Now().Add(-time.Hour), held(begun, release))
+	dial := s.instance(nil)
+	stream, err := s.client(dial, "gateway").WatchRun(s.support(), &pb.WatchRunRequest{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var last *pb.Run
+	for first := true; ; first = false {
+		r, err := stream.Recv()
+		if err != nil {
+			break
+		}
+		if first && (r.GetStatus() != pb.Run_RUNNING || r.GetId() == 0) {
+			t.Errorf("at first: %v", r)
+		}
+		if r.GetStuckRecovered() == 1 && r.GetStatus() == pb.Run_RUNNING && last.GetStuckRecovered() == 0 {
+			close(release)
+		}
+		last = r
+	}
+	if last.GetStatus() != pb.Run_SUCCEEDED || last.GetStuckRecovered() != 2 || last.GetFinishedAt() == nil {
+		t.Errorf("at last: %v", last)
+	}
+
+	s.orders.add(orderID(3), ordersv1.Order_CHARGED, s.clock.Now().Add(-time.Hour), nil)
+	ctx, leave := context.WithCancel(s.support())
+	if stream, err = s.client(dial, "gateway").WatchRun(ctx, &pb.WatchRunRequest{}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := stream.Recv(); err != nil {
+		t.Fatal(err)
+	}
+	leave()
+	await(t, "the run goes on without its watcher", func() bool {
+		return s.count(`SELECT count(*) FROM reconciliation.runs WHERE status = 'SUCCEEDED'`) == 2
+	})
+
+	if stream, err = s.client(dial, "gateway").WatchRun(t.Context(), &pb.WatchRunRequest{}); err == nil {
+		_, err = stream.Recv()
+	}
+	wantError(t, "watching without a token", err, codes.Unauthenticated, "UNAUTHENTICATED")
+}
