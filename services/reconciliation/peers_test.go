@@ -159,8 +159,8 @@ func (w *fakeWorld) describe(id string) *ordersv1.DescribeOrderResponse {
 
 func (f *fakeOrders) MatchCharges(_ context.Context, r *ordersv1.MatchChargesRequest) (*ordersv1.MatchChargesResponse, error) {
 	w := f.world
-	if w.onMatch != nil {
-		if err := w.onMatch(r); err != nil {
+	if hook := hooked(w, &w.onMatch); hook != nil {
+		if err := hook(r); err != nil {
 			return nil, err
 		}
 	}
@@ -219,6 +219,16 @@ func (f *fakeOrders) ListCompleted(_ context.Context, r *ordersv1.ListCompletedR
 	return out, nil
 }
 
+// hooked reads a hook, which a test may set at any time.
+func hooked[F any](w *fakeWorld, hook *F) F {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return *hook
+}
+
+// hook sets one.
+func hook[F any](w *fakeWorld, hook *F, do F) { w.set(func() { *hook = do }) }
+
 // fakePayments reads the world's charges as Stripe lists them.
 type fakePayments struct {
 	paymentsv1.UnimplementedPaymentsAdminServiceServer
@@ -229,8 +239,8 @@ const stripePage = 100
 
 func (p *fakePayments) ListCharges(_ context.Context, r *paymentsv1.ListChargesRequest) (*paymentsv1.ListChargesResponse, error) {
 	w := p.world
-	if w.onListCharges != nil {
-		if err := w.onListCharges(r); err != nil {
+	if hook := hooked(w, &w.onListCharges); hook != nil {
+		if err := hook(r); err != nil {
 			return nil, err
 		}
 	}
@@ -271,8 +281,8 @@ func (p *fakePayments) ListCharges(_ context.Context, r *paymentsv1.ListChargesR
 
 func (p *fakePayments) RestoreCharge(_ context.Context, r *paymentsv1.RestoreChargeRequest) (*paymentsv1.RestoreChargeResponse, error) {
 	w := p.world
-	if w.onRestore != nil {
-		if err := w.onRestore(r.GetChargeId()); err != nil {
+	if hook := hooked(w, &w.onRestore); hook != nil {
+		if err := hook(r.GetChargeId()); err != nil {
 			return nil, err
 		}
 	}

@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -74,7 +75,9 @@ func TestEveryChargeGetsItsDisposition(t *testing.T) {
 	w.order(orderID(9), ordersv1.Order_COMPLETE, w.charge("ch_again", at(10), orderID(9)), func(o *fakeOrder) { o.DuplicateOfOrderId = orderID(1) })
 	w.charge("ch_nobody", at(11), orderID(11))
 	w.charge("ch_noplan", at(12), orderID(12))
-	w.charge("ch_old_checkout", at(13), "", func(c *paymentsv1.SeenCharge) { c.Owner, c.OwnerReason = paymentsv1.SeenCharge_CLAIMED, "product prod_1" })
+	w.charge("ch_old_checkout", at(13), "", func(c *paymentsv1.SeenCharge) {
+		c.Owner, c.OwnerReason = paymentsv1.SeenCharge_CLAIMED, "product prod_1"
+	})
 	w.charge("ch_unclear", at(14), "", func(c *paymentsv1.SeenCharge) { c.Owner, c.OwnerReason = paymentsv1.SeenCharge_UNCLEAR, "two orders" })
 	w.charge("ch_pending", at(15), orderID(15), func(c *paymentsv1.SeenCharge) { c.Status, c.Recorded = paymentsv1.SeenCharge_PENDING, false })
 	w.charge("ch_failed", at(16), orderID(16), func(c *paymentsv1.SeenCharge) { c.Status = paymentsv1.SeenCharge_FAILED })
@@ -131,14 +134,13 @@ func TestTheCursorMovesOnlyOverWhatWasFullyRead(t *testing.T) {
 		w.order(orderID(n), ordersv1.Order_COMPLETE, w.charge(fmt.Sprintf("ch_%03d", n), old, orderID(n)))
 	}
 	dial := s.instance(map[string]string{"DEEP_PASS_WINDOW": "1s"})
-	failing := true
-	w.onListCharges = func(r *paymentsv1.ListChargesRequest) error {
-		if r.GetPageToken() != "" && failing {
-			failing = false
+	var failed atomic.Bool
+	hook(w, &w.onListCharges, func(r *paymentsv1.ListChargesRequest) error {
+		if r.GetPageToken() != "" && failed.CompareAndSwap(false, true) {
 			return errStripe
 		}
 		return nil
-	}
+	})
 	run := s.startRun(dial)
 	s.wantRun(run, pb.Run_FAILED)
 	if s.cursor("charges").After(old.Truncate(time.Second)) || !hasLine(run, "charges", "reads them again") {
@@ -173,20 +175,20 @@ func TestOneBadChargeStopsNothing(t *testing.T) {
 	w.charge("ch_bad", old, orderID(1), func(c *paymentsv1.SeenCharge) { c.Recorded = false })
 	w.charge("ch_good", old, orderID(2), func(c *paymentsv1.SeenCharge) { c.Recorded = false })
 	w.order(orderID(3), ordersv1.Order_COMPLETE, w.charge("ch_unmatchable", old, orderID(3)))
-	w.onRestore = func(id string) error {
+	hook(w, &w.onRestore, func(id string) error {
 		if id == "ch_bad" {
 			return errors.New("a row is on fire")
 		}
 		return nil
-	}
-	w.onMatch = func(r *ordersv1.MatchChargesRequest) error {
+	})
+	hook(w, &w.onMatch, func(r *ordersv1.MatchChargesRequest) error {
 		for _, k := range r.GetCharges() {
 			if k.GetChargeId() == "ch_unmatchable" {
 				return errors.New("this one cannot be matched")
 			}
 		}
 		return nil
-	}
+	})
 	dial := s.instance(nil)
 	run := s.startRun(dial)
 	s.wantRun(run, pb.Run_SUCCEEDED)
@@ -197,7 +199,8 @@ func TestOneBadChargeStopsNothing(t *testing.T) {
 	s.wantDisposition("ch_unmatchable", "OPEN")
 	s.wantDisposition("ch_good", "RECOVERED")
 
-	w.onRestore, w.onMatch = nil, nil
+	hook(w, &w.onRestore, nil)
+	hook(w, &w.onMatch, nil)
 	s.clock.Advance(20 * time.Minute) // past the overlap: only what is open is read again
 	s.wantRun(s.startRun(dial), pb.Run_SUCCEEDED)
 	s.wantDisposition("ch_bad", "RECOVERED")
@@ -258,20 +261,21 @@ func TestTheDeepPassFindsWhatIsOldAndGoesOnWhereItWasStopped(t *testing.T) {
 	}
 	w.charge("ch_forty_days", now.Add(-40*24*time.Hour), orderID(200), func(c *paymentsv1.SeenCharge) { c.Recorded = false })
 	w.charge("ch_year", now.Add(-400*24*time.Hour), orderID(201))
-	stop := true
-	w.onListCharges = func(r *paymentsv1.ListChargesRequest) error {
-		if stop && r.GetPageToken() != "" {
+	var stop atomic.Bool
+	stop.Store(true)
+	hook(w, &w.onListCharges, func(r *paymentsv1.ListChargesRequest) error {
+		if stop.Load() && r.GetPageToken() != "" {
 			return errStripe
 		}
 		return nil
-	}
+	})
 	dial := s.instance(nil)
 	s.wantRun(s.startRun(dial), pb.Run_FAILED)
 	s.wantDisposition("ch_forty_days", "")
 	if n := s.count(`SELECT pages_read FROM reconciliation.deep_passes WHERE finished_at IS NULL AND page_token <> ''`); n != 1 {
 		t.Errorf("%d pages are known to be read", n)
 	}
-	stop = false
+	stop.Store(false)
 	w.set(func() { w.listed = nil })
 	run := s.startRun(dial)
 	s.wantRun(run, pb.Run_SUCCEEDED)
@@ -448,13 +452,13 @@ func TestARunKilledInTheMiddleOfTheChargesIsCoveredByTheNext(t *testing.T) {
 	}
 	begun, release := make(chan struct{}), make(chan struct{})
 	var once sync.Once
-	w.onListCharges = func(r *paymentsv1.ListChargesRequest) error {
+	hook(w, &w.onListCharges, func(r *paymentsv1.ListChargesRequest) error {
 		if r.GetPageToken() != "" {
 			once.Do(func() { close(begun) })
 			<-release
 		}
 		return nil
-	}
+	})
 	service := exec.Command(os.Args[0])
 	for k, v := range s.env(map[string]string{asService: "yes", "RECONCILE_EVERY": "1h", "RECONCILIATION_GRPC_LISTEN": "127.0.0.1:0"}) {
 		service.Env = append(service.Env, k+"="+v)
