@@ -26,7 +26,14 @@ var orders = uuid.MustParse("6f1d5f7e-6a3c-5d0e-9c36-0b8f2f2f6a51")
 // OrderOf is the id and the reference of the order that an invoice pays, when no
 // buyer placed one. They are the same over restored databases.
 func OrderOf(invoiceID string) (id, reference uuid.UUID) {
-	reference = uuid.NewSHA1(orders, []byte("invoice/"+invoiceID))
+	return orderOf("invoice/" + invoiceID)
+}
+
+// OrderOfCharge is the same for a charge that names no order.
+func OrderOfCharge(chargeID string) (id, reference uuid.UUID) { return orderOf("charge/" + chargeID) }
+
+func orderOf(name string) (id, reference uuid.UUID) {
+	reference = uuid.NewSHA1(orders, []byte(name))
 	return uuid.NewSHA1(orders, reference[:]), reference
 }
 

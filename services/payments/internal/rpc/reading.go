@@ -3,13 +3,13 @@ package rpc
 import (
 	"context"
 
-	"google.golang.org/protobuf/types/known/timestamppb"
-
 	"github.com/google/uuid"
+	"google.golang.org/protobuf/types/known/timestamppb"
 
 	paymentsv1 "makegood.example/proto/gen/payments/v1"
 	"makegood.example/services/payments/internal/payment"
 	"makegood.example/services/payments/internal/service"
+	"makegood.example/services/payments/internal/wire"
 	"makegood.example/services/platform/apperr"
 )
 
@@ -58,4 +58,66 @@ func seenCharge(c service.Seen) *paymentsv1.SeenCharge {
 
 func window(w *paymentsv1.Window) payment.Window {
 	return payment.Window{From: w.GetFrom().AsTime(), Before: w.GetBefore().AsTime()}
+}
+
+// RestoreCharge writes down what was lost of a charge's payment.
+func (r *Admin) RestoreCharge(ctx context.Context, req *paymentsv1.RestoreChargeRequest) (*paymentsv1.RestoreChargeResponse, error) {
+	restored, err := r.Service.RestoreCharge(ctx, req.GetChargeId())
+	if err != nil {
+		return nil, err
+	}
+	p := restored.Known.Payment
+	out := &paymentsv1.RestoreChargeResponse{
+		PlanId: p.PlanID, Email: restored.Email, Name: restored.Name, AccountId: p.AccountID, Missing: restored.Missing,
+	}
+	if p.Reference != uuid.Nil {
+		out.Reference = p.Reference.String()
+	}
+	if p.RenewsOrderID != uuid.Nil {
+		out.RenewsOrderId = p.RenewsOrderID.String()
+	}
+	if p.ChargeID != "" {
+		out.Payment = wire.Payment(restored.Known)
+	}
+	return out, nil
+}
+
+// CatchUpEvents files events that were never delivered.
+func (r *Admin) CatchUpEvents(ctx context.Context, req *paymentsv1.CatchUpEventsRequest) (*paymentsv1.CatchUpEventsResponse, error) {
+	page, err := r.Service.CatchUpEvents(ctx, window(req.GetWindow()), req.GetPageToken())
+	if err != nil {
+		return nil, err
+	}
+	return &paymentsv1.CatchUpEventsResponse{ReadCount: int32(page.Read), AddedCount: int32(page.Added), NextPageToken: page.Next}, nil
+}
+
+// FollowChanges follows refunds or disputes.
+func (r *Admin) FollowChanges(ctx context.Context, req *paymentsv1.FollowChangesRequest) (*paymentsv1.FollowChangesResponse, error) {
+	follow := r.Service.FollowRefunds
+	if req.GetKind() == paymentsv1.FollowChangesRequest_DISPUTES {
+		follow = r.Service.FollowDisputes
+	}
+	page, err := follow(ctx, window(req.GetWindow()), req.GetPageToken())
+	if err != nil {
+		return nil, err
+	}
+	return &paymentsv1.FollowChangesResponse{
+		ReadCount: int32(page.Read), FollowedChargeIds: page.Told, FailedChargeIds: page.Failed, NextPageToken: page.Next,
+	}, nil
+}
+
+// ListBalanceTransactions reads one page of the balance's movements.
+func (r *Admin) ListBalanceTransactions(ctx context.Context, req *paymentsv1.ListBalanceTransactionsRequest) (*paymentsv1.ListBalanceTransactionsResponse, error) {
+	page, next, err := r.Service.ListBalance(ctx, window(req.GetWindow()), req.GetPageToken())
+	if err != nil {
+		return nil, err
+	}
+	out := &paymentsv1.ListBalanceTransactionsResponse{NextPageToken: next}
+	for _, b := range page {
+		out.Transactions = append(out.Transactions, &paymentsv1.BalanceTransaction{
+			Id: b.ID, Type: b.Type, SourceId: b.SourceID, ChargeId: b.ChargeID, AmountMinor: b.AmountMinor, FeeMinor: b.FeeMinor, NetMinor: b.NetMinor,
+			Currency: b.Currency, ExchangeRate: b.ExchangeRate, CreatedAt: timestamppb.New(b.CreatedAt),
+		})
+	}
+	return out, nil
 }

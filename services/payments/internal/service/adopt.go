@@ -64,27 +64,54 @@ func (s *Service) handleUnknown(ctx context.Context, intentID, method string) (v
 	case in.Status != payment.StripeSucceeded:
 		return verdict{status: store.Ignored, method: method, note: "our mark, not known here, and not paid"}, nil
 	}
+	r, err := s.restoreIntent(ctx, in)
+	switch {
+	case err != nil:
+		return verdict{}, err
+	case r.missing != "":
+		summary := fmt.Sprintf("charge %s carries our mark and is not known here; it has no %s", in.Charge.ID, r.missing)
+		return quarantine(method, summary), s.Cases.OpenUnidentified(ctx, in.Charge.ID, summary)
+	case r.other.IntentID != "":
+		summary := fmt.Sprintf("order %s has the intent %s, and %s was paid for it too", r.other.OrderID, r.other.IntentID, in.ID)
+		return quarantine(method, summary), s.Cases.OpenDuplicate(ctx, r.other.OrderID, summary)
+	}
+	return s.tellOrders(ctx, r.known, method)
+}
+
+// restoration is what came of writing down the payment of a paid intent again.
+type restoration struct {
+	// missing names what the intent does not say; nothing was written then.
+	missing string
+	// other is the payment that its order has instead of this one.
+	other payment.Payment
+	known wire.Known
+}
+
+// restoreIntent writes down the payment of a paid intent from what Stripe knows,
+// with what became of its charge since. It tells nobody.
+func (s *Service) restoreIntent(ctx context.Context, in payment.Intent) (r restoration, err error) {
 	buyer, missing, err := s.buyerOf(ctx, in)
+	if err != nil || missing != "" {
+		return restoration{missing: missing}, err
+	}
+	p, err := s.Store.Last(ctx, buyer.OrderID)
+	switch {
+	case errors.Is(err, store.ErrNone):
+		p, err = s.restore(ctx, buyer, in, 1)
+	case err == nil && p.Status == payment.Canceled && p.IntentID != in.ID:
+		p, err = s.restore(ctx, buyer, in, p.Seq+1) // what came after the canceled one was lost
+	}
 	if err != nil {
-		return verdict{}, err
+		return restoration{}, err
 	}
-	if missing != "" {
-		summary := fmt.Sprintf("charge %s carries our mark and is not known here; it has no %s", in.Charge.ID, missing)
-		return verdict{status: store.Quarantined, method: method, note: summary}, s.Cases.OpenUnidentified(ctx, in.Charge.ID, summary)
-	}
-	p, err := s.restore(ctx, buyer, in)
-	if err != nil {
-		return verdict{}, err
-	}
-	if p.IntentID != in.ID {
-		summary := fmt.Sprintf("order %s has the intent %s, and %s was paid for it too", p.OrderID, p.IntentID, in.ID)
-		return verdict{status: store.Quarantined, method: method, note: summary}, s.Cases.OpenDuplicate(ctx, p.OrderID, summary)
+	if p.IntentID != "" && p.IntentID != in.ID {
+		return restoration{other: p}, nil
 	}
 	k, err := s.record(ctx, p.ID, in, false, nil)
-	if err != nil {
-		return verdict{}, err
+	if err == nil && in.Charge.Changed && k.Payment.Status == payment.Succeeded {
+		k, _, err = s.readCharge(ctx, k.Payment)
 	}
-	return s.tellOrders(ctx, k, method)
+	return restoration{known: k}, err
 }
 
 // buyerOf reads from Stripe for whom and for what an intent is; missing names

@@ -6,6 +6,7 @@ import (
 
 	"makegood.example/services/payments/internal/payment"
 	"makegood.example/services/payments/internal/store"
+	"makegood.example/services/payments/internal/wire"
 )
 
 // handleChargeChange follows what became of a charge after it was made: money
@@ -42,19 +43,25 @@ func (s *Service) follow(ctx context.Context, n news, p payment.Payment, method 
 		err := s.Cases.OpenFraudWarning(ctx, p.OrderID, fmt.Sprintf("Stripe warns that the charge of payment intent %s may be fraud: look at it before it becomes a dispute", p.IntentID))
 		return verdict{status: store.Processed, method: method}, err
 	}
-	if p.Status != payment.Succeeded {
-		// It went back before we heard that it came.
-		k, err := s.read(ctx, p)
-		if err != nil {
-			return verdict{}, err
-		}
-		if p = k.Payment; p.Status != payment.Succeeded {
-			return verdict{}, fmt.Errorf("intent %s is not known to be paid yet", p.IntentID)
-		}
-	}
-	k, _, err := s.readCharge(ctx, p)
+	k, err := s.followCharge(ctx, p)
 	if err != nil {
 		return verdict{}, err
 	}
 	return s.tellOrders(ctx, k, method)
+}
+
+// followCharge reads how a payment's charge stands now and records it.
+func (s *Service) followCharge(ctx context.Context, p payment.Payment) (wire.Known, error) {
+	if p.Status != payment.Succeeded {
+		// It went back before we heard that it came.
+		k, err := s.read(ctx, p)
+		if err != nil {
+			return k, err
+		}
+		if p = k.Payment; p.Status != payment.Succeeded {
+			return k, fmt.Errorf("intent %s is not known to be paid yet", p.IntentID)
+		}
+	}
+	k, _, err := s.readCharge(ctx, p)
+	return k, err
 }

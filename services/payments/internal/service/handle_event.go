@@ -66,6 +66,9 @@ func (s *Service) handle(ctx context.Context, f store.Filed) (verdict, error) {
 		return v, nil
 	}
 	e, k := n.Event, n.kind
+	if f.AttemptCount == 0 {
+		f.AttemptCount = f.RetryCount // never delivered here, but caught up: our own tries are the only ones
+	}
 
 	// Whose is it, and for whom?
 	w, err := s.resolve(ctx, k, &n.Subject)
@@ -261,7 +264,11 @@ func (s *Service) handleIntent(ctx context.Context, n news, w whose) (verdict, e
 
 // tellOrders hands the news over; the event is processed once the order has it.
 func (s *Service) tellOrders(ctx context.Context, k wire.Known, method string) (verdict, error) {
-	state, err := s.Orders.Advance(ctx, k, clients.Webhook)
+	return s.tellOrdersBy(ctx, k, method, clients.Webhook)
+}
+
+func (s *Service) tellOrdersBy(ctx context.Context, k wire.Known, method string, reason clients.Reason) (verdict, error) {
+	state, err := s.Orders.Advance(ctx, k, reason)
 	if clients.IsOrderNotFound(err) && k.Payment.Status == payment.Succeeded {
 		state, err = s.adopt(ctx, k)
 	}

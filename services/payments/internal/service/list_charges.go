@@ -18,7 +18,7 @@ const readsAtOnce = 8
 func (s *Service) ListCharges(ctx context.Context, w payment.Window, after string) (page []Seen, next string, err error) {
 	charges, next, err := s.Stripe.ListCharges(ctx, w, after)
 	if err != nil {
-		return nil, "", s.unreachable(ctx, err)
+		return nil, "", s.noPage(ctx, after, err)
 	}
 	page, err = s.owners(ctx, charges, func(ctx context.Context) (map[string]payment.Behind, error) {
 		return s.Stripe.BehindCharges(ctx, w, after)
@@ -67,14 +67,20 @@ func (s *Service) SeeCharges(ctx context.Context, ids []string) ([]Seen, error) 
 // errors stay what they are.
 func (s *Service) unreachable(ctx context.Context, err error) error {
 	switch {
-	case errors.Is(err, stripegw.ErrUnknown):
+	case errors.Is(err, stripegw.ErrUnknown), errors.Is(err, stripegw.ErrRefused):
 		s.reportNoAccess(context.WithoutCancel(ctx), err)
 		return payment.ErrUnreachable.Because(err)
-	case errors.Is(err, stripegw.ErrRefused):
-		return apperr.Invalid("page_token", "Stripe does not know it")
 	case errors.Is(err, stripegw.ErrNotFound):
 		return payment.ErrNoCharge.Because(err)
 	default:
 		return err
 	}
+}
+
+// noPage is the same of a page after an id, which Stripe may not have.
+func (s *Service) noPage(ctx context.Context, after string, err error) error {
+	if after != "" && errors.Is(err, stripegw.ErrRefused) {
+		return apperr.Invalid("page_token", "Stripe does not know it")
+	}
+	return s.unreachable(ctx, err)
 }

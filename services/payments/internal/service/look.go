@@ -51,7 +51,7 @@ func (s *Service) find(ctx context.Context, buyer payment.Purchase) (payment.Pay
 	if err != nil {
 		return payment.Payment{}, err
 	}
-	return s.restore(ctx, buyer, in)
+	return s.restore(ctx, buyer, in, 1)
 }
 
 // search looks for an order's intent at Stripe among those of all customers
@@ -103,10 +103,11 @@ func (s *Service) reportNoAccess(ctx context.Context, cause error) {
 	}
 }
 
-// restore writes the payment of an intent that only Stripe still knew.
-func (s *Service) restore(ctx context.Context, buyer payment.Purchase, in payment.Intent) (payment.Payment, error) {
+// restore writes the payment of an intent that only Stripe still knew, as the
+// order's number seq.
+func (s *Service) restore(ctx context.Context, buyer payment.Purchase, in payment.Intent, seq int32) (payment.Payment, error) {
 	s.Log.Warn("a payment was lost here and found at Stripe", "order_id", buyer.OrderID, "payment_intent_id", in.ID)
-	p := newPayment(buyer, 1, s.Now())
+	p := newPayment(buyer, seq, s.Now())
 	p.IntentID, p.CustomerID, p.ClientSecret, p.Status = in.ID, in.CustomerID, in.ClientSecret, payment.RequiresPaymentMethod
 	return s.insertFound(ctx, p, buyer)
 }

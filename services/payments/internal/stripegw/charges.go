@@ -49,13 +49,17 @@ func (g *Gateway) dispute(ctx context.Context, chargeID string) (payment.Dispute
 	if !it.Next() {
 		return payment.DisputeOpen, classify(it.Err()) // Stripe says disputed and shows no more
 	}
-	switch it.Dispute().Status {
+	return disputeStands(it.Dispute().Status), nil
+}
+
+func disputeStands(status stripe.DisputeStatus) payment.Dispute {
+	switch status {
 	case stripe.DisputeStatusWon, stripe.DisputeStatusWarningClosed:
-		return payment.DisputeWon, nil
+		return payment.DisputeWon
 	case stripe.DisputeStatusLost:
-		return payment.DisputeLost, nil
+		return payment.DisputeLost
 	default:
-		return payment.DisputeOpen, nil
+		return payment.DisputeOpen
 	}
 }
 
@@ -79,13 +83,17 @@ func (g *Gateway) refundFrom(r *stripe.Refund) payment.StripeRefund {
 	if id, err := uuid.Parse(r.Metadata["refund_id"]); err == nil && g.IsOurs(r.Metadata) {
 		out.RefundID = id
 	}
-	switch r.Status {
-	case stripe.RefundStatusSucceeded:
-		out.Status = payment.RefundSucceeded
-	case stripe.RefundStatusFailed, stripe.RefundStatusCanceled:
-		out.Status = payment.RefundFailed
-	default: // pending, requires_action
-		out.Status = payment.RefundPending
-	}
+	out.Status = refundStatus(r.Status)
 	return out
+}
+
+func refundStatus(status stripe.RefundStatus) payment.RefundStatus {
+	switch status {
+	case stripe.RefundStatusSucceeded:
+		return payment.RefundSucceeded
+	case stripe.RefundStatusFailed, stripe.RefundStatusCanceled:
+		return payment.RefundFailed
+	default: // pending, requires_action
+		return payment.RefundPending
+	}
 }

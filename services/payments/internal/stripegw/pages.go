@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/go-json-experiment/json"
@@ -29,6 +30,8 @@ const (
 	pageSize = 100
 	// pageMax bounds what one page may weigh: a hundred of the largest events.
 	pageMax = 64 << 20
+	// idMax bounds what Stripe may call an object.
+	idMax = 255
 	// triesWhenLimited is how often a page is asked for while Stripe answers 429.
 	triesWhenLimited = 5
 	// triesWhenBroken heals one connection that had gone stale, or one 5xx.
@@ -105,8 +108,8 @@ func decodePage[T listed](body []byte) (items []T, next string, err error) {
 		return nil, "", fmt.Errorf("%w: it is no page of a list", errPage)
 	}
 	for _, item := range page.Data {
-		if id, _ := item.place(); id == "" {
-			return nil, "", fmt.Errorf("%w: an object has no id", errPage)
+		if id, _ := item.place(); id == "" || len(id) > idMax || strings.ContainsRune(id, 0) {
+			return nil, "", fmt.Errorf("%w: an object has no proper id", errPage)
 		}
 	}
 	if *page.HasMore {
