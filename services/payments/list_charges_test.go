@@ -317,3 +317,49 @@ func TestAPendingChargeIsListedAsPending(t *testing.T) {
 		t.Errorf("settled, it is listed as %v", c)
 	}
 }
+
+// What a subscription charges is as the subscription is.
+func TestAChargeInheritsFromItsSubscription(t *testing.T) {
+	t.Parallel()
+	s := &subscriber{scene: newScene(t, nil)}
+	s.paid(s.scene.request(s.purchase("jane@example.com"), "pm_card_visa"), pb.Payment_SUCCEEDED)
+	charge := func(customer string, more url.Values) *pb.SeenCharge {
+		sub := s.byHand(customer, more)
+		for _, inv := range s.account().Invoices {
+			if inv.Subscription == sub {
+				return s.seenOne(inv.Charge)
+			}
+		}
+		t.Fatal("it was not charged")
+		return nil
+	}
+	jane := s.account().Customers[0].ID
+	c := charge(jane, url.Values{"metadata[plan_id]": {"annual-subscription"}})
+	if s.wantOwner(c, pb.SeenCharge_OURS, c.GetOrderId(), "a customer of ours"); c.GetOrderId() == "" {
+		t.Error("it names no order")
+	}
+	if got := s.restored(c.GetChargeId()); got.GetMissing() != "" || got.GetPayment().GetOrderId() != c.GetOrderId() || got.GetPlanId() != "annual-subscription" {
+		t.Errorf("restored as %v", got)
+	}
+	s.wantOwner(s.seenOne(c.GetChargeId()), pb.SeenCharge_OURS, c.GetOrderId(), "saved here")
+	if got := s.restored(charge(jane, url.Values{}).GetChargeId()); !strings.Contains(got.GetMissing(), "which plan") || got.GetPayment() == nil {
+		t.Errorf("of no plan: %v", got)
+	}
+
+	stranger := s.newCustomer("stranger@example.com", nil)
+	s.wantOwner(charge(stranger, url.Values{"metadata[plan_id]": {"annual-subscription"}}), pb.SeenCharge_FOREIGN, "", "no mark")
+	order := uuid.NewString()
+	s.wantOwner(charge(stranger, url.Values{"metadata[makegood_app]": {"makegood"}, "metadata[order_id]": {order}}), pb.SeenCharge_OURS, order, "a subscription that carries our mark")
+
+	// The same account, with a rule for one product.
+	product := s.account().Products[0].ID
+	path := filepath.Join(t.TempDir(), "ownership.json")
+	if err := os.WriteFile(path, []byte(`{"rules": [{"product": "`+product+`"}]}`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s.exec("DELETE FROM payments.subscriptions")
+	s.exec("DELETE FROM payments.payments WHERE invoice_id IS NOT NULL")
+	s.more = map[string]string{"OWNERSHIP_FILE": path}
+	s.first = s.instance()
+	s.wantOwner(s.seenOne(c.GetChargeId()), pb.SeenCharge_CLAIMED, "", "product "+product)
+}

@@ -203,6 +203,7 @@ type account struct {
 		Amount             int64
 	}
 	Disputes      []struct{ ID, Charge string }
+	Products      []struct{ ID string }
 	Subscriptions []struct {
 		ID, Status, Customer string
 		PeriodEnd            int64 `json:"current_period_end"`

@@ -60,12 +60,19 @@ func (s *Service) owners(ctx context.Context, charges []payment.SeenCharge, behi
 	}
 	for _, c := range undecided(seen) {
 		c.Owner, c.Why = Foreign, "it carries no mark of ours, and nothing of it is saved here"
-		facts := ownership.Seen{Metadata: []map[string]string{c.Metadata, c.Behind.IntentMetadata, c.Behind.SubscriptionMetadata}, Prices: c.Behind.Prices, Products: c.Behind.Products}
-		if rule, claimed := s.Settings.Ownership.Claims(facts); claimed {
+		if rule, claimed := s.claims(c); claimed {
 			c.Owner, c.Why = Claimed, "claimed by the ownership file: "+rule
 		}
 	}
 	return seen, nil
+}
+
+// claims asks the ownership file about a charge.
+func (s *Service) claims(c *Seen) (rule string, claimed bool) {
+	return s.Settings.Ownership.Claims(ownership.Seen{
+		Metadata: []map[string]string{c.Metadata, c.Behind.IntentMetadata, c.Behind.SubscriptionMetadata},
+		Prices:   c.Behind.Prices, Products: c.Behind.Products,
+	})
 }
 
 func undecided(seen []Seen) (left []*Seen) {
@@ -261,12 +268,13 @@ func (s *Service) byWhatIsBehind(ctx context.Context, left []*Seen, behind func(
 func (s *Service) ownedBySubscription(c *Seen, saved map[string]payment.Subscription, people map[string]string) {
 	sub, known := saved[c.Behind.SubscriptionID]
 	marked := s.Stripe.IsOurs(c.Behind.SubscriptionMetadata)
+	_, claimed := s.claims(c)
 	switch {
 	case known:
 		c.Owner, c.Why = Ours, "it paid an invoice of a subscription that is saved here"
 	case marked:
 		c.Owner, c.Why = Ours, "it paid an invoice of a subscription that carries our mark"
-	case people[c.CustomerID] != "":
+	case people[c.CustomerID] != "" && !claimed:
 		c.Owner, c.Why = Ours, "it paid an invoice of a subscription of a customer of ours"
 	default:
 		return
