@@ -104,7 +104,7 @@ func (s *Service) restoreTerms(ctx context.Context, c Seen) (Restored, error) {
 		if !inv.Paid() {
 			continue
 		}
-		err := s.recordInvoice(ctx, sub, inv)
+		err := s.recordInvoice(ctx, sub, payment.Payment{}, inv)
 		if errors.Is(err, errNobody) || errors.Is(err, errOtherSubscription) {
 			return s.unrestored(ctx, c, "order: "+err.Error()) // a case is open
 		}

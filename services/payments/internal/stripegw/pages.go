@@ -11,6 +11,7 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/go-json-experiment/json"
@@ -30,6 +31,8 @@ const (
 	pageSize = 100
 	// pageMax bounds what one page may weigh: a hundred of the largest events.
 	pageMax = 64 << 20
+	// keptMax bounds what is kept for the next page.
+	keptMax = 4 << 20
 	// idMax bounds what Stripe may call an object.
 	idMax = 255
 	// triesWhenLimited is how often a page is asked for while Stripe answers 429.
@@ -74,13 +77,12 @@ func readPage[T listed](ctx context.Context, g *Gateway, path string, w payment.
 	if len(expand) > 0 {
 		query["expand[]"] = expand
 	}
-	body, err := g.get(ctx, path, query)
+	err = g.get(ctx, path, query, func(body []byte) (err error) {
+		items, next, err = decodePage[T](body)
+		return err
+	})
 	if err != nil {
 		return nil, "", err
-	}
-	items, next, err = decodePage[T](body)
-	if err != nil {
-		return nil, "", fmt.Errorf("%w: %w", ErrUnknown, err)
 	}
 	for _, item := range items {
 		if _, created := item.place(); created < from || created >= before {
@@ -120,26 +122,39 @@ func decodePage[T listed](body []byte) (items []T, next string, err error) {
 
 // getOne reads one object. Errors: ErrUnknown, ErrNotFound.
 func getOne[T listed](ctx context.Context, g *Gateway, path string, expand ...string) (one T, err error) {
-	body, err := g.get(ctx, path, url.Values{"expand[]": expand})
-	if err != nil {
-		return one, err
-	}
-	if json.Unmarshal(body, &one, lenient) != nil {
-		return one, fmt.Errorf("%w: %w", ErrUnknown, errPage)
-	}
-	if id, _ := one.place(); id == "" {
-		return one, fmt.Errorf("%w: %w: the object has no id", ErrUnknown, errPage)
-	}
-	return one, nil
+	err = g.get(ctx, path, url.Values{"expand[]": expand}, func(body []byte) error {
+		if json.Unmarshal(body, &one, lenient) != nil {
+			return errPage
+		}
+		if id, _ := one.place(); id == "" {
+			return fmt.Errorf("%w: the object has no id", errPage)
+		}
+		return nil
+	})
+	return one, err
 }
 
+// bodies are the buffers into which answers are read: growing one for each page
+// would cost about as much as decoding it.
+var bodies = sync.Pool{New: func() any { return new(bytes.Buffer) }}
+
 // get asks for an address until there is an answer: a few times while Stripe
-// says that too much is asked of it, as long as the context allows.
-func (g *Gateway) get(ctx context.Context, path string, query url.Values) ([]byte, error) {
+// says that too much is asked of it, as long as the context allows. decode reads
+// the answer and keeps nothing of it.
+func (g *Gateway) get(ctx context.Context, path string, query url.Values, decode func([]byte) error) error {
+	body := bodies.Get().(*bytes.Buffer)
+	defer func() {
+		if body.Cap() <= keptMax {
+			bodies.Put(body)
+		}
+	}()
 	for try := 1; ; try++ {
-		body, wait, err := g.getOnce(ctx, path+"?"+query.Encode())
+		wait, err := g.getOnce(ctx, path+"?"+query.Encode(), body)
 		if err == nil {
-			return body, nil
+			if err := decode(body.Bytes()); err != nil {
+				return fmt.Errorf("%w: %w", ErrUnknown, err)
+			}
+			return nil
 		}
 		var se *stripe.Error
 		tries := triesWhenBroken
@@ -152,7 +167,7 @@ func (g *Gateway) get(ctx context.Context, path string, query url.Values) ([]byt
 			}
 		}
 		if try >= tries || !pause(ctx, try, wait) {
-			return nil, classify(err)
+			return classify(err)
 		}
 	}
 }
@@ -175,38 +190,35 @@ func pause(ctx context.Context, try int, atLeast time.Duration) bool {
 	}
 }
 
-// getOnce sends one request. An answer that is no success is a *stripe.Error;
-// wait is what it asks for before the next.
-func (g *Gateway) getOnce(ctx context.Context, address string) (body []byte, wait time.Duration, err error) {
+// getOnce sends one request and reads the answer into body. One that is no
+// success is a *stripe.Error; wait is what it asks for before the next.
+func (g *Gateway) getOnce(ctx context.Context, address string, body *bytes.Buffer) (wait time.Duration, err error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, g.base+address, nil)
 	if err != nil {
-		return nil, 0, err
+		return 0, err
 	}
 	req.Header.Set("Authorization", "Bearer "+g.cfg.SecretKey)
 	req.Header.Set("Stripe-Version", stripe.APIVersion)
 	req.Header.Set("User-Agent", "makegood")
 	res, err := g.http.Do(req)
 	if err != nil {
-		return nil, 0, err
+		return 0, err
 	}
 	defer func() { _ = res.Body.Close() }()
-	var buf bytes.Buffer
-	if n := res.ContentLength; n > 0 && n <= pageMax {
-		buf.Grow(int(n) + bytes.MinRead)
+	body.Reset()
+	if _, err := body.ReadFrom(io.LimitReader(res.Body, pageMax+1)); err != nil {
+		return 0, err
 	}
-	if _, err := buf.ReadFrom(io.LimitReader(res.Body, pageMax+1)); err != nil {
-		return nil, 0, err
-	}
-	if buf.Len() > pageMax {
-		return nil, 0, errors.New("the answer is too large")
+	if body.Len() > pageMax {
+		return 0, errors.New("the answer is too large")
 	}
 	if res.StatusCode == http.StatusOK {
-		return buf.Bytes(), 0, nil
+		return 0, nil
 	}
 	refusal := struct {
 		Error *stripe.Error `json:"error"`
-	}{&stripe.Error{}}
-	_ = json.Unmarshal(buf.Bytes(), &refusal) // a proxy's page says no more than its status
+	}{}
+	_ = json.Unmarshal(body.Bytes(), &refusal) // a proxy's page says no more than its status
 	if refusal.Error == nil {
 		refusal.Error = &stripe.Error{}
 	}
@@ -214,5 +226,5 @@ func (g *Gateway) getOnce(ctx context.Context, address string) (body []byte, wai
 	if seconds, err := strconv.Atoi(res.Header.Get("Retry-After")); err == nil && seconds > 0 {
 		wait = min(time.Duration(seconds), longestPause/time.Second) * time.Second
 	}
-	return nil, wait, refusal.Error
+	return wait, refusal.Error
 }
