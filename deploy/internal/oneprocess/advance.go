@@ -51,6 +51,9 @@ func (w *World) nextMoment(to time.Time) time.Time {
 	for _, l := range w.mail.letters {
 		consider(l.at)
 	}
+	for _, job := range w.aside {
+		consider(job.at)
+	}
 	consider(w.Stripe.nextTimer())
 	if due, _ := w.pending(); due != nil {
 		consider(*due)
@@ -74,6 +77,7 @@ func (w *World) Settle() {
 	w.t.Helper()
 	deadline := time.Now().Add(settleTimeout)
 	for range settleRounds {
+		w.takeBack()
 		work := len(w.collect()) + w.deliver()
 		rows, err := w.pulse.Beat()
 		if err != nil {
@@ -115,7 +119,8 @@ func (w *World) findDueRows() {
 		}
 		switch {
 		case column == "finalized_at":
-			jobs = append(jobs, "SELECT count(*) AS n FROM "+table+" WHERE finalized_at IS NULL")
+			w.jobTables = append(w.jobTables, table)
+			jobs = append(jobs, "SELECT count(*) FILTER (WHERE state = 'running' OR scheduled_at <= now()) AS ready, count(*) FILTER (WHERE state <> 'running' AND scheduled_at > now() AND scheduled_at < now() + "+asideBy+") AS waiting FROM "+table+" WHERE finalized_at IS NULL")
 		case table == "reconciliation.sweeps" && w.settings["RECONCILE_EVERY"] == "off": // nobody looks
 		default:
 			due = append(due, "SELECT min(next_look_at) AS at FROM "+table)
@@ -124,15 +129,20 @@ func (w *World) findDueRows() {
 	if err := rows.Err(); err != nil || len(due) == 0 || len(jobs) == 0 {
 		w.t.Fatalf("%d tables of due rows and %d of jobs: %v", len(due), len(jobs), err)
 	}
-	w.dueRows = fmt.Sprintf("SELECT (SELECT min(at) FROM (%s) AS due), (SELECT sum(n) FROM (%s) AS jobs)",
+	w.dueRows = fmt.Sprintf("SELECT (SELECT min(at) FROM (%s) AS due), sum(ready), sum(waiting) FROM (%s) AS jobs",
 		strings.Join(due, " UNION ALL "), strings.Join(jobs, " UNION ALL "))
 }
 
-// pending is when the next row is due, and how many jobs are not done.
+// pending is when the next row is due, and how many jobs are there to be done
+// now. Those that wait for another try are put aside.
 func (w *World) pending() (due *time.Time, jobs int) {
 	w.t.Helper()
-	if err := w.DB.QueryRow(w.t.Context(), w.dueRows).Scan(&due, &jobs); err != nil {
+	var waiting int
+	if err := w.DB.QueryRow(w.t.Context(), w.dueRows).Scan(&due, &jobs, &waiting); err != nil {
 		w.t.Fatal(err)
+	}
+	if waiting > 0 {
+		w.putAside()
 	}
 	return due, jobs
 }

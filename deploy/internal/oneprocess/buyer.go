@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+
+	"makegood.example/deploy/inbox"
 )
 
 // Buyer is a person with a browser, who asks the edge.
@@ -157,6 +159,19 @@ func (w *World) Mails(email string) (mails []Mail) {
 	w.decode(raw, &mails)
 	slices.Reverse(mails)
 	return mails
+}
+
+// MailFaults has the mail server misbehave.
+func (w *World) MailFaults(f inbox.Faults) {
+	w.t.Helper()
+	body, err := json.Marshal(f)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	status, said, err := w.do(http.MethodPost, "http://"+w.inbox.HTTPAddr()+"/api/faults", body, nil)
+	if err != nil || status != http.StatusOK {
+		w.t.Fatalf("mail faults: %d %s %v", status, said, err)
+	}
 }
 
 func (w *World) call(method, path string, header map[string]string, body any) (int, []byte) {
