@@ -70,17 +70,13 @@ func Of(t testing.TB, w *oneprocess.World, b *oneprocess.Buyer, first oneprocess
 // right before and after each time at which access might end, it is judged.
 func (s *Subscriber) Live(d time.Duration) {
 	s.t.Helper()
-	to := s.w.Clock.Now().Add(d)
-	for day := s.w.Clock.Now().Add(24 * time.Hour); day.Before(to); day = day.Add(24 * time.Hour) {
-		s.w.Alarm(day)
-	}
-	s.w.AdvanceTo(to, s.Watch)
+	s.w.Advance(d, s.Watch)
 }
 
 // LiveUntil is Live until a time.
 func (s *Subscriber) LiveUntil(to time.Time) {
 	s.t.Helper()
-	s.Live(to.Sub(s.w.Clock.Now()))
+	s.w.AdvanceTo(to, s.Watch)
 }
 
 // Watch judges this moment.
