@@ -21,7 +21,7 @@ func TestRandomLives(t *testing.T) {
 	for seed := first; seed < first+number(t, "LIFE_COUNT", count); seed++ {
 		t.Run(fmt.Sprintf("LIFE_SEED=%d", seed), func(t *testing.T) {
 			t.Parallel()
-			play(t, uint64(seed), 110*day, true)
+			play(t, uint64(seed), 80*day, true)
 		})
 	}
 }
