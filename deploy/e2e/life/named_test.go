@@ -63,21 +63,26 @@ func TestParallelSubscribesMakeOneCustomerAndOneSubscription(t *testing.T) {
 		switch {
 		case a.status == http.StatusOK && a.order.NextAction.Type == "REDIRECT":
 			pages[a.order.NextAction.URL] = a.order
-		case a.status == http.StatusAccepted: // the other request of the same browser has it in hand
+		case a.status == http.StatusOK && a.order.State == "EXPIRED": // its page was closed for the other browser's
+		case a.status == http.StatusAccepted: // another request of the same browser has it in hand
 		case a.status == http.StatusConflict && strings.Contains(a.said, "DUPLICATE_PURCHASE"):
 		default:
 			t.Errorf("answered %d %s", a.status, a.said)
 		}
 	}
-	if len(pages) != 1 {
-		t.Fatalf("%d pages to pay on: %v", len(pages), pages)
-	}
+	// They pay wherever they still can.
+	var paid []oneprocess.Order
 	for page, o := range pages {
-		jane.PaysOn(page, visa)
-		s := life.Of(t, w, jane, o)
-		s.Live(40 * day)
-		s.Judge()
+		if jane.TriesToPayOn(page, visa) {
+			paid = append(paid, o)
+		}
 	}
+	if len(paid) != 1 {
+		t.Fatalf("paid on %d of %d pages", len(paid), len(pages))
+	}
+	s := life.Of(t, w, jane, paid[0])
+	s.Live(40 * day)
+	s.Judge()
 }
 
 func TestARenewalThatWasDeclinedIsRecoveredWithAnotherCard(t *testing.T) {

@@ -46,11 +46,13 @@ type record struct {
 	NotAtRest                     bool
 }
 
-// judgeOrders: one order for each paid term, of the money that Stripe took.
+// judgeOrders: one order for each paid term, of the money that Stripe took. Beside
+// them there may be those that were never paid and are over.
 func (s *Subscriber) judgeOrders() {
 	s.t.Helper()
 	rows, err := s.w.DB.Query(s.t.Context(), `SELECT o.id::text, o.kind, o.state, o.plan_id, coalesce(p.charge_id, ''), o.amount_minor, o.next_look_at IS NOT NULL
-		FROM orders.orders o LEFT JOIN payments.payments p ON p.order_id = o.id AND p.status = 'SUCCEEDED' WHERE o.email_key = lower($1) ORDER BY o.created_at`, s.Email)
+		FROM orders.orders o LEFT JOIN payments.payments p ON p.order_id = o.id AND p.status = 'SUCCEEDED' WHERE o.email_key = lower($1)
+			AND (o.state <> 'EXPIRED' OR p.charge_id IS NOT NULL) ORDER BY o.created_at`, s.Email)
 	if err != nil {
 		s.t.Fatal(err)
 	}
