@@ -242,6 +242,9 @@ func TestAccessThatEndsIsAnnouncedOnce(t *testing.T) {
 	s.accessUntil(later)
 	s.clock.Advance(end.Sub(s.clock.Now()) + time.Hour)
 	s.follow(o, paymentsv1.Subscription_PAST_DUE, nil)
+	s.wantNotices(told + end.Format("2006-01-02")) // the failure itself was just told
+	s.clock.Advance(4 * 24 * time.Hour)
+	s.follow(o, paymentsv1.Subscription_PAST_DUE, nil)
 	s.follow(o, paymentsv1.Subscription_PAST_DUE, nil)
 	s.wantNotices(told+end.Format("2006-01-02"), told+later.Format("2006-01-02"))
 	// Over is over.

@@ -14,8 +14,8 @@ type moments []time.Time
 func (w *World) Alarm(at time.Time) { w.alarms = append(w.alarms, at) }
 
 // AdvanceTo lets time pass. The clock jumps from moment to moment: to whatever is
-// due next at Stripe, in the product, in the post or by alarm. At each, all that
-// is due is done, and then stop is called; nil is nobody.
+// due next at Stripe, in the product, in the post or by alarm, and at least once a
+// day. At each, all that is due is done, and then stop is called; nil is nobody.
 func (w *World) AdvanceTo(to time.Time, stop func()) {
 	w.t.Helper()
 	for {
@@ -51,17 +51,20 @@ func (w *World) nextMoment(to time.Time) time.Time {
 	for _, l := range w.mail.letters {
 		consider(l.at)
 	}
+	for _, job := range w.aside {
+		consider(job.at)
+	}
 	consider(w.Stripe.nextTimer())
 	if due, _ := w.pending(); due != nil {
 		consider(*due)
 	}
-	if !next.After(now) && next.Before(to) {
-		w.t.Fatalf("at %s something is still due since %s: %s", now, next, w.whatIsDue())
-	}
+	consider(now.Add(stopAtLeast))
 	return next
 }
 
 const (
+	// stopAtLeast is how often the clock stops when nothing happens.
+	stopAtLeast = 25 * time.Hour
 	// settleTimeout is real time: all work of one moment on a slow machine.
 	settleTimeout = time.Minute
 	// settleRounds is how often work may make further work in one moment.
@@ -74,20 +77,22 @@ func (w *World) Settle() {
 	w.t.Helper()
 	deadline := time.Now().Add(settleTimeout)
 	for range settleRounds {
-		work := len(w.collect()) + w.deliver()
-		rows, err := w.pulse.Beat()
-		if err != nil {
-			w.t.Fatalf("at %s: %v", w.Clock.Now(), err)
-		}
+		w.takeBack()
+		news := len(w.collect()) + w.deliver()
 		due, jobs := w.pending()
-		for work += rows + jobs; jobs > 0; due, jobs = w.pending() {
+		if news == 0 && jobs == 0 && !w.isDue(due) {
+			return
+		}
+		if w.isDue(due) {
+			if _, err := w.pulse.Beat(); err != nil {
+				w.t.Fatalf("at %s: %v", w.Clock.Now(), err)
+			}
+		}
+		for ; jobs > 0; _, jobs = w.pending() {
 			if time.Now().After(deadline) {
 				w.t.Fatalf("at %s %d jobs never end: %s", w.Clock.Now(), jobs, w.whatIsDue())
 			}
 			time.Sleep(2 * time.Millisecond)
-		}
-		if work == 0 && (due == nil || due.After(w.Clock.Now())) {
-			return
 		}
 		if time.Now().After(deadline) {
 			break
@@ -95,6 +100,8 @@ func (w *World) Settle() {
 	}
 	w.t.Fatalf("at %s the world does not settle: %s", w.Clock.Now(), w.whatIsDue())
 }
+
+func (w *World) isDue(at *time.Time) bool { return at != nil && !at.After(w.Clock.Now()) }
 
 // findDueRows looks for the tables whose rows carry their own next look, and for
 // those of jobs.
@@ -115,7 +122,8 @@ func (w *World) findDueRows() {
 		}
 		switch {
 		case column == "finalized_at":
-			jobs = append(jobs, "SELECT count(*) AS n FROM "+table+" WHERE finalized_at IS NULL")
+			w.jobTables = append(w.jobTables, table)
+			jobs = append(jobs, "SELECT count(*) FILTER (WHERE state = 'running' OR scheduled_at <= now()) AS ready, count(*) FILTER (WHERE state <> 'running' AND scheduled_at > now() AND scheduled_at < now() + "+asideBy+") AS waiting FROM "+table+" WHERE finalized_at IS NULL")
 		case table == "reconciliation.sweeps" && w.settings["RECONCILE_EVERY"] == "off": // nobody looks
 		default:
 			due = append(due, "SELECT min(next_look_at) AS at FROM "+table)
@@ -124,15 +132,20 @@ func (w *World) findDueRows() {
 	if err := rows.Err(); err != nil || len(due) == 0 || len(jobs) == 0 {
 		w.t.Fatalf("%d tables of due rows and %d of jobs: %v", len(due), len(jobs), err)
 	}
-	w.dueRows = fmt.Sprintf("SELECT (SELECT min(at) FROM (%s) AS due), (SELECT sum(n) FROM (%s) AS jobs)",
+	w.dueRows = fmt.Sprintf("SELECT (SELECT min(at) FROM (%s) AS due), sum(ready), sum(waiting) FROM (%s) AS jobs",
 		strings.Join(due, " UNION ALL "), strings.Join(jobs, " UNION ALL "))
 }
 
-// pending is when the next row is due, and how many jobs are not done.
+// pending is when the next row is due, and how many jobs are there to be done
+// now. Those that wait for another try are put aside.
 func (w *World) pending() (due *time.Time, jobs int) {
 	w.t.Helper()
-	if err := w.DB.QueryRow(w.t.Context(), w.dueRows).Scan(&due, &jobs); err != nil {
+	var waiting int
+	if err := w.DB.QueryRow(w.t.Context(), w.dueRows).Scan(&due, &jobs, &waiting); err != nil {
 		w.t.Fatal(err)
+	}
+	if waiting > 0 {
+		w.putAside()
 	}
 	return due, jobs
 }

@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+
+	"makegood.example/deploy/inbox"
 )
 
 // Buyer is a person with a browser, who asks the edge.
@@ -90,11 +92,25 @@ func (b *Buyer) Orders(plan, checkout string) Order {
 // PaysOn completes a Checkout page.
 func (b *Buyer) PaysOn(page, card string) {
 	b.w.t.Helper()
+	if status, said := b.complete(page, card); status != http.StatusOK {
+		b.w.t.Fatalf("%s pays on %s: %d %s", b.Email, page, status, said)
+	}
+}
+
+// TriesToPayOn completes a Checkout page that may be closed by now.
+func (b *Buyer) TriesToPayOn(page, card string) (paid bool) {
+	b.w.t.Helper()
+	status, _ := b.complete(page, card)
+	return status == http.StatusOK
+}
+
+func (b *Buyer) complete(page, card string) (status int, said []byte) {
+	b.w.t.Helper()
 	u, err := url.Parse(page)
 	if err != nil || !strings.HasPrefix(u.Path, "/_sim/checkout/") {
 		b.w.t.Fatalf("%q is no page of Checkout", page)
 	}
-	b.w.Stripe.Control(u.Path+"/complete", map[string]string{"payment_method": card, "email": b.Email}, nil)
+	return b.w.Stripe.TryControl(u.Path+"/complete", map[string]string{"payment_method": card, "email": b.Email})
 }
 
 // ComesBack is the browser after Stripe's page.
@@ -157,6 +173,19 @@ func (w *World) Mails(email string) (mails []Mail) {
 	w.decode(raw, &mails)
 	slices.Reverse(mails)
 	return mails
+}
+
+// MailFaults has the mail server misbehave.
+func (w *World) MailFaults(f inbox.Faults) {
+	w.t.Helper()
+	body, err := json.Marshal(f)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	status, said, err := w.do(http.MethodPost, "http://"+w.inbox.HTTPAddr()+"/api/faults", body, nil)
+	if err != nil || status != http.StatusOK {
+		w.t.Fatalf("mail faults: %d %s %v", status, said, err)
+	}
 }
 
 func (w *World) call(method, path string, header map[string]string, body any) (int, []byte) {

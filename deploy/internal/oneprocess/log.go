@@ -3,6 +3,8 @@ package oneprocess
 import (
 	"log/slog"
 	"os"
+	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -16,8 +18,8 @@ type record struct {
 	level slog.Level
 }
 
-// keptLines are the last ones of each world.
-const keptLines = 400
+// keptLines are the last ones of each world; what repeats is kept once.
+const keptLines = 60
 
 func newRecord(t testing.TB) *record {
 	r := &record{level: slog.LevelWarn}
@@ -33,6 +35,8 @@ func newRecord(t testing.TB) *record {
 	})
 	return r
 }
+
+var lasted = regexp.MustCompile(` duration_ms=\d+`)
 
 // of is the logger of a service.
 func (r *record) of(service string) *slog.Logger {
@@ -50,9 +54,12 @@ func withoutRealTime(groups []string, a slog.Attr) slog.Attr {
 func (r *record) Write(line []byte) (int, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	if text := lasted.ReplaceAllString(string(line), ""); len(r.lines) > 0 && slices.Contains(r.lines[max(0, len(r.lines)-8):], text) {
+		return len(line), nil
+	}
 	if len(r.lines) == keptLines {
 		r.lines = r.lines[1:]
 	}
-	r.lines = append(r.lines, string(line))
+	r.lines = append(r.lines, lasted.ReplaceAllString(string(line), ""))
 	return len(line), nil
 }

@@ -72,6 +72,8 @@ type mailbag struct {
 	last    string // the newest event that was seen
 	letters []letter
 	count   int
+	seen    int
+	seenAt  time.Time
 	mu      sync.Mutex // guards heard
 	heard   []heard
 }
@@ -110,6 +112,8 @@ func (w *World) collect() (found []Event) {
 				w.mail.letters = append(w.mail.letters, letter{Event: e, at: now.Add(after), seq: w.mail.count})
 			}
 			w.mail.last = e.ID
+			w.mail.seen++
+			w.mail.seenAt = now
 			found = append(found, e)
 		}
 		if len(page.Data) == 0 || !page.HasMore || query.Get("ending_before") == "" {
@@ -117,6 +121,12 @@ func (w *World) collect() (found []Event) {
 		}
 	}
 }
+
+// Events is how many Stripe has made so far.
+func (w *World) Events() int { return w.mail.seen }
+
+// EventsAt is when Stripe made the newest of them, or a moment later.
+func (w *World) EventsAt() time.Time { return w.mail.seenAt }
 
 // deliver delivers what is due, in the order of its time. What the product does
 // not acknowledge comes again, as Stripe does it: later and later.

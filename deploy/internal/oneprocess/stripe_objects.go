@@ -93,6 +93,17 @@ func (s *Stripe) Charges(customer string) []Charge {
 	return list(s, "/v1/charges", url.Values{"customer": {customer}}, func(x Charge) string { return x.ID })
 }
 
+// IntentStatus is how a payment intent stands; empty for none.
+func (s *Stripe) IntentStatus(id string) string {
+	s.t.Helper()
+	if id == "" {
+		return ""
+	}
+	var intent struct{ Status string }
+	s.Get("/v1/payment_intents/"+id, url.Values{}, &intent)
+	return intent.Status
+}
+
 // GiveCard replaces the card that a subscription is charged to, and returns its
 // payment method.
 func (s *Stripe) GiveCard(sub Subscription, card string) string {

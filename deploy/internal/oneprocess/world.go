@@ -58,7 +58,10 @@ type World struct {
 	running  map[string]*instance
 	alarms   moments
 	mail     mailbag
-	dueRows  string // the query of advance.go
+	aside    []aside
+
+	dueRows   string // the query of advance.go
+	jobTables []string
 }
 
 // Secrets of a world; they exist only in it.

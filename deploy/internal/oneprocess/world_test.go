@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"makegood.example/deploy/inbox"
 	"makegood.example/deploy/internal/oneprocess"
 	"makegood.example/deploy/internal/stack"
 	"makegood.example/services/platform/pgtest"
@@ -90,5 +91,20 @@ func TestAServiceThatIsAwayIsWaitedFor(t *testing.T) {
 	w.Advance(time.Hour, nil)
 	if now := jane.Looks(); now.State != "RECOVERED" {
 		t.Errorf("an hour later the order is %+v", now)
+	}
+}
+
+func TestAMailThatIsRefusedForAWhileIsTriedAgainOnTheWorldsClock(t *testing.T) {
+	w := oneprocess.New(t, oneprocess.Options{})
+	w.MailFaults(inbox.Faults{Refuse: "temporary", Times: 3})
+	jane := w.Buyer("jane")
+	jane.Buys("annual", "pm_card_visa")
+	w.Settle()
+	if got := kinds(w.Mails(jane.Email)); len(got) != 0 {
+		t.Errorf("mails while the server refuses: %v", got)
+	}
+	w.Advance(time.Hour, nil)
+	if got := kinds(w.Mails(jane.Email)); !slices.Equal(got, []string{"confirmation"}) {
+		t.Errorf("mails: %v", got)
 	}
 }

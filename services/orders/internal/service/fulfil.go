@@ -25,7 +25,11 @@ func (s *Service) fulfilOnce(ctx context.Context, o order.Order, why order.Why) 
 		return nil
 	}
 	if grant.Revoked {
-		return fmt.Errorf("order %s has a grant that was withdrawn", o.ID)
+		// Its subscription was thought to be over, or it was refunded meanwhile. The
+		// one who tells us needs no error: how it stands is told next, and if that
+		// gives no access either, the order's own looks make it a case.
+		s.Log.Warn("the order's access is withdrawn; the order stays due", "order_id", o.ID, "state", o.State)
+		return nil
 	}
 	was, now := o, s.Now()
 	event := o.FulfilledAt(now, s.Settings.ApologyAfter)

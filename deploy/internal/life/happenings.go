@@ -1,0 +1,120 @@
+package life
+
+import (
+	"strconv"
+)
+
+// After each of these the world has settled: what was delivered at once has had
+// its effect.
+
+// GivesCard replaces the card that the next renewal is charged to.
+func (s *Subscriber) GivesCard(card string) {
+	s.t.Helper()
+	s.tell("gives %s", card)
+	s.w.Stripe.GiveCard(s.truth.sub, card)
+	s.done()
+}
+
+// PaysWith pays the open invoice on its page.
+func (s *Subscriber) PaysWith(card string) {
+	s.t.Helper()
+	s.tell("pays %s with %s", s.truth.sub.LatestInvoice, card)
+	s.w.Stripe.PayInvoice(s.truth.sub.LatestInvoice, card)
+	s.done()
+}
+
+// Authenticates at the bank what the open invoice asks for.
+func (s *Subscriber) Authenticates() {
+	s.t.Helper()
+	s.tell("authenticates %s", s.truth.sub.LatestInvoice)
+	for _, inv := range s.w.Stripe.Invoices(s.truth.sub.ID) {
+		if inv.ID == s.truth.sub.LatestInvoice {
+			s.w.Stripe.Authenticate(inv.PaymentIntent)
+		}
+	}
+	s.done()
+}
+
+// CancelsAtPeriodEnd lets the subscription run out, or takes that back.
+func (s *Subscriber) CancelsAtPeriodEnd(yes bool) {
+	s.t.Helper()
+	s.tell("cancels at the end of the term: %v", yes)
+	s.w.Stripe.Change(s.truth.sub.ID, "cancel_at_period_end", strconv.FormatBool(yes))
+	s.done()
+}
+
+// StopsCollection pauses the collection of renewals, or resumes it.
+func (s *Subscriber) StopsCollection(yes bool) {
+	s.t.Helper()
+	s.tell("collection is stopped: %v", yes)
+	if yes {
+		s.w.Stripe.Change(s.truth.sub.ID, "pause_collection[behavior]", "void")
+	} else {
+		s.w.Stripe.Change(s.truth.sub.ID, "pause_collection", "")
+	}
+	s.done()
+}
+
+// IsDeleted ends the subscription now.
+func (s *Subscriber) IsDeleted() {
+	s.t.Helper()
+	s.tell("the subscription is deleted")
+	s.w.Stripe.Cancel(s.truth.sub.ID)
+	s.done()
+}
+
+// IsRefunded gives the last paid term back in the dashboard: a part of it in
+// minor units, or all of it for 0.
+func (s *Subscriber) IsRefunded(part int64) {
+	s.t.Helper()
+	terms := s.truth.latest().terms
+	charge := terms[len(terms)-1].charge
+	s.tell("%s is refunded: %d", charge, part)
+	amount := ""
+	if part > 0 {
+		amount = strconv.FormatInt(part, 10)
+	}
+	s.w.Stripe.Refund(charge, amount)
+	s.refunds++
+	s.done()
+}
+
+func (s *Subscriber) done() {
+	s.t.Helper()
+	s.w.Settle()
+	s.Watch()
+}
+
+// Standing is what can be done with a subscription.
+type Standing string
+
+// The standings. A subscription that is over, and one whose last term was given
+// back, has none.
+const (
+	Renewing Standing = "it will be renewed"
+	Ending   Standing = "it will run out"
+	Stopped  Standing = "nothing is collected for it"
+	Asked    Standing = "the bank asks for the open invoice"
+	Unpaid   Standing = "the open invoice was declined"
+)
+
+// Standing is how the subscription stands.
+func (s *Subscriber) Standing() Standing {
+	v := s.truth.latest()
+	switch {
+	case v.status == "canceled":
+		return ""
+	case v.unpaid.asked:
+		return Asked
+	case v.unpaid.invoice != "":
+		return Unpaid
+	case s.truth.sub.PauseCollection != nil:
+		return Stopped
+	case !v.renews:
+		return Ending
+	case !v.terms[len(v.terms)-1].refundedAt.IsZero():
+		return ""
+	default:
+		return Renewing
+	}
+}
