@@ -147,17 +147,22 @@ func TestTheTeamIsToldWhenReconciliationStopsAndWhenItWorksAgain(t *testing.T) {
 			p.runs = []*reconciliationv1.Run{{Id: 1, Status: status, FinishedAt: timestamppb.New(w.now())}}
 		})
 	}
-	looks := func() (n int) { w.peers.set(func(p *peers) { n = p.listed }); return n }
+	lookedAt := func() (at *time.Time) {
+		if err := w.owner.QueryRow(t.Context(), `SELECT looked_at FROM notifications.watch`).Scan(&at); err != nil {
+			t.Fatal(err)
+		}
+		return at
+	}
 	// pass lets minutes go by, each with a look.
 	pass := func(minutes int) {
 		t.Helper()
 		for range minutes {
-			before := looks()
+			before := *lookedAt()
 			w.later.Add(int64(time.Minute))
-			w.until("a look", func() bool { return looks() > before })
+			w.until("a look", func() bool { return lookedAt().Sub(before) > 30*time.Second })
 		}
 	}
-	w.until("the first look", func() bool { return looks() > 0 })
+	w.until("the first look", func() bool { return lookedAt() != nil })
 	ran(reconciliationv1.Run_SUCCEEDED)
 	pass(4)
 	w.peers.set(func(p *peers) { p.reconciliationDown = true })

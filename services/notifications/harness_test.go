@@ -53,7 +53,6 @@ type peers struct {
 	reconciliationDown bool
 	described          int
 	runs               []*reconciliationv1.Run
-	listed             int // looks at the runs
 	caseCalls          int
 	cases              []*reconciliationv1.OpenCaseRequest
 }
@@ -98,7 +97,6 @@ func (p provisioning) CreateSignInLink(context.Context, *provisioningv1.CreateSi
 func (p *peers) ListRuns(context.Context, *reconciliationv1.ListRunsRequest) (*reconciliationv1.ListRunsResponse, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.listed++
 	if p.reconciliationDown {
 		return nil, status.Error(codes.Unavailable, "down")
 	}
