@@ -30,14 +30,15 @@ type fakeOrders struct {
 	ordersv1.UnimplementedOrdersAdminServiceServer
 	addr string
 
-	mu       sync.Mutex
-	orders   map[string]*ordersv1.StuckOrder
-	advance  map[string]func(context.Context) (ordersv1.Order_State, error)
-	advanced map[string]int
-	inFlight int
-	mostAt   int // the most calls in flight at once
-	pages    int // listed so far
-	failPage int // this one cannot be listed; 0 is none
+	mu        sync.Mutex
+	orders    map[string]*ordersv1.StuckOrder
+	advance   map[string]func(context.Context) (ordersv1.Order_State, error)
+	advanced  map[string]int
+	chargedAt map[string]time.Time
+	inFlight  int
+	mostAt    int // the most calls in flight at once
+	pages     int // listed so far
+	failPage  int // this one cannot be listed; 0 is none
 
 	world *fakeWorld
 }
@@ -53,7 +54,7 @@ func startFakeOrders(t *testing.T) *fakeOrders {
 	f := &fakeOrders{
 		addr: listener.Addr().String(), orders: map[string]*ordersv1.StuckOrder{},
 		advance:  map[string]func(context.Context) (ordersv1.Order_State, error){},
-		advanced: map[string]int{},
+		advanced: map[string]int{}, chargedAt: map[string]time.Time{},
 	}
 	f.world = newFakeWorld()
 	onlyReconciliation := access.Rule{Callers: []string{"reconciliation"}}
@@ -97,6 +98,12 @@ func (f *fakeOrders) add(id string, state ordersv1.Order_State, since time.Time,
 	defer f.mu.Unlock()
 	f.orders[id] = &ordersv1.StuckOrder{OrderId: id, State: state, LastProgressAt: timestamppb.New(since)}
 	f.advance[id] = advance
+}
+
+// charge makes an order that Stripe charged at a time.
+func (f *fakeOrders) charge(id string, at time.Time) {
+	f.add(id, ordersv1.Order_CHARGED, at, nil)
+	f.set(func() { f.chargedAt[id] = at })
 }
 
 func (f *fakeOrders) set(do func()) {
@@ -176,6 +183,10 @@ func (f *fakeOrders) DescribeOrder(_ context.Context, r *ordersv1.DescribeOrderR
 		return nil, apperr.New(codes.NotFound, "ORDER_NOT_FOUND", "there is no such order")
 	}
 	d := &ordersv1.DescribeOrderResponse{Order: &ordersv1.Order{Id: o.GetOrderId(), State: o.GetState()}}
+	d.Order.CreatedAt = o.GetLastProgressAt()
+	if at, ok := f.chargedAt[o.GetOrderId()]; ok {
+		d.Order.ChargedAt = timestamppb.New(at)
+	}
 	switch o.GetState() {
 	case ordersv1.Order_PENDING, ordersv1.Order_CHARGED, ordersv1.Order_ORPHANED:
 		d.NextLookAt = timestamppb.Now() // as Orders' own constraint has it

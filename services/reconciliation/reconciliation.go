@@ -19,7 +19,7 @@ import (
 )
 
 // Schema is what the service keeps in the database.
-var Schema = migrate.Schema{Name: "reconciliation", FS: store.Migrations()}
+var Schema = migrate.Schema{Name: "reconciliation", FS: store.Migrations(), AppendOnly: []string{"case_events"}}
 
 // Run serves, and sweeps by the clock, until ctx ends. It waits for its
 // database; the others may be away.
@@ -30,14 +30,16 @@ func Run(ctx context.Context, cfg Config, rt process.Runtime) error {
 	}
 	defer h.Close()
 
+	orders, payments, notifications := h.Peer(cfg.OrdersAddr), h.Peer(cfg.PaymentsAddr), h.Peer(cfg.NotificationsAddr)
 	svc := &service.Service{
-		Store: store.New(h.Pool), Orders: clients.NewOrders(h.Peer(cfg.OrdersAddr)), Payments: clients.NewPayments(h.Peer(cfg.PaymentsAddr)),
-		Provisioning: clients.NewProvisioning(h.Peer(cfg.ProvisioningAddr)), Notifications: clients.NewNotifications(h.Peer(cfg.NotificationsAddr)),
-		Runs: service.NewRuns(), Settings: cfg.Settings, Now: rt.Now, Log: rt.Log,
+		Store: store.New(h.Pool), Orders: clients.NewOrders(orders), Payments: clients.NewPayments(payments),
+		Provisioning: clients.NewProvisioning(h.Peer(cfg.ProvisioningAddr)), Notifications: clients.NewNotifications(notifications),
+		CaseFacts: clients.NewCaseFacts(orders, payments, notifications), Runs: service.NewRuns(), Settings: cfg.Settings, Now: rt.Now, Log: rt.Log,
 	}
 	reconciliationv1.RegisterReconciliationServiceServer(h, &rpc.Server{Service: svc})
 
-	work := []func(context.Context) error{svc.Runs.Serve}
+	cases := due.Work[int64]{Name: "cases to look after", Claim: svc.ClaimDueCases, Handle: svc.LookAfterCase, Log: rt.Log}
+	work := []func(context.Context) error{svc.Runs.Serve, cases.Run}
 	if cfg.Scheduled {
 		sweeps := due.Work[string]{
 			Name: "sweeps", Claim: svc.ClaimSweeps, Log: rt.Log,

@@ -32,16 +32,16 @@ func parseRunsToken(token string) (before int64, err error) {
 }
 
 func casesToken(last cases.Position) string {
-	return encode("cases %d %d", last.OpenedAt.UnixMicro(), last.ID)
+	return encode("queue %d %d %d", last.WaitingSince.UnixMicro(), last.OpenedAt.UnixMicro(), last.ID)
 }
 
 func parseCasesToken(token string) (after cases.Position, err error) {
 	if token == "" {
 		return cases.Position{}, nil
 	}
-	var micros int64
-	err = decode(token, "cases %d %d", &micros, &after.ID)
-	after.OpenedAt = time.UnixMicro(micros).UTC()
+	var waiting, opened int64
+	err = decode(token, "queue %d %d %d", &waiting, &opened, &after.ID)
+	after.WaitingSince, after.OpenedAt = time.UnixMicro(waiting).UTC(), time.UnixMicro(opened).UTC()
 	return after, err
 }
 

@@ -78,7 +78,7 @@ func (s *Server) ListCases(ctx context.Context, r *pb.ListCasesRequest) (*pb.Lis
 		state = cases.State(r.GetState().String())
 	}
 	size := pageSize(r.GetPageSize())
-	list, err := s.Service.ListCases(ctx, state, after, size+1)
+	list, err := s.Service.ListCases(ctx, state, r.GetIncludeSnoozed(), after, size+1)
 	if err != nil {
 		return nil, err
 	}
@@ -111,15 +111,6 @@ func durationMS(r run.Run) int64 {
 		return 0
 	}
 	return r.FinishedAt.Sub(r.StartedAt).Milliseconds()
-}
-
-func toCase(c cases.Case) *pb.Case {
-	return &pb.Case{
-		Id: c.ID, Kind: pb.Case_Kind(pb.Case_Kind_value[string(c.Kind)]), Subject: c.Subject,
-		State: pb.Case_State(pb.Case_State_value[string(c.State)]), Summary: c.Summary,
-		OpenedAt: timestamppb.New(c.OpenedAt), ResolvedAt: toTimestamp(c.ResolvedAt),
-		ReportedCount: int32(c.ReportedCount), LastReportedAt: timestamppb.New(c.LastReportedAt),
-	}
 }
 
 func toTimestamp(t *time.Time) *timestamppb.Timestamp {

@@ -6,7 +6,6 @@ import (
 	"log/slog"
 	"time"
 
-	"makegood.example/services/reconciliation/internal/cases"
 	"makegood.example/services/reconciliation/internal/clients"
 	"makegood.example/services/reconciliation/internal/run"
 	"makegood.example/services/reconciliation/internal/store"
@@ -37,10 +36,12 @@ type Service struct {
 	Payments      *clients.Payments
 	Provisioning  *clients.Provisioning
 	Notifications *clients.Notifications
-	Runs          *Runs
-	Settings      Settings
-	Now           func() time.Time
-	Log           *slog.Logger
+	// CaseFacts says whether what a case is about is still so.
+	CaseFacts *clients.CaseFacts
+	Runs      *Runs
+	Settings  Settings
+	Now       func() time.Time
+	Log       *slog.Logger
 }
 
 // now has the database's precision, so that what is answered is what is stored.
@@ -49,10 +50,4 @@ func (s *Service) now() time.Time { return s.Now().UTC().Truncate(time.Microseco
 // ListRuns lists at most limit runs older than the one with id before, newest first.
 func (s *Service) ListRuns(ctx context.Context, before int64, limit int) ([]run.Run, error) {
 	return s.Store.ListRuns(ctx, before, limit)
-}
-
-// ListCases lists at most limit cases after a position, the longest open first;
-// an empty state lists all.
-func (s *Service) ListCases(ctx context.Context, state cases.State, after cases.Position, limit int) ([]cases.Case, error) {
-	return s.Store.ListCases(ctx, state, "", after, limit)
 }

@@ -68,7 +68,7 @@ func (s *Service) steps() []func(context.Context, *sweep) error {
 			if w.dry {
 				return nil
 			}
-			return s.resolveStuckOrderCases(ctx, w.progress)
+			return s.resolveCases(ctx, w.progress)
 		},
 	}
 }

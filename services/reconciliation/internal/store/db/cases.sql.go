@@ -10,28 +10,215 @@ import (
 	"time"
 )
 
+const claimDueCases = `-- name: ClaimDueCases :many
+UPDATE reconciliation.cases
+SET look_count = look_count + 1, next_look_at = $1::timestamptz + least(interval '1 hour', interval '5 seconds' * power(2, least(look_count, 20)))
+WHERE id IN (
+    SELECT due.id
+    FROM reconciliation.cases AS due
+    WHERE due.next_look_at <= $1::timestamptz AND due.state = 'OPEN'
+    ORDER BY due.next_look_at
+    LIMIT $2
+    FOR UPDATE SKIP LOCKED
+)
+RETURNING id
+`
+
+type ClaimDueCasesParams struct {
+	Now     time.Time
+	MaxRows int32
+}
+
+// The claim moves the next look forward, further each time and at most an hour.
+func (q *Queries) ClaimDueCases(ctx context.Context, arg ClaimDueCasesParams) ([]int64, error) {
+	rows, err := q.db.Query(ctx, claimDueCases, arg.Now, arg.MaxRows)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []int64
+	for rows.Next() {
+		var id int64
+		if err := rows.Scan(&id); err != nil {
+			return nil, err
+		}
+		items = append(items, id)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const getCase = `-- name: GetCase :one
+SELECT id, kind, subject, state, summary, opened_at, resolved_at, reported_count, last_reported_at, waiting_since,
+    claimed_by, claimed_at, snoozed_until, resolved_by, resolution, told_at, next_look_at, look_count
+FROM reconciliation.cases WHERE id = $1
+`
+
+func (q *Queries) GetCase(ctx context.Context, id int64) (Case, error) {
+	row := q.db.QueryRow(ctx, getCase, id)
+	var i Case
+	err := row.Scan(
+		&i.ID,
+		&i.Kind,
+		&i.Subject,
+		&i.State,
+		&i.Summary,
+		&i.OpenedAt,
+		&i.ResolvedAt,
+		&i.ReportedCount,
+		&i.LastReportedAt,
+		&i.WaitingSince,
+		&i.ClaimedBy,
+		&i.ClaimedAt,
+		&i.SnoozedUntil,
+		&i.ResolvedBy,
+		&i.Resolution,
+		&i.ToldAt,
+		&i.NextLookAt,
+		&i.LookCount,
+	)
+	return i, err
+}
+
+const insertCase = `-- name: InsertCase :one
+INSERT INTO reconciliation.cases AS c (kind, subject, state, summary, opened_at, reported_count, last_reported_at, next_look_at)
+VALUES ($1, $2, 'OPEN', $3, $4, 1, $4, $5)
+ON CONFLICT (kind, subject) WHERE state = 'OPEN' DO NOTHING
+RETURNING id, kind, subject, state, summary, opened_at, resolved_at, reported_count, last_reported_at, waiting_since,
+    claimed_by, claimed_at, snoozed_until, resolved_by, resolution, told_at, next_look_at, look_count
+`
+
+type InsertCaseParams struct {
+	Kind    string
+	Subject string
+	Summary string
+	Now     time.Time
+	Due     *time.Time
+}
+
+// The team is told of it at once, by whoever looks after cases.
+func (q *Queries) InsertCase(ctx context.Context, arg InsertCaseParams) (Case, error) {
+	row := q.db.QueryRow(ctx, insertCase,
+		arg.Kind,
+		arg.Subject,
+		arg.Summary,
+		arg.Now,
+		arg.Due,
+	)
+	var i Case
+	err := row.Scan(
+		&i.ID,
+		&i.Kind,
+		&i.Subject,
+		&i.State,
+		&i.Summary,
+		&i.OpenedAt,
+		&i.ResolvedAt,
+		&i.ReportedCount,
+		&i.LastReportedAt,
+		&i.WaitingSince,
+		&i.ClaimedBy,
+		&i.ClaimedAt,
+		&i.SnoozedUntil,
+		&i.ResolvedBy,
+		&i.Resolution,
+		&i.ToldAt,
+		&i.NextLookAt,
+		&i.LookCount,
+	)
+	return i, err
+}
+
+const insertCaseEvent = `-- name: InsertCaseEvent :exec
+INSERT INTO reconciliation.case_events (case_id, what, actor, note, at) VALUES ($1, $2, $3, $4, $5)
+`
+
+type InsertCaseEventParams struct {
+	CaseID int64
+	What   string
+	Actor  string
+	Note   string
+	At     time.Time
+}
+
+func (q *Queries) InsertCaseEvent(ctx context.Context, arg InsertCaseEventParams) error {
+	_, err := q.db.Exec(ctx, insertCaseEvent,
+		arg.CaseID,
+		arg.What,
+		arg.Actor,
+		arg.Note,
+		arg.At,
+	)
+	return err
+}
+
+const listCaseEvents = `-- name: ListCaseEvents :many
+SELECT case_id, what, actor, note, at FROM reconciliation.case_events WHERE case_id = ANY ($1::bigint[]) ORDER BY id
+`
+
+type ListCaseEventsRow struct {
+	CaseID int64
+	What   string
+	Actor  string
+	Note   string
+	At     time.Time
+}
+
+func (q *Queries) ListCaseEvents(ctx context.Context, caseIds []int64) ([]ListCaseEventsRow, error) {
+	rows, err := q.db.Query(ctx, listCaseEvents, caseIds)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []ListCaseEventsRow
+	for rows.Next() {
+		var i ListCaseEventsRow
+		if err := rows.Scan(
+			&i.CaseID,
+			&i.What,
+			&i.Actor,
+			&i.Note,
+			&i.At,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const listCases = `-- name: ListCases :many
-SELECT id, kind, subject, state, summary, opened_at, resolved_at, reported_count, last_reported_at
+SELECT id, kind, subject, state, summary, opened_at, resolved_at, reported_count, last_reported_at, waiting_since,
+    claimed_by, claimed_at, snoozed_until, resolved_by, resolution, told_at, next_look_at, look_count
 FROM reconciliation.cases
 WHERE ($1::text = '' OR state = $1::text)
-    AND ($2::text = '' OR kind = $2::text)
-    AND (opened_at, id) > ($3::timestamptz, $4::bigint)
-ORDER BY opened_at, id
-LIMIT $5
+    AND ($2::timestamptz IS NULL OR snoozed_until IS NULL OR snoozed_until <= $2::timestamptz)
+    AND (coalesce(waiting_since, '9999-12-31 00:00:00+00'), opened_at, id)
+        > ($3::timestamptz, $4::timestamptz, $5::bigint)
+ORDER BY coalesce(waiting_since, '9999-12-31 00:00:00+00'), opened_at, id
+LIMIT $6
 `
 
 type ListCasesParams struct {
-	State         string
-	Kind          string
-	AfterOpenedAt time.Time
-	AfterID       int64
-	PageSize      int32
+	State             string
+	AwakeAt           *time.Time
+	AfterWaitingSince time.Time
+	AfterOpenedAt     time.Time
+	AfterID           int64
+	PageSize          int32
 }
 
+// The longest wait of a customer first, then the longest open.
 func (q *Queries) ListCases(ctx context.Context, arg ListCasesParams) ([]Case, error) {
 	rows, err := q.db.Query(ctx, listCases,
 		arg.State,
-		arg.Kind,
+		arg.AwakeAt,
+		arg.AfterWaitingSince,
 		arg.AfterOpenedAt,
 		arg.AfterID,
 		arg.PageSize,
@@ -53,6 +240,15 @@ func (q *Queries) ListCases(ctx context.Context, arg ListCasesParams) ([]Case, e
 			&i.ResolvedAt,
 			&i.ReportedCount,
 			&i.LastReportedAt,
+			&i.WaitingSince,
+			&i.ClaimedBy,
+			&i.ClaimedAt,
+			&i.SnoozedUntil,
+			&i.ResolvedBy,
+			&i.Resolution,
+			&i.ToldAt,
+			&i.NextLookAt,
+			&i.LookCount,
 		); err != nil {
 			return nil, err
 		}
@@ -64,28 +260,150 @@ func (q *Queries) ListCases(ctx context.Context, arg ListCasesParams) ([]Case, e
 	return items, nil
 }
 
-const openCase = `-- name: OpenCase :one
-INSERT INTO reconciliation.cases AS c (kind, subject, state, summary, opened_at, reported_count, last_reported_at)
-VALUES ($1, $2, 'OPEN', $3, $4, 1, $4)
-ON CONFLICT (kind, subject) WHERE state = 'OPEN' DO UPDATE
-SET summary = excluded.summary, reported_count = c.reported_count + 1,
-    last_reported_at = greatest(c.last_reported_at, excluded.last_reported_at)
-RETURNING id, kind, subject, state, summary, opened_at, resolved_at, reported_count, last_reported_at
+const listOpenCases = `-- name: ListOpenCases :many
+SELECT id, kind, subject, state, summary, opened_at, resolved_at, reported_count, last_reported_at, waiting_since,
+    claimed_by, claimed_at, snoozed_until, resolved_by, resolution, told_at, next_look_at, look_count
+FROM reconciliation.cases
+WHERE state = 'OPEN' AND id > $1
+ORDER BY id
+LIMIT $2
 `
 
-type OpenCaseParams struct {
-	Kind    string
-	Subject string
-	Summary string
-	Now     time.Time
+type ListOpenCasesParams struct {
+	AfterID  int64
+	PageSize int32
 }
 
-func (q *Queries) OpenCase(ctx context.Context, arg OpenCaseParams) (Case, error) {
-	row := q.db.QueryRow(ctx, openCase,
-		arg.Kind,
-		arg.Subject,
+func (q *Queries) ListOpenCases(ctx context.Context, arg ListOpenCasesParams) ([]Case, error) {
+	rows, err := q.db.Query(ctx, listOpenCases, arg.AfterID, arg.PageSize)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []Case
+	for rows.Next() {
+		var i Case
+		if err := rows.Scan(
+			&i.ID,
+			&i.Kind,
+			&i.Subject,
+			&i.State,
+			&i.Summary,
+			&i.OpenedAt,
+			&i.ResolvedAt,
+			&i.ReportedCount,
+			&i.LastReportedAt,
+			&i.WaitingSince,
+			&i.ClaimedBy,
+			&i.ClaimedAt,
+			&i.SnoozedUntil,
+			&i.ResolvedBy,
+			&i.Resolution,
+			&i.ToldAt,
+			&i.NextLookAt,
+			&i.LookCount,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const lockCase = `-- name: LockCase :one
+SELECT id, kind, subject, state, summary, opened_at, resolved_at, reported_count, last_reported_at, waiting_since,
+    claimed_by, claimed_at, snoozed_until, resolved_by, resolution, told_at, next_look_at, look_count
+FROM reconciliation.cases WHERE id = $1 FOR UPDATE
+`
+
+func (q *Queries) LockCase(ctx context.Context, id int64) (Case, error) {
+	row := q.db.QueryRow(ctx, lockCase, id)
+	var i Case
+	err := row.Scan(
+		&i.ID,
+		&i.Kind,
+		&i.Subject,
+		&i.State,
+		&i.Summary,
+		&i.OpenedAt,
+		&i.ResolvedAt,
+		&i.ReportedCount,
+		&i.LastReportedAt,
+		&i.WaitingSince,
+		&i.ClaimedBy,
+		&i.ClaimedAt,
+		&i.SnoozedUntil,
+		&i.ResolvedBy,
+		&i.Resolution,
+		&i.ToldAt,
+		&i.NextLookAt,
+		&i.LookCount,
+	)
+	return i, err
+}
+
+const lockOpenCase = `-- name: LockOpenCase :one
+SELECT id, kind, subject, state, summary, opened_at, resolved_at, reported_count, last_reported_at, waiting_since,
+    claimed_by, claimed_at, snoozed_until, resolved_by, resolution, told_at, next_look_at, look_count
+FROM reconciliation.cases WHERE kind = $1 AND subject = $2 AND state = 'OPEN' FOR UPDATE
+`
+
+type LockOpenCaseParams struct {
+	Kind    string
+	Subject string
+}
+
+func (q *Queries) LockOpenCase(ctx context.Context, arg LockOpenCaseParams) (Case, error) {
+	row := q.db.QueryRow(ctx, lockOpenCase, arg.Kind, arg.Subject)
+	var i Case
+	err := row.Scan(
+		&i.ID,
+		&i.Kind,
+		&i.Subject,
+		&i.State,
+		&i.Summary,
+		&i.OpenedAt,
+		&i.ResolvedAt,
+		&i.ReportedCount,
+		&i.LastReportedAt,
+		&i.WaitingSince,
+		&i.ClaimedBy,
+		&i.ClaimedAt,
+		&i.SnoozedUntil,
+		&i.ResolvedBy,
+		&i.Resolution,
+		&i.ToldAt,
+		&i.NextLookAt,
+		&i.LookCount,
+	)
+	return i, err
+}
+
+const reportCase = `-- name: ReportCase :one
+UPDATE reconciliation.cases
+SET summary = $1, reported_count = reported_count + 1, last_reported_at = greatest(last_reported_at, $2::timestamptz),
+    snoozed_until = CASE WHEN $3::boolean THEN NULL ELSE snoozed_until END
+WHERE id = $4
+RETURNING id, kind, subject, state, summary, opened_at, resolved_at, reported_count, last_reported_at, waiting_since,
+    claimed_by, claimed_at, snoozed_until, resolved_by, resolution, told_at, next_look_at, look_count
+`
+
+type ReportCaseParams struct {
+	Summary string
+	Now     time.Time
+	Wakes   bool
+	ID      int64
+}
+
+func (q *Queries) ReportCase(ctx context.Context, arg ReportCaseParams) (Case, error) {
+	row := q.db.QueryRow(ctx, reportCase,
 		arg.Summary,
 		arg.Now,
+		arg.Wakes,
+		arg.ID,
 	)
 	var i Case
 	err := row.Scan(
@@ -98,27 +416,77 @@ func (q *Queries) OpenCase(ctx context.Context, arg OpenCaseParams) (Case, error
 		&i.ResolvedAt,
 		&i.ReportedCount,
 		&i.LastReportedAt,
+		&i.WaitingSince,
+		&i.ClaimedBy,
+		&i.ClaimedAt,
+		&i.SnoozedUntil,
+		&i.ResolvedBy,
+		&i.Resolution,
+		&i.ToldAt,
+		&i.NextLookAt,
+		&i.LookCount,
 	)
 	return i, err
 }
 
-const resolveCase = `-- name: ResolveCase :execrows
+const updateCase = `-- name: UpdateCase :one
 UPDATE reconciliation.cases
-SET state = 'RESOLVED', resolved_at = $1::timestamptz
-WHERE id = $2 AND state = 'OPEN' AND reported_count = $3
+SET state = $1, resolved_at = $2, resolved_by = $3, resolution = $4,
+    claimed_by = $5, claimed_at = $6, snoozed_until = $7, waiting_since = $8,
+    told_at = $9, next_look_at = $10
+WHERE id = $11
+RETURNING id, kind, subject, state, summary, opened_at, resolved_at, reported_count, last_reported_at, waiting_since,
+    claimed_by, claimed_at, snoozed_until, resolved_by, resolution, told_at, next_look_at, look_count
 `
 
-type ResolveCaseParams struct {
-	Now           time.Time
-	ID            int64
-	ReportedCount int32
+type UpdateCaseParams struct {
+	State        string
+	ResolvedAt   *time.Time
+	ResolvedBy   *string
+	Resolution   *string
+	ClaimedBy    *string
+	ClaimedAt    *time.Time
+	SnoozedUntil *time.Time
+	WaitingSince *time.Time
+	ToldAt       *time.Time
+	NextLookAt   *time.Time
+	ID           int64
 }
 
-// Not when it was reported again since it was read: what was found then is old.
-func (q *Queries) ResolveCase(ctx context.Context, arg ResolveCaseParams) (int64, error) {
-	result, err := q.db.Exec(ctx, resolveCase, arg.Now, arg.ID, arg.ReportedCount)
-	if err != nil {
-		return 0, err
-	}
-	return result.RowsAffected(), nil
+func (q *Queries) UpdateCase(ctx context.Context, arg UpdateCaseParams) (Case, error) {
+	row := q.db.QueryRow(ctx, updateCase,
+		arg.State,
+		arg.ResolvedAt,
+		arg.ResolvedBy,
+		arg.Resolution,
+		arg.ClaimedBy,
+		arg.ClaimedAt,
+		arg.SnoozedUntil,
+		arg.WaitingSince,
+		arg.ToldAt,
+		arg.NextLookAt,
+		arg.ID,
+	)
+	var i Case
+	err := row.Scan(
+		&i.ID,
+		&i.Kind,
+		&i.Subject,
+		&i.State,
+		&i.Summary,
+		&i.OpenedAt,
+		&i.ResolvedAt,
+		&i.ReportedCount,
+		&i.LastReportedAt,
+		&i.WaitingSince,
+		&i.ClaimedBy,
+		&i.ClaimedAt,
+		&i.SnoozedUntil,
+		&i.ResolvedBy,
+		&i.Resolution,
+		&i.ToldAt,
+		&i.NextLookAt,
+		&i.LookCount,
+	)
+	return i, err
 }

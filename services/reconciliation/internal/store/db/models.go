@@ -33,6 +33,18 @@ type Case struct {
 	ResolvedAt     *time.Time
 	ReportedCount  int32
 	LastReportedAt time.Time
+	// since when a customer waits because of it
+	WaitingSince *time.Time
+	ClaimedBy    *string
+	ClaimedAt    *time.Time
+	SnoozedUntil *time.Time
+	ResolvedBy   *string
+	Resolution   *string
+	// when Notifications took on telling the team
+	ToldAt *time.Time
+	// when the team is to be told, or the case woken
+	NextLookAt *time.Time
+	LookCount  int32
 }
 
 type ChargeDisposition struct {
@@ -88,6 +100,15 @@ type HistoryMark struct {
 	Name     string
 	Position int64
 	SeenAt   time.Time
+}
+
+type ReconciliationCaseEvent struct {
+	ID     int64
+	CaseID int64
+	What   string
+	Actor  string
+	Note   string
+	At     time.Time
 }
 
 type Run struct {

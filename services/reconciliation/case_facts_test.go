@@ -1,0 +1,313 @@
+package reconciliation_test
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"google.golang.org/grpc/codes"
+	"google.golang.org/protobuf/types/known/timestamppb"
+
+	notificationsv1 "makegood.example/proto/gen/notifications/v1"
+	ordersv1 "makegood.example/proto/gen/orders/v1"
+	paymentsv1 "makegood.example/proto/gen/payments/v1"
+	pb "makegood.example/proto/gen/reconciliation/v1"
+	"makegood.example/services/platform/access"
+	"makegood.example/services/platform/apperr"
+	"makegood.example/services/platform/grpcserver"
+)
+
+// desk is Payments and Notifications as far as cases ask them.
+type desk struct {
+	paymentsv1.UnimplementedPaymentsAdminServiceServer
+	notificationsv1.UnimplementedNotificationsServiceServer
+	addr string
+
+	mu         sync.Mutex
+	alerts     []*notificationsv1.AlertTeamRequest
+	mailDown   bool // Notifications answers nothing
+	mailServer *timestamppb.Timestamp
+	messages   map[string]notificationsv1.Message_State
+	stripeDown bool
+	charges    map[string]*paymentsv1.SeenCharge
+	events     map[string]paymentsv1.WebhookEvent_Status
+	refunds    []*paymentsv1.Refund
+}
+
+func startDesk(t *testing.T) *desk {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	d := &desk{
+		addr: listener.Addr().String(), messages: map[string]notificationsv1.Message_State{},
+		charges: map[string]*paymentsv1.SeenCharge{}, events: map[string]paymentsv1.WebhookEvent_Status{},
+	}
+	table := access.Table{}
+	server, err := grpcserver.New(grpcserver.Config{
+		Name: "desk", Listener: listener, Log: slog.New(slog.DiscardHandler), Access: table,
+		Ready: func(context.Context) error { return nil },
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	paymentsv1.RegisterPaymentsAdminServiceServer(server, d)
+	notificationsv1.RegisterNotificationsServiceServer(server, d)
+	for service, info := range server.GetServiceInfo() {
+		if !strings.HasPrefix(service, "grpc.") {
+			for _, m := range info.Methods {
+				table["/"+service+"/"+m.Name] = access.Rule{Callers: []string{"reconciliation"}}
+			}
+		}
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	go func() { ended <- server.Serve(ctx) }()
+	t.Cleanup(func() {
+		cancel()
+		if err := <-ended; err != nil {
+			t.Errorf("desk: %v", err)
+		}
+	})
+	return d
+}
+
+func (d *desk) set(do func()) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	do()
+}
+
+func (d *desk) told() (titles []string) {
+	d.set(func() {
+		for _, a := range d.alerts {
+			titles = append(titles, a.GetDedupeKey()+" "+a.GetTitle())
+		}
+	})
+	return titles
+}
+
+var errDown = apperr.New(codes.Unavailable, "AWAY", "away, by the will of the test")
+
+func (d *desk) AlertTeam(_ context.Context, r *notificationsv1.AlertTeamRequest) (*notificationsv1.AlertTeamResponse, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.mailDown {
+		return nil, errDown
+	}
+	d.alerts = append(d.alerts, r)
+	return &notificationsv1.AlertTeamResponse{RecipientCount: 1}, nil
+}
+
+func (d *desk) FindMessages(_ context.Context, r *notificationsv1.FindMessagesRequest) (*notificationsv1.FindMessagesResponse, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	out := &notificationsv1.FindMessagesResponse{MailServerFailingSince: d.mailServer}
+	for _, key := range r.GetDedupeKeys() {
+		if state, ok := d.messages[key]; ok {
+			out.Messages = append(out.Messages, &notificationsv1.Message{DedupeKey: key, State: state})
+		}
+	}
+	return out, nil
+}
+
+func (d *desk) ListCharges(_ context.Context, r *paymentsv1.ListChargesRequest) (*paymentsv1.ListChargesResponse, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.stripeDown {
+		return nil, apperr.New(codes.Unavailable, "STRIPE_UNREACHABLE", "no")
+	}
+	out := &paymentsv1.ListChargesResponse{}
+	for _, id := range r.GetChargeIds() {
+		if c := d.charges[id]; c != nil {
+			out.Charges = append(out.Charges, c)
+		}
+	}
+	return out, nil
+}
+
+func (d *desk) ListWebhookEvents(_ context.Context, r *paymentsv1.ListWebhookEventsRequest) (*paymentsv1.ListWebhookEventsResponse, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	out := &paymentsv1.ListWebhookEventsResponse{}
+	for _, id := range r.GetStripeEventIds() {
+		if status, ok := d.events[id]; ok {
+			out.Events = append(out.Events, &paymentsv1.WebhookEvent{StripeEventId: id, Status: status})
+		}
+	}
+	return out, nil
+}
+
+func (d *desk) CatchUpEvents(context.Context, *paymentsv1.CatchUpEventsRequest) (*paymentsv1.CatchUpEventsResponse, error) {
+	return &paymentsv1.CatchUpEventsResponse{}, nil
+}
+
+func (d *desk) FollowChanges(context.Context, *paymentsv1.FollowChangesRequest) (*paymentsv1.FollowChangesResponse, error) {
+	return &paymentsv1.FollowChangesResponse{}, nil
+}
+
+func (d *desk) ListBalanceTransactions(context.Context, *paymentsv1.ListBalanceTransactionsRequest) (*paymentsv1.ListBalanceTransactionsResponse, error) {
+	return &paymentsv1.ListBalanceTransactionsResponse{}, nil
+}
+
+func (d *desk) ListRefunds(context.Context, *paymentsv1.ListRefundsRequest) (*paymentsv1.ListRefundsResponse, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return &paymentsv1.ListRefundsResponse{Refunds: d.refunds}, nil
+}
+
+func (d *desk) env() map[string]string {
+	return map[string]string{"PAYMENTS_GRPC_ADDR": d.addr, "NOTIFICATIONS_GRPC_ADDR": d.addr}
+}
+
+func TestTheTeamIsToldOfEachCaseOnce(t *testing.T) {
+	s, d := newScene(t), startDesk(t)
+	d.set(func() { d.mailDown = true })
+	s.orders.add(orderID(1), ordersv1.Order_CHARGED, s.clock.Now(), nil)
+	orders := s.client(s.instance(d.env()), "orders")
+	for range 3 {
+		if _, err := orders.OpenCase(t.Context(), stuck(1)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	await(t, "a first try", func() bool { return s.count(`SELECT look_count FROM reconciliation.cases`) == 1 })
+	d.set(func() { d.mailDown = false })
+	s.clock.Advance(time.Minute)
+	await(t, "the word", func() bool {
+		return s.count(`SELECT count(*) FROM reconciliation.cases WHERE told_at IS NOT NULL AND next_look_at IS NULL`) == 1
+	})
+	if _, err := orders.OpenCase(t.Context(), stuck(1)); err != nil {
+		t.Fatal(err)
+	}
+	s.clock.Advance(2 * time.Hour)
+	if got := d.told(); len(got) != 1 || got[0] != "case/1 Case 1: stuck order" {
+		t.Errorf("told %q", got)
+	}
+	d.set(func() {
+		text := strings.Join(d.alerts[0].GetLines(), "\n")
+		if !strings.Contains(text, "five looks") || !strings.Contains(text, orderID(1)) || !strings.Contains(text, "/admin/v1/cases/1:claim") {
+			t.Errorf("the team reads\n%s", text)
+		}
+	})
+}
+
+func TestTheLongestWaitOfACustomerComesFirst(t *testing.T) {
+	s, d := newScene(t), startDesk(t)
+	dial := s.instance(d.env())
+	open := func(kind pb.Case_Kind, subject string) {
+		t.Helper()
+		if _, err := s.client(dial, "payments").OpenCase(t.Context(), &pb.OpenCaseRequest{Kind: kind, Subject: subject, Summary: "what is known"}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	now := s.clock.Now()
+	s.orders.charge(orderID(1), now.Add(-time.Hour))
+	s.orders.charge(orderID(2), now.Add(-40*time.Hour))
+	d.set(func() {
+		d.charges["ch_old"] = &paymentsv1.SeenCharge{ChargeId: "ch_old", CreatedAt: timestamppb.New(now.Add(-50 * time.Hour))}
+	})
+	open(pb.Case_STRIPE_ACCESS, "stripe")
+	open(pb.Case_STUCK_ORDER, "order/"+orderID(1))
+	open(pb.Case_UNDELIVERED_MESSAGE, "message/order/"+orderID(2)+"/confirmation")
+	open(pb.Case_UNIDENTIFIED_CHARGE, "charge/ch_old")
+	await(t, "all waits are known", func() bool {
+		return s.count(`SELECT count(*) FROM reconciliation.cases WHERE next_look_at IS NULL`) == 4
+	})
+	var got []string
+	req := &pb.ListCasesRequest{State: pb.Case_OPEN, PageSize: 1}
+	for {
+		page, err := s.client(dial, "gateway").ListCases(s.support(), req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, c := range page.GetCases() {
+			wait := "nobody waits"
+			if c.GetWaitingSince() != nil {
+				wait = now.Sub(c.GetWaitingSince().AsTime()).Round(time.Minute).String()
+			}
+			got = append(got, c.GetKind().String()+" "+wait)
+		}
+		if req.PageToken = page.GetNextPageToken(); req.PageToken == "" {
+			break
+		}
+	}
+	want := "UNIDENTIFIED_CHARGE 50h0m0s, UNDELIVERED_MESSAGE 40h0m0s, STUCK_ORDER 1h0m0s, STRIPE_ACCESS nobody waits"
+	if strings.Join(got, ", ") != want {
+		t.Errorf("the queue is %s, want %s", strings.Join(got, ", "), want)
+	}
+}
+
+func TestCasesCloseByThemselves(t *testing.T) {
+	s, d := newScene(t), startDesk(t)
+	dial := s.instance(d.env())
+	n := 0
+	open := func(kind pb.Case_Kind, subject, summary string) {
+		t.Helper()
+		n++
+		if _, err := s.client(dial, "payments").OpenCase(t.Context(), &pb.OpenCaseRequest{Kind: kind, Subject: subject, Summary: summary}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for i := range 8 {
+		s.orders.add(orderID(i), ordersv1.Order_COMPLETE, s.clock.Now(), nil)
+	}
+	s.orders.add(orderID(4), ordersv1.Order_PENDING, s.clock.Now(), nil)
+	twice := "order A1B2C3D4 was paid by ch_one; ch_two arrived too"
+	open(pb.Case_DUPLICATE_CHARGE, "order/"+orderID(1), twice)
+	open(pb.Case_WRONG_CHARGE, "order/"+orderID(2), "ch_wrong brought too little")
+	open(pb.Case_WRONG_CHARGE, "order/"+orderID(3), "no charge is named")
+	open(pb.Case_UNKNOWN_PAYMENT, "order/"+orderID(4), "Stripe gave no word")
+	open(pb.Case_FAILED_EVENT, "event/evt_1", "could not be handled")
+	open(pb.Case_FAILED_REFUND, "order/"+orderID(5), "refund re_1 of charge ch_9 failed at the bank")
+	open(pb.Case_UNDELIVERED_MESSAGE, "message/order/"+orderID(6)+"/confirmation", "refused")
+	open(pb.Case_UNDELIVERED_MESSAGE, "mail-server", "no mail can be sent")
+	open(pb.Case_STRIPE_ACCESS, "stripe", "refuses our key")
+	open(pb.Case_DISPUTE, "order/"+orderID(7), "answer it")
+	d.set(func() {
+		d.stripeDown, d.mailServer = true, timestamppb.New(s.clock.Now())
+		d.messages["order/"+orderID(6)+"/confirmation"] = notificationsv1.Message_FAILED
+		d.events["evt_1"] = paymentsv1.WebhookEvent_FAILED
+		d.refunds = []*paymentsv1.Refund{{RefundId: "r1", StripeRefundId: "re_1", AmountMinor: 500, Status: paymentsv1.Refund_FAILED}}
+	})
+	run := s.startRun(dial)
+	if got := s.count(`SELECT count(*) FROM reconciliation.cases WHERE state = 'OPEN'`); got != n {
+		t.Errorf("%d of %d cases are open although nothing changed: %v", got, n, run.GetDetails())
+	}
+	d.set(func() {
+		d.stripeDown, d.mailServer = false, nil
+		d.messages["order/"+orderID(6)+"/confirmation"] = notificationsv1.Message_SENT
+		d.events["evt_1"] = paymentsv1.WebhookEvent_PROCESSED
+		d.refunds = append(d.refunds, &paymentsv1.Refund{RefundId: "r2", StripeRefundId: "re_2", AmountMinor: 500, Status: paymentsv1.Refund_SUCCEEDED})
+		d.charges["ch_one"] = &paymentsv1.SeenCharge{ChargeId: "ch_one", AmountMinor: 24900}
+		d.charges["ch_two"] = &paymentsv1.SeenCharge{ChargeId: "ch_two", AmountMinor: 24900, RefundedMinor: 24900}
+		d.charges["ch_wrong"] = &paymentsv1.SeenCharge{ChargeId: "ch_wrong", AmountMinor: 100, RefundedMinor: 40}
+	})
+	s.orders.add(orderID(3), ordersv1.Order_REFUNDED, s.clock.Now(), nil)
+	s.orders.add(orderID(4), ordersv1.Order_EXPIRED, s.clock.Now(), nil)
+	run = s.startRun(dial)
+	if run.GetStatus() != pb.Run_SUCCEEDED || run.GetErrors() != 0 {
+		t.Errorf("the run is %v", run)
+	}
+	list, err := s.client(dial, "gateway").ListCases(s.support(), &pb.ListCasesRequest{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var stillOpen []string
+	for _, c := range list.GetCases() {
+		if c.GetState() == pb.Case_OPEN {
+			stillOpen = append(stillOpen, fmt.Sprintf("%s %s", c.GetKind(), c.GetSubject()))
+		} else if last := c.GetEvents()[len(c.GetEvents())-1]; c.GetResolvedBy() != "system" || c.GetResolution() == "" || last.GetWhat() != "resolved" || last.GetActor() != "system" {
+			t.Errorf("resolved: %v", c)
+		}
+	}
+	want := "WRONG_CHARGE order/" + orderID(2) + ", DISPUTE order/" + orderID(7)
+	if strings.Join(stillOpen, ", ") != want && strings.Join(stillOpen, ", ") != "DISPUTE order/"+orderID(7)+", WRONG_CHARGE order/"+orderID(2) {
+		t.Errorf("still open: %v, want %s", stillOpen, want)
+	}
+}

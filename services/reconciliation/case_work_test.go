@@ -1,0 +1,165 @@
+package reconciliation_test
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"testing"
+	"time"
+
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/metadata"
+	"google.golang.org/protobuf/types/known/timestamppb"
+
+	pb "makegood.example/proto/gen/reconciliation/v1"
+)
+
+// team are people with the role support.
+func (s *scene) team(names ...string) {
+	s.t.Helper()
+	text := ""
+	for _, name := range append(names, "sam") {
+		token := "the-token-of-" + name + "-in-this-test"
+		if name == "sam" {
+			token = supportToken
+		}
+		sum := sha256.Sum256([]byte(token))
+		if text != "" {
+			text += ","
+		}
+		text += fmt.Sprintf(`{"actor": %q, "role": "support", "sha256": %q}`, name, hex.EncodeToString(sum[:]))
+	}
+	s.tokens = filepath.Join(s.t.TempDir(), "team.json")
+	if err := os.WriteFile(s.tokens, []byte(`{"tokens": [`+text+`]}`), 0o600); err != nil {
+		s.t.Fatal(err)
+	}
+}
+
+func whats(c *pb.Case) (all []string) {
+	for _, e := range c.GetEvents() {
+		all = append(all, e.GetWhat()+" "+e.GetActor())
+	}
+	return all
+}
+
+func TestACaseIsClaimedHandedOverAndResolved(t *testing.T) {
+	s := newScene(t)
+	s.team("alex")
+	dial := s.instance(nil)
+	desk, sam := s.client(dial, "gateway"), s.support()
+	alex := metadata.AppendToOutgoingContext(t.Context(), "authorization", "Bearer the-token-of-alex-in-this-test")
+	c, err := s.client(dial, "orders").OpenCase(t.Context(), stuck(1))
+	if err != nil {
+		t.Fatal(err)
+	}
+	id := c.GetId()
+	must := func(c *pb.Case, err error) *pb.Case {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return c
+	}
+	if got := must(desk.ClaimCase(sam, &pb.ClaimCaseRequest{CaseId: id, Note: "calling them"})); got.GetClaimedBy() != "sam" || got.GetClaimedAt() == nil {
+		t.Errorf("claimed: %v", got)
+	}
+	must(desk.ClaimCase(sam, &pb.ClaimCaseRequest{CaseId: id})) // again is the same
+	_, err = desk.ClaimCase(alex, &pb.ClaimCaseRequest{CaseId: id})
+	wantError(t, "claiming what is somebody else's", err, codes.Aborted, "CASE_CLAIMED")
+	if got := must(desk.ClaimCase(sam, &pb.ClaimCaseRequest{CaseId: id, Actor: "alex", Note: "my day is over"})); got.GetClaimedBy() != "alex" {
+		t.Errorf("handed over: %v", got)
+	}
+	if got := must(desk.ClaimCase(sam, &pb.ClaimCaseRequest{CaseId: id, TakeOver: true})); got.GetClaimedBy() != "sam" {
+		t.Errorf("taken over: %v", got)
+	}
+	s.clock.Advance(time.Minute)
+	got := must(desk.ResolveCase(alex, &pb.ResolveCaseRequest{CaseId: id, Resolution: "refunded by hand"}))
+	if got.GetState() != pb.Case_RESOLVED || got.GetResolvedBy() != "alex" || got.GetResolution() != "refunded by hand" || got.GetResolvedAt() == nil {
+		t.Errorf("resolved: %v", got)
+	}
+	must(desk.ResolveCase(sam, &pb.ResolveCaseRequest{CaseId: id, Resolution: "again"}))
+	want := []string{"opened system", "claimed sam", "handed over sam", "claimed sam", "resolved alex"}
+	if !slices.Equal(whats(got), want) {
+		t.Errorf("events %q, want %q", whats(got), want)
+	}
+	_, err = desk.ClaimCase(sam, &pb.ClaimCaseRequest{CaseId: id})
+	wantError(t, "claiming what is resolved", err, codes.Aborted, "INVALID_STATE")
+	_, err = desk.SnoozeCase(sam, &pb.SnoozeCaseRequest{CaseId: id, Until: timestamppb.New(s.clock.Now().Add(time.Hour)), Reason: "later"})
+	wantError(t, "snoozing what is resolved", err, codes.Aborted, "INVALID_STATE")
+	_, err = desk.ResolveCase(sam, &pb.ResolveCaseRequest{CaseId: 99, Resolution: "what"})
+	wantError(t, "a case that is not", err, codes.NotFound, "CASE_NOT_FOUND")
+	for _, change := range []string{`UPDATE reconciliation.case_events SET actor = 'me'`, `DELETE FROM reconciliation.case_events`} {
+		if _, err := s.db.Pool(t, "reconciliation").Exec(t.Context(), change); err == nil {
+			t.Errorf("the service may %s", change)
+		}
+	}
+}
+
+func TestASnoozedCaseSleepsUntilItsTimeOrSomethingNew(t *testing.T) {
+	s, d := newScene(t), startDesk(t)
+	dial := s.instance(d.env())
+	desk, orders := s.client(dial, "gateway"), s.client(dial, "orders")
+	report := func(summary string) *pb.Case {
+		t.Helper()
+		req := stuck(1)
+		req.Summary = summary
+		c, err := orders.OpenCase(t.Context(), req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return c
+	}
+	queue := func() *pb.Case {
+		t.Helper()
+		list, err := desk.ListCases(s.support(), &pb.ListCasesRequest{State: pb.Case_OPEN})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(list.GetCases()) == 0 {
+			return nil
+		}
+		return list.GetCases()[0]
+	}
+	snooze := func() {
+		t.Helper()
+		c, err := desk.SnoozeCase(s.support(), &pb.SnoozeCaseRequest{CaseId: 1, Until: timestamppb.New(s.clock.Now().Add(time.Hour)), Reason: "the bank opens then"})
+		if err != nil || c.GetSnoozedUntil() == nil {
+			t.Fatal(c, err)
+		}
+		if queue() != nil {
+			t.Error("a snoozed case is in the queue")
+		}
+	}
+	report("the order is CHARGED; 5 looks could not finish it")
+	snooze()
+	report("the order is CHARGED; 6 looks could not finish it")
+	if queue() != nil {
+		t.Error("a report of the same woke it")
+	}
+	if list, err := desk.ListCases(s.support(), &pb.ListCasesRequest{State: pb.Case_OPEN, IncludeSnoozed: true}); err != nil || len(list.GetCases()) != 1 {
+		t.Errorf("with the snoozed ones: %v, %v", list, err)
+	}
+	report("the order is CHARGED; its buyer wrote to us")
+	if queue() == nil {
+		t.Error("a report of something new did not wake it")
+	}
+	snooze()
+	await(t, "the team is told", func() bool { return len(d.told()) == 1 })
+	s.clock.Advance(time.Hour + time.Minute)
+	if queue() == nil {
+		t.Error("its time is up, and it is not in the queue")
+	}
+	await(t, "it is written down", func() bool {
+		c := queue()
+		return c.GetSnoozedUntil() == nil && len(c.GetEvents()) > 0 && c.GetEvents()[len(c.GetEvents())-1].GetWhat() == "woken"
+	})
+	want := []string{"opened system", "snoozed sam", "reported system", "woken system", "snoozed sam", "woken system"}
+	if c := queue(); !slices.Equal(whats(c), want) || c.GetReportedCount() != 3 {
+		t.Errorf("events %q, want %q; reported %d times", whats(c), want, c.GetReportedCount())
+	}
+	_, err := desk.SnoozeCase(s.support(), &pb.SnoozeCaseRequest{CaseId: 1, Until: timestamppb.New(s.clock.Now().Add(-time.Hour)), Reason: "x"})
+	wantError(t, "until yesterday", err, codes.InvalidArgument, "INVALID_ARGUMENT")
+}

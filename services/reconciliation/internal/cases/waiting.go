@@ -1,0 +1,60 @@
+package cases
+
+import (
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Wait is from when on a customer waits because of a case.
+type Wait int
+
+// The waits.
+const (
+	// Nobody waits: it is ours to deal with.
+	Nobody Wait = iota
+	// SinceOrder is since the order was charged, or else made.
+	SinceOrder
+	// SinceCharge is since Stripe made the charge.
+	SinceCharge
+	// SinceOpened is since the case was opened.
+	SinceOpened
+)
+
+// Waits says from when on a customer waits because of the case.
+func (c Case) Waits() Wait {
+	_, ofOrder := c.OrderID()
+	switch c.Kind {
+	case StuckOrder, WrongCharge, DuplicateCharge, UnknownPayment:
+		if ofOrder {
+			return SinceOrder
+		}
+		return SinceCharge
+	case UnidentifiedCharge, ClaimedCharge:
+		return SinceCharge
+	case UndeliveredMessage:
+		switch {
+		case ofOrder && strings.HasSuffix(c.Subject, "/confirmation"):
+			return SinceOrder // they have not heard that they have access
+		case ofOrder:
+			return SinceOpened
+		}
+	case UnclearEvent:
+		if c.After("charge/") != "" {
+			return SinceCharge
+		}
+	case FailedRefund:
+		return SinceOpened // for their money, however old the order is
+	}
+	return Nobody
+}
+
+// Told is what the team is told of a case: a title, and lines.
+func (c Case) Told(now time.Time) (title string, lines []string) {
+	title = "Case " + strconv.FormatInt(c.ID, 10) + ": " + strings.ToLower(strings.ReplaceAll(string(c.Kind), "_", " "))
+	lines = []string{c.Summary, "", "About: " + c.Subject, "Opened: " + c.OpenedAt.UTC().Format(time.RFC3339)}
+	if c.WaitingSince != nil {
+		lines = append(lines, "A customer waits since: "+c.WaitingSince.UTC().Format(time.RFC3339)+" ("+now.Sub(*c.WaitingSince).Round(time.Minute).String()+")")
+	}
+	return title, append(lines, "", "Claim it with POST /admin/v1/cases/"+strconv.FormatInt(c.ID, 10)+":claim, and close it with :resolve. It closes by itself when the problem goes away; this mail comes once.")
+}

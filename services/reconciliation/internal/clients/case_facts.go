@@ -1,0 +1,199 @@
+package clients
+
+import (
+	"context"
+	"time"
+
+	"github.com/google/uuid"
+	"google.golang.org/grpc"
+	"google.golang.org/protobuf/types/known/timestamppb"
+
+	notificationsv1 "makegood.example/proto/gen/notifications/v1"
+	ordersv1 "makegood.example/proto/gen/orders/v1"
+	paymentsv1 "makegood.example/proto/gen/payments/v1"
+	"makegood.example/services/platform/apperr"
+)
+
+// stripeTimeout bounds a question that Payments asks of Stripe.
+const stripeTimeout = 20 * time.Second
+
+// CaseFacts asks the other services whether what a case is about is still so, and
+// tells the team.
+type CaseFacts struct {
+	orders        ordersv1.OrdersAdminServiceClient
+	payments      paymentsv1.PaymentsAdminServiceClient
+	notifications notificationsv1.NotificationsServiceClient
+}
+
+// NewCaseFacts uses connections to the three.
+func NewCaseFacts(orders, payments, notifications grpc.ClientConnInterface) *CaseFacts {
+	return &CaseFacts{
+		orders: ordersv1.NewOrdersAdminServiceClient(orders), payments: paymentsv1.NewPaymentsAdminServiceClient(payments),
+		notifications: notificationsv1.NewNotificationsServiceClient(notifications),
+	}
+}
+
+// OrderFacts is how the order of a case stands.
+type OrderFacts struct {
+	State string
+	// Refunded: the whole amount went back.
+	Refunded bool
+	// AtRest: nothing more will happen to it by itself.
+	AtRest bool
+	// ChargedAt is nil while it is not known to be paid.
+	ChargedAt *time.Time
+	CreatedAt time.Time
+}
+
+// Order reads one order; nil when there is none.
+func (f *CaseFacts) Order(ctx context.Context, id uuid.UUID) (*OrderFacts, error) {
+	ctx, cancel := context.WithTimeout(ctx, readTimeout)
+	defer cancel()
+	answer, err := f.orders.DescribeOrder(ctx, &ordersv1.DescribeOrderRequest{OrderId: id.String()})
+	if e := apperr.Of(err); e != nil && e.Reason == "ORDER_NOT_FOUND" {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	o := answer.GetOrder()
+	facts := &OrderFacts{
+		State: o.GetState().String(), Refunded: o.GetState() == ordersv1.Order_REFUNDED,
+		AtRest: answer.GetNextLookAt() == nil, CreatedAt: o.GetCreatedAt().AsTime(),
+	}
+	if o.GetChargedAt() != nil {
+		at := o.GetChargedAt().AsTime()
+		facts.ChargedAt = &at
+	}
+	return facts, nil
+}
+
+// ChargeFacts is how a charge of a case stands at Stripe.
+type ChargeFacts struct {
+	CreatedAt time.Time
+	// Refunded: the whole amount went back.
+	Refunded bool
+}
+
+// chargesMax is how many charges Payments reads in one question.
+const chargesMax = 100
+
+// Charges reads charges by their ids, as Stripe shows them now. Those that Stripe
+// does not have are missing.
+func (f *CaseFacts) Charges(ctx context.Context, ids []string) (map[string]ChargeFacts, error) {
+	facts := make(map[string]ChargeFacts, len(ids))
+	for len(ids) > 0 {
+		some := ids[:min(len(ids), chargesMax)]
+		ids = ids[len(some):]
+		page, err := f.listCharges(ctx, &paymentsv1.ListChargesRequest{ChargeIds: some})
+		if err != nil {
+			return nil, err
+		}
+		for _, c := range page.GetCharges() {
+			facts[c.GetChargeId()] = ChargeFacts{
+				CreatedAt: c.GetCreatedAt().AsTime(), Refunded: c.GetAmountMinor() > 0 && c.GetRefundedMinor() >= c.GetAmountMinor(),
+			}
+		}
+	}
+	return facts, nil
+}
+
+// StripeAnswers says whether Stripe can be read.
+func (f *CaseFacts) StripeAnswers(ctx context.Context, now time.Time) bool {
+	_, err := f.listCharges(ctx, &paymentsv1.ListChargesRequest{
+		Window: &paymentsv1.Window{From: timestamppb.New(now.Add(-time.Second)), Before: timestamppb.New(now)},
+	})
+	return err == nil
+}
+
+func (f *CaseFacts) listCharges(ctx context.Context, r *paymentsv1.ListChargesRequest) (*paymentsv1.ListChargesResponse, error) {
+	ctx, cancel := context.WithTimeout(ctx, stripeTimeout)
+	defer cancel()
+	return f.payments.ListCharges(ctx, r)
+}
+
+// FinishedEvents are those of the events that the ledger has processed or ignored,
+// each with its status.
+func (f *CaseFacts) FinishedEvents(ctx context.Context, ids []string) (map[string]string, error) {
+	ctx, cancel := context.WithTimeout(ctx, readTimeout)
+	defer cancel()
+	finished := map[string]string{}
+	for len(ids) > 0 {
+		some := ids[:min(len(ids), chargesMax)]
+		ids = ids[len(some):]
+		page, err := f.payments.ListWebhookEvents(ctx, &paymentsv1.ListWebhookEventsRequest{StripeEventIds: some, PageSize: 200})
+		if err != nil {
+			return nil, err
+		}
+		for _, e := range page.GetEvents() {
+			switch e.GetStatus() {
+			case paymentsv1.WebhookEvent_PROCESSED, paymentsv1.WebhookEvent_IGNORED:
+				finished[e.GetStripeEventId()] = e.GetStatus().String()
+			}
+		}
+	}
+	return finished, nil
+}
+
+// Refund is money that went back, or did not.
+type Refund struct {
+	// IDs are ours and Stripe's.
+	IDs         []string
+	AmountMinor int64
+	Succeeded   bool
+	Failed      bool
+}
+
+// Refunds lists an order's refunds, oldest first.
+func (f *CaseFacts) Refunds(ctx context.Context, orderID uuid.UUID) ([]Refund, error) {
+	ctx, cancel := context.WithTimeout(ctx, readTimeout)
+	defer cancel()
+	answer, err := f.payments.ListRefunds(ctx, &paymentsv1.ListRefundsRequest{OrderId: orderID.String()})
+	var out []Refund
+	for _, r := range answer.GetRefunds() {
+		refund := Refund{
+			AmountMinor: r.GetAmountMinor(), Succeeded: r.GetStatus() == paymentsv1.Refund_SUCCEEDED, Failed: r.GetStatus() == paymentsv1.Refund_FAILED,
+		}
+		for _, id := range []string{r.GetRefundId(), r.GetStripeRefundId()} {
+			if id != "" {
+				refund.IDs = append(refund.IDs, id)
+			}
+		}
+		out = append(out, refund)
+	}
+	return out, err
+}
+
+// Delivery is how the mails stand.
+type Delivery struct {
+	// Done are the messages, by dedupe key, that were sent or are not true any more.
+	Done map[string]string
+	// ServerWorks: the mail server can be used.
+	ServerWorks bool
+}
+
+// Messages reads how messages stand, by their dedupe keys.
+func (f *CaseFacts) Messages(ctx context.Context, dedupeKeys []string) (Delivery, error) {
+	ctx, cancel := context.WithTimeout(ctx, readTimeout)
+	defer cancel()
+	answer, err := f.notifications.FindMessages(ctx, &notificationsv1.FindMessagesRequest{DedupeKeys: dedupeKeys})
+	if err != nil {
+		return Delivery{}, err
+	}
+	d := Delivery{Done: map[string]string{}, ServerWorks: answer.GetMailServerFailingSince() == nil}
+	for _, m := range answer.GetMessages() {
+		switch m.GetState() {
+		case notificationsv1.Message_SENT, notificationsv1.Message_SUPERSEDED:
+			d.Done[m.GetDedupeKey()] = m.GetState().String()
+		}
+	}
+	return d, nil
+}
+
+// AlertTeam tells the team, once for each key.
+func (f *CaseFacts) AlertTeam(ctx context.Context, dedupeKey, title string, lines []string) error {
+	ctx, cancel := context.WithTimeout(ctx, readTimeout)
+	defer cancel()
+	_, err := f.notifications.AlertTeam(ctx, &notificationsv1.AlertTeamRequest{DedupeKey: dedupeKey, Title: title, Lines: lines})
+	return err
+}
