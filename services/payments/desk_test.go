@@ -74,7 +74,8 @@ func TestTheLedgerIsListed(t *testing.T) {
 			&pb.ListWebhookEventsRequest{Status: pb.WebhookEvent_PROCESSED},
 			[]string{"evt_same_6", "evt_same_5", "evt_same_4", "evt_same_3", "evt_same_2", "evt_same_1", "evt_same_0"},
 		},
-		"none": {&pb.ListWebhookEventsRequest{Status: pb.WebhookEvent_QUARANTINED}, []string{}},
+		"by id": {&pb.ListWebhookEventsRequest{StripeEventIds: []string{"evt_failed_6", "evt_orphan_5", "evt_never"}}, []string{"evt_orphan_5", "evt_failed_6"}},
+		"none":  {&pb.ListWebhookEventsRequest{Status: pb.WebhookEvent_QUARANTINED}, []string{}},
 	} {
 		for _, size := range []int32{0, 1, 2, 7} {
 			c.ask.PageSize = size

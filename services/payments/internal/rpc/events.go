@@ -20,7 +20,7 @@ const pageSizeDefault = 50
 // ListWebhookEvents lists the ledger.
 func (r *Admin) ListWebhookEvents(ctx context.Context, req *paymentsv1.ListWebhookEventsRequest) (*paymentsv1.ListWebhookEventsResponse, error) {
 	f := store.Filter{
-		MinAttempts: req.GetMinAttempts(), CustomerID: req.GetCustomerId(),
+		MinAttempts: req.GetMinAttempts(), CustomerID: req.GetCustomerId(), EventIDs: req.GetStripeEventIds(),
 		MostAttempts: req.GetMostAttemptsFirst(), Limit: int(req.GetPageSize()),
 	}
 	if f.Limit == 0 {

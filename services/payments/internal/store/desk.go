@@ -40,6 +40,8 @@ type Filter struct {
 	ReceivedBefore time.Time
 	MinAttempts    int32
 	CustomerID     string
+	// EventIDs are the only ones to list; none lists any.
+	EventIDs []string
 	// MostAttempts orders by attempts, instead of newest first.
 	MostAttempts bool
 	// After is the last entry of the page before, nil for the first page.
@@ -74,6 +76,9 @@ func (s *Store) Entries(ctx context.Context, f Filter) ([]Entry, error) {
 	}
 	if f.CustomerID != "" {
 		and("customer_id = $%d", f.CustomerID)
+	}
+	if len(f.EventIDs) > 0 {
+		and("stripe_event_id = ANY ($%d::text[])", f.EventIDs)
 	}
 	order := "received_at DESC, stripe_event_id DESC"
 	switch {
