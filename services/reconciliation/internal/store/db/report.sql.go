@@ -64,13 +64,15 @@ WITH charges AS (
     LEFT JOIN reconciliation.balance_transactions AS b ON b.charge_id = c.charge_id AND b.type IN ('charge', 'payment')
     WHERE c.status = 'SUCCEEDED' AND c.captured AND c.amount_minor > 0 AND c.created_at < $4::timestamptz
 ), refunds AS (
+    -- Not while a refund is so new that the charge may have been read before it.
     SELECT c.charge_id, c.currency, c.refunded_minor,
         coalesce(sum(-b.amount_minor), 0)::bigint AS booked_minor, bool_and(b.currency = c.currency) AS same_currency
     FROM charges AS c
-    LEFT JOIN reconciliation.balance_transactions AS b ON b.charge_id = c.charge_id AND b.created_at <= c.seen_at
+    LEFT JOIN reconciliation.balance_transactions AS b ON b.charge_id = c.charge_id
         AND b.type IN ('refund', 'payment_refund', 'refund_failure', 'payment_failure_refund')
-    WHERE c.captured AND c.seen_at < $4::timestamptz
-    GROUP BY c.charge_id, c.currency, c.refunded_minor
+    WHERE c.captured AND c.seen_at <= $4::timestamptz
+    GROUP BY c.charge_id, c.currency, c.refunded_minor, c.seen_at
+    HAVING coalesce(max(b.created_at) < c.seen_at - interval '1 minute', true)
 ), differences AS (
     SELECT 1 AS sort, charge_id AS subject, 'the charge has no balance transaction'::text AS what, currency,
         amount_minor AS expected_minor, 0::bigint AS found_minor

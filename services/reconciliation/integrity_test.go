@@ -1,0 +1,249 @@
+package reconciliation_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"google.golang.org/grpc/codes"
+	"google.golang.org/protobuf/types/known/timestamppb"
+
+	ordersv1 "makegood.example/proto/gen/orders/v1"
+	paymentsv1 "makegood.example/proto/gen/payments/v1"
+	pb "makegood.example/proto/gen/reconciliation/v1"
+	"makegood.example/services/platform/grpcclient"
+)
+
+func (s *scene) report(dial grpcclient.Dialer, from, before time.Time) *pb.IntegrityReport {
+	s.t.Helper()
+	req := &pb.GetIntegrityReportRequest{}
+	if !from.IsZero() {
+		req.From = timestamppb.New(from)
+	}
+	if !before.IsZero() {
+		req.Before = timestamppb.New(before)
+	}
+	r, err := s.client(dial, "gateway").GetIntegrityReport(s.support(), req)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return r
+}
+
+// movement books something on the Stripe balance.
+func (w *fakeWorld) movement(kind, source, charge string, amount int64, at time.Time) {
+	w.set(func() {
+		w.balance = append(w.balance, &paymentsv1.BalanceTransaction{Id: fmt.Sprintf("txn_%s_%s", kind, source), Type: kind, SourceId: source,
+			ChargeId: charge, AmountMinor: amount, NetMinor: amount, Currency: "USD", CreatedAt: timestamppb.New(at)})
+	})
+}
+
+// shop is two days of trade that add up.
+func (s *scene) shop() (dayOne time.Time) {
+	w := s.world
+	dayOne = s.clock.Now().Add(-72 * time.Hour).Truncate(24 * time.Hour)
+	noon := dayOne.Add(12 * time.Hour)
+	took := func(d time.Duration) func(*fakeOrder) {
+		return func(o *fakeOrder) { o.CompletedAt = timestamppb.New(o.GetChargedAt().AsTime().Add(d)) }
+	}
+	for n := range 10 {
+		w.order(orderID(n), ordersv1.Order_COMPLETE, w.charge(fmt.Sprintf("ch_%02d", n), noon, orderID(n)), took(time.Second))
+	}
+	w.order(orderID(20), ordersv1.Order_RECOVERED, w.charge("ch_late", noon, orderID(20)), took(40*time.Second), func(o *fakeOrder) { o.RecoveredBy = "rescue" })
+	w.order(orderID(21), ordersv1.Order_COMPLETE, w.charge("ch_part", noon, orderID(21), func(c *paymentsv1.SeenCharge) { c.RefundedMinor = 1000 }),
+		took(time.Second), func(o *fakeOrder) { o.RefundedMinor = 1000 })
+	w.movement("refund", "re_part", "ch_part", -1000, noon.Add(time.Hour))
+	w.charge("ch_foreign", noon, "", func(c *paymentsv1.SeenCharge) { c.Owner, c.AmountMinor = paymentsv1.SeenCharge_FOREIGN, 777 })
+	w.order(orderID(22), ordersv1.Order_COMPLETE, w.charge("ch_next_day", noon.Add(24*time.Hour), orderID(22)), took(time.Second))
+	yen := w.charge("ch_yen", noon.Add(24*time.Hour), orderID(23), func(c *paymentsv1.SeenCharge) { c.AmountMinor, c.Currency = 25000, "JPY" })
+	w.order(orderID(23), ordersv1.Order_COMPLETE, yen, took(time.Second))
+	euro := w.charge("ch_euro", noon.Add(24*time.Hour), orderID(24), func(c *paymentsv1.SeenCharge) { c.AmountMinor, c.Currency = 20000, "EUR" })
+	w.order(orderID(24), ordersv1.Order_COMPLETE, euro, took(time.Second))
+	w.set(func() {
+		for _, b := range w.balance {
+			switch b.GetChargeId() {
+			case "ch_yen":
+				b.AmountMinor, b.Currency, b.ExchangeRate = 16750, "USD", "0.67"
+			case "ch_euro":
+				b.AmountMinor, b.Currency, b.ExchangeRate = 22000, "USD", "1.1"
+			default:
+				continue
+			}
+			b.NetMinor = b.AmountMinor - b.FeeMinor
+		}
+	})
+	w.movement("adjustment", "dp_1", "ch_00", -24900, noon.Add(2*time.Hour))
+	w.movement("payout", "po_1", "", -100000, noon.Add(3*time.Hour))
+	w.movement("stripe_fee", "fee_1", "", -200, noon.Add(3*time.Hour))
+	w.movement("anything_new", "new_1", "", 5, noon.Add(3*time.Hour))
+	return dayOne
+}
+
+func TestTheReportAddsUp(t *testing.T) {
+	s := newScene(t)
+	dayOne := s.shop()
+	dial := s.instance(nil)
+	if r := s.report(dial, time.Time{}, time.Time{}); r.GetComplete() || !strings.Contains(r.GetIncompleteReason(), "have not been read yet") {
+		t.Errorf("before the first run: %v", r)
+	}
+	s.wantRun(s.startRun(dial), pb.Run_SUCCEEDED)
+
+	day := s.report(dial, dayOne, dayOne.Add(24*time.Hour))
+	if !day.GetComplete() || day.GetDifferenceCount() != 0 {
+		t.Errorf("complete %t (%s), differences %v", day.GetComplete(), day.GetIncompleteReason(), day.GetDifferences())
+	}
+	charges := map[string]*pb.DispositionSum{}
+	for _, c := range day.GetCharges() {
+		charges[c.GetDisposition().String()+" "+c.GetCurrency()] = c
+	}
+	if m := charges["MATCHED USD"]; m.GetChargeCount() != 11 || m.GetAmountMinor() != 11*24900 || m.GetRefundedMinor() != 1000 || len(charges) != 3 ||
+		charges["RECOVERED USD"].GetChargeCount() != 1 || charges["FOREIGN USD"].GetAmountMinor() != 777 {
+		t.Errorf("charges: %v", day.GetCharges())
+	}
+	var sum, booked int64
+	for _, c := range day.GetCharges() {
+		sum += c.GetAmountMinor()
+	}
+	categories := map[string]*pb.BalanceSum{}
+	for _, b := range day.GetBalance() {
+		categories[b.GetCategory()+" "+b.GetType()] = b
+		if b.GetCategory() == "charges" {
+			booked += b.GetAmountMinor()
+		}
+	}
+	if sum != booked || categories["refunds refund"].GetAmountMinor() != -1000 || categories["disputes adjustment"].GetAmountMinor() != -24900 ||
+		categories["payouts payout"].GetAmountMinor() != -100000 || categories["fees stripe_fee"].GetNetMinor() != -200 || categories["other anything_new"] == nil {
+		t.Errorf("%d charged, %d booked: %v", sum, booked, day.GetBalance())
+	}
+	if a := day.GetChargeToAccess(); a.GetOrderCount() != 12 || a.GetMeanMs() != (11*1000+40000)/12 || a.GetP95Ms() != 40000 || a.GetP99Ms() != 40000 {
+		t.Errorf("from charge to access: %v", a)
+	}
+	if by := day.GetCompletedBy(); len(by) != 2 || by[0].GetRecoveredBy() != "" || by[0].GetOrderCount() != 11 || by[1].GetRecoveredBy() != "rescue" {
+		t.Errorf("completed by %v", by)
+	}
+	if day.GetOldestUnserved() != nil {
+		t.Errorf("unserved: %v", day.GetOldestUnserved())
+	}
+	all := s.report(dial, time.Time{}, time.Time{})
+	if all.GetDifferenceCount() != 0 || len(all.GetCharges()) != 5 || all.GetComplete() {
+		t.Errorf("of all time: %v", all)
+	}
+	_, err := s.client(dial, "gateway").GetIntegrityReport(s.support(), &pb.GetIntegrityReportRequest{From: timestamppb.New(dayOne), Before: timestamppb.New(dayOne)})
+	wantError(t, "an empty window", err, codes.InvalidArgument, "INVALID_ARGUMENT")
+}
+
+func TestTheReportNamesOneCent(t *testing.T) {
+	for name, c := range map[string]struct {
+		seed            func(*scene, *fakeWorld)
+		subject, what   string
+		expected, found int64
+	}{
+		"a movement of another amount": {func(_ *scene, w *fakeWorld) { w.balance[3].AmountMinor--; w.balance[3].NetMinor-- },
+			"ch_03", "another amount", 24900, 24899},
+		"at the rate": {func(_ *scene, w *fakeWorld) {
+			for _, b := range w.balance {
+				if b.GetChargeId() == "ch_euro" {
+					b.AmountMinor, b.NetMinor = b.AmountMinor+2, b.NetMinor+2
+				}
+			}
+		}, "ch_euro", "at the rate 1.1", 22000, 22002},
+		"a net that is not the net": {func(_ *scene, w *fakeWorld) { w.balance[4].NetMinor++ }, "txn_ch_04", "net", 24870, 24871},
+		"no movement":               {func(_ *scene, w *fakeWorld) { w.balance[5].Type = "other" }, "ch_05", "no balance transaction", 24900, 0},
+		"a refund of another amount": {func(_ *scene, w *fakeWorld) {
+			for _, b := range w.balance {
+				if b.GetType() == "refund" {
+					b.AmountMinor, b.NetMinor = -999, -999
+				}
+			}
+		}, "ch_part", "refunded", 1000, 999},
+		"the order's amount":    {func(_ *scene, w *fakeWorld) { w.orders[orderID(6)].AmountMinor++ }, "ch_06", "order", 24900, 24901},
+		"the order's refund":    {func(_ *scene, w *fakeWorld) { w.orders[orderID(21)].RefundedMinor++ }, "ch_part", "knows", 1000, 1001},
+		"an order that is gone": {func(_ *scene, w *fakeWorld) { delete(w.orders, orderID(7)) }, "ch_07", "not there", 24900, 0},
+		"the recorded amount": {func(s *scene, _ *fakeWorld) {
+			s.exec(`UPDATE reconciliation.charge_dispositions SET amount_minor = 24899 WHERE charge_id = 'ch_08'`)
+		}, "ch_08", "balance transaction", 24899, 24900},
+		"no disposition": {func(s *scene, _ *fakeWorld) {
+			s.exec(`DELETE FROM reconciliation.charge_dispositions WHERE charge_id = 'ch_09'`)
+		}, "ch_09", "no disposition", 0, 24900},
+		"not shown by Stripe": {func(_ *scene, w *fakeWorld) { delete(w.charges, "ch_02") }, "ch_02", "does not show", 0, 24900},
+		"open for too long": {func(s *scene, _ *fakeWorld) {
+			s.exec(`UPDATE reconciliation.charge_dispositions SET disposition = 'OPEN', access_at = NULL, read_again_at = '2100-01-01' WHERE charge_id = 'ch_01'`)
+		}, "ch_01", "OPEN", 24900, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newScene(t)
+			s.shop()
+			dial := s.instance(map[string]string{"DEEP_PASS_EVERY": "1h"})
+			afterwards := strings.HasPrefix(name, "the ") || strings.HasPrefix(name, "no disp") || strings.HasPrefix(name, "open") || strings.HasSuffix(name, "gone")
+			if !afterwards && name != "not shown by Stripe" {
+				s.world.set(func() { c.seed(s, s.world) })
+			}
+			s.wantRun(s.startRun(dial), pb.Run_SUCCEEDED)
+			if afterwards {
+				s.world.set(func() { c.seed(s, s.world) })
+			}
+			if name == "not shown by Stripe" {
+				s.world.set(func() { c.seed(s, s.world) })
+				s.clock.Advance(2 * time.Hour)
+				s.startRun(dial)
+			}
+			r := s.report(dial, time.Time{}, time.Time{})
+			if r.GetDifferenceCount() == 0 {
+				t.Fatal("no difference")
+			}
+			d := r.GetDifferences()[0]
+			if d.GetSubject() != c.subject || !strings.Contains(d.GetWhat(), c.what) || d.GetExpectedMinor() != c.expected || d.GetFoundMinor() != c.found {
+				t.Errorf("differences: %v", r.GetDifferences())
+			}
+			if name == "open for too long" && r.GetOldestUnserved().GetChargeId() != "ch_01" {
+				t.Errorf("unserved: %v", r.GetOldestUnserved())
+			}
+		})
+	}
+}
+
+func TestAChargeIsExplained(t *testing.T) {
+	s := newScene(t)
+	w := s.world
+	c := w.charge("ch_1", s.clock.Now().Add(-time.Hour), orderID(1))
+	dial := s.instance(nil)
+	explain := func(id string) *pb.ExplainChargeResponse {
+		t.Helper()
+		e, err := s.client(dial, "gateway").ExplainCharge(s.support(), &pb.ExplainChargeRequest{ChargeId: id})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return e
+	}
+	has := func(e *pb.ExplainChargeResponse, part string) bool {
+		return strings.Contains(strings.Join(e.GetEvidence(), "\n"), part)
+	}
+	before := explain("ch_1")
+	if before.GetRecorded() != nil || before.GetNow().GetKind() != pb.Disposition_OPEN || !has(before, "next sweep has Orders told") || !has(before, "has no order") {
+		t.Errorf("before any run: %v", before)
+	}
+	w.set(func() {
+		if len(w.restored) != 0 {
+			t.Error("explaining changed something")
+		}
+	})
+	s.startRun(dial)
+	after := explain("ch_1")
+	if after.GetRecorded().GetKind() != pb.Disposition_RECOVERED || after.GetNow().GetOrderId() != orderID(1) || after.GetRecordedAt() == nil || !has(after, "Provisioning: access") {
+		t.Errorf("after a run: %v", after)
+	}
+	w.set(func() { c.Status = paymentsv1.SeenCharge_FAILED })
+	if e := explain("ch_1"); e.GetNow().GetKind() != pb.Disposition_KIND_UNSPECIFIED || !strings.Contains(e.GetNow().GetReason(), "failed") {
+		t.Errorf("a failed charge: %v", e)
+	}
+	_, err := s.client(dial, "gateway").ExplainCharge(s.support(), &pb.ExplainChargeRequest{ChargeId: "ch_none"})
+	wantError(t, "a charge that is not there", err, codes.NotFound, "CHARGE_NOT_FOUND")
+}
+
+func (s *scene) exec(query string, args ...any) {
+	s.t.Helper()
+	if _, err := s.owner.Exec(s.t.Context(), query, args...); err != nil {
+		s.t.Fatal(err)
+	}
+}
