@@ -387,6 +387,37 @@ func TestRefundsAndDisputesAreFollowed(t *testing.T) {
 	})
 }
 
+func TestARefundThatOthersKnowAlreadyIsSeen(t *testing.T) {
+	s := newScene(t)
+	w := s.world
+	c := w.charge("ch_1", s.clock.Now().Add(-5*24*time.Hour), orderID(1))
+	w.order(orderID(1), ordersv1.Order_COMPLETE, c)
+	dial := s.instance(map[string]string{"DEEP_PASS_EVERY": "1000h"})
+	s.startRun(dial)
+	s.clock.Advance(time.Hour)
+	w.set(func() { // support refunded it: Payments and Orders knew first
+		c.RefundedMinor = 24900
+		o := w.orders[orderID(1)]
+		o.State, o.RefundedMinor, o.AccessWithdrawnAt = ordersv1.Order_REFUNDED, 24900, timestamppb.New(s.clock.Now())
+	})
+	w.movement("refund", "re_1", "ch_1", -24900, s.clock.Now())
+	s.clock.Advance(2 * time.Minute)
+	s.wantRun(s.startRun(dial), pb.Run_SUCCEEDED)
+	s.wantDisposition("ch_1", "REFUNDED")
+	w.set(func() { w.listed = nil })
+	s.startRun(dial)
+	w.set(func() {
+		for _, r := range w.listed {
+			if len(r.GetChargeIds()) > 0 {
+				t.Errorf("%v are read again although nothing moved", r.GetChargeIds())
+			}
+		}
+	})
+	if r := s.report(dial, time.Time{}, time.Time{}); r.GetDifferenceCount() != 0 {
+		t.Errorf("differences: %v", r.GetDifferences())
+	}
+}
+
 func TestAnUnsentConfirmationIsSentFor(t *testing.T) {
 	s := newScene(t)
 	w := s.world

@@ -42,7 +42,7 @@ func (s *Service) IntegrityReport(ctx context.Context, from, before time.Time) (
 	}
 	var gaps []string
 	reading := &run.Progress{}
-	if err := s.readBalance(ctx, &sweep{progress: reading}); err != nil {
+	if err := s.readMovements(ctx, &sweep{progress: reading}, nil); err != nil {
 		gaps = append(gaps, "the newest movements of the balance cannot be read now")
 	}
 	gap, err := s.readSoFar(ctx, &b, now)

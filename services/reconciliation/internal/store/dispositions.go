@@ -156,3 +156,10 @@ func (s *Store) NewestAccess(ctx context.Context, limit int) ([]disposition.Char
 	}
 	return charges, nil
 }
+
+// MovedSince answers which of some charges had their money moved since they were
+// last seen.
+func (s *Store) MovedSince(ctx context.Context, chargeIDs []string) ([]string, error) {
+	ids, err := s.q.ListMovedSince(ctx, chargeIDs)
+	return ids, mapError(err)
+}

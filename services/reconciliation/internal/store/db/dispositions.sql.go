@@ -72,6 +72,39 @@ func (q *Queries) GetDispositions(ctx context.Context, chargeIds []string) ([]Ge
 	return items, nil
 }
 
+const listMovedSince = `-- name: ListMovedSince :many
+SELECT d.charge_id
+FROM reconciliation.charge_dispositions AS d
+WHERE d.charge_id = ANY ($1::text[])
+    AND EXISTS (
+        SELECT FROM reconciliation.balance_transactions AS b
+        WHERE b.charge_id = d.charge_id AND b.type NOT IN ('charge', 'payment')
+            AND b.created_at > d.seen_at - interval '1 minute'
+    )
+`
+
+// Charges whose money moved after they were last seen, or so shortly before that
+// it is not sure what was seen.
+func (q *Queries) ListMovedSince(ctx context.Context, chargeIds []string) ([]string, error) {
+	rows, err := q.db.Query(ctx, listMovedSince, chargeIds)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []string
+	for rows.Next() {
+		var charge_id string
+		if err := rows.Scan(&charge_id); err != nil {
+			return nil, err
+		}
+		items = append(items, charge_id)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const listNewestAccess = `-- name: ListNewestAccess :many
 SELECT charge_id, payment_intent_id, order_id
 FROM reconciliation.charge_dispositions

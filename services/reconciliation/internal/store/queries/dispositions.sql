@@ -55,3 +55,15 @@ FROM reconciliation.charge_dispositions
 WHERE disposition IN ('RECOVERED', 'MATCHED') AND access_at IS NOT NULL
 ORDER BY access_at DESC
 LIMIT @page_size;
+
+-- name: ListMovedSince :many
+-- Charges whose money moved after they were last seen, or so shortly before that
+-- it is not sure what was seen.
+SELECT d.charge_id
+FROM reconciliation.charge_dispositions AS d
+WHERE d.charge_id = ANY (@charge_ids::text[])
+    AND EXISTS (
+        SELECT FROM reconciliation.balance_transactions AS b
+        WHERE b.charge_id = d.charge_id AND b.type NOT IN ('charge', 'payment')
+            AND b.created_at > d.seen_at - interval '1 minute'
+    );
