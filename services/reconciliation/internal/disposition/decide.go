@@ -56,24 +56,17 @@ func doubt(f Facts) (d Decision, doubtful bool) {
 	case c.Owner != Ours:
 		return quarantine(c, UnclearEvent, "charge/"+c.ID, "its hints do not agree: "+c.OwnerReason), true
 	case o == nil && f.CannotAdopt != "":
-		d = quarantine(c, UnidentifiedCharge, "charge/"+c.ID, "it carries our mark and has no order, and none can be made from it without a guess: "+f.CannotAdopt)
-		d.Case.WaitingSince = c.CreatedAt
-		return d, true
+		return quarantine(c, UnidentifiedCharge, "charge/"+c.ID, "it carries our mark and has no order, and none can be made from it without a guess: "+f.CannotAdopt), true
 	case o == nil:
 		return Decision{}, false
 	case c.OrderID != "" && c.OrderID != o.ID && o.PaidBy != c.ID:
 		return quarantine(c, UnclearEvent, "charge/"+c.ID, fmt.Sprintf("it names order %s and is known by order %s", c.OrderID, o.ID)), true
 	case c.AmountMinor != o.AmountMinor || c.Currency != o.Currency:
-		d = quarantine(c, WrongCharge, "order/"+o.ID, fmt.Sprintf("order %s asked for %s", o.ID, show(o.AmountMinor, o.Currency)))
+		return quarantine(c, WrongCharge, "order/"+o.ID, fmt.Sprintf("order %s asked for %s", o.ID, show(o.AmountMinor, o.Currency))), true
 	case c.CustomerID != "" && o.CustomerID != "" && c.CustomerID != o.CustomerID:
-		d = quarantine(c, WrongCharge, "order/"+o.ID, fmt.Sprintf("order %s is of Stripe's customer %s, and the charge of %s", o.ID, o.CustomerID, c.CustomerID))
-	default:
-		return Decision{}, false
+		return quarantine(c, WrongCharge, "order/"+o.ID, fmt.Sprintf("order %s is of Stripe's customer %s, and the charge of %s", o.ID, o.CustomerID, c.CustomerID)), true
 	}
-	if o.PaidBy == "" { // its buyer paid, and has nothing for it
-		d.Case.WaitingSince = c.CreatedAt
-	}
-	return d, true
+	return Decision{}, false
 }
 
 func quarantine(c Charge, kind CaseKind, subject, reason string) Decision {
@@ -182,7 +175,6 @@ func unpaidRefund(c Charge, o *Order) Decision {
 	reason := fmt.Sprintf("order %s is REFUNDED, and Stripe has refunded %s of %s", o.ID, show(c.RefundedMinor, c.Currency), show(c.AmountMinor, c.Currency))
 	d := quarantine(c, FailedRefund, "order/"+o.ID, reason)
 	d.Case.Summary += "; the customer has neither access nor all of the money"
-	d.Case.WaitingSince = c.CreatedAt
 	return d
 }
 

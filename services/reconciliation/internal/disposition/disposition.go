@@ -149,8 +149,6 @@ const (
 type Case struct {
 	Kind             CaseKind
 	Subject, Summary string
-	// WaitingSince is since when a customer waits because of it; zero when nobody does.
-	WaitingSince time.Time
 }
 
 // Decision is what a charge is, why, and what to do.
