@@ -44,7 +44,7 @@ func TestAMessageThatIsNeverTakenBecomesACaseAndGoesOn(t *testing.T) {
 	}
 	s.exec("UPDATE orders.river_job SET state = 'available', scheduled_at = now()")
 	await(t, "the eighth try", settled(8))
-	s.wantCases("UNDELIVERED_MESSAGE order/" + o.GetId())
+	s.wantCases("UNDELIVERED_MESSAGE message/order/" + o.GetId() + "/confirmation")
 
 	s.exec("UPDATE orders.river_job SET attempt = 900, state = 'available', scheduled_at = now()")
 	await(t, "a try after weeks", settled(901))

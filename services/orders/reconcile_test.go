@@ -71,6 +71,7 @@ func TestTwoPurchasesOfOnePersonWithinTheWindowAreADuplicate(t *testing.T) {
 	first := buy(purchase{})
 	s.clock.Advance(9 * time.Minute)
 	second := buy(purchase{email: "Jane@Example.com"})
+	s.clock.Advance(time.Second)
 	meant := buy(purchase{})
 	other := buy(purchase{email: "joe@example.com"})
 	s.clock.Advance(11 * time.Minute)

@@ -45,7 +45,7 @@ func (w *MessageWorker) Work(ctx context.Context, job *river.Job[MessageArgs]) e
 	err := w.Notifications.Send(ctx, m)
 	if err != nil && job.Attempt >= caseAfterTries {
 		summary := fmt.Sprintf("message %s could not be handed to Notifications in %d tries", m.DedupeKey, job.Attempt)
-		if caseErr := w.Cases.Open(ctx, clients.UndeliveredMessage, m.OrderID, summary); caseErr != nil {
+		if caseErr := w.Cases.OpenAbout(ctx, clients.UndeliveredMessage, "message/"+m.DedupeKey, summary); caseErr != nil {
 			return fmt.Errorf("%w (and no case could be opened: %w)", err, caseErr)
 		}
 	}
