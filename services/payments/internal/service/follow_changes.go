@@ -3,11 +3,11 @@ package service
 import (
 	"context"
 	"errors"
+	"sync"
 
 	"makegood.example/services/payments/internal/clients"
 	"makegood.example/services/payments/internal/payment"
 	"makegood.example/services/payments/internal/store"
-	"makegood.example/services/payments/internal/stripegw"
 )
 
 // Followed is what came of reading one page of what became of charges.
@@ -76,6 +76,9 @@ func (s *Service) followAll(ctx context.Context, changes []change, out Followed)
 	if err != nil {
 		return Followed{}, err
 	}
+	var mu sync.Mutex
+	var all sync.WaitGroup
+	slots := make(chan struct{}, readsAtOnce)
 	for _, p := range saved {
 		chargeID, isNew := p.ChargeID, false
 		for _, c := range changes {
@@ -83,15 +86,23 @@ func (s *Service) followAll(ctx context.Context, changes []change, out Followed)
 				chargeID, isNew = c.chargeID, isNew || p.ChargeID == "" || c.isNew(p)
 			}
 		}
-		switch err := s.followOne(ctx, p, isNew); {
-		case err != nil:
-			s.Log.Warn("what became of a charge could not be followed", "charge_id", chargeID, "error", err)
-			s.reportNoAccess(ctx, err)
-			out.Failed = append(out.Failed, chargeID)
-		case isNew:
-			out.Told = append(out.Told, chargeID)
-		}
+		slots <- struct{}{}
+		all.Go(func() {
+			defer func() { <-slots }()
+			err := s.followOne(ctx, p, isNew)
+			mu.Lock()
+			defer mu.Unlock()
+			switch {
+			case err != nil:
+				s.Log.Warn("what became of a charge could not be followed", "charge_id", chargeID, "error", err)
+				s.reportNoAccess(ctx, err)
+				out.Failed = append(out.Failed, chargeID)
+			case isNew:
+				out.Told = append(out.Told, chargeID)
+			}
+		})
 	}
+	all.Wait()
 	return out, nil
 }
 
@@ -101,9 +112,6 @@ func (s *Service) followOne(ctx context.Context, p payment.Payment, isNew bool) 
 	k, err := s.known(ctx, p.ID)
 	if err == nil && isNew {
 		k, err = s.followCharge(ctx, p)
-	}
-	if errors.Is(err, stripegw.ErrNotFound) {
-		return nil // Stripe does not have the charge that it listed: there is nothing to follow
 	}
 	if err != nil {
 		return err

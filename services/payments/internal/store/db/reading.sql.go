@@ -136,9 +136,13 @@ func (q *Queries) CatchUpEvents(ctx context.Context, arg CatchUpEventsParams) ([
 
 const paymentsOfPage = `-- name: PaymentsOfPage :many
 SELECT id, order_id, seq, reference, plan_id, description, account_id, email_key, amount_minor, currency, status, create_try, payment_intent_id, customer_id, client_secret, redirect_url, charge_id, received_minor, received_currency, charged_at, decline_code, decline_message, created_at, updated_at, refunded_minor, dispute, charge_read_at, checkout_session_id, renews_months, renews_order_id, subscription_id, invoice_id, term_start, term_end, told_at FROM payments.payments
-WHERE charge_id = ANY ($1::text[])
-   OR payment_intent_id = ANY ($2::text[])
-   OR order_id = ANY ($3::uuid[])
+WHERE id IN (
+    SELECT c.id FROM unnest($1::text[]) AS ask (name) JOIN payments.payments c ON c.charge_id = ask.name
+    UNION ALL
+    SELECT i.id FROM unnest($2::text[]) AS ask (name) JOIN payments.payments i ON i.payment_intent_id = ask.name
+    UNION ALL
+    SELECT o.id FROM unnest($3::uuid[]) AS ask (name) JOIN payments.payments o ON o.order_id = ask.name
+)
 ORDER BY order_id, seq
 `
 
@@ -148,7 +152,8 @@ type PaymentsOfPageParams struct {
 	OrderIds  []uuid.UUID
 }
 
-// The payments that a page of charges may be about, by any of three names.
+// The payments that a page of charges may be about, by any of three names; each
+// through its own index, whatever the planner knows of the others.
 func (q *Queries) PaymentsOfPage(ctx context.Context, arg PaymentsOfPageParams) ([]Payment, error) {
 	rows, err := q.db.Query(ctx, paymentsOfPage, arg.ChargeIds, arg.IntentIds, arg.OrderIds)
 	if err != nil {

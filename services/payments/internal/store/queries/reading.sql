@@ -1,9 +1,14 @@
 -- name: PaymentsOfPage :many
--- The payments that a page of charges may be about, by any of three names.
+-- The payments that a page of charges may be about, by any of three names; each
+-- through its own index, whatever the planner knows of the others.
 SELECT * FROM payments.payments
-WHERE charge_id = ANY (sqlc.arg(charge_ids)::text[])
-   OR payment_intent_id = ANY (sqlc.arg(intent_ids)::text[])
-   OR order_id = ANY (sqlc.arg(order_ids)::uuid[])
+WHERE id IN (
+    SELECT c.id FROM unnest(sqlc.arg(charge_ids)::text[]) AS ask (name) JOIN payments.payments c ON c.charge_id = ask.name
+    UNION ALL
+    SELECT i.id FROM unnest(sqlc.arg(intent_ids)::text[]) AS ask (name) JOIN payments.payments i ON i.payment_intent_id = ask.name
+    UNION ALL
+    SELECT o.id FROM unnest(sqlc.arg(order_ids)::uuid[]) AS ask (name) JOIN payments.payments o ON o.order_id = ask.name
+)
 ORDER BY order_id, seq;
 
 -- name: PeopleOfPage :many
