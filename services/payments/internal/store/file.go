@@ -68,10 +68,11 @@ const fileEvent = `INSERT INTO payments.webhook_events (
 const once = ` ON CONFLICT (stripe_event_id) DO NOTHING`
 
 // known says by which rows here a name is known; %d is the name's parameter.
-var known = struct{ intent, charge, session, customer string }{
-	intent:  `NOT EXISTS (SELECT FROM payments.payments p WHERE p.payment_intent_id = $%d::text)`,
-	charge:  `NOT EXISTS (SELECT FROM payments.payments p WHERE p.charge_id = $%d::text)`,
-	session: `NOT EXISTS (SELECT FROM payments.payments p WHERE p.checkout_session_id = $%d::text)`,
+var known = struct{ intent, charge, session, subscription, customer string }{
+	intent:       `NOT EXISTS (SELECT FROM payments.payments p WHERE p.payment_intent_id = $%d::text)`,
+	charge:       `NOT EXISTS (SELECT FROM payments.payments p WHERE p.charge_id = $%d::text)`,
+	session:      `NOT EXISTS (SELECT FROM payments.payments p WHERE p.checkout_session_id = $%d::text)`,
+	subscription: `NOT EXISTS (SELECT FROM payments.subscriptions s WHERE s.subscription_id = $%d::text)`,
 	customer: `NOT EXISTS (SELECT FROM payments.payments p WHERE p.customer_id = $%[1]d::text)
     AND NOT EXISTS (SELECT FROM payments.customers c WHERE c.customer_id = $%[1]d::text)
     AND NOT EXISTS (SELECT FROM payments.customer_links l WHERE l.customer_id = $%[1]d::text)`,
@@ -122,7 +123,7 @@ func (f Finished) insert() (statement string, args []any) {
 	var unless []string
 	for _, name := range [...]struct{ value, where string }{
 		{f.Unless.IntentID, known.intent}, {f.Unless.ChargeID, known.charge},
-		{f.Unless.SessionID, known.session}, {f.Unless.CustomerID, known.customer},
+		{f.Unless.SessionID, known.session}, {f.Unless.SubscriptionID, known.subscription}, {f.Unless.CustomerID, known.customer},
 	} {
 		if name.value != "" {
 			args = append(args, name.value)
