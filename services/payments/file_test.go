@@ -70,6 +70,13 @@ func TestWhatIsKnownHereIsNobodyElses(t *testing.T) {
 			t.Errorf("%s: %s, %v", c.name, status, err)
 		}
 	}
+	// Of a subscription that is followed here, whoever changes it.
+	s.exec(`INSERT INTO payments.subscriptions (subscription_id, order_id, customer_id, status, renews, period_start, period_end, next_look_at)
+		SELECT 'sub_known', order_id, 'cus_elsewhere', 'ACTIVE', true, created_at, created_at + interval '1 year', created_at + interval '1 year' FROM payments.payments`)
+	_, _ = s.deliver(foreignEvent("evt_our_subscription", "customer.subscription.updated", `{"id":"sub_known","object":"subscription"}`))
+	if got := s.text(`SELECT coalesce(resolution_method, '') || coalesce(last_error, '') FROM payments.webhook_events WHERE stripe_event_id = 'evt_our_subscription'`); got == "foreign" {
+		t.Error("a change of our subscription is taken for somebody else's")
+	}
 	if got := s.text(`SELECT waits_for[1] FROM payments.webhook_events WHERE stripe_event_id = 'evt_another_intent_of_our_customer'`); got != "pi_theirs" {
 		t.Errorf("an intent of our customer waits for %q", got)
 	}

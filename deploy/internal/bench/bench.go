@@ -169,9 +169,9 @@ func (b *bench) endpoints(ctx context.Context, s *stack.Stack, prefix uint8) (al
 		stop()
 		return nil, nil, err
 	}
-	all = []contender{own, {inserts, db.measure}, plain}
+	all = []contender{own, {inserts, db.measure, ""}, plain}
 	if b.opts.Peer {
-		peer, err := startPeer(ctx, b.opts.Dir, s, secret)
+		peer, err := b.startPeer(ctx, s, secret)
 		if err != nil {
 			stop()
 			return nil, nil, fmt.Errorf("the peer: %w", err)
@@ -190,6 +190,10 @@ func (b *bench) endpoints(ctx context.Context, s *stack.Stack, prefix uint8) (al
 func hostOf(url string) string { return strings.TrimPrefix(url, "http://") }
 
 func (b *bench) onThisDisk(ctx context.Context) error {
+	b.say("filing events from which nothing follows")
+	if err := b.sharing(ctx, "", ""); err != nil {
+		return err
+	}
 	return b.withStack(ctx, "", func(s *stack.Stack) error {
 		before, err := memory(s)
 		if err != nil {
@@ -235,6 +239,9 @@ func (b *bench) onASlowDisk(ctx context.Context) error {
 		b.say("not measured: %s", why)
 		b.report.missing("slow disk", why)
 		return nil
+	}
+	if err := b.sharing(ctx, "slow disk, ", shim); err != nil {
+		return err
 	}
 	return b.withStack(ctx, shim, func(s *stack.Stack) error {
 		all, stop, err := b.endpoints(ctx, s, 2)

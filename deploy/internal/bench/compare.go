@@ -11,6 +11,8 @@ import (
 type contender struct {
 	name    string
 	measure func(ctx context.Context, clients int, lasts time.Duration) (rate, error)
+	// addr is where an endpoint listens; the database has none.
+	addr string
 }
 
 // results are the medians of each contender at each number of clients.
@@ -85,5 +87,5 @@ func delivering(name, addr, secret string, prefix uint8) (contender, error) {
 		r, err := drive(ctx, addr, events.requests(int(2*expect*lasts.Seconds())), clients, lasts)
 		expect = max(1000, r.perSecond)
 		return r, err
-	}}, nil
+	}, addr}, nil
 }

@@ -34,7 +34,7 @@ func (b *bench) history(ctx context.Context, s *stack.Stack, contenders []conten
 	if b.opts.Quick {
 		clients = []int{2}
 	}
-	if _, err := s.DB().Exec(ctx, "TRUNCATE payments.webhook_events, bench.rows, bench.plain"); err != nil {
+	if _, err := s.DB().Exec(ctx, "TRUNCATE payments.webhook_events, bench.rows, bench.plain CASCADE"); err != nil {
 		return err
 	}
 	b.say("an empty ledger")

@@ -20,7 +20,7 @@ type Group[In, Out any] struct {
 	Alone func(error) bool
 	// Hands is how many Do run at a time, Most how many items one of them takes.
 	Hands, Most int
-	// Timeout bounds one Do: it works for several, so none of them cancels it.
+	// Timeout bounds a Do for several: none of them cancels it.
 	Timeout time.Duration
 
 	mu      sync.Mutex
@@ -104,6 +104,13 @@ func (g *Group[In, Out]) lead(ctx context.Context, c *call[In, Out]) {
 		g.waiting = append(g.waiting[:0], g.waiting[1:]...)
 		next.turn <- true
 	}()
+	if len(calls) == 1 {
+		var outs []Out
+		if outs, c.err = g.Do(ctx, []In{c.item}); c.err == nil {
+			c.out = outs[0]
+		}
+		return
+	}
 	g.work(context.WithoutCancel(ctx), calls)
 }
 
@@ -113,7 +120,7 @@ func (g *Group[In, Out]) work(ctx context.Context, calls []*call[In, Out]) {
 		items[i] = c.item
 	}
 	outs, err := g.do(ctx, items)
-	if err != nil && len(calls) > 1 && g.Alone != nil && g.Alone(err) {
+	if err != nil && g.Alone != nil && g.Alone(err) {
 		for i, c := range calls {
 			outs, err := g.do(ctx, items[i:i+1])
 			if c.err = err; err == nil {

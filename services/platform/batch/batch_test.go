@@ -153,16 +153,26 @@ func TestWhoLeadsAndLeavesStillWorksForTheOthers(t *testing.T) {
 		working <- ctx.Err()
 		return out, err
 	}
-	ctx, leave := context.WithCancel(t.Context())
-	g.ask(ctx, answers, 1)
+	g.ask(t.Context(), answers, 1)
 	<-g.began
+	ctx, leave := context.WithCancel(t.Context())
+	g.ask(ctx, answers, 2)
+	g.ask(t.Context(), answers, 3)
+	g.let <- nil
+	<-working
+	<-answers
+	if got := <-g.began; !slices.Equal(got, []int{2, 3}) {
+		t.Fatal(got)
+	}
 	leave()
 	g.let <- nil
 	if err := <-working; err != nil {
 		t.Errorf("the work ended with its leader: %v", err)
 	}
-	if a := <-answers; a.err != nil || a.out != 10 {
-		t.Errorf("%+v", a)
+	for range 2 {
+		if a := <-answers; a.err != nil || a.out != 10*a.item {
+			t.Errorf("%+v", a)
+		}
 	}
 }
 

@@ -24,15 +24,19 @@ import (
 // started with, such as one that makes its disk slower.
 func BenchmarkSharedCommits(b *testing.B) {
 	s := durable(b)
+	rounds, lasts := 20, 150*time.Millisecond
+	if testing.Short() { // shows that it can be measured
+		rounds, lasts = 1, 20*time.Millisecond
+	}
 	for _, clients := range []int{1, 8, 32, 128} {
 		b.Run(fmt.Sprintf("%d-clients", clients), func(b *testing.B) {
 			var ratios []float64
 			for b.Loop() {
-				for round := range 6 { // taking turns, and turns at going first
+				for round := range rounds { // taking turns, and turns at going first
 					var rate [2]float64
 					for i := range 2 {
 						which := (i + round) % 2
-						rate[which] = fileFor(b, []filing{s.filePlainly, s.FileFinished}[which], clients, 400*time.Millisecond)
+						rate[which] = fileFor(b, []filing{s.filePlainly, s.FileFinished}[which], clients, lasts)
 					}
 					ratios = append(ratios, rate[1]/rate[0])
 				}
