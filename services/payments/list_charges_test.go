@@ -363,3 +363,32 @@ func TestAChargeInheritsFromItsSubscription(t *testing.T) {
 	s.first = s.instance()
 	s.wantOwner(s.seenOne(c.GetChargeId()), pb.SeenCharge_CLAIMED, "", "product "+product)
 }
+
+// However many charges a page has of which more must be known, it is read twice
+// at most, and what is foreign at first sight once.
+func TestAPageCostsAtMostTwoRequests(t *testing.T) {
+	t.Parallel()
+	s := &subscriber{scene: newScene(t, nil)}
+	at := s.clock.Now().Add(-time.Minute).Unix()
+	s.seedCharges(map[string]any{"count": 90, "from": at, "to": at, "customer": "cus_{n}"})
+	s.forget()
+	s.listed(s.around())
+	if asked := s.asked(); len(asked) != 1 {
+		t.Errorf("foreign charges: %v", asked)
+	}
+	stranger := s.newCustomer("stranger@example.com", nil)
+	for range 3 {
+		s.byHand(stranger, url.Values{})
+	}
+	s.forget()
+	if all, _ := s.listed(s.around()); len(all) != 93 {
+		t.Errorf("%d charges", len(all))
+	}
+	if asked := s.asked(); len(asked) != 2 {
+		t.Errorf("with foreign subscriptions: %v", asked)
+	}
+	var made struct{ ID string }
+	s.control(http.MethodPost, "faults", map[string]any{"method": "GET", "path": "/v1/charges", "query": "expand[]=*", "mode": "truncate"}, &made)
+	_, err := s.sweep().ListCharges(s.context(), &pb.ListChargesRequest{Window: s.around()})
+	wantError(t, "the second look fails", err, codes.Unavailable, "STRIPE_UNREACHABLE")
+}
