@@ -34,6 +34,7 @@ func LoadConfig(lookup config.Lookup) (Config, error) {
 	c.Settings.Every, c.Scheduled = r.DurationOrOff("RECONCILE_EVERY", 2*time.Minute)
 	if c.Scheduled { // else whoever starts a run knows what is going on
 		c.Settings.Settles = min(settlesMax, c.Settings.Every/4)
+		c.Settings.EventsLag = c.Settings.Settles + c.Settings.Every
 	}
 	return c, r.Err()
 }

@@ -24,6 +24,9 @@ type Settings struct {
 	// Settles is how long a new charge is left to its buyer's own request before
 	// the sweep does something about it.
 	Settles time.Duration
+	// EventsLag is how long Stripe is given to deliver an event before the sweep
+	// asks for it.
+	EventsLag time.Duration
 	// DeepPassEvery is the time between two readings of everything, and
 	// DeepPassWindow how far back they go.
 	DeepPassEvery, DeepPassWindow time.Duration

@@ -53,8 +53,8 @@ func (s *Service) StartRun(ctx context.Context, dry bool) (run.Run, error) {
 	}
 }
 
-// steps are what a run does, in this order: what waits longest comes first, and
-// what the others may have healed comes last. One that fails stops no other.
+// steps are what a run does, in this order: customers without access come first,
+// and what the others may have healed comes last. One that fails stops no other.
 func (s *Service) steps() []func(context.Context, *sweep) error {
 	return []func(context.Context, *sweep) error{
 		func(ctx context.Context, w *sweep) error {
@@ -63,7 +63,7 @@ func (s *Service) steps() []func(context.Context, *sweep) error {
 			}
 			return s.advanceStuckOrders(ctx, w.progress)
 		},
-		s.noticeRestore, s.catchUpEvents, s.followChanges, s.sweepCharges, s.readOpenAgain, s.sendConfirmations, s.readBalance, s.deepPass,
+		s.noticeRestore, s.sweepCharges, s.readOpenAgain, s.followChanges, s.catchUpEvents, s.sendConfirmations, s.readBalance, s.deepPass,
 		func(ctx context.Context, w *sweep) error {
 			if w.dry {
 				return nil
