@@ -89,6 +89,8 @@ func TestAPersonWithARoleReachesTheAdminServices(t *testing.T) {
 		{"GET", "/admin/v1/orders/" + orderID + "/messages", "", `"messages"`},
 		{"POST", "/admin/v1/reconciliation/runs", `{}`, `SUCCEEDED`},
 		{"GET", "/admin/v1/reconciliation/runs?page_size=42", "", `"42"`},
+		{"GET", "/admin/v1/charges/ch_42", "", `"ch_42"`},
+		{"GET", "/admin/v1/integrity?from=2026-01-01T00:00:00Z&before=2026-01-02T00:00:00Z", "", `"2026-01-02T00:00:00Z"`},
 		{"GET", "/admin/v1/webhook-events?status=ORPHANED&min_attempts=4&customer_id=cus_42", "", `"cus_42"`},
 		{"POST", "/admin/v1/webhook-events/evt_42:link", `{"order_id":"` + orderID + `","reason":"they said so"}`, `they said so`},
 		{"POST", "/admin/v1/webhook-events/evt_42:replay", `{}`, `"evt_42"`},

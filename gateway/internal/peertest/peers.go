@@ -153,6 +153,16 @@ func (*ReconciliationPeer) StartRun(context.Context, *reconciliationv1.StartRunR
 	return &reconciliationv1.Run{Id: 7, Status: reconciliationv1.Run_SUCCEEDED}, nil
 }
 
+// ExplainCharge answers about the charge that was asked for.
+func (*ReconciliationPeer) ExplainCharge(_ context.Context, r *reconciliationv1.ExplainChargeRequest) (*reconciliationv1.ExplainChargeResponse, error) {
+	return &reconciliationv1.ExplainChargeResponse{Evidence: []string{r.GetChargeId()}}, nil
+}
+
+// GetIntegrityReport answers with the window that was asked for.
+func (*ReconciliationPeer) GetIntegrityReport(_ context.Context, r *reconciliationv1.GetIntegrityReportRequest) (*reconciliationv1.IntegrityReport, error) {
+	return &reconciliationv1.IntegrityReport{From: r.GetFrom(), Before: r.GetBefore()}, nil
+}
+
 func (*ReconciliationPeer) ListRuns(_ context.Context, r *reconciliationv1.ListRunsRequest) (*reconciliationv1.ListRunsResponse, error) {
 	return &reconciliationv1.ListRunsResponse{Runs: []*reconciliationv1.Run{{Id: int64(r.GetPageSize())}}}, nil
 }

@@ -129,6 +129,9 @@ func rules(service *grpc.ServiceDesc, rule access.Rule) access.Table {
 	for _, m := range service.Methods {
 		table["/"+service.ServiceName+"/"+m.MethodName] = rule
 	}
+	for _, m := range service.Streams {
+		table["/"+service.ServiceName+"/"+m.StreamName] = rule
+	}
 	return table
 }
 
