@@ -14,6 +14,7 @@ import (
 	pb "makegood.example/proto/gen/payments/v1"
 	reconciliationv1 "makegood.example/proto/gen/reconciliation/v1"
 	"makegood.example/services/platform/access"
+	"makegood.example/services/platform/apperr"
 )
 
 const refundCall = "POST /v1/refunds"
@@ -141,7 +142,8 @@ func TestParallelRefundsNeverExceedTheCharge(t *testing.T) {
 	for range 10 {
 		all.Go(func() {
 			_, err := s.desk.RefundPayment(s.as(access.Support), wish(p, 9000))
-			if err != nil {
+			// Once two of them are made, a third is too large.
+			if e := apperr.Of(err); err != nil && (e == nil || e.Reason != "REFUND_TOO_LARGE") {
 				wantError(t, "a refund beside another", err, codes.Aborted, "REFUND_IN_PROGRESS")
 			}
 		})
