@@ -127,6 +127,32 @@ func TestEveryChargeGetsItsDisposition(t *testing.T) {
 	}
 }
 
+func TestAChargeThatCannotBeAdoptedIsTriedAgainLater(t *testing.T) {
+	s := newScene(t)
+	w := s.world
+	w.charge("ch_noplan", s.clock.Now().Add(-time.Minute), orderID(1), func(c *paymentsv1.SeenCharge) { c.Recorded = false })
+	dial := s.instance(map[string]string{"DEEP_PASS_EVERY": "2h"})
+	tried := func(n int) {
+		t.Helper()
+		run := s.startRun(dial)
+		s.wantRun(run, pb.Run_SUCCEEDED)
+		s.wantDisposition("ch_noplan", "QUARANTINED")
+		w.set(func() {
+			if w.adopted["ch_noplan"] != n {
+				t.Errorf("tried %d times, want %d", w.adopted["ch_noplan"], n)
+			}
+		})
+	}
+	tried(1)
+	s.clock.Advance(2 * time.Minute)
+	tried(1)
+	if n := s.count(`SELECT sum(reported_count) FROM reconciliation.cases`); n != 1 {
+		t.Errorf("its case was reported %d times", n)
+	}
+	s.clock.Advance(3 * time.Hour)
+	tried(2)
+}
+
 func TestTheCursorMovesOnlyOverWhatWasFullyRead(t *testing.T) {
 	s := newScene(t)
 	w, old := s.world, s.clock.Now().Add(-time.Hour)

@@ -19,7 +19,7 @@ import (
 	"makegood.example/services/reconciliation/internal/store"
 )
 
-var errNotShown = errors.New("Stripe does not show it any more")
+var errNotShown = errors.New("it is not shown by Stripe any more")
 
 // looked is one charge of a page while it is examined.
 type looked struct {
@@ -59,6 +59,7 @@ func (s *Service) examine(ctx context.Context, w *sweep, charges []disposition.C
 		l.decision = disposition.Decide(l.facts)
 		l.orphan = l.isOrphan()
 		w.noticeLoss(l)
+		s.keepUnidentified(l)
 		if l.decision.Step != disposition.Nothing {
 			toMend = append(toMend, l)
 		}
@@ -79,6 +80,22 @@ func (s *Service) examine(ctx context.Context, w *sweep, charges []disposition.C
 		w.count(l)
 	}
 	return nil
+}
+
+// unidentifiedAgain is how long a charge of which no order could be made is left to
+// the person who has its case before it is tried again.
+const unidentifiedAgain = time.Hour
+
+// keepUnidentified leaves a charge that could not be adopted just now as it is:
+// trying again would only report its case again.
+func (s *Service) keepUnidentified(l *looked) {
+	p := l.previous
+	if p == nil || p.CaseKind != disposition.UnidentifiedCharge || p.Kind != disposition.Quarantined || l.facts.Order != nil ||
+		l.decision.Step != disposition.Tell || s.now().Sub(p.SeenAt) >= unidentifiedAgain {
+		return
+	}
+	l.decision.Kind, l.decision.Reason, l.decision.Step, l.decision.Again = p.Kind, p.Reason, disposition.Nothing, false
+	l.decision.Case = &disposition.Case{Kind: p.CaseKind, Subject: "charge/" + l.facts.Charge.ID, Summary: p.CaseSummary}
 }
 
 // isOrphan says whether it is news that a paid charge of ours has no order.
@@ -215,7 +232,7 @@ func (s *Service) mend(ctx context.Context, w *sweep, l *looked) {
 		}
 		return
 	case !r.Paid:
-		trouble("Payments cannot write it down", errors.New("Stripe says that it is not paid"))
+		trouble("Payments cannot write it down", errors.New("it is not paid, Stripe says"))
 		return
 	}
 	_, err = s.Orders.Adopt(ctx, r)
