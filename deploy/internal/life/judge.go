@@ -174,15 +174,7 @@ func (s *Subscriber) endedAround(at time.Time) bool {
 // judgeCases: nobody was bothered.
 func (s *Subscriber) judgeCases() {
 	s.t.Helper()
-	rows, err := s.w.DB.Query(s.t.Context(), "SELECT kind || ' ' || subject || ': ' || summary FROM reconciliation.cases")
-	if err != nil {
-		s.t.Fatal(err)
-	}
-	cases, err := pgx.CollectRows(rows, pgx.RowTo[string])
-	if err != nil {
-		s.t.Fatal(err)
-	}
-	if len(cases) > 0 {
+	if cases := s.w.Cases(); len(cases) > 0 {
 		s.failf("cases: %q", cases)
 	}
 }
