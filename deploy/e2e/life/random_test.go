@@ -11,10 +11,13 @@ import (
 	"makegood.example/deploy/internal/oneprocess"
 )
 
+// usualCount is how many random lives are played.
+var usualCount = 20
+
 func TestRandomLives(t *testing.T) {
 	t.Parallel()
 	first := number(t, "LIFE_SEED", 1)
-	count := 20
+	count := usualCount
 	if first != 1 {
 		count = 1
 	}
