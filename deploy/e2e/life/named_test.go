@@ -169,6 +169,29 @@ func TestNobodyIsLockedOutWhilePaymentsIsAway(t *testing.T) {
 	jane.Judge()
 }
 
+func TestTheEventsOfAWholeLifeAtOnceAndTwiceAndLate(t *testing.T) {
+	t.Parallel()
+	var held []oneprocess.Event
+	w := world(t, func(e oneprocess.Event) []time.Duration { held = append(held, e); return nil }, time.Time{})
+	jane := life.Subscribe(t, w, "jane", monthly, visa)
+	jane.LiveUntil(jane.TermEnd().Add(61 * time.Minute)) // renewed, and nobody has looked yet
+	w.DeliverAllAtOnce(append(slices.Clone(held), held...))
+	jane.Live(time.Minute)
+	if a := w.Access(jane.Account()); !a.Active || !a.AccessUntil.Equal(jane.TermEnd()) {
+		t.Errorf("access is %v until %v, want until %s", a.Active, a.AccessUntil, jane.TermEnd())
+	}
+	jane.Live(3 * day)
+	jane.IsDeleted()
+	jane.Live(2 * time.Hour)
+	slices.Reverse(held) // the deletion first, the beginning last
+	w.DeliverAllAtOnce(append(slices.Clone(held), held...))
+	jane.Live(time.Minute)
+	if w.Access(jane.Account()).Active {
+		t.Error("it was deleted, and there is access")
+	}
+	jane.Judge()
+}
+
 func TestPausedByStripeAndResumed(t *testing.T) {
 	t.Parallel()
 	each(t, func(t *testing.T, w *oneprocess.World) {
