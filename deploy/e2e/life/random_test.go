@@ -87,6 +87,9 @@ func refundsArrive(post oneprocess.Post) oneprocess.Post {
 
 // happen does something that can be done as the subscription stands, or nothing.
 func happen(s *life.Subscriber, random *rand.Rand, silent, mortal bool) {
+	if random.IntN(8) == 0 {
+		s.SeesRestart([]string{"orders", "payments", "provisioning", "notifications", "reconciliation"}[random.IntN(5)])
+	}
 	n := random.IntN(16)
 	switch s.Standing() {
 	case life.Renewing:

@@ -78,6 +78,14 @@ func (s *Subscriber) ResumesWith(card string) {
 	s.done()
 }
 
+// SeesRestart restarts one of the services.
+func (s *Subscriber) SeesRestart(service string) {
+	s.t.Helper()
+	s.tell("%s restarts", service)
+	s.w.Restart(service)
+	s.done()
+}
+
 // IsDeleted ends the subscription now.
 func (s *Subscriber) IsDeleted() {
 	s.t.Helper()

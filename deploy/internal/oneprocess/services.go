@@ -82,6 +82,14 @@ func (w *World) Stop(name string) {
 	w.askForDue()
 }
 
+// Restart drains a service and runs it again, and waits until it serves.
+func (w *World) Restart(name string) {
+	w.t.Helper()
+	w.Stop(name)
+	w.Start(name)
+	w.awaitReady()
+}
+
 func (w *World) startGateway(edge net.Listener) {
 	rt := process.Runtime{Log: w.log.of("gateway"), Now: w.Clock.Now, Listener: edge, Dial: w.network.dial}
 	w.background("gateway", func(ctx context.Context) error { return from(gateway.LoadConfig, gateway.Run)(ctx, w.Setting, rt) })
