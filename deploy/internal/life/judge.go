@@ -11,7 +11,9 @@ import (
 // product has with what Stripe has.
 func (s *Subscriber) Judge() {
 	s.t.Helper()
-	s.Live(lookAtLatest + 2*time.Hour)
+	for s.Live(lookAtLatest + 2*time.Hour); s.w.OnTheirWay().After(s.w.Clock.Now()); {
+		s.LiveUntil(s.w.OnTheirWay())
+	}
 	s.judgeStripe()
 	s.judgeOrders()
 	s.judgeGrants()
