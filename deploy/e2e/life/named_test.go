@@ -151,6 +151,85 @@ func TestDeclinedUntilStripeCancels(t *testing.T) {
 	})
 }
 
+func TestNobodyIsLockedOutWhilePaymentsIsAway(t *testing.T) {
+	t.Parallel()
+	w := world(t, oneprocess.Silent, time.Time{})
+	jane := life.Subscribe(t, w, "jane", monthly, visa)
+	end := jane.TermEnd()
+	jane.LiveUntil(end.Add(-day))
+	w.Stop("payments")
+	for d := range 6 {
+		w.AdvanceTo(end.Add(time.Duration(d)*day+time.Hour), nil)
+		if a := w.Access(jane.Account()); !a.Active {
+			t.Errorf("%d days after the term, of whose renewal nothing can be known, there is no access", d)
+		}
+	}
+	w.Start("payments")
+	jane.Live(30 * day)
+	jane.Judge()
+}
+
+func TestTheEventsOfAWholeLifeAtOnceAndTwiceAndLate(t *testing.T) {
+	t.Parallel()
+	var held []oneprocess.Event
+	w := world(t, func(e oneprocess.Event) []time.Duration { held = append(held, e); return nil }, time.Time{})
+	jane := life.Subscribe(t, w, "jane", monthly, visa)
+	jane.LiveUntil(jane.TermEnd().Add(61 * time.Minute)) // renewed, and nobody has looked yet
+	w.DeliverAllAtOnce(append(slices.Clone(held), held...))
+	jane.Live(time.Minute)
+	if a := w.Access(jane.Account()); !a.Active || !a.AccessUntil.Equal(jane.TermEnd()) {
+		t.Errorf("access is %v until %v, want until %s", a.Active, a.AccessUntil, jane.TermEnd())
+	}
+	jane.Live(3 * day)
+	jane.IsDeleted()
+	jane.Live(2 * time.Hour)
+	slices.Reverse(held) // the deletion first, the beginning last
+	w.DeliverAllAtOnce(append(slices.Clone(held), held...))
+	jane.Live(time.Minute)
+	if w.Access(jane.Account()).Active {
+		t.Error("it was deleted, and there is access")
+	}
+	jane.Judge()
+}
+
+func TestPausedByStripeAndResumed(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, w *oneprocess.World) {
+		jane := life.Subscribe(t, w, "jane", monthly, visa)
+		end := jane.TermEnd()
+		jane.Live(10 * day)
+		jane.WillPauseAt(end)
+		jane.LiveUntil(end.Add(5 * day))
+		if jane.Status() != "paused" {
+			t.Fatalf("Stripe says %s", jane.Status())
+		}
+		if w.Access(jane.Account()).Active {
+			t.Error("it is paused, and there is access")
+		}
+		jane.ResumesWith(visa)
+		jane.Live(2 * day)
+		if !w.Access(jane.Account()).Active {
+			t.Error("it was resumed, and there is no access")
+		}
+		jane.Live(40 * day)
+		jane.Judge()
+	})
+}
+
+func TestPaidAfterStripeCanceledIsAPersonsToDecide(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, w *oneprocess.World) {
+		jane := life.Subscribe(t, w, "jane", monthly, visa)
+		jane.GivesCard(declining)
+		jane.LiveUntil(jane.TermEnd().Add(20 * day))
+		jane.PaysWith(visa)
+		jane.Live(3 * day)
+		if cases := w.Cases(); len(cases) != 1 || !strings.HasPrefix(cases[0], "STUCK_ORDER ") {
+			t.Errorf("cases: %q, want one about the order that was paid and gives nothing", cases)
+		}
+	})
+}
+
 func TestCanceledAtTheEndOfTheTermItRunsOut(t *testing.T) {
 	t.Parallel()
 	each(t, func(t *testing.T, w *oneprocess.World) {

@@ -11,10 +11,13 @@ import (
 	"makegood.example/deploy/internal/oneprocess"
 )
 
+// usualCount is how many random lives are played.
+var usualCount = 20
+
 func TestRandomLives(t *testing.T) {
 	t.Parallel()
 	first := number(t, "LIFE_SEED", 1)
-	count := 20
+	count := usualCount
 	if first != 1 {
 		count = 1
 	}
@@ -84,6 +87,9 @@ func refundsArrive(post oneprocess.Post) oneprocess.Post {
 
 // happen does something that can be done as the subscription stands, or nothing.
 func happen(s *life.Subscriber, random *rand.Rand, silent, mortal bool) {
+	if random.IntN(8) == 0 {
+		s.SeesRestart([]string{"orders", "payments", "provisioning", "notifications", "reconciliation"}[random.IntN(5)])
+	}
 	n := random.IntN(16)
 	switch s.Standing() {
 	case life.Renewing:

@@ -68,8 +68,10 @@ func (d *database) measure(ctx context.Context, clients int, lasts time.Duration
 		return d.loop(ctx, clients, lasts)
 	}
 	threads := min(clients, runtime.NumCPU())
+	// Its time runs while it still connects, which many clients take a second for.
+	seconds := max(1, int(lasts.Round(time.Second).Seconds())) + clients/50
 	cmd := exec.CommandContext(ctx, d.pgbench, "--no-vacuum", "--protocol=prepared", "--file="+d.script, "--define=body="+string(d.body),
-		"--client="+strconv.Itoa(clients), "--jobs="+strconv.Itoa(threads), "--time="+strconv.Itoa(max(1, int(lasts.Round(time.Second).Seconds()))), d.url)
+		"--client="+strconv.Itoa(clients), "--jobs="+strconv.Itoa(threads), "--time="+strconv.Itoa(seconds), d.url)
 	out, err := cmd.CombinedOutput()
 	if err != nil {
 		return rate{}, fmt.Errorf("pgbench: %w\n%s", err, bytes.TrimSpace(out))

@@ -1,7 +1,9 @@
 package life
 
 import (
+	"net/url"
 	"strconv"
+	"time"
 )
 
 // After each of these the world has settled: what was delivered at once has had
@@ -52,6 +54,35 @@ func (s *Subscriber) StopsCollection(yes bool) {
 	} else {
 		s.w.Stripe.Change(s.truth.sub.ID, "pause_collection", "")
 	}
+	s.done()
+}
+
+// WillPauseAt has Stripe itself pause the subscription then: a trial ends, and
+// there is no card.
+func (s *Subscriber) WillPauseAt(at time.Time) {
+	s.t.Helper()
+	s.tell("will pause at %s", at.Format(stamp))
+	s.w.Stripe.Post("/v1/subscriptions/"+s.truth.sub.ID, url.Values{
+		"trial_end": {strconv.FormatInt(at.Unix(), 10)}, "trial_settings[end_behavior][missing_payment_method]": {"pause"},
+		"default_payment_method": {""},
+	}, nil)
+	s.done()
+}
+
+// ResumesWith gives a card to a paused subscription and has Stripe bill it anew.
+func (s *Subscriber) ResumesWith(card string) {
+	s.t.Helper()
+	s.tell("resumes with %s", card)
+	s.w.Stripe.GiveCard(s.truth.sub, card)
+	s.w.Stripe.Post("/v1/subscriptions/"+s.truth.sub.ID+"/resume", nil, nil)
+	s.done()
+}
+
+// SeesRestart restarts one of the services.
+func (s *Subscriber) SeesRestart(service string) {
+	s.t.Helper()
+	s.tell("%s restarts", service)
+	s.w.Restart(service)
 	s.done()
 }
 

@@ -11,7 +11,9 @@ import (
 // product has with what Stripe has.
 func (s *Subscriber) Judge() {
 	s.t.Helper()
-	s.Live(lookAtLatest + 2*time.Hour)
+	for s.Live(lookAtLatest + 2*time.Hour); s.w.OnTheirWay().After(s.w.Clock.Now()); {
+		s.LiveUntil(s.w.OnTheirWay())
+	}
 	s.judgeStripe()
 	s.judgeOrders()
 	s.judgeGrants()
@@ -174,15 +176,7 @@ func (s *Subscriber) endedAround(at time.Time) bool {
 // judgeCases: nobody was bothered.
 func (s *Subscriber) judgeCases() {
 	s.t.Helper()
-	rows, err := s.w.DB.Query(s.t.Context(), "SELECT kind || ' ' || subject || ': ' || summary FROM reconciliation.cases")
-	if err != nil {
-		s.t.Fatal(err)
-	}
-	cases, err := pgx.CollectRows(rows, pgx.RowTo[string])
-	if err != nil {
-		s.t.Fatal(err)
-	}
-	if len(cases) > 0 {
+	if cases := s.w.Cases(); len(cases) > 0 {
 		s.failf("cases: %q", cases)
 	}
 }

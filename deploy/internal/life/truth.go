@@ -71,6 +71,9 @@ func (t *truth) latest() *view {
 func (t *truth) observe(now time.Time) bool {
 	t.sub = t.stripe.Subscription(t.sub.ID)
 	v := view{since: now, status: t.sub.Status, renews: renews(t.sub)}
+	if v.status == "trialing" {
+		v.status = active // it will be charged when the trial ends
+	}
 	before := t.latest()
 	charges := map[string]oneprocess.Charge{}
 	for _, c := range t.stripe.Charges(t.sub.Customer) {

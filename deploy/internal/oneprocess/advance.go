@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/jackc/pgx/v5"
 )
 
 // moments are times at which the test wants the clock to stop.
@@ -103,34 +105,42 @@ func (w *World) Settle() {
 
 func (w *World) isDue(at *time.Time) bool { return at != nil && !at.After(w.Clock.Now()) }
 
-// findDueRows looks for the tables whose rows carry their own next look, and for
-// those of jobs.
-func (w *World) findDueRows() {
+// dueTable is one whose rows carry their own next look, or one of jobs.
+type dueTable struct {
+	service, name string
+	jobs          bool
+}
+
+// findDueTables looks for them.
+func (w *World) findDueTables() {
 	w.t.Helper()
-	rows, err := w.DB.Query(w.t.Context(), `SELECT quote_ident(table_schema) || '.' || quote_ident(table_name), column_name
+	rows, err := w.DB.Query(w.t.Context(), `SELECT table_schema, quote_ident(table_schema) || '.' || quote_ident(table_name), table_name = 'river_job'
 		FROM information_schema.columns JOIN information_schema.tables USING (table_schema, table_name)
 		WHERE table_type = 'BASE TABLE' AND (column_name = 'next_look_at' OR table_name = 'river_job' AND column_name = 'finalized_at')`)
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	defer rows.Close()
-	var due, jobs []string
-	for rows.Next() {
-		var table, column string
-		if err := rows.Scan(&table, &column); err != nil {
-			w.t.Fatal(err)
-		}
-		switch {
-		case column == "finalized_at":
-			w.jobTables = append(w.jobTables, table)
-			jobs = append(jobs, "SELECT count(*) FILTER (WHERE state = 'running' OR scheduled_at <= now()) AS ready, count(*) FILTER (WHERE state <> 'running' AND scheduled_at > now() AND scheduled_at < now() + "+asideBy+") AS waiting FROM "+table+" WHERE finalized_at IS NULL")
-		case table == "reconciliation.sweeps" && w.settings["RECONCILE_EVERY"] == "off": // nobody looks
-		default:
-			due = append(due, "SELECT min(next_look_at) AS at FROM "+table)
-		}
+	if w.dueTables, err = pgx.CollectRows(rows, func(row pgx.CollectableRow) (found dueTable, err error) {
+		return found, row.Scan(&found.service, &found.name, &found.jobs)
+	}); err != nil {
+		w.t.Fatal(err)
 	}
-	if err := rows.Err(); err != nil || len(due) == 0 || len(jobs) == 0 {
-		w.t.Fatalf("%d tables of due rows and %d of jobs: %v", len(due), len(jobs), err)
+	w.askForDue()
+}
+
+// askForDue prepares what pending asks: only of services that run.
+func (w *World) askForDue() {
+	due, jobs := []string{"SELECT NULL::timestamptz AS at"}, []string{"SELECT 0 AS ready, 0 AS waiting"}
+	for _, table := range w.dueTables {
+		switch {
+		case w.running[table.service] == nil:
+		case table.jobs:
+			jobs = append(jobs, `SELECT count(*) FILTER (WHERE state = 'running' OR scheduled_at <= now()),
+				count(*) FILTER (WHERE state <> 'running' AND scheduled_at > now() AND scheduled_at < now() + `+asideBy+`) FROM `+table.name+` WHERE finalized_at IS NULL`)
+		case table.name == "reconciliation.sweeps" && w.settings["RECONCILE_EVERY"] == "off": // nobody looks
+		default:
+			due = append(due, "SELECT min(next_look_at) FROM "+table.name)
+		}
 	}
 	w.dueRows = fmt.Sprintf("SELECT (SELECT min(at) FROM (%s) AS due), sum(ready), sum(waiting) FROM (%s) AS jobs",
 		strings.Join(due, " UNION ALL "), strings.Join(jobs, " UNION ALL "))

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
 
 	"makegood.example/deploy/inbox"
 )
@@ -150,6 +151,21 @@ func (w *World) Access(account string) (a Access) {
 	}
 	w.decode(raw, &a)
 	return a
+}
+
+// Cases are what was opened for a person, open or not, oldest first: the kind,
+// what it is about, and what is known.
+func (w *World) Cases() []string {
+	w.t.Helper()
+	rows, err := w.DB.Query(w.t.Context(), "SELECT kind || ' ' || subject || ': ' || summary FROM reconciliation.cases ORDER BY id")
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	cases, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return cases
 }
 
 // Mail is a delivered mail.

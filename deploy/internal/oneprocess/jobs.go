@@ -21,8 +21,11 @@ type aside struct {
 // putAside takes the jobs out of real time that wait for their next try.
 func (w *World) putAside() {
 	w.t.Helper()
-	for _, table := range w.jobTables {
-		rows, err := w.DB.Query(w.t.Context(), `UPDATE `+table+` SET scheduled_at = scheduled_at + `+asideBy+`
+	for _, table := range w.dueTables {
+		if !table.jobs {
+			continue
+		}
+		rows, err := w.DB.Query(w.t.Context(), `UPDATE `+table.name+` SET scheduled_at = scheduled_at + `+asideBy+`
 			WHERE finalized_at IS NULL AND state <> 'running' AND scheduled_at > now() AND scheduled_at < now() + `+asideBy+`
 			RETURNING id, extract(epoch FROM scheduled_at - `+asideBy+` - now())::float8`)
 		if err != nil {
@@ -34,7 +37,7 @@ func (w *World) putAside() {
 			if err := rows.Scan(&id, &seconds); err != nil {
 				w.t.Fatal(err)
 			}
-			w.aside = append(w.aside, aside{table, id, w.Clock.Now().Add(time.Duration(seconds * float64(time.Second)))})
+			w.aside = append(w.aside, aside{table.name, id, w.Clock.Now().Add(time.Duration(seconds * float64(time.Second)))})
 		}
 		rows.Close()
 		if err := rows.Err(); err != nil {

@@ -128,6 +128,17 @@ func (w *World) Events() int { return w.mail.seen }
 // EventsAt is when Stripe made the newest of them, or a moment later.
 func (w *World) EventsAt() time.Time { return w.mail.seenAt }
 
+// OnTheirWay is when the last of the events arrives that were not lost and have
+// not arrived yet; zero when there are none.
+func (w *World) OnTheirWay() (last time.Time) {
+	for _, l := range w.mail.letters {
+		if l.at.After(last) {
+			last = l.at
+		}
+	}
+	return last
+}
+
 // deliver delivers what is due, in the order of its time. What the product does
 // not acknowledge comes again, as Stripe does it: later and later.
 func (w *World) deliver() (delivered int) {

@@ -52,7 +52,7 @@ func from[C any](load func(config.Lookup) (C, error), run func(context.Context, 
 // instance is a service that runs.
 type instance struct{ stop func() }
 
-// Start runs a service that does not run.
+// Start runs a service that does not run. What is asked of it meanwhile waits.
 func (w *World) Start(name string) {
 	w.t.Helper()
 	for _, s := range services {
@@ -64,6 +64,7 @@ func (w *World) Start(name string) {
 		}
 		rt := process.Runtime{Log: w.log.of(name), Now: w.Clock.Now, Listener: w.network.open(s.addr), Dial: w.network.dial}
 		w.running[name] = &instance{w.background(name, func(ctx context.Context) error { return s.run(ctx, w.Setting, rt) })}
+		w.askForDue()
 		return
 	}
 	w.t.Fatalf("there is no service %q", name)
@@ -78,6 +79,15 @@ func (w *World) Stop(name string) {
 	}
 	i.stop()
 	delete(w.running, name)
+	w.askForDue()
+}
+
+// Restart drains a service and runs it again, and waits until it serves.
+func (w *World) Restart(name string) {
+	w.t.Helper()
+	w.Stop(name)
+	w.Start(name)
+	w.awaitReady()
 }
 
 func (w *World) startGateway(edge net.Listener) {

@@ -60,8 +60,8 @@ type World struct {
 	mail     mailbag
 	aside    []aside
 
-	dueRows   string // the query of advance.go
-	jobTables []string
+	dueTables []dueTable
+	dueRows   string // the query about them
 }
 
 // Secrets of a world; they exist only in it.
@@ -95,7 +95,7 @@ func New(t testing.TB, o Options) *World {
 	}
 	w.startGateway(edge)
 	w.awaitReady()
-	w.findDueRows()
+	w.findDueTables()
 	w.Settle()
 	return w
 }

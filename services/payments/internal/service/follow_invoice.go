@@ -136,10 +136,17 @@ func (s *Service) write(ctx context.Context, p payment.Payment, buyer payment.Pu
 		k, err = s.recordIn(ctx, tx, p.ID, in, false, nil)
 		return err
 	})
-	if errors.Is(err, store.ErrTaken) {
-		return s.known(ctx, p.ID) // written by a parallel call
+	if !errors.Is(err, store.ErrTaken) {
+		return k, err
 	}
-	return k, err
+	// Written by a parallel call, which may have known it as another order's: the
+	// first invoice of a subscription looks like a later one once that is saved.
+	if other, err := s.Store.ByIntent(ctx, in.ID); err == nil {
+		p = other
+	} else if !errors.Is(err, store.ErrNone) {
+		return wire.Known{}, err
+	}
+	return s.known(ctx, p.ID)
 }
 
 // unclearSubscription opens a case about a paid subscription of which nobody can be given

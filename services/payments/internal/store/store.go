@@ -59,7 +59,7 @@ func domainError(err error) error {
 		return payment.ErrAttemptID
 	case "refunds_one_requested":
 		return payment.ErrRefundRunning
-	case "refunds_pkey", "payments_pkey", "payments_order_seq", "payments_one_payable", "payments_invoice_unique":
+	case "refunds_pkey", "payments_pkey", "payments_order_seq", "payments_one_payable", "payments_intent_unique", "payments_invoice_unique":
 		return ErrTaken
 	default:
 		return err
