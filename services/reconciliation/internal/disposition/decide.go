@@ -148,6 +148,9 @@ func settled(f Facts) Decision {
 			show(c.RefundedMinor, c.Currency), o.ID, show(o.RefundedMinor, o.Currency)))
 	case c.Disputed && o.Dispute == "":
 		return open(Tell, "order "+o.ID+" does not know that it is disputed")
+	case f.Advanced && (o.State == "FAILED" || o.State == "EXPIRED"):
+		// Orders has the case: its buyer has paid for the same since, for example.
+		return Decision{Kind: Quarantined, Again: true, Reason: fmt.Sprintf("order %s is %s although it is paid, and Orders leaves it to a person", o.ID, o.State)}
 	case !fulfilled:
 		return open(Advance, fmt.Sprintf("order %s is %s", o.ID, o.State))
 	case lost && !o.AccessWithdrawnAt.IsZero():

@@ -117,6 +117,7 @@ func TestDecide(t *testing.T) {
 		{"Orders has not heard", paid(state("PENDING")), "OPEN", advance, "", "PENDING"},
 		{"Orders has not heard, and it is new", paid(state("PENDING"), inFlight), "OPEN", nothing, "", "new"},
 		{"Orders gave it up", paid(state("EXPIRED")), "OPEN", advance, "", "EXPIRED"},
+		{"given up, paid, and Orders does not fulfil it", paid(state("EXPIRED"), func(f *facts) { f.Advanced = true }), "QUARANTINED", nothing, "", "a person"},
 		{"declined, and paid after all", paid(state("FAILED")), "OPEN", advance, "", "FAILED"},
 		{"Payments has lost it, too", paid(state("PENDING"), unknown), "OPEN", tell, "", "no record"},
 		{"Payments has lost it", paid(unknown), "OPEN", tell, "", "no record"},

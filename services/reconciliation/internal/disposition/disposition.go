@@ -115,6 +115,8 @@ type Facts struct {
 	Trouble string
 	// Told: Stripe's word was just passed on, and Charge is as fresh as that.
 	Told bool
+	// Advanced: Orders was just asked to take every step that it can.
+	Advanced bool
 	// InFlight: it is so new that its buyer's own request may still be at work.
 	InFlight bool
 }

@@ -8,12 +8,9 @@ import (
 	"slices"
 	"time"
 
-	"google.golang.org/grpc/codes"
-
 	"makegood.example/services/platform/apperr"
 	"makegood.example/services/platform/money"
 	"makegood.example/services/reconciliation/internal/cases"
-	"makegood.example/services/reconciliation/internal/clients"
 	"makegood.example/services/reconciliation/internal/disposition"
 	"makegood.example/services/reconciliation/internal/run"
 	"makegood.example/services/reconciliation/internal/store"
@@ -105,146 +102,6 @@ func (l *looked) isOrphan() bool {
 		return false
 	}
 	return l.previous == nil || l.previous.Kind != disposition.Quarantined
-}
-
-// match finds the orders and the grants of a page, in one question each. When the
-// page cannot be matched because of one of its charges, they are asked one by
-// one, and those that cannot be matched are in trouble.
-func (s *Service) match(ctx context.Context, page []*looked) error {
-	err := s.matchTogether(ctx, page)
-	switch apperr.CodeOf(err) {
-	case codes.OK:
-		return nil
-	case codes.InvalidArgument, codes.Internal, codes.Unknown:
-	default: // Orders or Provisioning is away: no charge is to blame
-		return err
-	}
-	failed := 0
-	for _, l := range page {
-		if err := s.matchTogether(ctx, []*looked{l}); err != nil {
-			l.facts.Trouble = "it cannot be matched now: " + said(err)
-			failed++
-		}
-	}
-	if failed == len(page) {
-		return err
-	}
-	return nil
-}
-
-func (s *Service) matchTogether(ctx context.Context, page []*looked) error {
-	var ours []disposition.Charge
-	for _, l := range page {
-		if l.facts.Charge.Owner != disposition.NotOurs {
-			ours = append(ours, l.facts.Charge)
-		}
-	}
-	if len(ours) == 0 {
-		return nil
-	}
-	orders, _, err := s.Orders.Match(ctx, ours)
-	if err != nil {
-		return err
-	}
-	var ids []string
-	for _, o := range orders {
-		ids = append(ids, o.ID)
-	}
-	slices.Sort(ids)
-	grants := map[string]disposition.Grant{}
-	if ids = slices.Compact(ids); len(ids) > 0 {
-		if grants, _, err = s.Provisioning.Match(ctx, ids); err != nil {
-			return err
-		}
-	}
-	for _, l := range page {
-		o, ok := orders[l.facts.Charge.ID]
-		if !ok || l.facts.Charge.Owner == disposition.NotOurs {
-			l.facts.Order, l.facts.Grant = nil, nil
-			continue
-		}
-		l.facts.Order = &o
-		l.facts.Grant = nil
-		if g, ok := grants[o.ID]; ok {
-			l.facts.Grant = &g
-		}
-		if o.DuplicateOf != "" {
-			l.facts.Order.DuplicateDescription = s.describe(ctx, o.DuplicateOf)
-		}
-	}
-	return nil
-}
-
-// describe names the charge and the amount of an order, for a person who must
-// choose between two; empty when they cannot be read.
-func (s *Service) describe(ctx context.Context, orderID string) string {
-	charge, amount, currency, err := s.Orders.PaidBy(ctx, orderID)
-	if err != nil || charge == "" {
-		return ""
-	}
-	return fmt.Sprintf("order %s by %s (%s)", orderID, charge, money.Display(amount, currency))
-}
-
-// mendAll takes the step of each charge that has one, and looks at them again.
-func (s *Service) mendAll(ctx context.Context, w *sweep, page []*looked) error {
-	if len(page) == 0 || w.dry {
-		return nil
-	}
-	each(page, func(l *looked) {
-		if ctx.Err() == nil {
-			s.mend(ctx, w, l)
-		}
-	})
-	if err := context.Cause(ctx); err != nil {
-		return err
-	}
-	if err := s.match(ctx, page); err != nil {
-		return err
-	}
-	for _, l := range page {
-		l.decision = disposition.Decide(l.facts)
-		l.mended = l.facts.Trouble == "" && l.decision.HasAccess()
-	}
-	return nil
-}
-
-// mend has a charge's order advanced, or Payments and Orders hear of the charge.
-func (s *Service) mend(ctx context.Context, w *sweep, l *looked) {
-	f := &l.facts
-	trouble := func(what string, err error) {
-		f.Trouble = what + ": " + said(err)
-		fault(ctx, w.progress, fmt.Sprintf("charge %s: %s; %s", f.Charge.ID, l.decision.Reason, what), err)
-	}
-	if l.decision.Step == disposition.Advance {
-		if _, err := s.Orders.Advance(ctx, f.Order.ID); err != nil {
-			trouble("the order cannot be advanced now", err)
-		}
-		return
-	}
-	r, err := s.Payments.Restore(ctx, f.Charge.ID)
-	switch {
-	case err != nil:
-		trouble("Payments cannot read it now", err)
-		return
-	case r.Missing != "":
-		if f.CannotAdopt = r.Missing; f.Order != nil {
-			trouble("Payments cannot write it down", errors.New(r.Missing))
-		}
-		return
-	case !r.Paid:
-		trouble("Payments cannot write it down", errors.New("it is not paid, Stripe says"))
-		return
-	}
-	_, err = s.Orders.Adopt(ctx, r)
-	if why := clients.CannotAdopt(err); why != "" {
-		f.CannotAdopt = why
-		return
-	}
-	if err != nil {
-		trouble("Orders cannot hear of it now", err)
-		return
-	}
-	f.Told, f.Charge.Recorded, f.Charge.RefundedMinor = true, true, max(f.Charge.RefundedMinor, r.RefundedMinor)
 }
 
 // openCaseOf opens the case that a charge needs, unless it was opened before for
