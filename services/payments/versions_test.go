@@ -74,3 +74,29 @@ func (s *scene) sent(eventType string) []byte {
 	}
 	return found
 }
+
+// What the body leaves out of a payment of ours is read from Stripe.
+func TestABodyThatLeavesOutWhatIsNeeded(t *testing.T) {
+	t.Parallel()
+	s := newScene(t, map[string]string{"STRIPE_SECRET_KEY": liveKey})
+	r, _ := s.unrecorded()
+	orderID := r.GetPurchase().GetOrderId()
+	a := s.account()
+	charge, intent := a.Charges[0].ID, a.Intents[0].ID
+
+	s.delivered(body("evt_charge", "charge.succeeded", true, map[string]any{"id": charge, "object": "charge", "metadata": ours("order_id", orderID)}), "PROCESSED")
+	if told := s.lastTold(orderID); told.GetStatus() != pb.Payment_SUCCEEDED || told.GetChargeId() != charge {
+		t.Errorf("Orders was told %v", told)
+	}
+	s.atStripe(charge, 5000)
+	refund := map[string]any{"id": "re_1", "object": "refund", "charge": nil, "payment_intent": intent}
+	s.delivered(body("evt_refund", "refund.created", true, refund), "PROCESSED")
+	if told := s.lastTold(orderID); told.GetRefundedMinor() != 5000 {
+		t.Errorf("Orders was told %v", told)
+	}
+	s.loseRecords("") // whose the refund is, only its intent tells then
+	s.delivered(body("evt_again", "refund.updated", true, refund), "PROCESSED")
+
+	s.delivered(body("evt_theirs", "charge.succeeded", true, map[string]any{"id": "ch_theirs", "object": "charge"}), "IGNORED")
+	s.delivered(body("evt_none", "charge.succeeded", true, map[string]any{"id": "ch_none", "object": "charge", "metadata": ours()}), "QUARANTINED")
+}

@@ -52,7 +52,7 @@ func (s *Service) atFirstSight(e webhook.Event, unreadable error) (n news, v ver
 	if err != nil {
 		return n, quarantine("", err.Error()), true
 	}
-	if n.isAboutNothing() {
+	if n.isAboutNothing(s.Stripe.IsOurs(n.Subject.Metadata)) {
 		return n, verdict{status: store.Ignored, note: "a charge without a payment intent is not ours"}, true
 	}
 	return n, verdict{}, false
@@ -66,6 +66,11 @@ func (s *Service) handle(ctx context.Context, f store.Filed) (verdict, error) {
 		return v, nil
 	}
 	e, k := n.Event, n.kind
+	if k == chargePaid && !strings.HasPrefix(n.IntentID, "pi_") {
+		if v, err := s.completeCharge(ctx, &n); err != nil || v.status != "" {
+			return v, err
+		}
+	}
 
 	// Whose is it, and for whom?
 	w, err := s.resolve(ctx, k, &n.Subject)
@@ -134,15 +139,33 @@ func read(e webhook.Event, k kind) (n news, err error) {
 }
 
 // isAboutNothing says that it is about a charge that is none of a payment intent.
-func (n news) isAboutNothing() bool {
+// One with our mark is looked into whatever it says.
+func (n news) isAboutNothing(marked bool) bool {
 	switch n.kind {
 	case chargePaid:
-		return !strings.HasPrefix(n.IntentID, "pi_")
+		return !strings.HasPrefix(n.IntentID, "pi_") && !(marked && n.ChargeID != "")
 	case chargeChanged:
-		return n.ChargeID == "" || n.WithoutIntent && !n.IsCharge
+		return n.ChargeID == "" && n.IntentID == "" || n.WithoutIntent && !n.IsCharge
 	default:
 		return false
 	}
+}
+
+// completeCharge reads from Stripe which intent a charge with our mark is of,
+// when the event does not say. Money that is of none is shown to a person.
+func (s *Service) completeCharge(ctx context.Context, n *news) (verdict, error) {
+	c, err := s.Stripe.GetCharge(ctx, n.ChargeID)
+	switch {
+	case errors.Is(err, stripegw.ErrNotFound) || errors.Is(err, stripegw.ErrRefused):
+		return quarantined("", "Stripe says there is no such charge")
+	case err != nil:
+		return verdict{}, err
+	case c.IntentID == "":
+		summary := fmt.Sprintf("charge %s carries our mark and was made without a payment intent", n.ChargeID)
+		return quarantine("", summary), s.Cases.OpenUnidentified(ctx, n.ChargeID, summary)
+	}
+	n.Subject.IntentID, n.intent.ID = c.IntentID, c.IntentID
+	return verdict{}, nil
 }
 
 // unclear keeps an event for a person, and does nothing else.

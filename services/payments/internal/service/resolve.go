@@ -71,7 +71,8 @@ func (s *Service) resolve(ctx context.Context, k kind, sub *webhook.Subject) (wh
 }
 
 // bySavedID finds the payment whose intent, charge, session or subscription the
-// event is about. What only tells of a charge is completed from the charge at Stripe.
+// event is about. What only tells of a charge is completed from the charge at
+// Stripe, or from its intent.
 func (s *Service) bySavedID(ctx context.Context, k kind, sub *webhook.Subject) (whose, error) {
 	for {
 		chargeID := sub.ChargeID
@@ -100,6 +101,14 @@ func (s *Service) bySavedID(ctx context.Context, k kind, sub *webhook.Subject) (
 		}
 		if k != chargeChanged || sub.IsCharge || sub.WithoutIntent {
 			return whose{}, nil
+		}
+		if sub.ChargeID == "" {
+			in, err := s.Stripe.GetIntent(ctx, sub.IntentID)
+			if err != nil {
+				return whose{}, err
+			}
+			sub.ChargeID, sub.CustomerID, sub.InvoiceID, sub.Metadata, sub.IsCharge = in.Charge.ID, in.CustomerID, in.InvoiceID, in.Metadata, true
+			continue
 		}
 		c, err := s.Stripe.GetCharge(ctx, sub.ChargeID)
 		if err != nil {
