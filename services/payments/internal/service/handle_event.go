@@ -93,7 +93,16 @@ func (s *Service) handle(ctx context.Context, f store.Filed) (verdict, error) {
 	}
 
 	// What does it say?
-	switch k {
+	v, err = s.follow(ctx, n, w, f.AttemptCount)
+	if errors.Is(err, stripegw.ErrNotFound) && !k.ofSubscription() {
+		return quarantined(w.method, "Stripe says there is no such object")
+	}
+	return v, err
+}
+
+// follow does what an event says about whoever was found.
+func (s *Service) follow(ctx context.Context, n news, w whose, attempt int32) (verdict, error) {
+	switch n.kind {
 	case intentPaid, intentChanged, intentCanceled, chargePaid:
 		return s.handleIntent(ctx, n, w)
 	case checkoutCompleted, checkoutOver:
@@ -101,7 +110,7 @@ func (s *Service) handle(ctx context.Context, f store.Filed) (verdict, error) {
 	case chargeChanged:
 		return s.handleChargeChange(ctx, n, w)
 	case subscriptionChanged, subscriptionDeleted, invoiceChanged:
-		return s.handleSubscription(ctx, n, w, f.AttemptCount)
+		return s.handleSubscription(ctx, n, w, attempt)
 	case customerDeleted:
 		err := s.Store.ForgetCustomer(ctx, n.Subject.CustomerID, s.Now())
 		return verdict{status: store.Processed, method: w.method}, err
@@ -239,7 +248,7 @@ func (s *Service) handleIntent(ctx context.Context, n news, w whose) (verdict, e
 	case w.saved:
 	case w.order && p.IntentID == "" && p.SessionID != "":
 		// Paid on a page of Stripe's: its intent is new to us.
-		k, err := s.read(ctx, p)
+		k, err := s.ask(ctx, p)
 		if err != nil {
 			return verdict{}, err
 		}
