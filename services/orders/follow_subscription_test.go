@@ -125,6 +125,10 @@ func TestHowASubscriptionStandsForAccess(t *testing.T) {
 		if got := s.peers.provisioning.followed().GetStatus(); got != want {
 			t.Errorf("%s: Provisioning was told %s", status, got)
 		}
+		gives := status == paymentsv1.Subscription_ACTIVE || status == paymentsv1.Subscription_PAST_DUE
+		if until := s.get(o).GetAccessUntil().AsTime(); until.After(s.clock.Now()) != gives {
+			t.Errorf("%s: the buyer is told of access until %s", status, until)
+		}
 	}
 }
 

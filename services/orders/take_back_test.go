@@ -151,7 +151,13 @@ func TestADisputeTakesAccessOnlyWhenItIsLost(t *testing.T) {
 		t.Errorf("%s", got.GetState())
 	}
 	s.wantTaken(1, 0)
+	if until := s.get(o).GetAccessUntil().AsTime(); until.After(s.clock.Now()) {
+		t.Errorf("the buyer is told of access until %s after it was withdrawn", until)
+	}
 	s.became(o, 0, paymentsv1.Payment_WON)
+	if until := s.get(o).GetAccessUntil().AsTime(); !until.After(s.clock.Now()) {
+		t.Errorf("the buyer is told that access ended at %s after it was restored", until)
+	}
 	s.wantTaken(1, 1)
 	if d := s.describe(o); d.GetAccessWithdrawnAt() != nil || d.GetNextLookAt() != nil || d.GetDispute() != paymentsv1.Payment_WON {
 		t.Errorf("described as %v", d)

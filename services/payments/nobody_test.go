@@ -176,6 +176,20 @@ func TestAnOrphanedEventReplaysWhenItsCustomerIsSaved(t *testing.T) {
 	}
 }
 
+// Although nothing more than the customer could be made at Stripe.
+func TestAnOrphanedEventReplaysWhenOnlyItsCustomerIsSaved(t *testing.T) {
+	t.Parallel()
+	s := newScene(t, nil)
+	r := s.request(s.purchase("jane@example.com"), "pm_card_visa")
+	customer := s.paid(r, pb.Payment_SUCCEEDED).GetCustomerId()
+	s.loseRecords("DELETE FROM payments.customers")
+	payload := bySubscription("early", false, customer, ours())
+	s.delivered(payload, "ORPHANED")
+	defer s.fault(createIntent, "error_before", 0, 503)()
+	s.paid(r, pb.Payment_UNKNOWN)
+	await(t, "the replay", func() bool { return s.ledger(payload, "resolution_method") == "customer_id" })
+}
+
 func TestAnOrphanedEventReplaysWhenItsOrderIsSaved(t *testing.T) {
 	t.Parallel()
 	s := newScene(t, nil)

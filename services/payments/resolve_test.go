@@ -134,7 +134,8 @@ type fakeAccounts struct {
 	addr string
 
 	mu       sync.Mutex
-	account  string // of every address; empty: none
+	account  string            // of every address; empty: none
+	holders  map[string]string // addresses by account
 	verified bool
 	down     bool
 }
@@ -147,12 +148,16 @@ func startFakeAccounts(t *testing.T) *fakeAccounts {
 	return f
 }
 
-func (f *fakeAccounts) FindAccount(context.Context, *provisioningv1.FindAccountRequest) (*provisioningv1.FindAccountResponse, error) {
+func (f *fakeAccounts) FindAccount(_ context.Context, r *provisioningv1.FindAccountRequest) (*provisioningv1.FindAccountResponse, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	switch {
+	switch id := r.GetAccountId(); {
 	case f.down:
 		return nil, errors.New("the register is on fire")
+	case id != "" && f.holders[id] != "":
+		return &provisioningv1.FindAccountResponse{AccountId: id, Email: f.holders[id]}, nil
+	case id != "":
+		return nil, apperr.New(codes.NotFound, "ACCOUNT_NOT_FOUND", "there is no such account")
 	case f.account == "":
 		return nil, apperr.New(codes.NotFound, "ACCOUNT_NOT_FOUND", "there is no such account")
 	}
@@ -193,6 +198,38 @@ func TestResolvedByAProvenEmailOnlyWhenAllowed(t *testing.T) {
 			s.delivered(foreign, "IGNORED")
 		})
 	}
+}
+
+// Who bought without an account has one since, which only Provisioning knows.
+func TestAnAccountThatAPurchaseMadeIsAHint(t *testing.T) {
+	t.Parallel()
+	const janes, joes, anns = "7d0d3c44-5a1c-4f0e-8a3d-0c6b6f0f7a01", "7d0d3c44-5a1c-4f0e-8a3d-0c6b6f0f7a02", "7d0d3c44-5a1c-4f0e-8a3d-0c6b6f0f7a03"
+	accounts := startFakeAccounts(t)
+	accounts.holders = map[string]string{janes: "Jane@example.com", joes: "joe@example.com", anns: "ann@example.com"}
+	s := newScene(t, map[string]string{"PROVISIONING_GRPC_ADDR": accounts.addr})
+	jane, customer := s.buyer("jane@example.com", "")
+	s.buyer("joe@example.com", "")
+	s.wantMethod(bySubscription("account", false, s.newCustomer("x@example.com", nil), ours("account_id", janes)), "metadata")
+	s.wantMethod(bySubscription("both", false, customer, ours("order_id", jane, "account_id", janes)), "metadata")
+	s.wantMethod(bySubscription("nobodys", false, customer, ours("account_id", "7d0d3c44-5a1c-4f0e-8a3d-0c6b6f0f7aff")), "customer_id")
+	for name, payload := range map[string][]byte{
+		"order": bySubscription("1", false, "", ours("order_id", jane, "account_id", joes)),
+		"reference": body("evt_2", "checkout.session.completed", false, map[string]any{
+			"id": "cs_other", "object": "checkout.session", "client_reference_id": jane, "metadata": ours("account_id", joes),
+		}),
+		"customer":                         bySubscription("3", false, customer, ours("account_id", joes)),
+		"order, and who bought nothing":    bySubscription("4", false, "", ours("order_id", jane, "account_id", anns)),
+		"customer, and who bought nothing": bySubscription("5", false, customer, ours("account_id", anns)),
+	} {
+		s.delivered(payload, "QUARANTINED")
+		if n := s.cases.count(reconciliationv1.Case_UNCLEAR_EVENT, "event/"+s.ledgerID(payload)); n != 1 {
+			t.Errorf("%s: %d cases", name, n)
+		}
+	}
+	accounts.mu.Lock()
+	accounts.down = true
+	accounts.mu.Unlock()
+	s.notYet(bySubscription("down", false, customer, ours("account_id", joes)))
 }
 
 func TestAnAddressThatCannotBeCheckedIsNotYet(t *testing.T) {

@@ -74,3 +74,48 @@ func (s *scene) sent(eventType string) []byte {
 	}
 	return found
 }
+
+// What the body leaves out of a payment of ours is read from Stripe.
+func TestABodyThatLeavesOutWhatIsNeeded(t *testing.T) {
+	t.Parallel()
+	s := newScene(t, map[string]string{"STRIPE_SECRET_KEY": liveKey})
+	r, _ := s.unrecorded()
+	orderID := r.GetPurchase().GetOrderId()
+	a := s.account()
+	charge, intent := a.Charges[0].ID, a.Intents[0].ID
+
+	s.delivered(body("evt_charge", "charge.succeeded", true, map[string]any{"id": charge, "object": "charge", "metadata": ours("order_id", orderID)}), "PROCESSED")
+	if told := s.lastTold(orderID); told.GetStatus() != pb.Payment_SUCCEEDED || told.GetChargeId() != charge {
+		t.Errorf("Orders was told %v", told)
+	}
+	s.atStripe(charge, 5000)
+	refund := map[string]any{"id": "re_1", "object": "refund", "charge": nil, "payment_intent": intent}
+	s.delivered(body("evt_refund", "refund.created", true, refund), "PROCESSED")
+	if told := s.lastTold(orderID); told.GetRefundedMinor() != 5000 {
+		t.Errorf("Orders was told %v", told)
+	}
+	s.loseRecords("") // whose the refund is, only its intent tells then
+	s.delivered(body("evt_again", "refund.updated", true, refund), "PROCESSED")
+
+	s.delivered(body("evt_theirs", "charge.succeeded", true, map[string]any{"id": "ch_theirs", "object": "charge"}), "IGNORED")
+	s.delivered(body("evt_none", "charge.succeeded", true, map[string]any{"id": "ch_none", "object": "charge", "metadata": ours()}), "QUARANTINED")
+}
+
+// What is saved here and Stripe does not have is for a person, and not asked for
+// for ever; while Stripe does not answer, it is not known to be gone.
+func TestASavedObjectThatStripeDoesNotHave(t *testing.T) {
+	t.Parallel()
+	s := newScene(t, nil)
+	s.buyer("jane@example.com", "")
+	s.hosted()
+	s.exec(`UPDATE payments.payments SET charge_id = 'ch_gone' WHERE charge_id IS NOT NULL`)
+	s.exec(`UPDATE payments.payments SET checkout_session_id = 'cs_gone' WHERE checkout_session_id IS NOT NULL`)
+	page := body("evt_page", "checkout.session.completed", false, map[string]any{"id": "cs_gone", "object": "checkout.session", "metadata": ours()})
+	charge := body("evt_charge", "charge.refunded", false, map[string]any{"id": "ch_gone", "object": "charge", "metadata": ours()})
+	for path, payload := range map[string][]byte{"GET /v1/checkout/sessions/*": page, "GET /v1/charges/*": charge} {
+		end := s.fault(path, "error_before", 0, 503)
+		s.notYet(payload)
+		end()
+		s.delivered(payload, "QUARANTINED")
+	}
+}

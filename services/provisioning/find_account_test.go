@@ -39,6 +39,14 @@ func TestAnAddressIsProvenByItsActivationLink(t *testing.T) {
 	if a := find(); a.GetAccountId() != g.GetAccountId() || !a.GetVerified() {
 		t.Errorf("the link was opened: %v", a)
 	}
+	byID, err := payments.FindAccount(t.Context(), &pb.FindAccountRequest{AccountId: g.GetAccountId()})
+	if err != nil || byID.GetAccountId() != g.GetAccountId() || !byID.GetVerified() || byID.GetEmail() != "Jane@Example.com" {
+		t.Errorf("by its id: %v, %v", byID, err)
+	}
+	_, err = payments.FindAccount(t.Context(), &pb.FindAccountRequest{AccountId: g.GetOrderId()})
+	wantError(t, "an id of nothing", err, codes.NotFound, "ACCOUNT_NOT_FOUND")
+	_, err = payments.FindAccount(t.Context(), &pb.FindAccountRequest{})
+	wantError(t, "neither", err, codes.InvalidArgument, "INVALID_ARGUMENT")
 	_, err = r.as("gateway").FindAccount(t.Context(), &pb.FindAccountRequest{Email: "jane@example.com"})
 	wantError(t, "the edge", err, codes.PermissionDenied, "PERMISSION_DENIED")
 }

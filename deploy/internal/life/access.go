@@ -27,10 +27,13 @@ func (p promise) String() string {
 // access is what a product promises that knows Stripe as of this view. heard says
 // whether it must know of a refund.
 func (v *view) access(now time.Time, grace time.Duration, heard func(term) bool) (p promise) {
-	if v.ended() || v.status == "paused" {
+	if v.status == "paused" {
 		return p
 	}
 	for i, x := range v.terms {
+		if v.ended() && !x.paidAt.After(v.over) {
+			continue // what was paid when it was over is given all the same
+		}
 		sureEnd, possibleEnd := x.ends, x.ends
 		if i == len(v.terms)-1 { // only the last term is extended
 			switch {

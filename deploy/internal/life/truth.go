@@ -47,6 +47,8 @@ type view struct {
 	unpaid unpaid
 	// overdue is since when the subscription is past due.
 	overdue time.Time
+	// over is since when the subscription is over; zero: it is not.
+	over time.Time
 	// knownBy is when the product had to know of it at the latest; zero: not yet.
 	knownBy time.Time
 	// turns are the moments after which Stripe must have been read.
@@ -98,6 +100,11 @@ func (t *truth) observe(now time.Time) bool {
 	slices.SortFunc(v.terms, func(a, b term) int { return a.ends.Compare(b.ends) })
 	for _, turn := range []int64{t.sub.CurrentPeriodStart, t.sub.CurrentPeriodEnd} {
 		v.turns = append(v.turns, time.Unix(turn, 0).Add(collectedAfter))
+	}
+	if v.ended() {
+		if v.over = now; before != nil && before.ended() {
+			v.over = before.over
+		}
 	}
 	if v.status == pastDue {
 		if v.overdue = now; before != nil && before.status == pastDue {

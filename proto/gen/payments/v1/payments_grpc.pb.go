@@ -292,8 +292,8 @@ type PaymentsAdminServiceClient interface {
 	RefundPayment(ctx context.Context, in *RefundPaymentRequest, opts ...grpc.CallOption) (*Refund, error)
 	// ListRefunds lists an order's refunds, oldest first.
 	ListRefunds(ctx context.Context, in *ListRefundsRequest, opts ...grpc.CallOption) (*ListRefundsResponse, error)
-	// ListWebhookEvents lists the ledger, by default what needs a person: ORPHANED,
-	// newest first, or FAILED after more than three attempts, most attempts first.
+	// ListWebhookEvents lists the ledger, newest first. What needs a person is
+	// ORPHANED, newest first; and FAILED with min_attempts 4, most attempts first.
 	ListWebhookEvents(ctx context.Context, in *ListWebhookEventsRequest, opts ...grpc.CallOption) (*ListWebhookEventsResponse, error)
 	// LinkWebhookEvent says whose an event's Stripe customer is: from now on that
 	// customer's events are for the buyer of this order. What is orphaned for it
@@ -463,8 +463,8 @@ type PaymentsAdminServiceServer interface {
 	RefundPayment(context.Context, *RefundPaymentRequest) (*Refund, error)
 	// ListRefunds lists an order's refunds, oldest first.
 	ListRefunds(context.Context, *ListRefundsRequest) (*ListRefundsResponse, error)
-	// ListWebhookEvents lists the ledger, by default what needs a person: ORPHANED,
-	// newest first, or FAILED after more than three attempts, most attempts first.
+	// ListWebhookEvents lists the ledger, newest first. What needs a person is
+	// ORPHANED, newest first; and FAILED with min_attempts 4, most attempts first.
 	ListWebhookEvents(context.Context, *ListWebhookEventsRequest) (*ListWebhookEventsResponse, error)
 	// LinkWebhookEvent says whose an event's Stripe customer is: from now on that
 	// customer's events are for the buyer of this order. What is orphaned for it

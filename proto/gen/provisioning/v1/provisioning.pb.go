@@ -139,8 +139,10 @@ func (CreateSignInLinkResponse_Kind) EnumDescriptor() ([]byte, []int) {
 
 type FindAccountRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Compared trimmed and without case.
-	Email         string `protobuf:"bytes,1,opt,name=email,proto3" json:"email,omitempty"`
+	// Compared trimmed and without case. Ignored when account_id is given.
+	Email string `protobuf:"bytes,1,opt,name=email,proto3" json:"email,omitempty"`
+	// UUID.
+	AccountId     string `protobuf:"bytes,2,opt,name=account_id,json=accountId,proto3" json:"account_id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -182,12 +184,21 @@ func (x *FindAccountRequest) GetEmail() string {
 	return ""
 }
 
+func (x *FindAccountRequest) GetAccountId() string {
+	if x != nil {
+		return x.AccountId
+	}
+	return ""
+}
+
 type FindAccountResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// UUID.
 	AccountId string `protobuf:"bytes,1,opt,name=account_id,json=accountId,proto3" json:"account_id,omitempty"`
 	// Whoever reads the address's mail has opened an activation link of the account.
-	Verified      bool `protobuf:"varint,2,opt,name=verified,proto3" json:"verified,omitempty"`
+	Verified bool `protobuf:"varint,2,opt,name=verified,proto3" json:"verified,omitempty"`
+	// As it was first typed.
+	Email         string `protobuf:"bytes,3,opt,name=email,proto3" json:"email,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -234,6 +245,13 @@ func (x *FindAccountResponse) GetVerified() bool {
 		return x.Verified
 	}
 	return false
+}
+
+func (x *FindAccountResponse) GetEmail() string {
+	if x != nil {
+		return x.Email
+	}
+	return ""
 }
 
 type CheckBuyerRequest struct {
@@ -1185,14 +1203,17 @@ var File_provisioning_v1_provisioning_proto protoreflect.FileDescriptor
 
 const file_provisioning_v1_provisioning_proto_rawDesc = "" +
 	"\n" +
-	"\"provisioning/v1/provisioning.proto\x12\x0fprovisioning.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"6\n" +
-	"\x12FindAccountRequest\x12 \n" +
-	"\x05email\x18\x01 \x01(\tB\n" +
-	"\xbaH\ar\x05\x10\x03\x18\xc0\x02R\x05email\"P\n" +
+	"\"provisioning/v1/provisioning.proto\x12\x0fprovisioning.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"e\n" +
+	"\x12FindAccountRequest\x12#\n" +
+	"\x05email\x18\x01 \x01(\tB\r\xbaH\n" +
+	"\xd8\x01\x01r\x05\x10\x03\x18\xc0\x02R\x05email\x12*\n" +
+	"\n" +
+	"account_id\x18\x02 \x01(\tB\v\xbaH\b\xd8\x01\x01r\x03\xb0\x01\x01R\taccountId\"f\n" +
 	"\x13FindAccountResponse\x12\x1d\n" +
 	"\n" +
 	"account_id\x18\x01 \x01(\tR\taccountId\x12\x1a\n" +
-	"\bverified\x18\x02 \x01(\bR\bverified\"<\n" +
+	"\bverified\x18\x02 \x01(\bR\bverified\x12\x14\n" +
+	"\x05email\x18\x03 \x01(\tR\x05email\"<\n" +
 	"\x11CheckBuyerRequest\x12'\n" +
 	"\n" +
 	"account_id\x18\x01 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\taccountId\"\x14\n" +

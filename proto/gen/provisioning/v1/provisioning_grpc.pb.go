@@ -66,8 +66,8 @@ type ProvisioningServiceClient interface {
 	// CheckAccess says whether an account may use the product. Errors:
 	// NOT_FOUND ACCOUNT_NOT_FOUND.
 	CheckAccess(ctx context.Context, in *CheckAccessRequest, opts ...grpc.CallOption) (*CheckAccessResponse, error)
-	// FindAccount answers with the account that has an address, and whether the
-	// address was proven. Errors: NOT_FOUND ACCOUNT_NOT_FOUND.
+	// FindAccount answers with the account that has an address, or an id, and
+	// whether the address was proven. Errors: NOT_FOUND ACCOUNT_NOT_FOUND.
 	FindAccount(ctx context.Context, in *FindAccountRequest, opts ...grpc.CallOption) (*FindAccountResponse, error)
 	// CreateSignInLink makes the link for an order's email: a fresh one-time
 	// activation link when this order created the account, else the login page.
@@ -219,8 +219,8 @@ type ProvisioningServiceServer interface {
 	// CheckAccess says whether an account may use the product. Errors:
 	// NOT_FOUND ACCOUNT_NOT_FOUND.
 	CheckAccess(context.Context, *CheckAccessRequest) (*CheckAccessResponse, error)
-	// FindAccount answers with the account that has an address, and whether the
-	// address was proven. Errors: NOT_FOUND ACCOUNT_NOT_FOUND.
+	// FindAccount answers with the account that has an address, or an id, and
+	// whether the address was proven. Errors: NOT_FOUND ACCOUNT_NOT_FOUND.
 	FindAccount(context.Context, *FindAccountRequest) (*FindAccountResponse, error)
 	// CreateSignInLink makes the link for an order's email: a fresh one-time
 	// activation link when this order created the account, else the login page.

@@ -130,6 +130,33 @@ func TestOnlyAPageOfStripesIsLinked(t *testing.T) {
 	}
 }
 
+// Whoever got a term back would not expect to be charged for the next.
+func TestAWholeRefundSaysThatTheSubscriptionGoesOn(t *testing.T) {
+	const said = "A refund does not cancel a subscription"
+	for _, c := range []struct {
+		ends bool
+		sub  *message.Subscription
+		want bool
+	}{
+		{true, &message.Subscription{Status: message.Active, Renews: true}, true},
+		{true, &message.Subscription{Status: message.PastDue, Renews: true}, true},
+		{true, &message.Subscription{Status: message.Active}, false},
+		{true, &message.Subscription{Status: message.Ended, Renews: true}, false},
+		{true, nil, false},
+		{false, &message.Subscription{Status: message.Active, Renews: true}, false},
+	} {
+		f := facts("REFUND")
+		f.AccessEnds, f.Subscription = c.ends, c.sub
+		m, err := brand.Render(f)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if strings.Contains(m.Text, said) != c.want || strings.Contains(m.HTML, said) != c.want {
+			t.Errorf("access ends %v, subscription %+v: %s", c.ends, c.sub, m.Text)
+		}
+	}
+}
+
 func TestARefundNamesItsReferences(t *testing.T) {
 	f := facts("REFUND")
 	f.Refunds = []message.Refunded{{Reference: "re_3NExample1", AmountDisplay: "$50.00"}}

@@ -88,6 +88,9 @@ func (b Brand) words(f Facts) Words {
 		if f.AccessEnds {
 			w.Paragraphs = append(w.Paragraphs, fmt.Sprintf("The access to %s that this order paid for ends with it.", b.AppName))
 		}
+		if s := f.Subscription; f.AccessEnds && s != nil && s.WillRenew() {
+			w.Paragraphs = append(w.Paragraphs, "A refund does not cancel a subscription: as it stands, yours renews by itself and is charged again. To cancel it, answer this mail.")
+		}
 		w.Rows = []Row{plan, {"Paid", f.AmountDisplay}, {"Refunded so far", f.RefundedDisplay}, reference}
 		if len(f.Refunds) == 1 {
 			w.Rows = append(w.Rows, Row{"Refund reference", f.Refunds[0].Reference})

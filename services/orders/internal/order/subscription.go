@@ -67,6 +67,22 @@ func (s Subscription) NewerThan(known Subscription) bool {
 	return later > 0 || later == 0 && (known.Renews || !s.Renews)
 }
 
+// Under is the order with the access that its subscription leaves it: one that is
+// over, unpaid or paused gives none from when that was seen, unless there is
+// access for as long all the same: its last term may have been paid since.
+func (o Order) Under(s *Subscription) Order {
+	if s == nil || s.ID != o.SubscriptionID || o.AccessUntil == nil || !s.ObservedAt.Before(*o.AccessUntil) {
+		return o
+	}
+	if s.AccessUntil != nil && !s.AccessUntil.Before(*o.AccessUntil) {
+		return o
+	}
+	if s.Status == Ended || s.Status == Unpaid || s.Status == Paused {
+		o.AccessUntil = &s.ObservedAt
+	}
+	return o
+}
+
 // Notice is one thing that a buyer must be told once.
 type Notice struct {
 	Kind      string // a kind of message, by name

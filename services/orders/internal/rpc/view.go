@@ -20,7 +20,7 @@ func view(o order.Order, err error) (*ordersv1.Order, error) {
 		PlanId: o.PlanID, AmountMinor: o.AmountMinor, Currency: o.Currency,
 		AmountDisplay: order.Display(o.AmountMinor, o.Currency), EmailMasked: order.MaskEmail(o.Email),
 		CreatedAt: timestamppb.New(o.CreatedAt), ChargedAt: timestamp(o.ChargedAt), CompletedAt: timestamp(o.CompletedAt),
-		AccessUntil: timestamp(o.AccessUntil), RecoveredBy: o.RecoveredBy, NextAction: nextAction(o),
+		AccessUntil: timestamp(o.AccessEndsAt()), RecoveredBy: o.RecoveredBy, NextAction: nextAction(o),
 	}
 	if o.PaymentError.Code != "" {
 		out.PaymentError = &ordersv1.PaymentError{Code: o.PaymentError.Code, Message: o.PaymentError.Message}

@@ -9,9 +9,15 @@ import (
 	"makegood.example/services/orders/internal/order"
 )
 
-// Get reads an order by what its buyer knows. Errors: order.ErrNotFound.
+// Get reads an order by what its buyer knows, with the access that its
+// subscription leaves it. Errors: order.ErrNotFound.
 func (s *Service) Get(ctx context.Context, reference uuid.UUID) (order.Order, error) {
-	return s.Store.GetByReference(ctx, reference)
+	o, err := s.Store.GetByReference(ctx, reference)
+	if err != nil || o.SubscriptionID == "" || o.AccessUntil == nil {
+		return o, err
+	}
+	sub, err := s.Store.SubscriptionOf(ctx, o.Began())
+	return o.Under(sub), err
 }
 
 // Description is an order with everything around it.

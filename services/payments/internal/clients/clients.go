@@ -93,7 +93,7 @@ func hasReason(err error, reason string) bool {
 	return e != nil && e.Reason == reason
 }
 
-// Accounts knows whose address is proven.
+// Accounts knows which account has an address, and whether it was proven.
 type Accounts struct {
 	client provisioningv1.ProvisioningServiceClient
 }
@@ -113,6 +113,18 @@ func (a *Accounts) Find(ctx context.Context, email string) (accountID string, er
 		return "", nil
 	}
 	return reply.GetAccountId(), err
+}
+
+// Address answers with the address that an account has; empty when there is no
+// such account.
+func (a *Accounts) Address(ctx context.Context, accountID uuid.UUID) (email string, err error) {
+	ctx, cancel := context.WithTimeout(ctx, accountTimeout)
+	defer cancel()
+	reply, err := a.client.FindAccount(ctx, &provisioningv1.FindAccountRequest{AccountId: accountID.String()})
+	if hasReason(err, "ACCOUNT_NOT_FOUND") {
+		return "", nil
+	}
+	return reply.GetEmail(), err
 }
 
 // Cases keeps for a person what a machine has given up on.

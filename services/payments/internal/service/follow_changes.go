@@ -111,7 +111,7 @@ func (s *Service) followAll(ctx context.Context, changes []change, out Followed)
 func (s *Service) followOne(ctx context.Context, p payment.Payment, isNew bool) error {
 	k, err := s.known(ctx, p.ID)
 	if err == nil && isNew {
-		k, err = s.followCharge(ctx, p)
+		k, err = s.readPaidCharge(ctx, p)
 	}
 	if err != nil {
 		return err

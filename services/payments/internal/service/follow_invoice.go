@@ -62,6 +62,9 @@ func (s *Service) recordTerm(ctx context.Context, sub payment.SubscriptionNow, p
 	if err != nil {
 		return wire.Known{}, err
 	}
+	if first.IntentID == inv.Intent.ID {
+		return s.known(ctx, first.ID) // the first term, written since it was looked for
+	}
 	id, reference := payment.OrderOf(inv.ID)
 	p := newPayment(payment.Purchase{
 		OrderID: id, Reference: reference, PlanID: first.PlanID, Description: first.Description, AccountID: first.AccountID,
@@ -81,6 +84,8 @@ func (s *Service) recordFirstTerm(ctx context.Context, sub payment.SubscriptionN
 	orderID, _ := uuid.Parse(sub.Metadata["order_id"])
 	p, err := s.Store.Last(ctx, orderID)
 	switch {
+	case err == nil && p.Status == payment.Succeeded && p.Term.SubscriptionID == sub.ID:
+		return s.recordTerm(ctx, sub, person, inv) // a parallel call has just begun it
 	case err == nil && (p.Status == payment.Succeeded || p.Term.SubscriptionID != "" && p.Term.SubscriptionID != sub.ID):
 		return wire.Known{}, s.unclearSubscription(ctx, errOtherSubscription, sub, inv)
 	case err == nil:

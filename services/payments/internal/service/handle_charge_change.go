@@ -18,7 +18,7 @@ func (s *Service) handleChargeChange(ctx context.Context, n news, w whose) (verd
 	if !fitting {
 		return s.followRestored(ctx, n, w.method)
 	}
-	return s.follow(ctx, n, p, w.method)
+	return s.followCharge(ctx, n, p, w.method)
 }
 
 // followRestored follows a charge whose payment is not known here: the payment
@@ -35,26 +35,26 @@ func (s *Service) followRestored(ctx context.Context, n news, method string) (ve
 	if err != nil {
 		return verdict{}, err
 	}
-	return s.follow(ctx, n, p, v.method)
+	return s.followCharge(ctx, n, p, v.method)
 }
 
-func (s *Service) follow(ctx context.Context, n news, p payment.Payment, method string) (verdict, error) {
+func (s *Service) followCharge(ctx context.Context, n news, p payment.Payment, method string) (verdict, error) {
 	if n.Type == "radar.early_fraud_warning.created" {
 		err := s.Cases.OpenFraudWarning(ctx, p.OrderID, fmt.Sprintf("Stripe warns that the charge of payment intent %s may be fraud: look at it before it becomes a dispute", p.IntentID))
 		return verdict{status: store.Processed, method: method}, err
 	}
-	k, err := s.followCharge(ctx, p)
+	k, err := s.readPaidCharge(ctx, p)
 	if err != nil {
 		return verdict{}, err
 	}
 	return s.tellOrders(ctx, k, method)
 }
 
-// followCharge reads how a payment's charge stands now and records it.
-func (s *Service) followCharge(ctx context.Context, p payment.Payment) (wire.Known, error) {
+// readPaidCharge reads how a payment's charge stands now and records it.
+func (s *Service) readPaidCharge(ctx context.Context, p payment.Payment) (wire.Known, error) {
 	if p.Status != payment.Succeeded {
 		// It went back before we heard that it came.
-		k, err := s.read(ctx, p)
+		k, err := s.ask(ctx, p)
 		if err != nil {
 			return k, err
 		}

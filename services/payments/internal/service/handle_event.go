@@ -52,7 +52,7 @@ func (s *Service) atFirstSight(e webhook.Event, unreadable error) (n news, v ver
 	if err != nil {
 		return n, quarantine("", err.Error()), true
 	}
-	if n.isAboutNothing() {
+	if n.isAboutNothing(s.Stripe.IsOurs(n.Subject.Metadata)) {
 		return n, verdict{status: store.Ignored, note: "a charge without a payment intent is not ours"}, true
 	}
 	return n, verdict{}, false
@@ -68,6 +68,11 @@ func (s *Service) handle(ctx context.Context, f store.Filed) (verdict, error) {
 	e, k := n.Event, n.kind
 	if f.AttemptCount == 0 {
 		f.AttemptCount = f.RetryCount // never delivered here, but caught up: our own tries are the only ones
+	}
+	if k == chargePaid && !strings.HasPrefix(n.IntentID, "pi_") {
+		if v, err := s.completeCharge(ctx, &n); err != nil || v.status != "" {
+			return v, err
+		}
 	}
 
 	// Whose is it, and for whom?
@@ -91,7 +96,16 @@ func (s *Service) handle(ctx context.Context, f store.Filed) (verdict, error) {
 	}
 
 	// What does it say?
-	switch k {
+	v, err = s.follow(ctx, n, w, f.AttemptCount)
+	if errors.Is(err, stripegw.ErrNotFound) && !k.ofSubscription() {
+		return quarantined(w.method, "Stripe says there is no such object")
+	}
+	return v, err
+}
+
+// follow does what an event says about whoever was found.
+func (s *Service) follow(ctx context.Context, n news, w whose, attempt int32) (verdict, error) {
+	switch n.kind {
 	case intentPaid, intentChanged, intentCanceled, chargePaid:
 		return s.handleIntent(ctx, n, w)
 	case checkoutCompleted, checkoutOver:
@@ -99,7 +113,7 @@ func (s *Service) handle(ctx context.Context, f store.Filed) (verdict, error) {
 	case chargeChanged:
 		return s.handleChargeChange(ctx, n, w)
 	case subscriptionChanged, subscriptionDeleted, invoiceChanged:
-		return s.handleSubscription(ctx, n, w, f.AttemptCount)
+		return s.handleSubscription(ctx, n, w, attempt)
 	case customerDeleted:
 		err := s.Store.ForgetCustomer(ctx, n.Subject.CustomerID, s.Now())
 		return verdict{status: store.Processed, method: w.method}, err
@@ -137,15 +151,33 @@ func read(e webhook.Event, k kind) (n news, err error) {
 }
 
 // isAboutNothing says that it is about a charge that is none of a payment intent.
-func (n news) isAboutNothing() bool {
+// One with our mark is looked into whatever it says.
+func (n news) isAboutNothing(marked bool) bool {
 	switch n.kind {
 	case chargePaid:
-		return !strings.HasPrefix(n.IntentID, "pi_")
+		return !strings.HasPrefix(n.IntentID, "pi_") && !(marked && n.ChargeID != "")
 	case chargeChanged:
-		return n.ChargeID == "" || n.WithoutIntent && !n.IsCharge
+		return n.ChargeID == "" && n.IntentID == "" || n.WithoutIntent && !n.IsCharge
 	default:
 		return false
 	}
+}
+
+// completeCharge reads from Stripe which intent a charge with our mark is of,
+// when the event does not say. Money that is of none is shown to a person.
+func (s *Service) completeCharge(ctx context.Context, n *news) (verdict, error) {
+	c, err := s.Stripe.GetCharge(ctx, n.ChargeID)
+	switch {
+	case errors.Is(err, stripegw.ErrNotFound) || errors.Is(err, stripegw.ErrRefused):
+		return quarantined("", "Stripe says there is no such charge")
+	case err != nil:
+		return verdict{}, err
+	case c.IntentID == "":
+		summary := fmt.Sprintf("charge %s carries our mark and was made without a payment intent", n.ChargeID)
+		return quarantine("", summary), s.Cases.OpenUnidentified(ctx, n.ChargeID, summary)
+	}
+	n.Subject.IntentID, n.intent.ID = c.IntentID, c.IntentID
+	return verdict{}, nil
 }
 
 // unclear keeps an event for a person, and does nothing else.
@@ -219,7 +251,7 @@ func (s *Service) handleIntent(ctx context.Context, n news, w whose) (verdict, e
 	case w.saved:
 	case w.order && p.IntentID == "" && p.SessionID != "":
 		// Paid on a page of Stripe's: its intent is new to us.
-		k, err := s.read(ctx, p)
+		k, err := s.ask(ctx, p)
 		if err != nil {
 			return verdict{}, err
 		}

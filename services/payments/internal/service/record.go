@@ -2,11 +2,13 @@ package service
 
 import (
 	"context"
+	"errors"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 
 	"makegood.example/services/payments/internal/payment"
+	"makegood.example/services/payments/internal/stripegw"
 	"makegood.example/services/payments/internal/wire"
 )
 
@@ -75,15 +77,28 @@ func (s *Service) known(ctx context.Context, id uuid.UUID) (k wire.Known, err er
 	return k, err
 }
 
-// read asks Stripe for the intent, or for the session that has none yet, and records what it says. No answer changes
-// nothing.
+// read asks Stripe for the intent, or for the session that has none yet, and
+// records what it says. No answer changes nothing.
 func (s *Service) read(ctx context.Context, p payment.Payment) (wire.Known, error) {
+	k, err := s.ask(ctx, p)
+	if noWord(err) || errors.Is(err, stripegw.ErrNotFound) {
+		return s.unknown(ctx, p, "reading the payment", err)
+	}
+	return k, err
+}
+
+// ask is read for those who must know that there was no answer, and why.
+func (s *Service) ask(ctx context.Context, p payment.Payment) (wire.Known, error) {
 	if p.IntentID == "" && p.SessionID != "" {
-		return s.readSession(ctx, p)
+		session, err := s.Stripe.GetSession(ctx, p.SessionID)
+		if err != nil {
+			return wire.Known{}, err
+		}
+		return s.recordSession(ctx, p.ID, session)
 	}
 	in, err := s.Stripe.GetIntent(ctx, p.IntentID)
 	if err != nil {
-		return s.unknown(ctx, p, "reading the payment intent", err)
+		return wire.Known{}, err
 	}
 	return s.record(ctx, p.ID, in, false, nil)
 }

@@ -71,7 +71,8 @@ func (s *Service) resolve(ctx context.Context, k kind, sub *webhook.Subject) (wh
 }
 
 // bySavedID finds the payment whose intent, charge, session or subscription the
-// event is about. What only tells of a charge is completed from the charge at Stripe.
+// event is about. What only tells of a charge is completed from the charge at
+// Stripe, or from its intent.
 func (s *Service) bySavedID(ctx context.Context, k kind, sub *webhook.Subject) (whose, error) {
 	for {
 		chargeID := sub.ChargeID
@@ -101,6 +102,14 @@ func (s *Service) bySavedID(ctx context.Context, k kind, sub *webhook.Subject) (
 		if k != chargeChanged || sub.IsCharge || sub.WithoutIntent {
 			return whose{}, nil
 		}
+		if sub.ChargeID == "" {
+			in, err := s.Stripe.GetIntent(ctx, sub.IntentID)
+			if err != nil {
+				return whose{}, err
+			}
+			sub.ChargeID, sub.CustomerID, sub.InvoiceID, sub.Metadata, sub.IsCharge = in.Charge.ID, in.CustomerID, in.InvoiceID, in.Metadata, true
+			continue
+		}
 		c, err := s.Stripe.GetCharge(ctx, sub.ChargeID)
 		if err != nil {
 			return whose{}, err
@@ -119,6 +128,7 @@ func (s *Service) byStrongHints(ctx context.Context, k kind, sub webhook.Subject
 	if w.saved || !marked && !k.ofSubscription() {
 		sub.CustomerID = "" // an intent that says another customer is read again
 	}
+	var named payment.Payment // the holder of an account who bought nothing here
 	for _, hint := range []struct {
 		method, name string
 		order        bool
@@ -126,7 +136,7 @@ func (s *Service) byStrongHints(ctx context.Context, k kind, sub webhook.Subject
 	}{
 		{byReference, sub.ClientReferenceID, true, s.byOrder},
 		{byMetadata, sub.Metadata["order_id"], true, s.byOrder},
-		{byMetadata, sub.Metadata["account_id"], false, s.Store.ByAccount},
+		{byMetadata, sub.Metadata["account_id"], false, s.byAccount},
 		{byCustomer, sub.CustomerID, false, s.Store.ByCustomer},
 	} {
 		if hint.name == "" || w.found() && (hint.name == w.payment.OrderID.String() || hint.name == w.payment.AccountID || hint.name == w.payment.CustomerID) {
@@ -137,6 +147,8 @@ func (s *Service) byStrongHints(ctx context.Context, k kind, sub webhook.Subject
 		case errors.Is(err, store.ErrNone):
 		case err != nil:
 			return err
+		case p.OrderID == uuid.Nil:
+			named = p
 		case !w.found():
 			w.ours, w.method, w.payment, w.order = true, hint.method, p, hint.order
 		case !samePerson(w.payment, p):
@@ -144,7 +156,8 @@ func (s *Service) byStrongHints(ctx context.Context, k kind, sub webhook.Subject
 			return nil
 		}
 	}
-	if account := sub.Metadata["account_id"]; w.found() && account != "" && w.payment.AccountID != "" && account != w.payment.AccountID {
+	account, strangers := sub.Metadata["account_id"], named.EmailKey != "" && !samePerson(w.payment, named)
+	if w.found() && account != "" && (strangers || w.payment.AccountID != "" && account != w.payment.AccountID) {
 		w.conflict = fmt.Sprintf("%s leads to order %s of one account, and the metadata name another", w.method, w.payment.OrderID)
 	}
 	return nil
@@ -156,6 +169,32 @@ func (s *Service) byOrder(ctx context.Context, orderID string) (payment.Payment,
 		return payment.Payment{}, store.ErrNone
 	}
 	return s.Store.Last(ctx, id)
+}
+
+// byAccount reads the latest payment for an account. Who buys without one gets
+// theirs from Provisioning, which then tells whose it is; a holder who bought
+// nothing here is a payment of no order.
+func (s *Service) byAccount(ctx context.Context, accountID string) (payment.Payment, error) {
+	p, err := s.Store.ByAccount(ctx, accountID)
+	id, parseErr := uuid.Parse(accountID)
+	if !errors.Is(err, store.ErrNone) || parseErr != nil {
+		return p, err
+	}
+	email, err := s.Accounts.Address(ctx, id)
+	if err != nil {
+		return payment.Payment{}, fmt.Errorf("provisioning: %w", err)
+	}
+	if email == "" {
+		return payment.Payment{}, store.ErrNone
+	}
+	holder := payment.Payment{EmailKey: payment.Purchase{Email: email}.EmailKey(), AccountID: accountID}
+	bought, err := s.Store.ByEmail(ctx, holder.EmailKey)
+	for _, p := range bought {
+		if p.AccountID == "" {
+			return p, err
+		}
+	}
+	return holder, err
 }
 
 // bySubscription reads the latest payment of the order that began a subscription.

@@ -58,16 +58,8 @@ func (s *Service) createSession(ctx context.Context, p payment.Payment) (wire.Kn
 	return s.recordSession(ctx, p.ID, session)
 }
 
-// readSession asks Stripe for the session and records what it says: its intent,
-// once the buyer has paid there.
-func (s *Service) readSession(ctx context.Context, p payment.Payment) (wire.Known, error) {
-	session, err := s.Stripe.GetSession(ctx, p.SessionID)
-	if err != nil {
-		return s.unknown(ctx, p, "reading the checkout session", err)
-	}
-	return s.recordSession(ctx, p.ID, session)
-}
-
+// recordSession records what Stripe says of a session: its intent, once the
+// buyer has paid there.
 func (s *Service) recordSession(ctx context.Context, id uuid.UUID, session payment.Session) (k wire.Known, err error) {
 	if session.Status != payment.SessionOpen && session.Intent.ID != "" {
 		return s.record(ctx, id, session.Intent, false, nil)
@@ -97,7 +89,7 @@ func (s *Service) cancelSession(ctx context.Context, p payment.Payment) (wire.Kn
 	if err := s.Stripe.ExpireSession(ctx, p.SessionID); errors.Is(err, stripegw.ErrUnknown) {
 		return s.unknown(ctx, p, "closing the checkout session", err)
 	}
-	return s.readSession(ctx, p)
+	return s.read(ctx, p)
 }
 
 // handleSession follows a page of Stripe's. The event only says where to look.
@@ -106,7 +98,7 @@ func (s *Service) handleSession(ctx context.Context, n news, w whose) (verdict, 
 	if p.IntentID == "" && p.SessionID == "" {
 		return verdict{}, fmt.Errorf("session %s is not saved yet", n.SessionID)
 	}
-	k, err := s.read(ctx, p)
+	k, err := s.ask(ctx, p)
 	if err != nil {
 		return verdict{}, err
 	}

@@ -35,6 +35,13 @@ type Account struct {
 	CreatedByOrder uuid.UUID
 }
 
+// Found is an account, and whether one of the links to its address was opened.
+type Found struct {
+	ID       uuid.UUID
+	Email    string
+	Verified bool
+}
+
 // Grant is the access that one order bought.
 type Grant struct {
 	OrderID    uuid.UUID

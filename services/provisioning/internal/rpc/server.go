@@ -9,6 +9,7 @@ import (
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	pb "makegood.example/proto/gen/provisioning/v1"
+	"makegood.example/services/platform/apperr"
 	"makegood.example/services/provisioning/internal/grant"
 	"makegood.example/services/provisioning/internal/service"
 )
@@ -33,11 +34,23 @@ func (s *Server) CheckBuyer(ctx context.Context, r *pb.CheckBuyerRequest) (*pb.C
 
 // FindAccount implements provisioning.v1.
 func (s *Server) FindAccount(ctx context.Context, r *pb.FindAccountRequest) (*pb.FindAccountResponse, error) {
-	id, verified, err := s.Service.FindAccount(ctx, r.GetEmail())
+	var found grant.Found
+	var err error
+	switch {
+	case r.GetAccountId() != "":
+		var id uuid.UUID
+		if id, err = parseID("account_id", r.GetAccountId()); err == nil {
+			found, err = s.Service.FindAccountByID(ctx, id)
+		}
+	case r.GetEmail() != "":
+		found, err = s.Service.FindAccount(ctx, r.GetEmail())
+	default:
+		err = apperr.Invalid("email", "is needed, or account_id")
+	}
 	if err != nil {
 		return nil, err
 	}
-	return &pb.FindAccountResponse{AccountId: id.String(), Verified: verified}, nil
+	return &pb.FindAccountResponse{AccountId: found.ID.String(), Verified: found.Verified, Email: found.Email}, nil
 }
 
 // GrantAccess implements provisioning.v1.

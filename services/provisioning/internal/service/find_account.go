@@ -8,9 +8,14 @@ import (
 	"makegood.example/services/provisioning/internal/grant"
 )
 
-// FindAccount answers with the account that has an address. verified says that
+// FindAccount answers with the account that has an address. Verified says that
 // a link mailed to the address was opened; until then anybody may have typed
 // it. ErrAccountNotFound when no account has it.
-func (s *Service) FindAccount(ctx context.Context, email string) (id uuid.UUID, verified bool, err error) {
+func (s *Service) FindAccount(ctx context.Context, email string) (grant.Found, error) {
 	return s.Store.FindAccount(ctx, grant.EmailKey(email))
+}
+
+// FindAccountByID answers the same about the account with an id.
+func (s *Service) FindAccountByID(ctx context.Context, id uuid.UUID) (grant.Found, error) {
+	return s.Store.FindAccountByID(ctx, id)
 }

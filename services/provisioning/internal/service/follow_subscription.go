@@ -35,8 +35,10 @@ func (s *Service) FollowSubscription(ctx context.Context, seen grant.Subscriptio
 			}
 		}
 		switch {
-		case sub.Status == grant.Ended:
+		case sub.Status == grant.Ended && (known == nil || known.Status != grant.Ended):
 			return s.endTerms(ctx, tx, sub.ID)
+		case sub.Status == grant.Ended:
+			return nil // a term that was paid since is its buyer's
 		case known != nil && known.Status == grant.Ended:
 			return s.resumeTerms(ctx, tx, sub.ID)
 		}

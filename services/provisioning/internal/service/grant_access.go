@@ -81,8 +81,7 @@ func (s *Service) GrantAccess(ctx context.Context, p Purchase) (g grant.Grant, n
 }
 
 func (s *Service) grantTerm(ctx context.Context, tx pgx.Tx, p Purchase) error {
-	sub, err := s.lockSubscription(ctx, tx, &p)
-	if err != nil {
+	if err := s.lockSubscription(ctx, tx, &p); err != nil {
 		return err
 	}
 	account, created, err := s.lockAccount(ctx, tx, p)
@@ -108,41 +107,32 @@ func (s *Service) grantTerm(ctx context.Context, tx pgx.Tx, p Purchase) error {
 		g.StartsAt, g.EndsAt = grant.Term(now, grant.LatestEnd(current), p.TermMonths)
 		g.Length = grant.Months
 	}
-	given := g.Stretch()
-	var lost *grant.Stretch
-	if sub != nil && sub.Status == grant.Ended {
-		g, lost = g.End(now) // paid, but over before we could give it
-	}
+	// Also when the subscription is over: its last invoice can still be paid, and
+	// what was charged is made good.
 	switch written, err := s.Store.InsertGrant(ctx, tx, g); {
 	case err != nil:
 		return err
 	case !written:
 		return errGrantedMeanwhile
 	}
-	if err := s.Store.InsertEvent(ctx, tx, g.OrderID, store.Granted, now, given); err != nil || lost == nil {
-		return err
-	}
-	return s.Store.InsertEvent(ctx, tx, g.OrderID, store.Ended, now, lost)
+	return s.Store.InsertEvent(ctx, tx, g.OrderID, store.Granted, now, g.Stretch())
 }
 
 // lockSubscription holds the subscription that the purchase is a term of, if
-// any, and says how it stands. All its terms go to the account of its first: a
-// renewal must not make another account because the payer's address changed.
-func (s *Service) lockSubscription(ctx context.Context, tx pgx.Tx, p *Purchase) (*grant.Subscription, error) {
+// any. All its terms go to the account of its first: a renewal must not make
+// another account because the payer's address changed.
+func (s *Service) lockSubscription(ctx context.Context, tx pgx.Tx, p *Purchase) error {
 	if p.SubscriptionID == "" {
-		return nil, nil
+		return nil
 	}
 	if err := s.Store.LockSubscription(ctx, tx, p.SubscriptionID); err != nil {
-		return nil, err
+		return err
 	}
 	account, err := s.Store.SubscriptionAccount(ctx, tx, p.SubscriptionID)
-	if err != nil {
-		return nil, err
-	}
-	if account != nil {
+	if err == nil && account != nil {
 		p.AccountID = account
 	}
-	return s.Store.Subscription(ctx, tx, p.SubscriptionID)
+	return err
 }
 
 // lockAccount finds the buyer's account and locks it, or creates it, and says

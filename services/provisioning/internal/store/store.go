@@ -88,11 +88,18 @@ func (s *Store) Account(ctx context.Context, id uuid.UUID) (grant.Account, error
 	return account(row), mapError(err, grant.ErrAccountNotFound)
 }
 
-// FindAccount reads which account has an address, and whether one of its links
-// was opened. ErrAccountNotFound when none has it.
-func (s *Store) FindAccount(ctx context.Context, emailKey string) (id uuid.UUID, verified bool, err error) {
+// FindAccount reads which account has an address. ErrAccountNotFound when none
+// has it.
+func (s *Store) FindAccount(ctx context.Context, emailKey string) (grant.Found, error) {
 	row, err := s.q.FindAccount(ctx, emailKey)
-	return row.ID, row.Verified, mapError(err, grant.ErrAccountNotFound)
+	return grant.Found(row), mapError(err, grant.ErrAccountNotFound)
+}
+
+// FindAccountByID reads the account with an id. ErrAccountNotFound when none
+// has it.
+func (s *Store) FindAccountByID(ctx context.Context, id uuid.UUID) (grant.Found, error) {
+	row, err := s.q.FindAccountByID(ctx, id)
+	return grant.Found(row), mapError(err, grant.ErrAccountNotFound)
 }
 
 func account(row db.Account) grant.Account {

@@ -13,7 +13,7 @@ import (
 )
 
 const findAccount = `-- name: FindAccount :one
-SELECT a.id, EXISTS (
+SELECT a.id, a.email, EXISTS (
     SELECT FROM provisioning.activations v WHERE v.account_id = a.id AND v.redeemed_at IS NOT NULL
 ) AS verified
 FROM provisioning.accounts a
@@ -22,13 +22,35 @@ WHERE a.email_key = $1
 
 type FindAccountRow struct {
 	ID       uuid.UUID
+	Email    string
 	Verified bool
 }
 
 func (q *Queries) FindAccount(ctx context.Context, emailKey string) (FindAccountRow, error) {
 	row := q.db.QueryRow(ctx, findAccount, emailKey)
 	var i FindAccountRow
-	err := row.Scan(&i.ID, &i.Verified)
+	err := row.Scan(&i.ID, &i.Email, &i.Verified)
+	return i, err
+}
+
+const findAccountByID = `-- name: FindAccountByID :one
+SELECT a.id, a.email, EXISTS (
+    SELECT FROM provisioning.activations v WHERE v.account_id = a.id AND v.redeemed_at IS NOT NULL
+) AS verified
+FROM provisioning.accounts a
+WHERE a.id = $1
+`
+
+type FindAccountByIDRow struct {
+	ID       uuid.UUID
+	Email    string
+	Verified bool
+}
+
+func (q *Queries) FindAccountByID(ctx context.Context, id uuid.UUID) (FindAccountByIDRow, error) {
+	row := q.db.QueryRow(ctx, findAccountByID, id)
+	var i FindAccountByIDRow
+	err := row.Scan(&i.ID, &i.Email, &i.Verified)
 	return i, err
 }
 

@@ -21,8 +21,15 @@ FROM provisioning.accounts
 WHERE id = @id;
 
 -- name: FindAccount :one
-SELECT a.id, EXISTS (
+SELECT a.id, a.email, EXISTS (
     SELECT FROM provisioning.activations v WHERE v.account_id = a.id AND v.redeemed_at IS NOT NULL
 ) AS verified
 FROM provisioning.accounts a
 WHERE a.email_key = @email_key;
+
+-- name: FindAccountByID :one
+SELECT a.id, a.email, EXISTS (
+    SELECT FROM provisioning.activations v WHERE v.account_id = a.id AND v.redeemed_at IS NOT NULL
+) AS verified
+FROM provisioning.accounts a
+WHERE a.id = @id;
