@@ -1,6 +1,7 @@
 package payments_test
 
 import (
+	"net/url"
 	"strings"
 	"sync"
 	"testing"
@@ -8,6 +9,30 @@ import (
 	pb "makegood.example/proto/gen/payments/v1"
 	reconciliationv1 "makegood.example/proto/gen/reconciliation/v1"
 )
+
+// A page that is finished without a charge, here for a trial, neither sends its
+// buyer back there nor waits in silence.
+func TestAPageThatIsFinishedWithoutACharge(t *testing.T) {
+	t.Parallel()
+	s, session := onThePage(t, nil)
+	var other struct{ ID string }
+	s.call("/v1/checkout/sessions", url.Values{
+		"mode": {"subscription"}, "customer": {s.account().Customers[0].ID}, "success_url": {"https://example.com"},
+		"line_items[0][quantity]": {"1"}, "line_items[0][price_data][currency]": {"usd"}, "line_items[0][price_data][unit_amount]": {"24900"},
+		"line_items[0][price_data][product_data][name]": {"Subscription"}, "line_items[0][price_data][recurring][interval]": {"year"},
+		"subscription_data[trial_period_days]": {"30"},
+	}, &other)
+	s.exec(`UPDATE payments.payments SET checkout_session_id = $1 WHERE checkout_session_id = $2`, other.ID, session)
+	s.paysThere(other.ID, "pm_card_visa")
+	for range 3 {
+		if p := s.look(s.request.GetPurchase(), pb.Payment_PROCESSING); p.GetRedirectUrl() != "" {
+			t.Errorf("the buyer is sent to %s", p.GetRedirectUrl())
+		}
+	}
+	if n := s.cases.count(reconciliationv1.Case_UNKNOWN_PAYMENT, "order/"+s.orderID); n != 1 {
+		t.Errorf("%d cases", n)
+	}
+}
 
 // The news of a first term race each other: none of them takes the order for
 // another subscription's.

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+	"google.golang.org/grpc/codes"
 
 	pb "makegood.example/proto/gen/payments/v1"
 	reconciliationv1 "makegood.example/proto/gen/reconciliation/v1"
@@ -217,6 +218,21 @@ func TestAnUnmarkedChargeOfOurCustomerWaitsForItsIntent(t *testing.T) {
 	}
 }
 
+// The page's intent is learned when the page is read: what came before under
+// that name alone is handled then.
+func TestAnUnmarkedChargeIsHandledWhenItsIntentIsLearned(t *testing.T) {
+	t.Parallel()
+	s := newScene(t, nil)
+	r, session := s.hosted()
+	s.paysThere(session, "pm_card_visa")
+	a := s.account()
+	charge, intent := a.Charges[0].ID, a.Intents[0]
+	payload := body("evt_unmarked", "charge.succeeded", false, map[string]any{"id": charge, "object": "charge", "payment_intent": intent.ID, "customer": intent.Customer})
+	s.delivered(payload, "IGNORED")
+	s.look(r.GetPurchase(), pb.Payment_SUCCEEDED)
+	s.awaitReplay(payload, "PROCESSED")
+}
+
 // In a live ledger a test event is never anybody's, whatever it names.
 func TestATestEventNeverReplaysAtALiveKey(t *testing.T) {
 	t.Parallel()
@@ -228,6 +244,7 @@ func TestATestEventNeverReplaysAtALiveKey(t *testing.T) {
 	live := bySubscription("live", true, "cus_of_nobody", ours("order_id", p.GetOrderId()))
 	s.notYet(live)
 	s.paid(s.request(p, "pm_card_visa"), pb.Payment_SUCCEEDED)
+	wantError(t, "a test event linked to a live order", s.link("test", p.GetOrderId()), codes.Aborted, "INVALID_STATE")
 	s.clock.Advance(time.Minute)
 	await(t, "the live one", func() bool { return s.ledger(live, "resolution_method") == "metadata" })
 	if got := s.ledger(payload, "concat_ws(' ', status, retry_count)"); got != "ORPHANED 0" {

@@ -19,15 +19,21 @@ type Session struct {
 
 // Stripe's words for a session.
 const (
-	SessionOpen    = "open"
-	SessionExpired = "expired"
+	SessionOpen     = "open"
+	SessionComplete = "complete"
+	SessionExpired  = "expired"
 )
 
 // SessionKey is Stripe's idempotency key for creating the session.
 func (p Payment) SessionKey() string { return fmt.Sprintf("checkout-session/%s/%d", p.ID, p.CreateTry) }
 
+// Uncharged says whether the buyer finished the page and nothing is charged for
+// it: a credit of theirs paid the first invoice, for example.
+func (s Session) Uncharged() bool { return s.Status == SessionComplete && s.Intent.ID == "" }
+
 // LearnSession takes over what Stripe says of a session that has no paid intent:
-// the buyer is on its page, or it is over.
+// the buyer is on its page, or it is over. One that is finished without a charge
+// waits, and is not to be paid again: a person decides, or its next term is charged.
 func (p *Payment) LearnSession(s Session, attempts []Attempt, now time.Time) {
 	if p.Status == Succeeded {
 		return
@@ -40,6 +46,9 @@ func (p *Payment) LearnSession(s Session, attempts []Attempt, now time.Time) {
 	case SessionOpen:
 		p.Status, p.RedirectURL = RequiresAction, s.URL
 		await(last, AwaitsBuyer)
+	case SessionComplete:
+		p.Status, p.RedirectURL = Processing, ""
+		await(last, AwaitsBank)
 	case SessionExpired:
 		p.Status, p.RedirectURL = Canceled, ""
 		decide(last, AttemptCanceled, now)

@@ -64,6 +64,11 @@ func (s *Service) recordSession(ctx context.Context, id uuid.UUID, session payme
 	if session.Status != payment.SessionOpen && session.Intent.ID != "" {
 		return s.record(ctx, id, session.Intent, false, nil)
 	}
+	if session.Uncharged() {
+		if err := s.reportUncharged(ctx, id, session.ID); err != nil {
+			return k, err
+		}
+	}
 	now := s.Now()
 	err = s.Store.InTx(ctx, func(tx pgx.Tx) error {
 		p, err := s.Store.Lock(ctx, tx, id)
@@ -82,6 +87,17 @@ func (s *Service) recordSession(ctx context.Context, id uuid.UUID, session payme
 		return s.Store.UpdateAttempt(ctx, tx, *k.Last)
 	})
 	return k, err
+}
+
+// reportUncharged opens a case about a page that was finished without a charge,
+// when that is seen first.
+func (s *Service) reportUncharged(ctx context.Context, id uuid.UUID, sessionID string) error {
+	k, err := s.known(ctx, id)
+	if err != nil || k.Payment.Status == payment.Succeeded || k.Payment.Status == payment.Processing {
+		return err
+	}
+	return s.Cases.OpenUnknownPayment(ctx, k.Payment.OrderID, fmt.Sprintf(
+		"the buyer of order %s finished checkout session %s, and Stripe charged nothing for it: nobody got access for it", k.Payment.OrderID, sessionID))
 }
 
 // cancelSession closes the page, unless the buyer has paid there.
