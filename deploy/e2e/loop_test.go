@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"encoding/json"
+	"maps"
 	"net/http"
 	"net/url"
 	"strings"
@@ -27,7 +28,7 @@ func TestTheLoopIsClosed(t *testing.T) {
 			t.Fatalf("the purchase: %d %s", paid.Status, paid.Body)
 		}
 	}
-	foreign := s.foreignCharge(t, "24900")
+	foreign := s.foreignCharge(t, "24900", nil)
 	chargeA, chargeB := a.atStripe(t).charges[0].ID, b.atStripe(t).charges[0].ID
 	is(chargeA, "MATCHED")
 	is(chargeB, "MATCHED")
@@ -100,9 +101,10 @@ func TestTheLoopIsClosed(t *testing.T) {
 }
 
 // foreignCharge is another product's on the same account.
-func (s *shop) foreignCharge(t *testing.T, amount string) (id string) {
+func (s *shop) foreignCharge(t *testing.T, amount string, more url.Values) (id string) {
 	t.Helper()
 	form := url.Values{"amount": {amount}, "currency": {"usd"}, "payment_method": {"pm_card_visa"}, "payment_method_types[]": {"card"}, "confirm": {"true"}}
+	maps.Copy(form, more)
 	request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, s.StripeURL()+"/v1/payment_intents", strings.NewReader(form.Encode()))
 	if err != nil {
 		t.Fatal(err)
