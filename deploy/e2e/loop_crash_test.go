@@ -8,9 +8,9 @@ import (
 	"time"
 )
 
-// crashes are ten of the kill points: before anything is asked of Stripe, and
-// from the confirm on. What was begun at Stripe and not confirmed took no money;
-// the attempt's own look finishes it, and that is off here.
+// crashes are ten of the kill points after which the money moves or has moved. Points
+// that leave an intent unconfirmed are not among them: the sweep only looks at
+// such an order, which stays PENDING until CHARGE_WITHIN has passed.
 var crashes = []string{
 	"after the order commits",
 	"after payments recorded the success",
