@@ -104,7 +104,7 @@ func (p *purchased) judgeBack(t *testing.T, disposition string) {
 	t.Helper()
 	r := p.awaitRest(t, "RECOVERED")
 	// The sweep reads charges and events, and either may tell Orders first.
-	if r.ID != p.ID || r.RecoveredBy != "reconciliation" && r.RecoveredBy != "webhook" {
+	if r.ID != p.ID || r.RecoveredBy != "reconciliation" {
 		t.Errorf("the order of %s came back as %+v, was %s", p.email, r, p.ID)
 	}
 	if seen := p.looks(t); seen.Status != 200 || seen.ID != p.ID || seen.Reference != p.reference || seen.State != "RECOVERED" ||

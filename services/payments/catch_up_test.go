@@ -10,6 +10,7 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
+	ordersv1 "makegood.example/proto/gen/orders/v1"
 	pb "makegood.example/proto/gen/payments/v1"
 )
 
@@ -57,9 +58,10 @@ func TestTheEventsOfAWeekendAreCaughtUp(t *testing.T) {
 	if row := s.text(`SELECT string_agg(DISTINCT status || attempt_count || retry_count, ',') FROM payments.webhook_events WHERE stripe_event_id <> $1`, s.ledgerID(delivered)); row != "PROCESSED01" {
 		t.Errorf("the ledger says %s", row)
 	}
-	for _, id := range orders {
-		if len(s.orders.calls(id)) == 0 {
-			t.Errorf("Orders was told nothing of %s", id)
+	for _, id := range orders[:39] {
+		calls := s.orders.calls(id)
+		if len(calls) == 0 || calls[0].GetReason() != ordersv1.AdvanceOrderRequest_RECONCILIATION {
+			t.Errorf("Orders was told of %s: %v", id, calls)
 		}
 	}
 	if _, added, _ := s.caughtUp(w); added != 0 {
@@ -105,7 +107,9 @@ func TestACaughtUpEventOfNobodyIsOrphanedInTheEnd(t *testing.T) {
 	refund := s.event("charge.refunded")
 	s.caughtUp(s.around())
 	await(t, "the event to rest", func() bool {
-		s.clock.Advance(time.Minute)
+		if s.ledger(refund, "in_hand_until IS NULL") == "true" { // or the clock takes it from the hand that has it
+			s.clock.Advance(time.Minute)
+		}
 		status := s.ledger(refund, "status")
 		return status != "RECEIVED" && status != "FAILED"
 	})

@@ -1188,6 +1188,9 @@ type AdoptChargeRequest struct {
 	// order made is a RENEWAL of it, for the same plan, buyer and account, and
 	// plan_id, email, name and account_id are not read. Empty otherwise.
 	RenewsOrderId string `protobuf:"bytes,7,opt,name=renews_order_id,json=renewsOrderId,proto3" json:"renews_order_id,omitempty"`
+	// Why; unspecified is WEBHOOK from Payments and RECONCILIATION from
+	// Reconciliation.
+	Reason        AdvanceOrderRequest_Reason `protobuf:"varint,8,opt,name=reason,proto3,enum=orders.v1.AdvanceOrderRequest_Reason" json:"reason,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1269,6 +1272,13 @@ func (x *AdoptChargeRequest) GetRenewsOrderId() string {
 		return x.RenewsOrderId
 	}
 	return ""
+}
+
+func (x *AdoptChargeRequest) GetReason() AdvanceOrderRequest_Reason {
+	if x != nil {
+		return x.Reason
+	}
+	return AdvanceOrderRequest_REASON_UNSPECIFIED
 }
 
 type FollowSubscriptionRequest struct {
@@ -2675,7 +2685,7 @@ const file_orders_v1_orders_proto_rawDesc = "" +
 	"\x06RESCUE\x10\x01\x12\v\n" +
 	"\aWEBHOOK\x10\x02\x12\x12\n" +
 	"\x0eRECONCILIATION\x10\x03\x12\v\n" +
-	"\aSUPPORT\x10\x04\"\xb1\x02\n" +
+	"\aSUPPORT\x10\x04\"\xfa\x02\n" +
 	"\x12AdoptChargeRequest\x12&\n" +
 	"\treference\x18\x01 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\treference\x12 \n" +
 	"\aplan_id\x18\x02 \x01(\tB\a\xbaH\x04r\x02\x18@R\x06planId\x12\x1e\n" +
@@ -2684,7 +2694,8 @@ const file_orders_v1_orders_proto_rawDesc = "" +
 	"\n" +
 	"account_id\x18\x05 \x01(\tB\a\xbaH\x04r\x02\x18@R\taccountId\x126\n" +
 	"\apayment\x18\x06 \x01(\v2\x14.payments.v1.PaymentB\x06\xbaH\x03\xc8\x01\x01R\apayment\x123\n" +
-	"\x0frenews_order_id\x18\a \x01(\tB\v\xbaH\b\xd8\x01\x01r\x03\xb0\x01\x01R\rrenewsOrderId\"b\n" +
+	"\x0frenews_order_id\x18\a \x01(\tB\v\xbaH\b\xd8\x01\x01r\x03\xb0\x01\x01R\rrenewsOrderId\x12G\n" +
+	"\x06reason\x18\b \x01(\x0e2%.orders.v1.AdvanceOrderRequest.ReasonB\b\xbaH\x05\x82\x01\x02\x10\x01R\x06reason\"b\n" +
 	"\x19FollowSubscriptionRequest\x12E\n" +
 	"\fsubscription\x18\x01 \x01(\v2\x19.payments.v1.SubscriptionB\x06\xbaH\x03\xc8\x01\x01R\fsubscription\"[\n" +
 	"\x1aFollowSubscriptionResponse\x12=\n" +
@@ -2891,67 +2902,68 @@ var file_orders_v1_orders_proto_depIdxs = []int32{
 	4,  // 13: orders.v1.AdvanceOrderRequest.reason:type_name -> orders.v1.AdvanceOrderRequest.Reason
 	37, // 14: orders.v1.AdvanceOrderRequest.payment:type_name -> payments.v1.Payment
 	37, // 15: orders.v1.AdoptChargeRequest.payment:type_name -> payments.v1.Payment
-	38, // 16: orders.v1.FollowSubscriptionRequest.subscription:type_name -> payments.v1.Subscription
-	36, // 17: orders.v1.FollowSubscriptionResponse.access_until:type_name -> google.protobuf.Timestamp
-	13, // 18: orders.v1.AdvanceOrderResponse.order:type_name -> orders.v1.Order
-	13, // 19: orders.v1.DescribeOrderResponse.order:type_name -> orders.v1.Order
-	36, // 20: orders.v1.DescribeOrderResponse.next_look_at:type_name -> google.protobuf.Timestamp
-	36, // 21: orders.v1.DescribeOrderResponse.last_look_at:type_name -> google.protobuf.Timestamp
-	23, // 22: orders.v1.DescribeOrderResponse.history:type_name -> orders.v1.HistoryEntry
-	39, // 23: orders.v1.DescribeOrderResponse.dispute:type_name -> payments.v1.Payment.Dispute
-	36, // 24: orders.v1.DescribeOrderResponse.access_withdrawn_at:type_name -> google.protobuf.Timestamp
-	38, // 25: orders.v1.DescribeOrderResponse.subscription:type_name -> payments.v1.Subscription
-	36, // 26: orders.v1.DescribeOrderResponse.subscription_access_until:type_name -> google.protobuf.Timestamp
-	2,  // 27: orders.v1.HistoryEntry.from_state:type_name -> orders.v1.Order.State
-	2,  // 28: orders.v1.HistoryEntry.to_state:type_name -> orders.v1.Order.State
-	36, // 29: orders.v1.HistoryEntry.at:type_name -> google.protobuf.Timestamp
-	36, // 30: orders.v1.ListStuckOrdersRequest.no_progress_since:type_name -> google.protobuf.Timestamp
-	26, // 31: orders.v1.ListStuckOrdersResponse.orders:type_name -> orders.v1.StuckOrder
-	2,  // 32: orders.v1.StuckOrder.state:type_name -> orders.v1.Order.State
-	36, // 33: orders.v1.StuckOrder.last_progress_at:type_name -> google.protobuf.Timestamp
-	36, // 34: orders.v1.SetChargingResponse.at:type_name -> google.protobuf.Timestamp
-	30, // 35: orders.v1.MatchChargesRequest.charges:type_name -> orders.v1.ChargeKeys
-	32, // 36: orders.v1.MatchChargesResponse.matches:type_name -> orders.v1.ChargeMatch
-	2,  // 37: orders.v1.ChargeMatch.state:type_name -> orders.v1.Order.State
-	39, // 38: orders.v1.ChargeMatch.dispute:type_name -> payments.v1.Payment.Dispute
-	36, // 39: orders.v1.ChargeMatch.charged_at:type_name -> google.protobuf.Timestamp
-	36, // 40: orders.v1.ChargeMatch.completed_at:type_name -> google.protobuf.Timestamp
-	36, // 41: orders.v1.ChargeMatch.access_withdrawn_at:type_name -> google.protobuf.Timestamp
-	36, // 42: orders.v1.ListCompletedRequest.from:type_name -> google.protobuf.Timestamp
-	36, // 43: orders.v1.ListCompletedRequest.before:type_name -> google.protobuf.Timestamp
-	35, // 44: orders.v1.ListCompletedResponse.orders:type_name -> orders.v1.CompletedOrder
-	36, // 45: orders.v1.CompletedOrder.completed_at:type_name -> google.protobuf.Timestamp
-	5,  // 46: orders.v1.OrdersService.ListPlans:input_type -> orders.v1.ListPlansRequest
-	9,  // 47: orders.v1.OrdersService.PlaceOrder:input_type -> orders.v1.PlaceOrderRequest
-	10, // 48: orders.v1.OrdersService.PayOrder:input_type -> orders.v1.PayOrderRequest
-	11, // 49: orders.v1.OrdersService.ConfirmOrder:input_type -> orders.v1.ConfirmOrderRequest
-	12, // 50: orders.v1.OrdersService.GetOrder:input_type -> orders.v1.GetOrderRequest
-	16, // 51: orders.v1.OrdersAdminService.AdvanceOrder:input_type -> orders.v1.AdvanceOrderRequest
-	17, // 52: orders.v1.OrdersAdminService.AdoptCharge:input_type -> orders.v1.AdoptChargeRequest
-	18, // 53: orders.v1.OrdersAdminService.FollowSubscription:input_type -> orders.v1.FollowSubscriptionRequest
-	21, // 54: orders.v1.OrdersAdminService.DescribeOrder:input_type -> orders.v1.DescribeOrderRequest
-	29, // 55: orders.v1.OrdersAdminService.MatchCharges:input_type -> orders.v1.MatchChargesRequest
-	33, // 56: orders.v1.OrdersAdminService.ListCompleted:input_type -> orders.v1.ListCompletedRequest
-	24, // 57: orders.v1.OrdersAdminService.ListStuckOrders:input_type -> orders.v1.ListStuckOrdersRequest
-	27, // 58: orders.v1.OrdersAdminService.SetCharging:input_type -> orders.v1.SetChargingRequest
-	6,  // 59: orders.v1.OrdersService.ListPlans:output_type -> orders.v1.ListPlansResponse
-	13, // 60: orders.v1.OrdersService.PlaceOrder:output_type -> orders.v1.Order
-	13, // 61: orders.v1.OrdersService.PayOrder:output_type -> orders.v1.Order
-	13, // 62: orders.v1.OrdersService.ConfirmOrder:output_type -> orders.v1.Order
-	13, // 63: orders.v1.OrdersService.GetOrder:output_type -> orders.v1.Order
-	20, // 64: orders.v1.OrdersAdminService.AdvanceOrder:output_type -> orders.v1.AdvanceOrderResponse
-	20, // 65: orders.v1.OrdersAdminService.AdoptCharge:output_type -> orders.v1.AdvanceOrderResponse
-	19, // 66: orders.v1.OrdersAdminService.FollowSubscription:output_type -> orders.v1.FollowSubscriptionResponse
-	22, // 67: orders.v1.OrdersAdminService.DescribeOrder:output_type -> orders.v1.DescribeOrderResponse
-	31, // 68: orders.v1.OrdersAdminService.MatchCharges:output_type -> orders.v1.MatchChargesResponse
-	34, // 69: orders.v1.OrdersAdminService.ListCompleted:output_type -> orders.v1.ListCompletedResponse
-	25, // 70: orders.v1.OrdersAdminService.ListStuckOrders:output_type -> orders.v1.ListStuckOrdersResponse
-	28, // 71: orders.v1.OrdersAdminService.SetCharging:output_type -> orders.v1.SetChargingResponse
-	59, // [59:72] is the sub-list for method output_type
-	46, // [46:59] is the sub-list for method input_type
-	46, // [46:46] is the sub-list for extension type_name
-	46, // [46:46] is the sub-list for extension extendee
-	0,  // [0:46] is the sub-list for field type_name
+	4,  // 16: orders.v1.AdoptChargeRequest.reason:type_name -> orders.v1.AdvanceOrderRequest.Reason
+	38, // 17: orders.v1.FollowSubscriptionRequest.subscription:type_name -> payments.v1.Subscription
+	36, // 18: orders.v1.FollowSubscriptionResponse.access_until:type_name -> google.protobuf.Timestamp
+	13, // 19: orders.v1.AdvanceOrderResponse.order:type_name -> orders.v1.Order
+	13, // 20: orders.v1.DescribeOrderResponse.order:type_name -> orders.v1.Order
+	36, // 21: orders.v1.DescribeOrderResponse.next_look_at:type_name -> google.protobuf.Timestamp
+	36, // 22: orders.v1.DescribeOrderResponse.last_look_at:type_name -> google.protobuf.Timestamp
+	23, // 23: orders.v1.DescribeOrderResponse.history:type_name -> orders.v1.HistoryEntry
+	39, // 24: orders.v1.DescribeOrderResponse.dispute:type_name -> payments.v1.Payment.Dispute
+	36, // 25: orders.v1.DescribeOrderResponse.access_withdrawn_at:type_name -> google.protobuf.Timestamp
+	38, // 26: orders.v1.DescribeOrderResponse.subscription:type_name -> payments.v1.Subscription
+	36, // 27: orders.v1.DescribeOrderResponse.subscription_access_until:type_name -> google.protobuf.Timestamp
+	2,  // 28: orders.v1.HistoryEntry.from_state:type_name -> orders.v1.Order.State
+	2,  // 29: orders.v1.HistoryEntry.to_state:type_name -> orders.v1.Order.State
+	36, // 30: orders.v1.HistoryEntry.at:type_name -> google.protobuf.Timestamp
+	36, // 31: orders.v1.ListStuckOrdersRequest.no_progress_since:type_name -> google.protobuf.Timestamp
+	26, // 32: orders.v1.ListStuckOrdersResponse.orders:type_name -> orders.v1.StuckOrder
+	2,  // 33: orders.v1.StuckOrder.state:type_name -> orders.v1.Order.State
+	36, // 34: orders.v1.StuckOrder.last_progress_at:type_name -> google.protobuf.Timestamp
+	36, // 35: orders.v1.SetChargingResponse.at:type_name -> google.protobuf.Timestamp
+	30, // 36: orders.v1.MatchChargesRequest.charges:type_name -> orders.v1.ChargeKeys
+	32, // 37: orders.v1.MatchChargesResponse.matches:type_name -> orders.v1.ChargeMatch
+	2,  // 38: orders.v1.ChargeMatch.state:type_name -> orders.v1.Order.State
+	39, // 39: orders.v1.ChargeMatch.dispute:type_name -> payments.v1.Payment.Dispute
+	36, // 40: orders.v1.ChargeMatch.charged_at:type_name -> google.protobuf.Timestamp
+	36, // 41: orders.v1.ChargeMatch.completed_at:type_name -> google.protobuf.Timestamp
+	36, // 42: orders.v1.ChargeMatch.access_withdrawn_at:type_name -> google.protobuf.Timestamp
+	36, // 43: orders.v1.ListCompletedRequest.from:type_name -> google.protobuf.Timestamp
+	36, // 44: orders.v1.ListCompletedRequest.before:type_name -> google.protobuf.Timestamp
+	35, // 45: orders.v1.ListCompletedResponse.orders:type_name -> orders.v1.CompletedOrder
+	36, // 46: orders.v1.CompletedOrder.completed_at:type_name -> google.protobuf.Timestamp
+	5,  // 47: orders.v1.OrdersService.ListPlans:input_type -> orders.v1.ListPlansRequest
+	9,  // 48: orders.v1.OrdersService.PlaceOrder:input_type -> orders.v1.PlaceOrderRequest
+	10, // 49: orders.v1.OrdersService.PayOrder:input_type -> orders.v1.PayOrderRequest
+	11, // 50: orders.v1.OrdersService.ConfirmOrder:input_type -> orders.v1.ConfirmOrderRequest
+	12, // 51: orders.v1.OrdersService.GetOrder:input_type -> orders.v1.GetOrderRequest
+	16, // 52: orders.v1.OrdersAdminService.AdvanceOrder:input_type -> orders.v1.AdvanceOrderRequest
+	17, // 53: orders.v1.OrdersAdminService.AdoptCharge:input_type -> orders.v1.AdoptChargeRequest
+	18, // 54: orders.v1.OrdersAdminService.FollowSubscription:input_type -> orders.v1.FollowSubscriptionRequest
+	21, // 55: orders.v1.OrdersAdminService.DescribeOrder:input_type -> orders.v1.DescribeOrderRequest
+	29, // 56: orders.v1.OrdersAdminService.MatchCharges:input_type -> orders.v1.MatchChargesRequest
+	33, // 57: orders.v1.OrdersAdminService.ListCompleted:input_type -> orders.v1.ListCompletedRequest
+	24, // 58: orders.v1.OrdersAdminService.ListStuckOrders:input_type -> orders.v1.ListStuckOrdersRequest
+	27, // 59: orders.v1.OrdersAdminService.SetCharging:input_type -> orders.v1.SetChargingRequest
+	6,  // 60: orders.v1.OrdersService.ListPlans:output_type -> orders.v1.ListPlansResponse
+	13, // 61: orders.v1.OrdersService.PlaceOrder:output_type -> orders.v1.Order
+	13, // 62: orders.v1.OrdersService.PayOrder:output_type -> orders.v1.Order
+	13, // 63: orders.v1.OrdersService.ConfirmOrder:output_type -> orders.v1.Order
+	13, // 64: orders.v1.OrdersService.GetOrder:output_type -> orders.v1.Order
+	20, // 65: orders.v1.OrdersAdminService.AdvanceOrder:output_type -> orders.v1.AdvanceOrderResponse
+	20, // 66: orders.v1.OrdersAdminService.AdoptCharge:output_type -> orders.v1.AdvanceOrderResponse
+	19, // 67: orders.v1.OrdersAdminService.FollowSubscription:output_type -> orders.v1.FollowSubscriptionResponse
+	22, // 68: orders.v1.OrdersAdminService.DescribeOrder:output_type -> orders.v1.DescribeOrderResponse
+	31, // 69: orders.v1.OrdersAdminService.MatchCharges:output_type -> orders.v1.MatchChargesResponse
+	34, // 70: orders.v1.OrdersAdminService.ListCompleted:output_type -> orders.v1.ListCompletedResponse
+	25, // 71: orders.v1.OrdersAdminService.ListStuckOrders:output_type -> orders.v1.ListStuckOrdersResponse
+	28, // 72: orders.v1.OrdersAdminService.SetCharging:output_type -> orders.v1.SetChargingResponse
+	60, // [60:73] is the sub-list for method output_type
+	47, // [47:60] is the sub-list for method input_type
+	47, // [47:47] is the sub-list for extension type_name
+	47, // [47:47] is the sub-list for extension extendee
+	0,  // [0:47] is the sub-list for field type_name
 }
 
 func init() { file_orders_v1_orders_proto_init() }

@@ -51,6 +51,12 @@ func (r *Admin) AdoptCharge(ctx context.Context, req *ordersv1.AdoptChargeReques
 	if access.From(ctx).Caller == "reconciliation" {
 		why = order.ByReconciliation
 	}
+	if req.GetReason() != ordersv1.AdvanceOrderRequest_REASON_UNSPECIFIED {
+		var err error
+		if why, err = whyOf(req.GetReason(), access.From(ctx)); err != nil {
+			return nil, err
+		}
+	}
 	if req.GetPayment().GetStatus() != paymentsv1.Payment_SUCCEEDED {
 		return nil, apperr.Invalid("payment", "only money that arrived can be adopted")
 	}
@@ -84,7 +90,8 @@ func whyOf(reason ordersv1.AdvanceOrderRequest_Reason, id access.Identity) (orde
 		return order.ByRescue, nil
 	case reason == ordersv1.AdvanceOrderRequest_WEBHOOK && id.Caller == "payments":
 		return order.ByWebhook, nil
-	case reason == ordersv1.AdvanceOrderRequest_RECONCILIATION && id.Caller == "reconciliation":
+	case reason == ordersv1.AdvanceOrderRequest_RECONCILIATION && (id.Caller == "reconciliation" || id.Caller == "payments"):
+		// Payments handles the events that Reconciliation has it catch up on.
 		return order.ByReconciliation, nil
 	default:
 		return order.Why{}, apperr.New(codes.PermissionDenied, "PERMISSION_DENIED", fmt.Sprintf("this caller may not advance an order for the reason %s", reason))

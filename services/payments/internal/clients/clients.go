@@ -32,6 +32,21 @@ const (
 	Webhook = ordersv1.AdvanceOrderRequest_WEBHOOK
 )
 
+type caughtUp struct{}
+
+// CaughtUp marks the handling of an event that Stripe never delivered here and
+// that Reconciliation found in its list: what comes of it is Reconciliation's
+// doing, and the order says so.
+func CaughtUp(ctx context.Context) context.Context { return context.WithValue(ctx, caughtUp{}, true) }
+
+// because is the reason that Orders is given.
+func because(ctx context.Context, reason Reason) Reason {
+	if reason == Webhook && ctx.Value(caughtUp{}) != nil {
+		return ordersv1.AdvanceOrderRequest_RECONCILIATION
+	}
+	return reason
+}
+
 // Orders is told what happened to the money.
 type Orders struct {
 	client ordersv1.OrdersAdminServiceClient
@@ -47,7 +62,7 @@ func (o *Orders) Advance(ctx context.Context, k wire.Known, reason Reason) (stat
 	ctx, cancel := context.WithTimeout(ctx, advanceTimeout)
 	defer cancel()
 	reply, err := o.client.AdvanceOrder(ctx, &ordersv1.AdvanceOrderRequest{
-		OrderId: k.Payment.OrderID.String(), Reason: reason, Payment: wire.Payment(k),
+		OrderId: k.Payment.OrderID.String(), Reason: because(ctx, reason), Payment: wire.Payment(k),
 	})
 	return reply.GetOrder().GetState().String(), err
 }
@@ -58,7 +73,7 @@ func (o *Orders) Adopt(ctx context.Context, k wire.Known, email, name string) (s
 	defer cancel()
 	reply, err := o.client.AdoptCharge(ctx, &ordersv1.AdoptChargeRequest{
 		Reference: k.Payment.Reference.String(), PlanId: k.Payment.PlanID, Email: email, Name: name,
-		AccountId: k.Payment.AccountID, Payment: wire.Payment(k),
+		AccountId: k.Payment.AccountID, Payment: wire.Payment(k), Reason: because(ctx, Webhook),
 	})
 	return reply.GetOrder().GetState().String(), err
 }
@@ -69,7 +84,7 @@ func (o *Orders) AdoptRenewal(ctx context.Context, k wire.Known) (state string, 
 	ctx, cancel := context.WithTimeout(ctx, advanceTimeout)
 	defer cancel()
 	reply, err := o.client.AdoptCharge(ctx, &ordersv1.AdoptChargeRequest{
-		Reference: k.Payment.Reference.String(), RenewsOrderId: k.Payment.RenewsOrderID.String(), Payment: wire.Payment(k),
+		Reference: k.Payment.Reference.String(), RenewsOrderId: k.Payment.RenewsOrderID.String(), Payment: wire.Payment(k), Reason: because(ctx, Webhook),
 	})
 	return reply.GetOrder().GetState().String(), err
 }

@@ -116,7 +116,7 @@ func (s *Service) followOne(ctx context.Context, p payment.Payment, isNew bool) 
 	if err != nil {
 		return err
 	}
-	v, err := s.tellOrdersBy(ctx, k, "charge", clients.Rescue)
+	v, err := s.tellOrders(clients.CaughtUp(ctx), k, "charge")
 	if err == nil && v.status != store.Processed {
 		err = errors.New(v.note)
 	}

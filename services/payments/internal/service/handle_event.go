@@ -67,7 +67,8 @@ func (s *Service) handle(ctx context.Context, f store.Filed) (verdict, error) {
 	}
 	e, k := n.Event, n.kind
 	if f.AttemptCount == 0 {
-		f.AttemptCount = f.RetryCount // never delivered here, but caught up: our own tries are the only ones
+		// Never delivered here, but caught up: our own tries are the only ones.
+		f.AttemptCount, ctx = f.RetryCount, clients.CaughtUp(ctx)
 	}
 	if k == chargePaid && !strings.HasPrefix(n.IntentID, "pi_") {
 		if v, err := s.completeCharge(ctx, &n); err != nil || v.status != "" {
@@ -296,11 +297,7 @@ func (s *Service) handleIntent(ctx context.Context, n news, w whose) (verdict, e
 
 // tellOrders hands the news over; the event is processed once the order has it.
 func (s *Service) tellOrders(ctx context.Context, k wire.Known, method string) (verdict, error) {
-	return s.tellOrdersBy(ctx, k, method, clients.Webhook)
-}
-
-func (s *Service) tellOrdersBy(ctx context.Context, k wire.Known, method string, reason clients.Reason) (verdict, error) {
-	state, err := s.Orders.Advance(ctx, k, reason)
+	state, err := s.Orders.Advance(ctx, k, clients.Webhook)
 	if clients.IsOrderNotFound(err) && k.Payment.Status == payment.Succeeded {
 		state, err = s.adopt(ctx, k)
 	}
