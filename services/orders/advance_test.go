@@ -275,7 +275,7 @@ func TestReasonsBelongToTheirCallers(t *testing.T) {
 		reconciliation, support = ordersv1.AdvanceOrderRequest_RECONCILIATION, ordersv1.AdvanceOrderRequest_SUPPORT
 	)
 	allowed := map[string][]ordersv1.AdvanceOrderRequest_Reason{
-		"payments": {rescue, webhook}, "reconciliation": {reconciliation}, "notifications": nil, "gateway": nil, "": nil,
+		"payments": {rescue, webhook, reconciliation}, "reconciliation": {reconciliation}, "notifications": nil, "gateway": nil, "": nil,
 		"person:viewer": nil, "person:service": nil, "person:support": {support}, "person:admin": {support},
 	}
 	for who, reasons := range allowed {

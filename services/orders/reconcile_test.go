@@ -156,6 +156,16 @@ func TestAccessThatWasLostIsGivenAgainForItsOwnPeriod(t *testing.T) {
 	}
 
 	s.peers.provisioning.set(func(f *fakeProvisioning) { f.lost = true; f.grants = nil })
+	// News that Payments caught up on must not mend it by the way: that it was
+	// lost has to be noticed.
+	if _, err := s.admin("payments").AdvanceOrder(t.Context(), &ordersv1.AdvanceOrderRequest{
+		OrderId: o.GetId(), Reason: byReconciliation, Payment: s.arrived(o, "ch"),
+	}); err != nil {
+		t.Fatal(err)
+	}
+	if again := s.peers.provisioning.grantOf(o.GetId()); again != nil {
+		t.Errorf("given again by news: %v", again)
+	}
 	got, err := s.advance(o, "reconciliation", byReconciliation)
 	if err != nil {
 		t.Fatal(err)

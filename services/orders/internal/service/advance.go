@@ -20,12 +20,15 @@ import (
 func (s *Service) Advance(ctx context.Context, id uuid.UUID, why order.Why, news *order.Money) (order.Order, error) {
 	ctx, cancel := detach(ctx)
 	defer cancel()
+	// Whether its access is still there is asked for those who come without news:
+	// access that was lost must not come back by the way, unnoticed.
+	checksAccess := news == nil && why.ChecksAccess()
 	for range maxSteps {
 		o, err := s.Store.Get(ctx, id)
 		if err != nil {
 			return order.Order{}, err
 		}
-		more, err := s.step(ctx, o, why, news)
+		more, err := s.step(ctx, o, why, news, checksAccess)
 		switch {
 		case errors.Is(err, store.ErrChanged):
 			continue // someone else took a step; look again
@@ -40,7 +43,7 @@ func (s *Service) Advance(ctx context.Context, id uuid.UUID, why order.Why, news
 }
 
 // step takes one step; more says whether another can follow at once.
-func (s *Service) step(ctx context.Context, o order.Order, why order.Why, news *order.Money) (more bool, err error) {
+func (s *Service) step(ctx context.Context, o order.Order, why order.Why, news *order.Money, checksAccess bool) (more bool, err error) {
 	if !o.State.Paid() {
 		if news == nil {
 			if news, err = s.askPayments(ctx, o, why); err != nil {
@@ -64,7 +67,7 @@ func (s *Service) step(ctx context.Context, o order.Order, why order.Why, news *
 		more, err = s.rightAccess(ctx, o, why)
 	case o.State == order.Charged || o.State == order.Orphaned:
 		err = s.fulfil(ctx, o, why)
-	case o.State.Fulfilled() && why.ChecksAccess():
+	case o.State.Fulfilled() && checksAccess:
 		more, err = s.keepAccess(ctx, o, why)
 	}
 	return more, errors.Join(newsErr, err)
