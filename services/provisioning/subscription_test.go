@@ -251,13 +251,11 @@ func TestRenewalAndEndAtOnce(t *testing.T) {
 	r := start(t)
 	orders := r.as("orders")
 	var wg sync.WaitGroup
-	var firsts []*pb.Grant
 	for range 20 {
 		first := r.grant(func(q *pb.GrantAccessRequest) {
 			q.Email, q.SubscriptionId = uuid.NewString()+"@example.com", "sub_"+q.GetOrderId()
 			q.PeriodStart, q.PeriodEnd = ts(t, "2026-11-01T00:00:00Z"), ts(t, "2026-12-01T00:00:00Z")
 		})
-		firsts = append(firsts, first)
 		wg.Go(func() {
 			if _, err := orders.FollowSubscription(t.Context(), &pb.FollowSubscriptionRequest{
 				SubscriptionId: subscription(first), OrderId: first.GetOrderId(), Status: ended, ObservedAt: timestamppb.New(r.clock.Now()),
