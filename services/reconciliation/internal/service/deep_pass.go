@@ -47,7 +47,7 @@ func (s *Service) deepPage(ctx context.Context, w *sweep, pass store.Pass) (*sto
 	next, err := s.chargePage(ctx, w, clients.Window{From: pass.From, Before: pass.Before, Token: pass.PageToken})
 	if apperr.CodeOf(err) == codes.InvalidArgument && pass.PageToken != "" {
 		// The charge that the place is named after is no more: from the beginning, then.
-		return s.Store.StartPass(ctx, pass.Why, pass.From, pass.Before, s.now())
+		return s.Store.StartPass(ctx, pass.Why, pass.From, pass.Before, w.began)
 	}
 	if err != nil {
 		return nil, err
@@ -91,7 +91,7 @@ func (s *Service) currentPass(ctx context.Context, w *sweep) (*store.Pass, error
 		}
 	}
 	now := s.now()
-	pass, err = s.Store.StartPass(ctx, why, now.Add(-s.Settings.DeepPassWindow).Truncate(time.Second), now.Truncate(time.Second).Add(time.Second), now)
+	pass, err = s.Store.StartPass(ctx, why, now.Add(-s.Settings.DeepPassWindow).Truncate(time.Second), now.Truncate(time.Second).Add(time.Second), w.began)
 	if err != nil {
 		return nil, err
 	}

@@ -24,7 +24,10 @@ const (
 
 // sweep is one run at work.
 type sweep struct {
-	runID    int64
+	runID int64
+	// began is when the run did. What this run has seen is not read twice, so a
+	// deep pass that it starts counts as started then.
+	began    time.Time
 	dry      bool
 	progress *run.Progress
 	// lostBecause says what of our own records is gone; empty when nothing is.
@@ -93,7 +96,7 @@ func (s *Service) sweep(ctx context.Context, w *sweep) error {
 // work is a run from its record's beginning to its end.
 func (s *Service) work(ctx context.Context, id int64, dry bool, p *run.Progress) (run.Run, error) {
 	began := s.now()
-	w := &sweep{runID: id, dry: dry, progress: p}
+	w := &sweep{runID: id, began: s.now(), dry: dry, progress: p}
 	status := run.Succeeded
 	err := s.recorded(ctx, id, p, func(ctx context.Context) error { return s.sweep(ctx, w) })
 	if err != nil {
