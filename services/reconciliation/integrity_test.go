@@ -203,6 +203,21 @@ func TestTheReportNamesOneCent(t *testing.T) {
 	}
 }
 
+// A run does not read twice what it has seen: a deep pass that it begins later
+// must not take that for what Stripe does not show.
+func TestWhatARunSawBeforeItsDeepPassIsNotMissing(t *testing.T) {
+	s := newScene(t)
+	dial := s.instance(map[string]string{"DEEP_PASS_EVERY": "1h"})
+	s.wantRun(s.startRun(dial), pb.Run_SUCCEEDED)
+	s.clock.Advance(2 * time.Hour)
+	s.world.order(orderID(1), ordersv1.Order_COMPLETE, s.world.charge("ch_1", s.clock.Now().Add(-time.Minute), orderID(1)))
+	s.clock.Ticks(time.Millisecond) // time passes between the sweep and the pass
+	s.wantRun(s.startRun(dial), pb.Run_SUCCEEDED)
+	for _, d := range s.report(dial, time.Time{}, time.Time{}).GetDifferences() {
+		t.Errorf("%s: %s", d.GetSubject(), d.GetWhat())
+	}
+}
+
 func TestAChargeIsExplained(t *testing.T) {
 	s := newScene(t)
 	w := s.world

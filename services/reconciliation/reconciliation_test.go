@@ -160,12 +160,22 @@ func await(t *testing.T, what string, holds func() bool) {
 type clock struct {
 	mu  sync.Mutex
 	now time.Time
+	// tick is how much later each reading is than the one before.
+	tick time.Duration
 }
 
 func (c *clock) Now() time.Time {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	c.now = c.now.Add(c.tick)
 	return c.now
+}
+
+// Ticks lets time pass from reading to reading.
+func (c *clock) Ticks(tick time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.tick = tick
 }
 
 func (c *clock) Advance(d time.Duration) {
