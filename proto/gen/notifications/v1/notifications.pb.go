@@ -50,31 +50,51 @@ const (
 	Message_ACCESS_ENDING Message_Kind = 7
 	// To the team, about something that needs one of them.
 	Message_ALERT Message_Kind = 8
+	// The payment is verified and access is not there yet; nothing to do. Sent only
+	// while that is so: a confirmation or a recovery supersedes it.
+	Message_STILL_WORKING Message_Kind = 9
+	// We said by when access would be there and it is not: an apology, the next time,
+	// and the offer of a refund by one link. Sent only while that is so.
+	Message_REFUND_OFFER Message_Kind = 10
+	// Somebody tried to buy again with this address what it has just bought, and was
+	// refused so that nobody pays twice.
+	Message_REPEAT_REFUSED Message_Kind = 11
+	// Of two payments for the same, this one is on its way back. Sent in place of
+	// REFUND, while the order shows the refund.
+	Message_DUPLICATE_REFUNDED Message_Kind = 12
 )
 
 // Enum value maps for Message_Kind.
 var (
 	Message_Kind_name = map[int32]string{
-		0: "KIND_UNSPECIFIED",
-		1: "CONFIRMATION",
-		2: "RECOVERY",
-		3: "PAYMENT_FAILED",
-		4: "REFUND",
-		5: "RENEWED",
-		6: "ACTION_REQUIRED",
-		7: "ACCESS_ENDING",
-		8: "ALERT",
+		0:  "KIND_UNSPECIFIED",
+		1:  "CONFIRMATION",
+		2:  "RECOVERY",
+		3:  "PAYMENT_FAILED",
+		4:  "REFUND",
+		5:  "RENEWED",
+		6:  "ACTION_REQUIRED",
+		7:  "ACCESS_ENDING",
+		8:  "ALERT",
+		9:  "STILL_WORKING",
+		10: "REFUND_OFFER",
+		11: "REPEAT_REFUSED",
+		12: "DUPLICATE_REFUNDED",
 	}
 	Message_Kind_value = map[string]int32{
-		"KIND_UNSPECIFIED": 0,
-		"CONFIRMATION":     1,
-		"RECOVERY":         2,
-		"PAYMENT_FAILED":   3,
-		"REFUND":           4,
-		"RENEWED":          5,
-		"ACTION_REQUIRED":  6,
-		"ACCESS_ENDING":    7,
-		"ALERT":            8,
+		"KIND_UNSPECIFIED":   0,
+		"CONFIRMATION":       1,
+		"RECOVERY":           2,
+		"PAYMENT_FAILED":     3,
+		"REFUND":             4,
+		"RENEWED":            5,
+		"ACTION_REQUIRED":    6,
+		"ACCESS_ENDING":      7,
+		"ALERT":              8,
+		"STILL_WORKING":      9,
+		"REFUND_OFFER":       10,
+		"REPEAT_REFUSED":     11,
+		"DUPLICATE_REFUNDED": 12,
 	}
 )
 
@@ -736,7 +756,7 @@ const file_notifications_v1_notifications_proto_rawDesc = "" +
 	"\xbaH\ar\x05\x10\x01\x18\xc8\x01R\tdedupeKey\x12>\n" +
 	"\x04kind\x18\x02 \x01(\x0e2\x1e.notifications.v1.Message.KindB\n" +
 	"\xbaH\a\x82\x01\x04\x10\x01 \x00R\x04kind\x12#\n" +
-	"\border_id\x18\x03 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\aorderId\"\x8f\x05\n" +
+	"\border_id\x18\x03 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\aorderId\"\xe0\x05\n" +
 	"\aMessage\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x1d\n" +
 	"\n" +
@@ -752,7 +772,7 @@ const file_notifications_v1_notifications_proto_rawDesc = "" +
 	"\rattempt_count\x18\t \x01(\x05R\fattemptCount\x12\x1d\n" +
 	"\n" +
 	"last_error\x18\n" +
-	" \x01(\tR\tlastError\"\x9c\x01\n" +
+	" \x01(\tR\tlastError\"\xed\x01\n" +
 	"\x04Kind\x12\x14\n" +
 	"\x10KIND_UNSPECIFIED\x10\x00\x12\x10\n" +
 	"\fCONFIRMATION\x10\x01\x12\f\n" +
@@ -763,7 +783,12 @@ const file_notifications_v1_notifications_proto_rawDesc = "" +
 	"\aRENEWED\x10\x05\x12\x13\n" +
 	"\x0fACTION_REQUIRED\x10\x06\x12\x11\n" +
 	"\rACCESS_ENDING\x10\a\x12\t\n" +
-	"\x05ALERT\x10\b\"]\n" +
+	"\x05ALERT\x10\b\x12\x11\n" +
+	"\rSTILL_WORKING\x10\t\x12\x10\n" +
+	"\fREFUND_OFFER\x10\n" +
+	"\x12\x12\n" +
+	"\x0eREPEAT_REFUSED\x10\v\x12\x16\n" +
+	"\x12DUPLICATE_REFUNDED\x10\f\"]\n" +
 	"\x05State\x12\x15\n" +
 	"\x11STATE_UNSPECIFIED\x10\x00\x12\n" +
 	"\n" +

@@ -129,7 +129,7 @@ func (x Order_Kind) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use Order_Kind.Descriptor instead.
 func (Order_Kind) EnumDescriptor() ([]byte, []int) {
-	return file_orders_v1_orders_proto_rawDescGZIP(), []int{8, 0}
+	return file_orders_v1_orders_proto_rawDescGZIP(), []int{9, 0}
 }
 
 type Order_State int32
@@ -204,7 +204,7 @@ func (x Order_State) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use Order_State.Descriptor instead.
 func (Order_State) EnumDescriptor() ([]byte, []int) {
-	return file_orders_v1_orders_proto_rawDescGZIP(), []int{8, 1}
+	return file_orders_v1_orders_proto_rawDescGZIP(), []int{9, 1}
 }
 
 type NextAction_Type int32
@@ -267,7 +267,7 @@ func (x NextAction_Type) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use NextAction_Type.Descriptor instead.
 func (NextAction_Type) EnumDescriptor() ([]byte, []int) {
-	return file_orders_v1_orders_proto_rawDescGZIP(), []int{10, 0}
+	return file_orders_v1_orders_proto_rawDescGZIP(), []int{12, 0}
 }
 
 type AdvanceOrderRequest_Reason int32
@@ -324,7 +324,7 @@ func (x AdvanceOrderRequest_Reason) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use AdvanceOrderRequest_Reason.Descriptor instead.
 func (AdvanceOrderRequest_Reason) EnumDescriptor() ([]byte, []int) {
-	return file_orders_v1_orders_proto_rawDescGZIP(), []int{11, 0}
+	return file_orders_v1_orders_proto_rawDescGZIP(), []int{13, 0}
 }
 
 type ListPlansRequest struct {
@@ -763,6 +763,59 @@ func (x *ConfirmOrderRequest) GetReference() string {
 	return ""
 }
 
+type RefundOrderRequest struct {
+	state     protoimpl.MessageState `protogen:"open.v1"`
+	Reference string                 `protobuf:"bytes,1,opt,name=reference,proto3" json:"reference,omitempty"`
+	// From the link in the mail that offered the refund.
+	Token         string `protobuf:"bytes,2,opt,name=token,proto3" json:"token,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RefundOrderRequest) Reset() {
+	*x = RefundOrderRequest{}
+	mi := &file_orders_v1_orders_proto_msgTypes[7]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RefundOrderRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RefundOrderRequest) ProtoMessage() {}
+
+func (x *RefundOrderRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_orders_v1_orders_proto_msgTypes[7]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RefundOrderRequest.ProtoReflect.Descriptor instead.
+func (*RefundOrderRequest) Descriptor() ([]byte, []int) {
+	return file_orders_v1_orders_proto_rawDescGZIP(), []int{7}
+}
+
+func (x *RefundOrderRequest) GetReference() string {
+	if x != nil {
+		return x.Reference
+	}
+	return ""
+}
+
+func (x *RefundOrderRequest) GetToken() string {
+	if x != nil {
+		return x.Token
+	}
+	return ""
+}
+
 type GetOrderRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Reference     string                 `protobuf:"bytes,1,opt,name=reference,proto3" json:"reference,omitempty"`
@@ -772,7 +825,7 @@ type GetOrderRequest struct {
 
 func (x *GetOrderRequest) Reset() {
 	*x = GetOrderRequest{}
-	mi := &file_orders_v1_orders_proto_msgTypes[7]
+	mi := &file_orders_v1_orders_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -784,7 +837,7 @@ func (x *GetOrderRequest) String() string {
 func (*GetOrderRequest) ProtoMessage() {}
 
 func (x *GetOrderRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_orders_v1_orders_proto_msgTypes[7]
+	mi := &file_orders_v1_orders_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -797,7 +850,7 @@ func (x *GetOrderRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetOrderRequest.ProtoReflect.Descriptor instead.
 func (*GetOrderRequest) Descriptor() ([]byte, []int) {
-	return file_orders_v1_orders_proto_rawDescGZIP(), []int{7}
+	return file_orders_v1_orders_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *GetOrderRequest) GetReference() string {
@@ -833,15 +886,21 @@ type Order struct {
 	// webhook, reconciliation, or support:<actor>. Empty otherwise.
 	RecoveredBy string `protobuf:"bytes,15,opt,name=recovered_by,json=recoveredBy,proto3" json:"recovered_by,omitempty"`
 	// Why nothing was charged, in Stripe's words for the buyer; unset otherwise.
-	PaymentError  *PaymentError `protobuf:"bytes,16,opt,name=payment_error,json=paymentError,proto3" json:"payment_error,omitempty"`
-	NextAction    *NextAction   `protobuf:"bytes,17,opt,name=next_action,json=nextAction,proto3" json:"next_action,omitempty"`
+	PaymentError *PaymentError `protobuf:"bytes,16,opt,name=payment_error,json=paymentError,proto3" json:"payment_error,omitempty"`
+	NextAction   *NextAction   `protobuf:"bytes,17,opt,name=next_action,json=nextAction,proto3" json:"next_action,omitempty"`
+	// What we have promised this buyer; unset while nothing is promised and once the
+	// order rests.
+	Promise *Promise `protobuf:"bytes,18,opt,name=promise,proto3" json:"promise,omitempty"`
+	// When the buyer asked for the refund that was offered; unset otherwise. The money
+	// is on its way back once the state is REFUNDED.
+	RefundAskedAt *timestamppb.Timestamp `protobuf:"bytes,19,opt,name=refund_asked_at,json=refundAskedAt,proto3" json:"refund_asked_at,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Order) Reset() {
 	*x = Order{}
-	mi := &file_orders_v1_orders_proto_msgTypes[8]
+	mi := &file_orders_v1_orders_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -853,7 +912,7 @@ func (x *Order) String() string {
 func (*Order) ProtoMessage() {}
 
 func (x *Order) ProtoReflect() protoreflect.Message {
-	mi := &file_orders_v1_orders_proto_msgTypes[8]
+	mi := &file_orders_v1_orders_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -866,7 +925,7 @@ func (x *Order) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Order.ProtoReflect.Descriptor instead.
 func (*Order) Descriptor() ([]byte, []int) {
-	return file_orders_v1_orders_proto_rawDescGZIP(), []int{8}
+	return file_orders_v1_orders_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *Order) GetId() string {
@@ -988,6 +1047,86 @@ func (x *Order) GetNextAction() *NextAction {
 	return nil
 }
 
+func (x *Order) GetPromise() *Promise {
+	if x != nil {
+		return x.Promise
+	}
+	return nil
+}
+
+func (x *Order) GetRefundAskedAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.RefundAskedAt
+	}
+	return nil
+}
+
+// Promise is by when a paid order has its access, or by when it is known whether
+// money was taken. It is computed from settings and from how long recoveries took,
+// rounded up, written down when it is first told, and never moved: when it was not
+// kept there is a next one, and missed_count says so.
+type Promise struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	By    *timestamppb.Timestamp `protobuf:"bytes,1,opt,name=by,proto3" json:"by,omitempty"`
+	// How many earlier promises to this buyer were not kept.
+	MissedCount int32 `protobuf:"varint,2,opt,name=missed_count,json=missedCount,proto3" json:"missed_count,omitempty"`
+	// A refund by one link was offered by mail.
+	RefundOffered bool `protobuf:"varint,3,opt,name=refund_offered,json=refundOffered,proto3" json:"refund_offered,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Promise) Reset() {
+	*x = Promise{}
+	mi := &file_orders_v1_orders_proto_msgTypes[10]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Promise) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Promise) ProtoMessage() {}
+
+func (x *Promise) ProtoReflect() protoreflect.Message {
+	mi := &file_orders_v1_orders_proto_msgTypes[10]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Promise.ProtoReflect.Descriptor instead.
+func (*Promise) Descriptor() ([]byte, []int) {
+	return file_orders_v1_orders_proto_rawDescGZIP(), []int{10}
+}
+
+func (x *Promise) GetBy() *timestamppb.Timestamp {
+	if x != nil {
+		return x.By
+	}
+	return nil
+}
+
+func (x *Promise) GetMissedCount() int32 {
+	if x != nil {
+		return x.MissedCount
+	}
+	return 0
+}
+
+func (x *Promise) GetRefundOffered() bool {
+	if x != nil {
+		return x.RefundOffered
+	}
+	return false
+}
+
 type PaymentError struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Code          string                 `protobuf:"bytes,1,opt,name=code,proto3" json:"code,omitempty"`
@@ -998,7 +1137,7 @@ type PaymentError struct {
 
 func (x *PaymentError) Reset() {
 	*x = PaymentError{}
-	mi := &file_orders_v1_orders_proto_msgTypes[9]
+	mi := &file_orders_v1_orders_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1010,7 +1149,7 @@ func (x *PaymentError) String() string {
 func (*PaymentError) ProtoMessage() {}
 
 func (x *PaymentError) ProtoReflect() protoreflect.Message {
-	mi := &file_orders_v1_orders_proto_msgTypes[9]
+	mi := &file_orders_v1_orders_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1023,7 +1162,7 @@ func (x *PaymentError) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PaymentError.ProtoReflect.Descriptor instead.
 func (*PaymentError) Descriptor() ([]byte, []int) {
-	return file_orders_v1_orders_proto_rawDescGZIP(), []int{9}
+	return file_orders_v1_orders_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *PaymentError) GetCode() string {
@@ -1054,7 +1193,7 @@ type NextAction struct {
 
 func (x *NextAction) Reset() {
 	*x = NextAction{}
-	mi := &file_orders_v1_orders_proto_msgTypes[10]
+	mi := &file_orders_v1_orders_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1066,7 +1205,7 @@ func (x *NextAction) String() string {
 func (*NextAction) ProtoMessage() {}
 
 func (x *NextAction) ProtoReflect() protoreflect.Message {
-	mi := &file_orders_v1_orders_proto_msgTypes[10]
+	mi := &file_orders_v1_orders_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1079,7 +1218,7 @@ func (x *NextAction) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use NextAction.ProtoReflect.Descriptor instead.
 func (*NextAction) Descriptor() ([]byte, []int) {
-	return file_orders_v1_orders_proto_rawDescGZIP(), []int{10}
+	return file_orders_v1_orders_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *NextAction) GetType() NextAction_Type {
@@ -1123,7 +1262,7 @@ type AdvanceOrderRequest struct {
 
 func (x *AdvanceOrderRequest) Reset() {
 	*x = AdvanceOrderRequest{}
-	mi := &file_orders_v1_orders_proto_msgTypes[11]
+	mi := &file_orders_v1_orders_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1135,7 +1274,7 @@ func (x *AdvanceOrderRequest) String() string {
 func (*AdvanceOrderRequest) ProtoMessage() {}
 
 func (x *AdvanceOrderRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_orders_v1_orders_proto_msgTypes[11]
+	mi := &file_orders_v1_orders_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1148,7 +1287,7 @@ func (x *AdvanceOrderRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AdvanceOrderRequest.ProtoReflect.Descriptor instead.
 func (*AdvanceOrderRequest) Descriptor() ([]byte, []int) {
-	return file_orders_v1_orders_proto_rawDescGZIP(), []int{11}
+	return file_orders_v1_orders_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *AdvanceOrderRequest) GetOrderId() string {
@@ -1197,7 +1336,7 @@ type AdoptChargeRequest struct {
 
 func (x *AdoptChargeRequest) Reset() {
 	*x = AdoptChargeRequest{}
-	mi := &file_orders_v1_orders_proto_msgTypes[12]
+	mi := &file_orders_v1_orders_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1209,7 +1348,7 @@ func (x *AdoptChargeRequest) String() string {
 func (*AdoptChargeRequest) ProtoMessage() {}
 
 func (x *AdoptChargeRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_orders_v1_orders_proto_msgTypes[12]
+	mi := &file_orders_v1_orders_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1222,7 +1361,7 @@ func (x *AdoptChargeRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AdoptChargeRequest.ProtoReflect.Descriptor instead.
 func (*AdoptChargeRequest) Descriptor() ([]byte, []int) {
-	return file_orders_v1_orders_proto_rawDescGZIP(), []int{12}
+	return file_orders_v1_orders_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *AdoptChargeRequest) GetReference() string {
@@ -1290,7 +1429,7 @@ type FollowSubscriptionRequest struct {
 
 func (x *FollowSubscriptionRequest) Reset() {
 	*x = FollowSubscriptionRequest{}
-	mi := &file_orders_v1_orders_proto_msgTypes[13]
+	mi := &file_orders_v1_orders_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1302,7 +1441,7 @@ func (x *FollowSubscriptionRequest) String() string {
 func (*FollowSubscriptionRequest) ProtoMessage() {}
 
 func (x *FollowSubscriptionRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_orders_v1_orders_proto_msgTypes[13]
+	mi := &file_orders_v1_orders_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1315,7 +1454,7 @@ func (x *FollowSubscriptionRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FollowSubscriptionRequest.ProtoReflect.Descriptor instead.
 func (*FollowSubscriptionRequest) Descriptor() ([]byte, []int) {
-	return file_orders_v1_orders_proto_rawDescGZIP(), []int{13}
+	return file_orders_v1_orders_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *FollowSubscriptionRequest) GetSubscription() *v1.Subscription {
@@ -1335,7 +1474,7 @@ type FollowSubscriptionResponse struct {
 
 func (x *FollowSubscriptionResponse) Reset() {
 	*x = FollowSubscriptionResponse{}
-	mi := &file_orders_v1_orders_proto_msgTypes[14]
+	mi := &file_orders_v1_orders_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1347,7 +1486,7 @@ func (x *FollowSubscriptionResponse) String() string {
 func (*FollowSubscriptionResponse) ProtoMessage() {}
 
 func (x *FollowSubscriptionResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_orders_v1_orders_proto_msgTypes[14]
+	mi := &file_orders_v1_orders_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1360,7 +1499,7 @@ func (x *FollowSubscriptionResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FollowSubscriptionResponse.ProtoReflect.Descriptor instead.
 func (*FollowSubscriptionResponse) Descriptor() ([]byte, []int) {
-	return file_orders_v1_orders_proto_rawDescGZIP(), []int{14}
+	return file_orders_v1_orders_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *FollowSubscriptionResponse) GetAccessUntil() *timestamppb.Timestamp {
@@ -1379,7 +1518,7 @@ type AdvanceOrderResponse struct {
 
 func (x *AdvanceOrderResponse) Reset() {
 	*x = AdvanceOrderResponse{}
-	mi := &file_orders_v1_orders_proto_msgTypes[15]
+	mi := &file_orders_v1_orders_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1391,7 +1530,7 @@ func (x *AdvanceOrderResponse) String() string {
 func (*AdvanceOrderResponse) ProtoMessage() {}
 
 func (x *AdvanceOrderResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_orders_v1_orders_proto_msgTypes[15]
+	mi := &file_orders_v1_orders_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1404,7 +1543,7 @@ func (x *AdvanceOrderResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AdvanceOrderResponse.ProtoReflect.Descriptor instead.
 func (*AdvanceOrderResponse) Descriptor() ([]byte, []int) {
-	return file_orders_v1_orders_proto_rawDescGZIP(), []int{15}
+	return file_orders_v1_orders_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *AdvanceOrderResponse) GetOrder() *Order {
@@ -1423,7 +1562,7 @@ type DescribeOrderRequest struct {
 
 func (x *DescribeOrderRequest) Reset() {
 	*x = DescribeOrderRequest{}
-	mi := &file_orders_v1_orders_proto_msgTypes[16]
+	mi := &file_orders_v1_orders_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1435,7 +1574,7 @@ func (x *DescribeOrderRequest) String() string {
 func (*DescribeOrderRequest) ProtoMessage() {}
 
 func (x *DescribeOrderRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_orders_v1_orders_proto_msgTypes[16]
+	mi := &file_orders_v1_orders_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1448,7 +1587,7 @@ func (x *DescribeOrderRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DescribeOrderRequest.ProtoReflect.Descriptor instead.
 func (*DescribeOrderRequest) Descriptor() ([]byte, []int) {
-	return file_orders_v1_orders_proto_rawDescGZIP(), []int{16}
+	return file_orders_v1_orders_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *DescribeOrderRequest) GetOrderId() string {
@@ -1490,14 +1629,18 @@ type DescribeOrderResponse struct {
 	UnpaidDisplay string `protobuf:"bytes,20,opt,name=unpaid_display,json=unpaidDisplay,proto3" json:"unpaid_display,omitempty"`
 	// What was bought is charged again after each term until it is canceled. Known
 	// from the beginning, before its subscription is.
-	Renews        bool `protobuf:"varint,21,opt,name=renews,proto3" json:"renews,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	Renews bool `protobuf:"varint,21,opt,name=renews,proto3" json:"renews,omitempty"`
+	// Takes the refund that was offered; told to Notifications alone, empty otherwise.
+	RefundToken string `protobuf:"bytes,22,opt,name=refund_token,json=refundToken,proto3" json:"refund_token,omitempty"`
+	// Until when the offered refund can be taken by its link; unset without an offer.
+	RefundOfferUntil *timestamppb.Timestamp `protobuf:"bytes,23,opt,name=refund_offer_until,json=refundOfferUntil,proto3" json:"refund_offer_until,omitempty"`
+	unknownFields    protoimpl.UnknownFields
+	sizeCache        protoimpl.SizeCache
 }
 
 func (x *DescribeOrderResponse) Reset() {
 	*x = DescribeOrderResponse{}
-	mi := &file_orders_v1_orders_proto_msgTypes[17]
+	mi := &file_orders_v1_orders_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1509,7 +1652,7 @@ func (x *DescribeOrderResponse) String() string {
 func (*DescribeOrderResponse) ProtoMessage() {}
 
 func (x *DescribeOrderResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_orders_v1_orders_proto_msgTypes[17]
+	mi := &file_orders_v1_orders_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1522,7 +1665,7 @@ func (x *DescribeOrderResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DescribeOrderResponse.ProtoReflect.Descriptor instead.
 func (*DescribeOrderResponse) Descriptor() ([]byte, []int) {
-	return file_orders_v1_orders_proto_rawDescGZIP(), []int{17}
+	return file_orders_v1_orders_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *DescribeOrderResponse) GetOrder() *Order {
@@ -1672,6 +1815,20 @@ func (x *DescribeOrderResponse) GetRenews() bool {
 	return false
 }
 
+func (x *DescribeOrderResponse) GetRefundToken() string {
+	if x != nil {
+		return x.RefundToken
+	}
+	return ""
+}
+
+func (x *DescribeOrderResponse) GetRefundOfferUntil() *timestamppb.Timestamp {
+	if x != nil {
+		return x.RefundOfferUntil
+	}
+	return nil
+}
+
 // HistoryEntry is one change of state; the history is append-only.
 type HistoryEntry struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -1691,7 +1848,7 @@ type HistoryEntry struct {
 
 func (x *HistoryEntry) Reset() {
 	*x = HistoryEntry{}
-	mi := &file_orders_v1_orders_proto_msgTypes[18]
+	mi := &file_orders_v1_orders_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1703,7 +1860,7 @@ func (x *HistoryEntry) String() string {
 func (*HistoryEntry) ProtoMessage() {}
 
 func (x *HistoryEntry) ProtoReflect() protoreflect.Message {
-	mi := &file_orders_v1_orders_proto_msgTypes[18]
+	mi := &file_orders_v1_orders_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1716,7 +1873,7 @@ func (x *HistoryEntry) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HistoryEntry.ProtoReflect.Descriptor instead.
 func (*HistoryEntry) Descriptor() ([]byte, []int) {
-	return file_orders_v1_orders_proto_rawDescGZIP(), []int{18}
+	return file_orders_v1_orders_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *HistoryEntry) GetFromState() Order_State {
@@ -1775,7 +1932,7 @@ type ListStuckOrdersRequest struct {
 
 func (x *ListStuckOrdersRequest) Reset() {
 	*x = ListStuckOrdersRequest{}
-	mi := &file_orders_v1_orders_proto_msgTypes[19]
+	mi := &file_orders_v1_orders_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1787,7 +1944,7 @@ func (x *ListStuckOrdersRequest) String() string {
 func (*ListStuckOrdersRequest) ProtoMessage() {}
 
 func (x *ListStuckOrdersRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_orders_v1_orders_proto_msgTypes[19]
+	mi := &file_orders_v1_orders_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1800,7 +1957,7 @@ func (x *ListStuckOrdersRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListStuckOrdersRequest.ProtoReflect.Descriptor instead.
 func (*ListStuckOrdersRequest) Descriptor() ([]byte, []int) {
-	return file_orders_v1_orders_proto_rawDescGZIP(), []int{19}
+	return file_orders_v1_orders_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *ListStuckOrdersRequest) GetNoProgressSince() *timestamppb.Timestamp {
@@ -1835,7 +1992,7 @@ type ListStuckOrdersResponse struct {
 
 func (x *ListStuckOrdersResponse) Reset() {
 	*x = ListStuckOrdersResponse{}
-	mi := &file_orders_v1_orders_proto_msgTypes[20]
+	mi := &file_orders_v1_orders_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1847,7 +2004,7 @@ func (x *ListStuckOrdersResponse) String() string {
 func (*ListStuckOrdersResponse) ProtoMessage() {}
 
 func (x *ListStuckOrdersResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_orders_v1_orders_proto_msgTypes[20]
+	mi := &file_orders_v1_orders_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1860,7 +2017,7 @@ func (x *ListStuckOrdersResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListStuckOrdersResponse.ProtoReflect.Descriptor instead.
 func (*ListStuckOrdersResponse) Descriptor() ([]byte, []int) {
-	return file_orders_v1_orders_proto_rawDescGZIP(), []int{20}
+	return file_orders_v1_orders_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *ListStuckOrdersResponse) GetOrders() []*StuckOrder {
@@ -1892,7 +2049,7 @@ type StuckOrder struct {
 
 func (x *StuckOrder) Reset() {
 	*x = StuckOrder{}
-	mi := &file_orders_v1_orders_proto_msgTypes[21]
+	mi := &file_orders_v1_orders_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1904,7 +2061,7 @@ func (x *StuckOrder) String() string {
 func (*StuckOrder) ProtoMessage() {}
 
 func (x *StuckOrder) ProtoReflect() protoreflect.Message {
-	mi := &file_orders_v1_orders_proto_msgTypes[21]
+	mi := &file_orders_v1_orders_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1917,7 +2074,7 @@ func (x *StuckOrder) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StuckOrder.ProtoReflect.Descriptor instead.
 func (*StuckOrder) Descriptor() ([]byte, []int) {
-	return file_orders_v1_orders_proto_rawDescGZIP(), []int{21}
+	return file_orders_v1_orders_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *StuckOrder) GetOrderId() string {
@@ -1965,7 +2122,7 @@ type SetChargingRequest struct {
 
 func (x *SetChargingRequest) Reset() {
 	*x = SetChargingRequest{}
-	mi := &file_orders_v1_orders_proto_msgTypes[22]
+	mi := &file_orders_v1_orders_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1977,7 +2134,7 @@ func (x *SetChargingRequest) String() string {
 func (*SetChargingRequest) ProtoMessage() {}
 
 func (x *SetChargingRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_orders_v1_orders_proto_msgTypes[22]
+	mi := &file_orders_v1_orders_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1990,7 +2147,7 @@ func (x *SetChargingRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SetChargingRequest.ProtoReflect.Descriptor instead.
 func (*SetChargingRequest) Descriptor() ([]byte, []int) {
-	return file_orders_v1_orders_proto_rawDescGZIP(), []int{22}
+	return file_orders_v1_orders_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *SetChargingRequest) GetPaused() bool {
@@ -2018,7 +2175,7 @@ type SetChargingResponse struct {
 
 func (x *SetChargingResponse) Reset() {
 	*x = SetChargingResponse{}
-	mi := &file_orders_v1_orders_proto_msgTypes[23]
+	mi := &file_orders_v1_orders_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2030,7 +2187,7 @@ func (x *SetChargingResponse) String() string {
 func (*SetChargingResponse) ProtoMessage() {}
 
 func (x *SetChargingResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_orders_v1_orders_proto_msgTypes[23]
+	mi := &file_orders_v1_orders_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2043,7 +2200,7 @@ func (x *SetChargingResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SetChargingResponse.ProtoReflect.Descriptor instead.
 func (*SetChargingResponse) Descriptor() ([]byte, []int) {
-	return file_orders_v1_orders_proto_rawDescGZIP(), []int{23}
+	return file_orders_v1_orders_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *SetChargingResponse) GetPaused() bool {
@@ -2076,7 +2233,7 @@ type MatchChargesRequest struct {
 
 func (x *MatchChargesRequest) Reset() {
 	*x = MatchChargesRequest{}
-	mi := &file_orders_v1_orders_proto_msgTypes[24]
+	mi := &file_orders_v1_orders_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2088,7 +2245,7 @@ func (x *MatchChargesRequest) String() string {
 func (*MatchChargesRequest) ProtoMessage() {}
 
 func (x *MatchChargesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_orders_v1_orders_proto_msgTypes[24]
+	mi := &file_orders_v1_orders_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2101,7 +2258,7 @@ func (x *MatchChargesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MatchChargesRequest.ProtoReflect.Descriptor instead.
 func (*MatchChargesRequest) Descriptor() ([]byte, []int) {
-	return file_orders_v1_orders_proto_rawDescGZIP(), []int{24}
+	return file_orders_v1_orders_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *MatchChargesRequest) GetCharges() []*ChargeKeys {
@@ -2124,7 +2281,7 @@ type ChargeKeys struct {
 
 func (x *ChargeKeys) Reset() {
 	*x = ChargeKeys{}
-	mi := &file_orders_v1_orders_proto_msgTypes[25]
+	mi := &file_orders_v1_orders_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2136,7 +2293,7 @@ func (x *ChargeKeys) String() string {
 func (*ChargeKeys) ProtoMessage() {}
 
 func (x *ChargeKeys) ProtoReflect() protoreflect.Message {
-	mi := &file_orders_v1_orders_proto_msgTypes[25]
+	mi := &file_orders_v1_orders_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2149,7 +2306,7 @@ func (x *ChargeKeys) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ChargeKeys.ProtoReflect.Descriptor instead.
 func (*ChargeKeys) Descriptor() ([]byte, []int) {
-	return file_orders_v1_orders_proto_rawDescGZIP(), []int{25}
+	return file_orders_v1_orders_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *ChargeKeys) GetChargeId() string {
@@ -2186,7 +2343,7 @@ type MatchChargesResponse struct {
 
 func (x *MatchChargesResponse) Reset() {
 	*x = MatchChargesResponse{}
-	mi := &file_orders_v1_orders_proto_msgTypes[26]
+	mi := &file_orders_v1_orders_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2198,7 +2355,7 @@ func (x *MatchChargesResponse) String() string {
 func (*MatchChargesResponse) ProtoMessage() {}
 
 func (x *MatchChargesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_orders_v1_orders_proto_msgTypes[26]
+	mi := &file_orders_v1_orders_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2211,7 +2368,7 @@ func (x *MatchChargesResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MatchChargesResponse.ProtoReflect.Descriptor instead.
 func (*MatchChargesResponse) Descriptor() ([]byte, []int) {
-	return file_orders_v1_orders_proto_rawDescGZIP(), []int{26}
+	return file_orders_v1_orders_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *MatchChargesResponse) GetMatches() []*ChargeMatch {
@@ -2257,7 +2414,7 @@ type ChargeMatch struct {
 
 func (x *ChargeMatch) Reset() {
 	*x = ChargeMatch{}
-	mi := &file_orders_v1_orders_proto_msgTypes[27]
+	mi := &file_orders_v1_orders_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2269,7 +2426,7 @@ func (x *ChargeMatch) String() string {
 func (*ChargeMatch) ProtoMessage() {}
 
 func (x *ChargeMatch) ProtoReflect() protoreflect.Message {
-	mi := &file_orders_v1_orders_proto_msgTypes[27]
+	mi := &file_orders_v1_orders_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2282,7 +2439,7 @@ func (x *ChargeMatch) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ChargeMatch.ProtoReflect.Descriptor instead.
 func (*ChargeMatch) Descriptor() ([]byte, []int) {
-	return file_orders_v1_orders_proto_rawDescGZIP(), []int{27}
+	return file_orders_v1_orders_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *ChargeMatch) GetChargeId() string {
@@ -2396,7 +2553,7 @@ type ListCompletedRequest struct {
 
 func (x *ListCompletedRequest) Reset() {
 	*x = ListCompletedRequest{}
-	mi := &file_orders_v1_orders_proto_msgTypes[28]
+	mi := &file_orders_v1_orders_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2408,7 +2565,7 @@ func (x *ListCompletedRequest) String() string {
 func (*ListCompletedRequest) ProtoMessage() {}
 
 func (x *ListCompletedRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_orders_v1_orders_proto_msgTypes[28]
+	mi := &file_orders_v1_orders_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2421,7 +2578,7 @@ func (x *ListCompletedRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListCompletedRequest.ProtoReflect.Descriptor instead.
 func (*ListCompletedRequest) Descriptor() ([]byte, []int) {
-	return file_orders_v1_orders_proto_rawDescGZIP(), []int{28}
+	return file_orders_v1_orders_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *ListCompletedRequest) GetFrom() *timestamppb.Timestamp {
@@ -2462,7 +2619,7 @@ type ListCompletedResponse struct {
 
 func (x *ListCompletedResponse) Reset() {
 	*x = ListCompletedResponse{}
-	mi := &file_orders_v1_orders_proto_msgTypes[29]
+	mi := &file_orders_v1_orders_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2474,7 +2631,7 @@ func (x *ListCompletedResponse) String() string {
 func (*ListCompletedResponse) ProtoMessage() {}
 
 func (x *ListCompletedResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_orders_v1_orders_proto_msgTypes[29]
+	mi := &file_orders_v1_orders_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2487,7 +2644,7 @@ func (x *ListCompletedResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListCompletedResponse.ProtoReflect.Descriptor instead.
 func (*ListCompletedResponse) Descriptor() ([]byte, []int) {
-	return file_orders_v1_orders_proto_rawDescGZIP(), []int{29}
+	return file_orders_v1_orders_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *ListCompletedResponse) GetOrders() []*CompletedOrder {
@@ -2518,7 +2675,7 @@ type CompletedOrder struct {
 
 func (x *CompletedOrder) Reset() {
 	*x = CompletedOrder{}
-	mi := &file_orders_v1_orders_proto_msgTypes[30]
+	mi := &file_orders_v1_orders_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2530,7 +2687,7 @@ func (x *CompletedOrder) String() string {
 func (*CompletedOrder) ProtoMessage() {}
 
 func (x *CompletedOrder) ProtoReflect() protoreflect.Message {
-	mi := &file_orders_v1_orders_proto_msgTypes[30]
+	mi := &file_orders_v1_orders_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2543,7 +2700,7 @@ func (x *CompletedOrder) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CompletedOrder.ProtoReflect.Descriptor instead.
 func (*CompletedOrder) Descriptor() ([]byte, []int) {
-	return file_orders_v1_orders_proto_rawDescGZIP(), []int{30}
+	return file_orders_v1_orders_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *CompletedOrder) GetOrderId() string {
@@ -2618,9 +2775,13 @@ const file_orders_v1_orders_proto_rawDesc = "" +
 	"attempt_id\x18\x02 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\tattemptId\x12B\n" +
 	"\x0epayment_method\x18\x03 \x01(\tB\x1b\xbaH\x18r\x16\x10\x01\x18\x80\x012\x0f^[a-zA-Z0-9_]+$R\rpaymentMethod\"=\n" +
 	"\x13ConfirmOrderRequest\x12&\n" +
-	"\treference\x18\x01 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\treference\"9\n" +
+	"\treference\x18\x01 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\treference\"^\n" +
+	"\x12RefundOrderRequest\x12&\n" +
+	"\treference\x18\x01 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\treference\x12 \n" +
+	"\x05token\x18\x02 \x01(\tB\n" +
+	"\xbaH\ar\x05\x10\x01\x18\x80\x01R\x05token\"9\n" +
 	"\x0fGetOrderRequest\x12&\n" +
-	"\treference\x18\x01 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\treference\"\xac\a\n" +
+	"\treference\x18\x01 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\treference\"\x9e\b\n" +
 	"\x05Order\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x1c\n" +
 	"\treference\x18\x02 \x01(\tR\treference\x12'\n" +
@@ -2642,7 +2803,9 @@ const file_orders_v1_orders_proto_rawDesc = "" +
 	"\frecovered_by\x18\x0f \x01(\tR\vrecoveredBy\x12<\n" +
 	"\rpayment_error\x18\x10 \x01(\v2\x17.orders.v1.PaymentErrorR\fpaymentError\x126\n" +
 	"\vnext_action\x18\x11 \x01(\v2\x15.orders.v1.NextActionR\n" +
-	"nextAction\"7\n" +
+	"nextAction\x12,\n" +
+	"\apromise\x18\x12 \x01(\v2\x12.orders.v1.PromiseR\apromise\x12B\n" +
+	"\x0frefund_asked_at\x18\x13 \x01(\v2\x1a.google.protobuf.TimestampR\rrefundAskedAt\"7\n" +
 	"\x04Kind\x12\x14\n" +
 	"\x10KIND_UNSPECIFIED\x10\x00\x12\f\n" +
 	"\bPURCHASE\x10\x01\x12\v\n" +
@@ -2657,7 +2820,11 @@ const file_orders_v1_orders_proto_rawDesc = "" +
 	"\x06FAILED\x10\x05\x12\v\n" +
 	"\aEXPIRED\x10\x06\x12\f\n" +
 	"\bORPHANED\x10\a\x12\f\n" +
-	"\bREFUNDED\x10\b\"<\n" +
+	"\bREFUNDED\x10\b\"\x7f\n" +
+	"\aPromise\x12*\n" +
+	"\x02by\x18\x01 \x01(\v2\x1a.google.protobuf.TimestampR\x02by\x12!\n" +
+	"\fmissed_count\x18\x02 \x01(\x05R\vmissedCount\x12%\n" +
+	"\x0erefund_offered\x18\x03 \x01(\bR\rrefundOffered\"<\n" +
 	"\fPaymentError\x12\x12\n" +
 	"\x04code\x18\x01 \x01(\tR\x04code\x12\x18\n" +
 	"\amessage\x18\x02 \x01(\tR\amessage\"\x82\x02\n" +
@@ -2703,7 +2870,7 @@ const file_orders_v1_orders_proto_rawDesc = "" +
 	"\x14AdvanceOrderResponse\x12&\n" +
 	"\x05order\x18\x01 \x01(\v2\x10.orders.v1.OrderR\x05order\";\n" +
 	"\x14DescribeOrderRequest\x12#\n" +
-	"\border_id\x18\x01 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\aorderId\"\xaa\a\n" +
+	"\border_id\x18\x01 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\aorderId\"\x97\b\n" +
 	"\x15DescribeOrderResponse\x12&\n" +
 	"\x05order\x18\x01 \x01(\v2\x10.orders.v1.OrderR\x05order\x12\x14\n" +
 	"\x05email\x18\x02 \x01(\tR\x05email\x12\x12\n" +
@@ -2732,7 +2899,9 @@ const file_orders_v1_orders_proto_rawDesc = "" +
 	"\fsubscription\x18\x12 \x01(\v2\x19.payments.v1.SubscriptionR\fsubscription\x12V\n" +
 	"\x19subscription_access_until\x18\x13 \x01(\v2\x1a.google.protobuf.TimestampR\x17subscriptionAccessUntil\x12%\n" +
 	"\x0eunpaid_display\x18\x14 \x01(\tR\runpaidDisplay\x12\x16\n" +
-	"\x06renews\x18\x15 \x01(\bR\x06renews\"\xe6\x01\n" +
+	"\x06renews\x18\x15 \x01(\bR\x06renews\x12!\n" +
+	"\frefund_token\x18\x16 \x01(\tR\vrefundToken\x12H\n" +
+	"\x12refund_offer_until\x18\x17 \x01(\v2\x1a.google.protobuf.TimestampR\x10refundOfferUntil\"\xe6\x01\n" +
 	"\fHistoryEntry\x125\n" +
 	"\n" +
 	"from_state\x18\x01 \x01(\x0e2\x16.orders.v1.Order.StateR\tfromState\x121\n" +
@@ -2810,14 +2979,15 @@ const file_orders_v1_orders_proto_rawDesc = "" +
 	"\fcompleted_at\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\vcompletedAt\x12\x1d\n" +
 	"\n" +
 	"dedupe_key\x18\x03 \x01(\tR\tdedupeKey\x12!\n" +
-	"\fmessage_kind\x18\x04 \x01(\tR\vmessageKind2\xe7\x03\n" +
+	"\fmessage_kind\x18\x04 \x01(\tR\vmessageKind2\xd1\x04\n" +
 	"\rOrdersService\x12Y\n" +
 	"\tListPlans\x12\x1b.orders.v1.ListPlansRequest\x1a\x1c.orders.v1.ListPlansResponse\"\x11\x82\xd3\xe4\x93\x02\v\x12\t/v1/plans\x12S\n" +
 	"\n" +
 	"PlaceOrder\x12\x1c.orders.v1.PlaceOrderRequest\x1a\x10.orders.v1.Order\"\x15\x82\xd3\xe4\x93\x02\x0f:\x01*\"\n" +
 	"/v1/orders\x12_\n" +
 	"\bPayOrder\x12\x1a.orders.v1.PayOrderRequest\x1a\x10.orders.v1.Order\"%\x82\xd3\xe4\x93\x02\x1f:\x01*\"\x1a/v1/orders/{reference}:pay\x12k\n" +
-	"\fConfirmOrder\x12\x1e.orders.v1.ConfirmOrderRequest\x1a\x10.orders.v1.Order\")\x82\xd3\xe4\x93\x02#:\x01*\"\x1e/v1/orders/{reference}:confirm\x12X\n" +
+	"\fConfirmOrder\x12\x1e.orders.v1.ConfirmOrderRequest\x1a\x10.orders.v1.Order\")\x82\xd3\xe4\x93\x02#:\x01*\"\x1e/v1/orders/{reference}:confirm\x12h\n" +
+	"\vRefundOrder\x12\x1d.orders.v1.RefundOrderRequest\x1a\x10.orders.v1.Order\"(\x82\xd3\xe4\x93\x02\":\x01*\"\x1d/v1/orders/{reference}:refund\x12X\n" +
 	"\bGetOrder\x12\x1a.orders.v1.GetOrderRequest\x1a\x10.orders.v1.Order\"\x1e\x82\xd3\xe4\x93\x02\x18\x12\x16/v1/orders/{reference}2\xfc\x05\n" +
 	"\x12OrdersAdminService\x12O\n" +
 	"\fAdvanceOrder\x12\x1e.orders.v1.AdvanceOrderRequest\x1a\x1f.orders.v1.AdvanceOrderResponse\x12M\n" +
@@ -2842,7 +3012,7 @@ func file_orders_v1_orders_proto_rawDescGZIP() []byte {
 }
 
 var file_orders_v1_orders_proto_enumTypes = make([]protoimpl.EnumInfo, 5)
-var file_orders_v1_orders_proto_msgTypes = make([]protoimpl.MessageInfo, 31)
+var file_orders_v1_orders_proto_msgTypes = make([]protoimpl.MessageInfo, 33)
 var file_orders_v1_orders_proto_goTypes = []any{
 	(PlaceOrderRequest_Checkout)(0),    // 0: orders.v1.PlaceOrderRequest.Checkout
 	(Order_Kind)(0),                    // 1: orders.v1.Order.Kind
@@ -2856,34 +3026,36 @@ var file_orders_v1_orders_proto_goTypes = []any{
 	(*PlaceOrderRequest)(nil),          // 9: orders.v1.PlaceOrderRequest
 	(*PayOrderRequest)(nil),            // 10: orders.v1.PayOrderRequest
 	(*ConfirmOrderRequest)(nil),        // 11: orders.v1.ConfirmOrderRequest
-	(*GetOrderRequest)(nil),            // 12: orders.v1.GetOrderRequest
-	(*Order)(nil),                      // 13: orders.v1.Order
-	(*PaymentError)(nil),               // 14: orders.v1.PaymentError
-	(*NextAction)(nil),                 // 15: orders.v1.NextAction
-	(*AdvanceOrderRequest)(nil),        // 16: orders.v1.AdvanceOrderRequest
-	(*AdoptChargeRequest)(nil),         // 17: orders.v1.AdoptChargeRequest
-	(*FollowSubscriptionRequest)(nil),  // 18: orders.v1.FollowSubscriptionRequest
-	(*FollowSubscriptionResponse)(nil), // 19: orders.v1.FollowSubscriptionResponse
-	(*AdvanceOrderResponse)(nil),       // 20: orders.v1.AdvanceOrderResponse
-	(*DescribeOrderRequest)(nil),       // 21: orders.v1.DescribeOrderRequest
-	(*DescribeOrderResponse)(nil),      // 22: orders.v1.DescribeOrderResponse
-	(*HistoryEntry)(nil),               // 23: orders.v1.HistoryEntry
-	(*ListStuckOrdersRequest)(nil),     // 24: orders.v1.ListStuckOrdersRequest
-	(*ListStuckOrdersResponse)(nil),    // 25: orders.v1.ListStuckOrdersResponse
-	(*StuckOrder)(nil),                 // 26: orders.v1.StuckOrder
-	(*SetChargingRequest)(nil),         // 27: orders.v1.SetChargingRequest
-	(*SetChargingResponse)(nil),        // 28: orders.v1.SetChargingResponse
-	(*MatchChargesRequest)(nil),        // 29: orders.v1.MatchChargesRequest
-	(*ChargeKeys)(nil),                 // 30: orders.v1.ChargeKeys
-	(*MatchChargesResponse)(nil),       // 31: orders.v1.MatchChargesResponse
-	(*ChargeMatch)(nil),                // 32: orders.v1.ChargeMatch
-	(*ListCompletedRequest)(nil),       // 33: orders.v1.ListCompletedRequest
-	(*ListCompletedResponse)(nil),      // 34: orders.v1.ListCompletedResponse
-	(*CompletedOrder)(nil),             // 35: orders.v1.CompletedOrder
-	(*timestamppb.Timestamp)(nil),      // 36: google.protobuf.Timestamp
-	(*v1.Payment)(nil),                 // 37: payments.v1.Payment
-	(*v1.Subscription)(nil),            // 38: payments.v1.Subscription
-	(v1.Payment_Dispute)(0),            // 39: payments.v1.Payment.Dispute
+	(*RefundOrderRequest)(nil),         // 12: orders.v1.RefundOrderRequest
+	(*GetOrderRequest)(nil),            // 13: orders.v1.GetOrderRequest
+	(*Order)(nil),                      // 14: orders.v1.Order
+	(*Promise)(nil),                    // 15: orders.v1.Promise
+	(*PaymentError)(nil),               // 16: orders.v1.PaymentError
+	(*NextAction)(nil),                 // 17: orders.v1.NextAction
+	(*AdvanceOrderRequest)(nil),        // 18: orders.v1.AdvanceOrderRequest
+	(*AdoptChargeRequest)(nil),         // 19: orders.v1.AdoptChargeRequest
+	(*FollowSubscriptionRequest)(nil),  // 20: orders.v1.FollowSubscriptionRequest
+	(*FollowSubscriptionResponse)(nil), // 21: orders.v1.FollowSubscriptionResponse
+	(*AdvanceOrderResponse)(nil),       // 22: orders.v1.AdvanceOrderResponse
+	(*DescribeOrderRequest)(nil),       // 23: orders.v1.DescribeOrderRequest
+	(*DescribeOrderResponse)(nil),      // 24: orders.v1.DescribeOrderResponse
+	(*HistoryEntry)(nil),               // 25: orders.v1.HistoryEntry
+	(*ListStuckOrdersRequest)(nil),     // 26: orders.v1.ListStuckOrdersRequest
+	(*ListStuckOrdersResponse)(nil),    // 27: orders.v1.ListStuckOrdersResponse
+	(*StuckOrder)(nil),                 // 28: orders.v1.StuckOrder
+	(*SetChargingRequest)(nil),         // 29: orders.v1.SetChargingRequest
+	(*SetChargingResponse)(nil),        // 30: orders.v1.SetChargingResponse
+	(*MatchChargesRequest)(nil),        // 31: orders.v1.MatchChargesRequest
+	(*ChargeKeys)(nil),                 // 32: orders.v1.ChargeKeys
+	(*MatchChargesResponse)(nil),       // 33: orders.v1.MatchChargesResponse
+	(*ChargeMatch)(nil),                // 34: orders.v1.ChargeMatch
+	(*ListCompletedRequest)(nil),       // 35: orders.v1.ListCompletedRequest
+	(*ListCompletedResponse)(nil),      // 36: orders.v1.ListCompletedResponse
+	(*CompletedOrder)(nil),             // 37: orders.v1.CompletedOrder
+	(*timestamppb.Timestamp)(nil),      // 38: google.protobuf.Timestamp
+	(*v1.Payment)(nil),                 // 39: payments.v1.Payment
+	(*v1.Subscription)(nil),            // 40: payments.v1.Subscription
+	(v1.Payment_Dispute)(0),            // 41: payments.v1.Payment.Dispute
 }
 var file_orders_v1_orders_proto_depIdxs = []int32{
 	7,  // 0: orders.v1.ListPlansResponse.plans:type_name -> orders.v1.Plan
@@ -2891,79 +3063,85 @@ var file_orders_v1_orders_proto_depIdxs = []int32{
 	0,  // 2: orders.v1.PlaceOrderRequest.checkout:type_name -> orders.v1.PlaceOrderRequest.Checkout
 	1,  // 3: orders.v1.Order.kind:type_name -> orders.v1.Order.Kind
 	2,  // 4: orders.v1.Order.state:type_name -> orders.v1.Order.State
-	36, // 5: orders.v1.Order.created_at:type_name -> google.protobuf.Timestamp
-	36, // 6: orders.v1.Order.charged_at:type_name -> google.protobuf.Timestamp
-	36, // 7: orders.v1.Order.completed_at:type_name -> google.protobuf.Timestamp
-	36, // 8: orders.v1.Order.access_until:type_name -> google.protobuf.Timestamp
-	14, // 9: orders.v1.Order.payment_error:type_name -> orders.v1.PaymentError
-	15, // 10: orders.v1.Order.next_action:type_name -> orders.v1.NextAction
-	3,  // 11: orders.v1.NextAction.type:type_name -> orders.v1.NextAction.Type
-	36, // 12: orders.v1.NextAction.by:type_name -> google.protobuf.Timestamp
-	4,  // 13: orders.v1.AdvanceOrderRequest.reason:type_name -> orders.v1.AdvanceOrderRequest.Reason
-	37, // 14: orders.v1.AdvanceOrderRequest.payment:type_name -> payments.v1.Payment
-	37, // 15: orders.v1.AdoptChargeRequest.payment:type_name -> payments.v1.Payment
-	4,  // 16: orders.v1.AdoptChargeRequest.reason:type_name -> orders.v1.AdvanceOrderRequest.Reason
-	38, // 17: orders.v1.FollowSubscriptionRequest.subscription:type_name -> payments.v1.Subscription
-	36, // 18: orders.v1.FollowSubscriptionResponse.access_until:type_name -> google.protobuf.Timestamp
-	13, // 19: orders.v1.AdvanceOrderResponse.order:type_name -> orders.v1.Order
-	13, // 20: orders.v1.DescribeOrderResponse.order:type_name -> orders.v1.Order
-	36, // 21: orders.v1.DescribeOrderResponse.next_look_at:type_name -> google.protobuf.Timestamp
-	36, // 22: orders.v1.DescribeOrderResponse.last_look_at:type_name -> google.protobuf.Timestamp
-	23, // 23: orders.v1.DescribeOrderResponse.history:type_name -> orders.v1.HistoryEntry
-	39, // 24: orders.v1.DescribeOrderResponse.dispute:type_name -> payments.v1.Payment.Dispute
-	36, // 25: orders.v1.DescribeOrderResponse.access_withdrawn_at:type_name -> google.protobuf.Timestamp
-	38, // 26: orders.v1.DescribeOrderResponse.subscription:type_name -> payments.v1.Subscription
-	36, // 27: orders.v1.DescribeOrderResponse.subscription_access_until:type_name -> google.protobuf.Timestamp
-	2,  // 28: orders.v1.HistoryEntry.from_state:type_name -> orders.v1.Order.State
-	2,  // 29: orders.v1.HistoryEntry.to_state:type_name -> orders.v1.Order.State
-	36, // 30: orders.v1.HistoryEntry.at:type_name -> google.protobuf.Timestamp
-	36, // 31: orders.v1.ListStuckOrdersRequest.no_progress_since:type_name -> google.protobuf.Timestamp
-	26, // 32: orders.v1.ListStuckOrdersResponse.orders:type_name -> orders.v1.StuckOrder
-	2,  // 33: orders.v1.StuckOrder.state:type_name -> orders.v1.Order.State
-	36, // 34: orders.v1.StuckOrder.last_progress_at:type_name -> google.protobuf.Timestamp
-	36, // 35: orders.v1.SetChargingResponse.at:type_name -> google.protobuf.Timestamp
-	30, // 36: orders.v1.MatchChargesRequest.charges:type_name -> orders.v1.ChargeKeys
-	32, // 37: orders.v1.MatchChargesResponse.matches:type_name -> orders.v1.ChargeMatch
-	2,  // 38: orders.v1.ChargeMatch.state:type_name -> orders.v1.Order.State
-	39, // 39: orders.v1.ChargeMatch.dispute:type_name -> payments.v1.Payment.Dispute
-	36, // 40: orders.v1.ChargeMatch.charged_at:type_name -> google.protobuf.Timestamp
-	36, // 41: orders.v1.ChargeMatch.completed_at:type_name -> google.protobuf.Timestamp
-	36, // 42: orders.v1.ChargeMatch.access_withdrawn_at:type_name -> google.protobuf.Timestamp
-	36, // 43: orders.v1.ListCompletedRequest.from:type_name -> google.protobuf.Timestamp
-	36, // 44: orders.v1.ListCompletedRequest.before:type_name -> google.protobuf.Timestamp
-	35, // 45: orders.v1.ListCompletedResponse.orders:type_name -> orders.v1.CompletedOrder
-	36, // 46: orders.v1.CompletedOrder.completed_at:type_name -> google.protobuf.Timestamp
-	5,  // 47: orders.v1.OrdersService.ListPlans:input_type -> orders.v1.ListPlansRequest
-	9,  // 48: orders.v1.OrdersService.PlaceOrder:input_type -> orders.v1.PlaceOrderRequest
-	10, // 49: orders.v1.OrdersService.PayOrder:input_type -> orders.v1.PayOrderRequest
-	11, // 50: orders.v1.OrdersService.ConfirmOrder:input_type -> orders.v1.ConfirmOrderRequest
-	12, // 51: orders.v1.OrdersService.GetOrder:input_type -> orders.v1.GetOrderRequest
-	16, // 52: orders.v1.OrdersAdminService.AdvanceOrder:input_type -> orders.v1.AdvanceOrderRequest
-	17, // 53: orders.v1.OrdersAdminService.AdoptCharge:input_type -> orders.v1.AdoptChargeRequest
-	18, // 54: orders.v1.OrdersAdminService.FollowSubscription:input_type -> orders.v1.FollowSubscriptionRequest
-	21, // 55: orders.v1.OrdersAdminService.DescribeOrder:input_type -> orders.v1.DescribeOrderRequest
-	29, // 56: orders.v1.OrdersAdminService.MatchCharges:input_type -> orders.v1.MatchChargesRequest
-	33, // 57: orders.v1.OrdersAdminService.ListCompleted:input_type -> orders.v1.ListCompletedRequest
-	24, // 58: orders.v1.OrdersAdminService.ListStuckOrders:input_type -> orders.v1.ListStuckOrdersRequest
-	27, // 59: orders.v1.OrdersAdminService.SetCharging:input_type -> orders.v1.SetChargingRequest
-	6,  // 60: orders.v1.OrdersService.ListPlans:output_type -> orders.v1.ListPlansResponse
-	13, // 61: orders.v1.OrdersService.PlaceOrder:output_type -> orders.v1.Order
-	13, // 62: orders.v1.OrdersService.PayOrder:output_type -> orders.v1.Order
-	13, // 63: orders.v1.OrdersService.ConfirmOrder:output_type -> orders.v1.Order
-	13, // 64: orders.v1.OrdersService.GetOrder:output_type -> orders.v1.Order
-	20, // 65: orders.v1.OrdersAdminService.AdvanceOrder:output_type -> orders.v1.AdvanceOrderResponse
-	20, // 66: orders.v1.OrdersAdminService.AdoptCharge:output_type -> orders.v1.AdvanceOrderResponse
-	19, // 67: orders.v1.OrdersAdminService.FollowSubscription:output_type -> orders.v1.FollowSubscriptionResponse
-	22, // 68: orders.v1.OrdersAdminService.DescribeOrder:output_type -> orders.v1.DescribeOrderResponse
-	31, // 69: orders.v1.OrdersAdminService.MatchCharges:output_type -> orders.v1.MatchChargesResponse
-	34, // 70: orders.v1.OrdersAdminService.ListCompleted:output_type -> orders.v1.ListCompletedResponse
-	25, // 71: orders.v1.OrdersAdminService.ListStuckOrders:output_type -> orders.v1.ListStuckOrdersResponse
-	28, // 72: orders.v1.OrdersAdminService.SetCharging:output_type -> orders.v1.SetChargingResponse
-	60, // [60:73] is the sub-list for method output_type
-	47, // [47:60] is the sub-list for method input_type
-	47, // [47:47] is the sub-list for extension type_name
-	47, // [47:47] is the sub-list for extension extendee
-	0,  // [0:47] is the sub-list for field type_name
+	38, // 5: orders.v1.Order.created_at:type_name -> google.protobuf.Timestamp
+	38, // 6: orders.v1.Order.charged_at:type_name -> google.protobuf.Timestamp
+	38, // 7: orders.v1.Order.completed_at:type_name -> google.protobuf.Timestamp
+	38, // 8: orders.v1.Order.access_until:type_name -> google.protobuf.Timestamp
+	16, // 9: orders.v1.Order.payment_error:type_name -> orders.v1.PaymentError
+	17, // 10: orders.v1.Order.next_action:type_name -> orders.v1.NextAction
+	15, // 11: orders.v1.Order.promise:type_name -> orders.v1.Promise
+	38, // 12: orders.v1.Order.refund_asked_at:type_name -> google.protobuf.Timestamp
+	38, // 13: orders.v1.Promise.by:type_name -> google.protobuf.Timestamp
+	3,  // 14: orders.v1.NextAction.type:type_name -> orders.v1.NextAction.Type
+	38, // 15: orders.v1.NextAction.by:type_name -> google.protobuf.Timestamp
+	4,  // 16: orders.v1.AdvanceOrderRequest.reason:type_name -> orders.v1.AdvanceOrderRequest.Reason
+	39, // 17: orders.v1.AdvanceOrderRequest.payment:type_name -> payments.v1.Payment
+	39, // 18: orders.v1.AdoptChargeRequest.payment:type_name -> payments.v1.Payment
+	4,  // 19: orders.v1.AdoptChargeRequest.reason:type_name -> orders.v1.AdvanceOrderRequest.Reason
+	40, // 20: orders.v1.FollowSubscriptionRequest.subscription:type_name -> payments.v1.Subscription
+	38, // 21: orders.v1.FollowSubscriptionResponse.access_until:type_name -> google.protobuf.Timestamp
+	14, // 22: orders.v1.AdvanceOrderResponse.order:type_name -> orders.v1.Order
+	14, // 23: orders.v1.DescribeOrderResponse.order:type_name -> orders.v1.Order
+	38, // 24: orders.v1.DescribeOrderResponse.next_look_at:type_name -> google.protobuf.Timestamp
+	38, // 25: orders.v1.DescribeOrderResponse.last_look_at:type_name -> google.protobuf.Timestamp
+	25, // 26: orders.v1.DescribeOrderResponse.history:type_name -> orders.v1.HistoryEntry
+	41, // 27: orders.v1.DescribeOrderResponse.dispute:type_name -> payments.v1.Payment.Dispute
+	38, // 28: orders.v1.DescribeOrderResponse.access_withdrawn_at:type_name -> google.protobuf.Timestamp
+	40, // 29: orders.v1.DescribeOrderResponse.subscription:type_name -> payments.v1.Subscription
+	38, // 30: orders.v1.DescribeOrderResponse.subscription_access_until:type_name -> google.protobuf.Timestamp
+	38, // 31: orders.v1.DescribeOrderResponse.refund_offer_until:type_name -> google.protobuf.Timestamp
+	2,  // 32: orders.v1.HistoryEntry.from_state:type_name -> orders.v1.Order.State
+	2,  // 33: orders.v1.HistoryEntry.to_state:type_name -> orders.v1.Order.State
+	38, // 34: orders.v1.HistoryEntry.at:type_name -> google.protobuf.Timestamp
+	38, // 35: orders.v1.ListStuckOrdersRequest.no_progress_since:type_name -> google.protobuf.Timestamp
+	28, // 36: orders.v1.ListStuckOrdersResponse.orders:type_name -> orders.v1.StuckOrder
+	2,  // 37: orders.v1.StuckOrder.state:type_name -> orders.v1.Order.State
+	38, // 38: orders.v1.StuckOrder.last_progress_at:type_name -> google.protobuf.Timestamp
+	38, // 39: orders.v1.SetChargingResponse.at:type_name -> google.protobuf.Timestamp
+	32, // 40: orders.v1.MatchChargesRequest.charges:type_name -> orders.v1.ChargeKeys
+	34, // 41: orders.v1.MatchChargesResponse.matches:type_name -> orders.v1.ChargeMatch
+	2,  // 42: orders.v1.ChargeMatch.state:type_name -> orders.v1.Order.State
+	41, // 43: orders.v1.ChargeMatch.dispute:type_name -> payments.v1.Payment.Dispute
+	38, // 44: orders.v1.ChargeMatch.charged_at:type_name -> google.protobuf.Timestamp
+	38, // 45: orders.v1.ChargeMatch.completed_at:type_name -> google.protobuf.Timestamp
+	38, // 46: orders.v1.ChargeMatch.access_withdrawn_at:type_name -> google.protobuf.Timestamp
+	38, // 47: orders.v1.ListCompletedRequest.from:type_name -> google.protobuf.Timestamp
+	38, // 48: orders.v1.ListCompletedRequest.before:type_name -> google.protobuf.Timestamp
+	37, // 49: orders.v1.ListCompletedResponse.orders:type_name -> orders.v1.CompletedOrder
+	38, // 50: orders.v1.CompletedOrder.completed_at:type_name -> google.protobuf.Timestamp
+	5,  // 51: orders.v1.OrdersService.ListPlans:input_type -> orders.v1.ListPlansRequest
+	9,  // 52: orders.v1.OrdersService.PlaceOrder:input_type -> orders.v1.PlaceOrderRequest
+	10, // 53: orders.v1.OrdersService.PayOrder:input_type -> orders.v1.PayOrderRequest
+	11, // 54: orders.v1.OrdersService.ConfirmOrder:input_type -> orders.v1.ConfirmOrderRequest
+	12, // 55: orders.v1.OrdersService.RefundOrder:input_type -> orders.v1.RefundOrderRequest
+	13, // 56: orders.v1.OrdersService.GetOrder:input_type -> orders.v1.GetOrderRequest
+	18, // 57: orders.v1.OrdersAdminService.AdvanceOrder:input_type -> orders.v1.AdvanceOrderRequest
+	19, // 58: orders.v1.OrdersAdminService.AdoptCharge:input_type -> orders.v1.AdoptChargeRequest
+	20, // 59: orders.v1.OrdersAdminService.FollowSubscription:input_type -> orders.v1.FollowSubscriptionRequest
+	23, // 60: orders.v1.OrdersAdminService.DescribeOrder:input_type -> orders.v1.DescribeOrderRequest
+	31, // 61: orders.v1.OrdersAdminService.MatchCharges:input_type -> orders.v1.MatchChargesRequest
+	35, // 62: orders.v1.OrdersAdminService.ListCompleted:input_type -> orders.v1.ListCompletedRequest
+	26, // 63: orders.v1.OrdersAdminService.ListStuckOrders:input_type -> orders.v1.ListStuckOrdersRequest
+	29, // 64: orders.v1.OrdersAdminService.SetCharging:input_type -> orders.v1.SetChargingRequest
+	6,  // 65: orders.v1.OrdersService.ListPlans:output_type -> orders.v1.ListPlansResponse
+	14, // 66: orders.v1.OrdersService.PlaceOrder:output_type -> orders.v1.Order
+	14, // 67: orders.v1.OrdersService.PayOrder:output_type -> orders.v1.Order
+	14, // 68: orders.v1.OrdersService.ConfirmOrder:output_type -> orders.v1.Order
+	14, // 69: orders.v1.OrdersService.RefundOrder:output_type -> orders.v1.Order
+	14, // 70: orders.v1.OrdersService.GetOrder:output_type -> orders.v1.Order
+	22, // 71: orders.v1.OrdersAdminService.AdvanceOrder:output_type -> orders.v1.AdvanceOrderResponse
+	22, // 72: orders.v1.OrdersAdminService.AdoptCharge:output_type -> orders.v1.AdvanceOrderResponse
+	21, // 73: orders.v1.OrdersAdminService.FollowSubscription:output_type -> orders.v1.FollowSubscriptionResponse
+	24, // 74: orders.v1.OrdersAdminService.DescribeOrder:output_type -> orders.v1.DescribeOrderResponse
+	33, // 75: orders.v1.OrdersAdminService.MatchCharges:output_type -> orders.v1.MatchChargesResponse
+	36, // 76: orders.v1.OrdersAdminService.ListCompleted:output_type -> orders.v1.ListCompletedResponse
+	27, // 77: orders.v1.OrdersAdminService.ListStuckOrders:output_type -> orders.v1.ListStuckOrdersResponse
+	30, // 78: orders.v1.OrdersAdminService.SetCharging:output_type -> orders.v1.SetChargingResponse
+	65, // [65:79] is the sub-list for method output_type
+	51, // [51:65] is the sub-list for method input_type
+	51, // [51:51] is the sub-list for extension type_name
+	51, // [51:51] is the sub-list for extension extendee
+	0,  // [0:51] is the sub-list for field type_name
 }
 
 func init() { file_orders_v1_orders_proto_init() }
@@ -2977,7 +3155,7 @@ func file_orders_v1_orders_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_orders_v1_orders_proto_rawDesc), len(file_orders_v1_orders_proto_rawDesc)),
 			NumEnums:      5,
-			NumMessages:   31,
+			NumMessages:   33,
 			NumExtensions: 0,
 			NumServices:   2,
 		},

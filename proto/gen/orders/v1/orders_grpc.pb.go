@@ -26,6 +26,7 @@ const (
 	OrdersService_PlaceOrder_FullMethodName   = "/orders.v1.OrdersService/PlaceOrder"
 	OrdersService_PayOrder_FullMethodName     = "/orders.v1.OrdersService/PayOrder"
 	OrdersService_ConfirmOrder_FullMethodName = "/orders.v1.OrdersService/ConfirmOrder"
+	OrdersService_RefundOrder_FullMethodName  = "/orders.v1.OrdersService/RefundOrder"
 	OrdersService_GetOrder_FullMethodName     = "/orders.v1.OrdersService/GetOrder"
 )
 
@@ -52,6 +53,12 @@ type OrdersServiceClient interface {
 	// ConfirmOrder says that the browser is back from authentication: Stripe is
 	// read now, and the order advanced. Errors: NOT_FOUND ORDER_NOT_FOUND.
 	ConfirmOrder(ctx context.Context, in *ConfirmOrderRequest, opts ...grpc.CallOption) (*Order, error)
+	// RefundOrder gives the money back to a buyer who was offered that and takes it.
+	// Idempotent. Errors: NOT_FOUND ORDER_NOT_FOUND; PERMISSION_DENIED
+	// REFUND_NOT_OFFERED when there is no such offer, it has run out, or the token is
+	// another's; ABORTED INVALID_STATE when the money cannot go back now (disputed,
+	// refunded already).
+	RefundOrder(ctx context.Context, in *RefundOrderRequest, opts ...grpc.CallOption) (*Order, error)
 	// GetOrder answers with the order as its buyer may see it. Errors:
 	// NOT_FOUND ORDER_NOT_FOUND.
 	GetOrder(ctx context.Context, in *GetOrderRequest, opts ...grpc.CallOption) (*Order, error)
@@ -105,6 +112,16 @@ func (c *ordersServiceClient) ConfirmOrder(ctx context.Context, in *ConfirmOrder
 	return out, nil
 }
 
+func (c *ordersServiceClient) RefundOrder(ctx context.Context, in *RefundOrderRequest, opts ...grpc.CallOption) (*Order, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(Order)
+	err := c.cc.Invoke(ctx, OrdersService_RefundOrder_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 func (c *ordersServiceClient) GetOrder(ctx context.Context, in *GetOrderRequest, opts ...grpc.CallOption) (*Order, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(Order)
@@ -138,6 +155,12 @@ type OrdersServiceServer interface {
 	// ConfirmOrder says that the browser is back from authentication: Stripe is
 	// read now, and the order advanced. Errors: NOT_FOUND ORDER_NOT_FOUND.
 	ConfirmOrder(context.Context, *ConfirmOrderRequest) (*Order, error)
+	// RefundOrder gives the money back to a buyer who was offered that and takes it.
+	// Idempotent. Errors: NOT_FOUND ORDER_NOT_FOUND; PERMISSION_DENIED
+	// REFUND_NOT_OFFERED when there is no such offer, it has run out, or the token is
+	// another's; ABORTED INVALID_STATE when the money cannot go back now (disputed,
+	// refunded already).
+	RefundOrder(context.Context, *RefundOrderRequest) (*Order, error)
 	// GetOrder answers with the order as its buyer may see it. Errors:
 	// NOT_FOUND ORDER_NOT_FOUND.
 	GetOrder(context.Context, *GetOrderRequest) (*Order, error)
@@ -162,6 +185,9 @@ func (UnimplementedOrdersServiceServer) PayOrder(context.Context, *PayOrderReque
 }
 func (UnimplementedOrdersServiceServer) ConfirmOrder(context.Context, *ConfirmOrderRequest) (*Order, error) {
 	return nil, status.Error(codes.Unimplemented, "method ConfirmOrder not implemented")
+}
+func (UnimplementedOrdersServiceServer) RefundOrder(context.Context, *RefundOrderRequest) (*Order, error) {
+	return nil, status.Error(codes.Unimplemented, "method RefundOrder not implemented")
 }
 func (UnimplementedOrdersServiceServer) GetOrder(context.Context, *GetOrderRequest) (*Order, error) {
 	return nil, status.Error(codes.Unimplemented, "method GetOrder not implemented")
@@ -259,6 +285,24 @@ func _OrdersService_ConfirmOrder_Handler(srv interface{}, ctx context.Context, d
 	return interceptor(ctx, in, info, handler)
 }
 
+func _OrdersService_RefundOrder_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(RefundOrderRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(OrdersServiceServer).RefundOrder(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: OrdersService_RefundOrder_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(OrdersServiceServer).RefundOrder(ctx, req.(*RefundOrderRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _OrdersService_GetOrder_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(GetOrderRequest)
 	if err := dec(in); err != nil {
@@ -299,6 +343,10 @@ var OrdersService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "ConfirmOrder",
 			Handler:    _OrdersService_ConfirmOrder_Handler,
+		},
+		{
+			MethodName: "RefundOrder",
+			Handler:    _OrdersService_RefundOrder_Handler,
 		},
 		{
 			MethodName: "GetOrder",

@@ -11,6 +11,7 @@ var Access = access.Table{
 	ordersv1.OrdersService_PlaceOrder_FullMethodName:   {Callers: []string{"gateway"}, Role: access.Service},
 	ordersv1.OrdersService_PayOrder_FullMethodName:     {Callers: []string{"gateway"}, Role: access.Service},
 	ordersv1.OrdersService_ConfirmOrder_FullMethodName: {Callers: []string{"gateway"}, Role: access.Service},
+	ordersv1.OrdersService_RefundOrder_FullMethodName:  {Callers: []string{"gateway"}, Role: access.Service},
 	ordersv1.OrdersService_GetOrder_FullMethodName:     {Callers: []string{"gateway"}, Role: access.Service},
 
 	ordersv1.OrdersAdminService_AdvanceOrder_FullMethodName:       {Callers: []string{"payments", "reconciliation"}, Role: access.Support},
