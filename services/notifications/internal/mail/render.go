@@ -48,6 +48,17 @@ type Facts struct {
 	// Subscription, nil until it was first heard of.
 	Renews       bool
 	Subscription *message.Subscription
+	// ChargedAt is when the payment arrived; zero while that is not known.
+	ChargedAt time.Time
+	// MissedBy is by when access was promised and was not there; PromiseBy is by when
+	// it is promised now. Each zero when there is none.
+	MissedBy, PromiseBy time.Time
+	// StatusURL is the page that shows how the order stands; empty leaves it out.
+	StatusURL string
+	// RefundURL is the page on which the refund that is offered can be taken, until
+	// RefundUntil.
+	RefundURL   string
+	RefundUntil time.Time
 	// SignInURL is an activation link when Activation is set, else the login page.
 	SignInURL   string
 	Activation  bool

@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	notificationsv1 "makegood.example/proto/gen/notifications/v1"
 )
 
 var brand = Brand{AppName: "Example App", AppURL: "https://app.example.com", SupportEmail: "help@example.com", RefundDays: "5 to 10 business days"}
@@ -99,5 +101,18 @@ func TestNames(t *testing.T) {
 	f.Name, f.PlanName = `Jane <3 "x"`, `<img src=x onerror=alert(1)>`
 	if r := render(t, f); strings.Contains(r.HTML, "<img") || strings.Contains(r.HTML, "<3") || !strings.Contains(r.HTML, "Jane &lt;3") {
 		t.Errorf("not escaped:\n%s", r.HTML)
+	}
+}
+
+// The notes of the writer say for each kind what it is for.
+func TestEveryKindHasItsNotes(t *testing.T) {
+	notes, err := os.ReadFile("../../../../docs/messages.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, number := range notificationsv1.Message_Kind_value {
+		if number != 0 && !strings.Contains(string(notes), "| `"+name+"`") {
+			t.Errorf("docs/messages.md says nothing of %s", name)
+		}
 	}
 }

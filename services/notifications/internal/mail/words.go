@@ -30,7 +30,8 @@ type Words struct {
 }
 
 // words is the catalogue: all that is ever said to a customer by mail. It
-// promises no times, and formats no money.
+// names no time but those it is given, and formats no money. Why each mail is as
+// it is stands in docs/messages.md.
 func (b Brand) words(f Facts) Words {
 	w := Words{
 		Greeting: greeting(f.Name),
@@ -54,7 +55,7 @@ func (b Brand) words(f Facts) Words {
 		w.Subject = fmt.Sprintf("Your %s order %s is ready, and we are sorry it took longer", b.AppName, f.ReferenceShort)
 		w.Heading = "Your access is ready"
 		w.Paragraphs = []string{
-			"Your payment went through, but your access came later than it should have. That is for us to answer for, not for you, and we are sorry for the delay.",
+			"Your payment went through, but your access came later than it should have. That is ours to answer for, not yours, and we are sorry for the delay.",
 			fmt.Sprintf("Your payment of %s is applied to this order, and your access to %s is ready. There is nothing for you to put right, and no need to pay again.", f.AmountDisplay, b.AppName),
 		}
 		w.Rows = []Row{plan, {"Amount", f.AmountDisplay}, reference, {"Valid until", day(f.AccessUntil)}}
@@ -78,30 +79,10 @@ func (b Brand) words(f Facts) Words {
 		if b.AppURL != "" {
 			w.Action = &Link{"Order again", b.AppURL}
 		}
-	case "REFUND":
-		w.Subject = fmt.Sprintf("Your refund for %s order %s", b.AppName, f.ReferenceShort)
-		w.Heading = "Your refund is on its way"
-		w.Paragraphs = []string{
-			fmt.Sprintf("In all, %s of your payment of %s is on its way back to the card or account you paid with.", f.RefundedDisplay, f.AmountDisplay),
-			fmt.Sprintf("Banks usually take %s until it shows on your statement; how long it takes is in their hands. There is nothing for you to do.", b.RefundDays),
-		}
-		if f.AccessEnds {
-			w.Paragraphs = append(w.Paragraphs, fmt.Sprintf("The access to %s that this order paid for ends with it.", b.AppName))
-		}
-		if s := f.Subscription; f.AccessEnds && s != nil && s.WillRenew() {
-			w.Paragraphs = append(w.Paragraphs, "A refund does not cancel a subscription: as it stands, yours renews by itself and is charged again. To cancel it, answer this mail.")
-		}
-		w.Rows = []Row{plan, {"Paid", f.AmountDisplay}, {"Refunded so far", f.RefundedDisplay}, reference}
-		if len(f.Refunds) == 1 {
-			w.Rows = append(w.Rows, Row{"Refund reference", f.Refunds[0].Reference})
-		} else {
-			for _, r := range f.Refunds {
-				w.Rows = append(w.Rows, Row{"Refund reference", fmt.Sprintf("%s (%s)", r.Reference, r.AmountDisplay)})
-			}
-		}
-		if len(f.Refunds) > 0 {
-			w.Note = "The refund reference is what our payment provider, Stripe, calls the refund. Mention it when you ask us about it."
-		}
+	case "REFUND", "DUPLICATE_REFUNDED":
+		b.refundWords(&w, f)
+	case "STILL_WORKING", "REFUND_OFFER", "REPEAT_REFUSED":
+		b.waitingWords(&w, f)
 	}
 	return w
 }
@@ -112,13 +93,22 @@ func action(f Facts) (*Link, string) {
 	}
 	note := "This link sets up your account. It is meant for you alone and works once"
 	if !f.LinkExpires.IsZero() {
-		note += ", until " + f.LinkExpires.UTC().Format("2 January 2006, 15:04") + " UTC"
+		note += ", until " + minute(f.LinkExpires)
 	}
 	return &Link{"Set up your account", f.SignInURL}, note + "."
 }
 
 // day is a date as people write it, in UTC like every time of ours.
 func day(t time.Time) string { return t.UTC().Format("2 January 2006") + " (UTC)" }
+
+// minute is a moment as people write it.
+func minute(t time.Time) string { return t.UTC().Format("2 January 2006, 15:04") + " UTC" }
+
+// byMinute is a moment by which something is promised: rounded up, so that the
+// minute that is named is never before the moment that was meant.
+func byMinute(t time.Time) string {
+	return minute(t.Add(time.Minute - time.Nanosecond).Truncate(time.Minute))
+}
 
 func greeting(name string) string {
 	if name = safeName(name); name == "" {
