@@ -51,8 +51,8 @@ func New(cfg Config) (http.Handler, error) {
 	mux := NewMux(RESTTimeout)
 
 	// Only what a buyer or the SaaS's backend may ask for; nothing of admin.
-	if err := ordersv1.RegisterOrdersServiceHandlerClient(context.Background(), mux,
-		ordersv1.NewOrdersServiceClient(Guard(cfg.Peers.Orders))); err != nil {
+	orders := ordersv1.NewOrdersServiceClient(Guard(cfg.Peers.Orders))
+	if err := ordersv1.RegisterOrdersServiceHandlerClient(context.Background(), mux, orders); err != nil {
 		return nil, err
 	}
 	if err := provisioningv1.RegisterProvisioningServiceHandlerClient(context.Background(), mux,
@@ -73,6 +73,7 @@ func New(cfg Config) (http.Handler, error) {
 		handler      http.Handler
 	}{
 		{http.MethodGet, "/v1/config", browserConfig(cfg)},
+		{http.MethodGet, eventsPath, orderEvents(orders, usualPace)},
 		{http.MethodPost, webhookPath, stripeWebhook(paymentsv1.NewPaymentsServiceClient(cfg.Peers.Payments))},
 		{http.MethodGet, "/payment-issue", cfg.StatusPage},
 		{http.MethodGet, "/welcome", cfg.StatusPage},

@@ -109,6 +109,10 @@ func noteRoute(next runtime.HandlerFunc) runtime.HandlerFunc {
 func boundTime(timeout time.Duration) runtime.Middleware {
 	return func(next runtime.HandlerFunc) runtime.HandlerFunc {
 		return func(w http.ResponseWriter, r *http.Request, params map[string]string) {
+			if isStream(r) {
+				next(w, r, params) // it bounds itself
+				return
+			}
 			ctx := r.Context()
 			if r.Method == http.MethodPost {
 				ctx = untilServerStops(ctx)

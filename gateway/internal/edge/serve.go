@@ -16,6 +16,8 @@ const drainFor = 8 * time.Second
 
 type lifeKey struct{}
 
+type drainKey struct{}
+
 // Serve serves until ctx ends, then lets the requests in hand finish; none of
 // them runs on when it returns.
 func Serve(ctx context.Context, name string, listener net.Listener, handler http.Handler, log *slog.Logger) error {
@@ -33,7 +35,9 @@ func serve(ctx context.Context, name string, listener net.Listener, handler http
 			defer inHand.Done()
 			handler.ServeHTTP(w, r)
 		}),
-		BaseContext:       func(net.Listener) context.Context { return context.WithValue(life, lifeKey{}, life) },
+		BaseContext: func(net.Listener) context.Context {
+			return context.WithValue(context.WithValue(life, lifeKey{}, life), drainKey{}, ctx)
+		},
 		ReadHeaderTimeout: 5 * time.Second,
 		ReadTimeout:       15 * time.Second,
 		WriteTimeout:      90 * time.Second, // above the longest call, an admin's
@@ -71,6 +75,18 @@ func untilServerStops(ctx context.Context) context.Context {
 		return detached
 	}
 	return lived{detached, life}
+}
+
+// untilDrain ends what a request may go on with when the server is told to stop,
+// instead of when it has to be cut off; and after a time in any case.
+func untilDrain(ctx context.Context, atMost time.Duration) (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithTimeout(ctx, atMost)
+	drain, ok := ctx.Value(drainKey{}).(context.Context)
+	if !ok {
+		return ctx, cancel
+	}
+	release := context.AfterFunc(drain, cancel)
+	return ctx, func() { release(); cancel() }
 }
 
 // lived has the values of one context and the end of another.

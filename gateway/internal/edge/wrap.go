@@ -19,6 +19,8 @@ type requestInfo struct {
 	reference string
 	reason    string
 	clientIP  netip.Addr
+	// head is set when only the headers of the answer are wanted.
+	head bool
 	// probing is set while only the route is looked for, and nothing is done.
 	probing bool
 }
@@ -49,7 +51,7 @@ func Wrap(next http.Handler, log *slog.Logger, trusted []netip.Prefix) http.Hand
 		r.Header.Del("Te")
 		if r.Method == http.MethodHead {
 			// The server itself leaves the body out of the answer to a HEAD.
-			r.Method = http.MethodGet
+			r.Method, info.head = http.MethodGet, true
 		}
 		safeHeaders(w.Header())
 		defer func() {

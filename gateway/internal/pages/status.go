@@ -134,6 +134,18 @@ func situationOf(order *ordersv1.Order, now time.Time) situation {
 	}
 }
 
+// Rests says that nothing about an order changes any more unless somebody does
+// something: neither we nor a bank have anything left to do.
+func Rests(order *ordersv1.Order) bool {
+	switch order.GetState() {
+	case ordersv1.Order_COMPLETE, ordersv1.Order_RECOVERED:
+		return order.GetRefundAskedAt() == nil
+	case ordersv1.Order_FAILED, ordersv1.Order_EXPIRED, ordersv1.Order_REFUNDED:
+		return true
+	}
+	return false
+}
+
 // write renders to memory first, so that a page is whole or not sent.
 func write(w http.ResponseWriter, t *template.Template, data any) {
 	var page bytes.Buffer

@@ -32,11 +32,12 @@ const (
 	Reconciliation = "reconciliation"
 )
 
-// Network is a set of peers that can be stopped one by one.
+// Network is a set of peers that can be stopped and started one by one.
 type Network struct {
 	mu        sync.Mutex
 	listeners map[string]*bufconn.Listener
 	stops     map[string]func()
+	starts    map[string]func(*testing.T)
 }
 
 // Dial is a grpcclient.Dialer: a stopped peer refuses.
@@ -62,6 +63,12 @@ func (n *Network) Stop(name string) {
 	}
 }
 
+// Restart starts a stopped peer again.
+func (n *Network) Restart(t *testing.T, name string) {
+	t.Helper()
+	n.starts[name](t)
+}
+
 // Peers are the answers of the five services.
 type Peers struct {
 	Orders         OrdersPeer
@@ -74,7 +81,7 @@ type Peers struct {
 // Start starts all five peers; they end with the test.
 func Start(t *testing.T, peers *Peers, tokens *access.Tokens) *Network {
 	t.Helper()
-	n := &Network{listeners: map[string]*bufconn.Listener{}, stops: map[string]func(){}}
+	n := &Network{listeners: map[string]*bufconn.Listener{}, stops: map[string]func(){}, starts: map[string]func(*testing.T){}}
 	for _, p := range []struct {
 		name     string
 		rules    map[string]access.Rule
@@ -101,27 +108,37 @@ func Start(t *testing.T, peers *Peers, tokens *access.Tokens) *Network {
 				reconciliationv1.RegisterReconciliationServiceServer(s, &peers.Reconciliation)
 			}},
 	} {
-		listener := bufconn.Listen(1 << 20)
-		server, err := grpcserver.New(grpcserver.Config{
-			Name: p.name, Listener: listener, Access: p.rules, Tokens: tokens,
-			Ready: func(context.Context) error { return nil }, Log: slog.New(slog.DiscardHandler),
-		})
-		if err != nil {
-			t.Fatal(err)
+		n.starts[p.name] = func(t *testing.T) {
+			t.Helper()
+			n.serve(t, p.name, grpcserver.Config{
+				Name: p.name, Listener: bufconn.Listen(1 << 20), Access: p.rules, Tokens: tokens,
+				Ready: func(context.Context) error { return nil }, Log: slog.New(slog.DiscardHandler),
+			}, p.register)
 		}
-		p.register(server)
-		ctx, cancel := context.WithCancel(context.Background())
-		ended := make(chan error, 1)
-		go func() { ended <- server.Serve(ctx) }()
-		n.listeners[p.name] = listener
-		n.stops[p.name] = func() {
-			server.Stop()
-			cancel()
-			<-ended
-		}
+		n.Restart(t, p.name)
 		t.Cleanup(func() { n.Stop(p.name) })
 	}
 	return n
+}
+
+func (n *Network) serve(t *testing.T, name string, cfg grpcserver.Config, register func(grpc.ServiceRegistrar)) {
+	t.Helper()
+	server, err := grpcserver.New(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	register(server)
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	go func() { ended <- server.Serve(ctx) }()
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.listeners[name] = cfg.Listener.(*bufconn.Listener)
+	n.stops[name] = func() {
+		server.Stop()
+		cancel()
+		<-ended
+	}
 }
 
 func rules(service *grpc.ServiceDesc, rule access.Rule) access.Table {
