@@ -169,3 +169,39 @@ func atoi(t *testing.T, n string) (i int) {
 	}
 	return i
 }
+
+// TestTheSweepEndsWhatMayNotBeChargedAnyMore: an order that is killed before its
+// intent is confirmed belongs to a buyer who has left. With no look and no webhook,
+// the sweep alone ends it once CHARGE_WITHIN has passed: canceled at Stripe, and
+// one mail that says that nothing was charged.
+func TestTheSweepEndsWhatMayNotBeChargedAnyMore(t *testing.T) {
+	t.Parallel()
+	s := open(t, "RESCUE_AFTER=off", "RECONCILE_EVERY="+sweepEvery.String(), "STUCK_AFTER=1s", "CHARGE_WITHIN="+chargeWithin.String())
+	s.pauseWebhooks(t, true)
+	for _, c := range []struct {
+		name    string
+		at      moment
+		intents int // at Stripe, which must be canceled
+	}{
+		{"before the attempt", write("INSERT", "payments.attempts", ""), 0},
+		{"with an intent of unknown id", stripe("hang_after", "POST", pathIntents), 1},
+		{"before the confirm arrives", stripe("hang_before", "POST", pathConfirm), 1},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			b := s.buyer("swept " + c.name)
+			b.leaves(t, c.at)
+			b.judgeNotCharged(t, b.awaitRest(t, "EXPIRED"), c.intents)
+		})
+	}
+	// What was swept stays as it ended, run after run.
+	mails, runs := s.count(t, "SELECT count(*) FROM notifications.messages"), s.count(t, "SELECT count(*) FROM reconciliation.runs WHERE finished_at IS NOT NULL")
+	await(t, "two more runs", func() bool {
+		return s.count(t, "SELECT count(*) FROM reconciliation.runs WHERE finished_at IS NOT NULL") >= runs+2
+	})
+	if n := s.count(t, "SELECT count(*) FROM notifications.messages"); n != mails {
+		t.Errorf("%d mails more", n-mails)
+	}
+	if n := s.count(t, "SELECT count(*) FROM reconciliation.cases"); n != 0 {
+		t.Errorf("%d cases about buyers who left", n)
+	}
+}
