@@ -139,47 +139,99 @@ func TestMessagesAreFoundByThePage(t *testing.T) {
 	}
 }
 
-func TestTheTeamIsToldWhenReconciliationStopsAndWhenItWorksAgain(t *testing.T) {
-	w := newWorld(t)
+// watched is a world in which Notifications watches over runs every two minutes.
+type watched struct {
+	*world
+	runs int64
+}
+
+func newWatched(t *testing.T) *watched {
+	w := &watched{world: newWorld(t)}
 	w.with(map[string]string{"ALERT_EMAILS": "ops@example.com", "RECONCILE_EVERY": "2m"})
-	ran := func(status reconciliationv1.Run_Status) {
-		w.peers.set(func(p *peers) {
-			p.runs = []*reconciliationv1.Run{{Id: 1, Status: status, FinishedAt: timestamppb.New(w.now())}}
-		})
+	w.until("the first look", func() bool { return w.lookedAt() != nil })
+	return w
+}
+
+// ran adds a run, now.
+func (w *watched) ran(status reconciliationv1.Run_Status, change ...func(*reconciliationv1.Run)) {
+	w.runs++
+	r := &reconciliationv1.Run{Id: w.runs, Status: status, FinishedAt: timestamppb.New(w.now())}
+	for _, do := range change {
+		do(r)
 	}
-	lookedAt := func() (at *time.Time) {
-		if err := w.owner.QueryRow(t.Context(), `SELECT looked_at FROM notifications.watch`).Scan(&at); err != nil {
-			t.Fatal(err)
+	w.peers.set(func(p *peers) { p.runs = append([]*reconciliationv1.Run{r}, p.runs...) })
+}
+
+func (w *watched) lookedAt() (at *time.Time) {
+	w.t.Helper()
+	if err := w.owner.QueryRow(w.t.Context(), `SELECT looked_at FROM notifications.watch`).Scan(&at); err != nil {
+		w.t.Fatal(err)
+	}
+	return at
+}
+
+// pass lets minutes go by, each with a look.
+func (w *watched) pass(minutes int, each ...func()) {
+	w.t.Helper()
+	for range minutes {
+		for _, do := range each {
+			do()
 		}
-		return at
+		before := *w.lookedAt()
+		w.later.Add(int64(time.Minute))
+		w.until("a look", func() bool { return w.lookedAt().Sub(before) > 30*time.Second })
 	}
-	// pass lets minutes go by, each with a look.
-	pass := func(minutes int) {
-		t.Helper()
-		for range minutes {
-			before := *lookedAt()
-			w.later.Add(int64(time.Minute))
-			w.until("a look", func() bool { return lookedAt().Sub(before) > 30*time.Second })
-		}
+}
+
+func (w *watched) wantMails(n int) {
+	w.t.Helper()
+	if got := len(w.mail.mails()); got != n {
+		w.t.Errorf("%d mails, want %d", got, n)
 	}
-	w.until("the first look", func() bool { return lookedAt() != nil })
-	ran(reconciliationv1.Run_SUCCEEDED)
-	pass(4)
+}
+
+func TestTheTeamIsToldWhenReconciliationStopsAndWhenItWorksAgain(t *testing.T) {
+	w := newWatched(t)
+	w.ran(reconciliationv1.Run_SUCCEEDED)
+	w.pass(4)
 	w.peers.set(func(p *peers) { p.reconciliationDown = true })
-	pass(1)
-	if n := len(w.mail.mails()); n != 0 {
-		t.Fatalf("%d mails too early", n)
-	}
-	pass(5)
+	w.pass(1)
+	w.wantMails(0)
+	w.pass(5)
 	w.until("the word that it stopped", func() bool { return w.mailsWith("Reconciliation has stopped") == 1 })
 	w.with(w.settings) // a restart forgets nothing
 	w.peers.set(func(p *peers) { p.reconciliationDown = false })
-	ran(reconciliationv1.Run_FAILED)
-	pass(8)
-	ran(reconciliationv1.Run_SUCCEEDED)
-	pass(2)
+	w.ran(reconciliationv1.Run_FAILED, func(r *reconciliationv1.Run) { r.CutShort = true })
+	w.pass(8) // a run that was killed did not come to its end
+	w.wantMails(1)
+	w.ran(reconciliationv1.Run_SUCCEEDED)
+	w.pass(2)
 	w.until("the word that it works", func() bool { return w.mailsWith("Reconciliation works again") == 1 })
-	if n := len(w.mail.mails()); n != 2 {
-		t.Errorf("%d mails", n)
+	w.wantMails(2)
+}
+
+// Stripe is away: the net still runs, and is not said to have stopped.
+func TestTheTeamIsToldThatRunsFailAndNotThatTheyStopped(t *testing.T) {
+	w := newWatched(t)
+	fails := func() {
+		w.ran(reconciliationv1.Run_FAILED, func(r *reconciliationv1.Run) {
+			r.Details = []string{"charges from 2026-01-02 on cannot all be read: Stripe cannot be reached at the moment"}
+		})
 	}
+	w.ran(reconciliationv1.Run_SUCCEEDED)
+	w.pass(12, fails)
+	w.until("the word that runs fail", func() bool { return w.mailsWith("Reconciliation runs, but does not succeed") == 1 })
+	if w.mailsWith("Stripe cannot be reached") != 1 || w.mailsWith("has stopped") != 0 {
+		t.Errorf("the mail says:\n%s", w.mail.mails()[0])
+	}
+	w.wantMails(1)
+	// Now the process dies, too: that is another word.
+	w.pass(8)
+	w.until("the word that it stopped", func() bool { return w.mailsWith("Reconciliation has stopped") == 1 })
+	w.pass(2, fails)
+	w.until("the word that it runs", func() bool { return w.mailsWith("Reconciliation runs again") == 1 })
+	w.ran(reconciliationv1.Run_SUCCEEDED)
+	w.pass(2)
+	w.until("the word that it succeeds", func() bool { return w.mailsWith("Reconciliation succeeds again") == 1 })
+	w.wantMails(4)
 }

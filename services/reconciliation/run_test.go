@@ -148,7 +148,7 @@ func TestAKilledRunIsTakenOver(t *testing.T) {
 		t.Fatal(err)
 	}
 	last := list.GetRuns()[len(list.GetRuns())-1]
-	if last.GetStatus() != pb.Run_FAILED || !hasLine(last, "abandoned") || !hasLine(last, orderID(1), "COMPLETE") {
+	if last.GetStatus() != pb.Run_FAILED || !last.GetCutShort() || run.GetCutShort() || !hasLine(last, "abandoned") || !hasLine(last, orderID(1), "COMPLETE") {
 		t.Errorf("the killed run is %v", last)
 	}
 }

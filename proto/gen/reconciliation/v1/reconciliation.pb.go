@@ -1228,8 +1228,11 @@ type Run struct {
 	EventsAdded       int32            `protobuf:"varint,14,opt,name=events_added,json=eventsAdded,proto3" json:"events_added,omitempty"`
 	ConfirmationsSent int32            `protobuf:"varint,15,opt,name=confirmations_sent,json=confirmationsSent,proto3" json:"confirmations_sent,omitempty"`
 	DurationMs        int64            `protobuf:"varint,16,opt,name=duration_ms,json=durationMs,proto3" json:"duration_ms,omitempty"`
-	unknownFields     protoimpl.UnknownFields
-	sizeCache         protoimpl.SizeCache
+	// It did not reach its end: its process died or was told to stop. Such a run is
+	// FAILED; a FAILED run that is not cut short has tried everything.
+	CutShort      bool `protobuf:"varint,17,opt,name=cut_short,json=cutShort,proto3" json:"cut_short,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Run) Reset() {
@@ -1372,6 +1375,13 @@ func (x *Run) GetDurationMs() int64 {
 		return x.DurationMs
 	}
 	return 0
+}
+
+func (x *Run) GetCutShort() bool {
+	if x != nil {
+		return x.CutShort
+	}
+	return false
 }
 
 type ListRunsRequest struct {
@@ -2178,7 +2188,7 @@ const file_reconciliation_v1_reconciliation_proto_rawDesc = "" +
 	"\vCompletedBy\x12!\n" +
 	"\frecovered_by\x18\x01 \x01(\tR\vrecoveredBy\x12\x1f\n" +
 	"\vorder_count\x18\x02 \x01(\x03R\n" +
-	"orderCount\"\xa0\x06\n" +
+	"orderCount\"\xbd\x06\n" +
 	"\x03Run\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\x03R\x02id\x129\n" +
 	"\n" +
@@ -2200,7 +2210,8 @@ const file_reconciliation_v1_reconciliation_proto_rawDesc = "" +
 	"\fevents_added\x18\x0e \x01(\x05R\veventsAdded\x12-\n" +
 	"\x12confirmations_sent\x18\x0f \x01(\x05R\x11confirmationsSent\x12\x1f\n" +
 	"\vduration_ms\x18\x10 \x01(\x03R\n" +
-	"durationMs\x1a?\n" +
+	"durationMs\x12\x1b\n" +
+	"\tcut_short\x18\x11 \x01(\bR\bcutShort\x1a?\n" +
 	"\x11DispositionsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\x03R\x05value:\x028\x01\"H\n" +

@@ -148,22 +148,49 @@ func NewRuns(conn grpc.ClientConnInterface) *Runs {
 	return &Runs{reconciliationv1.NewReconciliationServiceClient(conn)}
 }
 
-// LastSuccess is when the newest run that did its work finished, among the recent
-// ones; nil when none of them did. One that only said what it would do does not count.
-func (r *Runs) LastSuccess(ctx context.Context) (*time.Time, error) {
+// LastRuns is what the recent runs say of whether reconciliation works. Runs that only
+// said what they would do are not among them.
+type LastRuns struct {
+	// EndedAt is when the newest run came to its end, and SucceededAt when the newest
+	// that succeeded did; nil when no recent one did.
+	EndedAt, SucceededAt *time.Time
+	// WorksSince is since when a run is at work; nil when none is.
+	WorksSince *time.Time
+	// Failed is what the newest run that ended says of what it could not do.
+	Failed []string
+}
+
+// Last reads the recent runs.
+func (r *Runs) Last(ctx context.Context) (LastRuns, error) {
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 	list, err := r.client.ListRuns(ctx, &reconciliationv1.ListRunsRequest{PageSize: 20})
 	if err != nil {
-		return nil, codeOnly("reconciliation", err)
+		return LastRuns{}, codeOnly("reconciliation", err)
 	}
+	var last LastRuns
 	for _, run := range list.GetRuns() {
-		if run.GetStatus() == reconciliationv1.Run_SUCCEEDED && !run.GetDryRun() {
-			at := run.GetFinishedAt().AsTime()
-			return &at, nil
+		if run.GetDryRun() {
+			continue
+		}
+		if run.GetStatus() == reconciliationv1.Run_RUNNING {
+			at := run.GetStartedAt().AsTime()
+			last.WorksSince = &at
+			continue
+		}
+		at := run.GetFinishedAt().AsTime()
+		if last.EndedAt == nil && !run.GetCutShort() {
+			last.EndedAt = &at
+			if run.GetStatus() == reconciliationv1.Run_FAILED {
+				last.Failed = run.GetDetails()
+			}
+		}
+		if run.GetStatus() == reconciliationv1.Run_SUCCEEDED {
+			last.SucceededAt = &at
+			break
 		}
 	}
-	return nil, nil
+	return last, nil
 }
 
 // moment is zero for an unset time.

@@ -50,17 +50,22 @@ func (s *Store) ClaimWatch(ctx context.Context, now, next time.Time) ([]bool, er
 	return claimed, wrap("claim watch", err)
 }
 
-// LockWatch reads the watch and holds it until the transaction ends.
-func (s *Store) LockWatch(ctx context.Context, tx pgx.Tx) (watch.Watch, error) {
+// LockWatch reads both watches over reconciliation, whether its runs end and whether
+// they succeed, and holds them until the transaction ends.
+func (s *Store) LockWatch(ctx context.Context, tx pgx.Tx) (ends, succeeds watch.Watch, err error) {
 	row, err := db.New(tx).LockWatch(ctx)
-	return watch.Watch{
-		LookedAt: row.LookedAt, WatchedSince: row.WatchedSince, WorkedAt: row.WorkedAt, StoppedSince: row.StoppedSince,
-	}, wrap("lock watch", err)
+	ends = watch.Watch{LookedAt: row.LookedAt, WatchedSince: row.WatchedSince, WorkedAt: row.WorkedAt, StoppedSince: row.StoppedSince}
+	succeeds = watch.Watch{
+		LookedAt: row.SuccessLookedAt, WatchedSince: row.SuccessWatchedSince, WorkedAt: row.SucceededAt, StoppedSince: row.FailingSince,
+	}
+	return ends, succeeds, wrap("lock watch", err)
 }
 
-// PutWatch writes the locked watch.
-func (s *Store) PutWatch(ctx context.Context, tx pgx.Tx, w watch.Watch) error {
+// PutWatch writes the locked watches.
+func (s *Store) PutWatch(ctx context.Context, tx pgx.Tx, ends, succeeds watch.Watch) error {
 	return wrap("put watch", db.New(tx).PutWatch(ctx, db.PutWatchParams{
-		LookedAt: w.LookedAt, WatchedSince: w.WatchedSince, WorkedAt: w.WorkedAt, StoppedSince: w.StoppedSince,
+		LookedAt: ends.LookedAt, WatchedSince: ends.WatchedSince, WorkedAt: ends.WorkedAt, StoppedSince: ends.StoppedSince,
+		SuccessLookedAt: succeeds.LookedAt, SuccessWatchedSince: succeeds.WatchedSince, SucceededAt: succeeds.WorkedAt,
+		FailingSince: succeeds.StoppedSince,
 	}))
 }

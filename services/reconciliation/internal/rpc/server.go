@@ -97,7 +97,7 @@ func (s *Server) ListCases(ctx context.Context, r *pb.ListCasesRequest) (*pb.Lis
 
 func toRun(r run.Run) *pb.Run {
 	return &pb.Run{
-		Id: r.ID, StartedAt: timestamppb.New(r.StartedAt), FinishedAt: toTimestamp(r.FinishedAt),
+		Id: r.ID, CutShort: r.CutShort(), StartedAt: timestamppb.New(r.StartedAt), FinishedAt: toTimestamp(r.FinishedAt),
 		Status:     pb.Run_Status(pb.Run_Status_value[string(r.Status)]),
 		StuckFound: int32(r.StuckFound), StuckRecovered: int32(r.StuckRecovered),
 		ChargesChecked: int32(r.ChargesChecked), OrphansFound: int32(r.OrphansFound), OrphansRecovered: int32(r.OrphansRecovered),

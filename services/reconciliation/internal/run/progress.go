@@ -33,13 +33,21 @@ func (p *Progress) Add(c Counts, line string) {
 	p.counts.add(c)
 	switch {
 	case line == "":
-	case len(p.lines) == maxLines:
+	case len(p.lines) >= maxLines:
 		p.omitted++
 	default:
 		line = clean(line)
 		p.lines = append(p.lines, line)
 		p.unsaved = append(p.unsaved, line)
 	}
+}
+
+// Note adds a line that must not be left out, however many there are.
+func (p *Progress) Note(line string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.lines = append(p.lines, line)
+	p.unsaved = append(p.unsaved, line)
 }
 
 // Take returns the counts and hands over the lines that were not saved yet.

@@ -3,6 +3,7 @@
 package run
 
 import (
+	"slices"
 	"time"
 
 	"google.golang.org/grpc/codes"
@@ -38,6 +39,8 @@ const (
 	Heartbeat = 4 * time.Second
 	// Abandoned is the detail of a run that was taken for dead.
 	Abandoned = "abandoned: its process ended, or was silent for too long, before the run had finished"
+	// Stopped is the detail of a run whose process was told to stop.
+	Stopped = "stopped before its end; the next run goes on"
 )
 
 // Counts are what a run has found so far.
@@ -87,6 +90,11 @@ type Run struct {
 	Counts
 	// Details has one line per finding.
 	Details []string
+}
+
+// CutShort says whether the run did not reach its end.
+func (r Run) CutShort() bool {
+	return r.Status == Failed && (slices.Contains(r.Details, Abandoned) || slices.Contains(r.Details, Stopped))
 }
 
 // StuckOrder is an order that is not at rest and made no progress for a while.

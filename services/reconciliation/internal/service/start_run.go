@@ -102,7 +102,7 @@ func (s *Service) work(ctx context.Context, id int64, dry bool, p *run.Progress)
 	if err != nil {
 		status = run.Failed
 		if ctx.Err() != nil {
-			p.Add(run.Counts{}, "stopped before its end; the next run goes on")
+			p.Note(run.Stopped)
 		}
 	}
 	p.Close()

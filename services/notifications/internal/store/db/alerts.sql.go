@@ -83,14 +83,20 @@ func (q *Queries) InsertAlert(ctx context.Context, arg InsertAlertParams) error 
 }
 
 const lockWatch = `-- name: LockWatch :one
-SELECT looked_at, watched_since, worked_at, stopped_since FROM notifications.watch FOR UPDATE
+SELECT looked_at, watched_since, worked_at, stopped_since,
+    success_looked_at, success_watched_since, succeeded_at, failing_since
+FROM notifications.watch FOR UPDATE
 `
 
 type LockWatchRow struct {
-	LookedAt     *time.Time
-	WatchedSince *time.Time
-	WorkedAt     *time.Time
-	StoppedSince *time.Time
+	LookedAt            *time.Time
+	WatchedSince        *time.Time
+	WorkedAt            *time.Time
+	StoppedSince        *time.Time
+	SuccessLookedAt     *time.Time
+	SuccessWatchedSince *time.Time
+	SucceededAt         *time.Time
+	FailingSince        *time.Time
 }
 
 func (q *Queries) LockWatch(ctx context.Context) (LockWatchRow, error) {
@@ -101,6 +107,10 @@ func (q *Queries) LockWatch(ctx context.Context) (LockWatchRow, error) {
 		&i.WatchedSince,
 		&i.WorkedAt,
 		&i.StoppedSince,
+		&i.SuccessLookedAt,
+		&i.SuccessWatchedSince,
+		&i.SucceededAt,
+		&i.FailingSince,
 	)
 	return i, err
 }
@@ -142,14 +152,20 @@ func (q *Queries) MessagesByKeys(ctx context.Context, dedupeKeys []string) ([]Me
 }
 
 const putWatch = `-- name: PutWatch :exec
-UPDATE notifications.watch SET looked_at = $1, watched_since = $2, worked_at = $3, stopped_since = $4
+UPDATE notifications.watch SET looked_at = $1, watched_since = $2, worked_at = $3, stopped_since = $4,
+    success_looked_at = $5, success_watched_since = $6, succeeded_at = $7,
+    failing_since = $8
 `
 
 type PutWatchParams struct {
-	LookedAt     *time.Time
-	WatchedSince *time.Time
-	WorkedAt     *time.Time
-	StoppedSince *time.Time
+	LookedAt            *time.Time
+	WatchedSince        *time.Time
+	WorkedAt            *time.Time
+	StoppedSince        *time.Time
+	SuccessLookedAt     *time.Time
+	SuccessWatchedSince *time.Time
+	SucceededAt         *time.Time
+	FailingSince        *time.Time
 }
 
 func (q *Queries) PutWatch(ctx context.Context, arg PutWatchParams) error {
@@ -158,6 +174,10 @@ func (q *Queries) PutWatch(ctx context.Context, arg PutWatchParams) error {
 		arg.WatchedSince,
 		arg.WorkedAt,
 		arg.StoppedSince,
+		arg.SuccessLookedAt,
+		arg.SuccessWatchedSince,
+		arg.SucceededAt,
+		arg.FailingSince,
 	)
 	return err
 }

@@ -42,6 +42,12 @@ type Watch struct {
 	LookAgainAt  time.Time
 	LookedAt     *time.Time
 	WatchedSince *time.Time
-	WorkedAt     *time.Time
-	StoppedSince *time.Time
+	// when a run last came to its end, whatever it could do
+	WorkedAt            *time.Time
+	StoppedSince        *time.Time
+	SuccessLookedAt     *time.Time
+	SuccessWatchedSince *time.Time
+	SucceededAt         *time.Time
+	// set while the team has been told that runs end without success
+	FailingSince *time.Time
 }

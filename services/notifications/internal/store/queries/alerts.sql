@@ -17,7 +17,11 @@ WHERE look_again_at <= @now::timestamptz OR look_again_at > @next::timestamptz
 RETURNING only_row;
 
 -- name: LockWatch :one
-SELECT looked_at, watched_since, worked_at, stopped_since FROM notifications.watch FOR UPDATE;
+SELECT looked_at, watched_since, worked_at, stopped_since,
+    success_looked_at, success_watched_since, succeeded_at, failing_since
+FROM notifications.watch FOR UPDATE;
 
 -- name: PutWatch :exec
-UPDATE notifications.watch SET looked_at = $1, watched_since = $2, worked_at = $3, stopped_since = $4;
+UPDATE notifications.watch SET looked_at = @looked_at, watched_since = @watched_since, worked_at = @worked_at, stopped_since = @stopped_since,
+    success_looked_at = @success_looked_at, success_watched_since = @success_watched_since, succeeded_at = @succeeded_at,
+    failing_since = @failing_since;
