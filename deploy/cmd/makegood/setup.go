@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"os"
 
-	"makegood.example/deploy/internal/chromium"
+	"makegood.example/services/platform/chromium"
 	"makegood.example/services/platform/postgres"
 )
 

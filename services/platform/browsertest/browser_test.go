@@ -1,4 +1,4 @@
-package browser_test
+package browsertest_test
 
 import (
 	"fmt"
@@ -10,7 +10,7 @@ import (
 	"strings"
 	"testing"
 
-	"makegood.example/deploy/browser"
+	"makegood.example/services/platform/browsertest"
 )
 
 const page = `<!doctype html><meta name="viewport" content="width=device-width"><title>Test</title>
@@ -35,9 +35,9 @@ func TestPage(t *testing.T) {
 		fmt.Fprint(w, page)
 	}))
 	defer server.Close()
-	b := browser.Start(t)
+	b := browsertest.Start(t)
 
-	p := b.Open(browser.View{})
+	p := b.Open(browsertest.View{})
 	p.Go(server.URL)
 	p.Type("#field", "after")
 	p.DoubleClick("button")
@@ -51,7 +51,7 @@ func TestPage(t *testing.T) {
 	tab.Go(server.URL)
 	tab.Await("localStorage.kept === 'both'")
 
-	dark := b.Open(browser.View{Phone: true, Dark: true})
+	dark := b.Open(browsertest.View{Phone: true, Dark: true})
 	dark.Go(server.URL)
 	var seen string
 	dark.Eval("[innerWidth, getComputedStyle(document.body).backgroundColor].join(' ')", &seen)
@@ -67,7 +67,7 @@ func TestPage(t *testing.T) {
 		t.Errorf("the picture: %v, %v", img.Bounds(), err)
 	}
 
-	plain := b.Open(browser.View{NoScripts: true})
+	plain := b.Open(browsertest.View{NoScripts: true})
 	plain.Go(server.URL)
 	if got := plain.Text("#plain"); got != "without" {
 		t.Errorf("without scripts: %q", got)

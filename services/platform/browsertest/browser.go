@@ -1,6 +1,6 @@
-// Package browser drives headless Chromium in tests: pages of any size, dark or
+// Package browsertest drives headless Chromium in tests: pages of any size, dark or
 // without scripts, what went wrong in them, and pictures of them.
-package browser
+package browsertest
 
 import (
 	"context"
@@ -12,7 +12,7 @@ import (
 
 	"github.com/chromedp/chromedp"
 
-	"makegood.example/deploy/internal/chromium"
+	"makegood.example/services/platform/chromium"
 )
 
 // limit is how long anything may take that a test waits for: a loaded machine
