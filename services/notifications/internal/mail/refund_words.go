@@ -17,6 +17,9 @@ func (b Brand) refundWords(w *Words, f Facts) {
 			"You had paid twice for the same, so we have sent the second payment back.",
 			fmt.Sprintf("Of its %s, %s is on its way to the card or account you paid with.", f.AmountDisplay, f.RefundedDisplay),
 		}
+		if f.AccessEnds { // all of it went back
+			w.Paragraphs[1] = fmt.Sprintf("All of its %s is on its way to the card or account you paid with.", f.AmountDisplay)
+		}
 		ends = "Your first payment stays, and so does the access that it paid for. Only what the second payment had added ends with its refund."
 	}
 	w.Paragraphs = append(w.Paragraphs,

@@ -42,7 +42,7 @@ func TestWhatIsSaidToSomebodyWhoWaits(t *testing.T) {
 		"offer, without a time that was missed": {missedUnknown, []string{"should be ready by now, and it is not"}, []string{"We said", "January 0001"}},
 		"repeat, paid":                          {waiting("REPEAT_REFUSED"), []string{"nothing was charged for it, because the first was paid on 22 November 2026, 14:02 UTC", "was told nothing about you"}, []string{"sorry", "checked"}},
 		"repeat, not known to be paid":          {unpaid, []string{"because the first was still being checked"}, []string{"January 0001", "Payment received", "was paid"}},
-		"second payment, refunded":              {second, []string{"You had paid twice for the same", "Of its $249.00, $249.00 is on its way", "Your first payment stays, and so does the access that it paid for"}, []string{"The access to Example App that this order paid for ends"}},
+		"second payment, refunded":              {second, []string{"You had paid twice for the same", "All of its $249.00 is on its way", "Your first payment stays, and so does the access that it paid for"}, []string{"The access to Example App that this order paid for ends"}},
 		"second payment, half of it refunded":   {half, []string{"Of its $249.00, $50.00 is on its way"}, []string{"Your first payment stays", "ends"}},
 	} {
 		r := render(t, c.facts)
