@@ -27,8 +27,8 @@ BUILD := go build -buildvcs=false
 help:
 	@echo "make up     run the whole product in the foreground until Ctrl-C"
 	@echo "make demo   see a payment survive a crash, in half a minute"
-	@echo "make bench  measure webhooks beside what this machine could do, four minutes"
-	@echo "            (FULL=1 longer and with a million events stored, PEER=1 beside another implementation)"
+	@echo "make bench  measure webhooks and reconciling beside what this machine could do, six minutes"
+	@echo "            (FULL=1 longer and with a million of each, PEER=1 beside another implementation, PART=webhooks or reconciling)"
 	@echo "make test   run every test (GOTESTFLAGS=-race, GOTESTFLAGS='-run Name', ...)"
 	@echo "make lint, make verify, make generate"
 	@echo "            check the code; check, or write, what is generated from it"
@@ -49,7 +49,7 @@ demo: need-go
 bench: need-go
 	@dir=$(STATE); mkdir -p "$$dir/bin" || { echo "cannot write $$dir: set MAKEGOOD_DIR to a folder of yours" >&2; exit 1; }; \
 	echo "building the programs into $$dir/bin (about two minutes the first time, seconds later)"; \
-	$(BUILD) -o "$$dir/bin/" $(PROGRAMS) && FULL="$(FULL)" PEER="$(PEER)" exec "$$dir/bin/makegood" bench
+	$(BUILD) -o "$$dir/bin/" $(PROGRAMS) && FULL="$(FULL)" PEER="$(PEER)" PART="$(PART)" exec "$$dir/bin/makegood" bench
 
 test: need-go
 	@dir=$(STATE); mkdir -p "$$dir/bin" || { echo "cannot write $$dir: set MAKEGOOD_DIR to a folder of yours" >&2; exit 1; }; \

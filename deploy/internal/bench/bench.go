@@ -1,7 +1,8 @@
 // Package bench measures how fast the product takes Stripe's webhooks, on its
-// real processes, and next to it what the same machine and the same PostgreSQL
-// could do at most. Figures of one machine say little on another; what is
-// compared takes turns in one run, and the report is in ratios.
+// real processes, and how it reconciles, and next to it what the same machine and
+// the same PostgreSQL could do at most, or what the usual way does. Figures of one
+// machine say little on another; what is compared takes turns in one run, and the
+// report is in ratios.
 package bench
 
 import (
@@ -33,6 +34,23 @@ type Options struct {
 	Quick bool
 	// Peer also measures another implementation, from the npm registry.
 	Peer bool
+	// Part is the only part to measure, one of the names in parts; empty for all.
+	Part string
+}
+
+// part is something that is measured by itself.
+type part struct {
+	name, title string
+	run         func(context.Context) error
+}
+
+func (b *bench) parts() []part {
+	return []part{
+		{"webhooks", "Reading an event", b.reading},
+		{"webhooks", "On this machine's disk", b.onThisDisk},
+		{"webhooks", "On a disk that takes 1 ms longer to sync", b.onASlowDisk},
+		{"reconciling", "Cross-referencing charges by the page, and one by one", b.crossReferencing},
+	}
 }
 
 // scale is how much is measured.
@@ -43,16 +61,17 @@ type scale struct {
 	stored               int // events in the ledger for the measurement with history
 	orders               int // paid by event, per number of clients
 	benchtime            string
+	charges              int // to cross-reference
 }
 
 func (o Options) scale() scale {
 	switch {
 	case o.Quick:
-		return scale{clients: []int{2}, slowClients: []int{2}, rounds: 1, lasts: 200 * time.Millisecond, stored: 500, orders: 6, benchtime: "1x"}
+		return scale{clients: []int{2}, slowClients: []int{2}, rounds: 1, lasts: 200 * time.Millisecond, stored: 500, orders: 6, benchtime: "1x", charges: 2000}
 	case o.Full:
-		return scale{clients: []int{1, 8, 32, 128}, slowClients: []int{1, 8, 32, 128}, rounds: 7, lasts: 3 * time.Second, stored: 1_000_000, orders: 1500, benchtime: "1s"}
+		return scale{clients: []int{1, 8, 32, 128}, slowClients: []int{1, 8, 32, 128}, rounds: 7, lasts: 3 * time.Second, stored: 1_000_000, orders: 1500, benchtime: "1s", charges: 1_000_000}
 	default:
-		return scale{clients: []int{1, 8, 32, 128}, slowClients: []int{1, 8, 32}, rounds: 3, lasts: time.Second, stored: 100_000, orders: 300, benchtime: "300ms"}
+		return scale{clients: []int{1, 8, 32, 128}, slowClients: []int{1, 8, 32}, rounds: 3, lasts: time.Second, stored: 100_000, orders: 300, benchtime: "300ms", charges: 100_000}
 	}
 }
 
@@ -77,14 +96,10 @@ const (
 func Run(ctx context.Context, opts Options) (path string, err error) {
 	b := &bench{opts: opts, scale: opts.scale(), report: newReport(opts)}
 	began := time.Now()
-	for _, part := range []struct {
-		title string
-		run   func(context.Context) error
-	}{
-		{"Reading an event", b.reading},
-		{"On this machine's disk", b.onThisDisk},
-		{"On a disk that takes 1 ms longer to sync", b.onASlowDisk},
-	} {
+	for _, part := range b.parts() {
+		if opts.Part != "" && opts.Part != part.name {
+			continue
+		}
 		b.say("\n%s", part.title)
 		if err := part.run(ctx); err != nil {
 			return "", fmt.Errorf("%s: %w", strings.ToLower(part.title), err)

@@ -51,6 +51,7 @@ func TestAQuickRunMeasuresEverything(t *testing.T) {
 	for _, part := range []string{
 		"signature and needed fields", "of the database's own inserts", "of the plain way", "payments to CHARGED",
 		"with 500 events stored", "memory of gateway", "memory of payments", "shared commits", "slow disk, shared commits", "slow disk, of the plain way",
+		"charges matched and kept, of one by one, four workers", "1 ms away", "memory at most",
 	} {
 		if !strings.Contains(string(report), part) {
 			t.Errorf("the report says nothing of %q:\n%s", part, report)

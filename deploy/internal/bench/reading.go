@@ -54,13 +54,9 @@ var benchmarkLine = regexp.MustCompile(`(?m)^Benchmark\S*?/(\S+?)(?:-\d+)?\s+\d+
 // returns the median of each by its own name: nanoseconds, or the ratio that it
 // reports.
 func (b *bench) goBenchmark(ctx context.Context, folder, name string, env ...string) (map[string]float64, error) {
-	workspace, err := exec.CommandContext(ctx, "go", "env", "GOWORK").Output()
+	root, err := workspace(ctx)
 	if err != nil {
-		return nil, fmt.Errorf("go env GOWORK: %w", err)
-	}
-	root := filepath.Dir(strings.TrimSpace(string(workspace)))
-	if root == "." {
-		return nil, errors.New("the Go benchmarks need the workspace (go.work) around the working directory")
+		return nil, err
 	}
 	args := []string{"test", "-run", "^$", "-bench", "^" + name + "$", "-benchtime", b.scale.benchtime, "-count", strconv.Itoa(b.scale.rounds)}
 	if name == "BenchmarkSharedCommits" { // takes its turns and their median itself
@@ -89,4 +85,16 @@ func (b *bench) goBenchmark(ctx context.Context, folder, name string, env ...str
 		took[what] = median(all).perSecond
 	}
 	return took, nil
+}
+
+// workspace is the folder of the workspace around us.
+func workspace(ctx context.Context) (root string, err error) {
+	file, err := exec.CommandContext(ctx, "go", "env", "GOWORK").Output()
+	if err != nil {
+		return "", fmt.Errorf("go env GOWORK: %w", err)
+	}
+	if root = filepath.Dir(strings.TrimSpace(string(file))); root == "." {
+		return "", errors.New("the Go benchmarks need the workspace (go.work) around the working directory")
+	}
+	return root, nil
 }

@@ -24,6 +24,11 @@ func (r *report) goal(what, wanted, format string, args ...any) {
 	r.goals = append(r.goals, goal{what, wanted, fmt.Sprintf(format, args...)})
 }
 
+// figure adds a line that is no ratio.
+func (r *report) figure(format string, args ...any) {
+	r.rates = append(r.rates, "\n"+fmt.Sprintf(format, args...))
+}
+
 func (r *report) missing(what, why string) { r.notes = append(r.notes, what+": not measured: "+why) }
 
 // throughput adds a table of rates and the ratios that follow from them.
@@ -98,7 +103,10 @@ func (r *report) memory(before, warm, after map[string]int64) {
 func (r *report) text(took time.Duration) string {
 	var out strings.Builder
 	fmt.Fprintf(&out, "Makegood, measured on %s in %s: %s.\n", time.Now().UTC().Format("2006-01-02 15:04 UTC"), took.Round(time.Second), machine())
-	fmt.Fprintf(&out, "Server, database and load share the cores; signed events of about 3 KB on keep-alive connections;\nwhat is compared took turns, medians. The database's own rate is one 3 KB jsonb row a commit: %s.\n", r.insertWay)
+	out.WriteString("Server, database and load share the cores; what is compared took turns, medians.\n")
+	if r.insertWay != "" {
+		fmt.Fprintf(&out, "Signed events of about 3 KB on keep-alive connections. The database's own rate is one 3 KB jsonb row a commit: %s.\n", r.insertWay)
+	}
 	if r.opts.Quick {
 		out.WriteString("A QUICK RUN: it shows that everything can be measured, and its figures mean nothing.\n")
 	}

@@ -11,7 +11,11 @@ import (
 // MatchGrants reads the grants of a page of orders, and what stands for those that
 // were withdrawn before, in one query. Of a grant it reads what callers are told.
 func (s *Store) MatchGrants(ctx context.Context, orderIDs []uuid.UUID) ([]grant.Grant, error) {
-	rows, err := s.q.MatchGrants(ctx, orderIDs)
+	ids := make([]string, len(orderIDs)) // as text: pgx takes ten times as long for an array of UUIDs
+	for i, id := range orderIDs {
+		ids[i] = id.String()
+	}
+	rows, err := s.q.MatchGrants(ctx, ids)
 	if err != nil {
 		return nil, mapError(err, nil)
 	}

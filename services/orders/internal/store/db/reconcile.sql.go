@@ -130,45 +130,47 @@ func (q *Queries) ListCompleted(ctx context.Context, arg ListCompletedParams) ([
 
 const matchCharges = `-- name: MatchCharges :many
 WITH asked AS (
-    SELECT unnest($2::text[]) AS charge_id,
-        unnest($3::text[]) AS payment_intent_id,
-        unnest($4::uuid[]) AS order_id
+    SELECT unnest($1::text[]) AS charge_id,
+        unnest($2::text[]) AS payment_intent_id,
+        unnest($3::text[]) AS order_id
+), paid AS MATERIALIZED (
+    SELECT o.id, o.reference, o.kind, o.state, o.version, o.plan_id, o.plan_name, o.term_months, o.amount_minor, o.currency, o.email, o.email_key, o.name, o.account_id, o.checkout, o.allow_repeat, o.created_at, o.attempt_id, o.payment_method, o.submitted_at, o.payment_status, o.payment_error_code, o.payment_error_message, o.client_secret, o.redirect_url, o.payment_intent_id, o.charge_id, o.customer_id, o.charged_at, o.completed_at, o.access_until, o.recovered_by, o.last_progress_at, o.next_look_at, o.look_count, o.last_look_at, o.refunded_minor, o.dispute, o.access_withdrawn_at, o.renews, o.renews_order_id, o.subscription_id, o.period_start, o.period_end,
+        (
+            SELECT e.id
+            FROM orders.orders AS e
+            WHERE e.email_key = o.email_key AND e.plan_id = o.plan_id AND e.id <> o.id
+                AND o.kind = 'PURCHASE' AND NOT o.renews AND NOT o.allow_repeat
+                AND e.kind = 'PURCHASE' AND NOT e.renews
+                AND e.state <> 'REFUNDED' AND coalesce(e.dispute, '') <> 'LOST'
+                AND e.charged_at >= o.charged_at - $4::interval
+                AND (e.charged_at, e.created_at, e.id) < (o.charged_at, o.created_at, o.id)
+            ORDER BY e.charged_at, e.created_at, e.id
+            LIMIT 1
+        ) AS duplicate_of_order_id
+    FROM orders.orders AS o
+    WHERE o.charge_id = ANY ($1::text[])
 )
-SELECT asked.charge_id::text AS charge_id, o.id AS order_id, o.state, o.charge_id AS paid_by_charge_id, o.amount_minor, o.currency, o.customer_id,
+SELECT p.charge_id::text AS charge_id, p.id AS order_id, p.state, p.charge_id AS paid_by_charge_id, p.amount_minor, p.currency, p.customer_id,
+    p.refunded_minor, p.dispute, p.charged_at, p.completed_at, p.access_withdrawn_at, p.recovered_by,
+    coalesce(p.duplicate_of_order_id, '00000000-0000-0000-0000-000000000000')::uuid AS duplicate_of_order_id
+FROM paid AS p
+UNION ALL
+SELECT asked.charge_id::text, o.id, o.state, o.charge_id, o.amount_minor, o.currency, o.customer_id,
     o.refunded_minor, o.dispute, o.charged_at, o.completed_at, o.access_withdrawn_at, o.recovered_by,
-    coalesce((
-        SELECT e.id
-        FROM orders.orders AS e
-        WHERE e.email_key = o.email_key AND e.plan_id = o.plan_id AND e.id <> o.id
-            AND o.kind = 'PURCHASE' AND NOT o.renews AND NOT o.allow_repeat AND o.charge_id = asked.charge_id
-            AND e.kind = 'PURCHASE' AND NOT e.renews
-            AND e.state <> 'REFUNDED' AND coalesce(e.dispute, '') <> 'LOST'
-            AND e.charged_at >= o.charged_at - $1::interval
-            AND (e.charged_at, e.created_at, e.id) < (o.charged_at, o.created_at, o.id)
-        ORDER BY e.charged_at, e.created_at, e.id
-        LIMIT 1
-    ), '00000000-0000-0000-0000-000000000000')::uuid AS duplicate_of_order_id
+    '00000000-0000-0000-0000-000000000000'::uuid
 FROM asked
-JOIN LATERAL (
-    SELECT found.id
-    FROM (
-        SELECT 1 AS rank, a.id FROM orders.orders AS a WHERE a.charge_id = asked.charge_id
-        UNION ALL
-        SELECT 2 AS rank, b.id FROM orders.orders AS b WHERE b.payment_intent_id = asked.payment_intent_id
-        UNION ALL
-        SELECT 3 AS rank, c.id FROM orders.orders AS c WHERE c.id = asked.order_id
-    ) AS found
-    ORDER BY found.rank
-    LIMIT 1
-) AS matched ON true
-JOIN orders.orders AS o ON o.id = matched.id
+JOIN orders.orders AS o ON o.id = coalesce(
+    (SELECT b.id FROM orders.orders AS b WHERE b.payment_intent_id = asked.payment_intent_id),
+    (SELECT c.id FROM orders.orders AS c WHERE c.id = asked.order_id::uuid)
+)
+WHERE NOT EXISTS (SELECT FROM paid AS p WHERE p.charge_id = asked.charge_id)
 `
 
 type MatchChargesParams struct {
-	DuplicateWindow  pgtype.Interval
 	ChargeIds        []string
 	PaymentIntentIds []string
-	OrderIds         []uuid.UUID
+	OrderIds         []string
+	DuplicateWindow  pgtype.Interval
 }
 
 type MatchChargesRow struct {
@@ -190,13 +192,14 @@ type MatchChargesRow struct {
 
 // One order for each charge: the one it paid, else the one of its intent, else the
 // one that it names. A pair of purchases by one person within the window is told on
-// the later one.
+// the later one. Nearly all are found by the first key, in one pass through its
+// index; only the others are looked for by the second and the third.
 func (q *Queries) MatchCharges(ctx context.Context, arg MatchChargesParams) ([]MatchChargesRow, error) {
 	rows, err := q.db.Query(ctx, matchCharges,
-		arg.DuplicateWindow,
 		arg.ChargeIds,
 		arg.PaymentIntentIds,
 		arg.OrderIds,
+		arg.DuplicateWindow,
 	)
 	if err != nil {
 		return nil, err

@@ -27,11 +27,11 @@ func (q *Queries) HistoryPosition(ctx context.Context) (int64, error) {
 const matchGrants = `-- name: MatchGrants :many
 SELECT g.order_id, g.account_id, g.starts_at, g.ends_at, g.revoked_at, g.account_created, g.withdrawn_at
 FROM provisioning.grants AS g
-WHERE g.order_id = ANY ($1::uuid[])
+WHERE g.order_id = ANY (CAST($1::text[] AS uuid[]))
 UNION ALL
 SELECT w.order_id, '00000000-0000-0000-0000-000000000000'::uuid, w.at, w.at, w.at, false, w.at
 FROM provisioning.withdrawals AS w
-WHERE w.order_id = ANY ($1::uuid[])
+WHERE w.order_id = ANY (CAST($1::text[] AS uuid[]))
     AND NOT EXISTS (SELECT FROM provisioning.grants AS g WHERE g.order_id = w.order_id)
 `
 
@@ -46,7 +46,7 @@ type MatchGrantsRow struct {
 }
 
 // A mark belongs to no account: its times mean nothing.
-func (q *Queries) MatchGrants(ctx context.Context, orderIds []uuid.UUID) ([]MatchGrantsRow, error) {
+func (q *Queries) MatchGrants(ctx context.Context, orderIds []string) ([]MatchGrantsRow, error) {
 	rows, err := q.db.Query(ctx, matchGrants, orderIds)
 	if err != nil {
 		return nil, err
