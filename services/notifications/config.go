@@ -23,6 +23,8 @@ type Config struct {
 	From mail.Address
 	// Brand is what all mails have in common.
 	Brand render.Brand
+	// PublicURL is where buyers reach the edge: links to their order's page lead there.
+	PublicURL string
 	// Team is whom alerts go to; may be empty.
 	Team []string
 	// Watched: the sweep is on, every ReconcileEvery, and watched from here.
@@ -39,6 +41,7 @@ func LoadConfig(lookup config.Lookup) (Config, error) {
 		PaymentsAddr:       host.PeerAddr(r, "PAYMENTS"),
 		ProvisioningAddr:   host.PeerAddr(r, "PROVISIONING"),
 		ReconciliationAddr: host.PeerAddr(r, "RECONCILIATION"),
+		PublicURL:          strings.TrimRight(r.URL("PUBLIC_URL", "http://127.0.0.1:8080"), "/"),
 		Brand: render.Brand{
 			AppName:      r.String("APP_NAME", "Your app"),
 			AppURL:       r.URL("APP_URL", ""),

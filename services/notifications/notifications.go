@@ -37,7 +37,7 @@ func Run(ctx context.Context, cfg Config, rt process.Runtime) error {
 		Provisioning: clients.NewProvisioning(h.Peer(cfg.ProvisioningAddr)),
 		Cases:        clients.NewCases(h.Peer(cfg.ReconciliationAddr)),
 		Runs:         clients.NewRuns(h.Peer(cfg.ReconciliationAddr)), ReconcileEvery: cfg.ReconcileEvery,
-		Server: cfg.Server, From: cfg.From, Brand: cfg.Brand, Team: cfg.Team,
+		Server: cfg.Server, From: cfg.From, Brand: cfg.Brand, PublicURL: cfg.PublicURL, Team: cfg.Team,
 		Now: rt.Now, Log: rt.Log,
 	}
 	deliveries, err := jobs.New(h.Pool, cfg.Listen, svc, rt.Log)

@@ -894,6 +894,8 @@ type Order struct {
 	// When the buyer asked for the refund that was offered; unset otherwise. The money
 	// is on its way back once the state is REFUNDED.
 	RefundAskedAt *timestamppb.Timestamp `protobuf:"bytes,19,opt,name=refund_asked_at,json=refundAskedAt,proto3" json:"refund_asked_at,omitempty"`
+	// The refund that the buyer asked for could not be made; a person has it in hand.
+	RefundFailed  bool `protobuf:"varint,20,opt,name=refund_failed,json=refundFailed,proto3" json:"refund_failed,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1061,6 +1063,13 @@ func (x *Order) GetRefundAskedAt() *timestamppb.Timestamp {
 	return nil
 }
 
+func (x *Order) GetRefundFailed() bool {
+	if x != nil {
+		return x.RefundFailed
+	}
+	return false
+}
+
 // Promise is by when a paid order has its access, or by when it is known whether
 // money was taken. It is computed from settings and from how long recoveries took,
 // rounded up, written down when it is first told, and never moved: when it was not
@@ -1072,6 +1081,8 @@ type Promise struct {
 	MissedCount int32 `protobuf:"varint,2,opt,name=missed_count,json=missedCount,proto3" json:"missed_count,omitempty"`
 	// A refund by one link was offered by mail.
 	RefundOffered bool `protobuf:"varint,3,opt,name=refund_offered,json=refundOffered,proto3" json:"refund_offered,omitempty"`
+	// The last promise that was not kept; unset when all were.
+	MissedBy      *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=missed_by,json=missedBy,proto3" json:"missed_by,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1125,6 +1136,13 @@ func (x *Promise) GetRefundOffered() bool {
 		return x.RefundOffered
 	}
 	return false
+}
+
+func (x *Promise) GetMissedBy() *timestamppb.Timestamp {
+	if x != nil {
+		return x.MissedBy
+	}
+	return nil
 }
 
 type PaymentError struct {
@@ -1634,8 +1652,11 @@ type DescribeOrderResponse struct {
 	RefundToken string `protobuf:"bytes,22,opt,name=refund_token,json=refundToken,proto3" json:"refund_token,omitempty"`
 	// Until when the offered refund can be taken by its link; unset without an offer.
 	RefundOfferUntil *timestamppb.Timestamp `protobuf:"bytes,23,opt,name=refund_offer_until,json=refundOfferUntil,proto3" json:"refund_offer_until,omitempty"`
-	unknownFields    protoimpl.UnknownFields
-	sizeCache        protoimpl.SizeCache
+	// Of two payments of the same person for the same this order has the later one,
+	// not meant as a repeat, and the earlier one stands.
+	SecondOfTwo   bool `protobuf:"varint,24,opt,name=second_of_two,json=secondOfTwo,proto3" json:"second_of_two,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *DescribeOrderResponse) Reset() {
@@ -1827,6 +1848,13 @@ func (x *DescribeOrderResponse) GetRefundOfferUntil() *timestamppb.Timestamp {
 		return x.RefundOfferUntil
 	}
 	return nil
+}
+
+func (x *DescribeOrderResponse) GetSecondOfTwo() bool {
+	if x != nil {
+		return x.SecondOfTwo
+	}
+	return false
 }
 
 // HistoryEntry is one change of state; the history is append-only.
@@ -2781,7 +2809,7 @@ const file_orders_v1_orders_proto_rawDesc = "" +
 	"\x05token\x18\x02 \x01(\tB\n" +
 	"\xbaH\ar\x05\x10\x01\x18\x80\x01R\x05token\"9\n" +
 	"\x0fGetOrderRequest\x12&\n" +
-	"\treference\x18\x01 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\treference\"\x9e\b\n" +
+	"\treference\x18\x01 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\treference\"\xc3\b\n" +
 	"\x05Order\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x1c\n" +
 	"\treference\x18\x02 \x01(\tR\treference\x12'\n" +
@@ -2805,7 +2833,8 @@ const file_orders_v1_orders_proto_rawDesc = "" +
 	"\vnext_action\x18\x11 \x01(\v2\x15.orders.v1.NextActionR\n" +
 	"nextAction\x12,\n" +
 	"\apromise\x18\x12 \x01(\v2\x12.orders.v1.PromiseR\apromise\x12B\n" +
-	"\x0frefund_asked_at\x18\x13 \x01(\v2\x1a.google.protobuf.TimestampR\rrefundAskedAt\"7\n" +
+	"\x0frefund_asked_at\x18\x13 \x01(\v2\x1a.google.protobuf.TimestampR\rrefundAskedAt\x12#\n" +
+	"\rrefund_failed\x18\x14 \x01(\bR\frefundFailed\"7\n" +
 	"\x04Kind\x12\x14\n" +
 	"\x10KIND_UNSPECIFIED\x10\x00\x12\f\n" +
 	"\bPURCHASE\x10\x01\x12\v\n" +
@@ -2820,11 +2849,12 @@ const file_orders_v1_orders_proto_rawDesc = "" +
 	"\x06FAILED\x10\x05\x12\v\n" +
 	"\aEXPIRED\x10\x06\x12\f\n" +
 	"\bORPHANED\x10\a\x12\f\n" +
-	"\bREFUNDED\x10\b\"\x7f\n" +
+	"\bREFUNDED\x10\b\"\xb8\x01\n" +
 	"\aPromise\x12*\n" +
 	"\x02by\x18\x01 \x01(\v2\x1a.google.protobuf.TimestampR\x02by\x12!\n" +
 	"\fmissed_count\x18\x02 \x01(\x05R\vmissedCount\x12%\n" +
-	"\x0erefund_offered\x18\x03 \x01(\bR\rrefundOffered\"<\n" +
+	"\x0erefund_offered\x18\x03 \x01(\bR\rrefundOffered\x127\n" +
+	"\tmissed_by\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\bmissedBy\"<\n" +
 	"\fPaymentError\x12\x12\n" +
 	"\x04code\x18\x01 \x01(\tR\x04code\x12\x18\n" +
 	"\amessage\x18\x02 \x01(\tR\amessage\"\x82\x02\n" +
@@ -2870,7 +2900,7 @@ const file_orders_v1_orders_proto_rawDesc = "" +
 	"\x14AdvanceOrderResponse\x12&\n" +
 	"\x05order\x18\x01 \x01(\v2\x10.orders.v1.OrderR\x05order\";\n" +
 	"\x14DescribeOrderRequest\x12#\n" +
-	"\border_id\x18\x01 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\aorderId\"\x97\b\n" +
+	"\border_id\x18\x01 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\aorderId\"\xbb\b\n" +
 	"\x15DescribeOrderResponse\x12&\n" +
 	"\x05order\x18\x01 \x01(\v2\x10.orders.v1.OrderR\x05order\x12\x14\n" +
 	"\x05email\x18\x02 \x01(\tR\x05email\x12\x12\n" +
@@ -2901,7 +2931,8 @@ const file_orders_v1_orders_proto_rawDesc = "" +
 	"\x0eunpaid_display\x18\x14 \x01(\tR\runpaidDisplay\x12\x16\n" +
 	"\x06renews\x18\x15 \x01(\bR\x06renews\x12!\n" +
 	"\frefund_token\x18\x16 \x01(\tR\vrefundToken\x12H\n" +
-	"\x12refund_offer_until\x18\x17 \x01(\v2\x1a.google.protobuf.TimestampR\x10refundOfferUntil\"\xe6\x01\n" +
+	"\x12refund_offer_until\x18\x17 \x01(\v2\x1a.google.protobuf.TimestampR\x10refundOfferUntil\x12\"\n" +
+	"\rsecond_of_two\x18\x18 \x01(\bR\vsecondOfTwo\"\xe6\x01\n" +
 	"\fHistoryEntry\x125\n" +
 	"\n" +
 	"from_state\x18\x01 \x01(\x0e2\x16.orders.v1.Order.StateR\tfromState\x121\n" +
@@ -3072,76 +3103,77 @@ var file_orders_v1_orders_proto_depIdxs = []int32{
 	15, // 11: orders.v1.Order.promise:type_name -> orders.v1.Promise
 	38, // 12: orders.v1.Order.refund_asked_at:type_name -> google.protobuf.Timestamp
 	38, // 13: orders.v1.Promise.by:type_name -> google.protobuf.Timestamp
-	3,  // 14: orders.v1.NextAction.type:type_name -> orders.v1.NextAction.Type
-	38, // 15: orders.v1.NextAction.by:type_name -> google.protobuf.Timestamp
-	4,  // 16: orders.v1.AdvanceOrderRequest.reason:type_name -> orders.v1.AdvanceOrderRequest.Reason
-	39, // 17: orders.v1.AdvanceOrderRequest.payment:type_name -> payments.v1.Payment
-	39, // 18: orders.v1.AdoptChargeRequest.payment:type_name -> payments.v1.Payment
-	4,  // 19: orders.v1.AdoptChargeRequest.reason:type_name -> orders.v1.AdvanceOrderRequest.Reason
-	40, // 20: orders.v1.FollowSubscriptionRequest.subscription:type_name -> payments.v1.Subscription
-	38, // 21: orders.v1.FollowSubscriptionResponse.access_until:type_name -> google.protobuf.Timestamp
-	14, // 22: orders.v1.AdvanceOrderResponse.order:type_name -> orders.v1.Order
-	14, // 23: orders.v1.DescribeOrderResponse.order:type_name -> orders.v1.Order
-	38, // 24: orders.v1.DescribeOrderResponse.next_look_at:type_name -> google.protobuf.Timestamp
-	38, // 25: orders.v1.DescribeOrderResponse.last_look_at:type_name -> google.protobuf.Timestamp
-	25, // 26: orders.v1.DescribeOrderResponse.history:type_name -> orders.v1.HistoryEntry
-	41, // 27: orders.v1.DescribeOrderResponse.dispute:type_name -> payments.v1.Payment.Dispute
-	38, // 28: orders.v1.DescribeOrderResponse.access_withdrawn_at:type_name -> google.protobuf.Timestamp
-	40, // 29: orders.v1.DescribeOrderResponse.subscription:type_name -> payments.v1.Subscription
-	38, // 30: orders.v1.DescribeOrderResponse.subscription_access_until:type_name -> google.protobuf.Timestamp
-	38, // 31: orders.v1.DescribeOrderResponse.refund_offer_until:type_name -> google.protobuf.Timestamp
-	2,  // 32: orders.v1.HistoryEntry.from_state:type_name -> orders.v1.Order.State
-	2,  // 33: orders.v1.HistoryEntry.to_state:type_name -> orders.v1.Order.State
-	38, // 34: orders.v1.HistoryEntry.at:type_name -> google.protobuf.Timestamp
-	38, // 35: orders.v1.ListStuckOrdersRequest.no_progress_since:type_name -> google.protobuf.Timestamp
-	28, // 36: orders.v1.ListStuckOrdersResponse.orders:type_name -> orders.v1.StuckOrder
-	2,  // 37: orders.v1.StuckOrder.state:type_name -> orders.v1.Order.State
-	38, // 38: orders.v1.StuckOrder.last_progress_at:type_name -> google.protobuf.Timestamp
-	38, // 39: orders.v1.SetChargingResponse.at:type_name -> google.protobuf.Timestamp
-	32, // 40: orders.v1.MatchChargesRequest.charges:type_name -> orders.v1.ChargeKeys
-	34, // 41: orders.v1.MatchChargesResponse.matches:type_name -> orders.v1.ChargeMatch
-	2,  // 42: orders.v1.ChargeMatch.state:type_name -> orders.v1.Order.State
-	41, // 43: orders.v1.ChargeMatch.dispute:type_name -> payments.v1.Payment.Dispute
-	38, // 44: orders.v1.ChargeMatch.charged_at:type_name -> google.protobuf.Timestamp
-	38, // 45: orders.v1.ChargeMatch.completed_at:type_name -> google.protobuf.Timestamp
-	38, // 46: orders.v1.ChargeMatch.access_withdrawn_at:type_name -> google.protobuf.Timestamp
-	38, // 47: orders.v1.ListCompletedRequest.from:type_name -> google.protobuf.Timestamp
-	38, // 48: orders.v1.ListCompletedRequest.before:type_name -> google.protobuf.Timestamp
-	37, // 49: orders.v1.ListCompletedResponse.orders:type_name -> orders.v1.CompletedOrder
-	38, // 50: orders.v1.CompletedOrder.completed_at:type_name -> google.protobuf.Timestamp
-	5,  // 51: orders.v1.OrdersService.ListPlans:input_type -> orders.v1.ListPlansRequest
-	9,  // 52: orders.v1.OrdersService.PlaceOrder:input_type -> orders.v1.PlaceOrderRequest
-	10, // 53: orders.v1.OrdersService.PayOrder:input_type -> orders.v1.PayOrderRequest
-	11, // 54: orders.v1.OrdersService.ConfirmOrder:input_type -> orders.v1.ConfirmOrderRequest
-	12, // 55: orders.v1.OrdersService.RefundOrder:input_type -> orders.v1.RefundOrderRequest
-	13, // 56: orders.v1.OrdersService.GetOrder:input_type -> orders.v1.GetOrderRequest
-	18, // 57: orders.v1.OrdersAdminService.AdvanceOrder:input_type -> orders.v1.AdvanceOrderRequest
-	19, // 58: orders.v1.OrdersAdminService.AdoptCharge:input_type -> orders.v1.AdoptChargeRequest
-	20, // 59: orders.v1.OrdersAdminService.FollowSubscription:input_type -> orders.v1.FollowSubscriptionRequest
-	23, // 60: orders.v1.OrdersAdminService.DescribeOrder:input_type -> orders.v1.DescribeOrderRequest
-	31, // 61: orders.v1.OrdersAdminService.MatchCharges:input_type -> orders.v1.MatchChargesRequest
-	35, // 62: orders.v1.OrdersAdminService.ListCompleted:input_type -> orders.v1.ListCompletedRequest
-	26, // 63: orders.v1.OrdersAdminService.ListStuckOrders:input_type -> orders.v1.ListStuckOrdersRequest
-	29, // 64: orders.v1.OrdersAdminService.SetCharging:input_type -> orders.v1.SetChargingRequest
-	6,  // 65: orders.v1.OrdersService.ListPlans:output_type -> orders.v1.ListPlansResponse
-	14, // 66: orders.v1.OrdersService.PlaceOrder:output_type -> orders.v1.Order
-	14, // 67: orders.v1.OrdersService.PayOrder:output_type -> orders.v1.Order
-	14, // 68: orders.v1.OrdersService.ConfirmOrder:output_type -> orders.v1.Order
-	14, // 69: orders.v1.OrdersService.RefundOrder:output_type -> orders.v1.Order
-	14, // 70: orders.v1.OrdersService.GetOrder:output_type -> orders.v1.Order
-	22, // 71: orders.v1.OrdersAdminService.AdvanceOrder:output_type -> orders.v1.AdvanceOrderResponse
-	22, // 72: orders.v1.OrdersAdminService.AdoptCharge:output_type -> orders.v1.AdvanceOrderResponse
-	21, // 73: orders.v1.OrdersAdminService.FollowSubscription:output_type -> orders.v1.FollowSubscriptionResponse
-	24, // 74: orders.v1.OrdersAdminService.DescribeOrder:output_type -> orders.v1.DescribeOrderResponse
-	33, // 75: orders.v1.OrdersAdminService.MatchCharges:output_type -> orders.v1.MatchChargesResponse
-	36, // 76: orders.v1.OrdersAdminService.ListCompleted:output_type -> orders.v1.ListCompletedResponse
-	27, // 77: orders.v1.OrdersAdminService.ListStuckOrders:output_type -> orders.v1.ListStuckOrdersResponse
-	30, // 78: orders.v1.OrdersAdminService.SetCharging:output_type -> orders.v1.SetChargingResponse
-	65, // [65:79] is the sub-list for method output_type
-	51, // [51:65] is the sub-list for method input_type
-	51, // [51:51] is the sub-list for extension type_name
-	51, // [51:51] is the sub-list for extension extendee
-	0,  // [0:51] is the sub-list for field type_name
+	38, // 14: orders.v1.Promise.missed_by:type_name -> google.protobuf.Timestamp
+	3,  // 15: orders.v1.NextAction.type:type_name -> orders.v1.NextAction.Type
+	38, // 16: orders.v1.NextAction.by:type_name -> google.protobuf.Timestamp
+	4,  // 17: orders.v1.AdvanceOrderRequest.reason:type_name -> orders.v1.AdvanceOrderRequest.Reason
+	39, // 18: orders.v1.AdvanceOrderRequest.payment:type_name -> payments.v1.Payment
+	39, // 19: orders.v1.AdoptChargeRequest.payment:type_name -> payments.v1.Payment
+	4,  // 20: orders.v1.AdoptChargeRequest.reason:type_name -> orders.v1.AdvanceOrderRequest.Reason
+	40, // 21: orders.v1.FollowSubscriptionRequest.subscription:type_name -> payments.v1.Subscription
+	38, // 22: orders.v1.FollowSubscriptionResponse.access_until:type_name -> google.protobuf.Timestamp
+	14, // 23: orders.v1.AdvanceOrderResponse.order:type_name -> orders.v1.Order
+	14, // 24: orders.v1.DescribeOrderResponse.order:type_name -> orders.v1.Order
+	38, // 25: orders.v1.DescribeOrderResponse.next_look_at:type_name -> google.protobuf.Timestamp
+	38, // 26: orders.v1.DescribeOrderResponse.last_look_at:type_name -> google.protobuf.Timestamp
+	25, // 27: orders.v1.DescribeOrderResponse.history:type_name -> orders.v1.HistoryEntry
+	41, // 28: orders.v1.DescribeOrderResponse.dispute:type_name -> payments.v1.Payment.Dispute
+	38, // 29: orders.v1.DescribeOrderResponse.access_withdrawn_at:type_name -> google.protobuf.Timestamp
+	40, // 30: orders.v1.DescribeOrderResponse.subscription:type_name -> payments.v1.Subscription
+	38, // 31: orders.v1.DescribeOrderResponse.subscription_access_until:type_name -> google.protobuf.Timestamp
+	38, // 32: orders.v1.DescribeOrderResponse.refund_offer_until:type_name -> google.protobuf.Timestamp
+	2,  // 33: orders.v1.HistoryEntry.from_state:type_name -> orders.v1.Order.State
+	2,  // 34: orders.v1.HistoryEntry.to_state:type_name -> orders.v1.Order.State
+	38, // 35: orders.v1.HistoryEntry.at:type_name -> google.protobuf.Timestamp
+	38, // 36: orders.v1.ListStuckOrdersRequest.no_progress_since:type_name -> google.protobuf.Timestamp
+	28, // 37: orders.v1.ListStuckOrdersResponse.orders:type_name -> orders.v1.StuckOrder
+	2,  // 38: orders.v1.StuckOrder.state:type_name -> orders.v1.Order.State
+	38, // 39: orders.v1.StuckOrder.last_progress_at:type_name -> google.protobuf.Timestamp
+	38, // 40: orders.v1.SetChargingResponse.at:type_name -> google.protobuf.Timestamp
+	32, // 41: orders.v1.MatchChargesRequest.charges:type_name -> orders.v1.ChargeKeys
+	34, // 42: orders.v1.MatchChargesResponse.matches:type_name -> orders.v1.ChargeMatch
+	2,  // 43: orders.v1.ChargeMatch.state:type_name -> orders.v1.Order.State
+	41, // 44: orders.v1.ChargeMatch.dispute:type_name -> payments.v1.Payment.Dispute
+	38, // 45: orders.v1.ChargeMatch.charged_at:type_name -> google.protobuf.Timestamp
+	38, // 46: orders.v1.ChargeMatch.completed_at:type_name -> google.protobuf.Timestamp
+	38, // 47: orders.v1.ChargeMatch.access_withdrawn_at:type_name -> google.protobuf.Timestamp
+	38, // 48: orders.v1.ListCompletedRequest.from:type_name -> google.protobuf.Timestamp
+	38, // 49: orders.v1.ListCompletedRequest.before:type_name -> google.protobuf.Timestamp
+	37, // 50: orders.v1.ListCompletedResponse.orders:type_name -> orders.v1.CompletedOrder
+	38, // 51: orders.v1.CompletedOrder.completed_at:type_name -> google.protobuf.Timestamp
+	5,  // 52: orders.v1.OrdersService.ListPlans:input_type -> orders.v1.ListPlansRequest
+	9,  // 53: orders.v1.OrdersService.PlaceOrder:input_type -> orders.v1.PlaceOrderRequest
+	10, // 54: orders.v1.OrdersService.PayOrder:input_type -> orders.v1.PayOrderRequest
+	11, // 55: orders.v1.OrdersService.ConfirmOrder:input_type -> orders.v1.ConfirmOrderRequest
+	12, // 56: orders.v1.OrdersService.RefundOrder:input_type -> orders.v1.RefundOrderRequest
+	13, // 57: orders.v1.OrdersService.GetOrder:input_type -> orders.v1.GetOrderRequest
+	18, // 58: orders.v1.OrdersAdminService.AdvanceOrder:input_type -> orders.v1.AdvanceOrderRequest
+	19, // 59: orders.v1.OrdersAdminService.AdoptCharge:input_type -> orders.v1.AdoptChargeRequest
+	20, // 60: orders.v1.OrdersAdminService.FollowSubscription:input_type -> orders.v1.FollowSubscriptionRequest
+	23, // 61: orders.v1.OrdersAdminService.DescribeOrder:input_type -> orders.v1.DescribeOrderRequest
+	31, // 62: orders.v1.OrdersAdminService.MatchCharges:input_type -> orders.v1.MatchChargesRequest
+	35, // 63: orders.v1.OrdersAdminService.ListCompleted:input_type -> orders.v1.ListCompletedRequest
+	26, // 64: orders.v1.OrdersAdminService.ListStuckOrders:input_type -> orders.v1.ListStuckOrdersRequest
+	29, // 65: orders.v1.OrdersAdminService.SetCharging:input_type -> orders.v1.SetChargingRequest
+	6,  // 66: orders.v1.OrdersService.ListPlans:output_type -> orders.v1.ListPlansResponse
+	14, // 67: orders.v1.OrdersService.PlaceOrder:output_type -> orders.v1.Order
+	14, // 68: orders.v1.OrdersService.PayOrder:output_type -> orders.v1.Order
+	14, // 69: orders.v1.OrdersService.ConfirmOrder:output_type -> orders.v1.Order
+	14, // 70: orders.v1.OrdersService.RefundOrder:output_type -> orders.v1.Order
+	14, // 71: orders.v1.OrdersService.GetOrder:output_type -> orders.v1.Order
+	22, // 72: orders.v1.OrdersAdminService.AdvanceOrder:output_type -> orders.v1.AdvanceOrderResponse
+	22, // 73: orders.v1.OrdersAdminService.AdoptCharge:output_type -> orders.v1.AdvanceOrderResponse
+	21, // 74: orders.v1.OrdersAdminService.FollowSubscription:output_type -> orders.v1.FollowSubscriptionResponse
+	24, // 75: orders.v1.OrdersAdminService.DescribeOrder:output_type -> orders.v1.DescribeOrderResponse
+	33, // 76: orders.v1.OrdersAdminService.MatchCharges:output_type -> orders.v1.MatchChargesResponse
+	36, // 77: orders.v1.OrdersAdminService.ListCompleted:output_type -> orders.v1.ListCompletedResponse
+	27, // 78: orders.v1.OrdersAdminService.ListStuckOrders:output_type -> orders.v1.ListStuckOrdersResponse
+	30, // 79: orders.v1.OrdersAdminService.SetCharging:output_type -> orders.v1.SetChargingResponse
+	66, // [66:80] is the sub-list for method output_type
+	52, // [52:66] is the sub-list for method input_type
+	52, // [52:52] is the sub-list for extension type_name
+	52, // [52:52] is the sub-list for extension extendee
+	0,  // [0:52] is the sub-list for field type_name
 }
 
 func init() { file_orders_v1_orders_proto_init() }

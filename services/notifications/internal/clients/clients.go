@@ -47,6 +47,11 @@ func (o *Orders) Describe(ctx context.Context, id uuid.UUID) (message.Order, err
 		State: order.GetState().String(), Renewal: order.GetKind() == ordersv1.Order_RENEWAL, Renews: d.GetRenews(),
 		Email: d.GetEmail(), Name: d.GetName(), PlanName: d.GetPlanName(),
 		AmountDisplay: order.GetAmountDisplay(), ReferenceShort: order.GetReferenceShort(),
+		Waits: order.GetNextAction().GetType() == ordersv1.NextAction_WAIT, Reference: order.GetReference(),
+		Disputed:    d.GetDispute() == paymentsv1.Payment_OPEN || d.GetDispute() == paymentsv1.Payment_LOST,
+		SecondOfTwo: d.GetSecondOfTwo(), ChargedAt: moment(order.GetChargedAt()),
+		PromiseBy: moment(order.GetPromise().GetBy()), MissedBy: moment(order.GetPromise().GetMissedBy()),
+		RefundToken: d.GetRefundToken(), RefundUntil: moment(d.GetRefundOfferUntil()), RefundAsked: order.GetRefundAskedAt() != nil,
 		RefundedMinor: d.GetRefundedMinor(), RefundedDisplay: d.GetRefundedDisplay(), AccessUntil: moment(order.GetAccessUntil()),
 	}
 	if s := d.GetSubscription(); s != nil {

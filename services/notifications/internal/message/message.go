@@ -28,10 +28,21 @@ const (
 	ActionRequired Kind = "ACTION_REQUIRED"
 	AccessEnding   Kind = "ACCESS_ENDING"
 	Alert          Kind = "ALERT"
+	StillWorking   Kind = "STILL_WORKING"
+	RefundOffer    Kind = "REFUND_OFFER"
+	RepeatRefused  Kind = "REPEAT_REFUSED"
+	// DuplicateRefunded is said in place of Refund.
+	DuplicateRefunded Kind = "DUPLICATE_REFUNDED"
 )
 
 // HasLink says whether the mail carries a sign-in link.
 func (k Kind) HasLink() bool { return k == Confirmation || k == Recovery }
+
+// HasPage says whether the mail leads to the page that shows how its order stands.
+func (k Kind) HasPage() bool { return k == StillWorking || k == RefundOffer || k == RepeatRefused }
+
+// OfRefund says whether the mail is about money that goes back.
+func (k Kind) OfRefund() bool { return k == Refund || k == DuplicateRefunded }
 
 // State is how far a message has come.
 type State string

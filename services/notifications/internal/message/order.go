@@ -5,6 +5,10 @@ import "time"
 // Order is what is true of an order when its mail is written.
 type Order struct {
 	State string
+	// Waits: nobody but us can do anything about it now.
+	Waits bool
+	// Reference is its buyer's key to its page.
+	Reference string
 	// Renewal: the order paid a further term of a subscription.
 	Renewal bool
 	// Renews: what was bought is charged again after each term.
@@ -18,11 +22,40 @@ type Order struct {
 	// the same for people, empty for nothing.
 	RefundedMinor   int64
 	RefundedDisplay string
+	// Disputed: the buyer's bank wants the money back, or has it.
+	Disputed bool
+	// SecondOfTwo: an earlier payment of the same person for the same stands.
+	SecondOfTwo bool
+	// ChargedAt is when the payment arrived; zero while that is not known.
+	ChargedAt time.Time
+	// PromiseBy is by when its buyer was told that there is access; MissedBy is the
+	// last such time that was not kept. Each zero when there is none.
+	PromiseBy, MissedBy time.Time
+	// RefundToken takes the refund that was offered, until RefundUntil; empty when
+	// none was. RefundAsked: the buyer has taken it.
+	RefundToken string
+	RefundUntil time.Time
+	RefundAsked bool
 	// AccessUntil is zero while there is no access.
 	AccessUntil time.Time
 	// Subscription is what the order began or renewed; nil for a one-off, and
 	// until it was first heard of.
 	Subscription *Subscription
+}
+
+// AwaitsAccess says whether the order is paid and its buyer waits for access.
+func (o Order) AwaitsAccess() bool {
+	return (o.State == "CHARGED" || o.State == "ORPHANED") && !o.RefundAsked
+}
+
+// Stands says whether the order makes another of the same needless: it is paid, or
+// being checked.
+func (o Order) Stands() bool {
+	switch o.State {
+	case "CHARGED", "ORPHANED", "COMPLETE", "RECOVERED":
+		return true
+	}
+	return o.State == "PENDING" && o.Waits
 }
 
 // Standing is how the order stands, in few words; no personal data.

@@ -27,8 +27,14 @@ func (m Message) TrueOf(o Order, now time.Time) bool {
 	case AccessEnding:
 		s := o.Subscription
 		return s != nil && s.AccessUntil.After(now) && (!s.WillRenew() || s.Collecting())
-	case Refund:
+	case Refund, DuplicateRefunded:
 		return o.RefundedDisplay != ""
+	case StillWorking:
+		return o.AwaitsAccess()
+	case RefundOffer:
+		return o.AwaitsAccess() && o.RefundToken != "" && now.Before(o.RefundUntil) && !o.Disputed && o.RefundedDisplay == ""
+	case RepeatRefused:
+		return o.Stands()
 	}
 	return false
 }

@@ -3,6 +3,7 @@ package service
 import (
 	"context"
 	"errors"
+	"net/url"
 	"time"
 
 	render "makegood.example/services/notifications/internal/mail"
@@ -20,7 +21,10 @@ func (s *Service) facts(ctx context.Context, m message.Message, o message.Order)
 		Kind: string(m.Kind), OfRenewal: m.OfRenewal(), Now: s.Now(), Name: o.Name, PlanName: o.PlanName,
 		AmountDisplay: o.AmountDisplay, ReferenceShort: o.ReferenceShort, AccessUntil: o.AccessUntil,
 		Refused: o.State == "FAILED", RefundedDisplay: o.RefundedDisplay, AccessEnds: o.State == "REFUNDED",
-		Renews: o.Renews, Subscription: o.Subscription,
+		Renews: o.Renews, Subscription: o.Subscription, ChargedAt: o.ChargedAt,
+	}
+	if m.Kind == message.DuplicateRefunded && !o.SecondOfTwo {
+		f.Kind = string(message.Refund) // the first payment does not stand any more
 	}
 	if f.PlanName == "" || f.AmountDisplay == "" || f.ReferenceShort == "" {
 		return f, errors.New("orders does not say plan, amount and reference")
@@ -33,7 +37,10 @@ func (s *Service) facts(ctx context.Context, m message.Message, o message.Order)
 			return f, errors.New("orders does not say what the renewal asks for")
 		}
 	}
-	if m.Kind == message.Refund {
+	if m.Kind.HasPage() {
+		return f, s.page(&f, o)
+	}
+	if m.Kind.OfRefund() {
 		f.Refunds, err = s.refunds(ctx, m, o)
 		return f, err
 	}
@@ -49,6 +56,20 @@ func (s *Service) facts(ctx context.Context, m message.Message, o message.Order)
 	}
 	f.SignInURL, f.Activation, f.LinkExpires = link.URL, link.Activation, link.ExpiresAt
 	return f, nil
+}
+
+// page adds where a buyer sees how their order stands, by when they were told that
+// there is access, and where the refund that is offered can be taken.
+func (s *Service) page(f *render.Facts, o message.Order) error {
+	if o.Reference == "" {
+		return errors.New("orders does not say the reference")
+	}
+	page := s.PublicURL + "/payment-issue?ref=" + url.QueryEscape(o.Reference)
+	f.PromiseBy, f.MissedBy, f.StatusURL = o.PromiseBy, o.MissedBy, page
+	if o.RefundToken != "" {
+		f.RefundURL, f.RefundUntil = page+"&refund="+url.QueryEscape(o.RefundToken), o.RefundUntil
+	}
+	return nil
 }
 
 // refunds lists what went back with Stripe's references, if they make up what

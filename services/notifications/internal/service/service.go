@@ -34,6 +34,8 @@ type Service struct {
 	Server render.Server
 	From   mail.Address
 	Brand  render.Brand
+	// PublicURL is where buyers reach the edge, without a slash at its end.
+	PublicURL string
 	// Team is whom an alert goes to; without anybody it is in the log alone.
 	Team []string
 	// Runs is asked whether reconciliation works; ReconcileEvery is its period.
