@@ -7,6 +7,7 @@ import (
 	"net/url"
 
 	"makegood.example/services/platform/config"
+	"makegood.example/services/platform/metrics"
 )
 
 // Config is what the gateway takes from its environment.
@@ -37,6 +38,10 @@ type Config struct {
 	TrustedProxies []netip.Prefix
 	// AllowedOrigins are the sites whose scripts may call the REST API.
 	AllowedOrigins []string
+
+	// MetricsAddr is where metrics are served: host:port, unix:/path, or nothing
+	// for nowhere.
+	MetricsAddr string
 }
 
 // LoadConfig reads the settings, or lists everything that is wrong with them.
@@ -54,6 +59,7 @@ func LoadConfig(lookup config.Lookup) (Config, error) {
 		SupportEmail:       r.String("SUPPORT_EMAIL", "support@example.com"),
 		AppName:            r.String("APP_NAME", "Makegood"),
 		HomeURL:            r.URL("APP_URL", r.URL("PUBLIC_URL", "")),
+		MetricsAddr:        metrics.LoadAddr(r),
 	}
 	if cfg.HomeURL == "" {
 		cfg.HomeURL = "/"

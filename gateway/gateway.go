@@ -17,6 +17,7 @@ import (
 	"makegood.example/gateway/internal/pages"
 	ordersv1 "makegood.example/proto/gen/orders/v1"
 	"makegood.example/services/platform/grpcclient"
+	"makegood.example/services/platform/metrics"
 	"makegood.example/services/platform/process"
 )
 
@@ -24,7 +25,9 @@ import (
 // it returns. It does not wait for the services: while one is down, the edge
 // says so.
 func Run(ctx context.Context, cfg Config, rt process.Runtime) (err error) {
-	peers, closePeers, err := dial(cfg, rt.Dial)
+	told := metrics.New("gateway")
+	requests := edge.NewRequests(told)
+	peers, closePeers, err := dial(cfg, rt.Dial, told.RPC)
 	if err != nil {
 		return err
 	}
@@ -35,14 +38,14 @@ func Run(ctx context.Context, cfg Config, rt process.Runtime) (err error) {
 	}, ordersv1.NewOrdersServiceClient(peers.Orders))
 
 	public, err := edge.New(edge.Config{
-		Peers: peers, Log: rt.Log, StatusPage: statusPage,
+		Peers: peers, Log: rt.Log, Requests: requests, StatusPage: statusPage,
 		PublishableKey: cfg.PublishableKey, SupportEmail: cfg.SupportEmail, AppName: cfg.AppName,
 		TrustedProxies: cfg.TrustedProxies, AllowedOrigins: cfg.AllowedOrigins,
 	})
 	if err != nil {
 		return err
 	}
-	people, err := admin.New(admin.Config{Peers: peers, Log: rt.Log, TrustedProxies: cfg.TrustedProxies})
+	people, err := admin.New(admin.Config{Peers: peers, Log: rt.Log, Requests: requests, TrustedProxies: cfg.TrustedProxies})
 	if err != nil {
 		return err
 	}
@@ -59,11 +62,12 @@ func Run(ctx context.Context, cfg Config, rt process.Runtime) (err error) {
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return edge.Serve(ctx, "public", publicListener, public, rt.Log) })
 	g.Go(func() error { return edge.Serve(ctx, "admin", adminListener, people, rt.Log) })
+	g.Go(func() error { return told.Serve(ctx, cfg.MetricsAddr, rt.Log) })
 	return g.Wait()
 }
 
 // dial prepares a connection to every service.
-func dial(cfg Config, dialer grpcclient.Dialer) (edge.Peers, func() error, error) {
+func dial(cfg Config, dialer grpcclient.Dialer, counted *metrics.RPC) (edge.Peers, func() error, error) {
 	var conns []*grpc.ClientConn
 	closeAll := func() error {
 		var errs []error
@@ -83,7 +87,7 @@ func dial(cfg Config, dialer grpcclient.Dialer) (edge.Peers, func() error, error
 		{cfg.NotificationsAddr, &peers.Notifications},
 		{cfg.ReconciliationAddr, &peers.Reconciliation},
 	} {
-		conn, err := grpcclient.Dial(p.addr, "gateway", dialer)
+		conn, err := grpcclient.Dial(p.addr, "gateway", dialer, counted.Dialed()...)
 		if err != nil {
 			return edge.Peers{}, nil, errors.Join(err, closeAll())
 		}

@@ -29,6 +29,7 @@ func Run(ctx context.Context, cfg Config, rt process.Runtime) error {
 		return err
 	}
 	defer h.Close()
+	h.Tell(store.Readings...)
 
 	svc := &service.Service{
 		Store:        store.New(h.Pool),

@@ -32,6 +32,7 @@ func Run(ctx context.Context, cfg Config, rt process.Runtime) error {
 		return err
 	}
 	defer h.Close()
+	h.Tell(store.Readings...)
 
 	notifications := clients.NewNotifications(h.Peer(cfg.NotificationsAddr))
 	cases := clients.NewCases(h.Peer(cfg.ReconciliationAddr))

@@ -29,6 +29,7 @@ func Run(ctx context.Context, cfg Config, rt process.Runtime) error {
 		return err
 	}
 	defer h.Close()
+	h.Tell(store.Readings...)
 
 	cfg.Stripe.Log = rt.Log
 	stripe := stripegw.New(cfg.Stripe)

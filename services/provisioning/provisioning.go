@@ -24,6 +24,7 @@ func Run(ctx context.Context, cfg Config, rt process.Runtime) error {
 		return err
 	}
 	defer h.Close()
+	h.Tell()
 
 	svc := &service.Service{Store: store.New(h.Pool), Settings: cfg.Settings, Now: rt.Now}
 	provisioningv1.RegisterProvisioningServiceServer(h, &rpc.Server{Service: svc})

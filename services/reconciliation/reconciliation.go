@@ -29,6 +29,7 @@ func Run(ctx context.Context, cfg Config, rt process.Runtime) error {
 		return err
 	}
 	defer h.Close()
+	h.Tell(store.Readings...)
 
 	orders, payments, notifications := h.Peer(cfg.OrdersAddr), h.Peer(cfg.PaymentsAddr), h.Peer(cfg.NotificationsAddr)
 	svc := &service.Service{

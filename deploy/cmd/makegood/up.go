@@ -54,6 +54,7 @@ func panel(w io.Writer, s *stack.Stack) {
 	line("mail", s.InboxURL())
 	line("app", s.AppURL())
 	line("stripe", s.StripeURL())
+	line("metrics", s.MetricsURL())
 	line("addresses", filepath.Join(s.Dir(), "run", "env"))
 	line("logs", filepath.Join(s.Dir(), "log"))
 	if s.StripeURL() != "" { // a test card of the simulator; elsewhere it may be money

@@ -33,6 +33,15 @@ func (s *Stack) InboxURL() string {
 	return "http://" + dialable(s.Env("INBOX_HTTP_ADDR"))
 }
 
+// MetricsURL is where all processes' metrics are; empty when they are off.
+func (s *Stack) MetricsURL() string {
+	addr := s.Env("METRICS_ADDR")
+	if addr == "" || strings.HasPrefix(addr, "unix:") {
+		return addr
+	}
+	return "http://" + dialable(addr) + "/metrics"
+}
+
 // AppURL is the SaaS's own app, to which links in mails lead; empty when it is
 // kept in a file.
 func (s *Stack) AppURL() string { return s.Env("APP_URL") }

@@ -29,6 +29,7 @@ var addresses = []struct{ key, standard string }{
 	{"STRIPESIM_ADDR", "127.0.0.1:12111"},
 	{"INBOX_HTTP_ADDR", "127.0.0.1:8025"},
 	{"INBOX_SMTP_ADDR", "127.0.0.1:1025"},
+	{"METRICS_ADDR", ""}, // off, unless the user says where
 }
 
 // The keys that the simulator takes.
@@ -128,7 +129,7 @@ func (s *settings) placeListeners(freePorts bool) error {
 	for i, a := range addresses {
 		service, isService := strings.CutSuffix(a.key, "_GRPC_ADDR")
 		listen := service + "_GRPC_LISTEN"
-		if freePorts {
+		if freePorts && (a.standard != "" || s.given(a.key)) {
 			s.env[a.key] = free[i]
 			delete(s.env, listen)
 		}
@@ -224,7 +225,7 @@ func (s *settings) listeners() map[string]string {
 		if name, ok := strings.CutSuffix(key, "_GRPC_ADDR"); ok {
 			key = name + "_GRPC_LISTEN"
 		}
-		if s.env[key] != "" {
+		if s.env[key] != "" && !strings.HasPrefix(s.env[key], "unix:") {
 			open[key] = s.env[key]
 		}
 	}

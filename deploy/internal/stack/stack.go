@@ -60,6 +60,11 @@ type Stack struct {
 	cluster  *postgres.Cluster
 	owner    string // URL of the database as its owner
 	db       *pgxpool.Pool
+
+	sockets     map[string]string // where each process tells its metrics; nil when they are off
+	socketDir   string            // of a long state folder's
+	stopMetrics func()
+
 	stopOnce sync.Once
 	stopped  chan struct{}
 }
@@ -103,6 +108,10 @@ func (s *Stack) start(ctx context.Context, opts Options) error {
 	if err := s.settings.checkFree(); err != nil {
 		return err
 	}
+	if err := s.placeMetrics(); err != nil {
+		return err
+	}
+	s.serveMetrics()
 	if err := s.startDatabase(ctx, opts, state); err != nil {
 		return err
 	}
@@ -227,6 +236,11 @@ func (s *Stack) databaseURLs(state State) (map[string]map[string]string, error) 
 // run starts one of our programs.
 func (s *Stack) run(name string, own map[string]string) error {
 	program := filepath.Join(s.bin, name)
+	own = maps.Clone(own)
+	if own == nil {
+		own = map[string]string{}
+	}
+	own["METRICS_ADDR"] = s.sockets[name]
 	env := s.settings.environ(name, own)
 	s.say("starting %s", name)
 	return s.group.Start(supervise.Spec{Name: name, Command: func() *exec.Cmd {
@@ -292,6 +306,9 @@ func (s *Stack) Stop(ctx context.Context) error {
 		s.group.Stop(3*time.Second, services...)
 		s.group.Stop(time.Second, "stripesim", "inbox")
 		s.group.Stop(2*time.Second, "postgres")
+		if s.stopMetrics != nil {
+			s.stopMetrics()
+		}
 		os.Remove(filepath.Join(s.dir, "run", "env"))
 		err = s.group.Close()
 	})

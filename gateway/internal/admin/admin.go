@@ -26,6 +26,7 @@ const callTimeout = 60 * time.Second
 type Config struct {
 	Peers          edge.Peers
 	Log            *slog.Logger
+	Requests       *edge.Requests
 	TrustedProxies []netip.Prefix
 }
 
@@ -67,5 +68,5 @@ func New(cfg Config) (http.Handler, error) {
 			return nil, err
 		}
 	}
-	return edge.Wrap(mux, cfg.Log, cfg.TrustedProxies), nil
+	return edge.Wrap(mux, cfg.Log, cfg.Requests, cfg.TrustedProxies), nil
 }

@@ -31,6 +31,8 @@ type Peers struct {
 type Config struct {
 	Peers Peers
 	Log   *slog.Logger
+	// Requests counts what is answered.
+	Requests *Requests
 	// StatusPage is the one page that tells a customer how an order stands. It
 	// must not fail: it is what people see when other things did.
 	StatusPage http.Handler
@@ -86,5 +88,5 @@ func New(cfg Config) (http.Handler, error) {
 			return nil, err
 		}
 	}
-	return Wrap(allowOrigins(cfg.AllowedOrigins, mux), cfg.Log, cfg.TrustedProxies), nil
+	return Wrap(allowOrigins(cfg.AllowedOrigins, mux), cfg.Log, cfg.Requests, cfg.TrustedProxies), nil
 }

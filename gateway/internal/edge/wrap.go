@@ -36,8 +36,8 @@ func infoOf(ctx context.Context) *requestInfo {
 }
 
 // Wrap is the outside of every handler: safe headers, panics caught, one log
-// line per request, and none of the headers that steer grpc-gateway.
-func Wrap(next http.Handler, log *slog.Logger, trusted []netip.Prefix) http.Handler {
+// line per request, counted, and none of the headers that steer grpc-gateway.
+func Wrap(next http.Handler, log *slog.Logger, requests *Requests, trusted []netip.Prefix) http.Handler {
 	warn := warnUntrusted(log, trusted)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		began := time.Now()
@@ -62,7 +62,9 @@ func Wrap(next http.Handler, log *slog.Logger, trusted []netip.Prefix) http.Hand
 				}
 				writeError(out, r, http.StatusInternalServerError, errInternal)
 			}
-			logRequest(r.Context(), log, method, info, out.status, time.Since(began))
+			took := time.Since(began)
+			requests.count(info.route, out.status, took)
+			logRequest(r.Context(), log, method, info, out.status, took)
 		}()
 		next.ServeHTTP(out, r)
 	})

@@ -15,7 +15,7 @@ import (
 
 func TestAPanicIsAnAnswer(t *testing.T) {
 	var log bytes.Buffer
-	handler := Wrap(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { panic("of the heart") }), slog.New(slog.NewJSONHandler(&log, nil)), nil)
+	handler := Wrap(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { panic("of the heart") }), slog.New(slog.NewJSONHandler(&log, nil)), nil, nil)
 	w := httptest.NewRecorder()
 	handler.ServeHTTP(w, httptest.NewRequest("GET", "/v1/plans", nil))
 	if w.Code != 500 || !strings.Contains(w.Body.String(), `"INTERNAL"`) || strings.Contains(w.Body.String(), "heart") {
@@ -61,7 +61,7 @@ func TestAProxyThatIsNotTrustedIsToldOnce(t *testing.T) {
 		{"[::ffff:10.0.0.1]:5000", "203.0.113.9", 0},
 	} {
 		var log bytes.Buffer
-		handler := Wrap(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}), slog.New(slog.NewTextHandler(&log, nil)), trusted)
+		handler := Wrap(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}), slog.New(slog.NewTextHandler(&log, nil)), nil, trusted)
 		for range 3 {
 			r := httptest.NewRequest("GET", "/v1/plans", nil)
 			r.RemoteAddr = c.remote

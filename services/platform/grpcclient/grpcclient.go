@@ -36,8 +36,9 @@ const windowBytes = 4 << 20
 type Dialer func(ctx context.Context, addr string) (net.Conn, error)
 
 // Dial prepares a connection to addr (host:port, or a comma list of replicas)
-// for the named caller. It does not wait for the peer to be up.
-func Dial(addr, caller string, dialer Dialer) (*grpc.ClientConn, error) {
+// for the named caller. It does not wait for the peer to be up. Interceptors
+// among the options see each try of a call.
+func Dial(addr, caller string, dialer Dialer, more ...grpc.DialOption) (*grpc.ClientConn, error) {
 	var addrs []resolver.Address
 	for a := range strings.SplitSeq(addr, ",") {
 		addrs = append(addrs, resolver.Address{Addr: strings.TrimSpace(a)})
@@ -62,6 +63,7 @@ func Dial(addr, caller string, dialer Dialer) (*grpc.ClientConn, error) {
 	if dialer != nil {
 		options = append(options, grpc.WithContextDialer(dialer))
 	}
+	options = append(options, more...)
 	conn, err := grpc.NewClient("replicas:///"+addr, options...)
 	if err != nil {
 		return nil, fmt.Errorf("dial %s: %w", addr, err)

@@ -20,6 +20,7 @@ import (
 	"google.golang.org/grpc/reflection"
 
 	"makegood.example/services/platform/access"
+	"makegood.example/services/platform/metrics"
 )
 
 // MaxMessageBytes bounds a request; the largest is a webhook of 1 MiB.
@@ -40,7 +41,9 @@ type Config struct {
 	// Ready says whether the service can do its work; asked every second and
 	// told as gRPC health.
 	Ready func(context.Context) error
-	Log   *slog.Logger
+	// Metrics counts the calls; nil counts none.
+	Metrics *metrics.RPC
+	Log     *slog.Logger
 }
 
 // Server is a gRPC server to register services on, then Serve.
@@ -66,13 +69,14 @@ func New(cfg Config) (*Server, error) {
 		grpc.InitialConnWindowSize(windowBytes),
 		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: 10 * time.Second, PermitWithoutStream: true}),
 		grpc.ChainUnaryInterceptor(
-			logAndMapErrors(cfg.Log), // outermost: sees what everything below decided
+			cfg.Metrics.ServerUnary,
+			logAndMapErrors(cfg.Log), // sees what everything below decided
 			recoverPanics(cfg.Log),
 			boundDeadline,
 			checkAccess(cfg.Access, cfg.Tokens),
 			validate(validator),
 		),
-		grpc.ChainStreamInterceptor(guardStreams(cfg, validator)),
+		grpc.ChainStreamInterceptor(cfg.Metrics.ServerStream, guardStreams(cfg, validator)),
 	)
 	healthv1.RegisterHealthServer(s.Server, s.health)
 	reflection.Register(s.Server)

@@ -30,6 +30,8 @@ import (
 	"makegood.example/services/platform/apperr"
 	"makegood.example/services/platform/grpcclient"
 	"makegood.example/services/platform/grpcserver"
+	"makegood.example/services/platform/metrics"
+	"makegood.example/services/platform/metricstest"
 )
 
 const ask = "/test.v1.TestService/Ask"
@@ -117,6 +119,7 @@ func (l *logged) String() string {
 type running struct {
 	addr  string
 	log   *logged
+	told  *metrics.Set
 	stop  func() error
 	ready atomic.Bool
 }
@@ -127,10 +130,10 @@ func start(t *testing.T, table access.Table, desc *grpc.ServiceDesc) *running {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := &running{addr: listener.Addr().String(), log: &logged{}}
+	r := &running{addr: listener.Addr().String(), log: &logged{}, told: metrics.New("test")}
 	r.ready.Store(true)
 	server, err := grpcserver.New(grpcserver.Config{
-		Name: "test", Listener: listener, Access: table, Log: slog.New(slog.NewTextHandler(r.log, nil)),
+		Name: "test", Listener: listener, Access: table, Log: slog.New(slog.NewTextHandler(r.log, nil)), Metrics: r.told.RPC,
 		Ready: func(context.Context) error {
 			if !r.ready.Load() {
 				return errors.New("not yet")
@@ -162,7 +165,7 @@ var open = access.Table{ask: {Callers: []string{"friend"}}}
 
 func (r *running) dial(t *testing.T, caller string) *grpc.ClientConn {
 	t.Helper()
-	conn, err := grpcclient.Dial(r.addr, caller, nil)
+	conn, err := grpcclient.Dial(r.addr, caller, nil, r.told.RPC.Dialed()...)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -394,5 +397,30 @@ func TestACallInHandIsFinishedWhenTheServerStops(t *testing.T) {
 	}
 	if err := <-stopped; err != nil {
 		t.Error(err)
+	}
+}
+
+func TestCallsAreCountedOnBothSides(t *testing.T) {
+	var answer error
+	r := start(t, open, service(func(context.Context) error { return answer }, "Ask"))
+	conn := r.dial(t, "friend")
+	_ = asked(t, t.Context(), conn, asking("abc"))
+	_ = asked(t, t.Context(), conn, asking("abc"))
+	answer = apperr.New(codes.Aborted, "NAME_TAKEN", "this name is taken")
+	_ = asked(t, t.Context(), conn, asking("abc"))
+	_ = asked(t, t.Context(), r.dial(t, "stranger"), asking("abc"))
+	_, _ = healthv1.NewHealthClient(r.raw(t)).Check(t.Context(), &healthv1.HealthCheckRequest{})
+
+	addr := metricstest.Addr(t)
+	ctx, stop := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- r.told.Serve(ctx, addr, slog.New(slog.DiscardHandler)) }()
+	t.Cleanup(func() { stop(); <-ended })
+	told := metricstest.Scrape(t, addr)
+	for _, side := range []string{"server", "client"} {
+		for code, want := range map[string]float64{"OK": 2, "Aborted": 1, "PermissionDenied": 1} {
+			told.Want(t, want, "makegood_rpc_"+side+"_calls_total", "method", "test.v1.TestService/Ask", "code", code)
+		}
+		told.Want(t, 4, "makegood_rpc_"+side+"_seconds") // and no other method's: health is not about our work
 	}
 }

@@ -16,6 +16,7 @@ import (
 	"makegood.example/services/platform/config"
 	"makegood.example/services/platform/grpcclient"
 	"makegood.example/services/platform/grpcserver"
+	"makegood.example/services/platform/metrics"
 	"makegood.example/services/platform/migrate"
 	"makegood.example/services/platform/pg"
 	"makegood.example/services/platform/process"
@@ -30,6 +31,9 @@ type Config struct {
 	// AdminTokensFile and ServiceTokensFile name people and the SaaS's backend;
 	// without them nobody but services may call.
 	AdminTokensFile, ServiceTokensFile string
+	// MetricsAddr is where metrics are served: host:port, unix:/path, or nothing
+	// for nowhere.
+	MetricsAddr string
 }
 
 // addresses is where each service listens unless told otherwise.
@@ -46,6 +50,7 @@ func LoadConfig(r *config.Reader, prefix string) Config {
 		Listen:            r.Listen(prefix+"_GRPC_LISTEN", PeerAddr(r, prefix)),
 		AdminTokensFile:   r.String("ADMIN_TOKENS_FILE", ""),
 		ServiceTokensFile: r.String("SERVICE_TOKENS_FILE", ""),
+		MetricsAddr:       metrics.LoadAddr(r),
 	}
 	if c.DatabaseURL == "" {
 		r.Problem("%s_DATABASE_URL is not set (nor DATABASE_URL): the PostgreSQL database that this service keeps its schema in", prefix)
@@ -64,9 +69,13 @@ type Host struct {
 	*grpcserver.Server
 	// Pool connects to the database as the service's role.
 	Pool *pgxpool.Pool
+	// Metrics is what the service tells; it has its calls and its database already.
+	Metrics *metrics.Set
 
 	name     string
-	dial     grpcclient.Dialer
+	rt       process.Runtime
+	metrics  string // where they are served
+	jobs     bool
 	peers    []*grpc.ClientConn
 	listener net.Listener
 	problems []error
@@ -82,7 +91,8 @@ func Open(ctx context.Context, cfg Config, schema migrate.Schema, table access.T
 	if err != nil {
 		return nil, err
 	}
-	h := &Host{Pool: pool, name: schema.Name, dial: rt.Dial}
+	h := &Host{Pool: pool, Metrics: metrics.New(schema.Name), name: schema.Name, rt: rt, metrics: cfg.MetricsAddr, jobs: schema.River}
+	h.Metrics.Pool(pool)
 	if err := migrate.WaitFor(ctx, pool, schema, rt.Log); err != nil {
 		h.Close()
 		return nil, err
@@ -92,7 +102,7 @@ func Open(ctx context.Context, cfg Config, schema migrate.Schema, table access.T
 		return nil, err
 	}
 	h.Server, err = grpcserver.New(grpcserver.Config{
-		Name: schema.Name, Listener: h.listener, Access: table, Tokens: tokens, Ready: pool.Ping, Log: rt.Log,
+		Name: schema.Name, Listener: h.listener, Access: table, Tokens: tokens, Ready: pool.Ping, Metrics: h.Metrics.RPC, Log: rt.Log,
 	})
 	if err != nil {
 		h.Close()
@@ -104,13 +114,21 @@ func Open(ctx context.Context, cfg Config, schema migrate.Schema, table access.T
 // Peer prepares a connection to another service; it need not be up yet. A bad
 // address is reported by Serve.
 func (h *Host) Peer(addr string) *grpc.ClientConn {
-	conn, err := grpcclient.Dial(addr, h.name, h.dial)
+	conn, err := grpcclient.Dial(addr, h.name, h.rt.Dial, h.Metrics.RPC.Dialed()...)
 	if err != nil {
 		h.problems = append(h.problems, err)
 		return nil
 	}
 	h.peers = append(h.peers, conn)
 	return conn
+}
+
+// Tell adds, once, the gauges that are read from the service's database.
+func (h *Host) Tell(readings ...metrics.Reading) {
+	if h.jobs {
+		readings = append(readings, metrics.Jobs(h.name))
+	}
+	h.Metrics.Read(h.Pool, h.rt.Now, h.rt.Log, readings...)
 }
 
 // Serve serves, and does the work beside it, until ctx ends or one of them
@@ -124,6 +142,7 @@ func (h *Host) Serve(ctx context.Context, work ...func(context.Context) error) e
 		running.Go(func() error { return w(ctx) })
 	}
 	running.Go(func() error { return h.Server.Serve(ctx) })
+	running.Go(func() error { return h.Metrics.Serve(ctx, h.metrics, h.rt.Log) })
 	return running.Wait()
 }
 
