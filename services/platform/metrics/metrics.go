@@ -78,7 +78,7 @@ func Serve(ctx context.Context, addr string, gatherer prometheus.Gatherer, log *
 		<-ctx.Done()
 		return nil
 	}
-	listener, err := listen(addr)
+	listener, err := listen(ctx, addr)
 	if err != nil {
 		return fmt.Errorf("metrics: %w", err)
 	}
@@ -107,13 +107,13 @@ func Serve(ctx context.Context, addr string, gatherer prometheus.Gatherer, log *
 
 // listen opens a port, or a socket in the file system that only this user may
 // use. A socket that a killed process left behind is replaced.
-func listen(addr string) (net.Listener, error) {
+func listen(ctx context.Context, addr string) (net.Listener, error) {
 	path, isUnix := strings.CutPrefix(addr, unixPrefix)
 	if !isUnix {
 		return net.Listen("tcp", addr)
 	}
 	if info, err := os.Stat(path); err == nil && info.Mode().Type() == os.ModeSocket {
-		if conn, err := net.Dial("unix", path); err == nil {
+		if conn, err := (&net.Dialer{Timeout: time.Second}).DialContext(ctx, "unix", path); err == nil {
 			_ = conn.Close()
 			return nil, fmt.Errorf("%s is another process's", path)
 		}

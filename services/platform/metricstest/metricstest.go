@@ -68,17 +68,23 @@ func Await(t testing.TB, addr string, want float64, name string, labels ...strin
 }
 
 func get(addr string) (string, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
 	network, url := "tcp", "http://"+addr+"/metrics"
 	if path, ok := strings.CutPrefix(addr, "unix:"); ok {
 		network, addr, url = "unix", path, "http://process/metrics"
 	}
-	client := &http.Client{Timeout: 10 * time.Second, Transport: &http.Transport{
+	client := &http.Client{Transport: &http.Transport{
 		DisableKeepAlives: true,
 		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
 			return new(net.Dialer).DialContext(ctx, network, addr)
 		},
 	}}
-	resp, err := client.Get(url)
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	if err != nil {
+		return "", err
+	}
+	resp, err := client.Do(req)
 	if err != nil {
 		return "", err
 	}
