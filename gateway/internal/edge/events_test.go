@@ -39,7 +39,7 @@ func streaming(t *testing.T, p pace, orders orderReader) (url string, over <-cha
 	})); err != nil {
 		t.Fatal(err)
 	}
-	server := httptest.NewServer(Wrap(mux, slog.New(slog.DiscardHandler), nil))
+	server := httptest.NewServer(Wrap(mux, slog.New(slog.DiscardHandler), nil, nil))
 	t.Cleanup(server.Close)
 	return server.URL + "/v1/orders/" + aReference + "/events", ended
 }
