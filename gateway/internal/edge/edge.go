@@ -11,6 +11,7 @@ import (
 
 	"google.golang.org/grpc"
 
+	"makegood.example/gateway/internal/module"
 	"makegood.example/gateway/internal/pages"
 	contracts "makegood.example/proto"
 	ordersv1 "makegood.example/proto/gen/orders/v1"
@@ -69,6 +70,15 @@ func New(cfg Config) (http.Handler, error) {
 	docs, err := pages.NewDocs(openAPI)
 	if err != nil {
 		return nil, err
+	}
+	scripts, err := module.Scripts(pages.Catalogue())
+	if err != nil {
+		return nil, err
+	}
+	for _, script := range scripts {
+		if err := Route(mux, http.MethodGet, script.Path, script.Handler()); err != nil {
+			return nil, err
+		}
 	}
 	for _, route := range []struct {
 		method, path string

@@ -1,0 +1,51 @@
+// ---- What is said -----------------------------------------------------------
+// The words come from the edge's own catalogue, WORDS, which is set above.
+
+// situationOf names what an order's page is about, as the edge's pages do.
+function situationOf(order, now = Date.now()) {
+  const renewal = order.kind === "RENEWAL", late = order.promise?.missed_count > 0 ? "_late" : "";
+  switch (order.state) {
+    case "COMPLETE": case "RECOVERED":
+      if (order.refund_asked_at) return "refunding";
+      if (order.access_until && Date.parse(order.access_until) <= now) return "access_ended";
+      return renewal ? "renewed" : order.state === "RECOVERED" ? "ready_late" : "ready";
+    case "CHARGED": case "ORPHANED":
+      if (order.refund_asked_at) return "refunding";
+      return (renewal ? "extending" : "setting_up") + late;
+    case "FAILED": return "declined";
+    case "EXPIRED": return "nothing_charged";
+    case "REFUNDED": return "refunded";
+    case "PENDING":
+      if (order.next_action.type === "USE_STRIPE_SDK") return "buyer_must_act";
+      if (order.next_action.type === "REDIRECT") return "pay_elsewhere";
+      return "checking" + late;
+  }
+  return "unreachable";
+}
+
+// wordsFor fills the catalogue's sentences; one that needs what is not known is
+// left out.
+function wordsFor(situation, order, now = Date.now()) {
+  const known = WORDS.situations[situation] ?? WORDS.checkout[situation] ?? WORDS.situations.unreachable;
+  const by = order?.promise?.by && Date.parse(order.promise.by) > now ? order.promise.by : null;
+  const values = {
+    by: by && moment(by, now), email: order?.email_masked || WORDS.around.your_address,
+    amount: order?.amount_display, asked: order?.refund_asked_at && moment(order.refund_asked_at, now),
+  };
+  const said = {};
+  for (const part of ["title", "lead", "next", "promise"]) said[part] = fill(known[part], values);
+  if (!by && known.promise_open) said.promise = known.promise_open;
+  return said;
+}
+
+function fill(text, values) {
+  let missing = false;
+  const filled = (text ?? "").replace(/\{(\w+)\}/g, (_, name) => values[name] || ((missing = true), ""));
+  return missing ? "" : filled;
+}
+
+// moment is a time of the reader's own clock, with the day unless it is today.
+function moment(at, now) {
+  const t = new Date(at), today = t.toDateString() === new Date(now).toDateString();
+  return t.toLocaleString(WORDS.lang, { ...(today ? {} : { day: "numeric", month: "long" }), hour: "2-digit", minute: "2-digit", timeZoneName: "short" });
+}
