@@ -49,6 +49,8 @@ func TestThePageSaysWhatIsKnown(t *testing.T) {
 		{"a term that has run out", renewal(charged(ordersv1.Order_COMPLETE, -time.Hour)), []string{"Access ended", "a renewal has its own reference"}, []string{"is renewed"}, false},
 		{"run out", charged(ordersv1.Order_COMPLETE, -time.Hour), []string{"Access ended"}, []string{"You&#39;re in"}, false},
 		{"charged", charged(ordersv1.Order_CHARGED, 0), []string{"Your payment arrived; we are setting up your access", "11:59 UTC"}, []string{"Access until"}, true},
+		{"complete, and there was nothing to pay", &ordersv1.Order{State: ordersv1.Order_COMPLETE, AccessUntil: at(time.Hour), AmountDisplay: "$0.00"},
+			[]string{"There was nothing to pay, and your access is ready", "$0.00"}, []string{"arrived", "Payment received"}, false},
 		{"orphaned", charged(ordersv1.Order_ORPHANED, 0), []string{"we are setting up your access"}, nil, true},
 		{"unknown outcome", &ordersv1.Order{State: ordersv1.Order_PENDING, NextAction: wait(at(30*time.Second + time.Millisecond))},
 			[]string{"We are checking with the payment provider", "Please do not pay again yet", "We look again by 12:01 UTC."}, []string{"arrived", "charged"}, true},

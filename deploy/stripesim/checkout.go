@@ -64,7 +64,11 @@ func (c *call) readSession(cs *CheckoutSession) *Error {
 		cs.CustomerCreation = NullString(made)
 	}
 	p.ignore("currency", "billing_address_collection", "automatic_tax", "phone_number_collection", "payment_method_collection",
-		"payment_method_options", "allow_promotion_codes", "consent_collection", "custom_text", "tax_id_collection", "customer_update", "saved_payment_method_options")
+		"payment_method_options", "consent_collection", "custom_text", "tax_id_collection", "customer_update", "saved_payment_method_options")
+	if p.has("allow_promotion_codes") {
+		allowed := p.boolean("allow_promotion_codes")
+		cs.AllowPromotionCodes = &allowed
+	}
 	cus, err := c.customerParam()
 	if err != nil {
 		return err

@@ -4,6 +4,7 @@ import (
 	_ "embed" // the page
 	"html/template"
 	"net/http"
+	"strings"
 )
 
 var (
@@ -30,11 +31,13 @@ type checkoutView struct {
 	Open      bool
 	Cancel    template.URL
 	Recurring bool
+	Promotion bool
 }
 
 func viewCheckout(cs *CheckoutSession, message string) checkoutView {
 	return checkoutView{Session: cs, Items: cs.hidden.Items, Methods: hostedMethods, AskEmail: cs.Customer == "" && cs.CustomerEmail == "",
-		Message: message, Open: cs.Status == sessionOpen, Cancel: template.URL(cs.CancelURL), Recurring: cs.Mode == modeSubscribe}
+		Message: message, Open: cs.Status == sessionOpen, Cancel: template.URL(cs.CancelURL), Recurring: cs.Mode == modeSubscribe,
+		Promotion: cs.AllowPromotionCodes != nil && *cs.AllowPromotionCodes}
 }
 
 // findSession looks in both modes. The mutex is held.
@@ -87,7 +90,7 @@ func (s *Server) payCheckout(w http.ResponseWriter, r *http.Request) {
 		showPage(w, http.StatusBadRequest, checkoutPage, viewCheckout(cs, "Unknown payment method."))
 		return
 	}
-	failed := t.paySession(cs, sessionPayment{method: t.newPaymentMethod(m), email: r.PostFormValue("email"), name: r.PostFormValue("name"),
+	failed := t.paySession(cs, sessionPayment{method: t.newPaymentMethod(m), email: r.PostFormValue("email"), name: r.PostFormValue("name"), promotion: strings.TrimSpace(r.PostFormValue("promotion_code")),
 		returnURL: s.page("checkout/" + cs.ID)})
 	if err := t.commit(); err != nil {
 		http.Error(w, err.Error(), http.StatusInternalServerError)
@@ -111,6 +114,7 @@ func (s *Server) controlComplete(w http.ResponseWriter, r *http.Request) {
 		Email          string `json:"email"`
 		Name           string `json:"name"`
 		Authentication string `json:"authentication"` // success or fail
+		PromotionCode  string `json:"promotion_code"`
 	}{PaymentMethod: "pm_card_visa", Name: "Jane Doe", Authentication: "success"}
 	if r.ContentLength != 0 && !read(w, r, &in) {
 		return
@@ -128,7 +132,7 @@ func (s *Server) controlComplete(w http.ResponseWriter, r *http.Request) {
 		refuse(w, http.StatusBadRequest, "payment_method must be a test id such as pm_card_visa")
 		return
 	}
-	failed := t.paySession(cs, sessionPayment{method: t.newPaymentMethod(m), email: in.Email, name: in.Name, fails3DS: in.Authentication == "fail"})
+	failed := t.paySession(cs, sessionPayment{method: t.newPaymentMethod(m), email: in.Email, name: in.Name, promotion: in.PromotionCode, fails3DS: in.Authentication == "fail"})
 	if err := t.commit(); err != nil {
 		refuse(w, http.StatusInternalServerError, err.Error())
 		return

@@ -35,6 +35,7 @@ func (t *tx) expireSession(id string) {
 // sessionPayment is what a customer does on the hosted page.
 type sessionPayment struct {
 	method    *PaymentMethod
+	promotion string
 	email     string
 	name      string
 	returnURL string // where 3-D Secure comes back to; empty: the customer answers at once
@@ -50,12 +51,22 @@ func (t *tx) paySession(cs *CheckoutSession, pay sessionPayment) *Error {
 	if !slices.Contains(cs.PaymentMethodTypes, pay.method.Type) {
 		return errState("", "payment_method", "The session does not take a %s.", pay.method.Type)
 	}
+	if err := t.redeem(cs, pay.promotion); err != nil {
+		return err
+	}
 	t.identify(cs, &pay)
 	pay.method.BillingDetails.Email, pay.method.BillingDetails.Name = cs.CustomerDetails.Email, cs.CustomerDetails.Name
 	if cs.Mode == modeSubscribe {
 		return t.paySubscription(cs, pay)
 	}
+	if cs.AmountTotal == 0 {
+		t.completeSession(cs, paymentNotYet)
+		return nil
+	}
 	pi, ok := t.w.paymentIntents.get(string(cs.PaymentIntent))
+	if ok && pi.Amount != cs.AmountTotal {
+		pi.Amount = cs.AmountTotal
+	}
 	if !ok {
 		pi = t.newIntent(cs.AmountTotal, cs.Currency, cs.Customer)
 		pi.Metadata, pi.Description = cloneMetadata(cs.hidden.Metadata), cs.hidden.Description
@@ -136,6 +147,7 @@ func (t *tx) paySubscription(cs *CheckoutSession, pay sessionPayment) *Error {
 	}
 	sub := t.newSubscription(cs.Customer, items)
 	sub.Metadata, sub.Description, sub.DefaultPaymentMethod = cloneMetadata(cs.hidden.Metadata), cs.hidden.Description, NullString(pm.ID)
+	sub.Discount = cs.hidden.Discount
 	if days := cs.hidden.TrialPeriodDays; days > 0 {
 		sub.setTrial(t.now.Unix(), t.now.Add(time.Duration(days)*24*time.Hour).Unix())
 	} else if cs.hidden.TrialEnd > 0 {

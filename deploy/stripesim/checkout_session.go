@@ -66,6 +66,7 @@ type sessionPlan struct {
 	FutureUsage     NullString        `json:"setup_future_usage"`
 	TrialPeriodDays int64             `json:"trial_period_days"`
 	TrialEnd        int64             `json:"trial_end"`
+	Discount        *discount         `json:"discount"`
 }
 
 type lineItem struct {

@@ -73,6 +73,9 @@ func readCustomer(p *params, cus *Customer) {
 	p.setText("name", &cus.Name)
 	p.setText("phone", &cus.Phone)
 	p.metadata(cus.Metadata)
+	if p.has("balance") {
+		cus.Balance = p.integer("balance")
+	}
 	if p.has("invoice_settings") {
 		p.sub("invoice_settings").setText("default_payment_method", &cus.InvoiceSettings.DefaultPaymentMethod)
 	}

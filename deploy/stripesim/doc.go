@@ -36,7 +36,7 @@
 //	POST   /_sim/payment_intents/{id}/settle         {"outcome":"success"} or "failure": a slow debit is decided now
 //	GET    /_sim/invoices/{id}        the hosted page of an invoice, where hosted_invoice_url points
 //	GET    /_sim/checkout/{id}        the hosted page, where a session's url points
-//	POST   /_sim/checkout/{id}/complete              {"payment_method":"pm_card_visa","email":"…","authentication":"success"}; 402 when refused
+//	POST   /_sim/checkout/{id}/complete              {"payment_method":"pm_card_visa","email":"…","authentication":"success","promotion_code":"SAVE20"}; 402 when refused
 //	POST   /_sim/refunds/{id}/fail                   {"reason":"unknown"}: the money comes back
 //	POST   /_sim/refunds/{id}/succeed                of a pending one
 //	POST   /_sim/charges/{id}/dispute                {"reason":"fraudulent","amount":0}; 0 is all of it

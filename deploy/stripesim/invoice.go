@@ -35,7 +35,7 @@ type Invoice struct {
 	DefaultSource        NullString        `json:"default_source"`
 	DefaultTaxRates      []any             `json:"default_tax_rates"`
 	Description          NullString        `json:"description"`
-	Discount             any               `json:"discount"`
+	Discount             *discount         `json:"discount"`
 	Discounts            []any             `json:"discounts"`
 	DueDate              *int64            `json:"due_date"`
 	EffectiveAt          *int64            `json:"effective_at"`

@@ -13,6 +13,7 @@ func (t *tx) finalize(inv *Invoice) {
 	if cus, ok := t.w.customers.get(string(inv.Customer)); ok {
 		inv.Number = NullString(fmt.Sprintf("%s-%04d", cus.InvoicePrefix, cus.NextInvoiceSequence))
 		cus.NextInvoiceSequence++
+		t.credit(inv, cus)
 		save(t, t.w.customers, cus)
 	}
 	inv.HostedInvoiceURL = NullString(t.s.page("invoices/" + inv.ID))

@@ -41,6 +41,7 @@ func (t *tx) newInvoice(sub *Subscription, reason string, start, end int64) *Inv
 		inv.Lines.Data = append(inv.Lines.Data, line)
 	}
 	inv.add(sub.total())
+	inv.discount(sub)
 	save(t, t.w.invoices, inv)
 	return inv
 }

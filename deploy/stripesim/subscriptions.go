@@ -28,7 +28,7 @@ type Subscription struct {
 	DefaultSource        NullString         `json:"default_source"`
 	DefaultTaxRates      []any              `json:"default_tax_rates"`
 	Description          NullString         `json:"description"`
-	Discount             any                `json:"discount"`
+	Discount             *discount          `json:"discount"`
 	Discounts            []any              `json:"discounts"`
 	EndedAt              *int64             `json:"ended_at"`
 	Items                *subscriptionItems `json:"items"`

@@ -43,13 +43,8 @@ func LoadConfig(lookup config.Lookup) (Config, error) {
 		},
 	}
 	c.Settings.RescueAfter, c.RescueOn = r.DurationOrOff("RESCUE_AFTER", 30*time.Second)
-	switch on := r.String("MATCH_BY_EMAIL", "off"); on {
-	case "on":
-		c.Settings.MatchByEmail = true
-	case "off":
-	default:
-		r.Problem("MATCH_BY_EMAIL is %q, and not on or off", on)
-	}
+	c.Settings.MatchByEmail = isOn(r, "MATCH_BY_EMAIL")
+	c.Stripe.PromotionCodes = isOn(r, "CHECKOUT_PROMOTION_CODES")
 	if path := r.String("OWNERSHIP_FILE", ""); path != "" {
 		var problems []string
 		c.Settings.Ownership, problems = ownership.Load(path)
@@ -64,4 +59,13 @@ func LoadConfig(lookup config.Lookup) (Config, error) {
 		r.Problem("STRIPE_SECRET_KEY is not a secret key (sk_… or rk_…)")
 	}
 	return c, r.Err()
+}
+
+// isOn reads a switch that is off unless it is said to be on.
+func isOn(r *config.Reader, name string) bool {
+	on := r.String(name, "off")
+	if on != "on" && on != "off" {
+		r.Problem("%s is %q, and not on or off", name, on)
+	}
+	return on == "on"
 }

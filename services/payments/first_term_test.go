@@ -10,9 +10,9 @@ import (
 	reconciliationv1 "makegood.example/proto/gen/reconciliation/v1"
 )
 
-// A page that is finished without a charge, here for a trial, neither sends its
-// buyer back there nor waits in silence.
-func TestAPageThatIsFinishedWithoutACharge(t *testing.T) {
+// A page that is finished without a charge, here for a trial, begins the
+// subscription: Stripe asked for nothing, and its buyer has what was sold.
+func TestAPageThatBeginsATrial(t *testing.T) {
 	t.Parallel()
 	s, session := onThePage(t, nil)
 	var other struct{ ID string }
@@ -24,14 +24,12 @@ func TestAPageThatIsFinishedWithoutACharge(t *testing.T) {
 	}, &other)
 	s.exec(`UPDATE payments.payments SET checkout_session_id = $1 WHERE checkout_session_id = $2`, other.ID, session)
 	s.paysThere(other.ID, "pm_card_visa")
-	for range 3 {
-		if p := s.look(s.request.GetPurchase(), pb.Payment_PROCESSING); p.GetRedirectUrl() != "" {
-			t.Errorf("the buyer is sent to %s", p.GetRedirectUrl())
-		}
+	p := s.look(s.request.GetPurchase(), pb.Payment_SUCCEEDED)
+	wantAsked(t, p, 0)
+	if lasts := p.GetTerm().GetPeriodEnd().AsTime().Sub(p.GetTerm().GetPeriodStart().AsTime()); lasts != 30*day {
+		t.Errorf("its term lasts %s", lasts)
 	}
-	if n := s.cases.count(reconciliationv1.Case_UNKNOWN_PAYMENT, "order/"+s.orderID); n != 1 {
-		t.Errorf("%d cases", n)
-	}
+	s.wantCharged(0)
 }
 
 // The news of a first term race each other: none of them takes the order for

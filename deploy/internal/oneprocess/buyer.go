@@ -31,12 +31,13 @@ func (w *World) Buyer(name string) *Buyer {
 
 // Order is an order as REST shows it.
 type Order struct {
-	ID          string     `json:"id"`
-	Kind        string     `json:"kind"`
-	State       string     `json:"state"`
-	RecoveredBy string     `json:"recovered_by"`
-	AccessUntil *time.Time `json:"access_until"`
-	NextAction  struct {
+	ID            string     `json:"id"`
+	Kind          string     `json:"kind"`
+	State         string     `json:"state"`
+	AmountDisplay string     `json:"amount_display"`
+	RecoveredBy   string     `json:"recovered_by"`
+	AccessUntil   *time.Time `json:"access_until"`
+	NextAction    struct {
 		Type string `json:"type"`
 		URL  string `json:"url"`
 	} `json:"next_action"`
@@ -93,7 +94,13 @@ func (b *Buyer) Orders(plan, checkout string) Order {
 // PaysOn completes a Checkout page.
 func (b *Buyer) PaysOn(page, card string) {
 	b.w.t.Helper()
-	if status, said := b.complete(page, card); status != http.StatusOK {
+	b.PaysWith(page, card, "")
+}
+
+// PaysWith is the same with a promotion code of the simulator's.
+func (b *Buyer) PaysWith(page, card, code string) {
+	b.w.t.Helper()
+	if status, said := b.complete(page, card, code); status != http.StatusOK {
 		b.w.t.Fatalf("%s pays on %s: %d %s", b.Email, page, status, said)
 	}
 }
@@ -101,17 +108,17 @@ func (b *Buyer) PaysOn(page, card string) {
 // TriesToPayOn completes a Checkout page that may be closed by now.
 func (b *Buyer) TriesToPayOn(page, card string) (paid bool) {
 	b.w.t.Helper()
-	status, _ := b.complete(page, card)
+	status, _ := b.complete(page, card, "")
 	return status == http.StatusOK
 }
 
-func (b *Buyer) complete(page, card string) (status int, said []byte) {
+func (b *Buyer) complete(page, card, code string) (status int, said []byte) {
 	b.w.t.Helper()
 	u, err := url.Parse(page)
 	if err != nil || !strings.HasPrefix(u.Path, "/_sim/checkout/") {
 		b.w.t.Fatalf("%q is no page of Checkout", page)
 	}
-	return b.w.Stripe.TryControl(u.Path+"/complete", map[string]string{"payment_method": card, "email": b.Email})
+	return b.w.Stripe.TryControl(u.Path+"/complete", map[string]string{"payment_method": card, "email": b.Email, "promotion_code": code})
 }
 
 // ComesBack is the browser after Stripe's page.

@@ -71,6 +71,9 @@ func orderView(cfg Config, order *ordersv1.Order, reference string) view {
 			v.Facts = append(v.Facts, fact{label, value})
 		}
 	}
+	if free, ok := nothingToPay[s]; ok && order.GetAmountMinor() == 0 && order.GetChargedAt() == nil {
+		v.Words.Title, v.Words.Lead = free.Title, free.Lead
+	}
 	add(wordAmount, order.GetAmountDisplay())
 	switch s {
 	case settingUp, extending, ready, renewed, accessEnded:

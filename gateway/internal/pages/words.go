@@ -107,6 +107,16 @@ var catalogue = map[situation]words{
 	},
 }
 
+// nothingToPay is what is said instead where a coupon or a credit left nothing to
+// pay: no payment arrived.
+var nothingToPay = map[situation]words{
+	settingUp:   {Title: "Your order is in", Lead: "There was nothing to pay; we are setting up your access."},
+	extending:   {Title: "Your order is in", Lead: "There was nothing to pay; we are adding the next term to your access."},
+	ready:       {Title: catalogue[ready].Title, Lead: "There was nothing to pay, and your access is ready."},
+	renewed:     {Title: catalogue[renewed].Title, Lead: "There was nothing to pay, and the next term is added to your access."},
+	accessEnded: {Title: catalogue[accessEnded].Title, Lead: "There was nothing to pay, and the access that this order was for has ended."},
+}
+
 // The words around the situation.
 const (
 	wordReference     = "Your reference"

@@ -2436,8 +2436,11 @@ type ChargeMatch struct {
 	// window in which that is taken for a mistake, and not meant as a repeat; of the
 	// two it is the earlier one. Empty otherwise.
 	DuplicateOfOrderId string `protobuf:"bytes,14,opt,name=duplicate_of_order_id,json=duplicateOfOrderId,proto3" json:"duplicate_of_order_id,omitempty"`
-	unknownFields      protoimpl.UnknownFields
-	sizeCache          protoimpl.SizeCache
+	// It is paid on Stripe's page, which may ask for another amount than amount_minor,
+	// and its money has not been heard of: until then another amount is no mistake.
+	AmountOpen    bool `protobuf:"varint,15,opt,name=amount_open,json=amountOpen,proto3" json:"amount_open,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *ChargeMatch) Reset() {
@@ -2566,6 +2569,13 @@ func (x *ChargeMatch) GetDuplicateOfOrderId() string {
 		return x.DuplicateOfOrderId
 	}
 	return ""
+}
+
+func (x *ChargeMatch) GetAmountOpen() bool {
+	if x != nil {
+		return x.AmountOpen
+	}
+	return false
 }
 
 type ListCompletedRequest struct {
@@ -2976,7 +2986,7 @@ const file_orders_v1_orders_proto_rawDesc = "" +
 	"\border_id\x18\x03 \x01(\tB\a\xbaH\x04r\x02\x18$R\aorderId\"s\n" +
 	"\x14MatchChargesResponse\x120\n" +
 	"\amatches\x18\x01 \x03(\v2\x16.orders.v1.ChargeMatchR\amatches\x12)\n" +
-	"\x10history_position\x18\x02 \x01(\x03R\x0fhistoryPosition\"\xf9\x04\n" +
+	"\x10history_position\x18\x02 \x01(\x03R\x0fhistoryPosition\"\x9a\x05\n" +
 	"\vChargeMatch\x12\x1b\n" +
 	"\tcharge_id\x18\x01 \x01(\tR\bchargeId\x12\x19\n" +
 	"\border_id\x18\x02 \x01(\tR\aorderId\x12,\n" +
@@ -2994,7 +3004,9 @@ const file_orders_v1_orders_proto_rawDesc = "" +
 	"\fcompleted_at\x18\v \x01(\v2\x1a.google.protobuf.TimestampR\vcompletedAt\x12J\n" +
 	"\x13access_withdrawn_at\x18\f \x01(\v2\x1a.google.protobuf.TimestampR\x11accessWithdrawnAt\x12!\n" +
 	"\frecovered_by\x18\r \x01(\tR\vrecoveredBy\x121\n" +
-	"\x15duplicate_of_order_id\x18\x0e \x01(\tR\x12duplicateOfOrderId\"\xdc\x01\n" +
+	"\x15duplicate_of_order_id\x18\x0e \x01(\tR\x12duplicateOfOrderId\x12\x1f\n" +
+	"\vamount_open\x18\x0f \x01(\bR\n" +
+	"amountOpen\"\xdc\x01\n" +
 	"\x14ListCompletedRequest\x126\n" +
 	"\x04from\x18\x01 \x01(\v2\x1a.google.protobuf.TimestampB\x06\xbaH\x03\xc8\x01\x01R\x04from\x12:\n" +
 	"\x06before\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampB\x06\xbaH\x03\xc8\x01\x01R\x06before\x12'\n" +

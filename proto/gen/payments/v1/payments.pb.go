@@ -1571,7 +1571,11 @@ type Payment struct {
 	// The latest attempt, which everything but SUCCEEDED speaks of.
 	AttemptId string `protobuf:"bytes,12,opt,name=attempt_id,json=attemptId,proto3" json:"attempt_id,omitempty"`
 	// Which term of a subscription was paid; set on SUCCEEDED of one that renews.
-	Term          *Term `protobuf:"bytes,15,opt,name=term,proto3" json:"term,omitempty"`
+	Term *Term `protobuf:"bytes,15,opt,name=term,proto3" json:"term,omitempty"`
+	// What Stripe's own page or invoice asked for, in minor units, of a payment made
+	// there: coupons, tax and credit make it another amount than the order's. 0 when
+	// Stripe was asked for the order's amount.
+	AskedMinor    int64 `protobuf:"varint,16,opt,name=asked_minor,json=askedMinor,proto3" json:"asked_minor,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1709,6 +1713,13 @@ func (x *Payment) GetTerm() *Term {
 		return x.Term
 	}
 	return nil
+}
+
+func (x *Payment) GetAskedMinor() int64 {
+	if x != nil {
+		return x.AskedMinor
+	}
+	return 0
 }
 
 // Term is one paid period of a subscription.
@@ -3197,7 +3208,7 @@ const file_payments_v1_payments_proto_rawDesc = "" +
 	"\x14CancelPaymentRequest\x129\n" +
 	"\bpurchase\x18\x01 \x01(\v2\x15.payments.v1.PurchaseB\x06\xbaH\x03\xc8\x01\x01R\bpurchase\x12'\n" +
 	"\n" +
-	"attempt_id\x18\x02 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\tattemptId\"\xaa\x06\n" +
+	"attempt_id\x18\x02 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\tattemptId\"\xcb\x06\n" +
 	"\aPayment\x12\x19\n" +
 	"\border_id\x18\x01 \x01(\tR\aorderId\x123\n" +
 	"\x06status\x18\x02 \x01(\x0e2\x1b.payments.v1.Payment.StatusR\x06status\x12*\n" +
@@ -3217,7 +3228,9 @@ const file_payments_v1_payments_proto_rawDesc = "" +
 	"\adispute\x18\x0e \x01(\x0e2\x1c.payments.v1.Payment.DisputeR\adispute\x12\x1d\n" +
 	"\n" +
 	"attempt_id\x18\f \x01(\tR\tattemptId\x12%\n" +
-	"\x04term\x18\x0f \x01(\v2\x11.payments.v1.TermR\x04term\"?\n" +
+	"\x04term\x18\x0f \x01(\v2\x11.payments.v1.TermR\x04term\x12\x1f\n" +
+	"\vasked_minor\x18\x10 \x01(\x03R\n" +
+	"askedMinor\"?\n" +
 	"\aDispute\x12\x17\n" +
 	"\x13DISPUTE_UNSPECIFIED\x10\x00\x12\b\n" +
 	"\x04OPEN\x10\x01\x12\b\n" +

@@ -46,7 +46,7 @@ func (o *Orders) Describe(ctx context.Context, id uuid.UUID) (message.Order, err
 	out := message.Order{
 		State: order.GetState().String(), Renewal: order.GetKind() == ordersv1.Order_RENEWAL, Renews: d.GetRenews(),
 		Email: d.GetEmail(), Name: d.GetName(), PlanName: d.GetPlanName(),
-		AmountDisplay: order.GetAmountDisplay(), ReferenceShort: order.GetReferenceShort(),
+		AmountDisplay: order.GetAmountDisplay(), NothingDue: order.GetAmountMinor() == 0, ReferenceShort: order.GetReferenceShort(),
 		Waits: order.GetNextAction().GetType() == ordersv1.NextAction_WAIT, Reference: order.GetReference(),
 		Disputed:    d.GetDispute() == paymentsv1.Payment_OPEN || d.GetDispute() == paymentsv1.Payment_LOST,
 		SecondOfTwo: d.GetSecondOfTwo(), ChargedAt: moment(order.GetChargedAt()),

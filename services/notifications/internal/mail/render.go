@@ -31,10 +31,12 @@ type Facts struct {
 	// of the order itself.
 	OfRenewal bool
 	// Now decides what is past.
-	Now            time.Time
-	Name           string
-	PlanName       string
-	AmountDisplay  string
+	Now           time.Time
+	Name          string
+	PlanName      string
+	AmountDisplay string
+	// NothingDue: a coupon or a credit left nothing to pay.
+	NothingDue     bool
 	ReferenceShort string
 	AccessUntil    time.Time
 	// Refused: the payment was refused, rather than given up.

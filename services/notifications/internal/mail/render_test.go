@@ -29,6 +29,19 @@ func render(t *testing.T, f Facts) Rendered {
 	return r
 }
 
+// Where there was nothing to pay, no mail speaks of a payment.
+func TestWhatCostsNothingWasNotPaid(t *testing.T) {
+	for _, kind := range []string{"CONFIRMATION", "RECOVERY", "RENEWED"} {
+		f := facts(kind)
+		f.NothingDue, f.AmountDisplay = true, "$0.00"
+		for part, body := range map[string]string{"html": render(t, f).HTML, "txt": render(t, f).Text} {
+			if !strings.Contains(body, "nothing to pay for") || strings.Contains(strings.ToLower(body), "payment") || strings.Contains(body, "charged") {
+				t.Errorf("%s.%s:\n%s", kind, part, body)
+			}
+		}
+	}
+}
+
 func TestEveryKindHasItsFactsInBothParts(t *testing.T) {
 	common := []string{"Annual plan", "$249.00", "A1B2C3D4", "help@example.com", "Example App", "Hello Jane Example,"}
 	for kind, more := range map[string][]string{

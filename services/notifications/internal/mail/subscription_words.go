@@ -18,9 +18,11 @@ func (b Brand) subscriptionWords(w *Words, f Facts) {
 	if f.Kind == "RENEWED" {
 		w.Subject = fmt.Sprintf("Your %s subscription is renewed, order %s", b.AppName, f.ReferenceShort)
 		w.Heading = "Your subscription is renewed"
-		w.Paragraphs = append([]string{
-			fmt.Sprintf("Thank you. Your payment of %s for the next term went through, and your access to %s goes on.", f.AmountDisplay, b.AppName),
-		}, renews(f)...)
+		went := fmt.Sprintf("Thank you. Your payment of %s for the next term went through, and your access to %s goes on.", f.AmountDisplay, b.AppName)
+		if f.NothingDue {
+			went = fmt.Sprintf("There was nothing to pay for the next term, and your access to %s goes on.", b.AppName)
+		}
+		w.Paragraphs = append([]string{went}, renews(f)...)
 		w.Rows = []Row{plan, {"Amount", f.AmountDisplay}, reference, {"Valid until", day(f.AccessUntil)}}
 		return
 	}

@@ -48,6 +48,9 @@ func (b Brand) words(f Facts) Words {
 		w.Paragraphs = []string{
 			fmt.Sprintf("Thank you. Your payment of %s went through, and your access to %s is ready.", f.AmountDisplay, b.AppName),
 		}
+		if f.NothingDue {
+			w.Paragraphs[0] = fmt.Sprintf("Thank you. There was nothing to pay for it, and your access to %s is ready.", b.AppName)
+		}
 		w.Rows = []Row{plan, {"Amount", f.AmountDisplay}, reference, {"Valid until", day(f.AccessUntil)}}
 		w.Paragraphs = append(w.Paragraphs, renews(f)...)
 		w.Action, w.Note = action(f)
@@ -57,6 +60,12 @@ func (b Brand) words(f Facts) Words {
 		w.Paragraphs = []string{
 			"Your payment went through, but your access came later than it should have. That is ours to answer for, not yours, and we are sorry for the delay.",
 			fmt.Sprintf("Your payment of %s is applied to this order, and your access to %s is ready. There is nothing for you to put right, and no need to pay again.", f.AmountDisplay, b.AppName),
+		}
+		if f.NothingDue {
+			w.Paragraphs = []string{
+				"Your access came later than it should have. That is for us to answer for, not for you, and we are sorry for the delay.",
+				fmt.Sprintf("There was nothing to pay for this order, and your access to %s is ready. There is nothing for you to put right.", b.AppName),
+			}
 		}
 		w.Rows = []Row{plan, {"Amount", f.AmountDisplay}, reference, {"Valid until", day(f.AccessUntil)}}
 		w.Paragraphs = append(w.Paragraphs, renews(f)...)

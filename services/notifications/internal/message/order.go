@@ -12,11 +12,13 @@ type Order struct {
 	// Renewal: the order paid a further term of a subscription.
 	Renewal bool
 	// Renews: what was bought is charged again after each term.
-	Renews         bool
-	Email          string
-	Name           string
-	PlanName       string
-	AmountDisplay  string
+	Renews        bool
+	Email         string
+	Name          string
+	PlanName      string
+	AmountDisplay string
+	// NothingDue: it is paid, and Stripe asked for nothing.
+	NothingDue     bool
 	ReferenceShort string
 	// RefundedMinor is what went back so far, in minor units; RefundedDisplay is
 	// the same for people, empty for nothing.

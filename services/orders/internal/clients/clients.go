@@ -75,7 +75,7 @@ func purchase(o order.Order) *paymentsv1.Purchase {
 func MoneyFrom(p *paymentsv1.Payment) order.Money {
 	m := order.Money{
 		Status: order.PaymentStatus(p.GetStatus().String()), PaymentIntentID: p.GetPaymentIntentId(),
-		ChargeID: p.GetChargeId(), CustomerID: p.GetCustomerId(), AmountMinor: p.GetAmountMinor(), Currency: p.GetCurrency(),
+		ChargeID: p.GetChargeId(), CustomerID: p.GetCustomerId(), AmountMinor: p.GetAmountMinor(), AskedMinor: p.GetAskedMinor(), Currency: p.GetCurrency(),
 		Decline:      order.PaymentError{Code: p.GetDecline().GetCode(), Message: p.GetDecline().GetMessage()},
 		ClientSecret: p.GetClientSecret(), RedirectURL: p.GetRedirectUrl(), RefundedMinor: p.GetRefundedMinor(),
 	}

@@ -1,6 +1,7 @@
 package order
 
 import (
+	"fmt"
 	"time"
 
 	"github.com/google/uuid"
@@ -28,7 +29,10 @@ type Money struct {
 	CustomerID      string
 	AmountMinor     int64
 	Currency        string
-	ChargedAt       time.Time
+	// AskedMinor is what Stripe's page or invoice asked for; 0 when it was asked for
+	// the order's amount.
+	AskedMinor int64
+	ChargedAt  time.Time
 	// RefundedMinor is what went back so far.
 	RefundedMinor int64
 	Dispute       Dispute
@@ -134,9 +138,29 @@ func (m Money) Event() (Event, bool) {
 	}
 }
 
-// Matches says whether the money that arrived is what the order asked for.
+// NothingDue says whether Stripe's page or invoice asked for nothing: it is paid,
+// without a charge.
+func (m Money) NothingDue() bool { return m.Status == Succeeded && m.ChargeID == "" }
+
+// Matches says whether the money that arrived is what was asked for: by the order,
+// or by Stripe's page on which it is paid, where a coupon, tax or credit counts.
 func (m Money) Matches(o Order) bool {
-	return m.AmountMinor == o.AmountMinor && m.Currency == o.Currency
+	byPage := o.Checkout == Hosted && m.AmountMinor == m.AskedMinor && (m.AskedMinor > 0 || m.NothingDue())
+	return (m.AmountMinor == o.AmountMinor || byPage) && m.Currency == o.Currency
+}
+
+// Arrived says what Stripe said, for the history.
+func (m Money) Arrived() string {
+	if m.NothingDue() {
+		return "Stripe asked for nothing, and settled it without a charge"
+	}
+	return fmt.Sprintf("Stripe confirmed %s (%s)", Display(m.AmountMinor, m.Currency), m.ChargeID)
+}
+
+// AmountIsOpen says whether Stripe's page may yet turn out to have asked for
+// another amount than the order.
+func (o Order) AmountIsOpen() bool {
+	return o.Checkout == Hosted && !o.State.Paid() && o.PaymentStatus != Succeeded
 }
 
 // FulfilledAt says whether access at now is in time or late: an apology is due

@@ -30,7 +30,7 @@ func (r *Admin) MatchCharges(ctx context.Context, req *ordersv1.MatchChargesRequ
 			AmountMinor: o.AmountMinor, Currency: o.Currency, CustomerId: o.CustomerID, RefundedMinor: o.RefundedMinor,
 			Dispute:   paymentsv1.Payment_Dispute(paymentsv1.Payment_Dispute_value[string(o.Dispute)]),
 			ChargedAt: timestamp(o.ChargedAt), CompletedAt: timestamp(o.CompletedAt),
-			AccessWithdrawnAt: timestamp(o.AccessWithdrawnAt), RecoveredBy: o.RecoveredBy,
+			AccessWithdrawnAt: timestamp(o.AccessWithdrawnAt), RecoveredBy: o.RecoveredBy, AmountOpen: o.AmountIsOpen(),
 		}
 		if m.DuplicateOf != uuid.Nil {
 			match.DuplicateOfOrderId = m.DuplicateOf.String()

@@ -22,6 +22,9 @@ func view(o order.Order, err error) (*ordersv1.Order, error) {
 		CreatedAt: timestamppb.New(o.CreatedAt), ChargedAt: timestamp(o.ChargedAt), CompletedAt: timestamp(o.CompletedAt),
 		AccessUntil: timestamp(o.AccessEndsAt()), RecoveredBy: o.RecoveredBy, NextAction: nextAction(o),
 	}
+	if o.ChargeID == "" {
+		out.ChargedAt = nil // settled, and nothing was charged
+	}
 	if o.PaymentError.Code != "" {
 		out.PaymentError = &ordersv1.PaymentError{Code: o.PaymentError.Code, Message: o.PaymentError.Message}
 	}

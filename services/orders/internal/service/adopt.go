@@ -48,10 +48,15 @@ func (s *Service) Adopt(ctx context.Context, a Adoption, why order.Why) (order.O
 	if err != nil {
 		summary := fmt.Sprintf("charge %s of %s carries our mark and has no order; it cannot be adopted: %v",
 			a.Money.ChargeID, order.Display(a.Money.AmountMinor, a.Money.Currency), err)
-		return order.Order{}, errors.Join(order.ErrCannotAdopt.Because(err), s.Cases.OpenAbout(ctx, clients.UnidentifiedCharge, "charge/"+a.Money.ChargeID, summary))
+		subject := "charge/" + a.Money.ChargeID
+		if a.Money.NothingDue() {
+			summary = fmt.Sprintf("order %s was settled at Stripe without a charge and is not known; it cannot be adopted: %v", id, err)
+			subject = "order/" + id.String()
+		}
+		return order.Order{}, errors.Join(order.ErrCannotAdopt.Because(err), s.Cases.OpenAbout(ctx, clients.UnidentifiedCharge, subject, summary))
 	}
 	err = s.Store.InTx(ctx, func(tx pgx.Tx) error {
-		return s.Store.Insert(ctx, tx, o, why, fmt.Sprintf("made from charge %s, which had no order", o.ChargeID))
+		return s.Store.Insert(ctx, tx, o, why, "made from a payment that had no order: "+a.Money.Arrived())
 	})
 	if err != nil && !errors.Is(err, store.ErrChanged) { // adopted at the same moment
 		return order.Order{}, err

@@ -43,8 +43,7 @@ func (s *Service) Renew(ctx context.Context, a Adoption, began uuid.UUID, why or
 	}
 	o = s.renewalOf(first, a)
 	err = s.Store.InTx(ctx, func(tx pgx.Tx) error {
-		return s.Store.Insert(ctx, tx, o, why, fmt.Sprintf("Stripe charged %s (%s) for the term until %s",
-			order.Display(o.AmountMinor, o.Currency), o.ChargeID, o.PeriodEnd.UTC().Format("2006-01-02")))
+		return s.Store.Insert(ctx, tx, o, why, fmt.Sprintf("%s, for the term until %s", a.Money.Arrived(), o.PeriodEnd.UTC().Format("2006-01-02")))
 	})
 	if err != nil && !errors.Is(err, store.ErrChanged) { // told twice at the same moment
 		return order.Order{}, err

@@ -42,7 +42,11 @@ func (s *Service) settle(ctx context.Context, o order.Order, m order.Money, why 
 		o.ChargeID, o.CustomerID, o.ChargedAt, o.NextLookAt = m.ChargeID, m.CustomerID, &m.ChargedAt, &due
 		o.PaymentError = order.PaymentError{}
 		o.LearnTerm(m.Term)
-		note = fmt.Sprintf("Stripe confirmed %s (%s)", order.Display(m.AmountMinor, m.Currency), m.ChargeID)
+		note = m.Arrived()
+		if m.AmountMinor != o.AmountMinor {
+			note += fmt.Sprintf(", as its page asked; the price is %s", order.Display(o.AmountMinor, o.Currency))
+			o.AmountMinor = m.AmountMinor
+		}
 	case order.Declined:
 		o.PaymentError = m.Decline
 		note = "Stripe declined: " + m.Decline.Code
@@ -87,7 +91,7 @@ func (s *Service) doubt(ctx context.Context, o order.Order, m order.Money, paidS
 	case !m.Matches(o):
 		return true, s.Cases.Open(ctx, clients.WrongCharge, o.ID, fmt.Sprintf("order %s asked for %s; %s brought %s", o.ReferenceShort(),
 			order.Display(o.AmountMinor, o.Currency), m.ChargeID, order.Display(m.AmountMinor, m.Currency)))
-	case !paidSince:
+	case !paidSince || m.NothingDue():
 		return false, nil
 	case o.State == order.Pending:
 		// Two charges got through; both are honoured until a person decides.

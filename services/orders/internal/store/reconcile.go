@@ -33,6 +33,7 @@ func (s *Store) MatchCharges(ctx context.Context, keys []order.ChargeKeys, windo
 			ChargeID: r.ChargeID, DuplicateOf: r.DuplicateOfOrderID,
 			Order: order.Order{
 				ID: r.OrderID, State: order.State(r.State), ChargeID: orEmpty(r.PaidByChargeID), AmountMinor: r.AmountMinor,
+				Checkout: order.Checkout(r.Checkout), PaymentStatus: order.PaymentStatus(r.PaymentStatus),
 				Currency: r.Currency, CustomerID: orEmpty(r.CustomerID), RefundedMinor: r.RefundedMinor,
 				Dispute: order.Dispute(orEmpty(r.Dispute)), ChargedAt: r.ChargedAt, CompletedAt: r.CompletedAt,
 				AccessWithdrawnAt: r.AccessWithdrawnAt, RecoveredBy: orEmpty(r.RecoveredBy),

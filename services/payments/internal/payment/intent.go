@@ -16,6 +16,9 @@ type Intent struct {
 	Metadata      map[string]string
 	ClientSecret  string
 	RedirectURL   string
+	// AskedMinor is what Stripe's page or invoice asked for, when it was read with
+	// one; 0 when it was not.
+	AskedMinor int64
 	// InvoiceID is set when it pays an invoice, and Term when it was read with it.
 	InvoiceID string
 	Term      Term
@@ -28,6 +31,15 @@ type Intent struct {
 	// zero when the intent was only read.
 	SucceededAt time.Time
 }
+
+// NothingDue stands for the intent where Stripe asked for nothing, because of a
+// coupon or a credit: it succeeded at a time, without an intent or a charge.
+func NothingDue(customerID, currency string, at time.Time) Intent {
+	return Intent{Status: StripeSucceeded, CustomerID: customerID, Currency: currency, SucceededAt: at}
+}
+
+// IsNothingDue says whether Stripe asked for nothing, and considers that settled.
+func (in Intent) IsNothingDue() bool { return in.ID == "" && in.Status == StripeSucceeded }
 
 // Charge is a charge as Stripe shows it.
 type Charge struct {
@@ -55,6 +67,9 @@ const (
 func (p *Payment) Learn(in Intent, attempts []Attempt, direct bool, now time.Time) {
 	if in.Term != (Term{}) && (p.Status != Succeeded || p.IntentID == in.ID) {
 		p.Term = in.Term
+	}
+	if in.AskedMinor != 0 && (p.Status != Succeeded || p.IntentID == in.ID) {
+		p.AskedMinor = in.AskedMinor
 	}
 	if p.Status == Succeeded {
 		return
@@ -111,7 +126,7 @@ func chargedAt(in Intent, was Payment, a *Attempt, now time.Time) time.Time {
 	switch {
 	case !in.SucceededAt.IsZero():
 		at = in.SucceededAt
-	case was.Status == Processing:
+	case was.Status == Processing || at.IsZero():
 		at = now // it was decided since we last looked
 	}
 	if a != nil && a.CreatedAt.After(at) && a.CreatedAt.Sub(at) < time.Second {

@@ -72,7 +72,10 @@ type Payment struct {
 	Description string
 	AccountID   string
 	EmailKey    string
+	// AmountMinor is what the order asks for. AskedMinor is what Stripe's page or
+	// invoice asked for instead; 0 while that is not known to be another amount.
 	AmountMinor int64
+	AskedMinor  int64
 	Currency    string
 	// RenewsMonths is the purchase's; RenewsOrderID is the order that began the
 	// subscription, on a later term's payment.
@@ -108,6 +111,18 @@ type Decline struct {
 	// ChargeID is the failed charge that the refusal made, if any.
 	ChargeID string
 }
+
+// Asked is the amount that the charge must have taken.
+func (p Payment) Asked() int64 {
+	if p.AskedMinor != 0 {
+		return p.AskedMinor
+	}
+	return p.AmountMinor
+}
+
+// MayAskOther says whether Stripe's page may yet turn out to ask for another
+// amount: it is known once the buyer has paid there.
+func (p Payment) MayAskOther() bool { return p.SessionID != "" && p.Status != Succeeded }
 
 // IDFor is the id of an order's payment number seq, stable over restored databases.
 func IDFor(orderID uuid.UUID, seq int32) uuid.UUID {

@@ -13,7 +13,7 @@ type Session struct {
 	URL        string
 	CustomerID string
 	// Intent is whole when the session was read with it; without an id there is
-	// none yet.
+	// none yet, or nothing is due.
 	Intent Intent
 }
 
@@ -27,9 +27,15 @@ const (
 // SessionKey is Stripe's idempotency key for creating the session.
 func (p Payment) SessionKey() string { return fmt.Sprintf("checkout-session/%s/%d", p.ID, p.CreateTry) }
 
-// Uncharged says whether the buyer finished the page and nothing is charged for
-// it: a credit of theirs paid the first invoice, for example.
-func (s Session) Uncharged() bool { return s.Status == SessionComplete && s.Intent.ID == "" }
+// Settled says whether the page is done with what is to be paid: there is an
+// intent for it, or nothing is due.
+func (s Session) Settled() bool {
+	return s.Status != SessionOpen && (s.Intent.ID != "" || s.Intent.IsNothingDue())
+}
+
+// Uncharged says whether the buyer finished the page, and what is due is neither
+// charged nor about to be.
+func (s Session) Uncharged() bool { return s.Status == SessionComplete && !s.Settled() }
 
 // LearnSession takes over what Stripe says of a session that has no paid intent:
 // the buyer is on its page, or it is over. One that is finished without a charge

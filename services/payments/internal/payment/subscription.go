@@ -111,6 +111,9 @@ type Invoice struct {
 // Paid says whether it is settled in the seller's favour, with or without a charge.
 func (i Invoice) Paid() bool { return i.Status == "paid" }
 
+// Settled says whether a charge paid it, or Stripe asked for nothing.
+func (i Invoice) Settled() bool { return i.Charged() || i.Paid() && i.Intent.IsNothingDue() }
+
 // Charged says whether a charge paid it.
 func (i Invoice) Charged() bool {
 	return i.Paid() && i.Intent.Status == StripeSucceeded && i.Intent.Charge.ID != ""

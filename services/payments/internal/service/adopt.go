@@ -107,6 +107,10 @@ func (s *Service) restoreIntent(ctx context.Context, in payment.Intent) (r resto
 	if p.IntentID != "" && p.IntentID != in.ID {
 		return restoration{other: p}, nil
 	}
+	// What its order asks for is not known here: it may have been another amount.
+	if in.AskedMinor, err = s.Stripe.AskedFor(ctx, in); err != nil {
+		return restoration{}, err
+	}
 	k, err := s.record(ctx, p.ID, in, false, nil)
 	if err == nil && in.Charge.Changed && k.Payment.Status == payment.Succeeded {
 		k, _, err = s.readCharge(ctx, k.Payment)

@@ -64,7 +64,7 @@ func (s *Service) cancelFirstTerm(ctx context.Context, p payment.Payment) (wire.
 	if err := s.Stripe.VoidInvoice(ctx, payment.CancelKey(p.Term.InvoiceID, now), p.Term.InvoiceID); errors.Is(err, stripegw.ErrUnknown) {
 		return s.unknown(ctx, p, "voiding the first invoice", err)
 	}
-	in, err := s.Stripe.GetIntent(ctx, p.IntentID)
+	in, err := s.readIntent(ctx, p, p.IntentID)
 	if err == nil && in.Status == payment.StripeCanceled {
 		err = s.Stripe.CancelSubscription(ctx, payment.CancelKey(p.Term.SubscriptionID, now), p.Term.SubscriptionID)
 		if errors.Is(err, stripegw.ErrNotFound) || errors.Is(err, stripegw.ErrRefused) {

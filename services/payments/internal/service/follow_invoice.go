@@ -32,13 +32,13 @@ func (s *Service) recordInvoice(ctx context.Context, sub payment.SubscriptionNow
 	if err != nil && !errors.Is(err, store.ErrNone) {
 		return err
 	}
-	if !inv.Charged() || inv.Term == (payment.Term{}) {
+	if !inv.Settled() || inv.Term == (payment.Term{}) {
 		return s.reportInvoice(ctx, inv)
 	}
 	k := wire.Known{}
 	if err == nil {
 		k, err = s.record(ctx, p.ID, inv.Intent, false, nil)
-	} else if p, err = s.Store.ByIntent(ctx, inv.Intent.ID); err == nil {
+	} else if p, err = s.Store.ByIntent(ctx, inv.Intent.ID); err == nil { // none is by no id
 		k, err = s.record(ctx, p.ID, inv.Intent, false, nil)
 	} else if errors.Is(err, store.ErrNone) {
 		k, err = s.recordTerm(ctx, sub, person, inv)
@@ -62,7 +62,7 @@ func (s *Service) recordTerm(ctx context.Context, sub payment.SubscriptionNow, p
 	if err != nil {
 		return wire.Known{}, err
 	}
-	if first.IntentID == inv.Intent.ID {
+	if first.Term.InvoiceID == inv.ID || first.IntentID != "" && first.IntentID == inv.Intent.ID {
 		return s.known(ctx, first.ID) // the first term, written since it was looked for
 	}
 	id, reference := payment.OrderOf(inv.ID)

@@ -273,7 +273,7 @@ func (s *Service) handleIntent(ctx context.Context, n news, w whose) (verdict, e
 	}
 	if !trusted(in, p) {
 		var err error
-		if in, err = s.Stripe.GetIntent(ctx, in.ID); errors.Is(err, stripegw.ErrNotFound) {
+		if in, err = s.readIntent(ctx, p, in.ID); errors.Is(err, stripegw.ErrNotFound) {
 			return quarantined(w.method, "Stripe says there is no such intent")
 		} else if err != nil {
 			return verdict{}, err
@@ -317,5 +317,5 @@ func (s *Service) tellOrders(ctx context.Context, k wire.Known, method string) (
 // intent that we saved, with all that we asked for. Anything else is read again.
 func trusted(in payment.Intent, p payment.Payment) bool {
 	return in.Status == payment.StripeSucceeded && in.Charge.ID != "" &&
-		in.ReceivedMinor == p.AmountMinor && in.Currency == p.Currency && in.CustomerID == p.CustomerID
+		in.ReceivedMinor == p.Asked() && in.Currency == p.Currency && in.CustomerID == p.CustomerID
 }

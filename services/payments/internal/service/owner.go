@@ -134,8 +134,8 @@ func (c *Seen) settle(p payment.Payment, why string, marked bool) {
 		c.doubt("it is saved for an order of one account, and its metadata name another")
 	case c.CustomerID != "" && p.CustomerID != "" && c.CustomerID != p.CustomerID:
 		c.doubt("it is saved for customer %s, and at Stripe it belongs to %s", p.CustomerID, c.CustomerID)
-	case c.Status != payment.ChargeFailed && (c.AmountMinor != p.AmountMinor || c.Currency != p.Currency):
-		c.doubt("%d %s was asked for, in minor units, and it is %d %s", p.AmountMinor, p.Currency, c.AmountMinor, c.Currency)
+	case c.Status != payment.ChargeFailed && (c.AmountMinor != p.Asked() && !p.MayAskOther() || c.Currency != p.Currency):
+		c.doubt("%d %s was asked for, in minor units, and it is %d %s", p.Asked(), p.Currency, c.AmountMinor, c.Currency)
 	}
 }
 

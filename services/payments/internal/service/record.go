@@ -40,7 +40,7 @@ func (s *Service) recordIn(ctx context.Context, tx pgx.Tx, id uuid.UUID, in paym
 	}
 	mine := direct && asked != nil && k.Last != nil && asked.ID == k.Last.ID
 	p.Learn(in, attempts, mine, now)
-	if was.Status == payment.Succeeded && p.Term == was.Term {
+	if was.Status == payment.Succeeded && p.Term == was.Term && p.AskedMinor == was.AskedMinor {
 		return k, nil
 	}
 	k = wire.Known{Payment: p, Last: last(attempts)}
@@ -96,11 +96,21 @@ func (s *Service) ask(ctx context.Context, p payment.Payment) (wire.Known, error
 		}
 		return s.recordSession(ctx, p.ID, session)
 	}
-	in, err := s.Stripe.GetIntent(ctx, p.IntentID)
+	in, err := s.readIntent(ctx, p, p.IntentID)
 	if err != nil {
 		return wire.Known{}, err
 	}
 	return s.record(ctx, p.ID, in, false, nil)
+}
+
+// readIntent reads an intent and, when it took another amount than is known to
+// have been asked for, what Stripe's page or invoice asked for.
+func (s *Service) readIntent(ctx context.Context, p payment.Payment, id string) (payment.Intent, error) {
+	in, err := s.Stripe.GetIntent(ctx, id)
+	if err == nil && in.Status == payment.StripeSucceeded && in.ReceivedMinor != p.Asked() {
+		in.AskedMinor, err = s.Stripe.AskedFor(ctx, in)
+	}
+	return in, err
 }
 
 func last(attempts []payment.Attempt) *payment.Attempt {

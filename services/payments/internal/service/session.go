@@ -61,7 +61,7 @@ func (s *Service) createSession(ctx context.Context, p payment.Payment) (wire.Kn
 // recordSession records what Stripe says of a session: its intent, once the
 // buyer has paid there.
 func (s *Service) recordSession(ctx context.Context, id uuid.UUID, session payment.Session) (k wire.Known, err error) {
-	if session.Status != payment.SessionOpen && session.Intent.ID != "" {
+	if session.Settled() {
 		return s.record(ctx, id, session.Intent, false, nil)
 	}
 	if session.Uncharged() {

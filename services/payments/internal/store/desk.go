@@ -179,7 +179,7 @@ func (s *Store) Link(ctx context.Context, a Act, orderID uuid.UUID) error {
 			return err
 		}
 		link := db.InsertCustomerLinkParams{
-			CustomerID: *e.CustomerID, OrderID: orderID, EmailKey: buyer.EmailKey, StripeEventID: a.EventID,
+			CustomerID: *e.CustomerID, OrderID: &orderID, EmailKey: buyer.EmailKey, StripeEventID: a.EventID,
 			Actor: a.Actor, Reason: a.Reason, LinkedAt: a.At,
 		}
 		owner, err := q.PaymentByCustomer(ctx, *e.CustomerID)

@@ -198,7 +198,7 @@ func (s *Store) NextCreateTry(ctx context.Context, p payment.Payment) (int32, er
 // Update writes what is known of a payment.
 func (s *Store) Update(ctx context.Context, tx pgx.Tx, p payment.Payment, now time.Time) error {
 	var received *int64
-	if p.ChargeID != "" {
+	if p.Status == payment.Succeeded {
 		received = &p.ReceivedMinor
 	}
 	var start, end *time.Time
@@ -208,7 +208,7 @@ func (s *Store) Update(ctx context.Context, tx pgx.Tx, p payment.Payment, now ti
 	return domainError(db.New(tx).UpdatePayment(ctx, db.UpdatePaymentParams{
 		ID: p.ID, Status: string(p.Status), ClientSecret: orNil(p.ClientSecret), RedirectUrl: orNil(p.RedirectURL),
 		CustomerID: orNil(p.CustomerID), PaymentIntentID: orNil(p.IntentID), CheckoutSessionID: orNil(p.SessionID), ChargeID: orNil(p.ChargeID),
-		ReceivedMinor: received, ReceivedCurrency: orNil(p.ReceivedCurrency), ChargedAt: p.ChargedAt,
+		AskedMinor: orNone(p.AskedMinor), ReceivedMinor: received, ReceivedCurrency: orNil(p.ReceivedCurrency), ChargedAt: p.ChargedAt,
 		DeclineCode: orNil(p.Decline.Code), DeclineMessage: orNil(p.Decline.Message), UpdatedAt: now,
 		SubscriptionID: orNil(p.Term.SubscriptionID), InvoiceID: orNil(p.Term.InvoiceID), TermStart: start, TermEnd: end,
 	}))
@@ -292,6 +292,9 @@ func fromPayment(r db.Payment) payment.Payment {
 	if r.InvoiceID != nil {
 		p.Term = payment.Term{SubscriptionID: orEmpty(r.SubscriptionID), InvoiceID: *r.InvoiceID, Start: r.TermStart.UTC(), End: r.TermEnd.UTC()}
 	}
+	if r.AskedMinor != nil {
+		p.AskedMinor = *r.AskedMinor
+	}
 	p.RefundedMinor, p.Dispute = r.RefundedMinor, payment.Dispute(orEmpty(r.Dispute))
 	if r.ReceivedMinor != nil {
 		p.ReceivedMinor = *r.ReceivedMinor
@@ -312,6 +315,13 @@ func orNil(s string) *string {
 		return nil
 	}
 	return &s
+}
+
+func orNone(amountMinor int64) *int64 {
+	if amountMinor == 0 {
+		return nil
+	}
+	return &amountMinor
 }
 
 func orNoID(id uuid.UUID) *uuid.UUID {

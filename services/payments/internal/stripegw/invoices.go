@@ -68,12 +68,22 @@ func invoiceFrom(inv *stripe.Invoice) payment.Invoice {
 		at := time.Unix(inv.NextPaymentAttempt, 0).UTC()
 		out.NextAttemptAt = &at
 	}
-	if inv.PaymentIntent != nil {
+	paidAt := time.Time{}
+	if inv.StatusTransitions != nil && inv.StatusTransitions.PaidAt > 0 {
+		paidAt = time.Unix(inv.StatusTransitions.PaidAt, 0).UTC()
+	}
+	switch {
+	case inv.PaymentIntent != nil:
 		out.Intent = intentFrom(inv.PaymentIntent)
-		out.Intent.Term = out.Term
-		if paid := inv.StatusTransitions; paid != nil && paid.PaidAt > 0 {
-			out.Intent.SucceededAt = time.Unix(paid.PaidAt, 0).UTC()
+		out.Intent.Term, out.Intent.AskedMinor = out.Term, inv.AmountDue
+		out.Intent.SucceededAt = paidAt
+	case out.Paid() && inv.AmountDue == 0 && !inv.PaidOutOfBand:
+		customerID := ""
+		if inv.Customer != nil {
+			customerID = inv.Customer.ID
 		}
+		out.Intent = payment.NothingDue(customerID, out.Currency, paidAt)
+		out.Intent.Term = out.Term
 	}
 	return out
 }

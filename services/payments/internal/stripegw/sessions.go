@@ -30,6 +30,9 @@ func (g *Gateway) CreateSession(ctx context.Context, p payment.Payment, successU
 		ClientReferenceID: stripe.String(p.OrderID.String()), SuccessURL: stripe.String(successURL), CancelURL: stripe.String(cancelURL),
 		LineItems: []*stripe.CheckoutSessionLineItemParams{{Quantity: stripe.Int64(1), PriceData: item}},
 	}
+	if g.cfg.PromotionCodes {
+		params.AllowPromotionCodes = stripe.Bool(true)
+	}
 	if p.RenewsMonths > 0 {
 		params.Mode = stripe.String(string(stripe.CheckoutSessionModeSubscription))
 		params.SubscriptionData = &stripe.CheckoutSessionSubscriptionDataParams{Metadata: metadata, Description: stripe.String(p.Description)}
@@ -90,6 +93,29 @@ func (g *Gateway) FindSession(ctx context.Context, customerID, orderID string, s
 	return g.GetSession(ctx, found)
 }
 
+// AskedFor reads what Stripe itself asked for when it made an intent: the amount
+// of our page, or of the invoice, after coupons, tax and credit; 0 when the intent
+// is of neither. Errors: ErrUnknown.
+func (g *Gateway) AskedFor(ctx context.Context, in payment.Intent) (int64, error) {
+	if in.InvoiceID != "" {
+		inv, err := g.api.Invoices.Get(in.InvoiceID, &stripe.InvoiceParams{Params: request(ctx, "")})
+		if err = classify(err); err != nil {
+			return 0, err
+		}
+		return inv.AmountDue, nil
+	}
+	it := g.api.CheckoutSessions.List(&stripe.CheckoutSessionListParams{
+		ListParams: stripe.ListParams{Context: ctx, Limit: stripe.Int64(1), Single: true}, PaymentIntent: stripe.String(in.ID),
+	})
+	if !it.Next() {
+		return 0, classify(it.Err())
+	}
+	if s := it.CheckoutSession(); g.IsOurs(s.Metadata) && s.Metadata["order_id"] == in.Metadata["order_id"] {
+		return s.AmountTotal, nil
+	}
+	return 0, nil
+}
+
 // ExpireSession closes a session's page. Errors: ErrRefused when it is complete
 // or expired already; ErrUnknown.
 func (g *Gateway) ExpireSession(ctx context.Context, id string) error {
@@ -105,8 +131,11 @@ func sessionFrom(s *stripe.CheckoutSession) payment.Session {
 	switch {
 	case s.PaymentIntent != nil:
 		out.Intent = intentFrom(s.PaymentIntent)
+		out.Intent.AskedMinor = s.AmountTotal
 	case s.Invoice != nil:
 		out.Intent = invoiceFrom(s.Invoice).Intent
+	case out.Status == payment.SessionComplete && s.AmountTotal == 0 && s.Mode == stripe.CheckoutSessionModePayment && s.PaymentStatus != stripe.CheckoutSessionPaymentStatusUnpaid:
+		out.Intent = payment.NothingDue(out.CustomerID, strings.ToUpper(string(s.Currency)), time.Time{})
 	}
 	return out
 }

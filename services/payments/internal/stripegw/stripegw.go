@@ -43,7 +43,9 @@ type Config struct {
 	Timeout time.Duration
 	// AppID marks what is ours at Stripe.
 	AppID string
-	Log   *slog.Logger
+	// PromotionCodes: Stripe's page lets buyers enter one.
+	PromotionCodes bool
+	Log            *slog.Logger
 }
 
 // Gateway speaks to one Stripe account.

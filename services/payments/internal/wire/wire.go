@@ -30,7 +30,7 @@ func Payment(k Known) *paymentsv1.Payment {
 	case payment.Succeeded:
 		out.ChargeId, out.AmountMinor, out.Currency = p.ChargeID, p.ReceivedMinor, p.ReceivedCurrency
 		out.ChargedAt = timestamppb.New(*p.ChargedAt)
-		out.RefundedMinor = p.RefundedMinor
+		out.RefundedMinor, out.AskedMinor = p.RefundedMinor, p.AskedMinor
 		out.Dispute = paymentsv1.Payment_Dispute(paymentsv1.Payment_Dispute_value[string(p.Dispute)])
 		if t := p.Term; t.InvoiceID != "" {
 			out.Term = &paymentsv1.Term{

@@ -93,7 +93,7 @@ func (o *Orders) Match(ctx context.Context, charges []disposition.Charge) (order
 		found := disposition.Order{
 			ID: m.GetOrderId(), State: m.GetState().String(), PaidBy: m.GetPaidByChargeId(), CustomerID: m.GetCustomerId(),
 			AmountMinor: m.GetAmountMinor(), RefundedMinor: m.GetRefundedMinor(), Currency: m.GetCurrency(),
-			RecoveredBy: m.GetRecoveredBy(), DuplicateOf: m.GetDuplicateOfOrderId(),
+			RecoveredBy: m.GetRecoveredBy(), DuplicateOf: m.GetDuplicateOfOrderId(), AmountOpen: m.GetAmountOpen(),
 		}
 		if m.GetDispute() != paymentsv1.Payment_DISPUTE_UNSPECIFIED {
 			found.Dispute = m.GetDispute().String()

@@ -61,7 +61,7 @@ func doubt(f Facts) (d Decision, doubtful bool) {
 		return Decision{}, false
 	case c.OrderID != "" && c.OrderID != o.ID && o.PaidBy != c.ID:
 		return quarantine(c, UnclearEvent, "charge/"+c.ID, fmt.Sprintf("it names order %s and is known by order %s", c.OrderID, o.ID)), true
-	case c.AmountMinor != o.AmountMinor || c.Currency != o.Currency:
+	case c.AmountMinor != o.AmountMinor && !o.AmountOpen || c.Currency != o.Currency:
 		return quarantine(c, WrongCharge, "order/"+o.ID, fmt.Sprintf("order %s asked for %s", o.ID, show(o.AmountMinor, o.Currency))), true
 	case c.CustomerID != "" && o.CustomerID != "" && c.CustomerID != o.CustomerID:
 		return quarantine(c, WrongCharge, "order/"+o.ID, fmt.Sprintf("order %s is of Stripe's customer %s, and the charge of %s", o.ID, o.CustomerID, c.CustomerID)), true

@@ -89,6 +89,7 @@ func TestDecide(t *testing.T) {
 		{"of the old checkout", paid(owner(disposition.Claimed), noOrder), "QUARANTINED", nothing, disposition.ClaimedCharge, "adopts"},
 		{"of the old checkout, refunded", paid(owner(disposition.Claimed), noOrder, refunded), "QUARANTINED", nothing, "", ""},
 		{"one cent too little", paid(state("PENDING"), func(f *facts) { f.Charge.AmountMinor-- }), "QUARANTINED", nothing, disposition.WrongCharge, "$249.00"},
+		{"another amount on Stripe's page, and Orders has not heard", paid(state("PENDING"), func(f *facts) { f.Charge.AmountMinor, f.Order.AmountOpen = 19900, true }), "OPEN", advance, "", "PENDING"},
 		{"another currency", paid(state("PENDING"), func(f *facts) { f.Charge.Currency = "JPY" }), "QUARANTINED", nothing, disposition.WrongCharge, ""},
 		{"another customer", paid(func(f *facts) { f.Charge.CustomerID = "cus_2" }), "QUARANTINED", nothing, disposition.WrongCharge, "cus_2"},
 		{"wrong and not taken yet", paid(state("PENDING"), pending, func(f *facts) { f.Charge.AmountMinor-- }), "QUARANTINED", nothing, "", ""},

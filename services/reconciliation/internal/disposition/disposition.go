@@ -91,6 +91,9 @@ type Order struct {
 	PaidBy, CustomerID         string
 	AmountMinor, RefundedMinor int64
 	Currency                   string
+	// AmountOpen: it is paid on Stripe's page, which may have asked for another
+	// amount, and has not heard for how much it was.
+	AmountOpen bool
 	// Dispute is OPEN, LOST, WON or empty.
 	Dispute                        string
 	CompletedAt, AccessWithdrawnAt time.Time // zero when not

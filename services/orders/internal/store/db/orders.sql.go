@@ -618,37 +618,39 @@ func (q *Queries) MakeSamePurchaseDue(ctx context.Context, arg MakeSamePurchaseD
 const updateOrder = `-- name: UpdateOrder :execrows
 UPDATE orders.orders SET
     state = $1,
+    amount_minor = $2,
     version = version + 1,
-    attempt_id = $2,
-    payment_method = $3,
-    submitted_at = $4,
-    payment_status = $5,
-    payment_error_code = $6,
-    payment_error_message = $7,
-    client_secret = $8,
-    redirect_url = $9,
-    payment_intent_id = $10,
-    charge_id = $11,
-    customer_id = $12,
-    charged_at = $13,
-    completed_at = $14,
-    access_until = $15,
-    recovered_by = $16,
-    last_progress_at = $17,
-    next_look_at = $18,
-    look_count = $19,
-    last_look_at = $20,
-    refunded_minor = $21,
-    dispute = $22,
-    access_withdrawn_at = $23,
-    subscription_id = $24,
-    period_start = $25,
-    period_end = $26
-WHERE id = $27 AND state = $28 AND version = $29
+    attempt_id = $3,
+    payment_method = $4,
+    submitted_at = $5,
+    payment_status = $6,
+    payment_error_code = $7,
+    payment_error_message = $8,
+    client_secret = $9,
+    redirect_url = $10,
+    payment_intent_id = $11,
+    charge_id = $12,
+    customer_id = $13,
+    charged_at = $14,
+    completed_at = $15,
+    access_until = $16,
+    recovered_by = $17,
+    last_progress_at = $18,
+    next_look_at = $19,
+    look_count = $20,
+    last_look_at = $21,
+    refunded_minor = $22,
+    dispute = $23,
+    access_withdrawn_at = $24,
+    subscription_id = $25,
+    period_start = $26,
+    period_end = $27
+WHERE id = $28 AND state = $29 AND version = $30
 `
 
 type UpdateOrderParams struct {
 	State               string
+	AmountMinor         int64
 	AttemptID           uuid.UUID
 	PaymentMethod       *string
 	SubmittedAt         time.Time
@@ -684,6 +686,7 @@ type UpdateOrderParams struct {
 func (q *Queries) UpdateOrder(ctx context.Context, arg UpdateOrderParams) (int64, error) {
 	result, err := q.db.Exec(ctx, updateOrder,
 		arg.State,
+		arg.AmountMinor,
 		arg.AttemptID,
 		arg.PaymentMethod,
 		arg.SubmittedAt,

@@ -24,6 +24,7 @@ SELECT * FROM orders.orders WHERE reference = $1;
 -- version it was decided on.
 UPDATE orders.orders SET
     state = @state,
+    amount_minor = @amount_minor,
     version = version + 1,
     attempt_id = @attempt_id,
     payment_method = @payment_method,

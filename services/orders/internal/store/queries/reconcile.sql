@@ -14,7 +14,7 @@ WITH asked AS (
             FROM orders.orders AS e
             WHERE e.email_key = o.email_key AND e.plan_id = o.plan_id AND e.id <> o.id
                 AND o.kind = 'PURCHASE' AND NOT o.renews AND NOT o.allow_repeat
-                AND e.kind = 'PURCHASE' AND NOT e.renews
+                AND e.kind = 'PURCHASE' AND NOT e.renews AND e.charge_id IS NOT NULL
                 AND e.state <> 'REFUNDED' AND coalesce(e.dispute, '') <> 'LOST'
                 AND e.charged_at >= o.charged_at - sqlc.arg(duplicate_window)::interval
                 AND (e.charged_at, e.created_at, e.id) < (o.charged_at, o.created_at, o.id)
@@ -24,12 +24,12 @@ WITH asked AS (
     FROM orders.orders AS o
     WHERE o.charge_id = ANY (sqlc.arg(charge_ids)::text[])
 )
-SELECT p.charge_id::text AS charge_id, p.id AS order_id, p.state, p.charge_id AS paid_by_charge_id, p.amount_minor, p.currency, p.customer_id,
+SELECT p.charge_id::text AS charge_id, p.id AS order_id, p.state, p.checkout, p.payment_status, p.charge_id AS paid_by_charge_id, p.amount_minor, p.currency, p.customer_id,
     p.refunded_minor, p.dispute, p.charged_at, p.completed_at, p.access_withdrawn_at, p.recovered_by,
     coalesce(p.duplicate_of_order_id, '00000000-0000-0000-0000-000000000000')::uuid AS duplicate_of_order_id
 FROM paid AS p
 UNION ALL
-SELECT asked.charge_id::text, o.id, o.state, o.charge_id, o.amount_minor, o.currency, o.customer_id,
+SELECT asked.charge_id::text, o.id, o.state, o.checkout, o.payment_status, o.charge_id, o.amount_minor, o.currency, o.customer_id,
     o.refunded_minor, o.dispute, o.charged_at, o.completed_at, o.access_withdrawn_at, o.recovered_by,
     '00000000-0000-0000-0000-000000000000'::uuid
 FROM asked

@@ -37,7 +37,7 @@ ON CONFLICT (customer_id) DO NOTHING
 
 type InsertCustomerLinkParams struct {
 	CustomerID    string
-	OrderID       uuid.UUID
+	OrderID       *uuid.UUID
 	EmailKey      string
 	StripeEventID string
 	Actor         string

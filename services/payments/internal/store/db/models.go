@@ -37,12 +37,13 @@ type Customer struct {
 
 type CustomerLink struct {
 	CustomerID    string
-	OrderID       uuid.UUID
+	OrderID       *uuid.UUID
 	EmailKey      string
 	StripeEventID string
 	Actor         string
 	Reason        string
 	LinkedAt      time.Time
+	AccountID     *string
 }
 
 type EventAction struct {
@@ -53,6 +54,7 @@ type EventAction struct {
 	Reason        string
 	OrderID       *uuid.UUID
 	At            time.Time
+	AccountID     *string
 }
 
 type Payment struct {
@@ -91,6 +93,7 @@ type Payment struct {
 	TermStart         *time.Time
 	TermEnd           *time.Time
 	ToldAt            *time.Time
+	AskedMinor        *int64
 }
 
 type Refund struct {

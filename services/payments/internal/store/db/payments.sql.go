@@ -216,7 +216,7 @@ func (q *Queries) InsertPayment(ctx context.Context, arg InsertPaymentParams) er
 }
 
 const lastPayment = `-- name: LastPayment :one
-SELECT id, order_id, seq, reference, plan_id, description, account_id, email_key, amount_minor, currency, status, create_try, payment_intent_id, customer_id, client_secret, redirect_url, charge_id, received_minor, received_currency, charged_at, decline_code, decline_message, created_at, updated_at, refunded_minor, dispute, charge_read_at, checkout_session_id, renews_months, renews_order_id, subscription_id, invoice_id, term_start, term_end, told_at FROM payments.payments WHERE order_id = $1 ORDER BY seq DESC LIMIT 1
+SELECT id, order_id, seq, reference, plan_id, description, account_id, email_key, amount_minor, currency, status, create_try, payment_intent_id, customer_id, client_secret, redirect_url, charge_id, received_minor, received_currency, charged_at, decline_code, decline_message, created_at, updated_at, refunded_minor, dispute, charge_read_at, checkout_session_id, renews_months, renews_order_id, subscription_id, invoice_id, term_start, term_end, told_at, asked_minor FROM payments.payments WHERE order_id = $1 ORDER BY seq DESC LIMIT 1
 `
 
 func (q *Queries) LastPayment(ctx context.Context, orderID uuid.UUID) (Payment, error) {
@@ -258,6 +258,7 @@ func (q *Queries) LastPayment(ctx context.Context, orderID uuid.UUID) (Payment, 
 		&i.TermStart,
 		&i.TermEnd,
 		&i.ToldAt,
+		&i.AskedMinor,
 	)
 	return i, err
 }
@@ -300,7 +301,7 @@ func (q *Queries) ListAttempts(ctx context.Context, paymentID uuid.UUID) ([]Atte
 }
 
 const lockLastPayment = `-- name: LockLastPayment :one
-SELECT id, order_id, seq, reference, plan_id, description, account_id, email_key, amount_minor, currency, status, create_try, payment_intent_id, customer_id, client_secret, redirect_url, charge_id, received_minor, received_currency, charged_at, decline_code, decline_message, created_at, updated_at, refunded_minor, dispute, charge_read_at, checkout_session_id, renews_months, renews_order_id, subscription_id, invoice_id, term_start, term_end, told_at FROM payments.payments WHERE order_id = $1 ORDER BY seq DESC LIMIT 1 FOR UPDATE
+SELECT id, order_id, seq, reference, plan_id, description, account_id, email_key, amount_minor, currency, status, create_try, payment_intent_id, customer_id, client_secret, redirect_url, charge_id, received_minor, received_currency, charged_at, decline_code, decline_message, created_at, updated_at, refunded_minor, dispute, charge_read_at, checkout_session_id, renews_months, renews_order_id, subscription_id, invoice_id, term_start, term_end, told_at, asked_minor FROM payments.payments WHERE order_id = $1 ORDER BY seq DESC LIMIT 1 FOR UPDATE
 `
 
 func (q *Queries) LockLastPayment(ctx context.Context, orderID uuid.UUID) (Payment, error) {
@@ -342,12 +343,13 @@ func (q *Queries) LockLastPayment(ctx context.Context, orderID uuid.UUID) (Payme
 		&i.TermStart,
 		&i.TermEnd,
 		&i.ToldAt,
+		&i.AskedMinor,
 	)
 	return i, err
 }
 
 const lockPayment = `-- name: LockPayment :one
-SELECT id, order_id, seq, reference, plan_id, description, account_id, email_key, amount_minor, currency, status, create_try, payment_intent_id, customer_id, client_secret, redirect_url, charge_id, received_minor, received_currency, charged_at, decline_code, decline_message, created_at, updated_at, refunded_minor, dispute, charge_read_at, checkout_session_id, renews_months, renews_order_id, subscription_id, invoice_id, term_start, term_end, told_at FROM payments.payments WHERE id = $1 FOR UPDATE
+SELECT id, order_id, seq, reference, plan_id, description, account_id, email_key, amount_minor, currency, status, create_try, payment_intent_id, customer_id, client_secret, redirect_url, charge_id, received_minor, received_currency, charged_at, decline_code, decline_message, created_at, updated_at, refunded_minor, dispute, charge_read_at, checkout_session_id, renews_months, renews_order_id, subscription_id, invoice_id, term_start, term_end, told_at, asked_minor FROM payments.payments WHERE id = $1 FOR UPDATE
 `
 
 func (q *Queries) LockPayment(ctx context.Context, id uuid.UUID) (Payment, error) {
@@ -389,6 +391,7 @@ func (q *Queries) LockPayment(ctx context.Context, id uuid.UUID) (Payment, error
 		&i.TermStart,
 		&i.TermEnd,
 		&i.ToldAt,
+		&i.AskedMinor,
 	)
 	return i, err
 }
@@ -437,7 +440,7 @@ func (q *Queries) NextCustomerTry(ctx context.Context, arg NextCustomerTryParams
 }
 
 const paymentByIntent = `-- name: PaymentByIntent :one
-SELECT id, order_id, seq, reference, plan_id, description, account_id, email_key, amount_minor, currency, status, create_try, payment_intent_id, customer_id, client_secret, redirect_url, charge_id, received_minor, received_currency, charged_at, decline_code, decline_message, created_at, updated_at, refunded_minor, dispute, charge_read_at, checkout_session_id, renews_months, renews_order_id, subscription_id, invoice_id, term_start, term_end, told_at FROM payments.payments WHERE payment_intent_id = $1::text
+SELECT id, order_id, seq, reference, plan_id, description, account_id, email_key, amount_minor, currency, status, create_try, payment_intent_id, customer_id, client_secret, redirect_url, charge_id, received_minor, received_currency, charged_at, decline_code, decline_message, created_at, updated_at, refunded_minor, dispute, charge_read_at, checkout_session_id, renews_months, renews_order_id, subscription_id, invoice_id, term_start, term_end, told_at, asked_minor FROM payments.payments WHERE payment_intent_id = $1::text
 `
 
 func (q *Queries) PaymentByIntent(ctx context.Context, paymentIntentID string) (Payment, error) {
@@ -479,6 +482,7 @@ func (q *Queries) PaymentByIntent(ctx context.Context, paymentIntentID string) (
 		&i.TermStart,
 		&i.TermEnd,
 		&i.ToldAt,
+		&i.AskedMinor,
 	)
 	return i, err
 }
@@ -562,9 +566,9 @@ UPDATE payments.payments SET
     status = $1, client_secret = $2, redirect_url = $3, customer_id = $4,
     payment_intent_id = $5, checkout_session_id = $6,
     subscription_id = $7, invoice_id = $8, term_start = $9, term_end = $10,
-    charge_id = $11, received_minor = $12, received_currency = $13, charged_at = $14,
-    decline_code = $15, decline_message = $16, updated_at = $17
-WHERE id = $18
+    asked_minor = $11, charge_id = $12, received_minor = $13, received_currency = $14, charged_at = $15,
+    decline_code = $16, decline_message = $17, updated_at = $18
+WHERE id = $19
 `
 
 type UpdatePaymentParams struct {
@@ -578,6 +582,7 @@ type UpdatePaymentParams struct {
 	InvoiceID         *string
 	TermStart         *time.Time
 	TermEnd           *time.Time
+	AskedMinor        *int64
 	ChargeID          *string
 	ReceivedMinor     *int64
 	ReceivedCurrency  *string
@@ -600,6 +605,7 @@ func (q *Queries) UpdatePayment(ctx context.Context, arg UpdatePaymentParams) er
 		arg.InvoiceID,
 		arg.TermStart,
 		arg.TermEnd,
+		arg.AskedMinor,
 		arg.ChargeID,
 		arg.ReceivedMinor,
 		arg.ReceivedCurrency,

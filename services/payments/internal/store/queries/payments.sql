@@ -51,7 +51,7 @@ UPDATE payments.payments SET
     status = @status, client_secret = @client_secret, redirect_url = @redirect_url, customer_id = @customer_id,
     payment_intent_id = @payment_intent_id, checkout_session_id = @checkout_session_id,
     subscription_id = @subscription_id, invoice_id = @invoice_id, term_start = @term_start, term_end = @term_end,
-    charge_id = @charge_id, received_minor = @received_minor, received_currency = @received_currency, charged_at = @charged_at,
+    asked_minor = @asked_minor, charge_id = @charge_id, received_minor = @received_minor, received_currency = @received_currency, charged_at = @charged_at,
     decline_code = @decline_code, decline_message = @decline_message, updated_at = @updated_at
 WHERE id = @id;
 
