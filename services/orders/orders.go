@@ -45,7 +45,7 @@ func Run(ctx context.Context, cfg Config, rt process.Runtime) error {
 		Payments:      clients.NewPayments(h.Peer(cfg.PaymentsAddr)),
 		Provisioning:  clients.NewProvisioning(h.Peer(cfg.ProvisioningAddr)),
 		Notifications: notifications, Cases: cases, Messages: messages,
-		Settings: cfg.Settings, Now: rt.Now, Log: rt.Log,
+		Settings: cfg.Settings, Metrics: service.NewMetrics(h.Metrics), Now: rt.Now, Log: rt.Log,
 	}
 	ordersv1.RegisterOrdersServiceServer(h, &rpc.Orders{Service: svc})
 	ordersv1.RegisterOrdersAdminServiceServer(h, &rpc.Admin{Service: svc})

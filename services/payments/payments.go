@@ -31,13 +31,13 @@ func Run(ctx context.Context, cfg Config, rt process.Runtime) error {
 	defer h.Close()
 	h.Tell(store.Readings...)
 
-	cfg.Stripe.Log = rt.Log
+	cfg.Stripe.Log, cfg.Stripe.Metrics = rt.Log, stripegw.NewMetrics(h.Metrics)
 	stripe := stripegw.New(cfg.Stripe)
 	svc := &service.Service{
 		Store: store.New(h.Pool, stripe.Livemode()), Stripe: stripe,
 		Orders: clients.NewOrders(h.Peer(cfg.OrdersAddr)), Cases: clients.NewCases(h.Peer(cfg.ReconciliationAddr)),
 		Accounts: clients.NewAccounts(h.Peer(cfg.ProvisioningAddr)),
-		Settings: cfg.Settings, Now: rt.Now, Log: rt.Log,
+		Settings: cfg.Settings, Metrics: service.NewMetrics(h.Metrics), Now: rt.Now, Log: rt.Log,
 	}
 	paymentsv1.RegisterPaymentsServiceServer(h, &rpc.Payments{Service: svc})
 	paymentsv1.RegisterPaymentsAdminServiceServer(h, &rpc.Admin{Service: svc})

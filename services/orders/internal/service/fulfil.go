@@ -41,10 +41,14 @@ func (s *Service) fulfilOnce(ctx context.Context, o order.Order, why order.Why) 
 	o.RecoveredBy = why.RecoveredBy()
 	o.LastProgressAt, o.NextLookAt = now, nil
 	told := o.Confirmation()
-	return s.Store.InTx(ctx, func(tx pgx.Tx) error {
+	err = s.Store.InTx(ctx, func(tx pgx.Tx) error {
 		if err := s.Store.Update(ctx, tx, was, o, why, "access granted until "+grant.EndsAt.UTC().Format("2006-01-02"), now); err != nil {
 			return err
 		}
 		return s.Messages.Queue(ctx, tx, clients.Message{DedupeKey: told.DedupeKey, Kind: told.Kind, OrderID: o.ID})
 	})
+	if err == nil {
+		s.Metrics.complete(o, why.Reason)
+	}
+	return err
 }

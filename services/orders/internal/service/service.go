@@ -61,6 +61,7 @@ type Service struct {
 	Cases         *clients.Cases
 	Messages      Messenger
 	Settings      Settings
+	Metrics       *Metrics
 	Now           func() time.Time
 	Log           *slog.Logger
 

@@ -67,6 +67,9 @@ func (s *Service) settle(ctx context.Context, o order.Order, m order.Money, why 
 		}
 		return nil
 	})
+	if err == nil {
+		s.Metrics.settle(event)
+	}
 	return err == nil && event == order.Paid, err
 }
 

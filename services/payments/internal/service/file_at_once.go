@@ -27,6 +27,8 @@ func (s *Service) fileAtOnce(ctx context.Context, filed webhook.Event, unreadabl
 	}
 	f.Status, f.Method, f.Note = v.status, v.method, v.note
 	if done, err = s.Store.FileFinished(ctx, f); done {
+		s.Metrics.begin(byDelivery)
+		s.Metrics.end(filed.Type, filed.Livemode, v.status, v.method)
 		s.Log.Info("event", "event_id", filed.ID, "status", v.status, "resolution_method", v.method)
 	}
 	return v.status, done, err

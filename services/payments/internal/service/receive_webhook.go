@@ -32,6 +32,7 @@ const (
 func (s *Service) ReceiveWebhook(ctx context.Context, payload []byte, signature string) (status string, err error) {
 	now := s.Now()
 	if !webhook.Verify(payload, signature, s.Settings.WebhookSecrets, now) {
+		s.Metrics.refuse()
 		return "", payment.ErrSignature
 	}
 	ctx, cancel := detach(ctx)
@@ -52,6 +53,7 @@ func (s *Service) ReceiveWebhook(ctx context.Context, payload []byte, signature 
 	if !mine {
 		return s.awaitOther(ctx, event.ID)
 	}
+	s.Metrics.begin(byDelivery)
 	return s.work(ctx, f)
 }
 
@@ -82,6 +84,7 @@ func (s *Service) work(ctx context.Context, f store.Filed) (string, error) {
 	if err == nil {
 		s.Log.Info("event", "event_id", f.EventID, "status", v.status, "resolution_method", v.method)
 		if err = s.finish(ctx, f, v); err == nil {
+			s.Metrics.end(f.Type, f.Livemode, v.status, v.method)
 			return v.status, nil
 		}
 	}
@@ -94,6 +97,7 @@ func (s *Service) work(ctx context.Context, f store.Filed) (string, error) {
 			err = errors.Join(err, caseErr)
 		}
 	}
+	s.Metrics.end(f.Type, f.Livemode, status, "")
 	next := s.Now().Add(due.Backoff(retryFirst, tries))
 	if failErr := s.Store.FailHandling(ctx, f.EventID, status, err.Error(), next); failErr != nil {
 		err = errors.Join(err, failErr) // still in hand: due again when that ends
@@ -118,6 +122,7 @@ func (s *Service) ClaimDueEvents(ctx context.Context, limit int) ([]store.Filed,
 func (s *Service) RetryEvent(ctx context.Context, f store.Filed) error {
 	ctx, cancel := detach(ctx)
 	defer cancel()
+	s.Metrics.begin(byRetry)
 	_, err := s.work(ctx, f)
 	return err
 }

@@ -17,6 +17,7 @@ func (s *Service) ReplayEvent(ctx context.Context, eventID, actor string) (store
 		return store.Entry{}, err
 	}
 	if mine {
+		s.Metrics.begin(byRetry)
 		_, err = s.work(ctx, f)
 	} else {
 		_, err = s.awaitOther(ctx, eventID)

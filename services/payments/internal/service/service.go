@@ -51,6 +51,7 @@ type Service struct {
 	Cases    *clients.Cases
 	Accounts *clients.Accounts
 	Settings Settings
+	Metrics  *Metrics
 	Now      func() time.Time
 	Log      *slog.Logger
 }

@@ -24,6 +24,8 @@ const (
 // Filed is an event in the ledger, in hand to be worked.
 type Filed struct {
 	EventID      string
+	Type         string
+	Livemode     bool
 	Payload      []byte
 	AttemptCount int32
 	RetryCount   int32
@@ -79,5 +81,5 @@ func (s *Store) MakeEventsDue(ctx context.Context, now time.Time) (int64, error)
 }
 
 func filed(r db.WebhookEvent) Filed {
-	return Filed{EventID: r.StripeEventID, Payload: r.Payload, AttemptCount: r.AttemptCount, RetryCount: r.RetryCount}
+	return Filed{EventID: r.StripeEventID, Type: r.Type, Livemode: r.Livemode, Payload: r.Payload, AttemptCount: r.AttemptCount, RetryCount: r.RetryCount}
 }

@@ -46,6 +46,8 @@ type Config struct {
 	// PromotionCodes: Stripe's page lets buyers enter one.
 	PromotionCodes bool
 	Log            *slog.Logger
+	// Metrics counts the requests.
+	Metrics *Metrics
 }
 
 // Gateway speaks to one Stripe account.
@@ -59,7 +61,7 @@ type Gateway struct {
 
 // New makes a gateway.
 func New(cfg Config) *Gateway {
-	caller := &http.Client{Timeout: cfg.Timeout, Transport: transport()}
+	caller := &http.Client{Timeout: cfg.Timeout, Transport: cfg.Metrics.around(transport())}
 	backend := &stripe.BackendConfig{
 		HTTPClient: caller,
 		// One more try with the same key heals a connection that had gone stale.
