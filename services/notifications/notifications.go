@@ -39,7 +39,7 @@ func Run(ctx context.Context, cfg Config, rt process.Runtime) error {
 		Cases:        clients.NewCases(h.Peer(cfg.ReconciliationAddr)),
 		Runs:         clients.NewRuns(h.Peer(cfg.ReconciliationAddr)), ReconcileEvery: cfg.ReconcileEvery,
 		Server: cfg.Server, From: cfg.From, Brand: cfg.Brand, PublicURL: cfg.PublicURL, Team: cfg.Team,
-		Now: rt.Now, Log: rt.Log,
+		Metrics: service.NewMetrics(h.Metrics), Now: rt.Now, Log: rt.Log,
 	}
 	deliveries, err := jobs.New(h.Pool, cfg.Listen, svc, rt.Log)
 	if err != nil {

@@ -60,18 +60,20 @@ func (c *clock) Set(now time.Time) {
 	c.now = now
 }
 
-func start(t *testing.T) *running {
+// start runs it with more settings, names and values in turn.
+func start(t *testing.T, more ...string) *running {
 	t.Helper()
 	r := &running{t: t, db: pgtest.New(t), clock: &clock{now: at(t, "2026-11-21T12:00:00.123456789Z")}}
 	r.owner = r.db.Owner(t)
-	cfg, err := provisioning.LoadConfig(func(key string) (string, bool) {
-		v, ok := map[string]string{
-			"PROVISIONING_DATABASE_URL": r.db.URL("provisioning"),
-			"SERVICE_TOKENS_FILE":       tokensFile(t),
-			"APP_URL":                   "https://app.example.com/",
-		}[key]
-		return v, ok
-	})
+	settings := map[string]string{
+		"PROVISIONING_DATABASE_URL": r.db.URL("provisioning"),
+		"SERVICE_TOKENS_FILE":       tokensFile(t),
+		"APP_URL":                   "https://app.example.com/",
+	}
+	for i := 0; i+1 < len(more); i += 2 {
+		settings[more[i]] = more[i+1]
+	}
+	cfg, err := provisioning.LoadConfig(func(key string) (string, bool) { v, ok := settings[key]; return v, ok })
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -64,7 +64,7 @@ func (s *Service) giveUpAlert(ctx context.Context, m message.Message, why string
 	note, stop := outlive(ctx)
 	defer stop()
 	s.Log.Error("the team could not be told; check ALERT_EMAILS", "alert", m.DedupeKey, "reason", why)
-	return s.Store.MarkFailed(note, m.ID, why)
+	return s.rested(m, message.Failed, s.Store.MarkFailed(note, m.ID, why))
 }
 
 // FindMessages reads the messages that there are under these keys, and since when

@@ -44,6 +44,7 @@ func (s *Service) Deliver(ctx context.Context, id uuid.UUID) error {
 	case s.Now().Sub(m.CreatedAt) > GiveUpAfter:
 		return s.giveUp(ctx, m, fmt.Sprintf("given up after %d hours: %v", int(GiveUpAfter.Hours()), err))
 	}
+	s.Metrics.fail()
 	note, cancel := outlive(ctx)
 	defer cancel()
 	return errors.Join(err, s.Store.NoteError(note, m.ID, err.Error()))
@@ -60,7 +61,7 @@ func (s *Service) attempt(ctx context.Context, m message.Message) error {
 	}
 	if !m.TrueOf(order, s.Now()) {
 		s.Log.Info("message superseded", "order_id", m.OrderID, "kind", m.Kind, "reason", order.Standing())
-		return s.Store.MarkSuperseded(ctx, m.ID, order.Standing())
+		return s.rested(m, message.Superseded, s.Store.MarkSuperseded(ctx, m.ID, order.Standing()))
 	}
 	to, err := message.ParseAddress(order.Email)
 	if err != nil {
@@ -102,7 +103,7 @@ func (s *Service) send(ctx context.Context, m message.Message, to string, render
 	// The mail is out; not to record it would send it again.
 	note, stop := outlive(ctx)
 	defer stop()
-	if err := s.Store.MarkSent(note, m.ID, to, s.Now()); err != nil {
+	if err := s.rested(m, message.Sent, s.Store.MarkSent(note, m.ID, to, s.Now())); err != nil {
 		return err
 	}
 	s.noteServer(ctx, nil)
@@ -130,7 +131,15 @@ func (s *Service) giveUp(ctx context.Context, m message.Message, why string) err
 		return errors.Join(errors.New(why), s.Store.NoteError(note, m.ID, why))
 	}
 	s.Log.Warn("message failed; a case is open", "order_id", m.OrderID, "kind", m.Kind, "reason", why)
-	return s.Store.MarkFailed(note, m.ID, why)
+	return s.rested(m, message.Failed, s.Store.MarkFailed(note, m.ID, why))
+}
+
+// rested counts a message whose rest was recorded.
+func (s *Service) rested(m message.Message, state message.State, err error) error {
+	if err == nil {
+		s.Metrics.rest(m, state, s.Now())
+	}
+	return err
 }
 
 // outlive bounds a last write that must be tried even when the attempt's time

@@ -41,6 +41,7 @@ type Service struct {
 	// Runs is asked whether reconciliation works; ReconcileEvery is its period.
 	Runs           *clients.Runs
 	ReconcileEvery time.Duration
+	Metrics        *Metrics
 	Now            func() time.Time
 	Log            *slog.Logger
 }
