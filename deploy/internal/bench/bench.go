@@ -50,6 +50,7 @@ func (b *bench) parts() []part {
 		{"webhooks", "On this machine's disk", b.onThisDisk},
 		{"webhooks", "On a disk that takes 1 ms longer to sync", b.onASlowDisk},
 		{"reconciling", "Cross-referencing charges by the page, and one by one", b.crossReferencing},
+		{"sweeps", "Sweeps that find nothing wrong, beside a short history and a long one", b.sweeping},
 	}
 }
 
@@ -62,16 +63,17 @@ type scale struct {
 	orders               int // paid by event, per number of clients
 	benchtime            string
 	charges              int // to cross-reference
+	sweeps               int // on each of two histories
 }
 
 func (o Options) scale() scale {
 	switch {
 	case o.Quick:
-		return scale{clients: []int{2}, slowClients: []int{2}, rounds: 1, lasts: 200 * time.Millisecond, stored: 500, orders: 6, benchtime: "1x", charges: 2000}
+		return scale{clients: []int{2}, slowClients: []int{2}, rounds: 1, lasts: 200 * time.Millisecond, stored: 500, orders: 6, benchtime: "1x", charges: 2000, sweeps: 2}
 	case o.Full:
-		return scale{clients: []int{1, 8, 32, 128}, slowClients: []int{1, 8, 32, 128}, rounds: 7, lasts: 3 * time.Second, stored: 1_000_000, orders: 1500, benchtime: "1s", charges: 1_000_000}
+		return scale{clients: []int{1, 8, 32, 128}, slowClients: []int{1, 8, 32, 128}, rounds: 7, lasts: 3 * time.Second, stored: 1_000_000, orders: 1500, benchtime: "1s", charges: 1_000_000, sweeps: 15}
 	default:
-		return scale{clients: []int{1, 8, 32, 128}, slowClients: []int{1, 8, 32}, rounds: 3, lasts: time.Second, stored: 100_000, orders: 300, benchtime: "300ms", charges: 100_000}
+		return scale{clients: []int{1, 8, 32, 128}, slowClients: []int{1, 8, 32}, rounds: 3, lasts: time.Second, stored: 100_000, orders: 300, benchtime: "300ms", charges: 100_000, sweeps: 7}
 	}
 }
 
@@ -117,7 +119,12 @@ func (b *bench) say(format string, args ...any) { fmt.Fprintf(b.opts.Out, format
 
 // withStack runs the product in a folder of its own for as long as do takes.
 // slow is a library that PostgreSQL is started with; empty for none.
-func (b *bench) withStack(ctx context.Context, slow string, do func(*stack.Stack) error) (err error) {
+func (b *bench) withStack(ctx context.Context, slow string, do func(*stack.Stack) error) error {
+	return b.withStackOn(ctx, slow, "", do)
+}
+
+// withStackOn is withStack on an existing database, unless it is empty.
+func (b *bench) withStackOn(ctx context.Context, slow, database string, do func(*stack.Stack) error) (err error) {
 	dir, err := stack.OwnFolder(b.opts.Dir, "bench-")
 	if err != nil {
 		return err
@@ -126,6 +133,9 @@ func (b *bench) withStack(ctx context.Context, slow string, do func(*stack.Stack
 	// Sweeps and rescues would read Stripe for payments that only the bench's
 	// events know of, at moments that only they choose.
 	env := append(stack.MachineEnv(b.opts.Env), "RECONCILE_EVERY=off", "RESCUE_AFTER=off", "ATTEMPTS_PER_IP=1000000")
+	if database != "" {
+		env = append(env, "DATABASE_URL="+database)
+	}
 	opts := stack.Options{Dir: dir, BinDir: filepath.Join(b.opts.Dir, "bin"), Env: env, FreePorts: true}
 	if slow != "" {
 		opts.DatabaseEnv = []string{"LD_PRELOAD=" + slow}

@@ -1,6 +1,7 @@
 package pagebench
 
 import (
+	"context"
 	"io"
 	"net"
 	"net/url"
@@ -17,7 +18,7 @@ func farAway(tb testing.TB, database string, delay time.Duration) string {
 	if err != nil {
 		tb.Fatal(err)
 	}
-	addr, err := Delay(tb.Context().Done(), u.Host, delay)
+	addr, err := delayed(tb.Context(), u.Host, delay)
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -25,24 +26,21 @@ func farAway(tb testing.TB, database string, delay time.Duration) string {
 	return u.String()
 }
 
-// Delay listens on a free port and passes what comes on to an address, each piece
-// as much later; what comes back at once. It ends when done is closed.
-func Delay(done <-chan struct{}, to string, delay time.Duration) (addr string, err error) {
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+// delayed listens on a free port and passes what comes on to an address, each piece
+// as much later; what comes back at once. It ends with ctx.
+func delayed(ctx context.Context, to string, delay time.Duration) (addr string, err error) {
+	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0")
 	if err != nil {
 		return "", err
 	}
-	go func() {
-		<-done
-		_ = listener.Close()
-	}()
+	context.AfterFunc(ctx, func() { _ = listener.Close() })
 	go func() {
 		for {
 			near, err := listener.Accept()
 			if err != nil {
 				return
 			}
-			far, err := net.Dial("tcp", to)
+			far, err := new(net.Dialer).DialContext(ctx, "tcp", to)
 			if err != nil {
 				_ = near.Close()
 				continue
@@ -51,7 +49,7 @@ func Delay(done <-chan struct{}, to string, delay time.Duration) (addr string, e
 				defer func() { _, _ = near.Close(), far.Close() }()
 				_, _ = io.Copy(near, far)
 			}()
-			go later(far, near, delay, done)
+			go later(ctx, far, near, delay)
 		}
 	}()
 	return listener.Addr().String(), nil
@@ -63,7 +61,7 @@ type piece struct {
 	due  time.Time
 }
 
-func later(to, from net.Conn, delay time.Duration, done <-chan struct{}) {
+func later(ctx context.Context, to, from net.Conn, delay time.Duration) {
 	pieces := make(chan piece, 1024)
 	go func() {
 		defer close(pieces)
@@ -73,7 +71,7 @@ func later(to, from net.Conn, delay time.Duration, done <-chan struct{}) {
 			if n > 0 {
 				select {
 				case pieces <- piece{buffer[:n], time.Now().Add(delay)}:
-				case <-done:
+				case <-ctx.Done():
 					return
 				}
 			}

@@ -1,0 +1,245 @@
+package bench
+
+import (
+	"bytes"
+	"context"
+	_ "embed"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+
+	"makegood.example/deploy/internal/stack"
+)
+
+// multiply makes history of what one purchase left.
+//
+//go:embed multiply.sql
+var multiply string
+
+// newPurchases are what every sweep meets within its overlap.
+const newPurchases = 20
+
+// swept is what one sweep cost.
+type swept struct {
+	took                  time.Duration
+	commits, rows, blocks float64
+}
+
+// sweeping compares sweeps that find nothing wrong beside a short history and a
+// long one, taking turns: two whole products on one PostgreSQL.
+func (b *bench) sweeping(ctx context.Context) error {
+	return b.withStack(ctx, "", func(short *stack.Stack) error {
+		if _, err := short.DB().Exec(ctx, "CREATE DATABASE long_history"); err != nil {
+			return err
+		}
+		address, err := url.Parse(short.Env("DATABASE_URL"))
+		if err != nil {
+			return err
+		}
+		address.Path = "/long_history"
+		return b.withStackOn(ctx, "", address.String(), func(long *stack.Stack) error {
+			both := []*stack.Stack{short, long}
+			for i, s := range both {
+				if err := b.remember(ctx, s, []int{1000, b.scale.stored}[i]); err != nil {
+					return err
+				}
+			}
+			if err := b.compareSweeps(ctx, both); err != nil {
+				return err
+			}
+			return b.integrity(ctx, both)
+		})
+	})
+}
+
+// remember gives a product a history: one purchase, seen by a sweep, many times
+// over, and some that are new.
+func (b *bench) remember(ctx context.Context, s *stack.Stack, purchases int) error {
+	if err := buy(ctx, s, 1); err != nil {
+		return err
+	}
+	if _, err := sweep(ctx, s); err != nil {
+		return err
+	}
+	began := time.Now()
+	err := pgx.BeginFunc(ctx, s.DB(), func(tx pgx.Tx) error {
+		if _, err := tx.Exec(ctx, "SELECT set_config('bench.copies', $1::text, true)", strconv.Itoa(purchases)); err != nil {
+			return err
+		}
+		_, err := tx.Exec(ctx, multiply)
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("multiply: %w", err)
+	}
+	for _, statement := range []string{"VACUUM ANALYZE", "CHECKPOINT"} {
+		if _, err := s.DB().Exec(ctx, statement); err != nil {
+			return err
+		}
+	}
+	for _, table := range []string{"orders.orders", "payments.payments", "provisioning.grants", "notifications.messages",
+		"reconciliation.charge_dispositions", "reconciliation.balance_transactions"} {
+		var rows int
+		if err := s.DB().QueryRow(ctx, "SELECT count(*) FROM "+table).Scan(&rows); err != nil || rows <= purchases {
+			return fmt.Errorf("%s has %d rows instead of more than %d: %w", table, rows, purchases, err)
+		}
+	}
+	b.say("  a history of %d purchases in %s", purchases, time.Since(began).Round(time.Second))
+	return buy(ctx, s, newPurchases)
+}
+
+// compareSweeps lets sweeps take turns.
+func (b *bench) compareSweeps(ctx context.Context, both []*stack.Stack) error {
+	for _, s := range both { // what a first sweep after a long silence does, and prepared statements
+		for range 6 {
+			if _, err := sweep(ctx, s); err != nil {
+				return err
+			}
+		}
+	}
+	seen := [2][]swept{}
+	for round := range b.scale.sweeps {
+		for i := range both {
+			which := (i + round) % 2
+			one, err := sweep(ctx, both[which])
+			if err != nil {
+				return err
+			}
+			seen[which] = append(seen[which], one)
+		}
+	}
+	at := func(which int, of func(swept) float64) float64 {
+		all := make([]float64, len(seen[which]))
+		for i, one := range seen[which] {
+			all[i] = of(one)
+		}
+		slices.Sort(all)
+		return all[len(all)/2]
+	}
+	for _, m := range []struct {
+		what, unit string
+		of         func(swept) float64
+	}{
+		{"time", "ms", func(s swept) float64 { return float64(s.took.Microseconds()) / 1000 }},
+		{"transactions", "", func(s swept) float64 { return s.commits }},
+		{"rows read by the database", "", func(s swept) float64 { return s.rows }},
+		{"blocks read by the database", "", func(s swept) float64 { return s.blocks }},
+	} {
+		small, large := at(0, m.of), at(1, m.of)
+		b.say("  a sweep's %s: %.0f %s after 1000 purchases, %.0f %s after %d", m.what, small, m.unit, large, m.unit, b.scale.stored)
+		b.report.goal(fmt.Sprintf("a sweep's %s, %d purchases behind it, of 1000", m.what, b.scale.stored), "<= 1.2", "%.2f (%.0f %s, %.0f %s)",
+			large/small, large, m.unit, small, m.unit)
+	}
+	return nil
+}
+
+// buy has buyers buy the plan, and waits until all of it rests.
+func buy(ctx context.Context, s *stack.Stack, n int) error {
+	for range n {
+		reference := uuid.NewString()
+		request := map[string]string{"plan_id": "annual", "email": reference + "@example.com", "name": "Jane Example", "payment_method": "pm_card_visa"}
+		if err := call(ctx, http.MethodPost, s.URL()+"/v1/orders", http.Header{"Idempotency-Key": {reference}}, request, nil); err != nil {
+			return err
+		}
+	}
+	for resting := 0; ; {
+		err := s.DB().QueryRow(ctx, `SELECT
+			(SELECT count(*) FROM orders.orders WHERE next_look_at IS NOT NULL) + (SELECT count(*) FROM payments.attempts WHERE next_look_at IS NOT NULL) +
+			(SELECT count(*) FROM payments.webhook_events WHERE status = 'RECEIVED' OR next_look_at IS NOT NULL) +
+			(SELECT count(*) FROM notifications.messages WHERE state IN ('QUEUED', 'SENDING')) +
+			(SELECT count(*) FROM orders.orders AS o WHERE state = 'COMPLETE' AND completed_at > now() - interval '1 hour' AND NOT EXISTS (
+				SELECT FROM notifications.messages AS m WHERE m.dedupe_key = 'order/' || o.id || '/confirmation'))`).Scan(&resting)
+		if err != nil {
+			return err
+		}
+		if resting == 0 {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("%d things do not come to rest: %w", resting, ctx.Err())
+		case <-time.After(100 * time.Millisecond):
+		}
+	}
+}
+
+// sweep has one run, and says what it cost.
+func sweep(ctx context.Context, s *stack.Stack) (cost swept, err error) {
+	before, err := used(ctx, s)
+	if err != nil {
+		return cost, err
+	}
+	token, err := s.Token("admin")
+	if err != nil {
+		return cost, err
+	}
+	var run struct {
+		Status  string
+		Details []string
+	}
+	began := time.Now()
+	if err := call(ctx, http.MethodPost, s.AdminURL()+"/admin/v1/reconciliation/runs", http.Header{"Authorization": {"Bearer " + token}}, struct{}{}, &run); err != nil {
+		return cost, err
+	}
+	took := time.Since(began)
+	if run.Status != "SUCCEEDED" {
+		return cost, fmt.Errorf("the run %s: %v", run.Status, run.Details)
+	}
+	after, err := used(ctx, s)
+	return swept{took, after.commits - before.commits, after.rows - before.rows, after.blocks - before.blocks}, err
+}
+
+// used is what the database has done for the services so far. Their sessions tell
+// what they did when they are idle for a moment.
+func used(ctx context.Context, s *stack.Stack) (u swept, err error) {
+	select {
+	case <-ctx.Done():
+		return u, ctx.Err()
+	case <-time.After(1100 * time.Millisecond):
+	}
+	err = s.DB().QueryRow(ctx, `SELECT xact_commit, tup_returned + tup_fetched, blks_hit + blks_read FROM pg_stat_database
+		WHERE datname = current_database()`).Scan(&u.commits, &u.rows, &u.blocks)
+	return u, err
+}
+
+// call sends JSON and reads JSON.
+func call(ctx context.Context, method, address string, header http.Header, in, out any) error {
+	var body io.Reader
+	if in != nil {
+		raw, err := json.Marshal(in)
+		if err != nil {
+			return err
+		}
+		body = bytes.NewReader(raw)
+	}
+	request, err := http.NewRequestWithContext(ctx, method, address, body)
+	if err != nil {
+		return err
+	}
+	request.Header = header.Clone()
+	request.Header.Set("Content-Type", "application/json")
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		return err
+	}
+	answer, err := io.ReadAll(response.Body)
+	if err := errors.Join(err, response.Body.Close()); err != nil {
+		return err
+	}
+	if response.StatusCode >= http.StatusMultipleChoices {
+		return fmt.Errorf("%s %s is answered with %s: %.300s", method, request.URL.Path, response.Status, answer)
+	}
+	if out == nil {
+		return nil
+	}
+	return json.Unmarshal(answer, out)
+}
