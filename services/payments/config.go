@@ -42,6 +42,7 @@ func LoadConfig(lookup config.Lookup) (Config, error) {
 			PublicURL:      r.URL("PUBLIC_URL", "http://127.0.0.1:8080"),
 		},
 	}
+	c.Stripe.ReadsPerSecond = r.Int("STRIPE_READS_PER_SECOND", readsPerSecond(c.Stripe), 0)
 	c.Settings.RescueAfter, c.RescueOn = r.DurationOrOff("RESCUE_AFTER", 30*time.Second)
 	c.Settings.MatchByEmail = isOn(r, "MATCH_BY_EMAIL")
 	c.Stripe.PromotionCodes = isOn(r, "CHECKOUT_PROMOTION_CODES")
@@ -68,4 +69,17 @@ func isOn(r *config.Reader, name string) bool {
 		r.Problem("%s is %q, and not on or off", name, on)
 	}
 	return on == "on"
+}
+
+// readsPerSecond is half of what Stripe allows with a key: about 100 a second with
+// a live one, and 25 with one for tests. Another server says itself what is too much.
+func readsPerSecond(c stripegw.Config) int {
+	switch {
+	case c.BaseURL != "":
+		return 0
+	case strings.HasPrefix(c.SecretKey, "sk_live_"), strings.HasPrefix(c.SecretKey, "rk_live_"):
+		return 50
+	default:
+		return 12
+	}
 }

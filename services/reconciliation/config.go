@@ -29,6 +29,8 @@ func LoadConfig(lookup config.Lookup) (Config, error) {
 			Overlap:        r.Duration("RECONCILE_OVERLAP", 10*time.Minute),
 			DeepPassEvery:  r.Duration("DEEP_PASS_EVERY", 24*time.Hour),
 			DeepPassWindow: r.Duration("DEEP_PASS_WINDOW", 180*24*time.Hour),
+
+			DeepPassReaders: r.Int("DEEP_PASS_READERS", 4, 1),
 		},
 	}
 	c.Settings.Every, c.Scheduled = r.DurationOrOff("RECONCILE_EVERY", 2*time.Minute)

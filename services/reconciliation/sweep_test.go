@@ -290,7 +290,7 @@ func TestTheDeepPassFindsWhatIsOldAndGoesOnWhereItWasStopped(t *testing.T) {
 	var stop atomic.Bool
 	stop.Store(true)
 	hook(w, &w.onListCharges, func(r *paymentsv1.ListChargesRequest) error {
-		if stop.Load() && r.GetPageToken() != "" {
+		if old := now.Add(-30 * 24 * time.Hour); stop.Load() && len(r.GetChargeIds()) == 0 && (r.GetPageToken() != "" || r.GetWindow().GetFrom().AsTime().Before(old)) {
 			return errStripe
 		}
 		return nil
@@ -298,8 +298,8 @@ func TestTheDeepPassFindsWhatIsOldAndGoesOnWhereItWasStopped(t *testing.T) {
 	dial := s.instance(nil)
 	s.wantRun(s.startRun(dial), pb.Run_FAILED)
 	s.wantDisposition("ch_forty_days", "")
-	if n := s.count(`SELECT pages_read FROM reconciliation.deep_passes WHERE finished_at IS NULL AND page_token <> ''`); n != 1 {
-		t.Errorf("%d pages are known to be read", n)
+	if n := s.count(`SELECT count(*) FROM reconciliation.deep_pass_slices WHERE finished_at IS NULL AND page_token <> ''`); n != 1 {
+		t.Errorf("of %d slices a first page is known to be read", n)
 	}
 	stop.Store(false)
 	w.set(func() { w.listed = nil })
@@ -326,6 +326,33 @@ func TestTheDeepPassFindsWhatIsOldAndGoesOnWhereItWasStopped(t *testing.T) {
 	s.startRun(dial)
 	if n := s.count(`SELECT count(*) FROM reconciliation.deep_passes WHERE finished_at IS NOT NULL AND NOT abandoned`); n != 2 {
 		t.Errorf("%d passes in two days", n)
+	}
+}
+
+func TestTheDeepPassReadsSeveralSlicesAtOnce(t *testing.T) {
+	s := newScene(t)
+	old := s.clock.Now().Add(-3 * 24 * time.Hour)
+	s.world.charge("ch_old", old.Add(-30*24*time.Hour), orderID(1), func(c *paymentsv1.SeenCharge) { c.Recorded = false })
+	var reading atomic.Int64
+	several := make(chan struct{})
+	hook(s.world, &s.world.onListCharges, func(r *paymentsv1.ListChargesRequest) error {
+		if len(r.GetChargeIds()) > 0 || r.GetWindow().GetFrom().AsTime().After(old) {
+			return nil
+		}
+		if reading.Add(1) == 3 { // each waits for others, unless they come one after the other
+			close(several)
+		}
+		select {
+		case <-several:
+			return nil
+		case <-time.After(30 * time.Second):
+			return errStripe
+		}
+	})
+	s.wantRun(s.startRun(s.instance(nil)), pb.Run_SUCCEEDED)
+	s.wantDisposition("ch_old", "RECOVERED")
+	if n := s.count(`SELECT count(*) FROM reconciliation.deep_passes WHERE finished_at IS NOT NULL AND pages_read = 16`); n != 1 {
+		t.Errorf("%d passes read all slices", n)
 	}
 }
 
@@ -489,7 +516,7 @@ func TestADryRunChangesNothing(t *testing.T) {
 		!hasLine(run, "ch_orphan", "would be told") || !hasLine(run, "ch_unheard", "would be advanced") || !hasLine(run, "UNCLEAR_EVENT") {
 		t.Errorf("the run is %v", run)
 	}
-	for _, table := range []string{"charge_dispositions", "cursors", "cases", "deep_passes", "history_marks", "balance_transactions"} {
+	for _, table := range []string{"charge_dispositions", "cursors", "cases", "deep_passes", "deep_pass_slices", "history_marks", "balance_transactions"} {
 		if n := s.count("SELECT count(*) FROM reconciliation." + table); n != 0 {
 			t.Errorf("%d rows in %s", n, table)
 		}

@@ -149,8 +149,12 @@ func (g *Gateway) get(ctx context.Context, path string, query url.Values, decode
 		}
 	}()
 	for try := 1; ; try++ {
+		if !g.pace.wait(ctx) {
+			return fmt.Errorf("%w: too much is read of Stripe for it to be asked in time", ErrUnknown)
+		}
 		wait, err := g.getOnce(ctx, path+"?"+query.Encode(), body)
 		if err == nil {
+			g.pace.answered(false)
 			if err := decode(body.Bytes()); err != nil {
 				return fmt.Errorf("%w: %w", ErrUnknown, err)
 			}
@@ -161,6 +165,7 @@ func (g *Gateway) get(ctx context.Context, path string, query url.Values, decode
 		if errors.As(err, &se) {
 			switch {
 			case se.HTTPStatusCode == http.StatusTooManyRequests:
+				g.pace.answered(true)
 				tries = triesWhenLimited
 			case se.HTTPStatusCode < 500:
 				tries = 1

@@ -41,6 +41,9 @@ type Config struct {
 	BaseURL string
 	// Timeout bounds one HTTP request.
 	Timeout time.Duration
+	// ReadsPerSecond bounds what is read of Stripe's lists, and by id for whole pages
+	// of them; 0 is no limit.
+	ReadsPerSecond int
 	// AppID marks what is ours at Stripe.
 	AppID string
 	// PromotionCodes: Stripe's page lets buyers enter one.
@@ -57,6 +60,7 @@ type Gateway struct {
 	// http and base reach Stripe without stripe-go, for its lists.
 	http *http.Client
 	base string
+	pace *pace
 }
 
 // New makes a gateway.
@@ -73,7 +77,7 @@ func New(cfg Config) *Gateway {
 		base = cfg.BaseURL
 		backend.URL = stripe.String(base)
 	}
-	return &Gateway{cfg: cfg, http: caller, base: base, api: client.New(cfg.SecretKey, &stripe.Backends{
+	return &Gateway{cfg: cfg, http: caller, base: base, pace: newPace(cfg.ReadsPerSecond), api: client.New(cfg.SecretKey, &stripe.Backends{
 		API: stripe.GetBackendWithConfig(stripe.APIBackend, backend),
 	})}
 }

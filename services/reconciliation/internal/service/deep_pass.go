@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"golang.org/x/sync/errgroup"
 	"google.golang.org/grpc/codes"
 
 	"makegood.example/services/platform/apperr"
@@ -14,56 +15,95 @@ import (
 	"makegood.example/services/reconciliation/internal/store"
 )
 
-// deepPages is how many pages of a deep pass one run reads.
-const deepPages = 100
+const (
+	// deepPages is how many pages of a deep pass one run reads, for each slice that
+	// it reads at once.
+	deepPages = 100
+	// slicesEach is how many slices a pass has for each that is read at once: business
+	// grows, so that the newest ones hold most.
+	slicesEach = 4
+)
 
-// deepPass reads a slice of everything that Stripe has: daily, and at once when
-// records of ours were lost. A pass that was stopped goes on where it was.
+// deepPass reads a part of everything that Stripe has: daily, and at once when
+// records of ours were lost. It reads several slices of time at once, because one
+// list can only be read page after page, and Stripe takes its time for each. A pass
+// that was stopped goes on where it was.
 func (s *Service) deepPass(ctx context.Context, w *sweep) error {
 	if w.dry {
 		return nil
 	}
 	pass, err := s.currentPass(ctx, w)
+	var slices []store.Slice
+	if err == nil && pass != nil {
+		slices, err = s.Store.Slices(ctx, *pass, slicesEach*s.Settings.DeepPassReaders)
+	}
 	if err != nil {
 		fault(ctx, w.progress, "the deep pass cannot begin", err)
 		return fmt.Errorf("begin deep pass: %w", err)
 	}
+	if pass == nil {
+		return nil
+	}
 	w.inPass = true // what it finds lost is what it is for
-	for pages := 0; pass != nil && pages < deepPages; pages++ {
-		if ctx.Err() != nil {
-			return context.Cause(ctx)
-		}
-		if pass, err = s.deepPage(ctx, w, *pass); err != nil {
-			fault(ctx, w.progress, "the deep pass stopped at a page; the next run goes on there", err)
-			return fmt.Errorf("deep pass: %w", err)
+	left := make(chan store.Slice, len(slices))
+	for _, slice := range slices {
+		left <- slice
+	}
+	close(left)
+	var readers errgroup.Group // one that fails stops no other
+	for range s.Settings.DeepPassReaders {
+		readers.Go(func() error { return s.readSlices(ctx, w, *pass, left) })
+	}
+	if err := readers.Wait(); err != nil {
+		fault(ctx, w.progress, "the deep pass stopped at a page; the next run goes on there", err)
+		return fmt.Errorf("deep pass: %w", err)
+	}
+	return context.Cause(ctx)
+}
+
+// readSlices is one of those that read a pass.
+func (s *Service) readSlices(ctx context.Context, w *sweep, pass store.Pass, left <-chan store.Slice) error {
+	pages := 0
+	for slice := range left {
+		for next := &slice; next != nil; pages++ {
+			if ctx.Err() != nil {
+				return context.Cause(ctx)
+			}
+			if pages == deepPages {
+				return nil
+			}
+			var err error
+			if next, err = s.deepPage(ctx, w, pass, *next); err != nil {
+				return err
+			}
 		}
 	}
 	return nil
 }
 
-// deepPage reads one page of a pass and answers with the pass to go on with; nil
+// deepPage reads one page of a slice and answers with the slice to go on with; nil
 // when it is over, or another reads it.
-func (s *Service) deepPage(ctx context.Context, w *sweep, pass store.Pass) (*store.Pass, error) {
-	next, err := s.chargePage(ctx, w, clients.Window{From: pass.From, Before: pass.Before, Token: pass.PageToken})
-	if apperr.CodeOf(err) == codes.InvalidArgument && pass.PageToken != "" {
+func (s *Service) deepPage(ctx context.Context, w *sweep, pass store.Pass, slice store.Slice) (*store.Slice, error) {
+	next, err := s.chargePage(ctx, w, clients.Window{From: slice.From, Before: slice.Before, Token: slice.PageToken})
+	if apperr.CodeOf(err) == codes.InvalidArgument && slice.PageToken != "" {
 		// The charge that the place is named after is no more: from the beginning, then.
-		return s.Store.StartPass(ctx, pass.Why, pass.From, pass.Before, w.began)
+		next, err = s.chargePage(ctx, w, clients.Window{From: slice.From, Before: slice.Before})
 	}
 	if err != nil {
 		return nil, err
 	}
-	mine, err := s.Store.MovePass(ctx, pass, next, s.now())
-	switch {
-	case err != nil:
+	mine, passOver, err := s.Store.MoveSlice(ctx, slice, next, s.now())
+	if err != nil || !mine {
 		return nil, err
-	case !mine:
-		return nil, nil
-	case next == "":
+	}
+	if passOver {
 		w.progress.Add(run.Counts{}, fmt.Sprintf("the deep pass (%s) has read every charge since %s", pass.Why, pass.From.Format(time.DateOnly)))
+	}
+	if next == "" {
 		return nil, nil
 	}
-	pass.PageToken = next
-	return &pass, nil
+	slice.PageToken = next
+	return &slice, nil
 }
 
 // currentPass answers with the pass to read on, and begins one when it is due.

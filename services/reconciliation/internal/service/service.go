@@ -30,6 +30,8 @@ type Settings struct {
 	// DeepPassEvery is the time between two readings of everything, and
 	// DeepPassWindow how far back they go.
 	DeepPassEvery, DeepPassWindow time.Duration
+	// DeepPassReaders is how many slices of a deep pass are read at once.
+	DeepPassReaders int
 }
 
 // Service runs the use cases.

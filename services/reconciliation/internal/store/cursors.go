@@ -7,7 +7,6 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
-	"makegood.example/services/platform/pg"
 	"makegood.example/services/reconciliation/internal/store/db"
 )
 
@@ -42,61 +41,4 @@ func (s *Store) HistoryMarks(ctx context.Context) (map[string]int64, error) {
 // SetHistoryMark keeps how far a service's history goes.
 func (s *Store) SetHistoryMark(ctx context.Context, service string, position int64, now time.Time) error {
 	return mapError(s.q.SetHistoryMark(ctx, db.SetHistoryMarkParams{Name: service, Position: position, Now: now}))
-}
-
-// Pass is one reading of everything in a window, a slice in each run.
-type Pass struct {
-	ID           int64
-	Why          string
-	From, Before time.Time
-	// PageToken is where it goes on.
-	PageToken  string
-	PagesRead  int64
-	StartedAt  time.Time
-	FinishedAt *time.Time
-}
-
-// UnfinishedPass answers with the deep pass to go on with, or nil.
-func (s *Store) UnfinishedPass(ctx context.Context) (*Pass, error) {
-	return onePass(s.q.GetUnfinishedPass(ctx))
-}
-
-// FinishedPass answers with the deep pass that finished last, or nil.
-func (s *Store) FinishedPass(ctx context.Context) (*Pass, error) {
-	return onePass(s.q.GetFinishedPass(ctx))
-}
-
-// StartPass begins a deep pass; one that is not finished is given up for it.
-func (s *Store) StartPass(ctx context.Context, why string, from, before, now time.Time) (*Pass, error) {
-	var pass *Pass
-	err := pg.InTx(ctx, s.pool, func(tx pgx.Tx) (err error) {
-		q := s.q.WithTx(tx)
-		if err := q.AbandonPasses(ctx, now); err != nil {
-			return err
-		}
-		pass, err = onePass(q.StartPass(ctx, db.StartPassParams{Why: why, WindowFrom: from, WindowBefore: before, StartedAt: now}))
-		return err
-	})
-	return pass, mapError(err)
-}
-
-// MovePass notes that a pass has read the page before token; an empty token
-// ends it. False when another moved or ended it meanwhile.
-func (s *Store) MovePass(ctx context.Context, p Pass, token string, now time.Time) (bool, error) {
-	move := db.MovePassParams{ID: p.ID, WasToken: p.PageToken, PageToken: token}
-	if token == "" {
-		move.FinishedAt = &now
-	}
-	n, err := s.q.MovePass(ctx, move)
-	return n == 1, mapError(err)
-}
-
-func onePass(row db.DeepPass, err error) (*Pass, error) {
-	if errors.Is(err, pgx.ErrNoRows) {
-		return nil, nil
-	}
-	return &Pass{
-		ID: row.ID, Why: row.Why, From: row.WindowFrom, Before: row.WindowBefore, PageToken: row.PageToken,
-		PagesRead: row.PagesRead, StartedAt: row.StartedAt, FinishedAt: row.FinishedAt,
-	}, mapError(err)
 }

@@ -10,17 +10,6 @@ import (
 	"time"
 )
 
-const abandonPasses = `-- name: AbandonPasses :exec
-UPDATE reconciliation.deep_passes
-SET finished_at = $1::timestamptz, abandoned = true
-WHERE finished_at IS NULL
-`
-
-func (q *Queries) AbandonPasses(ctx context.Context, now time.Time) error {
-	_, err := q.db.Exec(ctx, abandonPasses, now)
-	return err
-}
-
 const getCursor = `-- name: GetCursor :one
 SELECT read_before FROM reconciliation.cursors WHERE name = $1
 `
@@ -30,31 +19,6 @@ func (q *Queries) GetCursor(ctx context.Context, name string) (time.Time, error)
 	var read_before time.Time
 	err := row.Scan(&read_before)
 	return read_before, err
-}
-
-const getFinishedPass = `-- name: GetFinishedPass :one
-SELECT id, why, window_from, window_before, page_token, pages_read, started_at, finished_at, abandoned
-FROM reconciliation.deep_passes
-WHERE finished_at IS NOT NULL AND NOT abandoned
-ORDER BY id DESC
-LIMIT 1
-`
-
-func (q *Queries) GetFinishedPass(ctx context.Context) (DeepPass, error) {
-	row := q.db.QueryRow(ctx, getFinishedPass)
-	var i DeepPass
-	err := row.Scan(
-		&i.ID,
-		&i.Why,
-		&i.WindowFrom,
-		&i.WindowBefore,
-		&i.PageToken,
-		&i.PagesRead,
-		&i.StartedAt,
-		&i.FinishedAt,
-		&i.Abandoned,
-	)
-	return i, err
 }
 
 const getHistoryMarks = `-- name: GetHistoryMarks :many
@@ -84,29 +48,6 @@ func (q *Queries) GetHistoryMarks(ctx context.Context) ([]GetHistoryMarksRow, er
 		return nil, err
 	}
 	return items, nil
-}
-
-const getUnfinishedPass = `-- name: GetUnfinishedPass :one
-SELECT id, why, window_from, window_before, page_token, pages_read, started_at, finished_at, abandoned
-FROM reconciliation.deep_passes
-WHERE finished_at IS NULL
-`
-
-func (q *Queries) GetUnfinishedPass(ctx context.Context) (DeepPass, error) {
-	row := q.db.QueryRow(ctx, getUnfinishedPass)
-	var i DeepPass
-	err := row.Scan(
-		&i.ID,
-		&i.Why,
-		&i.WindowFrom,
-		&i.WindowBefore,
-		&i.PageToken,
-		&i.PagesRead,
-		&i.StartedAt,
-		&i.FinishedAt,
-		&i.Abandoned,
-	)
-	return i, err
 }
 
 const listCursors = `-- name: ListCursors :many
@@ -153,33 +94,6 @@ func (q *Queries) MoveCursor(ctx context.Context, arg MoveCursorParams) error {
 	return err
 }
 
-const movePass = `-- name: MovePass :execrows
-UPDATE reconciliation.deep_passes
-SET page_token = $1, pages_read = pages_read + 1, finished_at = $2
-WHERE id = $3 AND finished_at IS NULL AND page_token = $4
-`
-
-type MovePassParams struct {
-	PageToken  string
-	FinishedAt *time.Time
-	ID         int64
-	WasToken   string
-}
-
-// Not when another has moved it since: then this one reads what was read.
-func (q *Queries) MovePass(ctx context.Context, arg MovePassParams) (int64, error) {
-	result, err := q.db.Exec(ctx, movePass,
-		arg.PageToken,
-		arg.FinishedAt,
-		arg.ID,
-		arg.WasToken,
-	)
-	if err != nil {
-		return 0, err
-	}
-	return result.RowsAffected(), nil
-}
-
 const setHistoryMark = `-- name: SetHistoryMark :exec
 INSERT INTO reconciliation.history_marks (name, position, seen_at)
 VALUES ($1, $2, $3)
@@ -196,39 +110,4 @@ type SetHistoryMarkParams struct {
 func (q *Queries) SetHistoryMark(ctx context.Context, arg SetHistoryMarkParams) error {
 	_, err := q.db.Exec(ctx, setHistoryMark, arg.Name, arg.Position, arg.Now)
 	return err
-}
-
-const startPass = `-- name: StartPass :one
-INSERT INTO reconciliation.deep_passes (why, window_from, window_before, page_token, started_at)
-VALUES ($1, $2, $3, '', $4)
-RETURNING id, why, window_from, window_before, page_token, pages_read, started_at, finished_at, abandoned
-`
-
-type StartPassParams struct {
-	Why          string
-	WindowFrom   time.Time
-	WindowBefore time.Time
-	StartedAt    time.Time
-}
-
-func (q *Queries) StartPass(ctx context.Context, arg StartPassParams) (DeepPass, error) {
-	row := q.db.QueryRow(ctx, startPass,
-		arg.Why,
-		arg.WindowFrom,
-		arg.WindowBefore,
-		arg.StartedAt,
-	)
-	var i DeepPass
-	err := row.Scan(
-		&i.ID,
-		&i.Why,
-		&i.WindowFrom,
-		&i.WindowBefore,
-		&i.PageToken,
-		&i.PagesRead,
-		&i.StartedAt,
-		&i.FinishedAt,
-		&i.Abandoned,
-	)
-	return i, err
 }

@@ -111,6 +111,14 @@ type ReconciliationCaseEvent struct {
 	At     time.Time
 }
 
+type ReconciliationDeepPassSlice struct {
+	PassID      int64
+	SliceFrom   time.Time
+	SliceBefore time.Time
+	PageToken   string
+	FinishedAt  *time.Time
+}
+
 type Run struct {
 	ID         int64
 	StartedAt  time.Time
