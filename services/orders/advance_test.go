@@ -61,6 +61,17 @@ func TestMoneyThatArrivesForAnOrderThatWasGivenUp(t *testing.T) {
 			if orders, _ := s.peers.provisioning.granted(); orders != 1 || s.peers.provisioning.grants[other.GetId()] == nil {
 				t.Errorf("%d orders have access", orders)
 			}
+			late := &ordersv1.ChargeKeys{ChargeId: "ch_late", OrderId: o.GetId()}
+			if m := s.match(late)["ch_late"]; m.GetDuplicateOfOrderId() != other.GetId() || m.GetPaidByChargeId() != "" {
+				t.Errorf("matched as %v, want a duplicate of %s", m, other.GetId())
+			}
+			// Refunded, it needs nobody any more, and revives nothing.
+			reported := s.peers.cases.reported()
+			back := s.arrived(o, "late")
+			back.RefundedMinor = back.GetAmountMinor()
+			if got, err := s.news(o, back); err != nil || got.GetState() != c.state || s.peers.cases.reported() != reported {
+				t.Errorf("after the refund: %v %v, %d reports more", got, err, s.peers.cases.reported()-reported)
+			}
 		})
 	}
 }
@@ -102,6 +113,12 @@ func TestASecondChargeOnAPaidOrderIsACase(t *testing.T) {
 			t.Errorf("%v %v", got, err)
 		}
 		s.wantCases("DUPLICATE_CHARGE order/" + o.GetId())
+		reported := s.peers.cases.reported()
+		back := s.arrived(o, "third")
+		back.RefundedMinor = back.GetAmountMinor()
+		if _, err := s.news(o, back); err != nil || s.peers.cases.reported() != reported {
+			t.Errorf("one that was refunded: %v, %d reports more", err, s.peers.cases.reported()-reported)
+		}
 	})
 	t.Run("charged, access not granted yet", func(t *testing.T) {
 		s := newScene(t)

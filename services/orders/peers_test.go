@@ -402,6 +402,13 @@ func (f *fakeCases) OpenCase(_ context.Context, r *reconciliationv1.OpenCaseRequ
 	return &reconciliationv1.Case{Kind: r.GetKind(), Subject: r.GetSubject()}, nil
 }
 
+// reported counts the reports of all cases.
+func (f *fakeCases) reported() int {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return len(f.cases)
+}
+
 // open is each case once, as "KIND subject", in the order of the first report.
 func (f *fakeCases) open() []string {
 	f.mu.Lock()

@@ -258,8 +258,7 @@ func TestCasesCloseByThemselves(t *testing.T) {
 		s.orders.add(orderID(i), ordersv1.Order_COMPLETE, s.clock.Now(), nil)
 	}
 	s.orders.add(orderID(4), ordersv1.Order_PENDING, s.clock.Now(), nil)
-	twice := "order A1B2C3D4 was paid by ch_one; ch_two arrived too"
-	open(pb.Case_DUPLICATE_CHARGE, "order/"+orderID(1), twice)
+	open(pb.Case_WRONG_CHARGE, "order/"+orderID(1), "ch_two is not what was asked for")
 	open(pb.Case_WRONG_CHARGE, "order/"+orderID(2), "ch_wrong brought too little")
 	open(pb.Case_WRONG_CHARGE, "order/"+orderID(3), "no charge is named")
 	open(pb.Case_UNKNOWN_PAYMENT, "order/"+orderID(4), "Stripe gave no word")
@@ -284,7 +283,6 @@ func TestCasesCloseByThemselves(t *testing.T) {
 		d.messages["order/"+orderID(6)+"/confirmation"] = notificationsv1.Message_SENT
 		d.events["evt_1"] = paymentsv1.WebhookEvent_PROCESSED
 		d.refunds = append(d.refunds, &paymentsv1.Refund{RefundId: "r2", StripeRefundId: "re_2", AmountMinor: 500, Status: paymentsv1.Refund_SUCCEEDED})
-		d.charges["ch_one"] = &paymentsv1.SeenCharge{ChargeId: "ch_one", AmountMinor: 24900}
 		d.charges["ch_two"] = &paymentsv1.SeenCharge{ChargeId: "ch_two", AmountMinor: 24900, RefundedMinor: 24900}
 		d.charges["ch_wrong"] = &paymentsv1.SeenCharge{ChargeId: "ch_wrong", AmountMinor: 100, RefundedMinor: 40}
 	})

@@ -2434,7 +2434,8 @@ type ChargeMatch struct {
 	RecoveredBy       string                 `protobuf:"bytes,13,opt,name=recovered_by,json=recoveredBy,proto3" json:"recovered_by,omitempty"`
 	// Another paid order of the same person for the same plan, charged within the
 	// window in which that is taken for a mistake, and not meant as a repeat; of the
-	// two it is the earlier one. Empty otherwise.
+	// two it is the earlier one. Of an order that is FAILED or EXPIRED, the one that
+	// its buyer has paid since. Empty otherwise.
 	DuplicateOfOrderId string `protobuf:"bytes,14,opt,name=duplicate_of_order_id,json=duplicateOfOrderId,proto3" json:"duplicate_of_order_id,omitempty"`
 	// It is paid on Stripe's page, which may ask for another amount than amount_minor,
 	// and its money has not been heard of: until then another amount is no mistake.

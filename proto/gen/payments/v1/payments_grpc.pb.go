@@ -288,7 +288,8 @@ type PaymentsAdminServiceClient interface {
 	// Errors: NOT_FOUND PAYMENT_NOT_FOUND; ABORTED REFUND_DISPUTED while a dispute
 	// is open or was lost, REFUND_TOO_LARGE, INVALID_STATE when nothing was charged,
 	// REFUND_IN_PROGRESS while another refund of the charge waits for Stripe's
-	// answer, IDEMPOTENCY_KEY_REUSED when refund_id names another refund.
+	// answer, IDEMPOTENCY_KEY_REUSED when refund_id names another refund,
+	// CHARGE_OF_ANOTHER when charge_id is no charge of ours for this order.
 	RefundPayment(ctx context.Context, in *RefundPaymentRequest, opts ...grpc.CallOption) (*Refund, error)
 	// ListRefunds lists an order's refunds, oldest first.
 	ListRefunds(ctx context.Context, in *ListRefundsRequest, opts ...grpc.CallOption) (*ListRefundsResponse, error)
@@ -459,7 +460,8 @@ type PaymentsAdminServiceServer interface {
 	// Errors: NOT_FOUND PAYMENT_NOT_FOUND; ABORTED REFUND_DISPUTED while a dispute
 	// is open or was lost, REFUND_TOO_LARGE, INVALID_STATE when nothing was charged,
 	// REFUND_IN_PROGRESS while another refund of the charge waits for Stripe's
-	// answer, IDEMPOTENCY_KEY_REUSED when refund_id names another refund.
+	// answer, IDEMPOTENCY_KEY_REUSED when refund_id names another refund,
+	// CHARGE_OF_ANOTHER when charge_id is no charge of ours for this order.
 	RefundPayment(context.Context, *RefundPaymentRequest) (*Refund, error)
 	// ListRefunds lists an order's refunds, oldest first.
 	ListRefunds(context.Context, *ListRefundsRequest) (*ListRefundsResponse, error)

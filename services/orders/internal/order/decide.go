@@ -138,6 +138,9 @@ func (m Money) Event() (Event, bool) {
 	}
 }
 
+// WentBack says whether all of the money that arrived was refunded.
+func (m Money) WentBack() bool { return m.AmountMinor > 0 && m.RefundedMinor >= m.AmountMinor }
+
 // NothingDue says whether Stripe's page or invoice asked for nothing: it is paid,
 // without a charge.
 func (m Money) NothingDue() bool { return m.Status == Succeeded && m.ChargeID == "" }

@@ -18,8 +18,9 @@ type ChargeKeys struct {
 type ChargeMatch struct {
 	ChargeID string
 	Order    Order
-	// DuplicateOf is an earlier order of the same person for the same, which makes
-	// this charge look like a mistake; uuid.Nil when there is none.
+	// DuplicateOf is another order of the same person for the same, which makes this
+	// charge look like a mistake: paid a moment earlier, or, when this order was given
+	// up, paid instead of it. uuid.Nil when there is none.
 	DuplicateOf uuid.UUID
 }
 

@@ -15,8 +15,31 @@ func (s *Service) MatchCharges(ctx context.Context, keys []order.ChargeKeys) (ma
 	if position, err = s.Store.HistoryPosition(ctx); err != nil {
 		return nil, 0, err
 	}
-	matches, err = s.Store.MatchCharges(ctx, keys, duplicateWindow)
-	return matches, position, err
+	if matches, err = s.Store.MatchCharges(ctx, keys, duplicateWindow); err != nil {
+		return nil, 0, err
+	}
+	return matches, position, s.notePaidInstead(ctx, matches)
+}
+
+// notePaidInstead tells on orders that were given up which one their buyer has paid
+// instead: money that arrives for them is a second payment, as in doubt.
+func (s *Service) notePaidInstead(ctx context.Context, matches []order.ChargeMatch) error {
+	var givenUp []uuid.UUID
+	for _, m := range matches {
+		if m.Order.State == order.Failed || m.Order.State == order.Expired {
+			givenUp = append(givenUp, m.Order.ID)
+		}
+	}
+	if len(givenUp) == 0 {
+		return nil
+	}
+	paid, err := s.Store.PaidInstead(ctx, givenUp)
+	for i := range matches {
+		if instead, ok := paid[matches[i].Order.ID]; ok {
+			matches[i].DuplicateOf = instead
+		}
+	}
+	return err
 }
 
 // ListCompleted pages through the orders completed in [since, before) whose buyers

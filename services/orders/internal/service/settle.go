@@ -91,6 +91,8 @@ func (s *Service) owesWord(was order.Order, event order.Event, paidSince bool) b
 // whether it must not be fulfilled by itself.
 func (s *Service) doubt(ctx context.Context, o order.Order, m order.Money, paidSince bool) (stop bool, err error) {
 	switch {
+	case o.State != order.Pending && m.WentBack() && (paidSince || !m.Matches(o)):
+		return true, nil // it is with its owner again: nothing is left to decide
 	case !m.Matches(o):
 		return true, s.Cases.Open(ctx, clients.WrongCharge, o.ID, fmt.Sprintf("order %s asked for %s; %s brought %s", o.ReferenceShort(),
 			order.Display(o.AmountMinor, o.Currency), m.ChargeID, order.Display(m.AmountMinor, m.Currency)))

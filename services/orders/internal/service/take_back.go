@@ -21,6 +21,8 @@ func (s *Service) follow(ctx context.Context, o order.Order, m order.Money, why 
 	switch {
 	case m.Status != order.Succeeded:
 		return false, nil
+	case m.ChargeID != o.ChargeID && m.WentBack():
+		return false, nil // a second payment that its owner has back
 	case m.ChargeID != o.ChargeID:
 		return false, s.Cases.Open(ctx, clients.DuplicateCharge, o.ID,
 			fmt.Sprintf("order %s (%s) was paid by %s; %s arrived too", o.ReferenceShort(), o.State, o.ChargeID, m.ChargeID))

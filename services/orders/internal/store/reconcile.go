@@ -43,6 +43,17 @@ func (s *Store) MatchCharges(ctx context.Context, keys []order.ChargeKeys, windo
 	return out, err
 }
 
+// PaidInstead finds, for orders that were given up, the order for the same that their
+// buyer has paid since.
+func (s *Store) PaidInstead(ctx context.Context, orders []uuid.UUID) (map[uuid.UUID]uuid.UUID, error) {
+	rows, err := s.q().PaidInstead(ctx, orders)
+	out := make(map[uuid.UUID]uuid.UUID, len(rows))
+	for _, r := range rows {
+		out[r.OrderID] = r.PaidOrderID
+	}
+	return out, err
+}
+
 // HistoryPosition is the id of the newest history entry of all orders.
 func (s *Store) HistoryPosition(ctx context.Context) (int64, error) {
 	return s.q().HistoryPosition(ctx)

@@ -18,6 +18,7 @@ var (
 	ErrDisputed       = apperr.New(codes.Aborted, "REFUND_DISPUTED", "the charge is disputed: answer the dispute, do not refund")
 	ErrRefundTooLarge = apperr.New(codes.Aborted, "REFUND_TOO_LARGE", "that is more than what is left of the charge")
 	ErrRefundOther    = apperr.New(codes.Aborted, "IDEMPOTENCY_KEY_REUSED", "this refund_id belongs to another refund")
+	ErrOtherCharge    = apperr.New(codes.Aborted, "CHARGE_OF_ANOTHER", "this charge was not taken for this order, as far as is certain")
 	ErrRefundRunning  = apperr.New(codes.Aborted, "REFUND_IN_PROGRESS", "another refund of this charge waits for Stripe's answer")
 )
 
@@ -76,9 +77,11 @@ func (s RefundStatus) Waits() bool { return s == RefundRequested || s == RefundP
 
 // Refund is money on its way back.
 type Refund struct {
-	ID          uuid.UUID
-	PaymentID   uuid.UUID
-	OrderID     uuid.UUID
+	ID        uuid.UUID
+	PaymentID uuid.UUID
+	OrderID   uuid.UUID
+	// ChargeID is of a second charge for the order; empty is the one that paid it.
+	ChargeID    string
 	StripeID    string
 	AmountMinor int64
 	Currency    string

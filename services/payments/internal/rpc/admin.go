@@ -21,7 +21,7 @@ type Admin struct {
 func (r *Admin) RefundPayment(ctx context.Context, req *paymentsv1.RefundPaymentRequest) (*paymentsv1.Refund, error) {
 	refund, err := r.Service.Refund(ctx, service.RefundWish{
 		ID: uuid.MustParse(req.GetRefundId()), OrderID: uuid.MustParse(req.GetOrderId()), AmountMinor: req.GetAmountMinor(),
-		Reason: req.GetReason(), Actor: access.From(ctx).Actor,
+		ChargeID: req.GetChargeId(), Reason: req.GetReason(), Actor: access.From(ctx).Actor,
 	})
 	if err != nil {
 		return nil, err

@@ -72,7 +72,13 @@ func (s *Service) handleUnknown(ctx context.Context, intentID, method string) (v
 		summary := fmt.Sprintf("charge %s carries our mark and is not known here; it has no %s", in.Charge.ID, r.missing)
 		return quarantine(method, summary), s.Cases.OpenUnidentified(ctx, in.Charge.ID, summary)
 	case r.other.IntentID != "":
-		summary := fmt.Sprintf("order %s has the intent %s, and %s was paid for it too", r.other.OrderID, r.other.IntentID, in.ID)
+		if in.Charge.Changed {
+			c, err := s.readSecond(ctx, r.other, in.Charge.ID)
+			if err != nil || c.RefundedMinor >= in.ReceivedMinor {
+				return quarantine(method, fmt.Sprintf("a second payment for order %s, which went back", r.other.OrderID)), err
+			}
+		}
+		summary := fmt.Sprintf("order %s has the intent %s, and %s was paid for it too, by %s", r.other.OrderID, r.other.IntentID, in.ID, in.Charge.ID)
 		return quarantine(method, summary), s.Cases.OpenDuplicate(ctx, r.other.OrderID, summary)
 	}
 	return s.tellOrders(ctx, r.known, method)

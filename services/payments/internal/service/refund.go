@@ -21,24 +21,31 @@ type RefundWish struct {
 	OrderID uuid.UUID
 	// AmountMinor is 0 for all that is left.
 	AmountMinor int64
-	Reason      string
-	Actor       string
+	// ChargeID names a charge of the order; empty is the one that paid it.
+	ChargeID string
+	Reason   string
+	Actor    string
 }
 
 // Refund gives money back. The wish is written first, and its id is Stripe's
 // key: a double click, a lost answer and a second try are one refund. Errors:
-// those of payment.Payment.CheckRefund, payment.ErrRefundRunning.
+// those of payment.Payment.CheckRefund, payment.ErrRefundRunning,
+// payment.ErrOtherCharge.
 func (s *Service) Refund(ctx context.Context, w RefundWish) (payment.Refund, error) {
 	ctx, cancel := detach(ctx)
 	defer cancel()
-	r, err := s.beginRefund(ctx, w)
+	second, err := s.secondCharge(ctx, w)
+	if err != nil {
+		return payment.Refund{}, err
+	}
+	r, err := s.beginRefund(ctx, w, second)
 	if err != nil || r.Status != payment.RefundRequested {
 		return r, err
 	}
 	return s.driveRefund(ctx, r)
 }
 
-func (s *Service) beginRefund(ctx context.Context, w RefundWish) (r payment.Refund, err error) {
+func (s *Service) beginRefund(ctx context.Context, w RefundWish, second *payment.Payment) (r payment.Refund, err error) {
 	now := s.Now()
 	due := now.Add(s.Settings.RescueAfter)
 	err = s.Store.InTx(ctx, func(tx pgx.Tx) error {
@@ -53,12 +60,17 @@ func (s *Service) beginRefund(ctx context.Context, w RefundWish) (r payment.Refu
 		if r, err = s.Store.Refund(ctx, tx, w.ID); !errors.Is(err, store.ErrNone) {
 			return err
 		}
+		charge := ""
+		if id := p.ID; second != nil {
+			p, charge = *second, second.ChargeID
+			p.ID = id // the order's payment keeps the refund, and is not changed by it
+		}
 		amount, err := p.CheckRefund(w.AmountMinor)
 		if err != nil {
 			return err
 		}
 		r = payment.Refund{
-			ID: w.ID, PaymentID: p.ID, OrderID: p.OrderID, AmountMinor: amount, Currency: p.ReceivedCurrency,
+			ID: w.ID, PaymentID: p.ID, OrderID: p.OrderID, ChargeID: charge, AmountMinor: amount, Currency: p.ReceivedCurrency,
 			Status: payment.RefundRequested, Reason: w.Reason, Actor: w.Actor, CreatedAt: now, CreateTry: 1, TriedAt: now, NextLookAt: &due,
 		}
 		return s.Store.InsertRefund(ctx, tx, r)
@@ -76,6 +88,9 @@ func (s *Service) driveRefund(ctx context.Context, r payment.Refund) (payment.Re
 	p, err := s.Store.Last(ctx, r.OrderID)
 	if err != nil {
 		return r, err
+	}
+	if r.ChargeID != "" {
+		return s.driveSecond(ctx, r, p)
 	}
 	asked := stripegw.ErrKeyReused // too old to ask again: read first
 	if s.Now().Sub(r.TriedAt) < keyLife {
@@ -204,6 +219,9 @@ func (s *Service) tellOfCharge(ctx context.Context, k wire.Known) error {
 func (s *Service) LookAtRefund(ctx context.Context, r payment.Refund) error {
 	ctx, cancel := detach(ctx)
 	defer cancel()
+	if r.ChargeID != "" && r.Status != payment.RefundRequested {
+		return s.lookAtSecond(ctx, r)
+	}
 	if r.Status == payment.RefundRequested {
 		now, err := s.driveRefund(ctx, r)
 		if err != nil || now.Status != payment.RefundRequested || r.LookCount < caseAfterLooks {

@@ -16,7 +16,7 @@ import (
 // when its id is written already, payment.ErrRefundRunning.
 func (s *Store) InsertRefund(ctx context.Context, tx pgx.Tx, r payment.Refund) error {
 	return domainError(db.New(tx).InsertRefund(ctx, db.InsertRefundParams{
-		ID: r.ID, PaymentID: r.PaymentID, OrderID: r.OrderID, AmountMinor: r.AmountMinor, Currency: r.Currency,
+		ID: r.ID, PaymentID: r.PaymentID, OrderID: r.OrderID, ChargeID: orNil(r.ChargeID), AmountMinor: r.AmountMinor, Currency: r.Currency,
 		Reason: r.Reason, Actor: r.Actor, Now: r.CreatedAt, NextLookAt: *r.NextLookAt,
 	}))
 }
@@ -44,7 +44,7 @@ func (s *Store) Refunds(ctx context.Context, orderID uuid.UUID) ([]payment.Refun
 // SaveStripeRefund writes a refund as Stripe shows it.
 func (s *Store) SaveStripeRefund(ctx context.Context, tx pgx.Tx, r payment.Refund, now time.Time) error {
 	return domainError(db.New(tx).UpsertStripeRefund(ctx, db.UpsertStripeRefundParams{
-		ID: r.ID, PaymentID: r.PaymentID, OrderID: r.OrderID, StripeRefundID: r.StripeID, AmountMinor: r.AmountMinor,
+		ID: r.ID, PaymentID: r.PaymentID, OrderID: r.OrderID, ChargeID: orNil(r.ChargeID), StripeRefundID: r.StripeID, AmountMinor: r.AmountMinor,
 		Currency: r.Currency, Status: string(r.Status), Reason: r.Reason, Actor: r.Actor, CreatedAt: r.CreatedAt,
 		Now: now, NextLookAt: r.NextLookAt,
 	}))
@@ -89,7 +89,7 @@ func (s *Store) ClaimDueRefunds(ctx context.Context, now time.Time, firstDelay t
 
 func fromRefund(r db.Refund) payment.Refund {
 	return payment.Refund{
-		ID: r.ID, PaymentID: r.PaymentID, OrderID: r.OrderID, StripeID: orEmpty(r.StripeRefundID), AmountMinor: r.AmountMinor,
+		ID: r.ID, PaymentID: r.PaymentID, OrderID: r.OrderID, ChargeID: orEmpty(r.ChargeID), StripeID: orEmpty(r.StripeRefundID), AmountMinor: r.AmountMinor,
 		Currency: r.Currency, Status: payment.RefundStatus(r.Status), Reason: r.Reason, Actor: r.Actor,
 		CreatedAt: r.CreatedAt, CreateTry: r.CreateTry, TriedAt: r.TriedAt, NextLookAt: r.NextLookAt, LookCount: r.LookCount,
 	}

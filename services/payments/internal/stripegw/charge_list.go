@@ -45,16 +45,22 @@ func (g *Gateway) ListCharges(ctx context.Context, w payment.Window, after strin
 }
 
 func (c listedCharge) seen() payment.SeenCharge {
-	amount := c.Amount
+	amount, back := c.Amount, c.AmountRefunded
 	if c.Captured && c.AmountCaptured > 0 {
-		amount = c.AmountCaptured
+		amount, back = c.AmountCaptured, takenBack(c.Amount, c.AmountCaptured, c.AmountRefunded)
 	}
 	return payment.SeenCharge{
 		ID: c.ID, IntentID: string(c.PaymentIntent), CustomerID: string(c.Customer), InvoiceID: string(c.Invoice),
 		Status: c.Status, Captured: c.Captured, AmountMinor: amount, Currency: strings.ToUpper(c.Currency),
-		RefundedMinor: c.AmountRefunded, Disputed: c.Disputed, CreatedAt: time.Unix(c.Created, 0).UTC(),
+		RefundedMinor: back, Disputed: c.Disputed, CreatedAt: time.Unix(c.Created, 0).UTC(),
 		Metadata: c.Metadata, BalanceTransactionID: string(c.Balance),
 	}
+}
+
+// takenBack is what went back of what was captured. Stripe counts what was reserved
+// and never captured as refunded, too, although nobody ever had it.
+func takenBack(amount, captured, refunded int64) int64 {
+	return max(0, refunded-max(0, amount-captured))
 }
 
 // deepCharge is a charge with what stands behind it.

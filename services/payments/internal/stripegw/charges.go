@@ -19,6 +19,9 @@ func (g *Gateway) GetCharge(ctx context.Context, id string) (payment.ChargeNow, 
 		return payment.ChargeNow{}, classify(err)
 	}
 	now := payment.ChargeNow{ID: c.ID, Metadata: c.Metadata, RefundedMinor: c.AmountRefunded}
+	if c.Captured && c.AmountCaptured > 0 {
+		now.RefundedMinor = takenBack(c.Amount, c.AmountCaptured, c.AmountRefunded)
+	}
 	if c.PaymentIntent != nil {
 		now.IntentID = c.PaymentIntent.ID
 	}

@@ -38,3 +38,28 @@ func TestAPageIsWholeOrNothing(t *testing.T) {
 		t.Errorf("an empty page: %v %q %v", page, next, err)
 	}
 }
+
+// Stripe counts what was reserved and not captured among what was refunded.
+func TestWhatWasNeverCapturedDidNotGoBack(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		charge       string
+		amount, back int64
+	}{
+		{`"amount":1000,"amount_captured":1000,"amount_refunded":0,"captured":true`, 1000, 0},
+		{`"amount":1000,"amount_captured":1000,"amount_refunded":400,"captured":true`, 1000, 400},
+		{`"amount":1000,"amount_captured":300,"amount_refunded":700,"captured":true`, 300, 0},
+		{`"amount":1000,"amount_captured":300,"amount_refunded":1000,"captured":true`, 300, 300},
+		{`"amount":1000,"amount_captured":300,"amount_refunded":0,"captured":true`, 300, 0},
+		{`"amount":1000,"amount_captured":0,"amount_refunded":1000,"captured":false`, 1000, 1000},
+		{`"amount":1000,"amount_refunded":400,"captured":true`, 1000, 400},
+	} {
+		page, _, err := decodePage[listedCharge]([]byte(`{"object":"list","has_more":false,"data":[{"id":"ch_1","created":1,` + c.charge + `}]}`))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if seen := page[0].seen(); seen.AmountMinor != c.amount || seen.RefundedMinor != c.back {
+			t.Errorf("%s: %d taken, %d back", c.charge, seen.AmountMinor, seen.RefundedMinor)
+		}
+	}
+}

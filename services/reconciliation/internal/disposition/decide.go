@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/google/uuid"
+
 	"makegood.example/services/platform/money"
 )
 
@@ -61,6 +63,10 @@ func doubt(f Facts) (d Decision, doubtful bool) {
 		return Decision{}, false
 	case c.OrderID != "" && c.OrderID != o.ID && o.PaidBy != c.ID:
 		return quarantine(c, UnclearEvent, "charge/"+c.ID, fmt.Sprintf("it names order %s and is known by order %s", c.OrderID, o.ID)), true
+	case f.CannotAdopt != "" && !c.Recorded:
+		d := quarantine(c, UnclearEvent, "charge/"+c.ID, fmt.Sprintf("it names order %s, and Payments cannot write it down for it: it has no %s", o.ID, f.CannotAdopt))
+		d.Again = true // its order may yet be paid by another, and then this is a second charge
+		return d, true
 	case c.AmountMinor != o.AmountMinor && !o.AmountOpen || c.Currency != o.Currency:
 		return quarantine(c, WrongCharge, "order/"+o.ID, fmt.Sprintf("order %s asked for %s", o.ID, show(o.AmountMinor, o.Currency))), true
 	case c.CustomerID != "" && o.CustomerID != "" && c.CustomerID != o.CustomerID:
@@ -91,32 +97,65 @@ func refunded(f Facts) Decision {
 	return d
 }
 
+// duplicate is a second charge for what was wanted once: for one order, or for a
+// second order of the same person. It is read again until it is not one any more.
 func duplicate(f Facts) (Decision, bool) {
 	c, o := f.Charge, f.Order
-	if o == nil || !c.Taken() {
-		return Decision{}, false
-	}
-	amount := show(c.AmountMinor, c.Currency)
 	switch {
+	case o == nil || !c.Taken():
+		return Decision{}, false
 	case o.PaidBy != "" && o.PaidBy != c.ID:
-		return Decision{Kind: Duplicate, Reason: fmt.Sprintf("order %s was paid by %s already", o.ID, o.PaidBy), Case: &Case{
-			Kind: DuplicateCharge, Subject: "order/" + o.ID,
-			Summary: fmt.Sprintf("order %s was paid twice: by %s (%s), and by %s (%s) on %s; refund one", o.ID,
-				o.PaidBy, show(o.AmountMinor, o.Currency), c.ID, amount, day(c.CreatedAt)),
-		}}, true
+		return paidTwice(c, o), true
 	case o.DuplicateOf != "":
-		d := Decision{Kind: Duplicate, Reason: "the same person had paid order " + o.DuplicateOf + " for the same", Case: &Case{
-			Kind: DuplicateCharge, Subject: "order/" + o.ID,
-			Summary: fmt.Sprintf("the same person paid twice for the same: first %s, then order %s by %s (%s) on %s; refund one",
-				nonEmpty(o.DuplicateDescription, "order "+o.DuplicateOf), o.ID, c.ID, amount, day(c.CreatedAt)),
-		}}
-		// Both are honoured until a person decides.
-		if !f.InFlight && (o.State == "CHARGED" || o.State == "ORPHANED") {
-			d.Step, d.Again = Advance, true
-		}
-		return d, true
+		return paidAgain(f), true
 	}
 	return Decision{}, false
+}
+
+// paidTwice is a charge for an order that another charge had paid.
+func paidTwice(c Charge, o *Order) Decision {
+	d := Decision{Kind: Duplicate, Again: true, Reason: fmt.Sprintf("order %s was paid by %s already", o.ID, o.PaidBy)}
+	what := fmt.Sprintf("order %s was paid twice: by %s (%s), and by %s", o.ID, o.PaidBy, show(o.AmountMinor, o.Currency), named(c))
+	if o.State == "REFUNDED" {
+		// What is left is no second payment: it is the only one, and gives nothing.
+		d.Kind, d.Reason = Quarantined, fmt.Sprintf("order %s was paid by %s, which went back with its access, and this charge for it still stands", o.ID, o.PaidBy)
+		what += "; the first went back and the access with it, so that its buyer has neither access nor all of the money"
+	}
+	d.Case = &Case{Kind: DuplicateCharge, Subject: "order/" + o.ID, Summary: what + refundCall(c, o)}
+	return d
+}
+
+// paidAgain is the charge of an order whose buyer has paid another for the same.
+func paidAgain(f Facts) Decision {
+	c, o := f.Charge, f.Order
+	first := nonEmpty(o.DuplicateDescription, "order "+o.DuplicateOf)
+	d := Decision{Kind: Duplicate, Again: true, Reason: "the same person had paid order " + o.DuplicateOf + " for the same"}
+	what := fmt.Sprintf("the same person paid twice for the same: first %s, then order %s by %s", first, o.ID, named(c))
+	if o.State == "FAILED" || o.State == "EXPIRED" {
+		d.Reason = fmt.Sprintf("order %s had been given up as %s, and the same person has paid order %s instead", o.ID, o.State, o.DuplicateOf)
+		what = fmt.Sprintf("the same person paid twice for the same: order %s, which had been given up as %s and gives no access, by %s, and %s", o.ID, o.State, named(c), first)
+	}
+	d.Case = &Case{Kind: DuplicateCharge, Subject: "order/" + o.ID, Summary: what + refundCall(c, o)}
+	switch {
+	case f.InFlight:
+	case !c.Recorded: // else it could not be refunded here
+		d.Step = Tell
+	case o.State == "CHARGED" || o.State == "ORPHANED":
+		d.Step = Advance // both are honoured until a person decides
+	}
+	return d
+}
+
+// named is a charge as a person needs it who must choose between two.
+func named(c Charge) string {
+	return fmt.Sprintf("%s (%s, %s) on %s", c.ID, nonEmpty(c.IntentID, "no payment intent"), show(c.AmountMinor, c.Currency), day(c.CreatedAt))
+}
+
+// refundCall is the one step that gives a second charge back. Its refund id derives
+// from the charge: taken twice, by two people, it is one refund.
+func refundCall(c Charge, o *Order) string {
+	return fmt.Sprintf(`; one step refunds it and touches nothing else: payments.v1.PaymentsAdminService/RefundPayment {"order_id": %q, "charge_id": %q, "refund_id": %q, "reason": "paid twice"}`,
+		o.ID, c.ID, uuid.NewSHA1(uuid.NameSpaceOID, []byte("makegood duplicate "+c.ID)))
 }
 
 // settled is a charge of ours without a doubt: at rest, or on its way.

@@ -109,6 +109,10 @@ func TestDecide(t *testing.T) {
 		{"the same person paid before", paid(func(f *facts) { f.Order.DuplicateOf = "order-0" }), "DUPLICATE", nothing, disposition.DuplicateCharge, "order-0"},
 		{"the same person paid before, not fulfilled", paid(state("CHARGED"), func(f *facts) { f.Order.DuplicateOf = "order-0" }), "DUPLICATE", advance, disposition.DuplicateCharge, ""},
 		{"finished by the rescue, and a duplicate", paid(func(f *facts) { f.Order.RecoveredBy, f.Order.DuplicateOf = "rescue", "order-0" }), "DUPLICATE", nothing, disposition.DuplicateCharge, ""},
+		{"given up, and the same person paid again", paid(state("EXPIRED"), func(f *facts) { f.Order.DuplicateOf = "order-2" }), "DUPLICATE", nothing, disposition.DuplicateCharge, "given up as EXPIRED"},
+		{"given up, paid again, and Payments has no record", paid(state("FAILED"), unknown, func(f *facts) { f.Order.DuplicateOf = "order-2" }), "DUPLICATE", tell, disposition.DuplicateCharge, "order-2"},
+		{"the first of two went back, and the second stands", paid(state("REFUNDED"), func(f *facts) { f.Order.PaidBy = "ch_0" }), "QUARANTINED", nothing, disposition.DuplicateCharge, "still stands"},
+		{"it names an order that has another intent", paid(state("PENDING"), unknown, func(f *facts) { f.CannotAdopt = "order of its own" }), "QUARANTINED", nothing, disposition.UnclearEvent, "order of its own"},
 		{"a second one that is pending", paid(pending, func(f *facts) { f.Order.PaidBy = "ch_0" }), "OPEN", nothing, "", "bank"},
 
 		{"pending", paid(noOrder, pending), "OPEN", nothing, "", "bank"},
@@ -160,7 +164,7 @@ func TestADuplicateShowsBothCharges(t *testing.T) {
 		f.Order.DuplicateOf, f.Order.DuplicateDescription = "order-0", "order order-0 by ch_0 ($249.00)"
 	})).Case.Summary
 	for _, summary := range []string{one, two} {
-		if !strings.Contains(summary, "ch_0") || !strings.Contains(summary, "ch_1") || strings.Count(summary, "$249.00") != 2 {
+		if !strings.Contains(summary, `RefundPayment {"order_id": "order-1", "charge_id": "ch_1"`) || !strings.Contains(summary, "pi_1") || !strings.Contains(summary, "ch_0") || !strings.Contains(summary, "ch_1") || strings.Count(summary, "$249.00") != 2 {
 			t.Errorf("summary: %s", summary)
 		}
 	}

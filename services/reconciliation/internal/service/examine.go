@@ -79,19 +79,20 @@ func (s *Service) examine(ctx context.Context, w *sweep, charges []disposition.C
 	return nil
 }
 
-// unidentifiedAgain is how long a charge of which no order could be made is left to
-// the person who has its case before it is tried again.
+// unidentifiedAgain is how long a charge that could not be written down, or of which
+// no order could be made, is left to the person who has its case before it is tried
+// again.
 const unidentifiedAgain = time.Hour
 
 // keepUnidentified leaves a charge that could not be adopted just now as it is:
 // trying again would only report its case again.
 func (s *Service) keepUnidentified(l *looked) {
 	p := l.previous
-	if p == nil || p.CaseKind != disposition.UnidentifiedCharge || p.Kind != disposition.Quarantined || l.facts.Order != nil ||
+	if p == nil || p.Kind != disposition.Quarantined || p.CaseKind != disposition.UnidentifiedCharge && p.CaseKind != disposition.UnclearEvent ||
 		l.decision.Step != disposition.Tell || s.now().Sub(p.SeenAt) >= unidentifiedAgain {
 		return
 	}
-	l.decision.Kind, l.decision.Reason, l.decision.Step, l.decision.Again = p.Kind, p.Reason, disposition.Nothing, false
+	l.decision.Kind, l.decision.Reason, l.decision.Step, l.decision.Again = p.Kind, p.Reason, disposition.Nothing, p.CaseKind == disposition.UnclearEvent
 	l.decision.Case = &disposition.Case{Kind: p.CaseKind, Subject: "charge/" + l.facts.Charge.ID, Summary: p.CaseSummary}
 }
 

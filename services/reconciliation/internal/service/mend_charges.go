@@ -53,9 +53,7 @@ func (s *Service) mend(ctx context.Context, w *sweep, l *looked) {
 		trouble("Payments cannot read it now", err)
 		return
 	case r.Missing != "":
-		if f.CannotAdopt = r.Missing; f.Order != nil {
-			trouble("Payments cannot write it down", errors.New(r.Missing))
-		}
+		f.CannotAdopt = r.Missing
 		return
 	case !r.Paid:
 		trouble("Payments cannot write it down", errors.New("it is not paid, Stripe says"))

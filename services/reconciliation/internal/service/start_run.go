@@ -71,7 +71,7 @@ func (s *Service) steps() []func(context.Context, *sweep) error {
 			if w.dry {
 				return nil
 			}
-			return s.resolveCases(ctx, w.progress)
+			return s.resolveCases(ctx, w)
 		},
 	}
 }

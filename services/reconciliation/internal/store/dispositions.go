@@ -7,6 +7,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/google/uuid"
+
 	"makegood.example/services/reconciliation/internal/disposition"
 	"makegood.example/services/reconciliation/internal/store/db"
 )
@@ -33,6 +35,8 @@ type Previous struct {
 	DecidedAt, SeenAt time.Time
 	// SeenByRun is the run that saw it last.
 	SeenByRun int64
+	// FullyRefunded: all of it had gone back then.
+	FullyRefunded bool
 }
 
 // SaveDispositions keeps a page of dispositions in one statement, and forgets
@@ -101,7 +105,7 @@ func (s *Store) Dispositions(ctx context.Context, chargeIDs []string) (map[strin
 		p := Previous{
 			Kind: disposition.Kind(row.Disposition), Reason: row.Reason, Evidence: row.Evidence,
 			CaseKind: disposition.CaseKind(row.CaseKind), CaseSummary: row.CaseSummary,
-			DecidedAt: row.DecidedAt, SeenAt: row.SeenAt,
+			DecidedAt: row.DecidedAt, SeenAt: row.SeenAt, FullyRefunded: row.FullyRefunded,
 		}
 		if row.SeenByRun != nil {
 			p.SeenByRun = *row.SeenByRun
@@ -112,6 +116,31 @@ func (s *Store) Dispositions(ctx context.Context, chargeIDs []string) (map[strin
 		known[row.ChargeID] = p
 	}
 	return known, nil
+}
+
+// DispositionsOf is what became of charges, by charge, and which charges an order has.
+type DispositionsOf struct {
+	Charges map[string]disposition.Kind
+	Orders  map[string][]string
+}
+
+// DispositionsOfDuplicates reads what became of some charges and of all charges of
+// some orders.
+func (s *Store) DispositionsOfDuplicates(ctx context.Context, chargeIDs, orderIDs []string) (DispositionsOf, error) {
+	p := db.ListDuplicatesParams{ChargeIds: chargeIDs}
+	for _, id := range orderIDs {
+		p.OrderIds = append(p.OrderIds, uuid.MustParse(id))
+	}
+	rows, err := s.q.ListDuplicates(ctx, p)
+	if err != nil {
+		return DispositionsOf{}, mapError(err)
+	}
+	of := DispositionsOf{Charges: make(map[string]disposition.Kind, len(rows)), Orders: map[string][]string{}}
+	for _, row := range rows {
+		of.Charges[row.ChargeID] = disposition.Kind(row.Disposition)
+		of.Orders[row.OrderID.String()] = append(of.Orders[row.OrderID.String()], row.ChargeID)
+	}
+	return of, nil
 }
 
 // ReadAgainPosition is where a page of charges to read again ended.

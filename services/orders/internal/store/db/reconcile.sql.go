@@ -237,3 +237,40 @@ func (q *Queries) MatchCharges(ctx context.Context, arg MatchChargesParams) ([]M
 	}
 	return items, nil
 }
+
+const paidInstead = `-- name: PaidInstead :many
+SELECT DISTINCT ON (o.id) o.id AS order_id, e.id AS paid_order_id
+FROM orders.orders AS o
+JOIN orders.orders AS e ON e.email_key = o.email_key AND e.plan_id = o.plan_id AND e.kind = 'PURCHASE' AND e.id <> o.id
+    AND e.charged_at IS NOT NULL AND e.state <> 'REFUNDED'
+    AND coalesce(e.completed_at, e.last_progress_at) >= o.submitted_at
+WHERE o.id = ANY ($1::uuid[]) AND o.state IN ('FAILED', 'EXPIRED')
+ORDER BY o.id, e.charged_at, e.id
+`
+
+type PaidInsteadRow struct {
+	OrderID     uuid.UUID
+	PaidOrderID uuid.UUID
+}
+
+// For orders that were given up and are not known to be paid: the order for the same
+// that their buyer has paid since. The same rule as HasPaidSince.
+func (q *Queries) PaidInstead(ctx context.Context, orderIds []uuid.UUID) ([]PaidInsteadRow, error) {
+	rows, err := q.db.Query(ctx, paidInstead, orderIds)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []PaidInsteadRow
+	for rows.Next() {
+		var i PaidInsteadRow
+		if err := rows.Scan(&i.OrderID, &i.PaidOrderID); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}

@@ -39,6 +39,17 @@ JOIN orders.orders AS o ON o.id = coalesce(
 )
 WHERE NOT EXISTS (SELECT FROM paid AS p WHERE p.charge_id = asked.charge_id);
 
+-- name: PaidInstead :many
+-- For orders that were given up and are not known to be paid: the order for the same
+-- that their buyer has paid since. The same rule as HasPaidSince.
+SELECT DISTINCT ON (o.id) o.id AS order_id, e.id AS paid_order_id
+FROM orders.orders AS o
+JOIN orders.orders AS e ON e.email_key = o.email_key AND e.plan_id = o.plan_id AND e.kind = 'PURCHASE' AND e.id <> o.id
+    AND e.charged_at IS NOT NULL AND e.state <> 'REFUNDED'
+    AND coalesce(e.completed_at, e.last_progress_at) >= o.submitted_at
+WHERE o.id = ANY (sqlc.arg(order_ids)::uuid[]) AND o.state IN ('FAILED', 'EXPIRED')
+ORDER BY o.id, e.charged_at, e.id;
+
 -- name: HistoryPosition :one
 SELECT coalesce(max(id), 0)::bigint FROM orders.history;
 

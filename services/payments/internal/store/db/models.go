@@ -112,6 +112,8 @@ type Refund struct {
 	UpdatedAt      time.Time
 	NextLookAt     *time.Time
 	LookCount      int32
+	// of a second charge for the order; none is the charge that paid it
+	ChargeID *string
 }
 
 type Subscription struct {

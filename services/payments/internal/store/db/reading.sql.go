@@ -249,7 +249,7 @@ func (q *Queries) PeopleOfPage(ctx context.Context, customerIds []string) ([]Peo
 }
 
 const refundsOfPage = `-- name: RefundsOfPage :many
-SELECT id, payment_id, order_id, stripe_refund_id, amount_minor, currency, status, reason, actor, create_try, tried_at, created_at, updated_at, next_look_at, look_count FROM payments.refunds WHERE stripe_refund_id = ANY ($1::text[])
+SELECT id, payment_id, order_id, stripe_refund_id, amount_minor, currency, status, reason, actor, create_try, tried_at, created_at, updated_at, next_look_at, look_count, charge_id FROM payments.refunds WHERE stripe_refund_id = ANY ($1::text[])
 `
 
 func (q *Queries) RefundsOfPage(ctx context.Context, stripeRefundIds []string) ([]Refund, error) {
@@ -277,6 +277,7 @@ func (q *Queries) RefundsOfPage(ctx context.Context, stripeRefundIds []string) (
 			&i.UpdatedAt,
 			&i.NextLookAt,
 			&i.LookCount,
+			&i.ChargeID,
 		); err != nil {
 			return nil, err
 		}

@@ -24,7 +24,7 @@ WHERE id IN (
     LIMIT $3::int
     FOR UPDATE SKIP LOCKED
 )
-RETURNING id, payment_id, order_id, stripe_refund_id, amount_minor, currency, status, reason, actor, create_try, tried_at, created_at, updated_at, next_look_at, look_count
+RETURNING id, payment_id, order_id, stripe_refund_id, amount_minor, currency, status, reason, actor, create_try, tried_at, created_at, updated_at, next_look_at, look_count, charge_id
 `
 
 type ClaimDueRefundsParams struct {
@@ -58,6 +58,7 @@ func (q *Queries) ClaimDueRefunds(ctx context.Context, arg ClaimDueRefundsParams
 			&i.UpdatedAt,
 			&i.NextLookAt,
 			&i.LookCount,
+			&i.ChargeID,
 		); err != nil {
 			return nil, err
 		}
@@ -70,7 +71,7 @@ func (q *Queries) ClaimDueRefunds(ctx context.Context, arg ClaimDueRefundsParams
 }
 
 const getRefund = `-- name: GetRefund :one
-SELECT id, payment_id, order_id, stripe_refund_id, amount_minor, currency, status, reason, actor, create_try, tried_at, created_at, updated_at, next_look_at, look_count FROM payments.refunds WHERE id = $1
+SELECT id, payment_id, order_id, stripe_refund_id, amount_minor, currency, status, reason, actor, create_try, tried_at, created_at, updated_at, next_look_at, look_count, charge_id FROM payments.refunds WHERE id = $1
 `
 
 func (q *Queries) GetRefund(ctx context.Context, id uuid.UUID) (Refund, error) {
@@ -92,19 +93,21 @@ func (q *Queries) GetRefund(ctx context.Context, id uuid.UUID) (Refund, error) {
 		&i.UpdatedAt,
 		&i.NextLookAt,
 		&i.LookCount,
+		&i.ChargeID,
 	)
 	return i, err
 }
 
 const insertRefund = `-- name: InsertRefund :exec
-INSERT INTO payments.refunds (id, payment_id, order_id, amount_minor, currency, status, reason, actor, tried_at, created_at, updated_at, next_look_at)
-VALUES ($1, $2, $3, $4, $5, 'REQUESTED', $6, $7, $8, $8, $8, $9::timestamptz)
+INSERT INTO payments.refunds (id, payment_id, order_id, charge_id, amount_minor, currency, status, reason, actor, tried_at, created_at, updated_at, next_look_at)
+VALUES ($1, $2, $3, $4, $5, $6, 'REQUESTED', $7, $8, $9, $9, $9, $10::timestamptz)
 `
 
 type InsertRefundParams struct {
 	ID          uuid.UUID
 	PaymentID   uuid.UUID
 	OrderID     uuid.UUID
+	ChargeID    *string
 	AmountMinor int64
 	Currency    string
 	Reason      string
@@ -118,6 +121,7 @@ func (q *Queries) InsertRefund(ctx context.Context, arg InsertRefundParams) erro
 		arg.ID,
 		arg.PaymentID,
 		arg.OrderID,
+		arg.ChargeID,
 		arg.AmountMinor,
 		arg.Currency,
 		arg.Reason,
@@ -129,7 +133,7 @@ func (q *Queries) InsertRefund(ctx context.Context, arg InsertRefundParams) erro
 }
 
 const listRefunds = `-- name: ListRefunds :many
-SELECT id, payment_id, order_id, stripe_refund_id, amount_minor, currency, status, reason, actor, create_try, tried_at, created_at, updated_at, next_look_at, look_count FROM payments.refunds WHERE order_id = $1 ORDER BY created_at, id
+SELECT id, payment_id, order_id, stripe_refund_id, amount_minor, currency, status, reason, actor, create_try, tried_at, created_at, updated_at, next_look_at, look_count, charge_id FROM payments.refunds WHERE order_id = $1 ORDER BY created_at, id
 `
 
 func (q *Queries) ListRefunds(ctx context.Context, orderID uuid.UUID) ([]Refund, error) {
@@ -157,6 +161,7 @@ func (q *Queries) ListRefunds(ctx context.Context, orderID uuid.UUID) ([]Refund,
 			&i.UpdatedAt,
 			&i.NextLookAt,
 			&i.LookCount,
+			&i.ChargeID,
 		); err != nil {
 			return nil, err
 		}
@@ -275,8 +280,8 @@ func (q *Queries) UpdateCharge(ctx context.Context, arg UpdateChargeParams) (int
 }
 
 const upsertStripeRefund = `-- name: UpsertStripeRefund :exec
-INSERT INTO payments.refunds (id, payment_id, order_id, stripe_refund_id, amount_minor, currency, status, reason, actor, tried_at, created_at, updated_at, next_look_at)
-VALUES ($1, $2, $3, $4::text, $5, $6, $7, $8, $9, $10, $10, $11, $12)
+INSERT INTO payments.refunds (id, payment_id, order_id, charge_id, stripe_refund_id, amount_minor, currency, status, reason, actor, tried_at, created_at, updated_at, next_look_at)
+VALUES ($1, $2, $3, $4, $5::text, $6, $7, $8, $9, $10, $11, $11, $12, $13)
 ON CONFLICT (id) DO UPDATE SET
     stripe_refund_id = excluded.stripe_refund_id, status = excluded.status, updated_at = excluded.updated_at, next_look_at = excluded.next_look_at
 `
@@ -285,6 +290,7 @@ type UpsertStripeRefundParams struct {
 	ID             uuid.UUID
 	PaymentID      uuid.UUID
 	OrderID        uuid.UUID
+	ChargeID       *string
 	StripeRefundID string
 	AmountMinor    int64
 	Currency       string
@@ -302,6 +308,7 @@ func (q *Queries) UpsertStripeRefund(ctx context.Context, arg UpsertStripeRefund
 		arg.ID,
 		arg.PaymentID,
 		arg.OrderID,
+		arg.ChargeID,
 		arg.StripeRefundID,
 		arg.AmountMinor,
 		arg.Currency,

@@ -1,6 +1,6 @@
 -- name: InsertRefund :exec
-INSERT INTO payments.refunds (id, payment_id, order_id, amount_minor, currency, status, reason, actor, tried_at, created_at, updated_at, next_look_at)
-VALUES (@id, @payment_id, @order_id, @amount_minor, @currency, 'REQUESTED', @reason, @actor, @now, @now, @now, sqlc.arg(next_look_at)::timestamptz);
+INSERT INTO payments.refunds (id, payment_id, order_id, charge_id, amount_minor, currency, status, reason, actor, tried_at, created_at, updated_at, next_look_at)
+VALUES (@id, @payment_id, @order_id, @charge_id, @amount_minor, @currency, 'REQUESTED', @reason, @actor, @now, @now, @now, sqlc.arg(next_look_at)::timestamptz);
 
 -- name: GetRefund :one
 SELECT * FROM payments.refunds WHERE id = $1;
@@ -10,8 +10,8 @@ SELECT * FROM payments.refunds WHERE order_id = $1 ORDER BY created_at, id;
 
 -- name: UpsertStripeRefund :exec
 -- A refund as Stripe shows it; one made at Stripe itself is written here first.
-INSERT INTO payments.refunds (id, payment_id, order_id, stripe_refund_id, amount_minor, currency, status, reason, actor, tried_at, created_at, updated_at, next_look_at)
-VALUES (@id, @payment_id, @order_id, sqlc.arg(stripe_refund_id)::text, @amount_minor, @currency, @status, @reason, @actor, @created_at, @created_at, @now, @next_look_at)
+INSERT INTO payments.refunds (id, payment_id, order_id, charge_id, stripe_refund_id, amount_minor, currency, status, reason, actor, tried_at, created_at, updated_at, next_look_at)
+VALUES (@id, @payment_id, @order_id, @charge_id, sqlc.arg(stripe_refund_id)::text, @amount_minor, @currency, @status, @reason, @actor, @created_at, @created_at, @now, @next_look_at)
 ON CONFLICT (id) DO UPDATE SET
     stripe_refund_id = excluded.stripe_refund_id, status = excluded.status, updated_at = excluded.updated_at, next_look_at = excluded.next_look_at;
 

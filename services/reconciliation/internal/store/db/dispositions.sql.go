@@ -23,22 +23,24 @@ func (q *Queries) DeleteDispositions(ctx context.Context, chargeIds []string) er
 }
 
 const getDispositions = `-- name: GetDispositions :many
-SELECT charge_id, disposition, order_id, reason, evidence, case_kind, case_summary, decided_at, seen_at, seen_by_run
+SELECT charge_id, disposition, order_id, reason, evidence, case_kind, case_summary, decided_at, seen_at, seen_by_run,
+    (amount_minor > 0 AND refunded_minor >= amount_minor)::boolean AS fully_refunded
 FROM reconciliation.charge_dispositions
 WHERE charge_id = ANY ($1::text[])
 `
 
 type GetDispositionsRow struct {
-	ChargeID    string
-	Disposition string
-	OrderID     *uuid.UUID
-	Reason      string
-	Evidence    []string
-	CaseKind    string
-	CaseSummary string
-	DecidedAt   time.Time
-	SeenAt      time.Time
-	SeenByRun   *int64
+	ChargeID      string
+	Disposition   string
+	OrderID       *uuid.UUID
+	Reason        string
+	Evidence      []string
+	CaseKind      string
+	CaseSummary   string
+	DecidedAt     time.Time
+	SeenAt        time.Time
+	SeenByRun     *int64
+	FullyRefunded bool
 }
 
 func (q *Queries) GetDispositions(ctx context.Context, chargeIds []string) ([]GetDispositionsRow, error) {
@@ -61,7 +63,47 @@ func (q *Queries) GetDispositions(ctx context.Context, chargeIds []string) ([]Ge
 			&i.DecidedAt,
 			&i.SeenAt,
 			&i.SeenByRun,
+			&i.FullyRefunded,
 		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const listDuplicates = `-- name: ListDuplicates :many
+SELECT charge_id, coalesce(order_id, '00000000-0000-0000-0000-000000000000')::uuid AS order_id, disposition
+FROM reconciliation.charge_dispositions
+WHERE charge_id = ANY ($1::text[]) OR order_id = ANY ($2::uuid[])
+ORDER BY charge_id
+`
+
+type ListDuplicatesParams struct {
+	ChargeIds []string
+	OrderIds  []uuid.UUID
+}
+
+type ListDuplicatesRow struct {
+	ChargeID    string
+	OrderID     uuid.UUID
+	Disposition string
+}
+
+// What became of some charges, and of all charges of some orders.
+func (q *Queries) ListDuplicates(ctx context.Context, arg ListDuplicatesParams) ([]ListDuplicatesRow, error) {
+	rows, err := q.db.Query(ctx, listDuplicates, arg.ChargeIds, arg.OrderIds)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []ListDuplicatesRow
+	for rows.Next() {
+		var i ListDuplicatesRow
+		if err := rows.Scan(&i.ChargeID, &i.OrderID, &i.Disposition); err != nil {
 			return nil, err
 		}
 		items = append(items, i)

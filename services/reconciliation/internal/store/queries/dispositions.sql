@@ -31,7 +31,8 @@ WHERE d.seen_at <= excluded.seen_at;
 DELETE FROM reconciliation.charge_dispositions WHERE charge_id = ANY (@charge_ids::text[]);
 
 -- name: GetDispositions :many
-SELECT charge_id, disposition, order_id, reason, evidence, case_kind, case_summary, decided_at, seen_at, seen_by_run
+SELECT charge_id, disposition, order_id, reason, evidence, case_kind, case_summary, decided_at, seen_at, seen_by_run,
+    (amount_minor > 0 AND refunded_minor >= amount_minor)::boolean AS fully_refunded
 FROM reconciliation.charge_dispositions
 WHERE charge_id = ANY (@charge_ids::text[]);
 
@@ -67,3 +68,10 @@ WHERE d.charge_id = ANY (@charge_ids::text[])
         WHERE b.charge_id = d.charge_id AND b.type NOT IN ('charge', 'payment')
             AND b.created_at > d.seen_at - interval '1 minute'
     );
+
+-- name: ListDuplicates :many
+-- What became of some charges, and of all charges of some orders.
+SELECT charge_id, coalesce(order_id, '00000000-0000-0000-0000-000000000000')::uuid AS order_id, disposition
+FROM reconciliation.charge_dispositions
+WHERE charge_id = ANY (@charge_ids::text[]) OR order_id = ANY (@order_ids::uuid[])
+ORDER BY charge_id;
