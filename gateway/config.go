@@ -33,6 +33,10 @@ type Config struct {
 	AppName string
 	// HomeURL is the way home from a customer page.
 	HomeURL string
+	// CheckoutURL is where a buyer whose card was declined tries another.
+	CheckoutURL string
+	// RefundDays is how long banks usually take, in words.
+	RefundDays string
 
 	// TrustedProxies are the peers whose X-Forwarded-For is believed.
 	TrustedProxies []netip.Prefix
@@ -60,9 +64,14 @@ func LoadConfig(lookup config.Lookup) (Config, error) {
 		AppName:            r.String("APP_NAME", "Makegood"),
 		HomeURL:            r.URL("APP_URL", r.URL("PUBLIC_URL", "")),
 		MetricsAddr:        metrics.LoadAddr(r),
+		CheckoutURL:        r.URL("CHECKOUT_URL", ""),
+		RefundDays:         r.String("REFUND_DAYS", "5 to 10 business days"),
 	}
 	if cfg.HomeURL == "" {
 		cfg.HomeURL = "/"
+	}
+	if cfg.CheckoutURL == "" {
+		cfg.CheckoutURL = cfg.HomeURL
 	}
 	if _, _, err := net.SplitHostPort(cfg.HTTPAddr); err != nil {
 		r.Problem("HTTP_ADDR=%q is not host:port", cfg.HTTPAddr)

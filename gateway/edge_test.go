@@ -124,7 +124,7 @@ func TestWhatABrowserAndAToolMayRead(t *testing.T) {
 		t.Errorf("%v", doc)
 	}
 	docs := gw.do(t, "GET", "/docs", "")
-	if docs.status != 200 || !strings.Contains(docs.body, "POST /v1/orders/{reference}:pay") || !strings.Contains(docs.body, "<code>checkout</code> body, string") || strings.Contains(docs.body, "/admin/") {
+	if docs.status != 200 || !strings.Contains(docs.body, "POST /v1/orders/{reference}:pay") || !strings.Contains(docs.body, "GET /v1/orders/{reference}/events") || !strings.Contains(docs.body, "<code>checkout</code> body, string") || strings.Contains(docs.body, "/admin/") {
 		t.Errorf("%d %s", docs.status, docs.body)
 	}
 }
@@ -153,19 +153,19 @@ func TestOnlyNamedSitesMayCallFromABrowser(t *testing.T) {
 func TestEveryBadSettingIsListed(t *testing.T) {
 	settings := map[string]string{
 		"HTTP_ADDR": "nonsense", "ADMIN_ADDR": "0.0.0.0:8081", "SUPPORT_EMAIL": "not an address",
-		"APP_URL": "ftp://x", "TRUSTED_PROXIES": "10.0.0.0/8,everyone", "ALLOWED_ORIGINS": "https://a.example.com/path",
+		"APP_URL": "ftp://x", "CHECKOUT_URL": "nowhere", "TRUSTED_PROXIES": "10.0.0.0/8,everyone", "ALLOWED_ORIGINS": "https://a.example.com/path",
 	}
 	_, err := gateway.LoadConfig(func(k string) (string, bool) { v, ok := settings[k]; return v, ok })
 	if err == nil {
 		t.Fatal("accepted")
 	}
-	for _, want := range []string{"HTTP_ADDR", "ADMIN_ADDR", "SUPPORT_EMAIL", "APP_URL", "TRUSTED_PROXIES", "ALLOWED_ORIGINS"} {
+	for _, want := range []string{"HTTP_ADDR", "ADMIN_ADDR", "SUPPORT_EMAIL", "APP_URL", "CHECKOUT_URL", "TRUSTED_PROXIES", "ALLOWED_ORIGINS"} {
 		if !strings.Contains(err.Error(), want) {
 			t.Errorf("%s is not named: %v", want, err)
 		}
 	}
 	cfg, err := gateway.LoadConfig(func(string) (string, bool) { return "", false })
-	if err != nil || cfg.HTTPAddr != "127.0.0.1:8080" || cfg.HomeURL != "/" || cfg.OrdersAddr != "127.0.0.1:9101" {
+	if err != nil || cfg.HTTPAddr != "127.0.0.1:8080" || cfg.HomeURL != "/" || cfg.CheckoutURL != "/" || cfg.RefundDays == "" || cfg.OrdersAddr != "127.0.0.1:9101" {
 		t.Errorf("%v %+v", err, cfg)
 	}
 }

@@ -34,7 +34,8 @@ func Run(ctx context.Context, cfg Config, rt process.Runtime) (err error) {
 	defer func() { err = errors.Join(err, closePeers()) }()
 
 	statusPage := pages.NewStatus(pages.Config{
-		AppName: cfg.AppName, HomeURL: cfg.HomeURL, SupportEmail: cfg.SupportEmail, Now: rt.Now, Log: rt.Log,
+		AppName: cfg.AppName, HomeURL: cfg.HomeURL, CheckoutURL: cfg.CheckoutURL, SupportEmail: cfg.SupportEmail,
+		RefundDays: cfg.RefundDays, Now: rt.Now, Log: rt.Log,
 	}, ordersv1.NewOrdersServiceClient(peers.Orders))
 
 	public, err := edge.New(edge.Config{

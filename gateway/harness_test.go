@@ -42,8 +42,14 @@ type running struct {
 	ended chan error
 }
 
-// start runs the gateway as main does, on a free port, with peers in memory.
+// start runs the gateway as main does, on a free port, with peers in memory. It
+// is noon there, all the time.
 func start(t *testing.T, env map[string]string) *running {
+	t.Helper()
+	return startAt(t, env, func() time.Time { return noon })
+}
+
+func startAt(t *testing.T, env map[string]string, now func() time.Time) *running {
 	t.Helper()
 	file := filepath.Join(t.TempDir(), "tokens.json")
 	tokens := fmt.Sprintf(`{"tokens":[{"actor":"app","role":"service","sha256":%q},{"actor":"sam","role":"support","sha256":%q}]}`,
@@ -80,7 +86,7 @@ func start(t *testing.T, env map[string]string) *running {
 	ctx, stop := context.WithCancel(context.Background())
 	r.stop = stop
 	rt := process.Runtime{
-		Log: slog.New(slog.NewJSONHandler(r.log, nil)), Now: func() time.Time { return noon },
+		Log: slog.New(slog.NewJSONHandler(r.log, nil)), Now: now,
 		Listener: listener, Dial: r.net.Dial,
 	}
 	go func() { r.ended <- gateway.Run(ctx, cfg, rt) }()

@@ -254,7 +254,8 @@ func TestUnknownAddressesAndMethodsAreJSONToo(t *testing.T) {
 		{"GET", "/v1/orders", "POST"},
 		{"PUT", "/v1/orders/" + reference, "GET"},
 		{"GET", "/webhooks/stripe", "POST"},
-		{"POST", "/payment-issue", "GET"},
+		{"POST", "/welcome", "GET"},
+		{"PUT", "/payment-issue", "GET, POST"},
 	} {
 		a := gw.do(t, c.method, c.path, "")
 		a.wants(t, 405, "METHOD_NOT_ALLOWED")

@@ -8,20 +8,22 @@ import (
 	"golang.org/x/net/html/atom"
 )
 
-// readable is the text of a page, a line for each thing that a reader sees.
+// readable is the text of a page, a line for each thing that a reader sees who
+// has no scripts.
 func readable(page string) (string, error) {
-	root, err := html.Parse(strings.NewReader(page))
+	root, err := html.ParseWithOptions(strings.NewReader(page), html.ParseOptionEnableScripting(false))
 	if err != nil {
 		return "", err
 	}
 	var lines []string
 	var walk func(*html.Node)
 	walk = func(n *html.Node) {
-		block := []atom.Atom{atom.H1, atom.P, atom.Blockquote}
-		switch {
-		case n.DataAtom == atom.Head:
-		case n.DataAtom == atom.Div && n.FirstChild != nil && n.FirstChild.DataAtom == atom.Dt, slices.Contains(block, n.DataAtom):
-			lines = append(lines, textOf(n))
+		switch n.DataAtom {
+		case atom.Head, atom.Script, atom.Template:
+		case atom.H1, atom.H2, atom.P, atom.Blockquote, atom.Li:
+			if line := textOf(n); line != "" {
+				lines = append(lines, line)
+			}
 		default:
 			for child := range n.ChildNodes() {
 				walk(child)
@@ -32,12 +34,21 @@ func readable(page string) (string, error) {
 	return strings.Join(lines, "\n"), nil
 }
 
+// textOf joins the words in an element, without what is hidden.
 func textOf(n *html.Node) string {
 	var words []string
-	for d := range n.Descendants() {
-		if d.Type == html.TextNode {
-			words = append(words, strings.Fields(d.Data)...)
+	var walk func(*html.Node)
+	walk = func(n *html.Node) {
+		if slices.ContainsFunc(n.Attr, func(a html.Attribute) bool { return a.Key == "hidden" }) {
+			return
+		}
+		if n.Type == html.TextNode {
+			words = append(words, strings.Fields(n.Data)...)
+		}
+		for child := range n.ChildNodes() {
+			walk(child)
 		}
 	}
+	walk(n)
 	return strings.Join(words, " ")
 }

@@ -33,10 +33,11 @@ var (
 
 // boundBody reads a REST body within its limit and looks at its form, before
 // grpc-gateway, which would lose the difference between too large, truncated
-// and malformed. The webhook has a limit of its own and takes any bytes.
+// and malformed. The webhook and the page's form are no JSON and have limits of
+// their own.
 func boundBody(next runtime.HandlerFunc) runtime.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request, params map[string]string) {
-		if r.URL.Path == webhookPath {
+		if r.URL.Path == webhookPath || r.URL.Path == pagePath {
 			next(w, r, params)
 			return
 		}

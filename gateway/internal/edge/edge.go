@@ -19,6 +19,9 @@ import (
 	provisioningv1 "makegood.example/proto/gen/provisioning/v1"
 )
 
+// pagePath is the page of an order; it also takes the form that asks for a refund.
+const pagePath = "/payment-issue"
+
 // Peers are the connections to the services.
 type Peers struct {
 	Orders         grpc.ClientConnInterface
@@ -87,7 +90,8 @@ func New(cfg Config) (http.Handler, error) {
 		{http.MethodGet, "/v1/config", browserConfig(cfg)},
 		{http.MethodGet, eventsPath, orderEvents(orders, usualPace)},
 		{http.MethodPost, webhookPath, stripeWebhook(paymentsv1.NewPaymentsServiceClient(cfg.Peers.Payments))},
-		{http.MethodGet, "/payment-issue", cfg.StatusPage},
+		{http.MethodGet, pagePath, cfg.StatusPage},
+		{http.MethodPost, pagePath, cfg.StatusPage},
 		{http.MethodGet, "/welcome", cfg.StatusPage},
 		{http.MethodGet, healthPath, http.HandlerFunc(Alive)},
 		{http.MethodGet, readyPath, Ready(cfg.Peers, cfg.Log)},

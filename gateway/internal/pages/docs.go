@@ -77,7 +77,7 @@ func NewDocs(openAPI []byte) (http.Handler, error) {
 		Title string
 		Calls []call
 	}{template.CSS(style), doc.Info.Title, calls}
-	return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { write(w, docsTemplate, data) }), nil
+	return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { write(w, http.StatusOK, docsTemplate, docsPolicy, data) }), nil
 }
 
 const definitionPrefix = "#/definitions/"

@@ -1,26 +1,21 @@
 // Package pages draws the HTML that people see: how an order stands, served
-// also while the service that knows is down, and the list of calls. A page
-// needs no script, no other resource, and never fails.
+// also while the service that knows is down, the refund that was offered, and
+// the list of calls. A page needs no script and no other resource, and never
+// fails.
 package pages
 
 import (
-	"bytes"
 	"context"
-	"crypto/sha256"
 	_ "embed"
-	"encoding/base64"
 	"fmt"
 	"html/template"
 	"log/slog"
 	"net/http"
-	"net/url"
 	"runtime/debug"
-	"strings"
 	"time"
 
 	"github.com/google/uuid"
 	"google.golang.org/grpc"
-	"google.golang.org/grpc/codes"
 
 	ordersv1 "makegood.example/proto/gen/orders/v1"
 	"makegood.example/services/platform/apperr"
@@ -32,144 +27,93 @@ const askTimeout = 800 * time.Millisecond
 
 // Config is what the pages say about us.
 type Config struct {
-	AppName      string
-	HomeURL      string
+	AppName string
+	HomeURL string
+	// CheckoutURL is where another card can be tried.
+	CheckoutURL  string
 	SupportEmail string
+	// RefundDays is how long banks usually take, in words.
+	RefundDays string
 	// Now decides whether a time lies ahead.
 	Now func() time.Time
 	Log *slog.Logger
 }
 
-// Orders is what the status page asks.
+// Orders is what the pages ask.
 type Orders interface {
 	GetOrder(ctx context.Context, in *ordersv1.GetOrderRequest, opts ...grpc.CallOption) (*ordersv1.Order, error)
+	RefundOrder(ctx context.Context, in *ordersv1.RefundOrderRequest, opts ...grpc.CallOption) (*ordersv1.Order, error)
 }
-
-//go:embed style.css
-var style string
 
 //go:embed status.html
 var statusHTML string
 
 var statusTemplate = template.Must(template.New("status").Parse(statusHTML))
 
-// contentPolicy allows this one stylesheet, by its hash, and nothing else.
-var contentPolicy = func() string {
-	sum := sha256.Sum256([]byte(style))
-	return "default-src 'none'; style-src 'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) +
-		"'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-}()
+// status is the page of one order.
+type status struct {
+	Config
+	orders Orders
+}
 
 // NewStatus is the page that tells a customer how the order stands whose
-// reference is in ?ref=. It answers 200 whatever happens behind it.
+// reference is in ?ref=. It answers 200 whatever happens behind it. With
+// &refund= from the mail that offered a refund it asks whether to; only a POST
+// makes one.
 func NewStatus(cfg Config, orders Orders) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		v := look(r.Context(), cfg, orders, r.URL.Query().Get("ref"))
-		write(w, statusTemplate, v)
-	})
+	return &status{cfg, orders}
+}
+
+func (s *status) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if r.Method == http.MethodPost {
+		s.refund(w, r)
+		return
+	}
+	query := r.URL.Query()
+	write(w, http.StatusOK, statusTemplate, statusPolicy, s.look(r.Context(), query.Get("ref"), query.Get("refund")))
 }
 
 // look asks Orders and chooses what to say. It says nothing that Orders did
 // not: without an answer, only that we are checking.
-func look(ctx context.Context, cfg Config, orders Orders, ref string) (v view) {
-	id, err := uuid.Parse(ref)
-	if err != nil || len(ref) != 36 {
-		return newView(cfg, noReference, "")
+func (s *status) look(ctx context.Context, ref, token string) (v view) {
+	reference, ok := readReference(ref)
+	if !ok {
+		return newView(s.Config, noReference, "")
 	}
-	reference := id.String()
 	defer func() {
 		if p := recover(); p != nil {
-			cfg.Log.Error("panic", "route", "status page", "panic", fmt.Sprint(p), "stack", string(debug.Stack()))
-			v = newView(cfg, unreachable, reference)
+			s.Log.Error("panic", "route", "status page", "panic", fmt.Sprint(p), "stack", string(debug.Stack()))
+			v = newView(s.Config, unreachable, reference)
 		}
 	}()
 	ctx, cancel := context.WithTimeout(ctx, askTimeout)
 	defer cancel()
-	order, err := orders.GetOrder(ctx, &ordersv1.GetOrderRequest{Reference: reference})
+	order, err := s.orders.GetOrder(ctx, &ordersv1.GetOrderRequest{Reference: reference})
 	switch {
+	case err == nil && token != "" && refundable(order):
+		return askView(s.Config, order, reference, token)
 	case err == nil:
-		return orderView(cfg, order, reference)
-	case apperr.CodeOf(err) == codes.NotFound && apperr.Of(err) != nil && apperr.Of(err).Reason == "ORDER_NOT_FOUND":
-		return newView(cfg, notFound, reference)
+		return orderView(s.Config, order, reference)
+	case reasonOf(err) == "ORDER_NOT_FOUND":
+		return newView(s.Config, notFound, reference)
 	default:
-		cfg.Log.Warn("status page drawn without Orders", "reference_short", short(reference), "code", apperr.CodeOf(err).String())
-		return newView(cfg, unreachable, reference)
+		s.Log.Warn("status page drawn without Orders", "reference_short", short(reference), "code", apperr.CodeOf(err).String())
+		return newView(s.Config, unreachable, reference)
 	}
 }
 
-// situationOf reads an order. Of a state it does not know it says no more than
-// if Orders had not answered.
-func situationOf(order *ordersv1.Order, now time.Time) situation {
-	renewal := order.GetKind() == ordersv1.Order_RENEWAL
-	switch order.GetState() {
-	case ordersv1.Order_COMPLETE, ordersv1.Order_RECOVERED:
-		if until := order.GetAccessUntil(); until != nil && !until.AsTime().After(now) {
-			return accessEnded
-		}
-		if renewal {
-			return renewed
-		}
-		return ready
-	case ordersv1.Order_CHARGED, ordersv1.Order_ORPHANED:
-		if renewal {
-			return extending
-		}
-		return settingUp
-	case ordersv1.Order_FAILED:
-		return declined
-	case ordersv1.Order_EXPIRED:
-		return nothingCharged
-	case ordersv1.Order_REFUNDED:
-		return refunded
-	case ordersv1.Order_PENDING:
-		switch order.GetNextAction().GetType() {
-		case ordersv1.NextAction_USE_STRIPE_SDK:
-			return buyerMustAct
-		case ordersv1.NextAction_REDIRECT:
-			return payElsewhere
-		}
-		return checking
-	default:
-		return unreachable
+// readReference takes a reference only in the one form that we write it in.
+func readReference(ref string) (string, bool) {
+	id, err := uuid.Parse(ref)
+	if err != nil || len(ref) != 36 {
+		return "", false
 	}
+	return id.String(), true
 }
 
-// Rests says that nothing about an order changes any more unless somebody does
-// something: neither we nor a bank have anything left to do.
-func Rests(order *ordersv1.Order) bool {
-	switch order.GetState() {
-	case ordersv1.Order_COMPLETE, ordersv1.Order_RECOVERED:
-		return order.GetRefundAskedAt() == nil
-	case ordersv1.Order_FAILED, ordersv1.Order_EXPIRED, ordersv1.Order_REFUNDED:
-		return true
+func reasonOf(err error) string {
+	if e := apperr.Of(err); e != nil {
+		return e.Reason
 	}
-	return false
-}
-
-// write renders to memory first, so that a page is whole or not sent.
-func write(w http.ResponseWriter, t *template.Template, data any) {
-	var page bytes.Buffer
-	if err := t.Execute(&page, data); err != nil {
-		panic(fmt.Errorf("draw %s: %w", t.Name(), err))
-	}
-	h := w.Header()
-	h.Set("Content-Type", "text/html; charset=utf-8")
-	h.Set("Content-Security-Policy", contentPolicy)
-	h.Set("Cache-Control", "no-store")
-	h.Set("Referrer-Policy", "no-referrer")
-	h.Set("X-Content-Type-Options", "nosniff")
-	h.Set("X-Robots-Tag", "noindex")
-	_, _ = w.Write(page.Bytes())
-}
-
-func short(reference string) string { return strings.ToUpper(reference[:8]) }
-
-// mailTo is a mailto: link with the reference filled in.
-func mailTo(address, reference string) string {
-	link := "mailto:" + url.PathEscape(address) + "?subject="
-	if reference == "" {
-		return link + url.PathEscape(mailSubjectBare)
-	}
-	return link + url.PathEscape(fmt.Sprintf(mailSubject, short(reference))) +
-		"&body=" + url.PathEscape(fmt.Sprintf(mailBody, reference))
+	return ""
 }

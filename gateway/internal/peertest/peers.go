@@ -72,6 +72,10 @@ func (o *OrdersPeer) ConfirmOrder(ctx context.Context, r *ordersv1.ConfirmOrderR
 	return o.reply(ctx, r)
 }
 
+func (o *OrdersPeer) RefundOrder(ctx context.Context, r *ordersv1.RefundOrderRequest) (*ordersv1.Order, error) {
+	return o.reply(ctx, r)
+}
+
 func (o *OrdersPeer) GetOrder(ctx context.Context, r *ordersv1.GetOrderRequest) (*ordersv1.Order, error) {
 	return o.reply(ctx, r)
 }

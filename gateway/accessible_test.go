@@ -1,0 +1,56 @@
+package gateway_test
+
+import (
+	_ "embed"
+	"strings"
+	"testing"
+	"time"
+
+	"makegood.example/services/platform/browsertest"
+)
+
+//go:embed testdata/accessible.js
+var accessible string
+
+// Every situation, as people see it: small, large, light and dark, and on
+// paper; and what WCAG 2.2 AA asks that a machine can see.
+func TestEverySituationCanBeReadAndUsed(t *testing.T) {
+	now := time.Now()
+	gw := startAt(t, nil, func() time.Time { return now })
+	all := everySituation(now)
+	gw.showAll(all)
+	browser := browsertest.Start(t)
+	for _, look := range []struct {
+		name string
+		view browsertest.View
+	}{
+		{"phone-light", browsertest.View{Phone: true}},
+		{"phone-dark", browsertest.View{Phone: true, Dark: true}},
+		{"desktop-light", browsertest.View{}},
+		{"desktop-dark", browsertest.View{Dark: true, ReducedMotion: true}},
+		{"zoom", browsertest.View{Width: 320, Height: 256}}, // a window of 1280 × 1024 at 400 %
+		{"print", browsertest.View{Width: 800, Print: true}},
+	} {
+		page := browser.Open(look.view)
+		for i, s := range all {
+			page.Go(gw.url + s.path(i))
+			if s.post {
+				page.Eval("document.forms[0].requestSubmit()", nil)
+				page.Await("location.search === '' && document.readyState === 'complete'")
+			}
+			page.Picture(look.name + "/" + s.name)
+			var problems []string
+			page.Eval(accessible, &problems)
+			for _, p := range problems {
+				t.Errorf("%s, %s: %s", look.name, s.name, p)
+			}
+		}
+		for _, p := range page.Problems() {
+			// What the situations are answered with is no fault of the page.
+			if !strings.Contains(p, "/payment-issue: 403") && !strings.Contains(p, "/payment-issue: 409") && !strings.Contains(p, "/payment-issue: 503") &&
+				!strings.Contains(p, "/events: 404") && !strings.Contains(p, "ERR_ABORTED") {
+				t.Errorf("%s: %s", look.name, p)
+			}
+		}
+	}
+}
