@@ -149,7 +149,7 @@ func TestPostgreSQLComparesAddressesAsWeDo(t *testing.T) {
 
 func TestSettingsAreRefusedAllAtOnce(t *testing.T) {
 	env := map[string]string{
-		"ORDERS_GRPC_LISTEN": "0.0.0.0:9101", "RESCUE_AFTER": "5s", "APOLOGY_AFTER": "5s", "CHARGE_WITHIN": "soon",
+		"ORDERS_GRPC_LISTEN": "0.0.0.0:9101", "RESCUE_AFTER": "5s", "APOLOGY_AFTER": "5s", "STILL_WORKING_AFTER": "4s", "CHARGE_WITHIN": "soon",
 		"ORDER_EXPIRES_AFTER": "-1h", "ATTEMPTS_PER_IP": "0", "PLANS_FILE": "/there/is/no/such/file",
 	}
 	lookup := func(key string) (string, bool) { v, ok := env[key]; return v, ok }
@@ -157,20 +157,21 @@ func TestSettingsAreRefusedAllAtOnce(t *testing.T) {
 	if err == nil {
 		t.Fatal("accepted")
 	}
-	for _, part := range []string{"ORDERS_DATABASE_URL", "ORDERS_GRPC_LISTEN", "APOLOGY_AFTER=5s must be below RESCUE_AFTER=5s",
+	for _, part := range []string{"ORDERS_DATABASE_URL", "ORDERS_GRPC_LISTEN", "APOLOGY_AFTER=5s must be below RESCUE_AFTER=5s", "STILL_WORKING_AFTER=4s must not be below APOLOGY_AFTER=5s",
 		"CHARGE_WITHIN", "ORDER_EXPIRES_AFTER", "ATTEMPTS_PER_IP", "PLANS_FILE"} {
 		if !strings.Contains(err.Error(), part) {
 			t.Errorf("not named: %s\nin %v", part, err)
 		}
 	}
 	env = map[string]string{"DATABASE_URL": "postgres://localhost/x", "RESCUE_AFTER": "off", "APOLOGY_AFTER": "1h"}
-	if cfg, err := orders.LoadConfig(lookup); err != nil || cfg.RescueOn {
+	if cfg, err := orders.LoadConfig(lookup); err != nil || cfg.RescueOn || cfg.Settings.StillWorkingAfter.String() != "1h0m0s" {
 		t.Errorf("%+v %v", cfg, err)
 	}
 	env = map[string]string{"DATABASE_URL": "postgres://localhost/x"}
 	cfg, err := orders.LoadConfig(lookup)
 	if err != nil || !cfg.RescueOn || cfg.Settings.RescueAfter.String() != "30s" || cfg.Settings.ChargeWithin.String() != "5m0s" ||
-		cfg.Settings.ExpiresAfter.String() != "24h0m0s" || cfg.Settings.ApologyAfter.String() != "10s" || cfg.Settings.AccessEndingNotice.String() != "168h0m0s" {
+		cfg.Settings.ExpiresAfter.String() != "24h0m0s" || cfg.Settings.ApologyAfter.String() != "10s" || cfg.Settings.AccessEndingNotice.String() != "168h0m0s" ||
+		cfg.Settings.StillWorkingAfter.String() != "2m0s" || cfg.Settings.RefundOfferFor.String() != "336h0m0s" {
 		t.Errorf("the defaults: %+v %v", cfg, err)
 	}
 }

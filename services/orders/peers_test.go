@@ -51,6 +51,7 @@ func startPeers(t *testing.T, c *clock) *peers {
 		notifications: &fakeNotifications{}, cases: &fakeCases{},
 	}
 	paymentsv1.RegisterPaymentsServiceServer(server, p.payments)
+	paymentsv1.RegisterPaymentsAdminServiceServer(server, fakeRefunds{payments: p.payments})
 	provisioningv1.RegisterProvisioningServiceServer(server, p.provisioning)
 	notificationsv1.RegisterNotificationsServiceServer(server, p.notifications)
 	reconciliationv1.RegisterReconciliationServiceServer(server, p.cases)
@@ -87,6 +88,9 @@ type fakePayments struct {
 	onPay, onLook, onCancel answer // nil: succeeds; knows nothing; cancels
 	pays                    []*paymentsv1.PayRequest
 	looks, cancels          int
+
+	onRefund func(*paymentsv1.RefundPaymentRequest) (*paymentsv1.Refund, error) // nil: made
+	refunds  []*paymentsv1.RefundPaymentRequest
 }
 
 func (f *fakePayments) set(change func(*fakePayments)) {

@@ -5,6 +5,7 @@ package clients
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -29,12 +30,13 @@ const (
 
 // Payments asks what happened to the money.
 type Payments struct {
-	client paymentsv1.PaymentsServiceClient
+	client  paymentsv1.PaymentsServiceClient
+	refunds paymentsv1.PaymentsAdminServiceClient
 }
 
 // NewPayments uses a connection to Payments.
 func NewPayments(conn grpc.ClientConnInterface) *Payments {
-	return &Payments{paymentsv1.NewPaymentsServiceClient(conn)}
+	return &Payments{paymentsv1.NewPaymentsServiceClient(conn), paymentsv1.NewPaymentsAdminServiceClient(conn)}
 }
 
 // Charge drives the order's attempt; no charge begins after chargeBy.
@@ -61,6 +63,24 @@ func (p *Payments) Cancel(ctx context.Context, o order.Order) (order.Money, erro
 	defer cancel()
 	reply, err := p.client.CancelPayment(ctx, &paymentsv1.CancelPaymentRequest{Purchase: purchase(o), AttemptId: o.AttemptID.String()})
 	return MoneyFrom(reply), err
+}
+
+// refusals are Payments' reasons why there will be no refund, however often it is asked.
+var refusals = []string{"REFUND_DISPUTED", "REFUND_TOO_LARGE", "INVALID_STATE", "IDEMPOTENCY_KEY_REUSED"}
+
+// Refund gives an order's buyer their money back, once. made says that Stripe has taken
+// it on, refused that it never will; neither, that nobody knows yet.
+func (p *Payments) Refund(ctx context.Context, o order.Order) (made, refused bool, err error) {
+	ctx, cancel := context.WithTimeout(ctx, payTimeout)
+	defer cancel()
+	r, err := p.refunds.RefundPayment(ctx, &paymentsv1.RefundPaymentRequest{
+		OrderId: o.ID.String(), RefundId: order.OfferedRefund(o.ID).String(), Reason: "the buyer took the refund that was offered",
+	})
+	if e := apperr.Of(err); e != nil && slices.Contains(refusals, e.Reason) {
+		return false, true, err
+	}
+	made = r.GetStatus() == paymentsv1.Refund_PENDING || r.GetStatus() == paymentsv1.Refund_SUCCEEDED
+	return made, r.GetStatus() == paymentsv1.Refund_FAILED, err
 }
 
 func purchase(o order.Order) *paymentsv1.Purchase {
@@ -318,6 +338,7 @@ const (
 	WrongCharge        = reconciliationv1.Case_WRONG_CHARGE
 	DuplicateCharge    = reconciliationv1.Case_DUPLICATE_CHARGE
 	UnidentifiedCharge = reconciliationv1.Case_UNIDENTIFIED_CHARGE
+	FailedRefund       = reconciliationv1.Case_FAILED_REFUND
 	UndeliveredMessage = reconciliationv1.Case_UNDELIVERED_MESSAGE
 )
 

@@ -72,7 +72,18 @@ func New(pool *pgxpool.Pool, addr string, worker *MessageWorker, log *slog.Logge
 
 // Queue inserts the job in the transaction that makes the message true.
 func (q Queue) Queue(ctx context.Context, tx pgx.Tx, m clients.Message) error {
+	return q.insert(ctx, tx, m, river.UniqueOpts{})
+}
+
+// QueueOnce is Queue, unless the same is queued or was handed over within the day that
+// jobs are kept: whoever repeats themselves must not fill the queue.
+func (q Queue) QueueOnce(ctx context.Context, tx pgx.Tx, m clients.Message) error {
+	return q.insert(ctx, tx, m, river.UniqueOpts{ByArgs: true})
+}
+
+func (q Queue) insert(ctx context.Context, tx pgx.Tx, m clients.Message, unique river.UniqueOpts) error {
 	// Hourly for weeks: a message is never given up in silence.
-	_, err := q.InsertTx(ctx, tx, MessageArgs{DedupeKey: m.DedupeKey, MessageKind: m.Kind, OrderID: m.OrderID}, &river.InsertOpts{MaxAttempts: 1000})
+	_, err := q.InsertTx(ctx, tx, MessageArgs{DedupeKey: m.DedupeKey, MessageKind: m.Kind, OrderID: m.OrderID},
+		&river.InsertOpts{MaxAttempts: 1000, UniqueOpts: unique})
 	return err
 }

@@ -17,7 +17,10 @@ import (
 var (
 	ErrKeyRequired   = apperr.New(codes.InvalidArgument, "IDEMPOTENCY_KEY_REQUIRED", "the Idempotency-Key header must be a random UUID, minted once per purchase")
 	ErrKeyReused     = apperr.New(codes.Aborted, "IDEMPOTENCY_KEY_REUSED", "this Idempotency-Key belongs to another purchase; mint a new one for a new purchase")
-	ErrDuplicate     = apperr.New(codes.Aborted, "DUPLICATE_PURCHASE", "the same was bought with this address already, or its payment is still being checked; nothing was charged now")
+	ErrDuplicate     = apperr.New(codes.Aborted, "DUPLICATE_PURCHASE", "This was already ordered with this address, so nothing more is charged now. We are sending the details to the address on file. If you want it a second time, say so and order again.")
+	ErrStillOpen     = apperr.New(codes.Aborted, "DUPLICATE_PURCHASE", "A payment page for the same is still open, and it is not certain yet that it can no longer be paid. Nothing was charged now; please try again in a moment.")
+	ErrNotOffered    = apperr.New(codes.PermissionDenied, "REFUND_NOT_OFFERED", "this link does not give a refund: there is no such offer, or it has run out")
+	ErrCannotRefund  = apperr.New(codes.Aborted, "INVALID_STATE", "this payment cannot be refunded now: it was refunded already, or it is disputed")
 	ErrInProgress    = apperr.New(codes.Aborted, "PAYMENT_IN_PROGRESS", "the last payment is still being checked; nothing was charged now")
 	ErrInvalidState  = apperr.New(codes.Aborted, "INVALID_STATE", "this order cannot be paid again")
 	ErrCannotAdopt   = apperr.New(codes.InvalidArgument, "CANNOT_ADOPT", "this charge does not say for whom or for what it is; a case is open")
@@ -107,6 +110,22 @@ type Order struct {
 	AccessWithdrawnAt *time.Time
 	// RecoveredBy is what finished the order, when not the buyer's own request.
 	RecoveredBy string
+
+	// PromiseBy is by when its buyer was told that they have access, or know whether
+	// money was taken; MissedBy is the last such time that was not kept.
+	PromiseBy   *time.Time
+	MissedBy    *time.Time
+	MissedCount int32
+	// StillWorkingAt is when the buyer was told by mail that we have their payment.
+	StillWorkingAt *time.Time
+	// RefundToken takes the refund that was offered by mail, until RefundOfferUntil;
+	// empty when none was. RefundAskedAt is when its buyer took it, RefundFailedAt
+	// when it turned out that it cannot be made.
+	RefundToken      string
+	RefundOfferedAt  *time.Time
+	RefundOfferUntil *time.Time
+	RefundAskedAt    *time.Time
+	RefundFailedAt   *time.Time
 
 	LastProgressAt time.Time
 	NextLookAt     *time.Time
@@ -221,6 +240,11 @@ var namespace = uuid.MustParse("6f1d5f7e-6a3c-5d0e-9c36-0b8f2f2f6a51")
 
 // IDFor is the order's id for a reference.
 func IDFor(reference uuid.UUID) uuid.UUID { return uuid.NewSHA1(namespace, reference[:]) }
+
+// OfferedRefund is the id of the refund that an order's buyer was offered and took.
+func OfferedRefund(orderID uuid.UUID) uuid.UUID {
+	return uuid.NewSHA1(orderID, []byte("refund/offered"))
+}
 
 // FirstAttempt is the id of the attempt that places an order.
 func FirstAttempt(orderID uuid.UUID) uuid.UUID {

@@ -69,6 +69,11 @@ func (r *Orders) ConfirmOrder(ctx context.Context, req *ordersv1.ConfirmOrderReq
 	return view(r.Service.Confirm(ctx, uuid.MustParse(req.GetReference())))
 }
 
+// RefundOrder gives the money back to a buyer who was offered that.
+func (r *Orders) RefundOrder(ctx context.Context, req *ordersv1.RefundOrderRequest) (*ordersv1.Order, error) {
+	return view(r.Service.TakeRefund(ctx, uuid.MustParse(req.GetReference()), req.GetToken()))
+}
+
 // GetOrder shows an order to its buyer.
 func (r *Orders) GetOrder(ctx context.Context, req *ordersv1.GetOrderRequest) (*ordersv1.Order, error) {
 	return view(r.Service.Get(ctx, uuid.MustParse(req.GetReference())))

@@ -21,6 +21,12 @@ func view(o order.Order, err error) (*ordersv1.Order, error) {
 		AmountDisplay: order.Display(o.AmountMinor, o.Currency), EmailMasked: order.MaskEmail(o.Email),
 		CreatedAt: timestamppb.New(o.CreatedAt), ChargedAt: timestamp(o.ChargedAt), CompletedAt: timestamp(o.CompletedAt),
 		AccessUntil: timestamp(o.AccessEndsAt()), RecoveredBy: o.RecoveredBy, NextAction: nextAction(o),
+		RefundAskedAt: timestamp(o.RefundAskedAt), RefundFailed: o.RefundFailedAt != nil,
+	}
+	if o.Awaits() && o.PromiseBy != nil {
+		out.Promise = &ordersv1.Promise{
+			By: timestamp(o.PromiseBy), MissedBy: timestamp(o.MissedBy), MissedCount: o.MissedCount, RefundOffered: o.RefundOfferedAt != nil,
+		}
 	}
 	if o.ChargeID == "" {
 		out.ChargedAt = nil // settled, and nothing was charged
@@ -33,6 +39,8 @@ func view(o order.Order, err error) (*ordersv1.Order, error) {
 
 func nextAction(o order.Order) *ordersv1.NextAction {
 	switch {
+	case o.RefundRuns():
+		return &ordersv1.NextAction{Type: ordersv1.NextAction_WAIT, By: timestamp(o.NextLookAt)}
 	case o.State == order.Failed && o.Checkout != order.Hosted:
 		return &ordersv1.NextAction{Type: ordersv1.NextAction_PAY_AGAIN}
 	case o.State.AtRest():

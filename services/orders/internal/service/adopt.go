@@ -44,7 +44,7 @@ func (s *Service) Adopt(ctx context.Context, a Adoption, why order.Why) (order.O
 	case !errors.Is(err, order.ErrNotFound):
 		return order.Order{}, err
 	}
-	o, err := s.orphan(id, a)
+	o, err := s.orphan(ctx, id, a)
 	if err != nil {
 		summary := fmt.Sprintf("charge %s of %s carries our mark and has no order; it cannot be adopted: %v",
 			a.Money.ChargeID, order.Display(a.Money.AmountMinor, a.Money.Currency), err)
@@ -65,7 +65,7 @@ func (s *Service) Adopt(ctx context.Context, a Adoption, why order.Why) (order.O
 }
 
 // orphan is the order that a charge must have had.
-func (s *Service) orphan(id uuid.UUID, a Adoption) (order.Order, error) {
+func (s *Service) orphan(ctx context.Context, id uuid.UUID, a Adoption) (order.Order, error) {
 	if a.OrderID != id {
 		return order.Order{}, errors.New("its order id does not belong to its reference")
 	}
@@ -88,9 +88,11 @@ func (s *Service) orphan(id uuid.UUID, a Adoption) (order.Order, error) {
 		AmountMinor: a.Money.AmountMinor, Currency: a.Money.Currency,
 		Email: strings.TrimSpace(a.Email), EmailKey: order.EmailKey(a.Email), Name: strings.TrimSpace(a.Name), AccountID: a.AccountID,
 		Checkout: checkout, CreatedAt: now, AttemptID: order.FirstAttempt(id), SubmittedAt: a.Money.ChargedAt,
-		ChargeID: a.Money.ChargeID, CustomerID: a.Money.CustomerID, ChargedAt: &a.Money.ChargedAt, NextLookAt: &due,
+		ChargeID: a.Money.ChargeID, CustomerID: a.Money.CustomerID, ChargedAt: &a.Money.ChargedAt,
 	}
 	o.Learn(a.Money)
 	o.LearnTerm(a.Money.Term)
+	o.Promise(now, s.recovery(ctx))
+	o.NextLookAt = o.LookBy(now, due, s.Settings.StillWorkingAfter)
 	return o, nil
 }

@@ -65,6 +65,8 @@ func (s *Service) step(ctx context.Context, o order.Order, why order.Why, news *
 		more, err = s.refunded(ctx, o, why)
 	case !o.AccessIsRight():
 		more, err = s.rightAccess(ctx, o, why)
+	case o.RefundRuns():
+		more, err = s.giveBack(ctx, o, why)
 	case o.State == order.Charged || o.State == order.Orphaned:
 		err = s.fulfil(ctx, o, why)
 	case o.State.Fulfilled() && checksAccess:

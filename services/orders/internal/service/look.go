@@ -15,7 +15,7 @@ import (
 // Rescue is the order's own look: it runs when nothing else finished the order.
 func (s *Service) Rescue(ctx context.Context, id uuid.UUID) error {
 	_, err := s.Advance(ctx, id, order.ByRescue, nil)
-	return errors.Join(err, s.escalate(ctx, id))
+	return errors.Join(err, s.keepWord(ctx, id, order.ByRescue), s.escalate(ctx, id))
 }
 
 // Visit advances an order because another service or a person asked.
@@ -28,7 +28,7 @@ func (s *Service) Visit(ctx context.Context, id uuid.UUID, why order.Why, news *
 	s.awaitBuyer(ctx, id)
 	o, err := s.Advance(ctx, id, why, news)
 	if why.Reason == order.Reconciliation {
-		err = errors.Join(err, s.escalate(ctx, id))
+		err = errors.Join(err, s.keepWord(ctx, id, why), s.escalate(ctx, id))
 	}
 	return o, err
 }
@@ -43,6 +43,10 @@ func (s *Service) escalate(ctx context.Context, id uuid.UUID) error {
 	if o.NextLookAt == nil || o.Waits() || o.LookCount < caseAfterLooks {
 		return nil
 	}
+	if o.RefundRuns() {
+		return s.Cases.Open(ctx, clients.FailedRefund, o.ID, fmt.Sprintf(
+			"the buyer of order %s took the refund that was offered, and after %d looks it is not known to be made", o.ReferenceShort(), o.LookCount))
+	}
 	return s.Cases.Open(ctx, clients.StuckOrder, o.ID, fmt.Sprintf(
 		"order %s is %s since %s; %d looks could not finish it", o.ReferenceShort(), o.State,
 		o.LastProgressAt.UTC().Format(time.RFC3339), o.LookCount))
@@ -50,7 +54,7 @@ func (s *Service) escalate(ctx context.Context, id uuid.UUID) error {
 
 // ClaimDue takes orders that are due for a look.
 func (s *Service) ClaimDue(ctx context.Context, limit int) ([]uuid.UUID, error) {
-	return s.Store.ClaimDue(ctx, s.Now(), s.Settings.RescueAfter, limit)
+	return s.Store.ClaimDue(ctx, s.Now(), s.Settings.RescueAfter, s.Settings.StillWorkingAfter, limit)
 }
 
 // ResumeAtStart makes what was in hand when Orders last stopped due now.

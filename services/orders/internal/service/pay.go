@@ -66,10 +66,8 @@ func (s *Service) resubmit(ctx context.Context, reference, attempt uuid.UUID, pa
 	o.AttemptID, o.PaymentMethod, o.SubmittedAt = attempt, paymentMethod, now
 	o.PaymentStatus, o.PaymentError, o.ClientSecret, o.RedirectURL = order.Unknown, order.PaymentError{}, "", ""
 	o.LastProgressAt, o.LookCount, o.NextLookAt = now, 0, &due
-	return o.ID, s.Store.InTx(ctx, func(tx pgx.Tx) error {
-		if err := s.refuseDuplicate(ctx, tx, o); err != nil {
-			return err
-		}
+	o.Promise(now, s.recovery(ctx))
+	return o.ID, s.unlessBought(ctx, o, func(tx pgx.Tx) error {
 		if err := s.Store.Update(ctx, tx, was, o, order.ByRequest, "another card", now); err != nil {
 			return err
 		}

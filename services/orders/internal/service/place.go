@@ -43,6 +43,7 @@ func (s *Service) Place(ctx context.Context, p Placement) (order.Order, error) {
 		if err := s.admit(ctx, p, wanted); err != nil {
 			return order.Order{}, err
 		}
+		wanted.Promise(wanted.CreatedAt, s.recovery(ctx))
 		if err = s.write(ctx, p, wanted); err == nil {
 			return s.advanceForBuyer(ctx, wanted.ID)
 		}
@@ -169,7 +170,7 @@ func (s *Service) mayCharge(ctx context.Context, sub store.Submission) error {
 // would be two subscriptions, each charged year after year. So the page that the
 // buyer left open is closed at Stripe first, and the intent is written only when
 // none is open; from then on the new order refuses every other.
-// Errors: ErrDuplicate; store.ErrChanged when the same key was written at the
+// Errors: ErrDuplicate, ErrStillOpen; store.ErrChanged when the same key was written at the
 // same moment.
 func (s *Service) write(ctx context.Context, p Placement, o order.Order) error {
 	for range maxSteps {
@@ -183,15 +184,12 @@ func (s *Service) write(ctx context.Context, p Placement, o order.Order) error {
 			}
 		}
 	}
-	return order.ErrDuplicate
+	return order.ErrStillOpen
 }
 
 // writeUnlessOpen writes the intent, or lists the pages to close before.
 func (s *Service) writeUnlessOpen(ctx context.Context, p Placement, o order.Order) (open []uuid.UUID, err error) {
-	err = s.Store.InTx(ctx, func(tx pgx.Tx) (err error) {
-		if err := s.refuseDuplicate(ctx, tx, o); err != nil {
-			return err
-		}
+	err = s.unlessBought(ctx, o, func(tx pgx.Tx) (err error) {
 		if o.Renews && !o.AllowRepeat {
 			if open, err = s.Store.OpenPages(ctx, tx, o); err != nil || len(open) > 0 {
 				return err
@@ -207,7 +205,7 @@ func (s *Service) writeUnlessOpen(ctx context.Context, p Placement, o order.Orde
 
 // closePage makes sure that an order which waits on a page of Stripe's can no
 // longer be paid there. If it was paid meanwhile, it is fulfilled. Errors:
-// ErrDuplicate when nobody can say that it is closed.
+// ErrStillOpen when nobody can say that it is closed.
 func (s *Service) closePage(ctx context.Context, id uuid.UUID) error {
 	ctx, cancel := detach(ctx)
 	defer cancel()
@@ -218,32 +216,15 @@ func (s *Service) closePage(ctx context.Context, id uuid.UUID) error {
 	m, err := s.Payments.Cancel(ctx, o)
 	if err != nil {
 		s.Log.Warn("a page that was left open could not be closed; no other is opened", "order_id", o.ID, "error", err)
-		return order.ErrDuplicate.Because(err)
+		return order.ErrStillOpen.Because(err)
 	}
 	if o, err = s.Advance(ctx, id, order.ByRequest, &m); err != nil {
 		return err
 	}
 	if o.WaitsForBuyer() {
-		return order.ErrDuplicate
+		return order.ErrStillOpen
 	}
 	return nil
-}
-
-// refuseDuplicate refuses to charge for what was bought a moment ago, or may have
-// been, unless the buyer said that both are meant. Errors: ErrDuplicate.
-func (s *Service) refuseDuplicate(ctx context.Context, tx pgx.Tx, o order.Order) error {
-	if err := s.Store.LockPurchase(ctx, tx, o.EmailKey, o.PlanID); err != nil || o.AllowRepeat {
-		return err
-	}
-	now := s.Now()
-	same, err := s.Store.HasSamePurchase(ctx, tx, o, now.Add(-duplicateWindow))
-	if err == nil && !same && o.Renews {
-		same, err = s.Store.HasSubscription(ctx, tx, o, now)
-	}
-	if err == nil && same {
-		return order.ErrDuplicate
-	}
-	return err
 }
 
 func (s *Service) submission(o order.Order, clientIP string) store.Submission {

@@ -24,6 +24,9 @@ func (s *Service) Get(ctx context.Context, reference uuid.UUID) (order.Order, er
 type Description struct {
 	Order   order.Order
 	History []order.HistoryEntry
+	// SecondOfTwo: it went back in full or in part, and an earlier payment of the same
+	// person for the same stands.
+	SecondOfTwo bool
 	// Subscription is what the order began or renewed; nil for a one-off.
 	Subscription *order.Subscription
 }
@@ -35,6 +38,13 @@ func (s *Service) Describe(ctx context.Context, id uuid.UUID) (d Description, er
 	}
 	if d.Subscription, err = s.Store.SubscriptionOf(ctx, d.Order.Began()); err != nil {
 		return Description{}, err
+	}
+	if d.Order.RefundedMinor > 0 {
+		first, err := s.Store.FirstOfTwo(ctx, d.Order, duplicateWindow)
+		if err != nil {
+			return Description{}, err
+		}
+		d.SecondOfTwo = first != uuid.Nil
 	}
 	d.History, err = s.Store.History(ctx, id)
 	return d, err

@@ -21,6 +21,11 @@ type Settings struct {
 	RescueAfter time.Duration
 	// ApologyAfter is the delay from which a buyer could have noticed.
 	ApologyAfter time.Duration
+	// StillWorkingAfter is how long after their payment buyers without access are told
+	// that we have it.
+	StillWorkingAfter time.Duration
+	// RefundOfferFor is how long a refund that was offered can be taken.
+	RefundOfferFor time.Duration
 	// ChargeWithin is how long after the buyer's last submission a charge may begin.
 	ChargeWithin time.Duration
 	// ExpiresAfter is how long an order waits for its buyer.
@@ -49,6 +54,9 @@ const (
 // Messenger queues a message in the transaction that makes it true.
 type Messenger interface {
 	Queue(ctx context.Context, tx pgx.Tx, m clients.Message) error
+	// QueueOnce is Queue for what may be said again and again within a day: only the
+	// first is queued.
+	QueueOnce(ctx context.Context, tx pgx.Tx, m clients.Message) error
 }
 
 // Service is Orders.
@@ -67,6 +75,7 @@ type Service struct {
 
 	fulfilling singleflight.Group
 	inHand     inHand
+	recoveries recoveries
 }
 
 // detach lets work go on when the caller has gone: a browser that closes must

@@ -38,8 +38,9 @@ func (s *Service) settle(ctx context.Context, o order.Order, m order.Money, why 
 	note := ""
 	switch event {
 	case order.Paid:
-		due := now.Add(s.Settings.RescueAfter)
-		o.ChargeID, o.CustomerID, o.ChargedAt, o.NextLookAt = m.ChargeID, m.CustomerID, &m.ChargedAt, &due
+		o.ChargeID, o.CustomerID, o.ChargedAt = m.ChargeID, m.CustomerID, &m.ChargedAt
+		o.Promise(now, s.recovery(ctx))
+		o.NextLookAt = o.LookBy(now, now.Add(s.Settings.RescueAfter), s.Settings.StillWorkingAfter)
 		o.PaymentError = order.PaymentError{}
 		o.LearnTerm(m.Term)
 		note = m.Arrived()
@@ -110,12 +111,17 @@ func (s *Service) doubt(ctx context.Context, o order.Order, m order.Money, paidS
 
 // note keeps what Payments said when it changes nothing about the state.
 func (s *Service) note(ctx context.Context, o order.Order, m order.Money, why order.Why) error {
-	was := o
+	was, now := o, s.Now()
 	o.Learn(m)
 	if o.State != order.Pending || o == was {
 		return nil
 	}
+	if !was.Awaits() {
+		// They waited for themselves or the bank until now.
+		o.Promise(now, s.recovery(ctx))
+		o.NextLookAt = o.LookBy(now, *o.NextLookAt, s.Settings.StillWorkingAfter)
+	}
 	return s.Store.InTx(ctx, func(tx pgx.Tx) error {
-		return s.Store.Update(ctx, tx, was, o, why, "", s.Now())
+		return s.Store.Update(ctx, tx, was, o, why, "", now)
 	})
 }

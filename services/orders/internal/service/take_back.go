@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 
+	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 	"google.golang.org/grpc/codes"
 
@@ -47,14 +48,31 @@ func (s *Service) follow(ctx context.Context, o order.Order, m order.Money, why 
 		note = "dispute: " + string(m.Dispute)
 	}
 	s.dueIfWrong(&o)
+	kind, err := s.refundKind(ctx, o)
+	if err != nil {
+		return false, err
+	}
 	return true, s.Store.InTx(ctx, func(tx pgx.Tx) error {
 		if err := s.Store.Update(ctx, tx, was, o, why, note, now); err != nil || o.RefundedMinor <= was.RefundedMinor {
 			return err
 		}
 		return s.Messages.Queue(ctx, tx, clients.Message{
-			DedupeKey: fmt.Sprintf("order/%s/refund/%d", o.ID, o.RefundedMinor), Kind: "REFUND", OrderID: o.ID,
+			DedupeKey: fmt.Sprintf("order/%s/refund/%d", o.ID, o.RefundedMinor), Kind: kind, OrderID: o.ID,
 		})
 	})
+}
+
+// refundKind is how a refund is told: of two payments for the same, the second one's
+// is another thing to read, unless its buyer asked for it.
+func (s *Service) refundKind(ctx context.Context, o order.Order) (string, error) {
+	if !o.FullyRefunded() || o.RefundAskedAt != nil {
+		return "REFUND", nil
+	}
+	first, err := s.Store.FirstOfTwo(ctx, o, duplicateWindow)
+	if err != nil || first == uuid.Nil {
+		return "REFUND", err
+	}
+	return "DUPLICATE_REFUNDED", nil
 }
 
 // refunded ends an order whose whole amount went back.
@@ -105,7 +123,7 @@ func (s *Service) dueIfWrong(o *order.Order) {
 	if !o.State.AtRest() {
 		return
 	}
-	if o.AccessIsRight() {
+	if o.AccessIsRight() && !o.RefundRuns() {
 		o.NextLookAt = nil
 		return
 	}

@@ -83,7 +83,7 @@ func (s *Store) Insert(ctx context.Context, tx pgx.Tx, o order.Order, why order.
 		ChargeID: orNil(o.ChargeID), CustomerID: orNil(o.CustomerID), ChargedAt: o.ChargedAt,
 		RefundedMinor: o.RefundedMinor, Dispute: orNil(string(o.Dispute)), NextLookAt: *o.NextLookAt,
 		Renews: o.Renews, RenewsOrderID: o.RenewsOrderID,
-		SubscriptionID: orNil(o.SubscriptionID), PeriodStart: o.PeriodStart, PeriodEnd: o.PeriodEnd,
+		SubscriptionID: orNil(o.SubscriptionID), PeriodStart: o.PeriodStart, PeriodEnd: o.PeriodEnd, PromiseBy: o.PromiseBy,
 	})
 	if err != nil {
 		return domainError(err)
@@ -104,6 +104,9 @@ func (s *Store) Update(ctx context.Context, tx pgx.Tx, was, o order.Order, why o
 		LastProgressAt: o.LastProgressAt, NextLookAt: o.NextLookAt, LookCount: o.LookCount, LastLookAt: o.LastLookAt,
 		RefundedMinor: o.RefundedMinor, Dispute: orNil(string(o.Dispute)), AccessWithdrawnAt: o.AccessWithdrawnAt,
 		SubscriptionID: orNil(o.SubscriptionID), PeriodStart: o.PeriodStart, PeriodEnd: o.PeriodEnd,
+		PromiseBy: o.PromiseBy, PromiseMissedBy: o.MissedBy, PromiseMissedCount: o.MissedCount, StillWorkingAt: o.StillWorkingAt,
+		RefundToken: orNil(o.RefundToken), RefundOfferedAt: o.RefundOfferedAt, RefundOfferUntil: o.RefundOfferUntil,
+		RefundAskedAt: o.RefundAskedAt, RefundFailedAt: o.RefundFailedAt,
 	})
 	switch {
 	case err != nil:
@@ -168,10 +171,35 @@ func (s *Store) LockPurchase(ctx context.Context, tx pgx.Tx, emailKey, planID st
 	return db.New(tx).LockPurchase(ctx, db.LockPurchaseParams{EmailKey: emailKey, PlanID: planID})
 }
 
-// HasSamePurchase says whether the same was bought since with another order
-// than o, or may have been.
-func (s *Store) HasSamePurchase(ctx context.Context, tx pgx.Tx, o order.Order, since time.Time) (bool, error) {
-	return db.New(tx).HasSamePurchase(ctx, db.HasSamePurchaseParams{EmailKey: o.EmailKey, PlanID: o.PlanID, ID: o.ID, Since: since})
+// SamePurchase is the order, other than o, by which the same was bought since, or may
+// have been; uuid.Nil when there is none.
+func (s *Store) SamePurchase(ctx context.Context, tx pgx.Tx, o order.Order, since time.Time) (uuid.UUID, error) {
+	return orNone(db.New(tx).SamePurchase(ctx, db.SamePurchaseParams{EmailKey: o.EmailKey, PlanID: o.PlanID, ID: o.ID, Since: since}))
+}
+
+// FirstOfTwo is the earlier payment of o's buyer for the same that makes o's look like
+// a mistake, and stands; uuid.Nil when there is none.
+func (s *Store) FirstOfTwo(ctx context.Context, o order.Order, window time.Duration) (uuid.UUID, error) {
+	return orNone(s.q().FirstOfTwo(ctx, db.FirstOfTwoParams{ID: o.ID, DuplicateWindow: interval(window)}))
+}
+
+// SlowestRecovery is how long nearly all recoveries since a time took, and how many
+// there were.
+func (s *Store) SlowestRecovery(ctx context.Context, since time.Time) (time.Duration, int64, error) {
+	row, err := s.q().SlowestRecovery(ctx, since)
+	return time.Duration(row.Seconds * float64(time.Second)), row.Recoveries, err
+}
+
+// orNone is the id that was found, or uuid.Nil.
+func orNone(id uuid.UUID, err error) (uuid.UUID, error) {
+	if errors.Is(err, pgx.ErrNoRows) {
+		return uuid.Nil, nil
+	}
+	return id, err
+}
+
+func interval(d time.Duration) pgtype.Interval {
+	return pgtype.Interval{Microseconds: d.Microseconds(), Valid: true}
 }
 
 // HasPaidSince says whether o's buyer was found to have paid another order for
@@ -184,10 +212,9 @@ func (s *Store) HasPaidSince(ctx context.Context, o order.Order) (bool, error) {
 }
 
 // ClaimDue takes orders that are due for a look.
-func (s *Store) ClaimDue(ctx context.Context, now time.Time, firstDelay time.Duration, limit int) ([]uuid.UUID, error) {
+func (s *Store) ClaimDue(ctx context.Context, now time.Time, firstDelay, stillWorkingAfter time.Duration, limit int) ([]uuid.UUID, error) {
 	return s.q().ClaimDue(ctx, db.ClaimDueParams{
-		Now: now, RowLimit: int32(limit),
-		FirstDelay: pgtype.Interval{Microseconds: firstDelay.Microseconds(), Valid: true},
+		Now: now, RowLimit: int32(limit), FirstDelay: interval(firstDelay), StillWorkingAfter: interval(stillWorkingAfter),
 	})
 }
 
@@ -250,6 +277,9 @@ func fromRow(r db.Order) order.Order {
 		RefundedMinor: r.RefundedMinor, Dispute: order.Dispute(orEmpty(r.Dispute)), AccessWithdrawnAt: r.AccessWithdrawnAt,
 		Renews: r.Renews, RenewsOrderID: r.RenewsOrderID,
 		SubscriptionID: orEmpty(r.SubscriptionID), PeriodStart: r.PeriodStart, PeriodEnd: r.PeriodEnd,
+		PromiseBy: r.PromiseBy, MissedBy: r.PromiseMissedBy, MissedCount: r.PromiseMissedCount, StillWorkingAt: r.StillWorkingAt,
+		RefundToken: orEmpty(r.RefundToken), RefundOfferedAt: r.RefundOfferedAt, RefundOfferUntil: r.RefundOfferUntil,
+		RefundAskedAt: r.RefundAskedAt, RefundFailedAt: r.RefundFailedAt,
 	}
 }
 

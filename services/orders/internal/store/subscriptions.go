@@ -57,10 +57,10 @@ func (s *Store) InsertNotice(ctx context.Context, tx pgx.Tx, n order.Notice, sub
 	return rows > 0, err
 }
 
-// HasSubscription says whether o's buyer has a subscription of the same plan by
-// another order.
-func (s *Store) HasSubscription(ctx context.Context, tx pgx.Tx, o order.Order, now time.Time) (bool, error) {
-	return db.New(tx).HasSubscription(ctx, db.HasSubscriptionParams{EmailKey: o.EmailKey, PlanID: o.PlanID, ID: o.ID, Now: now})
+// OrderWithSubscription is another order by which o's buyer has a subscription of the
+// same plan; uuid.Nil when there is none.
+func (s *Store) OrderWithSubscription(ctx context.Context, tx pgx.Tx, o order.Order, now time.Time) (uuid.UUID, error) {
+	return orNone(db.New(tx).OrderWithSubscription(ctx, db.OrderWithSubscriptionParams{EmailKey: o.EmailKey, PlanID: o.PlanID, ID: o.ID, Now: now}))
 }
 
 // OpenPages lists the other orders of o's buyer for the same that wait on a page

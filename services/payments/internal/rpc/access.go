@@ -12,7 +12,7 @@ var Access = access.Table{
 	paymentsv1.PaymentsService_CancelPayment_FullMethodName:  {Callers: []string{"orders"}},
 	paymentsv1.PaymentsService_ReceiveWebhook_FullMethodName: {Callers: []string{"gateway"}},
 
-	paymentsv1.PaymentsAdminService_RefundPayment_FullMethodName:           {Role: access.Support},
+	paymentsv1.PaymentsAdminService_RefundPayment_FullMethodName:           {Callers: []string{"orders"}, Role: access.Support},
 	paymentsv1.PaymentsAdminService_ListRefunds_FullMethodName:             {Callers: []string{"notifications", "reconciliation"}, Role: access.Viewer},
 	paymentsv1.PaymentsAdminService_ListCharges_FullMethodName:             {Callers: []string{"reconciliation"}},
 	paymentsv1.PaymentsAdminService_RestoreCharge_FullMethodName:           {Callers: []string{"reconciliation"}},

@@ -66,6 +66,15 @@ type Order struct {
 	SubscriptionID      *string
 	PeriodStart         *time.Time
 	PeriodEnd           *time.Time
+	PromiseBy           *time.Time
+	PromiseMissedBy     *time.Time
+	PromiseMissedCount  int32
+	StillWorkingAt      *time.Time
+	RefundToken         *string
+	RefundOfferedAt     *time.Time
+	RefundOfferUntil    *time.Time
+	RefundAskedAt       *time.Time
+	RefundFailedAt      *time.Time
 }
 
 type OrdersChargingSwitch struct {

@@ -14,33 +14,49 @@ import (
 )
 
 const claimDue = `-- name: ClaimDue :many
-UPDATE orders.orders SET
-    next_look_at = $1::timestamptz + least(CASE WHEN payment_status IN ('REQUIRES_ACTION', 'REQUIRES_PAYMENT_METHOD') THEN interval '10 minutes' ELSE interval '1 hour' END,
-        $2::interval * power(2, least(look_count, 20))),
-    look_count = look_count + 1,
-    last_look_at = $1::timestamptz,
-    version = version + 1
-WHERE id IN (
-    SELECT o.id FROM orders.orders o
+WITH claimed AS (
+    SELECT o.id, CASE
+        WHEN o.kind <> 'PURCHASE' OR o.refund_asked_at IS NOT NULL OR coalesce(o.dispute, '') = 'LOST' THEN NULL
+        WHEN o.state IN ('CHARGED', 'ORPHANED') AND o.still_working_at IS NULL AND o.amount_minor > 0 THEN least(o.promise_by, o.charged_at + $3::interval)
+        WHEN o.state IN ('CHARGED', 'ORPHANED') OR o.state = 'PENDING' AND o.payment_status = 'UNKNOWN' THEN o.promise_by
+        END AS word_due
+    FROM orders.orders o
     WHERE o.next_look_at <= $1::timestamptz
     ORDER BY o.next_look_at
-    LIMIT $3::int
+    LIMIT $4::int
     FOR UPDATE SKIP LOCKED
 )
-RETURNING id
+UPDATE orders.orders u SET
+    next_look_at = CASE WHEN c.word_due <= $1::timestamptz THEN $1::timestamptz + $2::interval
+        ELSE least(c.word_due, $1::timestamptz + least(
+            CASE WHEN u.payment_status IN ('REQUIRES_ACTION', 'REQUIRES_PAYMENT_METHOD') THEN interval '10 minutes' ELSE interval '1 hour' END,
+            $2::interval * power(2, least(u.look_count, 20)))) END,
+    look_count = u.look_count + 1,
+    last_look_at = $1::timestamptz,
+    version = u.version + 1
+FROM claimed c
+WHERE u.id = c.id
+RETURNING u.id
 `
 
 type ClaimDueParams struct {
-	Now        time.Time
-	FirstDelay pgtype.Interval
-	RowLimit   int32
+	Now               time.Time
+	FirstDelay        pgtype.Interval
+	StillWorkingAfter pgtype.Interval
+	RowLimit          int32
 }
 
 // The claim moves the next look forward, twice as far each time and at most an
 // hour (ten minutes while a person may be at it), so a killed worker loses nothing
-// but that delay.
+// but that delay. It never moves beyond the moment when something must be said to a
+// buyer who waits (Order.WordDue); when that is now, it is near.
 func (q *Queries) ClaimDue(ctx context.Context, arg ClaimDueParams) ([]uuid.UUID, error) {
-	rows, err := q.db.Query(ctx, claimDue, arg.Now, arg.FirstDelay, arg.RowLimit)
+	rows, err := q.db.Query(ctx, claimDue,
+		arg.Now,
+		arg.FirstDelay,
+		arg.StillWorkingAfter,
+		arg.RowLimit,
+	)
 	if err != nil {
 		return nil, err
 	}
@@ -106,8 +122,34 @@ func (q *Queries) CountSubmissions(ctx context.Context, arg CountSubmissionsPara
 	return i, err
 }
 
+const firstOfTwo = `-- name: FirstOfTwo :one
+SELECT e.id
+FROM orders.orders o
+JOIN orders.orders e ON e.email_key = o.email_key AND e.plan_id = o.plan_id AND e.id <> o.id
+WHERE o.id = $1 AND o.kind = 'PURCHASE' AND NOT o.renews AND NOT o.allow_repeat
+    AND e.kind = 'PURCHASE' AND NOT e.renews AND e.state <> 'REFUNDED' AND coalesce(e.dispute, '') <> 'LOST'
+    AND e.charged_at >= o.charged_at - $2::interval
+    AND (e.charged_at, e.created_at, e.id) < (o.charged_at, o.created_at, o.id)
+ORDER BY e.charged_at, e.created_at, e.id
+LIMIT 1
+`
+
+type FirstOfTwoParams struct {
+	ID              uuid.UUID
+	DuplicateWindow pgtype.Interval
+}
+
+// The earlier payment of the same person for the same that makes this one look like a
+// mistake, and stands; as in MatchCharges.
+func (q *Queries) FirstOfTwo(ctx context.Context, arg FirstOfTwoParams) (uuid.UUID, error) {
+	row := q.db.QueryRow(ctx, firstOfTwo, arg.ID, arg.DuplicateWindow)
+	var id uuid.UUID
+	err := row.Scan(&id)
+	return id, err
+}
+
 const getOrder = `-- name: GetOrder :one
-SELECT id, reference, kind, state, version, plan_id, plan_name, term_months, amount_minor, currency, email, email_key, name, account_id, checkout, allow_repeat, created_at, attempt_id, payment_method, submitted_at, payment_status, payment_error_code, payment_error_message, client_secret, redirect_url, payment_intent_id, charge_id, customer_id, charged_at, completed_at, access_until, recovered_by, last_progress_at, next_look_at, look_count, last_look_at, refunded_minor, dispute, access_withdrawn_at, renews, renews_order_id, subscription_id, period_start, period_end FROM orders.orders WHERE id = $1
+SELECT id, reference, kind, state, version, plan_id, plan_name, term_months, amount_minor, currency, email, email_key, name, account_id, checkout, allow_repeat, created_at, attempt_id, payment_method, submitted_at, payment_status, payment_error_code, payment_error_message, client_secret, redirect_url, payment_intent_id, charge_id, customer_id, charged_at, completed_at, access_until, recovered_by, last_progress_at, next_look_at, look_count, last_look_at, refunded_minor, dispute, access_withdrawn_at, renews, renews_order_id, subscription_id, period_start, period_end, promise_by, promise_missed_by, promise_missed_count, still_working_at, refund_token, refund_offered_at, refund_offer_until, refund_asked_at, refund_failed_at FROM orders.orders WHERE id = $1
 `
 
 func (q *Queries) GetOrder(ctx context.Context, id uuid.UUID) (Order, error) {
@@ -158,12 +200,21 @@ func (q *Queries) GetOrder(ctx context.Context, id uuid.UUID) (Order, error) {
 		&i.SubscriptionID,
 		&i.PeriodStart,
 		&i.PeriodEnd,
+		&i.PromiseBy,
+		&i.PromiseMissedBy,
+		&i.PromiseMissedCount,
+		&i.StillWorkingAt,
+		&i.RefundToken,
+		&i.RefundOfferedAt,
+		&i.RefundOfferUntil,
+		&i.RefundAskedAt,
+		&i.RefundFailedAt,
 	)
 	return i, err
 }
 
 const getOrderByReference = `-- name: GetOrderByReference :one
-SELECT id, reference, kind, state, version, plan_id, plan_name, term_months, amount_minor, currency, email, email_key, name, account_id, checkout, allow_repeat, created_at, attempt_id, payment_method, submitted_at, payment_status, payment_error_code, payment_error_message, client_secret, redirect_url, payment_intent_id, charge_id, customer_id, charged_at, completed_at, access_until, recovered_by, last_progress_at, next_look_at, look_count, last_look_at, refunded_minor, dispute, access_withdrawn_at, renews, renews_order_id, subscription_id, period_start, period_end FROM orders.orders WHERE reference = $1
+SELECT id, reference, kind, state, version, plan_id, plan_name, term_months, amount_minor, currency, email, email_key, name, account_id, checkout, allow_repeat, created_at, attempt_id, payment_method, submitted_at, payment_status, payment_error_code, payment_error_message, client_secret, redirect_url, payment_intent_id, charge_id, customer_id, charged_at, completed_at, access_until, recovered_by, last_progress_at, next_look_at, look_count, last_look_at, refunded_minor, dispute, access_withdrawn_at, renews, renews_order_id, subscription_id, period_start, period_end, promise_by, promise_missed_by, promise_missed_count, still_working_at, refund_token, refund_offered_at, refund_offer_until, refund_asked_at, refund_failed_at FROM orders.orders WHERE reference = $1
 `
 
 func (q *Queries) GetOrderByReference(ctx context.Context, reference uuid.UUID) (Order, error) {
@@ -214,6 +265,15 @@ func (q *Queries) GetOrderByReference(ctx context.Context, reference uuid.UUID) 
 		&i.SubscriptionID,
 		&i.PeriodStart,
 		&i.PeriodEnd,
+		&i.PromiseBy,
+		&i.PromiseMissedBy,
+		&i.PromiseMissedCount,
+		&i.StillWorkingAt,
+		&i.RefundToken,
+		&i.RefundOfferedAt,
+		&i.RefundOfferUntil,
+		&i.RefundAskedAt,
+		&i.RefundFailedAt,
 	)
 	return i, err
 }
@@ -255,36 +315,6 @@ type HasPaidSinceParams struct {
 // this one was last submitted. A renewal is no purchase: nobody pressed "pay".
 func (q *Queries) HasPaidSince(ctx context.Context, arg HasPaidSinceParams) (bool, error) {
 	row := q.db.QueryRow(ctx, hasPaidSince,
-		arg.EmailKey,
-		arg.PlanID,
-		arg.ID,
-		arg.Since,
-	)
-	var exists bool
-	err := row.Scan(&exists)
-	return exists, err
-}
-
-const hasSamePurchase = `-- name: HasSamePurchase :one
-SELECT EXISTS (
-    SELECT 1 FROM orders.orders
-    WHERE email_key = $1 AND plan_id = $2 AND kind = 'PURCHASE' AND id <> $3::uuid
-      AND (state = 'PENDING' AND payment_status IN ('UNKNOWN', 'PROCESSING') OR charged_at > $4::timestamptz AND state <> 'REFUNDED')
-)
-`
-
-type HasSamePurchaseParams struct {
-	EmailKey string
-	PlanID   string
-	ID       uuid.UUID
-	Since    time.Time
-}
-
-// Whether the same was bought a moment ago, or may have been: its money is
-// unknown, on its way, or arrived since. The order that asks may stand there
-// already, when its key was sent twice at the same moment.
-func (q *Queries) HasSamePurchase(ctx context.Context, arg HasSamePurchaseParams) (bool, error) {
-	row := q.db.QueryRow(ctx, hasSamePurchase,
 		arg.EmailKey,
 		arg.PlanID,
 		arg.ID,
@@ -350,13 +380,13 @@ INSERT INTO orders.orders (
     email, email_key, name, account_id, checkout, allow_repeat, created_at,
     attempt_id, payment_method, submitted_at, payment_status, payment_intent_id, charge_id, customer_id, charged_at,
     refunded_minor, dispute, last_progress_at, next_look_at,
-    renews, renews_order_id, subscription_id, period_start, period_end
+    renews, renews_order_id, subscription_id, period_start, period_end, promise_by
 ) VALUES (
     $1, $2, $3, $4, $5, $6, $7, $8, $9,
     $10, $11, $12, $13, $14, $15, $16,
     $17, $18, $19, $20, $21, $22, $23, $24,
     $25, $26, $16, $27::timestamptz,
-    $28, $29, $30, $31, $32
+    $28, $29, $30, $31, $32, $33
 )
 `
 
@@ -393,6 +423,7 @@ type InsertOrderParams struct {
 	SubscriptionID  *string
 	PeriodStart     *time.Time
 	PeriodEnd       *time.Time
+	PromiseBy       *time.Time
 }
 
 func (q *Queries) InsertOrder(ctx context.Context, arg InsertOrderParams) error {
@@ -429,6 +460,7 @@ func (q *Queries) InsertOrder(ctx context.Context, arg InsertOrderParams) error 
 		arg.SubscriptionID,
 		arg.PeriodStart,
 		arg.PeriodEnd,
+		arg.PromiseBy,
 	)
 	return err
 }
@@ -615,6 +647,56 @@ func (q *Queries) MakeSamePurchaseDue(ctx context.Context, arg MakeSamePurchaseD
 	return err
 }
 
+const samePurchase = `-- name: SamePurchase :one
+SELECT id FROM orders.orders
+WHERE email_key = $1 AND plan_id = $2 AND kind = 'PURCHASE' AND id <> $3::uuid
+  AND (state = 'PENDING' AND payment_status IN ('UNKNOWN', 'PROCESSING') OR charged_at > $4::timestamptz AND state <> 'REFUNDED')
+ORDER BY charged_at IS NULL, created_at, id
+LIMIT 1
+`
+
+type SamePurchaseParams struct {
+	EmailKey string
+	PlanID   string
+	ID       uuid.UUID
+	Since    time.Time
+}
+
+// The order by which the same was bought a moment ago, or may have been: its money is
+// unknown, on its way, or arrived since. What is paid comes first. The order that asks
+// may stand there already, when its key was sent twice at the same moment.
+func (q *Queries) SamePurchase(ctx context.Context, arg SamePurchaseParams) (uuid.UUID, error) {
+	row := q.db.QueryRow(ctx, samePurchase,
+		arg.EmailKey,
+		arg.PlanID,
+		arg.ID,
+		arg.Since,
+	)
+	var id uuid.UUID
+	err := row.Scan(&id)
+	return id, err
+}
+
+const slowestRecovery = `-- name: SlowestRecovery :one
+SELECT coalesce(extract(epoch FROM percentile_disc(0.99) WITHIN GROUP (ORDER BY completed_at - greatest(charged_at, created_at))), 0)::float8 AS seconds, count(*) AS recoveries
+FROM orders.orders
+WHERE recovered_by IS NOT NULL AND completed_at IS NOT NULL AND completed_at >= $1::timestamptz AND kind = 'PURCHASE'
+`
+
+type SlowestRecoveryRow struct {
+	Seconds    float64
+	Recoveries int64
+}
+
+// How long nearly all recoveries since a time took: from the money, or from when
+// its order was made, to access. No answer from too few.
+func (q *Queries) SlowestRecovery(ctx context.Context, since time.Time) (SlowestRecoveryRow, error) {
+	row := q.db.QueryRow(ctx, slowestRecovery, since)
+	var i SlowestRecoveryRow
+	err := row.Scan(&i.Seconds, &i.Recoveries)
+	return i, err
+}
+
 const updateOrder = `-- name: UpdateOrder :execrows
 UPDATE orders.orders SET
     state = $1,
@@ -644,8 +726,17 @@ UPDATE orders.orders SET
     access_withdrawn_at = $24,
     subscription_id = $25,
     period_start = $26,
-    period_end = $27
-WHERE id = $28 AND state = $29 AND version = $30
+    period_end = $27,
+    promise_by = $28,
+    promise_missed_by = $29,
+    promise_missed_count = $30,
+    still_working_at = $31,
+    refund_token = $32,
+    refund_offered_at = $33,
+    refund_offer_until = $34,
+    refund_asked_at = $35,
+    refund_failed_at = $36
+WHERE id = $37 AND state = $38 AND version = $39
 `
 
 type UpdateOrderParams struct {
@@ -676,6 +767,15 @@ type UpdateOrderParams struct {
 	SubscriptionID      *string
 	PeriodStart         *time.Time
 	PeriodEnd           *time.Time
+	PromiseBy           *time.Time
+	PromiseMissedBy     *time.Time
+	PromiseMissedCount  int32
+	StillWorkingAt      *time.Time
+	RefundToken         *string
+	RefundOfferedAt     *time.Time
+	RefundOfferUntil    *time.Time
+	RefundAskedAt       *time.Time
+	RefundFailedAt      *time.Time
 	ID                  uuid.UUID
 	WasState            string
 	WasVersion          int32
@@ -712,6 +812,15 @@ func (q *Queries) UpdateOrder(ctx context.Context, arg UpdateOrderParams) (int64
 		arg.SubscriptionID,
 		arg.PeriodStart,
 		arg.PeriodEnd,
+		arg.PromiseBy,
+		arg.PromiseMissedBy,
+		arg.PromiseMissedCount,
+		arg.StillWorkingAt,
+		arg.RefundToken,
+		arg.RefundOfferedAt,
+		arg.RefundOfferUntil,
+		arg.RefundAskedAt,
+		arg.RefundFailedAt,
 		arg.ID,
 		arg.WasState,
 		arg.WasVersion,

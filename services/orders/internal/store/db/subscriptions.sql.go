@@ -63,41 +63,6 @@ func (q *Queries) GetSubscriptionOf(ctx context.Context, orderID uuid.UUID) (Ord
 	return i, err
 }
 
-const hasSubscription = `-- name: HasSubscription :one
-SELECT EXISTS (
-    SELECT 1 FROM orders.orders o
-    LEFT JOIN orders.subscriptions s ON s.order_id = coalesce(o.renews_order_id, o.id)
-    WHERE o.email_key = $1 AND o.plan_id = $2 AND o.id <> $3::uuid
-      AND o.state IN ('CHARGED', 'ORPHANED', 'COMPLETE', 'RECOVERED') AND o.access_withdrawn_at IS NULL
-      AND coalesce(s.status, '') NOT IN ('UNPAID', 'ENDED')
-      AND (o.access_until IS NULL
-           OR greatest(o.access_until, s.access_until) > $4::timestamptz
-           OR s.renews AND s.status IN ('ACTIVE', 'PAST_DUE'))
-)
-`
-
-type HasSubscriptionParams struct {
-	EmailKey string
-	PlanID   string
-	ID       uuid.UUID
-	Now      time.Time
-}
-
-// Whether another order of the same buyer for the same plan began or renewed a
-// subscription that is not over: it gives access, will when its order is
-// fulfilled, or will be charged again.
-func (q *Queries) HasSubscription(ctx context.Context, arg HasSubscriptionParams) (bool, error) {
-	row := q.db.QueryRow(ctx, hasSubscription,
-		arg.EmailKey,
-		arg.PlanID,
-		arg.ID,
-		arg.Now,
-	)
-	var exists bool
-	err := row.Scan(&exists)
-	return exists, err
-}
-
 const insertNotice = `-- name: InsertNotice :execrows
 INSERT INTO orders.notices (dedupe_key, subscription_id, queued_at) VALUES ($1, $2, $3)
 ON CONFLICT (dedupe_key) DO NOTHING
@@ -161,6 +126,41 @@ SELECT pg_advisory_xact_lock(hashtextextended('subscription ' || $1::text, 0))
 func (q *Queries) LockSubscription(ctx context.Context, subscriptionID string) error {
 	_, err := q.db.Exec(ctx, lockSubscription, subscriptionID)
 	return err
+}
+
+const orderWithSubscription = `-- name: OrderWithSubscription :one
+SELECT o.id FROM orders.orders o
+LEFT JOIN orders.subscriptions s ON s.order_id = coalesce(o.renews_order_id, o.id)
+WHERE o.email_key = $1 AND o.plan_id = $2 AND o.id <> $3::uuid
+  AND o.state IN ('CHARGED', 'ORPHANED', 'COMPLETE', 'RECOVERED') AND o.access_withdrawn_at IS NULL
+  AND coalesce(s.status, '') NOT IN ('UNPAID', 'ENDED')
+  AND (o.access_until IS NULL
+       OR greatest(o.access_until, s.access_until) > $4::timestamptz
+       OR s.renews AND s.status IN ('ACTIVE', 'PAST_DUE'))
+ORDER BY o.charged_at DESC, o.id
+LIMIT 1
+`
+
+type OrderWithSubscriptionParams struct {
+	EmailKey string
+	PlanID   string
+	ID       uuid.UUID
+	Now      time.Time
+}
+
+// Another order of the same buyer for the same plan that began or renewed a
+// subscription which is not over: it gives access, will when its order is
+// fulfilled, or will be charged again.
+func (q *Queries) OrderWithSubscription(ctx context.Context, arg OrderWithSubscriptionParams) (uuid.UUID, error) {
+	row := q.db.QueryRow(ctx, orderWithSubscription,
+		arg.EmailKey,
+		arg.PlanID,
+		arg.ID,
+		arg.Now,
+	)
+	var id uuid.UUID
+	err := row.Scan(&id)
+	return id, err
 }
 
 const putSubscription = `-- name: PutSubscription :exec

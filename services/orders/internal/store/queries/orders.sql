@@ -4,13 +4,13 @@ INSERT INTO orders.orders (
     email, email_key, name, account_id, checkout, allow_repeat, created_at,
     attempt_id, payment_method, submitted_at, payment_status, payment_intent_id, charge_id, customer_id, charged_at,
     refunded_minor, dispute, last_progress_at, next_look_at,
-    renews, renews_order_id, subscription_id, period_start, period_end
+    renews, renews_order_id, subscription_id, period_start, period_end, promise_by
 ) VALUES (
     @id, @reference, @kind, @state, @plan_id, @plan_name, @term_months, @amount_minor, @currency,
     @email, @email_key, @name, @account_id, @checkout, @allow_repeat, @created_at,
     @attempt_id, @payment_method, @submitted_at, @payment_status, @payment_intent_id, @charge_id, @customer_id, @charged_at,
     @refunded_minor, @dispute, @created_at, sqlc.arg(next_look_at)::timestamptz,
-    @renews, @renews_order_id, @subscription_id, @period_start, @period_end
+    @renews, @renews_order_id, @subscription_id, @period_start, @period_end, @promise_by
 );
 
 -- name: GetOrder :one
@@ -50,7 +50,16 @@ UPDATE orders.orders SET
     access_withdrawn_at = @access_withdrawn_at,
     subscription_id = @subscription_id,
     period_start = @period_start,
-    period_end = @period_end
+    period_end = @period_end,
+    promise_by = @promise_by,
+    promise_missed_by = @promise_missed_by,
+    promise_missed_count = @promise_missed_count,
+    still_working_at = @still_working_at,
+    refund_token = @refund_token,
+    refund_offered_at = @refund_offered_at,
+    refund_offer_until = @refund_offer_until,
+    refund_asked_at = @refund_asked_at,
+    refund_failed_at = @refund_failed_at
 WHERE id = @id AND state = @was_state AND version = @was_version;
 
 -- name: InsertHistory :exec
@@ -63,21 +72,31 @@ SELECT * FROM orders.history WHERE order_id = $1 ORDER BY id;
 -- name: ClaimDue :many
 -- The claim moves the next look forward, twice as far each time and at most an
 -- hour (ten minutes while a person may be at it), so a killed worker loses nothing
--- but that delay.
-UPDATE orders.orders SET
-    next_look_at = sqlc.arg(now)::timestamptz + least(CASE WHEN payment_status IN ('REQUIRES_ACTION', 'REQUIRES_PAYMENT_METHOD') THEN interval '10 minutes' ELSE interval '1 hour' END,
-        sqlc.arg(first_delay)::interval * power(2, least(look_count, 20))),
-    look_count = look_count + 1,
-    last_look_at = sqlc.arg(now)::timestamptz,
-    version = version + 1
-WHERE id IN (
-    SELECT o.id FROM orders.orders o
+-- but that delay. It never moves beyond the moment when something must be said to a
+-- buyer who waits (Order.WordDue); when that is now, it is near.
+WITH claimed AS (
+    SELECT o.id, CASE
+        WHEN o.kind <> 'PURCHASE' OR o.refund_asked_at IS NOT NULL OR coalesce(o.dispute, '') = 'LOST' THEN NULL
+        WHEN o.state IN ('CHARGED', 'ORPHANED') AND o.still_working_at IS NULL AND o.amount_minor > 0 THEN least(o.promise_by, o.charged_at + sqlc.arg(still_working_after)::interval)
+        WHEN o.state IN ('CHARGED', 'ORPHANED') OR o.state = 'PENDING' AND o.payment_status = 'UNKNOWN' THEN o.promise_by
+        END AS word_due
+    FROM orders.orders o
     WHERE o.next_look_at <= sqlc.arg(now)::timestamptz
     ORDER BY o.next_look_at
     LIMIT sqlc.arg(row_limit)::int
     FOR UPDATE SKIP LOCKED
 )
-RETURNING id;
+UPDATE orders.orders u SET
+    next_look_at = CASE WHEN c.word_due <= sqlc.arg(now)::timestamptz THEN sqlc.arg(now)::timestamptz + sqlc.arg(first_delay)::interval
+        ELSE least(c.word_due, sqlc.arg(now)::timestamptz + least(
+            CASE WHEN u.payment_status IN ('REQUIRES_ACTION', 'REQUIRES_PAYMENT_METHOD') THEN interval '10 minutes' ELSE interval '1 hour' END,
+            sqlc.arg(first_delay)::interval * power(2, least(u.look_count, 20)))) END,
+    look_count = u.look_count + 1,
+    last_look_at = sqlc.arg(now)::timestamptz,
+    version = u.version + 1
+FROM claimed c
+WHERE u.id = c.id
+RETURNING u.id;
 
 -- name: CountLook :exec
 UPDATE orders.orders SET version = version + 1, look_count = look_count + 1, last_look_at = sqlc.arg(now)::timestamptz
@@ -111,15 +130,15 @@ LIMIT sqlc.arg(row_limit)::int;
 -- Two purchases of one thing by one address are decided one after the other.
 SELECT pg_advisory_xact_lock(hashtextextended(sqlc.arg(email_key)::text || ' ' || sqlc.arg(plan_id)::text, 0));
 
--- name: HasSamePurchase :one
--- Whether the same was bought a moment ago, or may have been: its money is
--- unknown, on its way, or arrived since. The order that asks may stand there
--- already, when its key was sent twice at the same moment.
-SELECT EXISTS (
-    SELECT 1 FROM orders.orders
-    WHERE email_key = $1 AND plan_id = $2 AND kind = 'PURCHASE' AND id <> sqlc.arg(id)::uuid
-      AND (state = 'PENDING' AND payment_status IN ('UNKNOWN', 'PROCESSING') OR charged_at > sqlc.arg(since)::timestamptz AND state <> 'REFUNDED')
-);
+-- name: SamePurchase :one
+-- The order by which the same was bought a moment ago, or may have been: its money is
+-- unknown, on its way, or arrived since. What is paid comes first. The order that asks
+-- may stand there already, when its key was sent twice at the same moment.
+SELECT id FROM orders.orders
+WHERE email_key = $1 AND plan_id = $2 AND kind = 'PURCHASE' AND id <> sqlc.arg(id)::uuid
+  AND (state = 'PENDING' AND payment_status IN ('UNKNOWN', 'PROCESSING') OR charged_at > sqlc.arg(since)::timestamptz AND state <> 'REFUNDED')
+ORDER BY charged_at IS NULL, created_at, id
+LIMIT 1;
 
 -- name: HasPaidSince :one
 -- Whether another order of the same buyer for the same was found paid since
@@ -148,3 +167,23 @@ SELECT coalesce((SELECT paused FROM orders.charging_switch ORDER BY id DESC LIMI
 
 -- name: InsertChargingSwitch :exec
 INSERT INTO orders.charging_switch (paused, actor, reason, at) VALUES ($1, $2, $3, $4);
+
+-- name: SlowestRecovery :one
+-- How long nearly all recoveries since a time took: from the money, or from when
+-- its order was made, to access. No answer from too few.
+SELECT coalesce(extract(epoch FROM percentile_disc(0.99) WITHIN GROUP (ORDER BY completed_at - greatest(charged_at, created_at))), 0)::float8 AS seconds, count(*) AS recoveries
+FROM orders.orders
+WHERE recovered_by IS NOT NULL AND completed_at IS NOT NULL AND completed_at >= sqlc.arg(since)::timestamptz AND kind = 'PURCHASE';
+
+-- name: FirstOfTwo :one
+-- The earlier payment of the same person for the same that makes this one look like a
+-- mistake, and stands; as in MatchCharges.
+SELECT e.id
+FROM orders.orders o
+JOIN orders.orders e ON e.email_key = o.email_key AND e.plan_id = o.plan_id AND e.id <> o.id
+WHERE o.id = $1 AND o.kind = 'PURCHASE' AND NOT o.renews AND NOT o.allow_repeat
+    AND e.kind = 'PURCHASE' AND NOT e.renews AND e.state <> 'REFUNDED' AND coalesce(e.dispute, '') <> 'LOST'
+    AND e.charged_at >= o.charged_at - sqlc.arg(duplicate_window)::interval
+    AND (e.charged_at, e.created_at, e.id) < (o.charged_at, o.created_at, o.id)
+ORDER BY e.charged_at, e.created_at, e.id
+LIMIT 1;

@@ -40,20 +40,20 @@ WHERE subscription_id = @subscription_id AND observed_at = @observed_at AND stat
 INSERT INTO orders.notices (dedupe_key, subscription_id, queued_at) VALUES ($1, $2, $3)
 ON CONFLICT (dedupe_key) DO NOTHING;
 
--- name: HasSubscription :one
--- Whether another order of the same buyer for the same plan began or renewed a
--- subscription that is not over: it gives access, will when its order is
+-- name: OrderWithSubscription :one
+-- Another order of the same buyer for the same plan that began or renewed a
+-- subscription which is not over: it gives access, will when its order is
 -- fulfilled, or will be charged again.
-SELECT EXISTS (
-    SELECT 1 FROM orders.orders o
-    LEFT JOIN orders.subscriptions s ON s.order_id = coalesce(o.renews_order_id, o.id)
-    WHERE o.email_key = $1 AND o.plan_id = $2 AND o.id <> sqlc.arg(id)::uuid
-      AND o.state IN ('CHARGED', 'ORPHANED', 'COMPLETE', 'RECOVERED') AND o.access_withdrawn_at IS NULL
-      AND coalesce(s.status, '') NOT IN ('UNPAID', 'ENDED')
-      AND (o.access_until IS NULL
-           OR greatest(o.access_until, s.access_until) > sqlc.arg(now)::timestamptz
-           OR s.renews AND s.status IN ('ACTIVE', 'PAST_DUE'))
-);
+SELECT o.id FROM orders.orders o
+LEFT JOIN orders.subscriptions s ON s.order_id = coalesce(o.renews_order_id, o.id)
+WHERE o.email_key = $1 AND o.plan_id = $2 AND o.id <> sqlc.arg(id)::uuid
+  AND o.state IN ('CHARGED', 'ORPHANED', 'COMPLETE', 'RECOVERED') AND o.access_withdrawn_at IS NULL
+  AND coalesce(s.status, '') NOT IN ('UNPAID', 'ENDED')
+  AND (o.access_until IS NULL
+       OR greatest(o.access_until, s.access_until) > sqlc.arg(now)::timestamptz
+       OR s.renews AND s.status IN ('ACTIVE', 'PAST_DUE'))
+ORDER BY o.charged_at DESC, o.id
+LIMIT 1;
 
 -- name: ListOpenPages :many
 -- Other orders of the same buyer for the same plan that wait on a page of Stripe's.
