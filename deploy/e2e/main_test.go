@@ -127,6 +127,12 @@ const patience = 30 * time.Second
 // await polls until ok, and fails the test when that does not come.
 func await(t *testing.T, what string, ok func() bool) {
 	t.Helper()
+	awaitFor(t, patience, what, ok)
+}
+
+// awaitFor is await for what takes its time.
+func awaitFor(t *testing.T, patience time.Duration, what string, ok func() bool) {
+	t.Helper()
 	for deadline := time.Now().Add(patience); !ok(); time.Sleep(10 * time.Millisecond) {
 		if time.Now().After(deadline) {
 			t.Fatalf("waited in vain for %s", what)
