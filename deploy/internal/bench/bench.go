@@ -50,7 +50,8 @@ func (b *bench) parts() []part {
 		{"webhooks", "On this machine's disk", b.onThisDisk},
 		{"webhooks", "On a disk that takes 1 ms longer to sync", b.onASlowDisk},
 		{"reconciling", "Cross-referencing charges by the page, and one by one", b.crossReferencing},
-		{"sweeps", "Sweeps that find nothing wrong, beside a short history and a long one", b.sweeping},
+		{"reconciling", "Reading Stripe's list of charges, beside stripe-go's iterator", b.listing},
+		{"reconciling", "Sweeps that find nothing wrong, beside a short history and a long one", b.sweeping},
 	}
 }
 
@@ -63,17 +64,18 @@ type scale struct {
 	orders               int // paid by event, per number of clients
 	benchtime            string
 	charges              int // to cross-reference
+	purchases            int // in the long history
 	sweeps               int // on each of two histories
 }
 
 func (o Options) scale() scale {
 	switch {
 	case o.Quick:
-		return scale{clients: []int{2}, slowClients: []int{2}, rounds: 1, lasts: 200 * time.Millisecond, stored: 500, orders: 6, benchtime: "1x", charges: 2000, sweeps: 2}
+		return scale{clients: []int{2}, slowClients: []int{2}, rounds: 1, lasts: 200 * time.Millisecond, stored: 500, orders: 6, benchtime: "1x", charges: 2000, purchases: 1500, sweeps: 2}
 	case o.Full:
-		return scale{clients: []int{1, 8, 32, 128}, slowClients: []int{1, 8, 32, 128}, rounds: 7, lasts: 3 * time.Second, stored: 1_000_000, orders: 1500, benchtime: "1s", charges: 1_000_000, sweeps: 15}
+		return scale{clients: []int{1, 8, 32, 128}, slowClients: []int{1, 8, 32, 128}, rounds: 7, lasts: 3 * time.Second, stored: 1_000_000, orders: 1500, benchtime: "1s", charges: 1_000_000, purchases: 1_000_000, sweeps: 15}
 	default:
-		return scale{clients: []int{1, 8, 32, 128}, slowClients: []int{1, 8, 32}, rounds: 3, lasts: time.Second, stored: 100_000, orders: 300, benchtime: "300ms", charges: 100_000, sweeps: 7}
+		return scale{clients: []int{1, 8, 32, 128}, slowClients: []int{1, 8, 32}, rounds: 3, lasts: time.Second, stored: 100_000, orders: 300, benchtime: "300ms", charges: 100_000, purchases: 20_000, sweeps: 5}
 	}
 }
 

@@ -30,7 +30,7 @@ func (b *bench) integrity(ctx context.Context, both []*stack.Stack) error {
 		if err != nil {
 			return err
 		}
-		purchases := []int{1000, b.scale.stored}[i]
+		purchases := []int{1000, b.scale.purchases}[i]
 		b.report.goal(fmt.Sprintf("the integrity report over all time, %d purchases", purchases), "", "%s (%s differences; Reconciliation %d to %d MB, Orders %d to %d MB)",
 			time.Since(began).Round(10*time.Millisecond), report.DifferenceCount, before["reconciliation"]>>20, peaks["reconciliation"]>>20, before["orders"]>>20, peaks["orders"]>>20)
 		b.say("  the integrity report over all time, %d purchases: %s, %v", purchases, time.Since(began).Round(10*time.Millisecond), report)

@@ -2,6 +2,7 @@ package bench
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	_ "embed"
 	"encoding/json"
@@ -12,6 +13,7 @@ import (
 	"net/url"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -49,7 +51,7 @@ func (b *bench) sweeping(ctx context.Context) error {
 		return b.withStackOn(ctx, "", address.String(), func(long *stack.Stack) error {
 			both := []*stack.Stack{short, long}
 			for i, s := range both {
-				if err := b.remember(ctx, s, []int{1000, b.scale.stored}[i]); err != nil {
+				if err := b.remember(ctx, s, []int{1000, b.scale.purchases}[i]); err != nil {
 					return err
 				}
 			}
@@ -106,6 +108,10 @@ func (b *bench) compareSweeps(ctx context.Context, both []*stack.Stack) error {
 			}
 		}
 	}
+	wholeBefore, err := readWhole(ctx, both[1])
+	if err != nil {
+		return err
+	}
 	seen := [2][]swept{}
 	for round := range b.scale.sweeps {
 		for i := range both {
@@ -117,6 +123,18 @@ func (b *bench) compareSweeps(ctx context.Context, both []*stack.Stack) error {
 			seen[which] = append(seen[which], one)
 		}
 	}
+	whole, err := readWhole(ctx, both[1])
+	if err != nil {
+		return err
+	}
+	var grown []string
+	for table, times := range whole {
+		if times -= wholeBefore[table]; times > 0 {
+			grown = append(grown, fmt.Sprintf("%s (%d times)", table, times))
+		}
+	}
+	slices.Sort(grown)
+	b.report.goal("tables of history that were read from end to end meanwhile", "none", "%s", cmp.Or(strings.Join(grown, ", "), "none"))
 	at := func(which int, of func(swept) float64) float64 {
 		all := make([]float64, len(seen[which]))
 		for i, one := range seen[which] {
@@ -126,17 +144,17 @@ func (b *bench) compareSweeps(ctx context.Context, both []*stack.Stack) error {
 		return all[len(all)/2]
 	}
 	for _, m := range []struct {
-		what, unit string
-		of         func(swept) float64
+		what, unit, wanted string
+		of                 func(swept) float64
 	}{
-		{"time", "ms", func(s swept) float64 { return float64(s.took.Microseconds()) / 1000 }},
-		{"transactions", "", func(s swept) float64 { return s.commits }},
-		{"rows read by the database", "", func(s swept) float64 { return s.rows }},
-		{"blocks read by the database", "", func(s swept) float64 { return s.blocks }},
+		{"time", "ms", "<= 1.2", func(s swept) float64 { return float64(s.took.Microseconds()) / 1000 }},
+		{"transactions", "", "<= 1.2", func(s swept) float64 { return s.commits }},
+		{"rows read by the database", "", "<= 1.2", func(s swept) float64 { return s.rows }},
+		{"blocks read by the database", "", "", func(s swept) float64 { return s.blocks }}, // indexes are a level deeper
 	} {
 		small, large := at(0, m.of), at(1, m.of)
-		b.say("  a sweep's %s: %.0f %s after 1000 purchases, %.0f %s after %d", m.what, small, m.unit, large, m.unit, b.scale.stored)
-		b.report.goal(fmt.Sprintf("a sweep's %s, %d purchases behind it, of 1000", m.what, b.scale.stored), "<= 1.2", "%.2f (%.0f %s, %.0f %s)",
+		b.say("  a sweep's %s: %.0f %s after 1000 purchases, %.0f %s after %d", m.what, small, m.unit, large, m.unit, b.scale.purchases)
+		b.report.goal(fmt.Sprintf("a sweep's %s, %d purchases behind it, of 1000", m.what, b.scale.purchases), m.wanted, "%.2f (%.0f %s, %.0f %s)",
 			large/small, large, m.unit, small, m.unit)
 	}
 	return nil
@@ -196,6 +214,23 @@ func sweep(ctx context.Context, s *stack.Stack) (cost swept, err error) {
 	}
 	after, err := used(ctx, s)
 	return swept{took, after.commits - before.commits, after.rows - before.rows, after.blocks - before.blocks}, err
+}
+
+// readWhole is how often each long table was read from one end to the other. The
+// database's own housekeeping is not among it.
+func readWhole(ctx context.Context, s *stack.Stack) (map[string]int64, error) {
+	rows, err := s.DB().Query(ctx, `SELECT t.relid::regclass::text, t.seq_scan FROM pg_stat_user_tables AS t WHERE t.n_live_tup > 500`)
+	if err != nil {
+		return nil, err
+	}
+	times := map[string]int64{}
+	var table string
+	var scans int64
+	_, err = pgx.ForEachRow(rows, []any{&table, &scans}, func() error {
+		times[table] = scans
+		return nil
+	})
+	return times, err
 }
 
 // used is what the database has done for the services so far. Their sessions tell

@@ -57,12 +57,29 @@ func Durable(b *testing.B, schema migrate.Schema) *Database {
 	return &Database{service: schema.Name, url: url, owner: owner}
 }
 
-// Fill fills a table in bulk by INSERT ... SELECT: as the owner, without its
-// secondary indexes, which are made again behind it, and without foreign keys.
+// Pool is connected as the service's role.
+func (db *Database) Pool(b *testing.B) *pgxpool.Pool {
+	b.Helper()
+	pool, err := pg.Open(b.Context(), db.url, db.service)
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(pool.Close)
+	return pool
+}
+
+// Fill is Fill of this database.
 func (db *Database) Fill(b *testing.B, table, insert string, args ...any) {
 	b.Helper()
+	Fill(b, db.owner, table, insert, args...)
+}
+
+// Fill fills a table in bulk by INSERT ... SELECT: as the owner, without its
+// secondary indexes, which are made again behind it, and without foreign keys.
+func Fill(b testing.TB, owner *pgxpool.Pool, table, insert string, args ...any) {
+	b.Helper()
 	ctx := b.Context()
-	conn, err := db.owner.Acquire(ctx)
+	conn, err := owner.Acquire(ctx)
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -81,7 +81,7 @@ func compare(b *testing.B, ways Ways, lap, share int) {
 	})); err != nil {
 		b.Fatal(err) // warm: statements are prepared, caches filled
 	}
-	held := watchMemory()
+	held := WatchMemory()
 	var took [3]time.Duration
 	var first int64
 	for turn := range turns {
@@ -118,7 +118,7 @@ func compare(b *testing.B, ways Ways, lap, share int) {
 	b.ReportMetric(one/row, "x1")
 	b.ReportMetric(four/row, "x4")
 	b.ReportMetric(float64(first)/(1<<20), "MB-first-tenth")
-	b.ReportMetric(float64(held.stop())/(1<<20), "MB")
+	b.ReportMetric(float64(held.Stop())/(1<<20), "MB")
 }
 
 // work does n rows from one on by the page.
@@ -143,16 +143,17 @@ func work(ctx context.Context, workers, n, from int, page func(ctx context.Conte
 	return errors.Join(errs...)
 }
 
-// memory watches what the process holds resident.
-type memory struct {
+// Memory is watched.
+type Memory struct {
 	mu     sync.Mutex
 	peak   int64
 	ended  chan struct{}
 	closed chan struct{}
 }
 
-func watchMemory() *memory {
-	m := &memory{ended: make(chan struct{}), closed: make(chan struct{})}
+// WatchMemory watches what the process holds resident until it is stopped.
+func WatchMemory() *Memory {
+	m := &Memory{ended: make(chan struct{}), closed: make(chan struct{})}
 	go func() {
 		defer close(m.closed)
 		tick := time.NewTicker(20 * time.Millisecond)
@@ -169,7 +170,7 @@ func watchMemory() *memory {
 	return m
 }
 
-func (m *memory) look() {
+func (m *Memory) look() {
 	status, err := os.ReadFile("/proc/self/statm")
 	if err != nil {
 		return // no Linux: nothing is known
@@ -184,14 +185,15 @@ func (m *memory) look() {
 	m.peak = max(m.peak, pages*int64(os.Getpagesize()))
 }
 
-func (m *memory) most() int64 {
+func (m *Memory) most() int64 {
 	m.look()
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	return m.peak
 }
 
-func (m *memory) stop() int64 {
+// Stop answers with the most that was held, in bytes; 0 where that is not known.
+func (m *Memory) Stop() int64 {
 	close(m.ended)
 	<-m.closed
 	return m.most()

@@ -6,8 +6,11 @@ import (
 	"strings"
 	"time"
 
+	"golang.org/x/sync/errgroup"
+
 	"makegood.example/services/platform/apperr"
 	"makegood.example/services/reconciliation/internal/balance"
+	"makegood.example/services/reconciliation/internal/disposition"
 	"makegood.example/services/reconciliation/internal/run"
 	"makegood.example/services/reconciliation/internal/store"
 )
@@ -97,35 +100,57 @@ func (s *Service) readSoFar(ctx context.Context, b *store.Bounds, now time.Time)
 	return gaps, nil
 }
 
+// comparedAtOnce is how many pages are compared at the same time.
+const comparedAtOnce = 4
+
 // compareOrders finds charges whose orders do not say, or no longer say, what
-// Stripe says; page by page.
+// Stripe says; by the page, some pages at once.
 func (s *Service) compareOrders(ctx context.Context, b store.Bounds, r *balance.Report) error {
-	for after := (store.OrderedPosition{}); ; {
-		charges, last, err := s.Store.OrderedCharges(ctx, b.From, b.Before, after, orderPage)
-		if err != nil || len(charges) == 0 {
+	for after, more := (store.OrderedPosition{}), true; more; {
+		var pages [][]disposition.Charge
+		for more && len(pages) < comparedAtOnce {
+			page, last, err := s.Store.OrderedCharges(ctx, b.From, b.Before, after, orderPage)
+			if err != nil {
+				return err
+			}
+			pages = append(pages, page)
+			after, more = last, len(page) == orderPage
+		}
+		orders := make([]map[string]disposition.Order, len(pages))
+		asking, asked := errgroup.WithContext(ctx)
+		for i, page := range pages {
+			asking.Go(func() (err error) {
+				if len(page) > 0 {
+					orders[i], _, err = s.Orders.Match(asked, page)
+				}
+				return err
+			})
+		}
+		if err := asking.Wait(); err != nil {
 			return err
 		}
-		orders, _, err := s.Orders.Match(ctx, charges)
-		if err != nil {
-			return err
+		for i, page := range pages {
+			comparePage(page, orders[i], r)
 		}
-		differs := func(subject, what, currency string, expected, found int64) {
-			if r.DifferenceCount++; len(r.Differences) < maxDifferences {
-				r.Differences = append(r.Differences, balance.Difference{Subject: subject, What: what, Currency: currency, ExpectedMinor: expected, FoundMinor: found})
-			}
+	}
+	return nil
+}
+
+// comparePage lists what differs between charges and their orders.
+func comparePage(charges []disposition.Charge, orders map[string]disposition.Order, r *balance.Report) {
+	differs := func(subject, what, currency string, expected, found int64) {
+		if r.DifferenceCount++; len(r.Differences) < maxDifferences {
+			r.Differences = append(r.Differences, balance.Difference{Subject: subject, What: what, Currency: currency, ExpectedMinor: expected, FoundMinor: found})
 		}
-		for _, c := range charges {
-			switch o, known := orders[c.ID]; {
-			case !known:
-				differs(c.ID, "order "+c.OrderID+" of the charge is not there", c.Currency, c.AmountMinor, 0)
-			case o.AmountMinor != c.AmountMinor || o.Currency != c.Currency:
-				differs(c.ID, fmt.Sprintf("order %s has another amount than its charge: in %s", o.ID, o.Currency), c.Currency, c.AmountMinor, o.AmountMinor)
-			case o.PaidBy == c.ID && o.RefundedMinor != c.RefundedMinor:
-				differs(c.ID, "refunded at the charge, and as order "+o.ID+" knows", c.Currency, c.RefundedMinor, o.RefundedMinor)
-			}
-		}
-		if after = last; len(charges) < orderPage {
-			return nil
+	}
+	for _, c := range charges {
+		switch o, known := orders[c.ID]; {
+		case !known:
+			differs(c.ID, "order "+c.OrderID+" of the charge is not there", c.Currency, c.AmountMinor, 0)
+		case o.AmountMinor != c.AmountMinor || o.Currency != c.Currency:
+			differs(c.ID, fmt.Sprintf("order %s has another amount than its charge: in %s", o.ID, o.Currency), c.Currency, c.AmountMinor, o.AmountMinor)
+		case o.PaidBy == c.ID && o.RefundedMinor != c.RefundedMinor:
+			differs(c.ID, "refunded at the charge, and as order "+o.ID+" knows", c.Currency, c.RefundedMinor, o.RefundedMinor)
 		}
 	}
 }

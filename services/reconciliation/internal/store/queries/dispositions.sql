@@ -59,13 +59,13 @@ LIMIT @page_size;
 
 -- name: ListMovedSince :many
 -- Charges whose money moved after they were last seen, or so shortly before that
--- it is not sure what was seen.
+-- it is not sure what was seen. That no id is empty leads to the index.
 SELECT d.charge_id
 FROM reconciliation.charge_dispositions AS d
 WHERE d.charge_id = ANY (@charge_ids::text[])
     AND EXISTS (
         SELECT FROM reconciliation.balance_transactions AS b
-        WHERE b.charge_id = d.charge_id AND b.type NOT IN ('charge', 'payment')
+        WHERE b.charge_id = d.charge_id AND b.charge_id <> '' AND b.type NOT IN ('charge', 'payment')
             AND b.created_at > d.seen_at - interval '1 minute'
     );
 
