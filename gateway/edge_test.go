@@ -4,7 +4,10 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"fmt"
+	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -51,6 +54,53 @@ func TestAWebhookIsAcknowledgedOnlyWhenPaymentsDoes(t *testing.T) {
 	}
 	gw.net.Stop("payments")
 	gw.do(t, "POST", "/webhooks/stripe", "{}").wants(t, 503, "SERVICE_UNAVAILABLE")
+}
+
+// Deliveries that wait for Payments share a call; each gets its own answer, and
+// one that must be handled is handed over by itself.
+func TestDeliveriesThatWaitAreFiledTogether(t *testing.T) {
+	gw := start(t, nil)
+	const n = 40
+	arrived, release := make(chan struct{}, n), make(chan struct{})
+	gw.peers.Payments.File = func(r *paymentsv1.FileWebhooksRequest) []string {
+		arrived <- struct{}{}
+		<-release
+		var statuses []string
+		for _, d := range r.GetDeliveries() {
+			status := "IGNORED"
+			if strings.HasSuffix(string(d.GetPayload()), "7") {
+				status = "" // must be handled
+			}
+			statuses = append(statuses, status)
+		}
+		return statuses
+	}
+	gw.peers.Payments.Webhook = func(r *paymentsv1.ReceiveWebhookRequest) (string, error) {
+		if strings.HasSuffix(string(r.GetPayload()), "17") {
+			return "", apperr.New(codes.Unavailable, "STRIPE_UNREACHABLE", "x")
+		}
+		return "PROCESSED", nil
+	}
+	var done sync.WaitGroup
+	for i := range n {
+		done.Go(func() {
+			a := gw.do(t, "POST", "/webhooks/stripe", strconv.Itoa(i))
+			want := `200 {"status":"IGNORED"}`
+			switch {
+			case i == 17:
+				a.wants(t, 503, "STRIPE_UNREACHABLE")
+				return
+			case i%10 == 7:
+				want = `200 {"status":"PROCESSED"}`
+			}
+			if got := fmt.Sprintf("%d %s", a.status, strings.TrimSpace(a.body)); got != want {
+				t.Errorf("delivery %d: %s, want %s", i, got, want)
+			}
+		})
+	}
+	<-arrived
+	close(release)
+	done.Wait()
 }
 
 func TestAWebhookMayHaveOneMebibyte(t *testing.T) {

@@ -5,6 +5,8 @@ import (
 	"strings"
 	"sync"
 	"testing"
+
+	pb "makegood.example/proto/gen/payments/v1"
 )
 
 // foreignEvent is an event of another application on the account, about which
@@ -79,5 +81,57 @@ func TestWhatIsKnownHereIsNobodyElses(t *testing.T) {
 	}
 	if got := s.text(`SELECT waits_for[1] FROM payments.webhook_events WHERE stripe_event_id = 'evt_another_intent_of_our_customer'`); got != "pi_theirs" {
 		t.Errorf("an intent of our customer waits for %q", got)
+	}
+}
+
+// Of deliveries that come together, those from which nothing follows are filed
+// together, and with every other nothing is done.
+func TestDeliveriesThatComeTogether(t *testing.T) {
+	s := newScene(t, nil)
+	paid := s.bought("pm_card_visa")
+	s.exec(`CREATE FUNCTION payments.refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'refused'; END $$`)
+	s.exec(`CREATE TRIGGER refuse BEFORE INSERT ON payments.webhook_events FOR EACH ROW WHEN (new.object_id = 'refused') EXECUTE FUNCTION payments.refuse()`)
+	theirs := foreignEvent("evt_theirs", "payment_intent.succeeded", `{"id":"pi_theirs","object":"payment_intent"}`)
+	cases := []struct {
+		name, want string
+		payload    []byte
+		unsigned   bool
+	}{
+		{name: "somebody else's", want: "IGNORED", payload: theirs},
+		{name: "the same again", payload: theirs},
+		{name: "unsigned", payload: foreignEvent("evt_unsigned", "price.updated", `{"id":"price_1"}`), unsigned: true},
+		{name: "of our intent", payload: foreignEvent("evt_ours", "payment_intent.succeeded", fmt.Sprintf(`{"id":%q,"object":"payment_intent"}`, paid.GetPaymentIntentId()))},
+		{name: "refused by the database", payload: foreignEvent("evt_refused", "price.updated", `{"id":"refused"}`)},
+		{name: "unreadable", want: "QUARANTINED", payload: []byte("no JSON")},
+		{name: "of no consequence", want: "IGNORED", payload: foreignEvent("evt_price", "price.updated", `{"id":"price_1"}`)},
+	}
+	for round, again := range []bool{false, true} {
+		request := &pb.FileWebhooksRequest{}
+		for _, c := range cases {
+			signature := sign(webhookSecret, s.clock.Now(), c.payload)
+			if c.unsigned {
+				signature = "t=1,v1=00"
+			}
+			request.Deliveries = append(request.Deliveries, &pb.ReceiveWebhookRequest{Payload: c.payload, Signature: signature})
+		}
+		reply, err := s.edge.FileWebhooks(s.context(), request)
+		if err != nil || len(reply.GetStatuses()) != len(cases) {
+			t.Fatal(reply, err)
+		}
+		for i, c := range cases {
+			want := c.want
+			if again { // filed already: ReceiveWebhook knows what became of it
+				want = ""
+			}
+			if got := reply.GetStatuses()[i]; got != want {
+				t.Errorf("round %d, %s: %q, want %q", round, c.name, got, want)
+			}
+		}
+	}
+	if got := s.text(`SELECT count(*) || ' ' || sum(attempt_count) FROM payments.webhook_events`); got != "3 3" {
+		t.Errorf("events and attempts: %s", got)
+	}
+	if status, err := s.deliver(theirs); err != nil || status != "IGNORED" {
+		t.Errorf("delivered again by itself: %s, %v", status, err)
 	}
 }

@@ -10,6 +10,7 @@ import (
 
 	paymentsv1 "makegood.example/proto/gen/payments/v1"
 	"makegood.example/services/platform/apperr"
+	"makegood.example/services/platform/batch"
 )
 
 const webhookPath = "/webhooks/stripe"
@@ -17,33 +18,73 @@ const webhookPath = "/webhooks/stripe"
 // webhookTimeout is about as long as Stripe waits for an answer.
 const webhookTimeout = 20 * time.Second
 
-// stripeWebhook hands a delivery to Payments exactly as it came: the signature
+// Deliveries that wait for a call to Payments share the next one.
+const (
+	// filers is how many such calls are under way at once.
+	filers = 4
+	// filedMost bounds the deliveries of one call, and filedBody the bytes of a
+	// delivery that shares one: all of them fit into a message.
+	filedMost = 64
+	filedBody = 16 << 10
+)
+
+// entrance is where Stripe delivers.
+type entrance struct {
+	payments paymentsv1.PaymentsServiceClient
+	filing   batch.Group[*paymentsv1.ReceiveWebhookRequest, string]
+}
+
+// stripeWebhook hands deliveries to Payments exactly as they came: a signature
 // is over these bytes. It acknowledges only what Payments acknowledges.
 func stripeWebhook(payments paymentsv1.PaymentsServiceClient) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		payload, status, problem := readBody(w, r, MaxWebhookBody)
-		if problem != nil {
-			writeError(w, r, status, problem)
-			return
+	e := &entrance{payments: payments}
+	e.filing = batch.Group[*paymentsv1.ReceiveWebhookRequest, string]{Do: e.file, Hands: filers, Most: filedMost, Timeout: webhookTimeout}
+	return e
+}
+
+func (e *entrance) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	payload, status, problem := readBody(w, r, MaxWebhookBody)
+	if problem != nil {
+		writeError(w, r, status, problem)
+		return
+	}
+	ctx, cancel := context.WithTimeout(untilServerStops(r.Context()), webhookTimeout)
+	defer cancel()
+	became, err := e.deliver(ctx, &paymentsv1.ReceiveWebhookRequest{Payload: payload, Signature: r.Header.Get("Stripe-Signature")})
+	switch {
+	case err == nil:
+		writeJSON(w, http.StatusOK, map[string]string{"status": became})
+	case apperr.CodeOf(err) == codes.InvalidArgument:
+		_, e := classify(err)
+		writeError(w, r, http.StatusBadRequest, e)
+	default:
+		// Whatever went wrong, the event's effects are not durable: 503 has
+		// Stripe deliver it again.
+		_, e := classify(err)
+		writeError(w, r, http.StatusServiceUnavailable, e)
+	}
+}
+
+// deliver answers with what became of the event. From most nothing follows: these
+// are filed together with those that came meanwhile. One that must be handled is
+// handed over by itself, so that nobody waits for it.
+func (e *entrance) deliver(ctx context.Context, d *paymentsv1.ReceiveWebhookRequest) (status string, err error) {
+	if len(d.GetPayload()) <= filedBody {
+		if status, err = e.filing.Run(ctx, d); status != "" || err != nil {
+			return status, err
 		}
-		ctx, cancel := context.WithTimeout(untilServerStops(r.Context()), webhookTimeout)
-		defer cancel()
-		reply, err := payments.ReceiveWebhook(ctx, &paymentsv1.ReceiveWebhookRequest{
-			Payload: payload, Signature: r.Header.Get("Stripe-Signature"),
-		})
-		switch {
-		case err == nil:
-			writeJSON(w, http.StatusOK, map[string]string{"status": reply.GetStatus()})
-		case apperr.CodeOf(err) == codes.InvalidArgument:
-			_, e := classify(err)
-			writeError(w, r, http.StatusBadRequest, e)
-		default:
-			// Whatever went wrong, the event's effects are not durable: 503 has
-			// Stripe deliver it again.
-			_, e := classify(err)
-			writeError(w, r, http.StatusServiceUnavailable, e)
-		}
-	})
+	}
+	reply, err := e.payments.ReceiveWebhook(ctx, d)
+	return reply.GetStatus(), err
+}
+
+// file is one call for all who wait.
+func (e *entrance) file(ctx context.Context, deliveries []*paymentsv1.ReceiveWebhookRequest) ([]string, error) {
+	reply, err := e.payments.FileWebhooks(ctx, &paymentsv1.FileWebhooksRequest{Deliveries: deliveries})
+	if err != nil {
+		return nil, err
+	}
+	return append(reply.GetStatuses(), make([]string, len(deliveries))...)[:len(deliveries)], nil
 }
 
 func writeJSON(w http.ResponseWriter, status int, v any) {

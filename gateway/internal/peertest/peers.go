@@ -100,6 +100,8 @@ type PaymentsPeer struct {
 	paymentsv1.UnimplementedPaymentsAdminServiceServer
 	// Webhook answers a delivery.
 	Webhook func(*paymentsv1.ReceiveWebhookRequest) (string, error)
+	// File answers deliveries that came together; nil files none.
+	File func(*paymentsv1.FileWebhooksRequest) []string
 }
 
 func (p *PaymentsPeer) ReceiveWebhook(_ context.Context, r *paymentsv1.ReceiveWebhookRequest) (*paymentsv1.ReceiveWebhookResponse, error) {
@@ -108,6 +110,15 @@ func (p *PaymentsPeer) ReceiveWebhook(_ context.Context, r *paymentsv1.ReceiveWe
 		return nil, err
 	}
 	return &paymentsv1.ReceiveWebhookResponse{Status: status}, nil
+}
+
+// FileWebhooks files nothing: every delivery is for ReceiveWebhook, unless the
+// test says what becomes of them.
+func (p *PaymentsPeer) FileWebhooks(_ context.Context, r *paymentsv1.FileWebhooksRequest) (*paymentsv1.FileWebhooksResponse, error) {
+	if p.File != nil {
+		return &paymentsv1.FileWebhooksResponse{Statuses: p.File(r)}, nil
+	}
+	return &paymentsv1.FileWebhooksResponse{Statuses: make([]string, len(r.GetDeliveries()))}, nil
 }
 
 // ListWebhookEvents answers with one event that shows what was asked.

@@ -15,9 +15,6 @@ import (
 type Group[In, Out any] struct {
 	// Do works for all items, or for none, and answers in their order.
 	Do func(ctx context.Context, items []In) ([]Out, error)
-	// Alone says of an error for several items that one of them may be the
-	// cause: then each is done again by itself. Nil says so never.
-	Alone func(error) bool
 	// Hands is how many Do run at a time, Most how many items one of them takes.
 	Hands, Most int
 	// Timeout bounds a Do for several: none of them cancels it.
@@ -119,25 +116,12 @@ func (g *Group[In, Out]) work(ctx context.Context, calls []*call[In, Out]) {
 	for i, c := range calls {
 		items[i] = c.item
 	}
-	outs, err := g.do(ctx, items)
-	if err != nil && g.Alone != nil && g.Alone(err) {
-		for i, c := range calls {
-			outs, err := g.do(ctx, items[i:i+1])
-			if c.err = err; err == nil {
-				c.out = outs[0]
-			}
-		}
-		return
-	}
+	ctx, cancel := context.WithTimeout(ctx, g.Timeout)
+	defer cancel()
+	outs, err := g.Do(ctx, items)
 	for i, c := range calls {
 		if c.err = err; err == nil {
 			c.out = outs[i]
 		}
 	}
-}
-
-func (g *Group[In, Out]) do(ctx context.Context, items []In) ([]Out, error) {
-	ctx, cancel := context.WithTimeout(ctx, g.Timeout)
-	defer cancel()
-	return g.Do(ctx, items)
 }

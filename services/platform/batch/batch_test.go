@@ -87,30 +87,9 @@ func TestWhoFindsAHandWorksAloneAndWhoWaitsGoesTogether(t *testing.T) {
 	}
 }
 
-func TestOneBadItemFailsAlone(t *testing.T) {
-	bad, away := errors.New("a bad item"), errors.New("nobody there")
+func TestAnErrorIsEverybodys(t *testing.T) {
+	away := errors.New("nobody there")
 	g, answers := newGate(1, 10), make(chan answer, 10)
-	g.Alone = func(err error) bool { return errors.Is(err, bad) }
-	g.ask(t.Context(), answers, 1)
-	<-g.began
-	g.ask(t.Context(), answers, 2, 3)
-	g.let <- nil
-	for _, step := range []struct {
-		items []int
-		say   error
-	}{{[]int{2, 3}, bad}, {[]int{2}, bad}, {[]int{3}, nil}} {
-		if got := <-g.began; !slices.Equal(got, step.items) {
-			t.Fatal(got)
-		}
-		g.let <- step.say
-	}
-	for range 3 {
-		if a := <-answers; (a.item == 2) != errors.Is(a.err, bad) || a.err == nil && a.out != 10*a.item {
-			t.Errorf("%+v", a)
-		}
-	}
-
-	// Where no item can be to blame, nothing is tried again.
 	g.ask(t.Context(), answers, 4)
 	<-g.began
 	g.ask(t.Context(), answers, 5, 6)

@@ -387,7 +387,7 @@ func (x SeenCharge_Status) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use SeenCharge_Status.Descriptor instead.
 func (SeenCharge_Status) EnumDescriptor() ([]byte, []int) {
-	return file_payments_v1_payments_proto_rawDescGZIP(), []int{24, 0}
+	return file_payments_v1_payments_proto_rawDescGZIP(), []int{26, 0}
 }
 
 type SeenCharge_Owner int32
@@ -446,7 +446,7 @@ func (x SeenCharge_Owner) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use SeenCharge_Owner.Descriptor instead.
 func (SeenCharge_Owner) EnumDescriptor() ([]byte, []int) {
-	return file_payments_v1_payments_proto_rawDescGZIP(), []int{24, 1}
+	return file_payments_v1_payments_proto_rawDescGZIP(), []int{26, 1}
 }
 
 type FollowChangesRequest_Kind int32
@@ -495,7 +495,7 @@ func (x FollowChangesRequest_Kind) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use FollowChangesRequest_Kind.Descriptor instead.
 func (FollowChangesRequest_Kind) EnumDescriptor() ([]byte, []int) {
-	return file_payments_v1_payments_proto_rawDescGZIP(), []int{29, 0}
+	return file_payments_v1_payments_proto_rawDescGZIP(), []int{31, 0}
 }
 
 type ListWebhookEventsRequest struct {
@@ -2146,6 +2146,96 @@ func (x *ReceiveWebhookResponse) GetStatus() string {
 	return ""
 }
 
+type FileWebhooksRequest struct {
+	state         protoimpl.MessageState   `protogen:"open.v1"`
+	Deliveries    []*ReceiveWebhookRequest `protobuf:"bytes,1,rep,name=deliveries,proto3" json:"deliveries,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *FileWebhooksRequest) Reset() {
+	*x = FileWebhooksRequest{}
+	mi := &file_payments_v1_payments_proto_msgTypes[21]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *FileWebhooksRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*FileWebhooksRequest) ProtoMessage() {}
+
+func (x *FileWebhooksRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_payments_v1_payments_proto_msgTypes[21]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use FileWebhooksRequest.ProtoReflect.Descriptor instead.
+func (*FileWebhooksRequest) Descriptor() ([]byte, []int) {
+	return file_payments_v1_payments_proto_rawDescGZIP(), []int{21}
+}
+
+func (x *FileWebhooksRequest) GetDeliveries() []*ReceiveWebhookRequest {
+	if x != nil {
+		return x.Deliveries
+	}
+	return nil
+}
+
+type FileWebhooksResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The ledger status of each delivery's event, in their order; empty when the
+	// delivery was not filed.
+	Statuses      []string `protobuf:"bytes,1,rep,name=statuses,proto3" json:"statuses,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *FileWebhooksResponse) Reset() {
+	*x = FileWebhooksResponse{}
+	mi := &file_payments_v1_payments_proto_msgTypes[22]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *FileWebhooksResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*FileWebhooksResponse) ProtoMessage() {}
+
+func (x *FileWebhooksResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_payments_v1_payments_proto_msgTypes[22]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use FileWebhooksResponse.ProtoReflect.Descriptor instead.
+func (*FileWebhooksResponse) Descriptor() ([]byte, []int) {
+	return file_payments_v1_payments_proto_rawDescGZIP(), []int{22}
+}
+
+func (x *FileWebhooksResponse) GetStatuses() []string {
+	if x != nil {
+		return x.Statuses
+	}
+	return nil
+}
+
 // Window is a stretch of time by when Stripe made something: from is in it,
 // before is not. Stripe counts whole seconds.
 type Window struct {
@@ -2158,7 +2248,7 @@ type Window struct {
 
 func (x *Window) Reset() {
 	*x = Window{}
-	mi := &file_payments_v1_payments_proto_msgTypes[21]
+	mi := &file_payments_v1_payments_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2170,7 +2260,7 @@ func (x *Window) String() string {
 func (*Window) ProtoMessage() {}
 
 func (x *Window) ProtoReflect() protoreflect.Message {
-	mi := &file_payments_v1_payments_proto_msgTypes[21]
+	mi := &file_payments_v1_payments_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2183,7 +2273,7 @@ func (x *Window) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Window.ProtoReflect.Descriptor instead.
 func (*Window) Descriptor() ([]byte, []int) {
-	return file_payments_v1_payments_proto_rawDescGZIP(), []int{21}
+	return file_payments_v1_payments_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *Window) GetFrom() *timestamppb.Timestamp {
@@ -2213,7 +2303,7 @@ type ListChargesRequest struct {
 
 func (x *ListChargesRequest) Reset() {
 	*x = ListChargesRequest{}
-	mi := &file_payments_v1_payments_proto_msgTypes[22]
+	mi := &file_payments_v1_payments_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2225,7 +2315,7 @@ func (x *ListChargesRequest) String() string {
 func (*ListChargesRequest) ProtoMessage() {}
 
 func (x *ListChargesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_payments_v1_payments_proto_msgTypes[22]
+	mi := &file_payments_v1_payments_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2238,7 +2328,7 @@ func (x *ListChargesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListChargesRequest.ProtoReflect.Descriptor instead.
 func (*ListChargesRequest) Descriptor() ([]byte, []int) {
-	return file_payments_v1_payments_proto_rawDescGZIP(), []int{22}
+	return file_payments_v1_payments_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *ListChargesRequest) GetWindow() *Window {
@@ -2274,7 +2364,7 @@ type ListChargesResponse struct {
 
 func (x *ListChargesResponse) Reset() {
 	*x = ListChargesResponse{}
-	mi := &file_payments_v1_payments_proto_msgTypes[23]
+	mi := &file_payments_v1_payments_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2286,7 +2376,7 @@ func (x *ListChargesResponse) String() string {
 func (*ListChargesResponse) ProtoMessage() {}
 
 func (x *ListChargesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_payments_v1_payments_proto_msgTypes[23]
+	mi := &file_payments_v1_payments_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2299,7 +2389,7 @@ func (x *ListChargesResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListChargesResponse.ProtoReflect.Descriptor instead.
 func (*ListChargesResponse) Descriptor() ([]byte, []int) {
-	return file_payments_v1_payments_proto_rawDescGZIP(), []int{23}
+	return file_payments_v1_payments_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *ListChargesResponse) GetCharges() []*SeenCharge {
@@ -2347,7 +2437,7 @@ type SeenCharge struct {
 
 func (x *SeenCharge) Reset() {
 	*x = SeenCharge{}
-	mi := &file_payments_v1_payments_proto_msgTypes[24]
+	mi := &file_payments_v1_payments_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2359,7 +2449,7 @@ func (x *SeenCharge) String() string {
 func (*SeenCharge) ProtoMessage() {}
 
 func (x *SeenCharge) ProtoReflect() protoreflect.Message {
-	mi := &file_payments_v1_payments_proto_msgTypes[24]
+	mi := &file_payments_v1_payments_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2372,7 +2462,7 @@ func (x *SeenCharge) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SeenCharge.ProtoReflect.Descriptor instead.
 func (*SeenCharge) Descriptor() ([]byte, []int) {
-	return file_payments_v1_payments_proto_rawDescGZIP(), []int{24}
+	return file_payments_v1_payments_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *SeenCharge) GetChargeId() string {
@@ -2489,7 +2579,7 @@ type RestoreChargeRequest struct {
 
 func (x *RestoreChargeRequest) Reset() {
 	*x = RestoreChargeRequest{}
-	mi := &file_payments_v1_payments_proto_msgTypes[25]
+	mi := &file_payments_v1_payments_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2501,7 +2591,7 @@ func (x *RestoreChargeRequest) String() string {
 func (*RestoreChargeRequest) ProtoMessage() {}
 
 func (x *RestoreChargeRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_payments_v1_payments_proto_msgTypes[25]
+	mi := &file_payments_v1_payments_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2514,7 +2604,7 @@ func (x *RestoreChargeRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RestoreChargeRequest.ProtoReflect.Descriptor instead.
 func (*RestoreChargeRequest) Descriptor() ([]byte, []int) {
-	return file_payments_v1_payments_proto_rawDescGZIP(), []int{25}
+	return file_payments_v1_payments_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *RestoreChargeRequest) GetChargeId() string {
@@ -2542,7 +2632,7 @@ type RestoreChargeResponse struct {
 
 func (x *RestoreChargeResponse) Reset() {
 	*x = RestoreChargeResponse{}
-	mi := &file_payments_v1_payments_proto_msgTypes[26]
+	mi := &file_payments_v1_payments_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2554,7 +2644,7 @@ func (x *RestoreChargeResponse) String() string {
 func (*RestoreChargeResponse) ProtoMessage() {}
 
 func (x *RestoreChargeResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_payments_v1_payments_proto_msgTypes[26]
+	mi := &file_payments_v1_payments_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2567,7 +2657,7 @@ func (x *RestoreChargeResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RestoreChargeResponse.ProtoReflect.Descriptor instead.
 func (*RestoreChargeResponse) Descriptor() ([]byte, []int) {
-	return file_payments_v1_payments_proto_rawDescGZIP(), []int{26}
+	return file_payments_v1_payments_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *RestoreChargeResponse) GetReference() string {
@@ -2636,7 +2726,7 @@ type CatchUpEventsRequest struct {
 
 func (x *CatchUpEventsRequest) Reset() {
 	*x = CatchUpEventsRequest{}
-	mi := &file_payments_v1_payments_proto_msgTypes[27]
+	mi := &file_payments_v1_payments_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2648,7 +2738,7 @@ func (x *CatchUpEventsRequest) String() string {
 func (*CatchUpEventsRequest) ProtoMessage() {}
 
 func (x *CatchUpEventsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_payments_v1_payments_proto_msgTypes[27]
+	mi := &file_payments_v1_payments_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2661,7 +2751,7 @@ func (x *CatchUpEventsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CatchUpEventsRequest.ProtoReflect.Descriptor instead.
 func (*CatchUpEventsRequest) Descriptor() ([]byte, []int) {
-	return file_payments_v1_payments_proto_rawDescGZIP(), []int{27}
+	return file_payments_v1_payments_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *CatchUpEventsRequest) GetWindow() *Window {
@@ -2690,7 +2780,7 @@ type CatchUpEventsResponse struct {
 
 func (x *CatchUpEventsResponse) Reset() {
 	*x = CatchUpEventsResponse{}
-	mi := &file_payments_v1_payments_proto_msgTypes[28]
+	mi := &file_payments_v1_payments_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2702,7 +2792,7 @@ func (x *CatchUpEventsResponse) String() string {
 func (*CatchUpEventsResponse) ProtoMessage() {}
 
 func (x *CatchUpEventsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_payments_v1_payments_proto_msgTypes[28]
+	mi := &file_payments_v1_payments_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2715,7 +2805,7 @@ func (x *CatchUpEventsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CatchUpEventsResponse.ProtoReflect.Descriptor instead.
 func (*CatchUpEventsResponse) Descriptor() ([]byte, []int) {
-	return file_payments_v1_payments_proto_rawDescGZIP(), []int{28}
+	return file_payments_v1_payments_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *CatchUpEventsResponse) GetReadCount() int32 {
@@ -2750,7 +2840,7 @@ type FollowChangesRequest struct {
 
 func (x *FollowChangesRequest) Reset() {
 	*x = FollowChangesRequest{}
-	mi := &file_payments_v1_payments_proto_msgTypes[29]
+	mi := &file_payments_v1_payments_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2762,7 +2852,7 @@ func (x *FollowChangesRequest) String() string {
 func (*FollowChangesRequest) ProtoMessage() {}
 
 func (x *FollowChangesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_payments_v1_payments_proto_msgTypes[29]
+	mi := &file_payments_v1_payments_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2775,7 +2865,7 @@ func (x *FollowChangesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FollowChangesRequest.ProtoReflect.Descriptor instead.
 func (*FollowChangesRequest) Descriptor() ([]byte, []int) {
-	return file_payments_v1_payments_proto_rawDescGZIP(), []int{29}
+	return file_payments_v1_payments_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *FollowChangesRequest) GetKind() FollowChangesRequest_Kind {
@@ -2813,7 +2903,7 @@ type FollowChangesResponse struct {
 
 func (x *FollowChangesResponse) Reset() {
 	*x = FollowChangesResponse{}
-	mi := &file_payments_v1_payments_proto_msgTypes[30]
+	mi := &file_payments_v1_payments_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2825,7 +2915,7 @@ func (x *FollowChangesResponse) String() string {
 func (*FollowChangesResponse) ProtoMessage() {}
 
 func (x *FollowChangesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_payments_v1_payments_proto_msgTypes[30]
+	mi := &file_payments_v1_payments_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2838,7 +2928,7 @@ func (x *FollowChangesResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FollowChangesResponse.ProtoReflect.Descriptor instead.
 func (*FollowChangesResponse) Descriptor() ([]byte, []int) {
-	return file_payments_v1_payments_proto_rawDescGZIP(), []int{30}
+	return file_payments_v1_payments_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *FollowChangesResponse) GetReadCount() int32 {
@@ -2879,7 +2969,7 @@ type ListBalanceTransactionsRequest struct {
 
 func (x *ListBalanceTransactionsRequest) Reset() {
 	*x = ListBalanceTransactionsRequest{}
-	mi := &file_payments_v1_payments_proto_msgTypes[31]
+	mi := &file_payments_v1_payments_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2891,7 +2981,7 @@ func (x *ListBalanceTransactionsRequest) String() string {
 func (*ListBalanceTransactionsRequest) ProtoMessage() {}
 
 func (x *ListBalanceTransactionsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_payments_v1_payments_proto_msgTypes[31]
+	mi := &file_payments_v1_payments_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2904,7 +2994,7 @@ func (x *ListBalanceTransactionsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListBalanceTransactionsRequest.ProtoReflect.Descriptor instead.
 func (*ListBalanceTransactionsRequest) Descriptor() ([]byte, []int) {
-	return file_payments_v1_payments_proto_rawDescGZIP(), []int{31}
+	return file_payments_v1_payments_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *ListBalanceTransactionsRequest) GetWindow() *Window {
@@ -2931,7 +3021,7 @@ type ListBalanceTransactionsResponse struct {
 
 func (x *ListBalanceTransactionsResponse) Reset() {
 	*x = ListBalanceTransactionsResponse{}
-	mi := &file_payments_v1_payments_proto_msgTypes[32]
+	mi := &file_payments_v1_payments_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2943,7 +3033,7 @@ func (x *ListBalanceTransactionsResponse) String() string {
 func (*ListBalanceTransactionsResponse) ProtoMessage() {}
 
 func (x *ListBalanceTransactionsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_payments_v1_payments_proto_msgTypes[32]
+	mi := &file_payments_v1_payments_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2956,7 +3046,7 @@ func (x *ListBalanceTransactionsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListBalanceTransactionsResponse.ProtoReflect.Descriptor instead.
 func (*ListBalanceTransactionsResponse) Descriptor() ([]byte, []int) {
-	return file_payments_v1_payments_proto_rawDescGZIP(), []int{32}
+	return file_payments_v1_payments_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *ListBalanceTransactionsResponse) GetTransactions() []*BalanceTransaction {
@@ -2999,7 +3089,7 @@ type BalanceTransaction struct {
 
 func (x *BalanceTransaction) Reset() {
 	*x = BalanceTransaction{}
-	mi := &file_payments_v1_payments_proto_msgTypes[33]
+	mi := &file_payments_v1_payments_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3011,7 +3101,7 @@ func (x *BalanceTransaction) String() string {
 func (*BalanceTransaction) ProtoMessage() {}
 
 func (x *BalanceTransaction) ProtoReflect() protoreflect.Message {
-	mi := &file_payments_v1_payments_proto_msgTypes[33]
+	mi := &file_payments_v1_payments_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3024,7 +3114,7 @@ func (x *BalanceTransaction) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use BalanceTransaction.ProtoReflect.Descriptor instead.
 func (*BalanceTransaction) Descriptor() ([]byte, []int) {
-	return file_payments_v1_payments_proto_rawDescGZIP(), []int{33}
+	return file_payments_v1_payments_proto_rawDescGZIP(), []int{35}
 }
 
 func (x *BalanceTransaction) GetId() string {
@@ -3300,7 +3390,14 @@ const file_payments_v1_payments_proto_rawDesc = "" +
 	"\apayload\x18\x01 \x01(\fB\t\xbaH\x06z\x04\x18\x80\x80@R\apayload\x12&\n" +
 	"\tsignature\x18\x02 \x01(\tB\b\xbaH\x05r\x03\x18\x80 R\tsignature\"0\n" +
 	"\x16ReceiveWebhookResponse\x12\x16\n" +
-	"\x06status\x18\x01 \x01(\tR\x06status\"|\n" +
+	"\x06status\x18\x01 \x01(\tR\x06status\"e\n" +
+	"\x13FileWebhooksRequest\x12N\n" +
+	"\n" +
+	"deliveries\x18\x01 \x03(\v2\".payments.v1.ReceiveWebhookRequestB\n" +
+	"\xbaH\a\x92\x01\x04\b\x01\x10@R\n" +
+	"deliveries\"2\n" +
+	"\x14FileWebhooksResponse\x12\x1a\n" +
+	"\bstatuses\x18\x01 \x03(\tR\bstatuses\"|\n" +
 	"\x06Window\x126\n" +
 	"\x04from\x18\x01 \x01(\v2\x1a.google.protobuf.TimestampB\x06\xbaH\x03\xc8\x01\x01R\x04from\x12:\n" +
 	"\x06before\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampB\x06\xbaH\x03\xc8\x01\x01R\x06before\"\x93\x01\n" +
@@ -3403,12 +3500,13 @@ const file_payments_v1_payments_proto_rawDesc = "" +
 	"\rexchange_rate\x18\t \x01(\tR\fexchangeRate\x129\n" +
 	"\n" +
 	"created_at\x18\n" +
-	" \x01(\v2\x1a.google.protobuf.TimestampR\tcreatedAt2\xb6\x02\n" +
+	" \x01(\v2\x1a.google.protobuf.TimestampR\tcreatedAt2\x8b\x03\n" +
 	"\x0fPaymentsService\x124\n" +
 	"\x03Pay\x12\x17.payments.v1.PayRequest\x1a\x14.payments.v1.Payment\x12H\n" +
 	"\rLookAtPayment\x12!.payments.v1.LookAtPaymentRequest\x1a\x14.payments.v1.Payment\x12H\n" +
 	"\rCancelPayment\x12!.payments.v1.CancelPaymentRequest\x1a\x14.payments.v1.Payment\x12Y\n" +
-	"\x0eReceiveWebhook\x12\".payments.v1.ReceiveWebhookRequest\x1a#.payments.v1.ReceiveWebhookResponse2\xca\t\n" +
+	"\x0eReceiveWebhook\x12\".payments.v1.ReceiveWebhookRequest\x1a#.payments.v1.ReceiveWebhookResponse\x12S\n" +
+	"\fFileWebhooks\x12 .payments.v1.FileWebhooksRequest\x1a!.payments.v1.FileWebhooksResponse2\xca\t\n" +
 	"\x14PaymentsAdminService\x12G\n" +
 	"\rRefundPayment\x12!.payments.v1.RefundPaymentRequest\x1a\x13.payments.v1.Refund\x12P\n" +
 	"\vListRefunds\x12\x1f.payments.v1.ListRefundsRequest\x1a .payments.v1.ListRefundsResponse\x12\x84\x01\n" +
@@ -3435,7 +3533,7 @@ func file_payments_v1_payments_proto_rawDescGZIP() []byte {
 }
 
 var file_payments_v1_payments_proto_enumTypes = make([]protoimpl.EnumInfo, 8)
-var file_payments_v1_payments_proto_msgTypes = make([]protoimpl.MessageInfo, 34)
+var file_payments_v1_payments_proto_msgTypes = make([]protoimpl.MessageInfo, 36)
 var file_payments_v1_payments_proto_goTypes = []any{
 	(WebhookEvent_Status)(0),                // 0: payments.v1.WebhookEvent.Status
 	(Refund_Status)(0),                      // 1: payments.v1.Refund.Status
@@ -3466,97 +3564,102 @@ var file_payments_v1_payments_proto_goTypes = []any{
 	(*Decline)(nil),                         // 26: payments.v1.Decline
 	(*ReceiveWebhookRequest)(nil),           // 27: payments.v1.ReceiveWebhookRequest
 	(*ReceiveWebhookResponse)(nil),          // 28: payments.v1.ReceiveWebhookResponse
-	(*Window)(nil),                          // 29: payments.v1.Window
-	(*ListChargesRequest)(nil),              // 30: payments.v1.ListChargesRequest
-	(*ListChargesResponse)(nil),             // 31: payments.v1.ListChargesResponse
-	(*SeenCharge)(nil),                      // 32: payments.v1.SeenCharge
-	(*RestoreChargeRequest)(nil),            // 33: payments.v1.RestoreChargeRequest
-	(*RestoreChargeResponse)(nil),           // 34: payments.v1.RestoreChargeResponse
-	(*CatchUpEventsRequest)(nil),            // 35: payments.v1.CatchUpEventsRequest
-	(*CatchUpEventsResponse)(nil),           // 36: payments.v1.CatchUpEventsResponse
-	(*FollowChangesRequest)(nil),            // 37: payments.v1.FollowChangesRequest
-	(*FollowChangesResponse)(nil),           // 38: payments.v1.FollowChangesResponse
-	(*ListBalanceTransactionsRequest)(nil),  // 39: payments.v1.ListBalanceTransactionsRequest
-	(*ListBalanceTransactionsResponse)(nil), // 40: payments.v1.ListBalanceTransactionsResponse
-	(*BalanceTransaction)(nil),              // 41: payments.v1.BalanceTransaction
-	(*timestamppb.Timestamp)(nil),           // 42: google.protobuf.Timestamp
+	(*FileWebhooksRequest)(nil),             // 29: payments.v1.FileWebhooksRequest
+	(*FileWebhooksResponse)(nil),            // 30: payments.v1.FileWebhooksResponse
+	(*Window)(nil),                          // 31: payments.v1.Window
+	(*ListChargesRequest)(nil),              // 32: payments.v1.ListChargesRequest
+	(*ListChargesResponse)(nil),             // 33: payments.v1.ListChargesResponse
+	(*SeenCharge)(nil),                      // 34: payments.v1.SeenCharge
+	(*RestoreChargeRequest)(nil),            // 35: payments.v1.RestoreChargeRequest
+	(*RestoreChargeResponse)(nil),           // 36: payments.v1.RestoreChargeResponse
+	(*CatchUpEventsRequest)(nil),            // 37: payments.v1.CatchUpEventsRequest
+	(*CatchUpEventsResponse)(nil),           // 38: payments.v1.CatchUpEventsResponse
+	(*FollowChangesRequest)(nil),            // 39: payments.v1.FollowChangesRequest
+	(*FollowChangesResponse)(nil),           // 40: payments.v1.FollowChangesResponse
+	(*ListBalanceTransactionsRequest)(nil),  // 41: payments.v1.ListBalanceTransactionsRequest
+	(*ListBalanceTransactionsResponse)(nil), // 42: payments.v1.ListBalanceTransactionsResponse
+	(*BalanceTransaction)(nil),              // 43: payments.v1.BalanceTransaction
+	(*timestamppb.Timestamp)(nil),           // 44: google.protobuf.Timestamp
 }
 var file_payments_v1_payments_proto_depIdxs = []int32{
 	0,  // 0: payments.v1.ListWebhookEventsRequest.status:type_name -> payments.v1.WebhookEvent.Status
-	42, // 1: payments.v1.ListWebhookEventsRequest.received_before:type_name -> google.protobuf.Timestamp
+	44, // 1: payments.v1.ListWebhookEventsRequest.received_before:type_name -> google.protobuf.Timestamp
 	13, // 2: payments.v1.ListWebhookEventsResponse.events:type_name -> payments.v1.WebhookEvent
 	0,  // 3: payments.v1.WebhookEvent.status:type_name -> payments.v1.WebhookEvent.Status
-	42, // 4: payments.v1.WebhookEvent.received_at:type_name -> google.protobuf.Timestamp
-	42, // 5: payments.v1.WebhookEvent.processed_at:type_name -> google.protobuf.Timestamp
+	44, // 4: payments.v1.WebhookEvent.received_at:type_name -> google.protobuf.Timestamp
+	44, // 5: payments.v1.WebhookEvent.processed_at:type_name -> google.protobuf.Timestamp
 	17, // 6: payments.v1.ListRefundsResponse.refunds:type_name -> payments.v1.Refund
 	1,  // 7: payments.v1.Refund.status:type_name -> payments.v1.Refund.Status
-	42, // 8: payments.v1.Refund.created_at:type_name -> google.protobuf.Timestamp
-	42, // 9: payments.v1.Purchase.ordered_at:type_name -> google.protobuf.Timestamp
+	44, // 8: payments.v1.Refund.created_at:type_name -> google.protobuf.Timestamp
+	44, // 9: payments.v1.Purchase.ordered_at:type_name -> google.protobuf.Timestamp
 	18, // 10: payments.v1.PayRequest.purchase:type_name -> payments.v1.Purchase
-	42, // 11: payments.v1.PayRequest.charge_by:type_name -> google.protobuf.Timestamp
+	44, // 11: payments.v1.PayRequest.charge_by:type_name -> google.protobuf.Timestamp
 	18, // 12: payments.v1.LookAtPaymentRequest.purchase:type_name -> payments.v1.Purchase
 	18, // 13: payments.v1.CancelPaymentRequest.purchase:type_name -> payments.v1.Purchase
 	3,  // 14: payments.v1.Payment.status:type_name -> payments.v1.Payment.Status
-	42, // 15: payments.v1.Payment.charged_at:type_name -> google.protobuf.Timestamp
+	44, // 15: payments.v1.Payment.charged_at:type_name -> google.protobuf.Timestamp
 	26, // 16: payments.v1.Payment.decline:type_name -> payments.v1.Decline
 	2,  // 17: payments.v1.Payment.dispute:type_name -> payments.v1.Payment.Dispute
 	23, // 18: payments.v1.Payment.term:type_name -> payments.v1.Term
-	42, // 19: payments.v1.Term.period_start:type_name -> google.protobuf.Timestamp
-	42, // 20: payments.v1.Term.period_end:type_name -> google.protobuf.Timestamp
+	44, // 19: payments.v1.Term.period_start:type_name -> google.protobuf.Timestamp
+	44, // 20: payments.v1.Term.period_end:type_name -> google.protobuf.Timestamp
 	4,  // 21: payments.v1.Subscription.status:type_name -> payments.v1.Subscription.Status
-	42, // 22: payments.v1.Subscription.current_period_end:type_name -> google.protobuf.Timestamp
+	44, // 22: payments.v1.Subscription.current_period_end:type_name -> google.protobuf.Timestamp
 	25, // 23: payments.v1.Subscription.unpaid:type_name -> payments.v1.UnpaidInvoice
-	42, // 24: payments.v1.Subscription.observed_at:type_name -> google.protobuf.Timestamp
-	42, // 25: payments.v1.UnpaidInvoice.next_attempt_at:type_name -> google.protobuf.Timestamp
-	42, // 26: payments.v1.Window.from:type_name -> google.protobuf.Timestamp
-	42, // 27: payments.v1.Window.before:type_name -> google.protobuf.Timestamp
-	29, // 28: payments.v1.ListChargesRequest.window:type_name -> payments.v1.Window
-	32, // 29: payments.v1.ListChargesResponse.charges:type_name -> payments.v1.SeenCharge
-	5,  // 30: payments.v1.SeenCharge.status:type_name -> payments.v1.SeenCharge.Status
-	42, // 31: payments.v1.SeenCharge.created_at:type_name -> google.protobuf.Timestamp
-	6,  // 32: payments.v1.SeenCharge.owner:type_name -> payments.v1.SeenCharge.Owner
-	22, // 33: payments.v1.RestoreChargeResponse.payment:type_name -> payments.v1.Payment
-	29, // 34: payments.v1.CatchUpEventsRequest.window:type_name -> payments.v1.Window
-	7,  // 35: payments.v1.FollowChangesRequest.kind:type_name -> payments.v1.FollowChangesRequest.Kind
-	29, // 36: payments.v1.FollowChangesRequest.window:type_name -> payments.v1.Window
-	29, // 37: payments.v1.ListBalanceTransactionsRequest.window:type_name -> payments.v1.Window
-	41, // 38: payments.v1.ListBalanceTransactionsResponse.transactions:type_name -> payments.v1.BalanceTransaction
-	42, // 39: payments.v1.BalanceTransaction.created_at:type_name -> google.protobuf.Timestamp
-	19, // 40: payments.v1.PaymentsService.Pay:input_type -> payments.v1.PayRequest
-	20, // 41: payments.v1.PaymentsService.LookAtPayment:input_type -> payments.v1.LookAtPaymentRequest
-	21, // 42: payments.v1.PaymentsService.CancelPayment:input_type -> payments.v1.CancelPaymentRequest
-	27, // 43: payments.v1.PaymentsService.ReceiveWebhook:input_type -> payments.v1.ReceiveWebhookRequest
-	14, // 44: payments.v1.PaymentsAdminService.RefundPayment:input_type -> payments.v1.RefundPaymentRequest
-	15, // 45: payments.v1.PaymentsAdminService.ListRefunds:input_type -> payments.v1.ListRefundsRequest
-	8,  // 46: payments.v1.PaymentsAdminService.ListWebhookEvents:input_type -> payments.v1.ListWebhookEventsRequest
-	10, // 47: payments.v1.PaymentsAdminService.LinkWebhookEvent:input_type -> payments.v1.LinkWebhookEventRequest
-	11, // 48: payments.v1.PaymentsAdminService.ReplayWebhookEvent:input_type -> payments.v1.ReplayWebhookEventRequest
-	12, // 49: payments.v1.PaymentsAdminService.IgnoreWebhookEvent:input_type -> payments.v1.IgnoreWebhookEventRequest
-	30, // 50: payments.v1.PaymentsAdminService.ListCharges:input_type -> payments.v1.ListChargesRequest
-	33, // 51: payments.v1.PaymentsAdminService.RestoreCharge:input_type -> payments.v1.RestoreChargeRequest
-	35, // 52: payments.v1.PaymentsAdminService.CatchUpEvents:input_type -> payments.v1.CatchUpEventsRequest
-	37, // 53: payments.v1.PaymentsAdminService.FollowChanges:input_type -> payments.v1.FollowChangesRequest
-	39, // 54: payments.v1.PaymentsAdminService.ListBalanceTransactions:input_type -> payments.v1.ListBalanceTransactionsRequest
-	22, // 55: payments.v1.PaymentsService.Pay:output_type -> payments.v1.Payment
-	22, // 56: payments.v1.PaymentsService.LookAtPayment:output_type -> payments.v1.Payment
-	22, // 57: payments.v1.PaymentsService.CancelPayment:output_type -> payments.v1.Payment
-	28, // 58: payments.v1.PaymentsService.ReceiveWebhook:output_type -> payments.v1.ReceiveWebhookResponse
-	17, // 59: payments.v1.PaymentsAdminService.RefundPayment:output_type -> payments.v1.Refund
-	16, // 60: payments.v1.PaymentsAdminService.ListRefunds:output_type -> payments.v1.ListRefundsResponse
-	9,  // 61: payments.v1.PaymentsAdminService.ListWebhookEvents:output_type -> payments.v1.ListWebhookEventsResponse
-	13, // 62: payments.v1.PaymentsAdminService.LinkWebhookEvent:output_type -> payments.v1.WebhookEvent
-	13, // 63: payments.v1.PaymentsAdminService.ReplayWebhookEvent:output_type -> payments.v1.WebhookEvent
-	13, // 64: payments.v1.PaymentsAdminService.IgnoreWebhookEvent:output_type -> payments.v1.WebhookEvent
-	31, // 65: payments.v1.PaymentsAdminService.ListCharges:output_type -> payments.v1.ListChargesResponse
-	34, // 66: payments.v1.PaymentsAdminService.RestoreCharge:output_type -> payments.v1.RestoreChargeResponse
-	36, // 67: payments.v1.PaymentsAdminService.CatchUpEvents:output_type -> payments.v1.CatchUpEventsResponse
-	38, // 68: payments.v1.PaymentsAdminService.FollowChanges:output_type -> payments.v1.FollowChangesResponse
-	40, // 69: payments.v1.PaymentsAdminService.ListBalanceTransactions:output_type -> payments.v1.ListBalanceTransactionsResponse
-	55, // [55:70] is the sub-list for method output_type
-	40, // [40:55] is the sub-list for method input_type
-	40, // [40:40] is the sub-list for extension type_name
-	40, // [40:40] is the sub-list for extension extendee
-	0,  // [0:40] is the sub-list for field type_name
+	44, // 24: payments.v1.Subscription.observed_at:type_name -> google.protobuf.Timestamp
+	44, // 25: payments.v1.UnpaidInvoice.next_attempt_at:type_name -> google.protobuf.Timestamp
+	27, // 26: payments.v1.FileWebhooksRequest.deliveries:type_name -> payments.v1.ReceiveWebhookRequest
+	44, // 27: payments.v1.Window.from:type_name -> google.protobuf.Timestamp
+	44, // 28: payments.v1.Window.before:type_name -> google.protobuf.Timestamp
+	31, // 29: payments.v1.ListChargesRequest.window:type_name -> payments.v1.Window
+	34, // 30: payments.v1.ListChargesResponse.charges:type_name -> payments.v1.SeenCharge
+	5,  // 31: payments.v1.SeenCharge.status:type_name -> payments.v1.SeenCharge.Status
+	44, // 32: payments.v1.SeenCharge.created_at:type_name -> google.protobuf.Timestamp
+	6,  // 33: payments.v1.SeenCharge.owner:type_name -> payments.v1.SeenCharge.Owner
+	22, // 34: payments.v1.RestoreChargeResponse.payment:type_name -> payments.v1.Payment
+	31, // 35: payments.v1.CatchUpEventsRequest.window:type_name -> payments.v1.Window
+	7,  // 36: payments.v1.FollowChangesRequest.kind:type_name -> payments.v1.FollowChangesRequest.Kind
+	31, // 37: payments.v1.FollowChangesRequest.window:type_name -> payments.v1.Window
+	31, // 38: payments.v1.ListBalanceTransactionsRequest.window:type_name -> payments.v1.Window
+	43, // 39: payments.v1.ListBalanceTransactionsResponse.transactions:type_name -> payments.v1.BalanceTransaction
+	44, // 40: payments.v1.BalanceTransaction.created_at:type_name -> google.protobuf.Timestamp
+	19, // 41: payments.v1.PaymentsService.Pay:input_type -> payments.v1.PayRequest
+	20, // 42: payments.v1.PaymentsService.LookAtPayment:input_type -> payments.v1.LookAtPaymentRequest
+	21, // 43: payments.v1.PaymentsService.CancelPayment:input_type -> payments.v1.CancelPaymentRequest
+	27, // 44: payments.v1.PaymentsService.ReceiveWebhook:input_type -> payments.v1.ReceiveWebhookRequest
+	29, // 45: payments.v1.PaymentsService.FileWebhooks:input_type -> payments.v1.FileWebhooksRequest
+	14, // 46: payments.v1.PaymentsAdminService.RefundPayment:input_type -> payments.v1.RefundPaymentRequest
+	15, // 47: payments.v1.PaymentsAdminService.ListRefunds:input_type -> payments.v1.ListRefundsRequest
+	8,  // 48: payments.v1.PaymentsAdminService.ListWebhookEvents:input_type -> payments.v1.ListWebhookEventsRequest
+	10, // 49: payments.v1.PaymentsAdminService.LinkWebhookEvent:input_type -> payments.v1.LinkWebhookEventRequest
+	11, // 50: payments.v1.PaymentsAdminService.ReplayWebhookEvent:input_type -> payments.v1.ReplayWebhookEventRequest
+	12, // 51: payments.v1.PaymentsAdminService.IgnoreWebhookEvent:input_type -> payments.v1.IgnoreWebhookEventRequest
+	32, // 52: payments.v1.PaymentsAdminService.ListCharges:input_type -> payments.v1.ListChargesRequest
+	35, // 53: payments.v1.PaymentsAdminService.RestoreCharge:input_type -> payments.v1.RestoreChargeRequest
+	37, // 54: payments.v1.PaymentsAdminService.CatchUpEvents:input_type -> payments.v1.CatchUpEventsRequest
+	39, // 55: payments.v1.PaymentsAdminService.FollowChanges:input_type -> payments.v1.FollowChangesRequest
+	41, // 56: payments.v1.PaymentsAdminService.ListBalanceTransactions:input_type -> payments.v1.ListBalanceTransactionsRequest
+	22, // 57: payments.v1.PaymentsService.Pay:output_type -> payments.v1.Payment
+	22, // 58: payments.v1.PaymentsService.LookAtPayment:output_type -> payments.v1.Payment
+	22, // 59: payments.v1.PaymentsService.CancelPayment:output_type -> payments.v1.Payment
+	28, // 60: payments.v1.PaymentsService.ReceiveWebhook:output_type -> payments.v1.ReceiveWebhookResponse
+	30, // 61: payments.v1.PaymentsService.FileWebhooks:output_type -> payments.v1.FileWebhooksResponse
+	17, // 62: payments.v1.PaymentsAdminService.RefundPayment:output_type -> payments.v1.Refund
+	16, // 63: payments.v1.PaymentsAdminService.ListRefunds:output_type -> payments.v1.ListRefundsResponse
+	9,  // 64: payments.v1.PaymentsAdminService.ListWebhookEvents:output_type -> payments.v1.ListWebhookEventsResponse
+	13, // 65: payments.v1.PaymentsAdminService.LinkWebhookEvent:output_type -> payments.v1.WebhookEvent
+	13, // 66: payments.v1.PaymentsAdminService.ReplayWebhookEvent:output_type -> payments.v1.WebhookEvent
+	13, // 67: payments.v1.PaymentsAdminService.IgnoreWebhookEvent:output_type -> payments.v1.WebhookEvent
+	33, // 68: payments.v1.PaymentsAdminService.ListCharges:output_type -> payments.v1.ListChargesResponse
+	36, // 69: payments.v1.PaymentsAdminService.RestoreCharge:output_type -> payments.v1.RestoreChargeResponse
+	38, // 70: payments.v1.PaymentsAdminService.CatchUpEvents:output_type -> payments.v1.CatchUpEventsResponse
+	40, // 71: payments.v1.PaymentsAdminService.FollowChanges:output_type -> payments.v1.FollowChangesResponse
+	42, // 72: payments.v1.PaymentsAdminService.ListBalanceTransactions:output_type -> payments.v1.ListBalanceTransactionsResponse
+	57, // [57:73] is the sub-list for method output_type
+	41, // [41:57] is the sub-list for method input_type
+	41, // [41:41] is the sub-list for extension type_name
+	41, // [41:41] is the sub-list for extension extendee
+	0,  // [0:41] is the sub-list for field type_name
 }
 
 func init() { file_payments_v1_payments_proto_init() }
@@ -3570,7 +3673,7 @@ func file_payments_v1_payments_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_payments_v1_payments_proto_rawDesc), len(file_payments_v1_payments_proto_rawDesc)),
 			NumEnums:      8,
-			NumMessages:   34,
+			NumMessages:   36,
 			NumExtensions: 0,
 			NumServices:   2,
 		},

@@ -26,6 +26,7 @@ const (
 	PaymentsService_LookAtPayment_FullMethodName  = "/payments.v1.PaymentsService/LookAtPayment"
 	PaymentsService_CancelPayment_FullMethodName  = "/payments.v1.PaymentsService/CancelPayment"
 	PaymentsService_ReceiveWebhook_FullMethodName = "/payments.v1.PaymentsService/ReceiveWebhook"
+	PaymentsService_FileWebhooks_FullMethodName   = "/payments.v1.PaymentsService/FileWebhooks"
 )
 
 // PaymentsServiceClient is the client API for PaymentsService service.
@@ -49,6 +50,10 @@ type PaymentsServiceClient interface {
 	// that Stripe must deliver it again. Errors: INVALID_ARGUMENT
 	// INVALID_SIGNATURE, and nothing is stored.
 	ReceiveWebhook(ctx context.Context, in *ReceiveWebhookRequest, opts ...grpc.CallOption) (*ReceiveWebhookResponse, error)
+	// FileWebhooks takes deliveries that came at the same time, and files those
+	// from which nothing follows, together. With every other nothing is done, nor
+	// with one that is not signed: it has no status, and is for ReceiveWebhook.
+	FileWebhooks(ctx context.Context, in *FileWebhooksRequest, opts ...grpc.CallOption) (*FileWebhooksResponse, error)
 }
 
 type paymentsServiceClient struct {
@@ -99,6 +104,16 @@ func (c *paymentsServiceClient) ReceiveWebhook(ctx context.Context, in *ReceiveW
 	return out, nil
 }
 
+func (c *paymentsServiceClient) FileWebhooks(ctx context.Context, in *FileWebhooksRequest, opts ...grpc.CallOption) (*FileWebhooksResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(FileWebhooksResponse)
+	err := c.cc.Invoke(ctx, PaymentsService_FileWebhooks_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 // PaymentsServiceServer is the server API for PaymentsService service.
 // All implementations must embed UnimplementedPaymentsServiceServer
 // for forward compatibility.
@@ -120,6 +135,10 @@ type PaymentsServiceServer interface {
 	// that Stripe must deliver it again. Errors: INVALID_ARGUMENT
 	// INVALID_SIGNATURE, and nothing is stored.
 	ReceiveWebhook(context.Context, *ReceiveWebhookRequest) (*ReceiveWebhookResponse, error)
+	// FileWebhooks takes deliveries that came at the same time, and files those
+	// from which nothing follows, together. With every other nothing is done, nor
+	// with one that is not signed: it has no status, and is for ReceiveWebhook.
+	FileWebhooks(context.Context, *FileWebhooksRequest) (*FileWebhooksResponse, error)
 	mustEmbedUnimplementedPaymentsServiceServer()
 }
 
@@ -141,6 +160,9 @@ func (UnimplementedPaymentsServiceServer) CancelPayment(context.Context, *Cancel
 }
 func (UnimplementedPaymentsServiceServer) ReceiveWebhook(context.Context, *ReceiveWebhookRequest) (*ReceiveWebhookResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method ReceiveWebhook not implemented")
+}
+func (UnimplementedPaymentsServiceServer) FileWebhooks(context.Context, *FileWebhooksRequest) (*FileWebhooksResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method FileWebhooks not implemented")
 }
 func (UnimplementedPaymentsServiceServer) mustEmbedUnimplementedPaymentsServiceServer() {}
 func (UnimplementedPaymentsServiceServer) testEmbeddedByValue()                         {}
@@ -235,6 +257,24 @@ func _PaymentsService_ReceiveWebhook_Handler(srv interface{}, ctx context.Contex
 	return interceptor(ctx, in, info, handler)
 }
 
+func _PaymentsService_FileWebhooks_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(FileWebhooksRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(PaymentsServiceServer).FileWebhooks(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: PaymentsService_FileWebhooks_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(PaymentsServiceServer).FileWebhooks(ctx, req.(*FileWebhooksRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 // PaymentsService_ServiceDesc is the grpc.ServiceDesc for PaymentsService service.
 // It's only intended for direct use with grpc.RegisterService,
 // and not to be introspected or modified (even as a copy)
@@ -257,6 +297,10 @@ var PaymentsService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "ReceiveWebhook",
 			Handler:    _PaymentsService_ReceiveWebhook_Handler,
+		},
+		{
+			MethodName: "FileWebhooks",
+			Handler:    _PaymentsService_FileWebhooks_Handler,
 		},
 	},
 	Streams:  []grpc.StreamDesc{},

@@ -11,6 +11,7 @@ var Access = access.Table{
 	paymentsv1.PaymentsService_LookAtPayment_FullMethodName:  {Callers: []string{"orders"}},
 	paymentsv1.PaymentsService_CancelPayment_FullMethodName:  {Callers: []string{"orders"}},
 	paymentsv1.PaymentsService_ReceiveWebhook_FullMethodName: {Callers: []string{"gateway"}},
+	paymentsv1.PaymentsService_FileWebhooks_FullMethodName:   {Callers: []string{"gateway"}},
 
 	paymentsv1.PaymentsAdminService_RefundPayment_FullMethodName:           {Callers: []string{"orders"}, Role: access.Support},
 	paymentsv1.PaymentsAdminService_ListRefunds_FullMethodName:             {Callers: []string{"notifications", "reconciliation"}, Role: access.Viewer},

@@ -35,11 +35,24 @@ func (r *Payments) CancelPayment(ctx context.Context, req *paymentsv1.CancelPaym
 
 // ReceiveWebhook takes one delivery.
 func (r *Payments) ReceiveWebhook(ctx context.Context, req *paymentsv1.ReceiveWebhookRequest) (*paymentsv1.ReceiveWebhookResponse, error) {
-	status, err := r.Service.ReceiveWebhook(ctx, req.GetPayload(), req.GetSignature())
+	status, err := r.Service.ReceiveWebhook(ctx, service.Delivery{Payload: req.GetPayload(), Signature: req.GetSignature()})
 	if err != nil {
 		return nil, err
 	}
 	return &paymentsv1.ReceiveWebhookResponse{Status: status}, nil
+}
+
+// FileWebhooks takes deliveries that came at the same time.
+func (r *Payments) FileWebhooks(ctx context.Context, req *paymentsv1.FileWebhooksRequest) (*paymentsv1.FileWebhooksResponse, error) {
+	deliveries := make([]service.Delivery, len(req.GetDeliveries()))
+	for i, d := range req.GetDeliveries() {
+		deliveries[i] = service.Delivery{Payload: d.GetPayload(), Signature: d.GetSignature()}
+	}
+	statuses, err := r.Service.FileWebhooks(ctx, deliveries)
+	if err != nil {
+		return nil, err
+	}
+	return &paymentsv1.FileWebhooksResponse{Statuses: statuses}, nil
 }
 
 func purchase(p *paymentsv1.Purchase) payment.Purchase {

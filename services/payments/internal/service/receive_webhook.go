@@ -26,27 +26,31 @@ const (
 	retryFirst  = 2 * time.Second
 )
 
+// Delivery is an event as Stripe delivered it.
+type Delivery struct {
+	Payload []byte
+	// Signature is the Stripe-Signature header.
+	Signature string
+}
+
 // ReceiveWebhook files one delivery and handles it. It answers without error
 // only when the event's effects are durable or it needs none: what we
 // acknowledge, Stripe forgets. Errors: payment.ErrSignature, payment.ErrNotYet.
-func (s *Service) ReceiveWebhook(ctx context.Context, payload []byte, signature string) (status string, err error) {
+func (s *Service) ReceiveWebhook(ctx context.Context, d Delivery) (status string, err error) {
 	now := s.Now()
-	if !webhook.Verify(payload, signature, s.Settings.WebhookSecrets, now) {
+	if !webhook.Verify(d.Payload, d.Signature, s.Settings.WebhookSecrets, now) {
 		s.Metrics.refuse()
 		return "", payment.ErrSignature
 	}
 	ctx, cancel := detach(ctx)
 	defer cancel()
-	event, parseErr := webhook.Parse(payload)
-	if parseErr != nil {
-		// Signed by Stripe and not readable: kept under its own hash for a person.
-		sum := sha256.Sum256(payload)
-		event = webhook.Event{ID: "unreadable_" + hex.EncodeToString(sum[:16]), Type: "unreadable"}
+	event, unreadable := parse(d.Payload)
+	if done, nothingFollows := s.fromWhichNothingFollows(event, unreadable, d.Payload, now); nothingFollows {
+		if filed, err := s.file(ctx, []store.Finished{done}); err != nil || filed[0] {
+			return done.Status, err
+		}
 	}
-	if status, done, err := s.fileAtOnce(ctx, event, parseErr, payload, now); done || err != nil {
-		return status, err
-	}
-	f, mine, err := s.Store.BeginDelivery(ctx, event, payload, now, now.Add(inHandFor))
+	f, mine, err := s.Store.BeginDelivery(ctx, event, d.Payload, now, now.Add(inHandFor))
 	if err != nil {
 		return "", err
 	}
@@ -55,6 +59,17 @@ func (s *Service) ReceiveWebhook(ctx context.Context, payload []byte, signature 
 	}
 	s.Metrics.begin(byDelivery)
 	return s.work(ctx, f)
+}
+
+// parse reads an event. What Stripe signed and nobody can read is kept under its
+// own hash, for a person.
+func parse(payload []byte) (event webhook.Event, unreadable error) {
+	event, unreadable = webhook.Parse(payload)
+	if unreadable != nil {
+		sum := sha256.Sum256(payload)
+		event = webhook.Event{ID: "unreadable_" + hex.EncodeToString(sum[:16]), Type: "unreadable"}
+	}
+	return event, unreadable
 }
 
 // awaitOther answers a delivery of an event that is finished, or that another

@@ -30,7 +30,7 @@ type Store struct {
 	pool *pgxpool.Pool
 	// livemode is the mode of the Stripe account that the rows are about.
 	livemode bool
-	finished *batch.Group[Finished, bool]
+	finished *batch.Group[[]Finished, []bool]
 }
 
 // New makes a store on a pool, for an account in one of Stripe's modes.
