@@ -29,6 +29,9 @@ const MaxMessageBytes = 2 << 20
 // windowBytes is how much of a call, and of a connection, may be on its way.
 const windowBytes = 4 << 20
 
+// streamWorkers is how many goroutines wait for calls.
+const streamWorkers = 16
+
 // drainFor is how long calls in hand may take when the service is told to stop.
 const drainFor = 7 * time.Second
 
@@ -67,6 +70,9 @@ func New(cfg Config) (*Server, error) {
 		// two services costs more than it gains.
 		grpc.InitialWindowSize(windowBytes),
 		grpc.InitialConnWindowSize(windowBytes),
+		// Calls run on goroutines that stay: a new one would first have to grow its
+		// stack for each of them. More calls than that get new ones.
+		grpc.NumStreamWorkers(streamWorkers),
 		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: 10 * time.Second, PermitWithoutStream: true}),
 		grpc.ChainUnaryInterceptor(
 			cfg.Metrics.ServerUnary,

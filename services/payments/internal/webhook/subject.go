@@ -25,24 +25,29 @@ type Subject struct {
 	Metadata map[string]string
 }
 
+// names are those in an object, as they stand in it.
+type names struct {
+	ID                ref               `json:"id"`
+	PaymentIntent     json.RawMessage   `json:"payment_intent"`
+	Charge            ref               `json:"charge"`
+	Subscription      ref               `json:"subscription"`
+	Invoice           ref               `json:"invoice"`
+	Customer          ref               `json:"customer"`
+	ClientReferenceID *string           `json:"client_reference_id"`
+	Metadata          map[string]string `json:"metadata"`
+	CustomerDetails   *struct {
+		Email string `json:"email"`
+	} `json:"customer_details"`
+}
+
 // Subject reads the names in the event's object. An error means that they
 // cannot be read as they stand.
 func (e Event) Subject() (Subject, error) {
-	var o struct {
-		ID                ref               `json:"id"`
-		PaymentIntent     json.RawMessage   `json:"payment_intent"`
-		Charge            ref               `json:"charge"`
-		Subscription      ref               `json:"subscription"`
-		Invoice           ref               `json:"invoice"`
-		Customer          ref               `json:"customer"`
-		ClientReferenceID *string           `json:"client_reference_id"`
-		Metadata          map[string]string `json:"metadata"`
-		CustomerDetails   *struct {
-			Email string `json:"email"`
-		} `json:"customer_details"`
-	}
-	if err := json.Unmarshal(e.Object, &o); err != nil {
-		return Subject{}, errors.New("the object cannot be read")
+	o, plain := scanNames(e.Object)
+	if !plain {
+		if err := json.Unmarshal(e.Object, &o); err != nil {
+			return Subject{}, errors.New("the object cannot be read")
+		}
 	}
 	s := Subject{
 		ChargeID: string(o.Charge), SubscriptionID: string(o.Subscription), InvoiceID: string(o.Invoice),
