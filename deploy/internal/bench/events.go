@@ -64,6 +64,7 @@ func newMixed(secret string, prefix uint8) (*mixed, error) {
 	for _, k := range kinds {
 		body, err := renderEvent(k.eventType, k.object, map[string]string{
 			"serial": serialMark, "amount": "2900", "currency": "usd", "customer": "cus_bench" + serialMark, "intent": "pi_bench" + serialMark,
+			"metadata": metadata("cart", "cart-"+serialMark, "campaign", "spring-letter", "seller", "another application on this account"),
 		})
 		if err != nil {
 			return nil, err
@@ -85,6 +86,15 @@ func renderEvent(eventType, object string, values map[string]string) ([]byte, er
 		pairs = append(pairs, "@"+key+"@", value)
 	}
 	return []byte(strings.NewReplacer(pairs...).Replace(text)), nil
+}
+
+// metadata are the pairs, in Stripe's form.
+func metadata(pairs ...string) string {
+	var lines []string
+	for i := 0; i < len(pairs); i += 2 {
+		lines = append(lines, fmt.Sprintf("        %q: %q", pairs[i], pairs[i+1]))
+	}
+	return "{\n" + strings.Join(lines, ",\n") + "\n      }"
 }
 
 // body is the next event, unsigned.

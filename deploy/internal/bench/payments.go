@@ -108,7 +108,7 @@ func placeOrders(ctx context.Context, s *stack.Stack, n int) error {
 
 // payingEvents are deliveries that say that the waiting orders are paid.
 func payingEvents(ctx context.Context, s *stack.Stack, secret string) ([][]byte, error) {
-	rows, err := s.DB().Query(ctx, `SELECT p.payment_intent_id, p.customer_id, p.amount_minor, p.currency
+	rows, err := s.DB().Query(ctx, `SELECT p.payment_intent_id, p.customer_id, p.amount_minor, p.currency, p.order_id::text, p.reference::text, p.plan_id
 		FROM payments.payments p JOIN orders.orders o ON o.id = p.order_id WHERE o.state = 'PENDING' AND p.status = 'REQUIRES_PAYMENT_METHOD'`)
 	if err != nil {
 		return nil, err
@@ -116,14 +116,16 @@ func payingEvents(ctx context.Context, s *stack.Stack, secret string) ([][]byte,
 	defer rows.Close()
 	var out [][]byte
 	for rows.Next() {
-		var intent, customer, currency string
+		var intent, customer, currency, order, reference, plan string
 		var amount int64
-		if err := rows.Scan(&intent, &customer, &amount, &currency); err != nil {
+		if err := rows.Scan(&intent, &customer, &amount, &currency, &order, &reference, &plan); err != nil {
 			return nil, err
 		}
 		body, err := renderEvent("payment_intent.succeeded", "payment_intent", map[string]string{
 			"serial": strings.TrimPrefix(intent, "pi_"), "intent": intent, "customer": customer,
 			"amount": strconv.FormatInt(amount, 10), "currency": strings.ToLower(currency),
+			// As Payments gave them to the intent, and Stripe repeats them.
+			"metadata": metadata("makegood_app", s.Env("APP_ID"), "order_id", order, "reference", reference, "plan_id", plan),
 		})
 		if err != nil {
 			return nil, err
