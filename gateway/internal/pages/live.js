@@ -57,7 +57,7 @@
   // listens rather than looks is told once.
   function show(page, news) {
     for (const key of ["known", "news", "until"]) live.dataset[key] = news.dataset[key];
-    document.getElementById("stale")?.remove();
+    forget();
     const html = news.innerHTML;
     if (html === drawn) return;
     const held = live.contains(document.activeElement) ? document.activeElement.id : "";
@@ -70,15 +70,21 @@
     if (words !== announced) say.textContent = announced = words;
   }
 
+  // forget takes back what noNews said.
+  function forget() {
+    document.getElementById("stale")?.remove();
+    for (const hidden of live.querySelectorAll(".promise[hidden]")) hidden.hidden = false;
+  }
+
   // noNews keeps what is known, and says of when it is.
   function noNews() {
     failures++;
     if (live.dataset.known !== "yes" || failures < 2) return;
     const missed = live.dataset.until && new Date(live.dataset.until) < new Date();
+    forget();
     const promise = live.querySelector(".promise");
     if (promise && missed) promise.hidden = true;
-    document.getElementById("stale")?.remove();
-    noNewsWords.after(noNewsWords.content.cloneNode(true));
+    live.querySelector(".lead").after(noNewsWords.content.cloneNode(true));
     const stale = document.getElementById("stale");
     if (!missed) document.getElementById("stale-promise").remove();
     showTime(stale.querySelector("time"), drawnAt);
