@@ -67,7 +67,7 @@ require (
 	golang.org/x/text v0.43.0 // indirect
 	google.golang.org/genproto/googleapis/rpc v0.0.0-20261005182115-fad411399dd8 // indirect
 	google.golang.org/grpc v1.85.0
-	google.golang.org/protobuf v1.36.12 // indirect
+	google.golang.org/protobuf v1.36.12
 	makegood.example/gateway v0.0.0
 	makegood.example/proto v0.0.0
 	makegood.example/services/notifications v0.0.0
