@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"net/url"
 
+	"makegood.example/gateway/internal/demo"
 	"makegood.example/services/platform/config"
 	"makegood.example/services/platform/metrics"
 )
@@ -38,6 +39,10 @@ type Config struct {
 	// RefundDays is how long banks usually take, in words.
 	RefundDays string
 
+	// DemoCheckout serves the demo shop at /; Demo is what it is made of.
+	DemoCheckout bool
+	Demo         demo.Config
+
 	// TrustedProxies are the peers whose X-Forwarded-For is believed.
 	TrustedProxies []netip.Prefix
 	// AllowedOrigins are the sites whose scripts may call the REST API.
@@ -66,6 +71,19 @@ func LoadConfig(lookup config.Lookup) (Config, error) {
 		MetricsAddr:        metrics.LoadAddr(r),
 		CheckoutURL:        r.URL("CHECKOUT_URL", ""),
 		RefundDays:         r.String("REFUND_DAYS", "5 to 10 business days"),
+	}
+	switch on := r.String("DEMO_CHECKOUT", "off"); on {
+	case "on", "off":
+		cfg.DemoCheckout = on == "on"
+	default:
+		r.Problem("DEMO_CHECKOUT=%q is neither on nor off", on)
+	}
+	cfg.Demo = demo.Config{
+		AppName: cfg.AppName, PublishableKey: cfg.PublishableKey, StripeJS: r.URL("STRIPE_JS_URL", demo.RealStripeJS),
+		StateDir: r.String("MAKEGOOD_DIR", ".makegood"),
+	}
+	if inbox := r.String("INBOX_HTTP_ADDR", ""); inbox != "" {
+		cfg.Demo.InboxURL = "http://" + inbox
 	}
 	if cfg.HomeURL == "" {
 		cfg.HomeURL = "/"

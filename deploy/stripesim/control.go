@@ -2,7 +2,9 @@ package stripesim
 
 import (
 	"encoding/json"
+	"net"
 	"net/http"
+	"net/url"
 	"strings"
 )
 
@@ -35,6 +37,29 @@ func (s *Server) controlRoutes(mux *http.ServeMux) {
 	mux.HandleFunc("GET /_sim/webhooks", s.controlWebhooks)
 	mux.HandleFunc("POST /_sim/webhooks", s.controlSetWebhooks)
 	mux.HandleFunc("POST /_sim/webhooks/deliver", s.controlDeliver)
+}
+
+// forLocalPages lets the scripts of pages on this machine, such as the demo
+// checkout, use the controls; no page from anywhere else.
+func forLocalPages(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		origin := r.Header.Get("Origin")
+		if u, err := url.Parse(origin); err != nil || !strings.HasPrefix(r.URL.Path, "/_sim/") ||
+			u.Hostname() != "localhost" && !net.ParseIP(u.Hostname()).IsLoopback() {
+			next.ServeHTTP(w, r)
+			return
+		}
+		h := w.Header()
+		h.Add("Vary", "Origin")
+		h.Set("Access-Control-Allow-Origin", origin)
+		if r.Method != http.MethodOptions {
+			next.ServeHTTP(w, r)
+			return
+		}
+		h.Set("Access-Control-Allow-Methods", "GET, POST, DELETE")
+		h.Set("Access-Control-Allow-Headers", "Content-Type")
+		w.WriteHeader(http.StatusNoContent)
+	})
 }
 
 func answer(w http.ResponseWriter, status int, v any) {

@@ -31,7 +31,8 @@
 //	POST   /_sim/webhooks             {"paused":true} or {"api_version":"2025-10-29.clover"}; what is not named stays as it is
 //	POST   /_sim/webhooks/deliver     {"event_id":"evt_…"} once more, now
 //	GET    /_sim/3ds/{id}             the bank's page, where next_action points
-//	GET    /_sim/stripe.js            a small Stripe.js: confirmCardPayment, handleNextAction, retrievePaymentIntent
+//	GET    /_sim/stripe.js, /v3       a small Stripe.js: elements with a card, createPaymentMethod, confirmCardPayment,
+//	                                  handleNextAction, retrievePaymentIntent
 //	POST   /_sim/payment_intents/{id}/authenticate   {"outcome":"success"} or "fail": the end of 3-D Secure
 //	POST   /_sim/payment_intents/{id}/settle         {"outcome":"success"} or "failure": a slow debit is decided now
 //	GET    /_sim/invoices/{id}        the hosted page of an invoice, where hosted_invoice_url points

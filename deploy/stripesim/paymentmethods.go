@@ -113,6 +113,7 @@ func (c *call) readPaymentMethod(p *params) (*PaymentMethod, *Error) {
 	p.ignore(browserParams...)
 	fields := p.sub("card")
 	number, token := fields.text("number"), fields.text("token")
+	fields.ignore("exp_month", "exp_year", "cvc")
 	t, ok := named(testCards, "tok_", token)
 	if !ok {
 		t, ok = testCardByNumber(number)

@@ -115,5 +115,5 @@ func (s *Server) routes() http.Handler {
 	})
 	s.controlRoutes(mux)
 	s.pageRoutes(mux)
-	return mux
+	return forLocalPages(mux)
 }

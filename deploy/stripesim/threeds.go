@@ -5,6 +5,9 @@ import (
 	"html/template"
 	"net/http"
 	"net/url"
+	"strings"
+
+	"makegood.example/services/platform/money"
 )
 
 // askForAuthentication sends the customer to 3-D Secure: to a page when there is
@@ -42,10 +45,12 @@ func (s *Server) pageRoutes(mux *http.ServeMux) {
 	mux.HandleFunc("POST /_sim/checkout/{id}", s.payCheckout)
 	mux.HandleFunc("GET /_sim/invoices/{id}", s.showInvoice)
 	mux.HandleFunc("POST /_sim/invoices/{id}", s.payInvoicePage)
-	mux.HandleFunc("GET /_sim/stripe.js", func(w http.ResponseWriter, _ *http.Request) {
-		w.Header().Set("Content-Type", "text/javascript; charset=utf-8")
-		_, _ = w.Write(stripeJS)
-	})
+	for _, path := range []string{"/_sim/stripe.js", "/v3"} { // the latter is where Stripe has its own
+		mux.HandleFunc("GET "+path, func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Type", "text/javascript; charset=utf-8")
+			_, _ = w.Write(stripeJS)
+		})
+	}
 }
 
 func showPage(w http.ResponseWriter, status int, page *template.Template, data any) {
@@ -55,13 +60,12 @@ func showPage(w http.ResponseWriter, status int, page *template.Template, data a
 }
 
 type threeDSView struct {
-	ID, Status, Currency string
-	Amount               int64
-	Waiting              bool
+	ID, Status, Amount string
+	Waiting            bool
 }
 
 func viewAuthentication(pi *PaymentIntent) threeDSView {
-	return threeDSView{pi.ID, pi.Status, pi.Currency, pi.Amount, pi.Status == requiresAction}
+	return threeDSView{pi.ID, pi.Status, money.Display(pi.Amount, strings.ToUpper(pi.Currency)), pi.Status == requiresAction}
 }
 
 // findIntent looks in both modes: a page has no key. The mutex is held.

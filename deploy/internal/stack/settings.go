@@ -149,6 +149,8 @@ func (s *settings) chooseStripe(dir, public string, state State) error {
 		s.standard("STRIPESIM_DATA", filepath.Join(dir, "stripesim.journal"))
 		s.standard("STRIPESIM_WEBHOOK_URL", public+"/webhooks/stripe")
 		s.standard("STRIPE_PUBLISHABLE_KEY", simulatorPublishableKey)
+		s.standard("STRIPE_JS_URL", s.env["STRIPE_API_BASE"]+"/v3")
+		s.standard("DEMO_CHECKOUT", "on")
 		s.standard("STRIPE_WEBHOOK_SECRETS", state.WebhookSecret)
 	} else {
 		delete(s.env, "STRIPESIM_ADDR")

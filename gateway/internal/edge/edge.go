@@ -11,6 +11,7 @@ import (
 
 	"google.golang.org/grpc"
 
+	"makegood.example/gateway/internal/demo"
 	"makegood.example/gateway/internal/module"
 	"makegood.example/gateway/internal/pages"
 	contracts "makegood.example/proto"
@@ -45,6 +46,10 @@ type Config struct {
 	PublishableKey string
 	SupportEmail   string
 	AppName        string
+
+	// DemoCheckout serves the demo shop at /; Demo is what it is made of.
+	DemoCheckout bool
+	Demo         demo.Config
 
 	// TrustedProxies are the peers whose X-Forwarded-For is believed.
 	TrustedProxies []netip.Prefix
@@ -81,6 +86,17 @@ func New(cfg Config) (http.Handler, error) {
 	for _, script := range scripts {
 		if err := Route(mux, http.MethodGet, script.Path, script.Handler()); err != nil {
 			return nil, err
+		}
+	}
+	if cfg.DemoCheckout {
+		shop, err := demo.Page(cfg.Demo)
+		if err != nil {
+			return nil, err
+		}
+		for path, handler := range map[string]http.Handler{"/": shop, "/demo.css": demo.Style(), "/demo.js": demo.Script()} {
+			if err := Route(mux, http.MethodGet, path, handler); err != nil {
+				return nil, err
+			}
 		}
 	}
 	for _, route := range []struct {

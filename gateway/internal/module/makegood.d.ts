@@ -95,7 +95,7 @@ export interface Order {
   refund_asked_at: string | null;
 }
 
-/** One purchase, from the click to its end. "change" is dispatched with each new state. */
+/** One purchase, from the click to its end. "change" is dispatched with each new state, "close" by close(). */
 export class Checkout extends EventTarget {
   constructor(options: CheckoutOptions);
   readonly options: CheckoutOptions;

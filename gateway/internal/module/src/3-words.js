@@ -26,7 +26,7 @@ function situationOf(order, now = Date.now()) {
 // wordsFor fills the catalogue's sentences; one that needs what is not known is
 // left out.
 function wordsFor(situation, order, now = Date.now()) {
-  const known = WORDS.situations[situation] ?? WORDS.checkout[situation] ?? WORDS.situations.unreachable;
+  const known = WORDS.checkout[situation] ?? WORDS.situations[situation] ?? WORDS.situations.unreachable;
   const by = order?.promise?.by && Date.parse(order.promise.by) > now ? order.promise.by : null;
   const values = {
     by: by && moment(by, now), email: order?.email_masked || WORDS.around.your_address,

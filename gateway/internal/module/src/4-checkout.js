@@ -87,7 +87,11 @@ class Checkout extends EventTarget {
   lookNow() { this.#wake(); }
 
   // close ends everything that this object does; the order goes on without it.
-  close() { this.#stop(); this.#gone.abort(); }
+  close() {
+    this.#stop();
+    this.#gone.abort();
+    this.dispatchEvent(new Event("close"));
+  }
 
   async #submit(details) {
     const before = this.#order, { plan, currency, edge } = this.options;
@@ -108,6 +112,7 @@ class Checkout extends EventTarget {
       }
       const reference = kept && !kept.rested ? kept.reference : uuid();
       this.#kept.write({ reference, sent: Date.now() }); // before anything is sent
+      this.#show("busy", "sending");
       const place = { path: "/v1/orders", key: reference, wait: PATIENCE.answer, body: {
         plan_id: plan, currency, email: details.email, name: details.name, checkout: kind,
         payment_method: method.id, allow_repeat: details.allowRepeat || undefined } };
@@ -242,7 +247,7 @@ class Checkout extends EventTarget {
         this.#order = null;
         return true;
       case "FAILED":
-        this.#show("open", "declined", { next: order.payment_error?.message });
+        this.#show("open", "declined", { lead: order.payment_error?.message || undefined });
         return true;
     }
     switch (order.next_action.type) {
@@ -342,9 +347,10 @@ class Checkout extends EventTarget {
     });
   }
 
-  #show(phase, situation, { fields = {}, next, stale, ...may } = {}) {
+  #show(phase, situation, { fields = {}, lead, next, stale, ...may } = {}) {
     const order = this.#order, reference = this.#kept.read()?.reference ?? order?.reference ?? "";
     const words = situation ? wordsFor(situation, order) : { title: "", lead: "", next: "", promise: "" };
+    if (lead !== undefined) words.lead = lead;
     if (next !== undefined) words.next = next;
     const state = { phase, situation, words, order, reference, reference_short: reference.slice(0, 8).toUpperCase(), fields, stale, ...may };
     if (JSON.stringify(state) === JSON.stringify(this.state)) return this.state; // nothing to announce twice

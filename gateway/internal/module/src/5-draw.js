@@ -31,7 +31,9 @@ function bind(checkout, form, place) {
     return { email: String(data.get("email") ?? "").trim(), name: String(data.get("name") ?? "").trim() };
   };
   const buttons = () => form.querySelectorAll("button:not([type=button]), input[type=submit]");
-  form.addEventListener("submit", (e) => { e.preventDefault(); checkout.submit(details()); });
+  const send = (e) => { e.preventDefault(); checkout.submit(details()); };
+  form.addEventListener("submit", send);
+  checkout.addEventListener("close", () => form.removeEventListener("submit", send));
 
   const draw = () => {
     const { phase, words, fields, mayRepeat, mayStartNew } = checkout.state;
