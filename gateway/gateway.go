@@ -42,7 +42,7 @@ func Run(ctx context.Context, cfg Config, rt process.Runtime) (err error) {
 		Peers: peers, Log: rt.Log, Requests: requests, StatusPage: statusPage,
 		PublishableKey: cfg.PublishableKey, SupportEmail: cfg.SupportEmail, AppName: cfg.AppName,
 		TrustedProxies: cfg.TrustedProxies, AllowedOrigins: cfg.AllowedOrigins,
-		DemoCheckout: cfg.DemoCheckout, Demo: cfg.Demo,
+		RefundDays: cfg.RefundDays, DemoCheckout: cfg.DemoCheckout, Demo: cfg.Demo,
 	})
 	if err != nil {
 		return err

@@ -46,6 +46,8 @@ type Config struct {
 	PublishableKey string
 	SupportEmail   string
 	AppName        string
+	// RefundDays is how long banks usually take to show a refund, in words.
+	RefundDays string
 
 	// DemoCheckout serves the demo shop at /; Demo is what it is made of.
 	DemoCheckout bool
@@ -79,7 +81,7 @@ func New(cfg Config) (http.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	scripts, err := module.Scripts(pages.Catalogue())
+	scripts, err := module.Scripts(pages.Catalogue(), cfg.RefundDays)
 	if err != nil {
 		return nil, err
 	}

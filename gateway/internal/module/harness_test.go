@@ -15,6 +15,9 @@ import (
 	"makegood.example/services/platform/browsertest"
 )
 
+// refundDays stands for the setting.
+const refundDays = "a week"
+
 // checkoutPage is a shop's own page. Its Stripe.js is a stub that the tests tell
 // what the bank says.
 const checkoutPage = `<!doctype html><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>Shop</title>
@@ -54,7 +57,7 @@ type edge struct {
 func startEdge(t *testing.T) *edge {
 	t.Helper()
 	e := &edge{t: t, page: fmt.Sprintf(checkoutPage, withModule)}
-	scripts, err := module.Scripts(pages.Catalogue())
+	scripts, err := module.Scripts(pages.Catalogue(), refundDays)
 	if err != nil {
 		t.Fatal(err)
 	}

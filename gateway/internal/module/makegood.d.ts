@@ -56,7 +56,7 @@ export interface State {
   phase: Phase;
   /** What the words are about, such as "ready", "declined", "duplicate"; null for nothing. */
   situation?: string | null;
-  words?: { title: string; lead: string; next: string; promise: string };
+  words?: { title: string; lead: string; next: string; promise: string; offer: string };
   /** The order as the edge last told it: the JSON of GET /v1/orders/{reference}. */
   order?: Order | null;
   /** Names the order; what the buyer tells support. */

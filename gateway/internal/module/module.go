@@ -37,9 +37,10 @@ type Script struct {
 
 // Scripts builds the files from the sources: the same parts, once as an ES
 // module and once for a plain script element. catalogue is the words of the
-// status page, which the module says too.
-func Scripts(catalogue []byte) ([]Script, error) {
-	parts, err := join(catalogue)
+// status page, which the module says too; refundDays is how long banks usually
+// take to show a refund, in words.
+func Scripts(catalogue []byte, refundDays string) ([]Script, error) {
+	parts, err := join(catalogue, refundDays)
 	if err != nil {
 		return nil, err
 	}
@@ -58,7 +59,7 @@ func Scripts(catalogue []byte) ([]Script, error) {
 
 // join puts the words and the style before the sources, in the order of their
 // names.
-func join(catalogue []byte) ([]byte, error) {
+func join(catalogue []byte, refundDays string) ([]byte, error) {
 	var all, own map[string]any
 	if err := json.Unmarshal(catalogue, &all); err != nil {
 		return nil, fmt.Errorf("the status page's words: %w", err)
@@ -75,8 +76,12 @@ func join(catalogue []byte) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
+	days, err := json.Marshal(refundDays)
+	if err != nil {
+		return nil, err
+	}
 	var joined bytes.Buffer
-	fmt.Fprintf(&joined, "const WORDS = %s;\nconst STYLE = %s;\n", said, css)
+	fmt.Fprintf(&joined, "const WORDS = %s;\nconst REFUND_DAYS = %s;\nconst STYLE = %s;\n", said, days, css)
 	files, err := sources.ReadDir("src")
 	if err != nil {
 		return nil, err

@@ -16,7 +16,7 @@ import (
 )
 
 func TestServing(t *testing.T) {
-	scripts, err := module.Scripts(pages.Catalogue())
+	scripts, err := module.Scripts(pages.Catalogue(), refundDays)
 	if err != nil {
 		t.Fatal(err)
 	}

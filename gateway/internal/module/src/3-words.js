@@ -3,15 +3,14 @@
 
 // situationOf names what an order's page is about, as the edge's pages do.
 function situationOf(order, now = Date.now()) {
-  const renewal = order.kind === "RENEWAL", late = order.promise?.missed_count > 0 ? "_late" : "";
-  switch (order.state) {
+  const { state, kind, promise } = order, renewal = kind === "RENEWAL";
+  const missed = promise?.missed_count > 0 || (promise?.by && upToTheMinute(promise.by) <= now), late = missed ? "_late" : "";
+  if (state !== "REFUNDED" && order.refund_asked_at) return "refunding";
+  switch (state) {
     case "COMPLETE": case "RECOVERED":
-      if (order.refund_asked_at) return "refunding";
       if (order.access_until && Date.parse(order.access_until) <= now) return "access_ended";
-      return renewal ? "renewed" : order.state === "RECOVERED" ? "ready_late" : "ready";
-    case "CHARGED": case "ORPHANED":
-      if (order.refund_asked_at) return "refunding";
-      return (renewal ? "extending" : "setting_up") + late;
+      return renewal ? "renewed" : state === "RECOVERED" ? "ready_late" : "ready";
+    case "CHARGED": case "ORPHANED": return (renewal ? "extending" : "setting_up") + late;
     case "FAILED": return "declined";
     case "EXPIRED": return "nothing_charged";
     case "REFUNDED": return "refunded";
@@ -23,18 +22,20 @@ function situationOf(order, now = Date.now()) {
   return "unreachable";
 }
 
+// A time that is named is never before the moment that is meant.
+const upToTheMinute = (at) => Math.ceil(Date.parse(at) / 60_000) * 60_000;
+
 // wordsFor fills the catalogue's sentences; one that needs what is not known is
 // left out.
 function wordsFor(situation, order, now = Date.now()) {
-  const known = WORDS.checkout[situation] ?? WORDS.situations[situation] ?? WORDS.situations.unreachable;
-  const by = order?.promise?.by && Date.parse(order.promise.by) > now ? order.promise.by : null;
-  const values = {
-    by: by && moment(by, now), email: order?.email_masked || WORDS.around.your_address,
-    amount: order?.amount_display, asked: order?.refund_asked_at && moment(order.refund_asked_at, now),
-  };
+  const free = order?.amount_minor === "0" && !order.charged_at ? WORDS.nothing_to_pay[situation] : undefined;
+  const known = { ...(WORDS.checkout[situation] ?? WORDS.situations[situation] ?? WORDS.situations.unreachable), ...free };
+  const by = order?.promise?.by && upToTheMinute(order.promise.by), email = order?.email_masked || WORDS.around.your_address;
+  const values = { by: by > now && moment(by, now), email, days: REFUND_DAYS, asked: order?.refund_asked_at && moment(order.refund_asked_at, now) };
   const said = {};
   for (const part of ["title", "lead", "next", "promise"]) said[part] = fill(known[part], values);
-  if (!by && known.promise_open) said.promise = known.promise_open;
+  if (!said.promise && known.promise_open) said.promise = known.promise_open;
+  said.offer = order?.promise?.refund_offered && known.promise ? fill(WORDS.refund.offered, values) : "";
   return said;
 }
 

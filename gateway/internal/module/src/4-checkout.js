@@ -4,7 +4,7 @@
 // changes with a "change" event:
 //   phase      open (the form may be sent), busy, act (the buyer must confirm),
 //              following (we ask until we know), done (the order rests)
-//   situation  what it is about; words: title, lead, next, promise for a person
+//   situation  what it is about; words: title, lead, next, promise, offer
 //   order      as the edge last told it; reference, reference_short
 //   fields     what is wrong with which field; mayRepeat: a second one may be bought
 //   stale      since when (ms) nothing was heard, while the order is an old one
@@ -349,7 +349,7 @@ class Checkout extends EventTarget {
 
   #show(phase, situation, { fields = {}, lead, next, stale, ...may } = {}) {
     const order = this.#order, reference = this.#kept.read()?.reference ?? order?.reference ?? "";
-    const words = situation ? wordsFor(situation, order) : { title: "", lead: "", next: "", promise: "" };
+    const words = situation ? wordsFor(situation, order) : { title: "", lead: "", next: "", promise: "", offer: "" };
     if (lead !== undefined) words.lead = lead;
     if (next !== undefined) words.next = next;
     const state = { phase, situation, words, order, reference, reference_short: reference.slice(0, 8).toUpperCase(), fields, stale, ...may };

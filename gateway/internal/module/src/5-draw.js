@@ -82,7 +82,7 @@ function drawPanel(checkout, root) {
     root.firstChild.className = ["ready", "ready_late", "renewed", "setting_up", "extending"].includes(situation) ? "good" : phase === "done" ? "stop" : "wait";
     heading.textContent = words.title;
     const kept = stale && fill(w.stale, { time: moment(stale, Date.now()) });
-    told.replaceChildren(heading, ...[words.lead, words.next, words.promise, kept].filter(Boolean).map((textContent) => make("p", { textContent })));
+    told.replaceChildren(heading, ...[words.lead, words.promise, words.next, words.offer, kept].filter(Boolean).map((textContent) => make("p", { textContent })));
     const actions = [];
     if (phase === "act") actions.push(button(say.continue, () => checkout.proceed()));
     if (phase === "act" && situation === "authenticate") actions.push(button(say.another_card, () => checkout.anotherCard()));

@@ -1,0 +1,94 @@
+package module_test
+
+import (
+	"context"
+	"html"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	"google.golang.org/grpc"
+	"google.golang.org/protobuf/encoding/protojson"
+	"google.golang.org/protobuf/types/known/timestamppb"
+
+	"makegood.example/gateway/internal/pages"
+	ordersv1 "makegood.example/proto/gen/orders/v1"
+	"makegood.example/services/platform/browsertest"
+)
+
+type oneOrder struct{ *ordersv1.Order }
+
+func (o oneOrder) GetOrder(context.Context, *ordersv1.GetOrderRequest, ...grpc.CallOption) (*ordersv1.Order, error) {
+	return o.Order, nil
+}
+
+func (o oneOrder) RefundOrder(context.Context, *ordersv1.RefundOrderRequest, ...grpc.CallOption) (*ordersv1.Order, error) {
+	return o.Order, nil
+}
+
+var titleAndLead = regexp.MustCompile(`(?s)<h1[^>]*>(.*?)</h1>\s*<p class="lead"[^>]*>(.*?)</p>`)
+
+// TestSameWords: what makegood.js draws says what the edge's page says of the
+// same order.
+func TestSameWords(t *testing.T) {
+	e, b := startEdge(t), browsertest.Start(t)
+	e.says(complete)
+	p := e.shop(b)
+	at := func(d time.Duration) *timestamppb.Timestamp { return timestamppb.New(time.Now().Add(d)) }
+	wait := &ordersv1.NextAction{Type: ordersv1.NextAction_WAIT}
+	none := &ordersv1.NextAction{Type: ordersv1.NextAction_NONE}
+	soon, passed := &ordersv1.Promise{By: at(time.Hour)}, &ordersv1.Promise{By: at(-time.Hour)}
+	again := &ordersv1.Promise{By: at(time.Hour), MissedCount: 1, RefundOffered: true}
+	for _, o := range []*ordersv1.Order{
+		{State: ordersv1.Order_PENDING, NextAction: wait},
+		{State: ordersv1.Order_PENDING, NextAction: wait, Promise: passed},
+		{State: ordersv1.Order_CHARGED, NextAction: wait, Promise: soon, AmountMinor: 1, ChargedAt: at(0)},
+		{State: ordersv1.Order_CHARGED, NextAction: wait, Promise: again, AmountMinor: 1, ChargedAt: at(0)},
+		{State: ordersv1.Order_CHARGED, NextAction: wait, Promise: soon},
+		{State: ordersv1.Order_ORPHANED, NextAction: wait, AmountMinor: 1},
+		{State: ordersv1.Order_CHARGED, NextAction: wait, Kind: ordersv1.Order_RENEWAL, AmountMinor: 1},
+		{State: ordersv1.Order_COMPLETE, NextAction: none, AmountMinor: 1, ChargedAt: at(0), AccessUntil: at(time.Hour)},
+		{State: ordersv1.Order_COMPLETE, NextAction: none},
+		{State: ordersv1.Order_RECOVERED, NextAction: none, AmountMinor: 1},
+		{State: ordersv1.Order_COMPLETE, NextAction: none, AmountMinor: 1, AccessUntil: at(-time.Hour)},
+		{State: ordersv1.Order_COMPLETE, NextAction: none, AmountMinor: 1, Kind: ordersv1.Order_RENEWAL},
+		{State: ordersv1.Order_REFUNDED, NextAction: none, AmountMinor: 1},
+	} {
+		reference := uuid.NewString()
+		o.Reference, o.EmailMasked, o.AmountDisplay = reference, "j***@example.com", "$249.00"
+		body, err := protojson.MarshalOptions{UseProtoNames: true, EmitUnpopulated: true}.Marshal(o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		w := httptest.NewRecorder()
+		pages.NewStatus(pages.Config{AppName: "Shop", HomeURL: "/", SupportEmail: "help@example.com", RefundDays: refundDays, Now: time.Now, Log: slog.New(slog.DiscardHandler)},
+			oneOrder{o}).ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/payment-issue?ref="+reference, nil))
+		found := titleAndLead.FindStringSubmatch(w.Body.String())
+		if found == nil {
+			t.Fatalf("the edge's page: %s", w.Body)
+		}
+		e.says(func(w http.ResponseWriter, _ string, _ *http.Request) {
+			w.Header().Set("Content-Type", "application/json")
+			_, _ = w.Write(body)
+		})
+		p.Eval(`(async () => { checkout.close(); localStorage.clear();
+			localStorage.setItem("makegood:" + location.origin + ":annual", JSON.stringify({ reference: "`+reference+`", sent: Date.now() }));
+			window.checkout = new checkout.constructor({ plan: "annual" }); await checkout.ready; })()`, nil)
+		var said string
+		p.Eval("checkout.state.words.title + '|' + checkout.state.words.lead", &said)
+		want := html.UnescapeString(regexp.MustCompile("<[^>]+>").ReplaceAllString(found[1]+"|"+found[2], ""))
+		if said != want {
+			t.Errorf("%s\nthe module says %q\nthe page says   %q", protojson.Format(o), said, want)
+		}
+		for _, hole := range []string{"{", "undefined", "null"} {
+			if strings.Contains(said, hole) {
+				t.Errorf("a hole in %q", said)
+			}
+		}
+	}
+}
