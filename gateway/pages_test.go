@@ -55,6 +55,8 @@ func TestThePageSaysWhatIsKnown(t *testing.T) {
 		{"orphaned", charged(ordersv1.Order_ORPHANED, 0), []string{"we are setting up your access"}, nil, true},
 		{"unknown outcome", &ordersv1.Order{State: ordersv1.Order_PENDING, NextAction: wait(at(30*time.Second + time.Millisecond))},
 			[]string{"We are checking with the payment provider", "Please do not pay again yet", "We look again by <time datetime=\"2026-11-21T12:01:00Z\" data-form=\"clock\">12:01 UTC</time>."}, []string{"arrived", "charged", "Payment received"}, true},
+		{"other money than was asked for", &ordersv1.Order{State: ordersv1.Order_PENDING, NextAction: wait(nil), PaymentError: &ordersv1.PaymentError{Code: "wrong_amount"}},
+			[]string{"not of the amount that the order asked for", "your access, or your money back"}, []string{"checking"}, true},
 		{"a look that is due", &ordersv1.Order{State: ordersv1.Order_PENDING, NextAction: wait(at(-time.Second))},
 			[]string{"Please do not pay again yet"}, []string{"We look again by"}, true},
 		{"authentication", &ordersv1.Order{State: ordersv1.Order_PENDING, NextAction: &ordersv1.NextAction{Type: ordersv1.NextAction_USE_STRIPE_SDK, ClientSecret: "pi_secret"}},

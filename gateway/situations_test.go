@@ -63,6 +63,9 @@ func everySituation(now time.Time) []shown {
 		{name: "not-found", err: apperr.New(codes.NotFound, "ORDER_NOT_FOUND", "x")},
 		{name: "checking", order: base(ordersv1.Order_PENDING, promise(2*time.Minute, 0, false))},
 		{name: "checking-late", order: base(ordersv1.Order_PENDING, promise(30*time.Minute, 1, false))},
+		{name: "held", order: base(ordersv1.Order_PENDING, func(o *ordersv1.Order) {
+			o.PaymentError = &ordersv1.PaymentError{Code: "wrong_amount", Message: "A person looks at it."}
+		})},
 		{name: "buyer-must-act", order: base(ordersv1.Order_PENDING, next(&ordersv1.NextAction{Type: ordersv1.NextAction_USE_STRIPE_SDK}))},
 		{name: "pay-elsewhere", order: base(ordersv1.Order_PENDING, next(&ordersv1.NextAction{Type: ordersv1.NextAction_REDIRECT, Url: "https://hooks.stripe.example.com/3ds"}))},
 		{name: "setting-up", order: paid(ordersv1.Order_CHARGED, promise(2*time.Minute, 0, false))},

@@ -96,7 +96,7 @@ func TestMoneyThatIsNotWhatWasAskedFor(t *testing.T) {
 			if got, err := s.news(o, s.peers.payments.charge(o.GetId(), "ch", c.minor, c.currency, "")); err != nil || got.GetState() != pending {
 				t.Errorf("%v %v", got, err)
 			}
-			s.wantHistory(o, ">PENDING request buyer")
+			s.wantHistory(o, ">PENDING request buyer", "PENDING>PENDING request buyer")
 		})
 	}
 }

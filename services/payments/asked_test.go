@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	ordersv1 "makegood.example/proto/gen/orders/v1"
 	pb "makegood.example/proto/gen/payments/v1"
 	reconciliationv1 "makegood.example/proto/gen/reconciliation/v1"
 )
@@ -152,5 +153,18 @@ func TestWhatASubscriptionsInvoicesAskFor(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// Money that is not what the order asked for is processed once a person has it.
+func TestMoneyThatAPersonHas(t *testing.T) {
+	t.Parallel()
+	s := newScene(t, nil)
+	s.paid(s.request(s.purchase("jane@example.com"), "pm_card_visa"), pb.Payment_SUCCEEDED)
+	s.orders.set(func() { s.orders.state = ordersv1.Order_PENDING })
+	s.notYet(s.event("payment_intent.succeeded"))
+	s.orders.set(func() { s.orders.held = true })
+	for _, kind := range []string{"payment_intent.succeeded", "charge.succeeded"} {
+		s.delivered(s.event(kind), "PROCESSED")
 	}
 }

@@ -30,6 +30,7 @@ type fakeOrders struct {
 	told  []*ordersv1.AdvanceOrderRequest
 	down  bool                 // answers nothing but errors
 	state ordersv1.Order_State // of an order that is told of its money
+	held  bool                 // what arrived is left to a person
 	// lost: Orders does not have the order that it is told of.
 	lost    bool
 	adopted []*ordersv1.AdoptChargeRequest
@@ -51,7 +52,7 @@ func startFakeOrders(t *testing.T) *fakeOrders {
 func (f *fakeOrders) AdvanceOrder(_ context.Context, r *ordersv1.AdvanceOrderRequest) (*ordersv1.AdvanceOrderResponse, error) {
 	f.mu.Lock()
 	f.told = append(f.told, proto.CloneOf(r))
-	down, state, during, lost := f.down, f.state, f.during, f.lost || f.has != nil && !f.has[r.GetOrderId()]
+	down, state, held, during, lost := f.down, f.state, f.held, f.during, f.lost || f.has != nil && !f.has[r.GetOrderId()]
 	f.mu.Unlock()
 	if lost {
 		return nil, apperr.New(codes.NotFound, "ORDER_NOT_FOUND", "there is no order under this reference")
@@ -65,7 +66,7 @@ func (f *fakeOrders) AdvanceOrder(_ context.Context, r *ordersv1.AdvanceOrderReq
 	if r.GetPayment().GetStatus() != pb.Payment_SUCCEEDED {
 		state = ordersv1.Order_PENDING
 	}
-	return &ordersv1.AdvanceOrderResponse{Order: &ordersv1.Order{Id: r.GetOrderId(), State: state}}, nil
+	return &ordersv1.AdvanceOrderResponse{Order: &ordersv1.Order{Id: r.GetOrderId(), State: state}, Held: held}, nil
 }
 
 func (f *fakeOrders) AdoptCharge(_ context.Context, r *ordersv1.AdoptChargeRequest) (*ordersv1.AdvanceOrderResponse, error) {

@@ -67,6 +67,7 @@ type catalogue struct {
 		Stopped         string `json:"stopped"`
 		Ordered         string `json:"ordered"`
 		PaymentChecked  string `json:"payment_checked"`
+		PaymentHeld     string `json:"payment_held"`
 		PaymentWaits    string `json:"payment_waits"`
 		PaymentReceived string `json:"payment_received"`
 		PaymentDeclined string `json:"payment_declined"`

@@ -18,7 +18,7 @@ import (
 )
 
 var situations = []situation{
-	unreachable, noReference, notFound, checking, checkingLate, buyerMustAct, payElsewhere, settingUp, settingUpLate,
+	unreachable, noReference, notFound, checking, checkingLate, held, buyerMustAct, payElsewhere, settingUp, settingUpLate,
 	extending, extendingLate, ready, readyLate, renewed, accessEnded, declined, nothingCharged, refunding, refunded,
 }
 

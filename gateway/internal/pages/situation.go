@@ -15,6 +15,7 @@ const (
 	notFound       situation = "not_found"
 	checking       situation = "checking"
 	checkingLate   situation = "checking_late"
+	held           situation = "held" // other money than was asked for arrived
 	buyerMustAct   situation = "buyer_must_act"
 	payElsewhere   situation = "pay_elsewhere" // on a page of Stripe's or the bank's
 	settingUp      situation = "setting_up"
@@ -30,6 +31,9 @@ const (
 	refunding      situation = "refunding"
 	refunded       situation = "refunded"
 )
+
+// wrongAmount is how Orders says that money arrived which it did not ask for.
+const wrongAmount = "wrong_amount"
 
 // late is the situation after a time that was named has passed.
 var late = map[situation]situation{checking: checkingLate, settingUp: settingUpLate, extending: extendingLate}
@@ -84,6 +88,9 @@ func inTime(order *ordersv1.Order, now time.Time) situation {
 			return buyerMustAct
 		case ordersv1.NextAction_REDIRECT:
 			return payElsewhere
+		}
+		if order.GetPaymentError().GetCode() == wrongAmount {
+			return held
 		}
 		return checking
 	default:

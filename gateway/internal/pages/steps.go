@@ -43,6 +43,9 @@ func stepsOf(order *ordersv1.Order, s situation) []step {
 	case checking, checkingLate:
 		add("now", w.PaymentChecked, amount)
 		add("later", w.Access)
+	case held:
+		add("now", w.PaymentHeld)
+		add("later", w.Access)
 	case buyerMustAct, payElsewhere:
 		add("now", w.PaymentWaits, amount)
 		add("later", w.Access)

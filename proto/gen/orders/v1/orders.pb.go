@@ -1528,8 +1528,11 @@ func (x *FollowSubscriptionResponse) GetAccessUntil() *timestamppb.Timestamp {
 }
 
 type AdvanceOrderResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Order         *Order                 `protobuf:"bytes,1,opt,name=order,proto3" json:"order,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Order *Order                 `protobuf:"bytes,1,opt,name=order,proto3" json:"order,omitempty"`
+	// The money that arrived is not what was asked for: nothing is given for it, and
+	// a person has its case.
+	Held          bool `protobuf:"varint,2,opt,name=held,proto3" json:"held,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1569,6 +1572,13 @@ func (x *AdvanceOrderResponse) GetOrder() *Order {
 		return x.Order
 	}
 	return nil
+}
+
+func (x *AdvanceOrderResponse) GetHeld() bool {
+	if x != nil {
+		return x.Held
+	}
+	return false
 }
 
 type DescribeOrderRequest struct {
@@ -2907,9 +2917,10 @@ const file_orders_v1_orders_proto_rawDesc = "" +
 	"\x19FollowSubscriptionRequest\x12E\n" +
 	"\fsubscription\x18\x01 \x01(\v2\x19.payments.v1.SubscriptionB\x06\xbaH\x03\xc8\x01\x01R\fsubscription\"[\n" +
 	"\x1aFollowSubscriptionResponse\x12=\n" +
-	"\faccess_until\x18\x01 \x01(\v2\x1a.google.protobuf.TimestampR\vaccessUntil\">\n" +
+	"\faccess_until\x18\x01 \x01(\v2\x1a.google.protobuf.TimestampR\vaccessUntil\"R\n" +
 	"\x14AdvanceOrderResponse\x12&\n" +
-	"\x05order\x18\x01 \x01(\v2\x10.orders.v1.OrderR\x05order\";\n" +
+	"\x05order\x18\x01 \x01(\v2\x10.orders.v1.OrderR\x05order\x12\x12\n" +
+	"\x04held\x18\x02 \x01(\bR\x04held\";\n" +
 	"\x14DescribeOrderRequest\x12#\n" +
 	"\border_id\x18\x01 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\aorderId\"\xbb\b\n" +
 	"\x15DescribeOrderResponse\x12&\n" +

@@ -90,6 +90,8 @@ type Circumstances struct {
 // NextStep decides what to ask of Payments.
 func (o Order) NextStep(c Circumstances) Step {
 	switch {
+	case o.Held():
+		return Look // what became of it, until a person has decided
 	case o.State != Pending:
 		// Decided as unpaid before; whether money came all the same, only Stripe knows.
 		return Look
@@ -121,8 +123,12 @@ func (o Order) WaitsForBuyer() bool {
 // Waits says whether the order is where it should be although it is not at
 // rest: waiting for its buyer or for the bank, it is not stuck.
 func (o Order) Waits() bool {
-	return o.WaitsForBuyer() || o.State == Pending && o.PaymentStatus == Processing
+	return o.WaitsForBuyer() || o.Held() || o.State == Pending && o.PaymentStatus == Processing
 }
+
+// Held says whether money arrived that is not what was asked for: nothing is given
+// for it until a person has decided.
+func (o Order) Held() bool { return o.State == Pending && o.PaymentStatus == Succeeded }
 
 // Event is what the money means for the order; false when it is no news.
 func (m Money) Event() (Event, bool) {

@@ -55,7 +55,7 @@ var Events = []Event{Paid, Declined, Canceled, Resubmitted, Fulfilled, Fulfilled
 // transitions is the state machine. What is not here does not happen: the event
 // is then old news, and changes nothing.
 var transitions = map[State]map[Event]State{
-	Pending:   {Paid: Charged, Declined: Failed, Canceled: Expired},
+	Pending:   {Paid: Charged, Declined: Failed, Canceled: Expired, Refund: Refunded},
 	Failed:    {Paid: Charged, Resubmitted: Pending, Canceled: Expired},
 	Expired:   {Paid: Charged},
 	Charged:   {Fulfilled: Complete, FulfilledLate: Recovered, Refund: Refunded},

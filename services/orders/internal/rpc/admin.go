@@ -40,8 +40,7 @@ func (r *Admin) AdvanceOrder(ctx context.Context, req *ordersv1.AdvanceOrderRequ
 		m := clients.MoneyFrom(req.GetPayment())
 		news = &m
 	}
-	o, err := view(r.Service.Visit(ctx, uuid.MustParse(req.GetOrderId()), why, news))
-	return &ordersv1.AdvanceOrderResponse{Order: o}, err
+	return advanced(r.Service.Visit(ctx, uuid.MustParse(req.GetOrderId()), why, news))
 }
 
 // AdoptCharge makes the order of a charge that has none, or of a subscription's
@@ -65,14 +64,15 @@ func (r *Admin) AdoptCharge(ctx context.Context, req *ordersv1.AdoptChargeReques
 		OrderID: orderID, Reference: uuid.MustParse(req.GetReference()), PlanID: req.GetPlanId(), Email: req.GetEmail(), Name: req.GetName(),
 		AccountID: req.GetAccountId(), Money: clients.MoneyFrom(req.GetPayment()),
 	}
-	var o *ordersv1.Order
-	var err error
 	if began := req.GetRenewsOrderId(); began != "" {
-		o, err = view(r.Service.Renew(ctx, a, uuid.MustParse(began), why))
-	} else {
-		o, err = view(r.Service.Adopt(ctx, a, why))
+		return advanced(r.Service.Renew(ctx, a, uuid.MustParse(began), why))
 	}
-	return &ordersv1.AdvanceOrderResponse{Order: o}, err
+	return advanced(r.Service.Adopt(ctx, a, why))
+}
+
+func advanced(o order.Order, err error) (*ordersv1.AdvanceOrderResponse, error) {
+	shown, err := view(o, err)
+	return &ordersv1.AdvanceOrderResponse{Order: shown, Held: o.Held()}, err
 }
 
 // FollowSubscription takes over how a subscription stands.

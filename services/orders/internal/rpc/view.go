@@ -45,6 +45,8 @@ func nextAction(o order.Order) *ordersv1.NextAction {
 		return &ordersv1.NextAction{Type: ordersv1.NextAction_PAY_AGAIN}
 	case o.State.AtRest():
 		return &ordersv1.NextAction{Type: ordersv1.NextAction_NONE}
+	case o.Held():
+		return &ordersv1.NextAction{Type: ordersv1.NextAction_WAIT} // for a person, who has no clock
 	case o.WaitsForBuyer() && o.RedirectURL != "":
 		return &ordersv1.NextAction{Type: ordersv1.NextAction_REDIRECT, Url: o.RedirectURL}
 	case o.WaitsForBuyer():

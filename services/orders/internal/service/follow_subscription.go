@@ -24,6 +24,8 @@ func (s *Service) FollowSubscription(ctx context.Context, seen order.Subscriptio
 		return nil, err
 	case first.Kind != order.Purchase:
 		return nil, order.ErrNotFound.With("order_id", first.ID.String())
+	case first.Held():
+		return nil, nil // nothing is given until a person has decided
 	case seen.Status == order.Ended && first.State.AtRest() && !first.State.Paid():
 		return nil, nil // over before it was paid: there is nothing to follow
 	case !first.State.Fulfilled() && first.State != order.Refunded:

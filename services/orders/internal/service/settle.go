@@ -25,6 +25,9 @@ func (s *Service) settle(ctx context.Context, o order.Order, m order.Money, why 
 	if err != nil {
 		return false, err
 	}
+	if event == order.Paid && !m.Matches(o) {
+		return s.hold(ctx, o, m, why)
+	}
 	if event == order.Paid {
 		if stop, err := s.doubt(ctx, o, m, paidSince); err != nil || stop {
 			return false, err
@@ -92,11 +95,8 @@ func (s *Service) owesWord(was order.Order, event order.Event, paidSince bool) b
 // whether it must not be fulfilled by itself.
 func (s *Service) doubt(ctx context.Context, o order.Order, m order.Money, paidSince bool) (stop bool, err error) {
 	switch {
-	case o.State != order.Pending && m.WentBack() && (paidSince || !m.Matches(o)):
+	case o.State != order.Pending && m.WentBack() && paidSince:
 		return true, nil // it is with its owner again: nothing is left to decide
-	case !m.Matches(o):
-		return true, s.Cases.Open(ctx, clients.WrongCharge, o.ID, fmt.Sprintf("order %s asked for %s; %s brought %s", o.ReferenceShort(),
-			order.Display(o.AmountMinor, o.Currency), m.ChargeID, order.Display(m.AmountMinor, m.Currency)))
 	case !paidSince || m.NothingDue():
 		return false, nil
 	case o.State == order.Pending:

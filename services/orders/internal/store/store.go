@@ -96,7 +96,7 @@ func (s *Store) Insert(ctx context.Context, tx pgx.Tx, o order.Order, why order.
 func (s *Store) Update(ctx context.Context, tx pgx.Tx, was, o order.Order, why order.Why, note string, at time.Time) error {
 	n, err := db.New(tx).UpdateOrder(ctx, db.UpdateOrderParams{
 		ID: o.ID, WasState: string(was.State), WasVersion: was.Version,
-		State: string(o.State), AmountMinor: o.AmountMinor, AttemptID: o.AttemptID, PaymentMethod: orNil(o.PaymentMethod), SubmittedAt: o.SubmittedAt,
+		State: string(o.State), AmountMinor: o.AmountMinor, Currency: o.Currency, AttemptID: o.AttemptID, PaymentMethod: orNil(o.PaymentMethod), SubmittedAt: o.SubmittedAt,
 		PaymentStatus: string(o.PaymentStatus), PaymentErrorCode: orNil(o.PaymentError.Code), PaymentErrorMessage: orNil(o.PaymentError.Message),
 		ClientSecret: orNil(o.ClientSecret), RedirectUrl: orNil(o.RedirectURL), PaymentIntentID: orNil(o.PaymentIntentID),
 		ChargeID: orNil(o.ChargeID), CustomerID: orNil(o.CustomerID), ChargedAt: o.ChargedAt,

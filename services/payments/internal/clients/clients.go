@@ -57,36 +57,47 @@ func NewOrders(conn grpc.ClientConnInterface) *Orders {
 	return &Orders{ordersv1.NewOrdersAdminServiceClient(conn)}
 }
 
-// Advance hands the news to the order and answers with the state it then has.
-func (o *Orders) Advance(ctx context.Context, k wire.Known, reason Reason) (state string, err error) {
+// Told is what became of an order that was told of its money.
+type Told struct {
+	State string
+	// Held: it is other money than was asked for, and a person has the case.
+	Held bool
+}
+
+// Took says whether the order has its money on record.
+func (t Told) Took() bool { return t.State != "PENDING" || t.Held }
+
+func told(reply *ordersv1.AdvanceOrderResponse, err error) (Told, error) {
+	return Told{State: reply.GetOrder().GetState().String(), Held: reply.GetHeld()}, err
+}
+
+// Advance hands the news to the order.
+func (o *Orders) Advance(ctx context.Context, k wire.Known, reason Reason) (Told, error) {
 	ctx, cancel := context.WithTimeout(ctx, advanceTimeout)
 	defer cancel()
-	reply, err := o.client.AdvanceOrder(ctx, &ordersv1.AdvanceOrderRequest{
+	return told(o.client.AdvanceOrder(ctx, &ordersv1.AdvanceOrderRequest{
 		OrderId: k.Payment.OrderID.String(), Reason: because(ctx, reason), Payment: wire.Payment(k),
-	})
-	return reply.GetOrder().GetState().String(), err
+	}))
 }
 
 // Adopt hands over money whose order Orders does not have.
-func (o *Orders) Adopt(ctx context.Context, k wire.Known, email, name string) (state string, err error) {
+func (o *Orders) Adopt(ctx context.Context, k wire.Known, email, name string) (Told, error) {
 	ctx, cancel := context.WithTimeout(ctx, advanceTimeout)
 	defer cancel()
-	reply, err := o.client.AdoptCharge(ctx, &ordersv1.AdoptChargeRequest{
+	return told(o.client.AdoptCharge(ctx, &ordersv1.AdoptChargeRequest{
 		Reference: k.Payment.Reference.String(), PlanId: k.Payment.PlanID, Email: email, Name: name,
 		AccountId: k.Payment.AccountID, Payment: wire.Payment(k), Reason: because(ctx, Webhook),
-	})
-	return reply.GetOrder().GetState().String(), err
+	}))
 }
 
 // AdoptRenewal hands over a paid later term of a subscription: the order that it
 // becomes renews the one that began it.
-func (o *Orders) AdoptRenewal(ctx context.Context, k wire.Known) (state string, err error) {
+func (o *Orders) AdoptRenewal(ctx context.Context, k wire.Known) (Told, error) {
 	ctx, cancel := context.WithTimeout(ctx, advanceTimeout)
 	defer cancel()
-	reply, err := o.client.AdoptCharge(ctx, &ordersv1.AdoptChargeRequest{
+	return told(o.client.AdoptCharge(ctx, &ordersv1.AdoptChargeRequest{
 		Reference: k.Payment.Reference.String(), RenewsOrderId: k.Payment.RenewsOrderID.String(), Payment: wire.Payment(k), Reason: because(ctx, Webhook),
-	})
-	return reply.GetOrder().GetState().String(), err
+	}))
 }
 
 // Follow hands over how a subscription stands.

@@ -15,14 +15,14 @@ import (
 )
 
 // adopt hands Orders money of ours whose order it does not have: lost with a
-// restored backup, for example. It answers with the state the order then has.
-func (s *Service) adopt(ctx context.Context, k wire.Known) (state string, err error) {
+// restored backup, for example.
+func (s *Service) adopt(ctx context.Context, k wire.Known) (clients.Told, error) {
 	if k.Payment.RenewsOrderID != uuid.Nil {
 		return s.adoptRenewal(ctx, k)
 	}
 	c, err := s.Store.Customer(ctx, k.Payment.EmailKey)
 	if err != nil {
-		return "", err
+		return clients.Told{}, err
 	}
 	s.Log.Warn("an order is not known to Orders although it is paid; it is adopted", "order_id", k.Payment.OrderID)
 	return s.Orders.Adopt(ctx, k, c.Email, c.Name)
@@ -30,23 +30,23 @@ func (s *Service) adopt(ctx context.Context, k wire.Known) (state string, err er
 
 // adoptRenewal hands Orders a later term of a subscription, and first the order
 // that began it when Orders does not have that one either.
-func (s *Service) adoptRenewal(ctx context.Context, k wire.Known) (state string, err error) {
-	if state, err = s.Orders.AdoptRenewal(ctx, k); !clients.IsOrderNotFound(err) {
-		return state, err
+func (s *Service) adoptRenewal(ctx context.Context, k wire.Known) (clients.Told, error) {
+	if told, err := s.Orders.AdoptRenewal(ctx, k); !clients.IsOrderNotFound(err) {
+		return told, err
 	}
 	if err := s.lostByOrders(ctx, k.Payment.Term.SubscriptionID); err != nil {
-		return "", err
+		return clients.Told{}, err
 	}
 	first, err := s.Store.Last(ctx, k.Payment.RenewsOrderID)
 	if err != nil {
-		return "", err
+		return clients.Told{}, err
 	}
 	known, err := s.known(ctx, first.ID)
 	if err != nil {
-		return "", err
+		return clients.Told{}, err
 	}
 	if _, err := s.adopt(ctx, known); err != nil {
-		return "", err
+		return clients.Told{}, err
 	}
 	return s.Orders.AdoptRenewal(ctx, k)
 }

@@ -111,13 +111,13 @@ func (s *Service) tellTerm(ctx context.Context, p payment.Payment, reason client
 	if err != nil {
 		return err
 	}
-	state := ""
+	var told clients.Told
 	if p.RenewsOrderID == uuid.Nil {
-		if state, err = s.Orders.Advance(ctx, k, reason); clients.IsOrderNotFound(err) {
-			state, err = s.adopt(ctx, k)
+		if told, err = s.Orders.Advance(ctx, k, reason); clients.IsOrderNotFound(err) {
+			told, err = s.adopt(ctx, k)
 		}
 	} else {
-		state, err = s.adopt(ctx, k)
+		told, err = s.adopt(ctx, k)
 	}
 	switch {
 	case clients.IsCannotAdopt(err):
@@ -125,7 +125,7 @@ func (s *Service) tellTerm(ctx context.Context, p payment.Payment, reason client
 			"invoice %s of a subscription was paid, and the order cannot be made: plan %q may be unknown", p.Term.InvoiceID, p.PlanID)))
 	case err != nil:
 		return err
-	case state == "PENDING":
+	case !told.Took():
 		return errors.New("the order does not take the payment")
 	}
 	return nil

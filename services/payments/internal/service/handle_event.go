@@ -297,9 +297,9 @@ func (s *Service) handleIntent(ctx context.Context, n news, w whose) (verdict, e
 
 // tellOrders hands the news over; the event is processed once the order has it.
 func (s *Service) tellOrders(ctx context.Context, k wire.Known, method string) (verdict, error) {
-	state, err := s.Orders.Advance(ctx, k, clients.Webhook)
+	told, err := s.Orders.Advance(ctx, k, clients.Webhook)
 	if clients.IsOrderNotFound(err) && k.Payment.Status == payment.Succeeded {
-		state, err = s.adopt(ctx, k)
+		told, err = s.adopt(ctx, k)
 	}
 	if clients.IsCannotAdopt(err) { // a case is open
 		return quarantined(method, "the order is not known, and the charge does not say whose it is")
@@ -307,10 +307,14 @@ func (s *Service) tellOrders(ctx context.Context, k wire.Known, method string) (
 	if err != nil {
 		return verdict{}, fmt.Errorf("orders: %w", err)
 	}
-	if k.Payment.Status == payment.Succeeded && state == "PENDING" {
+	v := verdict{status: store.Processed, method: method}
+	switch {
+	case told.Held:
+		v.note = "it is not what the order asked for: a person has the case"
+	case k.Payment.Status == payment.Succeeded && !told.Took():
 		return verdict{}, errors.New("the order does not take the payment")
 	}
-	return verdict{status: store.Processed, method: method}, nil
+	return v, nil
 }
 
 // trusted says whether the event's own word is enough: a signed success for an

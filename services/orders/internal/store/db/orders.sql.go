@@ -536,7 +536,7 @@ const listStuck = `-- name: ListStuck :many
 SELECT id, state, payment_status, last_progress_at, look_count FROM orders.orders
 WHERE next_look_at IS NOT NULL
   AND last_progress_at <= $1::timestamptz
-  AND (payment_status NOT IN ('REQUIRES_ACTION', 'REQUIRES_PAYMENT_METHOD', 'PROCESSING')
+  AND (payment_status NOT IN ('REQUIRES_ACTION', 'REQUIRES_PAYMENT_METHOD', 'PROCESSING') AND NOT (state = 'PENDING' AND payment_status = 'SUCCEEDED')
        OR coalesce(last_look_at, submitted_at) <= $1::timestamptz)
   AND (last_progress_at, id) > ($2::timestamptz, $3::uuid)
 ORDER BY last_progress_at, id
@@ -558,7 +558,7 @@ type ListStuckRow struct {
 	LookCount      int32
 }
 
-// What waits for its buyer or the bank is listed when nobody has looked at it
+// What waits for its buyer, the bank or a person is listed when nobody has looked at it
 // since: that it waits is only what was heard last.
 func (q *Queries) ListStuck(ctx context.Context, arg ListStuckParams) ([]ListStuckRow, error) {
 	rows, err := q.db.Query(ctx, listStuck,
@@ -650,7 +650,9 @@ func (q *Queries) MakeSamePurchaseDue(ctx context.Context, arg MakeSamePurchaseD
 const samePurchase = `-- name: SamePurchase :one
 SELECT id FROM orders.orders
 WHERE email_key = $1 AND plan_id = $2 AND kind = 'PURCHASE' AND id <> $3::uuid
-  AND (state = 'PENDING' AND payment_status IN ('UNKNOWN', 'PROCESSING') OR charged_at > $4::timestamptz AND state <> 'REFUNDED')
+  AND (state = 'PENDING' AND payment_status IN ('UNKNOWN', 'PROCESSING')
+       OR state = 'PENDING' AND payment_status = 'SUCCEEDED' AND last_progress_at > $4::timestamptz
+       OR charged_at > $4::timestamptz AND state <> 'REFUNDED')
 ORDER BY charged_at IS NULL, created_at, id
 LIMIT 1
 `
@@ -663,8 +665,9 @@ type SamePurchaseParams struct {
 }
 
 // The order by which the same was bought a moment ago, or may have been: its money is
-// unknown, on its way, or arrived since. What is paid comes first. The order that asks
-// may stand there already, when its key was sent twice at the same moment.
+// unknown, on its way, or arrived since. Money that a person must decide about is no
+// reason for longer: it is good for nothing. What is paid comes first. The order that
+// asks may stand there already, when its key was sent twice at the same moment.
 func (q *Queries) SamePurchase(ctx context.Context, arg SamePurchaseParams) (uuid.UUID, error) {
 	row := q.db.QueryRow(ctx, samePurchase,
 		arg.EmailKey,
@@ -701,47 +704,49 @@ const updateOrder = `-- name: UpdateOrder :execrows
 UPDATE orders.orders SET
     state = $1,
     amount_minor = $2,
+    currency = $3,
     version = version + 1,
-    attempt_id = $3,
-    payment_method = $4,
-    submitted_at = $5,
-    payment_status = $6,
-    payment_error_code = $7,
-    payment_error_message = $8,
-    client_secret = $9,
-    redirect_url = $10,
-    payment_intent_id = $11,
-    charge_id = $12,
-    customer_id = $13,
-    charged_at = $14,
-    completed_at = $15,
-    access_until = $16,
-    recovered_by = $17,
-    last_progress_at = $18,
-    next_look_at = $19,
-    look_count = $20,
-    last_look_at = $21,
-    refunded_minor = $22,
-    dispute = $23,
-    access_withdrawn_at = $24,
-    subscription_id = $25,
-    period_start = $26,
-    period_end = $27,
-    promise_by = $28,
-    promise_missed_by = $29,
-    promise_missed_count = $30,
-    still_working_at = $31,
-    refund_token = $32,
-    refund_offered_at = $33,
-    refund_offer_until = $34,
-    refund_asked_at = $35,
-    refund_failed_at = $36
-WHERE id = $37 AND state = $38 AND version = $39
+    attempt_id = $4,
+    payment_method = $5,
+    submitted_at = $6,
+    payment_status = $7,
+    payment_error_code = $8,
+    payment_error_message = $9,
+    client_secret = $10,
+    redirect_url = $11,
+    payment_intent_id = $12,
+    charge_id = $13,
+    customer_id = $14,
+    charged_at = $15,
+    completed_at = $16,
+    access_until = $17,
+    recovered_by = $18,
+    last_progress_at = $19,
+    next_look_at = $20,
+    look_count = $21,
+    last_look_at = $22,
+    refunded_minor = $23,
+    dispute = $24,
+    access_withdrawn_at = $25,
+    subscription_id = $26,
+    period_start = $27,
+    period_end = $28,
+    promise_by = $29,
+    promise_missed_by = $30,
+    promise_missed_count = $31,
+    still_working_at = $32,
+    refund_token = $33,
+    refund_offered_at = $34,
+    refund_offer_until = $35,
+    refund_asked_at = $36,
+    refund_failed_at = $37
+WHERE id = $38 AND state = $39 AND version = $40
 `
 
 type UpdateOrderParams struct {
 	State               string
 	AmountMinor         int64
+	Currency            string
 	AttemptID           uuid.UUID
 	PaymentMethod       *string
 	SubmittedAt         time.Time
@@ -787,6 +792,7 @@ func (q *Queries) UpdateOrder(ctx context.Context, arg UpdateOrderParams) (int64
 	result, err := q.db.Exec(ctx, updateOrder,
 		arg.State,
 		arg.AmountMinor,
+		arg.Currency,
 		arg.AttemptID,
 		arg.PaymentMethod,
 		arg.SubmittedAt,

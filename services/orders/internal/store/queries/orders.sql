@@ -25,6 +25,7 @@ SELECT * FROM orders.orders WHERE reference = $1;
 UPDATE orders.orders SET
     state = @state,
     amount_minor = @amount_minor,
+    currency = @currency,
     version = version + 1,
     attempt_id = @attempt_id,
     payment_method = @payment_method,
@@ -115,12 +116,12 @@ UPDATE orders.orders SET version = version + 1, next_look_at = sqlc.arg(now)::ti
 WHERE email_key = $1 AND plan_id = $2 AND id <> sqlc.arg(id)::uuid AND state = 'PENDING' AND created_at <= sqlc.arg(created_at)::timestamptz;
 
 -- name: ListStuck :many
--- What waits for its buyer or the bank is listed when nobody has looked at it
+-- What waits for its buyer, the bank or a person is listed when nobody has looked at it
 -- since: that it waits is only what was heard last.
 SELECT id, state, payment_status, last_progress_at, look_count FROM orders.orders
 WHERE next_look_at IS NOT NULL
   AND last_progress_at <= sqlc.arg(since)::timestamptz
-  AND (payment_status NOT IN ('REQUIRES_ACTION', 'REQUIRES_PAYMENT_METHOD', 'PROCESSING')
+  AND (payment_status NOT IN ('REQUIRES_ACTION', 'REQUIRES_PAYMENT_METHOD', 'PROCESSING') AND NOT (state = 'PENDING' AND payment_status = 'SUCCEEDED')
        OR coalesce(last_look_at, submitted_at) <= sqlc.arg(since)::timestamptz)
   AND (last_progress_at, id) > (sqlc.arg(after_time)::timestamptz, sqlc.arg(after_id)::uuid)
 ORDER BY last_progress_at, id
@@ -132,11 +133,14 @@ SELECT pg_advisory_xact_lock(hashtextextended(sqlc.arg(email_key)::text || ' ' |
 
 -- name: SamePurchase :one
 -- The order by which the same was bought a moment ago, or may have been: its money is
--- unknown, on its way, or arrived since. What is paid comes first. The order that asks
--- may stand there already, when its key was sent twice at the same moment.
+-- unknown, on its way, or arrived since. Money that a person must decide about is no
+-- reason for longer: it is good for nothing. What is paid comes first. The order that
+-- asks may stand there already, when its key was sent twice at the same moment.
 SELECT id FROM orders.orders
 WHERE email_key = $1 AND plan_id = $2 AND kind = 'PURCHASE' AND id <> sqlc.arg(id)::uuid
-  AND (state = 'PENDING' AND payment_status IN ('UNKNOWN', 'PROCESSING') OR charged_at > sqlc.arg(since)::timestamptz AND state <> 'REFUNDED')
+  AND (state = 'PENDING' AND payment_status IN ('UNKNOWN', 'PROCESSING')
+       OR state = 'PENDING' AND payment_status = 'SUCCEEDED' AND last_progress_at > sqlc.arg(since)::timestamptz
+       OR charged_at > sqlc.arg(since)::timestamptz AND state <> 'REFUNDED')
 ORDER BY charged_at IS NULL, created_at, id
 LIMIT 1;
 
