@@ -27,8 +27,8 @@ BUILD := go build -buildvcs=false
 help:
 	@echo "make up     run the whole product in the foreground until Ctrl-C"
 	@echo "make demo   see a payment survive a crash, in half a minute"
-	@echo "make bench  measure webhooks and reconciling beside what this machine could do, six minutes"
-	@echo "            (FULL=1 longer and with a million of each, PEER=1 beside another implementation, PART=webhooks or reconciling)"
+	@echo "make bench  measure webhooks, reconciling and purchases beside what this machine could do, six minutes"
+	@echo "            (FULL=1 longer and with a million of each, PEER=1 beside another implementation, PART=webhooks, reconciling or checkout)"
 	@echo "make test   run every test (GOTESTFLAGS=-race, GOTESTFLAGS='-run Name', ...)"
 	@echo "make lint, make verify, make generate"
 	@echo "            check the code; check, or write, what is generated from it"

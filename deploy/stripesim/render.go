@@ -16,7 +16,10 @@ func (n NullString) MarshalJSON() ([]byte, error) {
 	if n == "" {
 		return []byte("null"), nil
 	}
-	return marshal(string(n))
+	if strings.ContainsFunc(string(n), func(r rune) bool { return r < ' ' || r > '~' || r == '"' || r == '\\' }) {
+		return marshal(string(n))
+	}
+	return append(append(append(make([]byte, 0, len(n)+2), '"'), n...), '"'), nil // mostly an id, and there are dozens in an object
 }
 
 // UnmarshalJSON reads null as the empty string.

@@ -52,6 +52,7 @@ func (b *bench) parts() []part {
 		{"reconciling", "Cross-referencing charges by the page, and one by one", b.crossReferencing},
 		{"reconciling", "Reading Stripe's list of charges, beside stripe-go's iterator", b.listing},
 		{"reconciling", "Sweeps that find nothing wrong, beside a short history and a long one", b.sweeping},
+		{"checkout", "Purchases through all services", b.checkout},
 	}
 }
 
@@ -75,7 +76,7 @@ func (o Options) scale() scale {
 	case o.Full:
 		return scale{clients: []int{1, 8, 32, 128}, slowClients: []int{1, 8, 32, 128}, rounds: 7, lasts: 3 * time.Second, stored: 1_000_000, orders: 1500, benchtime: "1s", charges: 1_000_000, purchases: 1_000_000, sweeps: 61}
 	default:
-		return scale{clients: []int{1, 8, 32, 128}, slowClients: []int{1, 8, 32}, rounds: 3, lasts: time.Second, stored: 100_000, orders: 300, benchtime: "300ms", charges: 100_000, purchases: 20_000, sweeps: 31}
+		return scale{clients: []int{1, 8, 32, 128}, slowClients: []int{1, 8, 32}, rounds: 3, lasts: time.Second, stored: 100_000, orders: 300, benchtime: "300ms", charges: 50_000, purchases: 20_000, sweeps: 31}
 	}
 }
 
@@ -85,6 +86,7 @@ type bench struct {
 	scale  scale
 	dir    string
 	report *report
+	extra  []string // settings of the part that runs
 }
 
 // The contenders, by the names that the report gives them.
@@ -135,6 +137,7 @@ func (b *bench) withStackOn(ctx context.Context, slow, database string, do func(
 	// Sweeps and rescues would read Stripe for payments that only the bench's
 	// events know of, at moments that only they choose.
 	env := append(stack.MachineEnv(b.opts.Env), "RECONCILE_EVERY=off", "RESCUE_AFTER=off", "ATTEMPTS_PER_IP=1000000")
+	env = append(env, b.extra...)
 	if database != "" {
 		env = append(env, "DATABASE_URL="+database)
 	}

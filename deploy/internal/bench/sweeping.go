@@ -243,6 +243,9 @@ func readWhole(before, after used) string {
 	return strings.Join(tables, ", ")
 }
 
+// keepingAlive has a connection for each buyer.
+var keepingAlive = &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: buyers}}
+
 // call sends JSON and reads JSON.
 func call(ctx context.Context, method, address string, header http.Header, in, out any) error {
 	var body io.Reader
@@ -259,7 +262,7 @@ func call(ctx context.Context, method, address string, header http.Header, in, o
 	}
 	request.Header = header.Clone()
 	request.Header.Set("Content-Type", "application/json")
-	response, err := http.DefaultClient.Do(request)
+	response, err := keepingAlive.Do(request)
 	if err != nil {
 		return err
 	}
