@@ -110,6 +110,9 @@ func TestAPromiseIsNamedUntilItHasPassed(t *testing.T) {
 	promised := func(order *ordersv1.Order, by time.Duration, missed int32, offered bool) *ordersv1.Order {
 		order = proto.CloneOf(order)
 		order.Promise = &ordersv1.Promise{By: timestamppb.New(noon.Add(by)), MissedCount: missed, RefundOffered: offered}
+		if missed > 0 {
+			order.Promise.MissedBy = timestamppb.New(noon.Add(-time.Hour))
+		}
 		order.NextAction = &ordersv1.NextAction{Type: ordersv1.NextAction_WAIT, By: timestamppb.New(noon.Add(3 * time.Hour))}
 		return order
 	}
@@ -124,8 +127,8 @@ func TestAPromiseIsNamedUntilItHasPassed(t *testing.T) {
 		{"ahead", promised(charged, 5*time.Minute+time.Second, 0, false), []string{"Your access will be ready by " + clock("12:06")}, []string{"sorry", "15:00", "refund"}},
 		{"money unknown", promised(pending, 2*time.Minute, 0, false), []string{"You will have an answer by " + clock("12:02")}, []string{"sorry"}},
 		{"a renewal", promised(renewal, time.Minute, 0, false), []string{"It will be added by " + clock("12:01")}, []string{"sorry"}},
-		{"passed, and nobody has named the next", promised(charged, -time.Second, 0, false), []string{"Your access is late", "We are sorry", "We name the next time here"}, []string{"12:00", "15:00"}},
-		{"missed, the next is named", promised(charged, 30*time.Minute, 1, false), []string{"was not ready when we said it would be. We are sorry", "It will be ready by " + clock("12:30")}, []string{"full refund"}},
+		{"passed, and nobody has named the next", promised(charged, -time.Second, 0, false), []string{"Your access is late", "We are sorry", "We had said " + clock("12:00") + ". We name the next time here"}, []string{"15:00"}},
+		{"missed, the next is named", promised(charged, 30*time.Minute, 1, false), []string{"was not ready when we said it would be. We are sorry", "We had said " + clock("11:00") + ". It will be ready by " + clock("12:30")}, []string{"full refund"}},
 		{"missed, with a refund", promised(charged, 30*time.Minute, 2, true), []string{"we offer you a full refund", "j***@example.com"}, nil},
 		{"missed, money unknown", promised(pending, time.Hour, 1, false), []string{"We still do not know whether your payment went through", "The next time we can name is " + clock("13:00")}, []string{"arrived"}},
 		{"missed renewal", promised(renewal, time.Hour, 1, false), []string{"the next term was not added when we said", "It will be added by " + clock("13:00")}, nil},

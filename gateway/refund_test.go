@@ -42,6 +42,8 @@ func TestOpeningTheLinkOnlyAsks(t *testing.T) {
 		{"without an amount", &ordersv1.Order{State: ordersv1.Order_CHARGED}, []string{"Refund my payment", form}, nil},
 		{"asked for already", &ordersv1.Order{State: ordersv1.Order_CHARGED, RefundAskedAt: asked},
 			[]string{"Your refund is being made", "21 November 2026, 11:59 UTC"}, []string{refundToken, "<form"}},
+		{"could not be made", &ordersv1.Order{State: ordersv1.Order_COMPLETE, RefundAskedAt: asked, RefundFailed: true},
+			[]string{"Your refund needs a person", "a person has it in hand"}, []string{"<form", "Your refund is being made", "was refunded"}},
 		{"refunded already", &ordersv1.Order{State: ordersv1.Order_REFUNDED, RefundAskedAt: asked}, []string{"Your payment was refunded", "two weeks"}, []string{refundToken, "<form"}},
 		{"never paid", &ordersv1.Order{State: ordersv1.Order_EXPIRED}, []string{"Nothing was charged"}, []string{refundToken, "<form"}},
 	} {

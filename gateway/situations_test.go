@@ -49,6 +49,9 @@ func everySituation(now time.Time) []shown {
 	promise := func(by time.Duration, missed int32, offered bool) func(*ordersv1.Order) {
 		return func(o *ordersv1.Order) {
 			o.Promise = &ordersv1.Promise{By: at(by), MissedCount: missed, RefundOffered: offered}
+			if missed > 0 {
+				o.Promise.MissedBy = at(-10 * time.Minute)
+			}
 		}
 	}
 	asked := func(o *ordersv1.Order) { o.RefundAskedAt = at(-time.Minute) }
@@ -83,6 +86,7 @@ func everySituation(now time.Time) []shown {
 		})},
 		{name: "nothing-charged", order: base(ordersv1.Order_EXPIRED, nil)},
 		{name: "refunding", order: paid(ordersv1.Order_RECOVERED, asked)},
+		{name: "refund-failed", order: paid(ordersv1.Order_CHARGED, func(o *ordersv1.Order) { asked(o); o.RefundFailed = true })},
 		{name: "refunded", order: paid(ordersv1.Order_REFUNDED, asked)},
 		{name: "refund-ask", order: paid(ordersv1.Order_CHARGED, promise(30*time.Minute, 2, true)), query: refundQuery},
 		{name: "refund-ask-ready", order: paid(ordersv1.Order_RECOVERED, nil), query: refundQuery},

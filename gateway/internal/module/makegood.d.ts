@@ -93,6 +93,7 @@ export interface Order {
   next_action: { type: "NONE" | "WAIT" | "USE_STRIPE_SDK" | "REDIRECT" | "PAY_AGAIN"; client_secret: string; url: string; by: string | null };
   promise: { by: string | null; missed_count: number; refund_offered: boolean } | null;
   refund_asked_at: string | null;
+  refund_failed: boolean;
 }
 
 /** One purchase, from the click to its end. "change" is dispatched with each new state, "close" by close(). */

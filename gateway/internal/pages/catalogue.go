@@ -26,6 +26,8 @@ type words struct {
 	Lead string `json:"lead"`
 	// Next says what happens now, and what the reader must or must not do.
 	Next string `json:"next"`
+	// Missed names the time that was not kept.
+	Missed string `json:"missed"`
 	// Promise names a time; only where one can have been promised.
 	Promise string `json:"promise"`
 	// PromiseOpen stands in for a time after one has passed.
@@ -82,6 +84,7 @@ type catalogue struct {
 		AccessEnds      string `json:"access_ends"`
 		RefundAsked     string `json:"refund_asked"`
 		RefundMade      string `json:"refund_made"`
+		RefundHeld      string `json:"refund_held"`
 		Refunded        string `json:"refunded"`
 	} `json:"steps"`
 	Around struct {

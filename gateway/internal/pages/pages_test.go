@@ -19,7 +19,7 @@ import (
 
 var situations = []situation{
 	unreachable, noReference, notFound, checking, checkingLate, held, buyerMustAct, payElsewhere, settingUp, settingUpLate,
-	extending, extendingLate, ready, readyLate, renewed, accessEnded, declined, nothingCharged, refunding, refunded,
+	extending, extendingLate, ready, readyLate, renewed, accessEnded, declined, nothingCharged, refunding, refundFailed, refunded,
 }
 
 func TestEverySituationHasWordsThatPromiseNothing(t *testing.T) {
@@ -44,6 +44,9 @@ func TestEverySituationHasWordsThatPromiseNothing(t *testing.T) {
 		}
 		if _, isLate := late[s]; isLate && w.Promise == "" {
 			t.Errorf("%s cannot name the time that its lateness is about", s)
+		}
+		if isLate := strings.HasSuffix(string(s), "_late") && s != readyLate; isLate != (w.Missed != "") {
+			t.Errorf("%s names the time that was missed: %v", s, !isLate)
 		}
 	}
 	for _, s := range arrived {
@@ -71,7 +74,7 @@ func TestTheCatalogueIsCompleteAndItsNamesAreKnown(t *testing.T) {
 	if err := json.Unmarshal(english, &file); err != nil {
 		t.Fatal(err)
 	}
-	optional := []string{"promise", "promise_open"}
+	optional := []string{"promise", "promise_open", "missed"}
 	var walk func(path string, v reflect.Value, name string)
 	walk = func(path string, v reflect.Value, name string) {
 		switch v.Kind() {
@@ -89,7 +92,7 @@ func TestTheCatalogueIsCompleteAndItsNamesAreKnown(t *testing.T) {
 				t.Errorf("%s is missing", path)
 			}
 			for _, m := range named.FindAllStringSubmatch(v.String(), -1) {
-				if !slices.Contains([]string{"by", "email", "days", "asked", "amount", "day", "month", "year", "hour", "minute", "clock", "app", "mail", "short", "reference", "time"}, m[1]) {
+				if !slices.Contains([]string{"by", "missed", "email", "days", "asked", "amount", "day", "month", "year", "hour", "minute", "clock", "app", "mail", "short", "reference", "time"}, m[1]) {
 					t.Errorf("%s names %s", path, m[0])
 				}
 			}

@@ -29,6 +29,7 @@ const (
 	declined       situation = "declined"
 	nothingCharged situation = "nothing_charged"
 	refunding      situation = "refunding"
+	refundFailed   situation = "refund_failed"
 	refunded       situation = "refunded"
 )
 
@@ -58,6 +59,9 @@ func missed(p *ordersv1.Promise, now time.Time) bool {
 func inTime(order *ordersv1.Order, now time.Time) situation {
 	renewal := order.GetKind() == ordersv1.Order_RENEWAL
 	if order.GetState() != ordersv1.Order_REFUNDED && order.GetRefundAskedAt() != nil {
+		if order.GetRefundFailed() {
+			return refundFailed
+		}
 		return refunding
 	}
 	switch order.GetState() {
@@ -103,7 +107,7 @@ func inTime(order *ordersv1.Order, now time.Time) situation {
 func Rests(order *ordersv1.Order) bool {
 	switch order.GetState() {
 	case ordersv1.Order_COMPLETE, ordersv1.Order_RECOVERED:
-		return order.GetRefundAskedAt() == nil
+		return order.GetRefundAskedAt() == nil || order.GetRefundFailed()
 	case ordersv1.Order_FAILED, ordersv1.Order_EXPIRED, ordersv1.Order_REFUNDED:
 		return true
 	}

@@ -72,6 +72,13 @@ func stepsOf(order *ordersv1.Order, s situation) []step {
 		if order.GetCompletedAt() != nil {
 			add("stopped", w.AccessEnds)
 		}
+	case refundFailed:
+		received()
+		if order.GetCompletedAt() != nil {
+			add("done", w.AccessReady, untilDay(order))
+		}
+		add("done", w.RefundAsked, moment(order.GetRefundAskedAt()))
+		add("now", w.RefundHeld, amount)
 	case refunded:
 		received()
 		if order.GetRefundAskedAt() != nil {

@@ -26,6 +26,7 @@ type view struct {
 	Tone, Sign  string
 	Title       string
 	Lead, Next  template.HTML
+	Missed      template.HTML
 	Promise     template.HTML
 	Offer       template.HTML
 	ProviderSay string
@@ -75,7 +76,7 @@ func newView(cfg Config, s situation, reference string) view {
 	v := blankView(cfg, reference)
 	v.say(text.Situations[s], nil)
 	v.Tone, v.Sign = s.tone(), s.tone()
-	if s == refunding || s == refunded {
+	if s == refunding || s == refundFailed || s == refunded {
 		v.Sign = signBack
 	}
 	v.Known = s != unreachable
@@ -136,6 +137,13 @@ func orderView(cfg Config, order *ordersv1.Order, reference string) view {
 func (v *view) promise(w words, order *ordersv1.Order, now time.Time) {
 	if w.Promise == "" {
 		return // there is nothing to wait for
+	}
+	if w.Missed != "" {
+		missed := order.GetPromise().GetMissedBy()
+		if missed == nil {
+			missed = order.GetPromise().GetBy() // nobody has looked since
+		}
+		v.Missed = fill(w.Missed, values{"missed": clock(missed.AsTime(), now)})
 	}
 	promised, looks := order.GetPromise().GetBy(), order.GetNextAction().GetBy()
 	switch {

@@ -5,7 +5,7 @@
 function situationOf(order, now = Date.now()) {
   const { state, kind, promise } = order, renewal = kind === "RENEWAL";
   const missed = promise?.missed_count > 0 || (promise?.by && upToTheMinute(promise.by) <= now), late = missed ? "_late" : "";
-  if (state !== "REFUNDED" && order.refund_asked_at) return "refunding";
+  if (state !== "REFUNDED" && order.refund_asked_at) return order.refund_failed ? "refund_failed" : "refunding";
   switch (state) {
     case "COMPLETE": case "RECOVERED":
       if (order.access_until && Date.parse(order.access_until) <= now) return "access_ended";
