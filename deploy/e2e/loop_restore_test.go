@@ -2,17 +2,20 @@ package e2e
 
 import (
 	"fmt"
+	"maps"
 	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 )
 
 // TestRestoredFromADump: Orders' schema comes back from a dump that is older
-// than three purchases, and then Provisioning's. Nobody tells the sweep.
+// than three purchases, then Provisioning's, then Payments', and then the first two
+// at once. Nobody tells the sweep.
 func TestRestoredFromADump(t *testing.T) {
 	t.Parallel()
 	s := open(t, "RESCUE_AFTER=off", "RECONCILE_EVERY=1s", "STUCK_AFTER=1h", "APOLOGY_AFTER=1s")
@@ -20,7 +23,7 @@ func TestRestoredFromADump(t *testing.T) {
 	kept := s.buyer("before the dump")
 	kept.pays(t, card)
 	kept.judgeFulfilled(t, outcome{})
-	ordersDump, accessDump := s.dump(t, "orders"), s.dump(t, "provisioning")
+	ordersDump, accessDump, paymentsDump := s.dump(t, "orders"), s.dump(t, "provisioning"), s.dump(t, "payments")
 
 	lost := make([]*purchased, 3)
 	for i := range lost {
@@ -38,7 +41,7 @@ func TestRestoredFromADump(t *testing.T) {
 		s.awaitDisposition(t, p.charge, "MATCHED")
 	}
 
-	s.restore(t, "orders", ordersDump)
+	s.restore(t, map[string]string{"orders": ordersDump})
 	for _, p := range lost {
 		s.awaitDisposition(t, p.charge, "RECOVERED")
 		p.judgeBack(t, "RECOVERED")
@@ -48,7 +51,7 @@ func TestRestoredFromADump(t *testing.T) {
 		t.Errorf("the order from before the dump is %+v", r)
 	}
 
-	s.restore(t, "provisioning", accessDump)
+	s.restore(t, map[string]string{"provisioning": accessDump})
 	for _, p := range lost {
 		await(t, "the access of "+p.email, func() bool {
 			return s.count(t, `SELECT count(*) FROM provisioning.grants WHERE order_id = $1 AND revoked_at IS NULL`, p.ID) == 1
@@ -56,6 +59,21 @@ func TestRestoredFromADump(t *testing.T) {
 		p.judgeBack(t, "RECOVERED")
 	}
 	s.judgeNoticed(t, 2)
+
+	s.restore(t, map[string]string{"payments": paymentsDump})
+	for _, p := range lost {
+		await(t, "the payment of "+p.email, func() bool {
+			return s.count(t, `SELECT count(*) FROM payments.payments WHERE order_id = $1 AND charge_id = $2 AND status = 'SUCCEEDED'`, p.ID, p.charge) == 1
+		})
+	}
+	s.judgeNoticed(t, 3)
+
+	// What is rebuilt from nothing but Stripe ends when it did, not a term from now.
+	s.restore(t, map[string]string{"orders": ordersDump, "provisioning": accessDump})
+	for _, p := range lost {
+		p.judgeBack(t, "RECOVERED")
+	}
+	s.judgeNoticed(t, 4)
 
 	// The foreign charge made nothing of anything.
 	s.awaitDisposition(t, foreign, "FOREIGN")
@@ -161,15 +179,18 @@ func (s *shop) dump(t *testing.T, schema string) (file string) {
 	return file
 }
 
-// restore puts the backup in the place of the schema while its service is down.
-func (s *shop) restore(t *testing.T, schema, file string) {
+// restore puts backups in the place of the schemas while their services are down.
+func (s *shop) restore(t *testing.T, files map[string]string) {
 	t.Helper()
-	s.down(t, schema)
-	if _, err := s.DB().Exec(t.Context(), "DROP SCHEMA "+schema+" CASCADE"); err != nil {
-		t.Fatal(err)
+	schemas := slices.Sorted(maps.Keys(files))
+	s.down(t, schemas...)
+	for _, schema := range schemas {
+		if _, err := s.DB().Exec(t.Context(), "DROP SCHEMA "+schema+" CASCADE"); err != nil {
+			t.Fatal(err)
+		}
+		s.pgTool(t, "pg_restore", "--exit-on-error", "--single-transaction", files[schema])
 	}
-	s.pgTool(t, "pg_restore", "--exit-on-error", "--single-transaction", file)
-	s.up(t, schema)
+	s.up(t, schemas...)
 }
 
 // pgTool runs a program of PostgreSQL's on the shop's database.

@@ -50,6 +50,36 @@ func TestALostOrderIsMadeAgainFromItsCharge(t *testing.T) {
 	s.wantCases()
 }
 
+// What was lost with its access ends when it did; of what is not known to have had
+// any, the term begins when it is given.
+func TestALostOrderGetsTheRestOfTheAccessItHad(t *testing.T) {
+	for name, known := range map[string]bool{"known": true, "not known": false} {
+		t.Run(name, func(t *testing.T) {
+			s := newScene(t)
+			before := s.mustPlace(purchase{}, complete)
+			r := s.lose(before)
+			s.peers.provisioning.set(func(f *fakeProvisioning) { f.grants, f.given, f.lost = nil, nil, true })
+			until := before.GetAccessUntil().AsTime()
+			s.clock.Advance(40 * 24 * time.Hour)
+			if known {
+				r.AccessUntil = before.GetAccessUntil()
+			} else {
+				until = s.clock.Now().AddDate(1, 0, 0)
+			}
+			after, err := s.adopt(r)
+			if err != nil || after.GetState() != recovered || !after.GetAccessUntil().AsTime().Equal(until) {
+				t.Fatalf("%v, %v, access until %s, want %s", after.GetState(), err, after.GetAccessUntil().AsTime(), until)
+			}
+			s.peers.provisioning.set(func(f *fakeProvisioning) {
+				g := f.grants[before.GetId()]
+				if g.GetAgain() != known || known && !g.GetPeriodStart().AsTime().Equal(until.AddDate(-1, 0, 0)) {
+					t.Errorf("Provisioning was asked for %v", g)
+				}
+			})
+		})
+	}
+}
+
 func TestACompleteOrderIsNotAdoptedAgain(t *testing.T) {
 	s := newScene(t)
 	o := s.mustPlace(purchase{}, complete)

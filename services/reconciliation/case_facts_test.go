@@ -132,6 +132,10 @@ func (d *desk) ListCharges(_ context.Context, r *paymentsv1.ListChargesRequest) 
 	return out, nil
 }
 
+func (d *desk) MatchPayments(_ context.Context, r *paymentsv1.MatchPaymentsRequest) (*paymentsv1.MatchPaymentsResponse, error) {
+	return &paymentsv1.MatchPaymentsResponse{RecordedChargeIds: r.GetChargeIds()}, nil
+}
+
 func (d *desk) ListWebhookEvents(_ context.Context, r *paymentsv1.ListWebhookEventsRequest) (*paymentsv1.ListWebhookEventsResponse, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()

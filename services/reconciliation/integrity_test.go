@@ -126,7 +126,7 @@ func TestTheReportAddsUp(t *testing.T) {
 		t.Errorf("unserved: %v", day.GetOldestUnserved())
 	}
 	all := s.report(dial, time.Time{}, time.Time{})
-	if all.GetDifferenceCount() != 0 || len(all.GetCharges()) != 5 || all.GetComplete() {
+	if all.GetDifferenceCount() != 0 || len(all.GetCharges()) != 5 || !all.GetComplete() {
 		t.Errorf("of all time: %v", all)
 	}
 	_, err := s.client(dial, "gateway").GetIntegrityReport(s.support(), &pb.GetIntegrityReportRequest{From: timestamppb.New(dayOne), Before: timestamppb.New(dayOne)})
@@ -201,6 +201,183 @@ func TestTheReportNamesOneCent(t *testing.T) {
 			}
 		})
 	}
+}
+
+// Reports of all time are whole: what is older than the deep pass reaches is read
+// once, and not at every pass again.
+func TestTheWholeHistoryIsReadOnce(t *testing.T) {
+	s := newScene(t)
+	w, ago := s.world, func(days int) time.Time { return s.clock.Now().Add(-time.Duration(days) * 24 * time.Hour) }
+	w.order(orderID(1), ordersv1.Order_COMPLETE, w.charge("ch_ancient", ago(1500), orderID(1)))
+	w.order(orderID(2), ordersv1.Order_COMPLETE, w.charge("ch_old", ago(100), orderID(2)))
+	claimed := func(c *paymentsv1.SeenCharge) {
+		c.Owner, c.OwnerReason = paymentsv1.SeenCharge_CLAIMED, "product prod_1"
+	}
+	w.charge("ch_claimed_long_ago", ago(1000), "", claimed)
+	w.charge("ch_claimed", ago(10), "", claimed)
+	dial := s.instance(map[string]string{"DEEP_PASS_EVERY": "24h"})
+
+	// While a page of it fails, a report of all time says so; one of a month does not.
+	hook(w, &w.onListCharges, func(r *paymentsv1.ListChargesRequest) error {
+		if len(r.GetChargeIds()) == 0 && r.GetWindow().GetFrom().AsTime().Before(ago(1200)) {
+			return errStripe
+		}
+		return nil
+	})
+	s.wantRun(s.startRun(dial), pb.Run_FAILED)
+	if r := s.report(dial, time.Time{}, time.Time{}); r.GetComplete() || !strings.Contains(r.GetIncompleteReason(), "have not all been read yet") {
+		t.Errorf("of all time: %v", r)
+	}
+	if r := s.report(dial, ago(30), time.Time{}); !r.GetComplete() {
+		t.Errorf("of a month: %s", r.GetIncompleteReason())
+	}
+	w.set(func() { w.onListCharges = nil })
+	s.wantRun(s.startRun(dial), pb.Run_SUCCEEDED)
+	r := s.report(dial, time.Time{}, time.Time{})
+	var count, booked int64
+	for _, c := range r.GetCharges() {
+		count += c.GetChargeCount()
+	}
+	for _, b := range r.GetBalance() {
+		booked += b.GetAmountMinor()
+	}
+	if !r.GetComplete() || r.GetDifferenceCount() != 0 || count != 4 || booked != 4*24900 {
+		t.Errorf("of all time: complete %t (%s), %d charges, %d booked, %v", r.GetComplete(), r.GetIncompleteReason(), count, booked, r.GetDifferences())
+	}
+	// What the old checkout sold is asked about while it matters.
+	s.wantDisposition("ch_claimed_long_ago", "QUARANTINED")
+	if n := s.openCases("CLAIMED_CHARGE"); n != 1 {
+		t.Errorf("%d cases about the old checkout", n)
+	}
+	w.set(func() { w.listed = nil })
+	s.clock.Advance(25 * time.Hour)
+	s.wantRun(s.startRun(dial), pb.Run_SUCCEEDED)
+	w.set(func() {
+		for _, l := range w.listed {
+			if len(l.GetChargeIds()) == 0 && l.GetWindow().GetFrom().AsTime().Before(ago(200)) {
+				t.Errorf("the history is read again: %v", l.GetWindow())
+			}
+		}
+	})
+	if r := s.report(dial, time.Time{}, time.Time{}); !r.GetComplete() || r.GetDifferenceCount() != 0 {
+		t.Errorf("a day later: %s, %v", r.GetIncompleteReason(), r.GetDifferences())
+	}
+}
+
+// What differs is one case, however long it does and however much it is; it closes
+// by itself.
+func TestDifferencesAreOneCaseWhileTheyAreThere(t *testing.T) {
+	s := newScene(t)
+	s.shop()
+	w := s.world
+	dial := s.instance(map[string]string{"DEEP_PASS_EVERY": "1h"})
+	s.wantRun(s.startRun(dial), pb.Run_SUCCEEDED)
+	if n := s.openCases("DISCREPANCY"); n != 0 {
+		t.Fatalf("%d cases although all fits", n)
+	}
+	off := func(charge string, by int) {
+		s.exec(`UPDATE reconciliation.balance_transactions SET amount_minor = amount_minor + $2, net_minor = net_minor + $2 WHERE charge_id = $1 AND type = 'charge'`, charge, by)
+	}
+	passes := func() {
+		t.Helper()
+		s.clock.Advance(2 * time.Hour)
+		s.wantRun(s.startRun(dial), pb.Run_SUCCEEDED)
+	}
+	summary := func() (text string, reports int) {
+		t.Helper()
+		if err := s.owner.QueryRow(t.Context(), `SELECT summary, reported_count FROM reconciliation.cases WHERE kind = 'DISCREPANCY' AND state = 'OPEN'`).Scan(&text, &reports); err != nil {
+			t.Fatal(err)
+		}
+		return text, reports
+	}
+	off("ch_03", -1)
+	passes()
+	first, _ := summary()
+	if !strings.Contains(first, "differ in 1: ch_03") || !strings.Contains(first, "$249.00") || !strings.Contains(first, "$248.99") {
+		t.Errorf("the case says %s", first)
+	}
+	passes()
+	if again, reports := summary(); again != first || reports != 1 {
+		t.Errorf("reported %d times: %s", reports, again)
+	}
+	off("ch_05", 7)
+	passes()
+	if both, reports := summary(); !strings.Contains(both, "differ in 2") || !strings.Contains(both, "ch_05") || reports != 2 {
+		t.Errorf("with another one, reported %d times: %s", reports, both)
+	}
+	off("ch_03", 1)
+	off("ch_05", -7)
+	passes()
+	if n := s.openCases("DISCREPANCY"); n != 0 {
+		t.Errorf("%d cases are open although all fits", n)
+	}
+	if n := s.count(`SELECT count(*) FROM reconciliation.cases WHERE kind = 'DISCREPANCY' AND resolved_by = 'system'`); n != 1 {
+		t.Errorf("%d cases", n)
+	}
+
+	// A difference of today needs no deep pass to be seen.
+	fresh := w.charge("ch_today", s.clock.Now().Add(-time.Minute), orderID(90))
+	w.order(orderID(90), ordersv1.Order_COMPLETE, fresh)
+	w.set(func() { w.balance[len(w.balance)-1].AmountMinor--; w.balance[len(w.balance)-1].NetMinor-- })
+	s.clock.Advance(time.Minute)
+	s.wantRun(s.startRun(dial), pb.Run_SUCCEEDED)
+	if text, _ := summary(); !strings.Contains(text, "ch_today") {
+		t.Errorf("the case says %s", text)
+	}
+}
+
+// A debit that failed took no money: it is booked, and booked back.
+func TestADebitThatFailedIsNoDifference(t *testing.T) {
+	s := newScene(t)
+	w, at := s.world, s.clock.Now().Add(-2*time.Hour)
+	w.charge("py_1", at, orderID(1), func(c *paymentsv1.SeenCharge) { c.Status = paymentsv1.SeenCharge_FAILED })
+	w.movement("payment", "py_1", "py_1", 24900, at)
+	w.movement("payment_failure_refund", "pyr_1", "py_1", -24900, at.Add(time.Minute))
+	dial := s.instance(nil)
+	s.wantRun(s.startRun(dial), pb.Run_SUCCEEDED)
+	if r := s.report(dial, time.Time{}, time.Time{}); r.GetDifferenceCount() != 0 {
+		t.Errorf("differences: %v", r.GetDifferences())
+	}
+	if n := s.openCases("DISCREPANCY"); n != 0 {
+		t.Errorf("%d cases", n)
+	}
+}
+
+// When the order and its access are lost, both are made again as they were: the
+// access ends when it did, and not a term after the loss.
+func TestWhatIsRebuiltEndsWhenItDid(t *testing.T) {
+	s := newScene(t)
+	w := s.world
+	w.order(orderID(1), ordersv1.Order_COMPLETE, w.charge("ch_1", s.clock.Now().Add(-40*24*time.Hour), orderID(1)))
+	dial := s.instance(map[string]string{"DEEP_PASS_EVERY": "1h"})
+	s.wantRun(s.startRun(dial), pb.Run_SUCCEEDED)
+	w.set(func() {
+		delete(w.orders, orderID(1))
+		delete(w.grants, orderID(1))
+	})
+	// Stripe has its moment, and the first try fails: what was known is kept.
+	hook(w, &w.onRestore, func(string) error { return errStripe })
+	s.clock.Advance(time.Hour)
+	s.startRun(dial)
+	w.set(func() { w.onRestore = nil })
+	s.clock.Advance(time.Hour)
+	s.wantRun(s.startRun(dial), pb.Run_SUCCEEDED)
+	s.wantDisposition("ch_1", "RECOVERED")
+	w.set(func() {
+		if until := w.until["ch_1"]; until == nil || !until.AsTime().Equal(accessEnds) {
+			t.Errorf("Orders was told of access until %v, want %s", until, accessEnds)
+		}
+	})
+	// One that never was seen with access says nothing of it.
+	w.charge("ch_2", s.clock.Now().Add(-time.Hour), orderID(2), func(c *paymentsv1.SeenCharge) { c.Recorded = false })
+	s.clock.Advance(2 * time.Hour)
+	s.startRun(dial)
+	s.wantDisposition("ch_2", "RECOVERED")
+	w.set(func() {
+		if until := w.until["ch_2"]; until != nil {
+			t.Errorf("Orders was told of access until %s", until.AsTime())
+		}
+	})
 }
 
 // A run does not read twice what it has seen: a deep pass that it begins later

@@ -46,6 +46,7 @@ type fakeWorld struct {
 
 	listed   []*paymentsv1.ListChargesRequest
 	restored map[string]int
+	until    map[string]*timestamppb.Timestamp // what adoptions say of access before
 	adopted  map[string]int
 	advanced map[string]int
 	windows  map[string][]*paymentsv1.Window
@@ -62,7 +63,7 @@ type fakeOrder struct {
 func newFakeWorld() *fakeWorld {
 	return &fakeWorld{
 		charges: map[string]*paymentsv1.SeenCharge{}, orders: map[string]*fakeOrder{}, grants: map[string]bool{},
-		messages: map[string]int{}, missing: map[string]string{}, restored: map[string]int{}, adopted: map[string]int{},
+		messages: map[string]int{}, missing: map[string]string{}, restored: map[string]int{}, until: map[string]*timestamppb.Timestamp{}, adopted: map[string]int{},
 		advanced: map[string]int{}, windows: map[string][]*paymentsv1.Window{}, ordersHistory: 1, grantsHistory: 1,
 	}
 }
@@ -186,6 +187,7 @@ func (f *fakeOrders) AdoptCharge(_ context.Context, r *ordersv1.AdoptChargeReque
 	defer w.mu.Unlock()
 	p := r.GetPayment()
 	w.adopted[p.GetChargeId()]++
+	w.until[p.GetChargeId()] = r.GetAccessUntil()
 	if r.GetPlanId() == "unknown" {
 		return nil, apperr.New(codes.InvalidArgument, "CANNOT_ADOPT", "there is no plan unknown")
 	}
@@ -279,6 +281,19 @@ func (p *fakePayments) ListCharges(_ context.Context, r *paymentsv1.ListChargesR
 	return out, nil
 }
 
+func (p *fakePayments) MatchPayments(_ context.Context, r *paymentsv1.MatchPaymentsRequest) (*paymentsv1.MatchPaymentsResponse, error) {
+	w := p.world
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	out := &paymentsv1.MatchPaymentsResponse{}
+	for _, id := range r.GetChargeIds() {
+		if w.charges[id].GetRecorded() {
+			out.RecordedChargeIds = append(out.RecordedChargeIds, id)
+		}
+	}
+	return out, nil
+}
+
 func (p *fakePayments) RestoreCharge(_ context.Context, r *paymentsv1.RestoreChargeRequest) (*paymentsv1.RestoreChargeResponse, error) {
 	w := p.world
 	if hook := hooked(w, &w.onRestore); hook != nil {
@@ -348,6 +363,9 @@ func (p *fakePayments) ListBalanceTransactions(_ context.Context, r *paymentsv1.
 	return out, nil
 }
 
+// accessEnds is until when every grant of the world gives access.
+var accessEnds = time.Date(2031, 2, 3, 4, 5, 6, 0, time.UTC)
+
 type fakeProvisioning struct {
 	provisioningv1.UnimplementedProvisioningServiceServer
 	world *fakeWorld
@@ -360,7 +378,7 @@ func (p *fakeProvisioning) MatchGrants(_ context.Context, r *provisioningv1.Matc
 	out := &provisioningv1.MatchGrantsResponse{HistoryPosition: w.grantsHistory}
 	for _, id := range r.GetOrderIds() {
 		if active, known := w.grants[id]; known {
-			g := &provisioningv1.Grant{OrderId: id}
+			g := &provisioningv1.Grant{OrderId: id, EndsAt: timestamppb.New(accessEnds)}
 			if !active {
 				g.RevokedAt = timestamppb.Now()
 			}

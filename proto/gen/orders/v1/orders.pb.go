@@ -1347,7 +1347,11 @@ type AdoptChargeRequest struct {
 	RenewsOrderId string `protobuf:"bytes,7,opt,name=renews_order_id,json=renewsOrderId,proto3" json:"renews_order_id,omitempty"`
 	// Why; unspecified is WEBHOOK from Payments and RECONCILIATION from
 	// Reconciliation.
-	Reason        AdvanceOrderRequest_Reason `protobuf:"varint,8,opt,name=reason,proto3,enum=orders.v1.AdvanceOrderRequest_Reason" json:"reason,omitempty"`
+	Reason AdvanceOrderRequest_Reason `protobuf:"varint,8,opt,name=reason,proto3,enum=orders.v1.AdvanceOrderRequest_Reason" json:"reason,omitempty"`
+	// Until when the order gave access before it was lost: what is given again ends
+	// then. Unset when it is not known that it ever gave any: the term then begins when
+	// the access is given. Of one that renews it is not read.
+	AccessUntil   *timestamppb.Timestamp `protobuf:"bytes,9,opt,name=access_until,json=accessUntil,proto3" json:"access_until,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1436,6 +1440,13 @@ func (x *AdoptChargeRequest) GetReason() AdvanceOrderRequest_Reason {
 		return x.Reason
 	}
 	return AdvanceOrderRequest_REASON_UNSPECIFIED
+}
+
+func (x *AdoptChargeRequest) GetAccessUntil() *timestamppb.Timestamp {
+	if x != nil {
+		return x.AccessUntil
+	}
+	return nil
 }
 
 type FollowSubscriptionRequest struct {
@@ -2903,7 +2914,7 @@ const file_orders_v1_orders_proto_rawDesc = "" +
 	"\x06RESCUE\x10\x01\x12\v\n" +
 	"\aWEBHOOK\x10\x02\x12\x12\n" +
 	"\x0eRECONCILIATION\x10\x03\x12\v\n" +
-	"\aSUPPORT\x10\x04\"\xfa\x02\n" +
+	"\aSUPPORT\x10\x04\"\xb9\x03\n" +
 	"\x12AdoptChargeRequest\x12&\n" +
 	"\treference\x18\x01 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\treference\x12 \n" +
 	"\aplan_id\x18\x02 \x01(\tB\a\xbaH\x04r\x02\x18@R\x06planId\x12\x1e\n" +
@@ -2913,7 +2924,8 @@ const file_orders_v1_orders_proto_rawDesc = "" +
 	"account_id\x18\x05 \x01(\tB\a\xbaH\x04r\x02\x18@R\taccountId\x126\n" +
 	"\apayment\x18\x06 \x01(\v2\x14.payments.v1.PaymentB\x06\xbaH\x03\xc8\x01\x01R\apayment\x123\n" +
 	"\x0frenews_order_id\x18\a \x01(\tB\v\xbaH\b\xd8\x01\x01r\x03\xb0\x01\x01R\rrenewsOrderId\x12G\n" +
-	"\x06reason\x18\b \x01(\x0e2%.orders.v1.AdvanceOrderRequest.ReasonB\b\xbaH\x05\x82\x01\x02\x10\x01R\x06reason\"b\n" +
+	"\x06reason\x18\b \x01(\x0e2%.orders.v1.AdvanceOrderRequest.ReasonB\b\xbaH\x05\x82\x01\x02\x10\x01R\x06reason\x12=\n" +
+	"\faccess_until\x18\t \x01(\v2\x1a.google.protobuf.TimestampR\vaccessUntil\"b\n" +
 	"\x19FollowSubscriptionRequest\x12E\n" +
 	"\fsubscription\x18\x01 \x01(\v2\x19.payments.v1.SubscriptionB\x06\xbaH\x03\xc8\x01\x01R\fsubscription\"[\n" +
 	"\x1aFollowSubscriptionResponse\x12=\n" +
@@ -3134,70 +3146,71 @@ var file_orders_v1_orders_proto_depIdxs = []int32{
 	39, // 18: orders.v1.AdvanceOrderRequest.payment:type_name -> payments.v1.Payment
 	39, // 19: orders.v1.AdoptChargeRequest.payment:type_name -> payments.v1.Payment
 	4,  // 20: orders.v1.AdoptChargeRequest.reason:type_name -> orders.v1.AdvanceOrderRequest.Reason
-	40, // 21: orders.v1.FollowSubscriptionRequest.subscription:type_name -> payments.v1.Subscription
-	38, // 22: orders.v1.FollowSubscriptionResponse.access_until:type_name -> google.protobuf.Timestamp
-	14, // 23: orders.v1.AdvanceOrderResponse.order:type_name -> orders.v1.Order
-	14, // 24: orders.v1.DescribeOrderResponse.order:type_name -> orders.v1.Order
-	38, // 25: orders.v1.DescribeOrderResponse.next_look_at:type_name -> google.protobuf.Timestamp
-	38, // 26: orders.v1.DescribeOrderResponse.last_look_at:type_name -> google.protobuf.Timestamp
-	25, // 27: orders.v1.DescribeOrderResponse.history:type_name -> orders.v1.HistoryEntry
-	41, // 28: orders.v1.DescribeOrderResponse.dispute:type_name -> payments.v1.Payment.Dispute
-	38, // 29: orders.v1.DescribeOrderResponse.access_withdrawn_at:type_name -> google.protobuf.Timestamp
-	40, // 30: orders.v1.DescribeOrderResponse.subscription:type_name -> payments.v1.Subscription
-	38, // 31: orders.v1.DescribeOrderResponse.subscription_access_until:type_name -> google.protobuf.Timestamp
-	38, // 32: orders.v1.DescribeOrderResponse.refund_offer_until:type_name -> google.protobuf.Timestamp
-	2,  // 33: orders.v1.HistoryEntry.from_state:type_name -> orders.v1.Order.State
-	2,  // 34: orders.v1.HistoryEntry.to_state:type_name -> orders.v1.Order.State
-	38, // 35: orders.v1.HistoryEntry.at:type_name -> google.protobuf.Timestamp
-	38, // 36: orders.v1.ListStuckOrdersRequest.no_progress_since:type_name -> google.protobuf.Timestamp
-	28, // 37: orders.v1.ListStuckOrdersResponse.orders:type_name -> orders.v1.StuckOrder
-	2,  // 38: orders.v1.StuckOrder.state:type_name -> orders.v1.Order.State
-	38, // 39: orders.v1.StuckOrder.last_progress_at:type_name -> google.protobuf.Timestamp
-	38, // 40: orders.v1.SetChargingResponse.at:type_name -> google.protobuf.Timestamp
-	32, // 41: orders.v1.MatchChargesRequest.charges:type_name -> orders.v1.ChargeKeys
-	34, // 42: orders.v1.MatchChargesResponse.matches:type_name -> orders.v1.ChargeMatch
-	2,  // 43: orders.v1.ChargeMatch.state:type_name -> orders.v1.Order.State
-	41, // 44: orders.v1.ChargeMatch.dispute:type_name -> payments.v1.Payment.Dispute
-	38, // 45: orders.v1.ChargeMatch.charged_at:type_name -> google.protobuf.Timestamp
-	38, // 46: orders.v1.ChargeMatch.completed_at:type_name -> google.protobuf.Timestamp
-	38, // 47: orders.v1.ChargeMatch.access_withdrawn_at:type_name -> google.protobuf.Timestamp
-	38, // 48: orders.v1.ListCompletedRequest.from:type_name -> google.protobuf.Timestamp
-	38, // 49: orders.v1.ListCompletedRequest.before:type_name -> google.protobuf.Timestamp
-	37, // 50: orders.v1.ListCompletedResponse.orders:type_name -> orders.v1.CompletedOrder
-	38, // 51: orders.v1.CompletedOrder.completed_at:type_name -> google.protobuf.Timestamp
-	5,  // 52: orders.v1.OrdersService.ListPlans:input_type -> orders.v1.ListPlansRequest
-	9,  // 53: orders.v1.OrdersService.PlaceOrder:input_type -> orders.v1.PlaceOrderRequest
-	10, // 54: orders.v1.OrdersService.PayOrder:input_type -> orders.v1.PayOrderRequest
-	11, // 55: orders.v1.OrdersService.ConfirmOrder:input_type -> orders.v1.ConfirmOrderRequest
-	12, // 56: orders.v1.OrdersService.RefundOrder:input_type -> orders.v1.RefundOrderRequest
-	13, // 57: orders.v1.OrdersService.GetOrder:input_type -> orders.v1.GetOrderRequest
-	18, // 58: orders.v1.OrdersAdminService.AdvanceOrder:input_type -> orders.v1.AdvanceOrderRequest
-	19, // 59: orders.v1.OrdersAdminService.AdoptCharge:input_type -> orders.v1.AdoptChargeRequest
-	20, // 60: orders.v1.OrdersAdminService.FollowSubscription:input_type -> orders.v1.FollowSubscriptionRequest
-	23, // 61: orders.v1.OrdersAdminService.DescribeOrder:input_type -> orders.v1.DescribeOrderRequest
-	31, // 62: orders.v1.OrdersAdminService.MatchCharges:input_type -> orders.v1.MatchChargesRequest
-	35, // 63: orders.v1.OrdersAdminService.ListCompleted:input_type -> orders.v1.ListCompletedRequest
-	26, // 64: orders.v1.OrdersAdminService.ListStuckOrders:input_type -> orders.v1.ListStuckOrdersRequest
-	29, // 65: orders.v1.OrdersAdminService.SetCharging:input_type -> orders.v1.SetChargingRequest
-	6,  // 66: orders.v1.OrdersService.ListPlans:output_type -> orders.v1.ListPlansResponse
-	14, // 67: orders.v1.OrdersService.PlaceOrder:output_type -> orders.v1.Order
-	14, // 68: orders.v1.OrdersService.PayOrder:output_type -> orders.v1.Order
-	14, // 69: orders.v1.OrdersService.ConfirmOrder:output_type -> orders.v1.Order
-	14, // 70: orders.v1.OrdersService.RefundOrder:output_type -> orders.v1.Order
-	14, // 71: orders.v1.OrdersService.GetOrder:output_type -> orders.v1.Order
-	22, // 72: orders.v1.OrdersAdminService.AdvanceOrder:output_type -> orders.v1.AdvanceOrderResponse
-	22, // 73: orders.v1.OrdersAdminService.AdoptCharge:output_type -> orders.v1.AdvanceOrderResponse
-	21, // 74: orders.v1.OrdersAdminService.FollowSubscription:output_type -> orders.v1.FollowSubscriptionResponse
-	24, // 75: orders.v1.OrdersAdminService.DescribeOrder:output_type -> orders.v1.DescribeOrderResponse
-	33, // 76: orders.v1.OrdersAdminService.MatchCharges:output_type -> orders.v1.MatchChargesResponse
-	36, // 77: orders.v1.OrdersAdminService.ListCompleted:output_type -> orders.v1.ListCompletedResponse
-	27, // 78: orders.v1.OrdersAdminService.ListStuckOrders:output_type -> orders.v1.ListStuckOrdersResponse
-	30, // 79: orders.v1.OrdersAdminService.SetCharging:output_type -> orders.v1.SetChargingResponse
-	66, // [66:80] is the sub-list for method output_type
-	52, // [52:66] is the sub-list for method input_type
-	52, // [52:52] is the sub-list for extension type_name
-	52, // [52:52] is the sub-list for extension extendee
-	0,  // [0:52] is the sub-list for field type_name
+	38, // 21: orders.v1.AdoptChargeRequest.access_until:type_name -> google.protobuf.Timestamp
+	40, // 22: orders.v1.FollowSubscriptionRequest.subscription:type_name -> payments.v1.Subscription
+	38, // 23: orders.v1.FollowSubscriptionResponse.access_until:type_name -> google.protobuf.Timestamp
+	14, // 24: orders.v1.AdvanceOrderResponse.order:type_name -> orders.v1.Order
+	14, // 25: orders.v1.DescribeOrderResponse.order:type_name -> orders.v1.Order
+	38, // 26: orders.v1.DescribeOrderResponse.next_look_at:type_name -> google.protobuf.Timestamp
+	38, // 27: orders.v1.DescribeOrderResponse.last_look_at:type_name -> google.protobuf.Timestamp
+	25, // 28: orders.v1.DescribeOrderResponse.history:type_name -> orders.v1.HistoryEntry
+	41, // 29: orders.v1.DescribeOrderResponse.dispute:type_name -> payments.v1.Payment.Dispute
+	38, // 30: orders.v1.DescribeOrderResponse.access_withdrawn_at:type_name -> google.protobuf.Timestamp
+	40, // 31: orders.v1.DescribeOrderResponse.subscription:type_name -> payments.v1.Subscription
+	38, // 32: orders.v1.DescribeOrderResponse.subscription_access_until:type_name -> google.protobuf.Timestamp
+	38, // 33: orders.v1.DescribeOrderResponse.refund_offer_until:type_name -> google.protobuf.Timestamp
+	2,  // 34: orders.v1.HistoryEntry.from_state:type_name -> orders.v1.Order.State
+	2,  // 35: orders.v1.HistoryEntry.to_state:type_name -> orders.v1.Order.State
+	38, // 36: orders.v1.HistoryEntry.at:type_name -> google.protobuf.Timestamp
+	38, // 37: orders.v1.ListStuckOrdersRequest.no_progress_since:type_name -> google.protobuf.Timestamp
+	28, // 38: orders.v1.ListStuckOrdersResponse.orders:type_name -> orders.v1.StuckOrder
+	2,  // 39: orders.v1.StuckOrder.state:type_name -> orders.v1.Order.State
+	38, // 40: orders.v1.StuckOrder.last_progress_at:type_name -> google.protobuf.Timestamp
+	38, // 41: orders.v1.SetChargingResponse.at:type_name -> google.protobuf.Timestamp
+	32, // 42: orders.v1.MatchChargesRequest.charges:type_name -> orders.v1.ChargeKeys
+	34, // 43: orders.v1.MatchChargesResponse.matches:type_name -> orders.v1.ChargeMatch
+	2,  // 44: orders.v1.ChargeMatch.state:type_name -> orders.v1.Order.State
+	41, // 45: orders.v1.ChargeMatch.dispute:type_name -> payments.v1.Payment.Dispute
+	38, // 46: orders.v1.ChargeMatch.charged_at:type_name -> google.protobuf.Timestamp
+	38, // 47: orders.v1.ChargeMatch.completed_at:type_name -> google.protobuf.Timestamp
+	38, // 48: orders.v1.ChargeMatch.access_withdrawn_at:type_name -> google.protobuf.Timestamp
+	38, // 49: orders.v1.ListCompletedRequest.from:type_name -> google.protobuf.Timestamp
+	38, // 50: orders.v1.ListCompletedRequest.before:type_name -> google.protobuf.Timestamp
+	37, // 51: orders.v1.ListCompletedResponse.orders:type_name -> orders.v1.CompletedOrder
+	38, // 52: orders.v1.CompletedOrder.completed_at:type_name -> google.protobuf.Timestamp
+	5,  // 53: orders.v1.OrdersService.ListPlans:input_type -> orders.v1.ListPlansRequest
+	9,  // 54: orders.v1.OrdersService.PlaceOrder:input_type -> orders.v1.PlaceOrderRequest
+	10, // 55: orders.v1.OrdersService.PayOrder:input_type -> orders.v1.PayOrderRequest
+	11, // 56: orders.v1.OrdersService.ConfirmOrder:input_type -> orders.v1.ConfirmOrderRequest
+	12, // 57: orders.v1.OrdersService.RefundOrder:input_type -> orders.v1.RefundOrderRequest
+	13, // 58: orders.v1.OrdersService.GetOrder:input_type -> orders.v1.GetOrderRequest
+	18, // 59: orders.v1.OrdersAdminService.AdvanceOrder:input_type -> orders.v1.AdvanceOrderRequest
+	19, // 60: orders.v1.OrdersAdminService.AdoptCharge:input_type -> orders.v1.AdoptChargeRequest
+	20, // 61: orders.v1.OrdersAdminService.FollowSubscription:input_type -> orders.v1.FollowSubscriptionRequest
+	23, // 62: orders.v1.OrdersAdminService.DescribeOrder:input_type -> orders.v1.DescribeOrderRequest
+	31, // 63: orders.v1.OrdersAdminService.MatchCharges:input_type -> orders.v1.MatchChargesRequest
+	35, // 64: orders.v1.OrdersAdminService.ListCompleted:input_type -> orders.v1.ListCompletedRequest
+	26, // 65: orders.v1.OrdersAdminService.ListStuckOrders:input_type -> orders.v1.ListStuckOrdersRequest
+	29, // 66: orders.v1.OrdersAdminService.SetCharging:input_type -> orders.v1.SetChargingRequest
+	6,  // 67: orders.v1.OrdersService.ListPlans:output_type -> orders.v1.ListPlansResponse
+	14, // 68: orders.v1.OrdersService.PlaceOrder:output_type -> orders.v1.Order
+	14, // 69: orders.v1.OrdersService.PayOrder:output_type -> orders.v1.Order
+	14, // 70: orders.v1.OrdersService.ConfirmOrder:output_type -> orders.v1.Order
+	14, // 71: orders.v1.OrdersService.RefundOrder:output_type -> orders.v1.Order
+	14, // 72: orders.v1.OrdersService.GetOrder:output_type -> orders.v1.Order
+	22, // 73: orders.v1.OrdersAdminService.AdvanceOrder:output_type -> orders.v1.AdvanceOrderResponse
+	22, // 74: orders.v1.OrdersAdminService.AdoptCharge:output_type -> orders.v1.AdvanceOrderResponse
+	21, // 75: orders.v1.OrdersAdminService.FollowSubscription:output_type -> orders.v1.FollowSubscriptionResponse
+	24, // 76: orders.v1.OrdersAdminService.DescribeOrder:output_type -> orders.v1.DescribeOrderResponse
+	33, // 77: orders.v1.OrdersAdminService.MatchCharges:output_type -> orders.v1.MatchChargesResponse
+	36, // 78: orders.v1.OrdersAdminService.ListCompleted:output_type -> orders.v1.ListCompletedResponse
+	27, // 79: orders.v1.OrdersAdminService.ListStuckOrders:output_type -> orders.v1.ListStuckOrdersResponse
+	30, // 80: orders.v1.OrdersAdminService.SetCharging:output_type -> orders.v1.SetChargingResponse
+	67, // [67:81] is the sub-list for method output_type
+	53, // [53:67] is the sub-list for method input_type
+	53, // [53:53] is the sub-list for extension type_name
+	53, // [53:53] is the sub-list for extension extendee
+	0,  // [0:53] is the sub-list for field type_name
 }
 
 func init() { file_orders_v1_orders_proto_init() }

@@ -495,7 +495,7 @@ func (x FollowChangesRequest_Kind) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use FollowChangesRequest_Kind.Descriptor instead.
 func (FollowChangesRequest_Kind) EnumDescriptor() ([]byte, []int) {
-	return file_payments_v1_payments_proto_rawDescGZIP(), []int{31, 0}
+	return file_payments_v1_payments_proto_rawDescGZIP(), []int{33, 0}
 }
 
 type ListWebhookEventsRequest struct {
@@ -2570,6 +2570,94 @@ func (x *SeenCharge) GetBalanceTransactionId() string {
 	return ""
 }
 
+type MatchPaymentsRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	ChargeIds     []string               `protobuf:"bytes,1,rep,name=charge_ids,json=chargeIds,proto3" json:"charge_ids,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *MatchPaymentsRequest) Reset() {
+	*x = MatchPaymentsRequest{}
+	mi := &file_payments_v1_payments_proto_msgTypes[27]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *MatchPaymentsRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*MatchPaymentsRequest) ProtoMessage() {}
+
+func (x *MatchPaymentsRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_payments_v1_payments_proto_msgTypes[27]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use MatchPaymentsRequest.ProtoReflect.Descriptor instead.
+func (*MatchPaymentsRequest) Descriptor() ([]byte, []int) {
+	return file_payments_v1_payments_proto_rawDescGZIP(), []int{27}
+}
+
+func (x *MatchPaymentsRequest) GetChargeIds() []string {
+	if x != nil {
+		return x.ChargeIds
+	}
+	return nil
+}
+
+type MatchPaymentsResponse struct {
+	state             protoimpl.MessageState `protogen:"open.v1"`
+	RecordedChargeIds []string               `protobuf:"bytes,1,rep,name=recorded_charge_ids,json=recordedChargeIds,proto3" json:"recorded_charge_ids,omitempty"`
+	unknownFields     protoimpl.UnknownFields
+	sizeCache         protoimpl.SizeCache
+}
+
+func (x *MatchPaymentsResponse) Reset() {
+	*x = MatchPaymentsResponse{}
+	mi := &file_payments_v1_payments_proto_msgTypes[28]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *MatchPaymentsResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*MatchPaymentsResponse) ProtoMessage() {}
+
+func (x *MatchPaymentsResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_payments_v1_payments_proto_msgTypes[28]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use MatchPaymentsResponse.ProtoReflect.Descriptor instead.
+func (*MatchPaymentsResponse) Descriptor() ([]byte, []int) {
+	return file_payments_v1_payments_proto_rawDescGZIP(), []int{28}
+}
+
+func (x *MatchPaymentsResponse) GetRecordedChargeIds() []string {
+	if x != nil {
+		return x.RecordedChargeIds
+	}
+	return nil
+}
+
 type RestoreChargeRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	ChargeId      string                 `protobuf:"bytes,1,opt,name=charge_id,json=chargeId,proto3" json:"charge_id,omitempty"`
@@ -2579,7 +2667,7 @@ type RestoreChargeRequest struct {
 
 func (x *RestoreChargeRequest) Reset() {
 	*x = RestoreChargeRequest{}
-	mi := &file_payments_v1_payments_proto_msgTypes[27]
+	mi := &file_payments_v1_payments_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2591,7 +2679,7 @@ func (x *RestoreChargeRequest) String() string {
 func (*RestoreChargeRequest) ProtoMessage() {}
 
 func (x *RestoreChargeRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_payments_v1_payments_proto_msgTypes[27]
+	mi := &file_payments_v1_payments_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2604,7 +2692,7 @@ func (x *RestoreChargeRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RestoreChargeRequest.ProtoReflect.Descriptor instead.
 func (*RestoreChargeRequest) Descriptor() ([]byte, []int) {
-	return file_payments_v1_payments_proto_rawDescGZIP(), []int{27}
+	return file_payments_v1_payments_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *RestoreChargeRequest) GetChargeId() string {
@@ -2632,7 +2720,7 @@ type RestoreChargeResponse struct {
 
 func (x *RestoreChargeResponse) Reset() {
 	*x = RestoreChargeResponse{}
-	mi := &file_payments_v1_payments_proto_msgTypes[28]
+	mi := &file_payments_v1_payments_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2644,7 +2732,7 @@ func (x *RestoreChargeResponse) String() string {
 func (*RestoreChargeResponse) ProtoMessage() {}
 
 func (x *RestoreChargeResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_payments_v1_payments_proto_msgTypes[28]
+	mi := &file_payments_v1_payments_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2657,7 +2745,7 @@ func (x *RestoreChargeResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RestoreChargeResponse.ProtoReflect.Descriptor instead.
 func (*RestoreChargeResponse) Descriptor() ([]byte, []int) {
-	return file_payments_v1_payments_proto_rawDescGZIP(), []int{28}
+	return file_payments_v1_payments_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *RestoreChargeResponse) GetReference() string {
@@ -2726,7 +2814,7 @@ type CatchUpEventsRequest struct {
 
 func (x *CatchUpEventsRequest) Reset() {
 	*x = CatchUpEventsRequest{}
-	mi := &file_payments_v1_payments_proto_msgTypes[29]
+	mi := &file_payments_v1_payments_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2738,7 +2826,7 @@ func (x *CatchUpEventsRequest) String() string {
 func (*CatchUpEventsRequest) ProtoMessage() {}
 
 func (x *CatchUpEventsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_payments_v1_payments_proto_msgTypes[29]
+	mi := &file_payments_v1_payments_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2751,7 +2839,7 @@ func (x *CatchUpEventsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CatchUpEventsRequest.ProtoReflect.Descriptor instead.
 func (*CatchUpEventsRequest) Descriptor() ([]byte, []int) {
-	return file_payments_v1_payments_proto_rawDescGZIP(), []int{29}
+	return file_payments_v1_payments_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *CatchUpEventsRequest) GetWindow() *Window {
@@ -2780,7 +2868,7 @@ type CatchUpEventsResponse struct {
 
 func (x *CatchUpEventsResponse) Reset() {
 	*x = CatchUpEventsResponse{}
-	mi := &file_payments_v1_payments_proto_msgTypes[30]
+	mi := &file_payments_v1_payments_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2792,7 +2880,7 @@ func (x *CatchUpEventsResponse) String() string {
 func (*CatchUpEventsResponse) ProtoMessage() {}
 
 func (x *CatchUpEventsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_payments_v1_payments_proto_msgTypes[30]
+	mi := &file_payments_v1_payments_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2805,7 +2893,7 @@ func (x *CatchUpEventsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CatchUpEventsResponse.ProtoReflect.Descriptor instead.
 func (*CatchUpEventsResponse) Descriptor() ([]byte, []int) {
-	return file_payments_v1_payments_proto_rawDescGZIP(), []int{30}
+	return file_payments_v1_payments_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *CatchUpEventsResponse) GetReadCount() int32 {
@@ -2840,7 +2928,7 @@ type FollowChangesRequest struct {
 
 func (x *FollowChangesRequest) Reset() {
 	*x = FollowChangesRequest{}
-	mi := &file_payments_v1_payments_proto_msgTypes[31]
+	mi := &file_payments_v1_payments_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2852,7 +2940,7 @@ func (x *FollowChangesRequest) String() string {
 func (*FollowChangesRequest) ProtoMessage() {}
 
 func (x *FollowChangesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_payments_v1_payments_proto_msgTypes[31]
+	mi := &file_payments_v1_payments_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2865,7 +2953,7 @@ func (x *FollowChangesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FollowChangesRequest.ProtoReflect.Descriptor instead.
 func (*FollowChangesRequest) Descriptor() ([]byte, []int) {
-	return file_payments_v1_payments_proto_rawDescGZIP(), []int{31}
+	return file_payments_v1_payments_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *FollowChangesRequest) GetKind() FollowChangesRequest_Kind {
@@ -2903,7 +2991,7 @@ type FollowChangesResponse struct {
 
 func (x *FollowChangesResponse) Reset() {
 	*x = FollowChangesResponse{}
-	mi := &file_payments_v1_payments_proto_msgTypes[32]
+	mi := &file_payments_v1_payments_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2915,7 +3003,7 @@ func (x *FollowChangesResponse) String() string {
 func (*FollowChangesResponse) ProtoMessage() {}
 
 func (x *FollowChangesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_payments_v1_payments_proto_msgTypes[32]
+	mi := &file_payments_v1_payments_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2928,7 +3016,7 @@ func (x *FollowChangesResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FollowChangesResponse.ProtoReflect.Descriptor instead.
 func (*FollowChangesResponse) Descriptor() ([]byte, []int) {
-	return file_payments_v1_payments_proto_rawDescGZIP(), []int{32}
+	return file_payments_v1_payments_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *FollowChangesResponse) GetReadCount() int32 {
@@ -2969,7 +3057,7 @@ type ListBalanceTransactionsRequest struct {
 
 func (x *ListBalanceTransactionsRequest) Reset() {
 	*x = ListBalanceTransactionsRequest{}
-	mi := &file_payments_v1_payments_proto_msgTypes[33]
+	mi := &file_payments_v1_payments_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2981,7 +3069,7 @@ func (x *ListBalanceTransactionsRequest) String() string {
 func (*ListBalanceTransactionsRequest) ProtoMessage() {}
 
 func (x *ListBalanceTransactionsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_payments_v1_payments_proto_msgTypes[33]
+	mi := &file_payments_v1_payments_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2994,7 +3082,7 @@ func (x *ListBalanceTransactionsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListBalanceTransactionsRequest.ProtoReflect.Descriptor instead.
 func (*ListBalanceTransactionsRequest) Descriptor() ([]byte, []int) {
-	return file_payments_v1_payments_proto_rawDescGZIP(), []int{33}
+	return file_payments_v1_payments_proto_rawDescGZIP(), []int{35}
 }
 
 func (x *ListBalanceTransactionsRequest) GetWindow() *Window {
@@ -3021,7 +3109,7 @@ type ListBalanceTransactionsResponse struct {
 
 func (x *ListBalanceTransactionsResponse) Reset() {
 	*x = ListBalanceTransactionsResponse{}
-	mi := &file_payments_v1_payments_proto_msgTypes[34]
+	mi := &file_payments_v1_payments_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3033,7 +3121,7 @@ func (x *ListBalanceTransactionsResponse) String() string {
 func (*ListBalanceTransactionsResponse) ProtoMessage() {}
 
 func (x *ListBalanceTransactionsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_payments_v1_payments_proto_msgTypes[34]
+	mi := &file_payments_v1_payments_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3046,7 +3134,7 @@ func (x *ListBalanceTransactionsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListBalanceTransactionsResponse.ProtoReflect.Descriptor instead.
 func (*ListBalanceTransactionsResponse) Descriptor() ([]byte, []int) {
-	return file_payments_v1_payments_proto_rawDescGZIP(), []int{34}
+	return file_payments_v1_payments_proto_rawDescGZIP(), []int{36}
 }
 
 func (x *ListBalanceTransactionsResponse) GetTransactions() []*BalanceTransaction {
@@ -3089,7 +3177,7 @@ type BalanceTransaction struct {
 
 func (x *BalanceTransaction) Reset() {
 	*x = BalanceTransaction{}
-	mi := &file_payments_v1_payments_proto_msgTypes[35]
+	mi := &file_payments_v1_payments_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3101,7 +3189,7 @@ func (x *BalanceTransaction) String() string {
 func (*BalanceTransaction) ProtoMessage() {}
 
 func (x *BalanceTransaction) ProtoReflect() protoreflect.Message {
-	mi := &file_payments_v1_payments_proto_msgTypes[35]
+	mi := &file_payments_v1_payments_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3114,7 +3202,7 @@ func (x *BalanceTransaction) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use BalanceTransaction.ProtoReflect.Descriptor instead.
 func (*BalanceTransaction) Descriptor() ([]byte, []int) {
-	return file_payments_v1_payments_proto_rawDescGZIP(), []int{35}
+	return file_payments_v1_payments_proto_rawDescGZIP(), []int{37}
 }
 
 func (x *BalanceTransaction) GetId() string {
@@ -3441,7 +3529,12 @@ const file_payments_v1_payments_proto_rawDesc = "" +
 	"\aFOREIGN\x10\x01\x12\b\n" +
 	"\x04OURS\x10\x02\x12\v\n" +
 	"\aCLAIMED\x10\x03\x12\v\n" +
-	"\aUNCLEAR\x10\x04\"?\n" +
+	"\aUNCLEAR\x10\x04\"I\n" +
+	"\x14MatchPaymentsRequest\x121\n" +
+	"\n" +
+	"charge_ids\x18\x01 \x03(\tB\x12\xbaH\x0f\x92\x01\f\x10\xe8\a\"\ar\x05\x10\x01\x18\xff\x01R\tchargeIds\"G\n" +
+	"\x15MatchPaymentsResponse\x12.\n" +
+	"\x13recorded_charge_ids\x18\x01 \x03(\tR\x11recordedChargeIds\"?\n" +
 	"\x14RestoreChargeRequest\x12'\n" +
 	"\tcharge_id\x18\x01 \x01(\tB\n" +
 	"\xbaH\ar\x05\x10\x01\x18\xff\x01R\bchargeId\"\x89\x02\n" +
@@ -3506,7 +3599,8 @@ const file_payments_v1_payments_proto_rawDesc = "" +
 	"\rLookAtPayment\x12!.payments.v1.LookAtPaymentRequest\x1a\x14.payments.v1.Payment\x12H\n" +
 	"\rCancelPayment\x12!.payments.v1.CancelPaymentRequest\x1a\x14.payments.v1.Payment\x12Y\n" +
 	"\x0eReceiveWebhook\x12\".payments.v1.ReceiveWebhookRequest\x1a#.payments.v1.ReceiveWebhookResponse\x12S\n" +
-	"\fFileWebhooks\x12 .payments.v1.FileWebhooksRequest\x1a!.payments.v1.FileWebhooksResponse2\xca\t\n" +
+	"\fFileWebhooks\x12 .payments.v1.FileWebhooksRequest\x1a!.payments.v1.FileWebhooksResponse2\xa2\n" +
+	"\n" +
 	"\x14PaymentsAdminService\x12G\n" +
 	"\rRefundPayment\x12!.payments.v1.RefundPaymentRequest\x1a\x13.payments.v1.Refund\x12P\n" +
 	"\vListRefunds\x12\x1f.payments.v1.ListRefundsRequest\x1a .payments.v1.ListRefundsResponse\x12\x84\x01\n" +
@@ -3515,6 +3609,7 @@ const file_payments_v1_payments_proto_rawDesc = "" +
 	"\x12ReplayWebhookEvent\x12&.payments.v1.ReplayWebhookEventRequest\x1a\x19.payments.v1.WebhookEvent\"<\x82\xd3\xe4\x93\x026:\x01*\"1/admin/v1/webhook-events/{stripe_event_id}:replay\x12\x95\x01\n" +
 	"\x12IgnoreWebhookEvent\x12&.payments.v1.IgnoreWebhookEventRequest\x1a\x19.payments.v1.WebhookEvent\"<\x82\xd3\xe4\x93\x026:\x01*\"1/admin/v1/webhook-events/{stripe_event_id}:ignore\x12P\n" +
 	"\vListCharges\x12\x1f.payments.v1.ListChargesRequest\x1a .payments.v1.ListChargesResponse\x12V\n" +
+	"\rMatchPayments\x12!.payments.v1.MatchPaymentsRequest\x1a\".payments.v1.MatchPaymentsResponse\x12V\n" +
 	"\rRestoreCharge\x12!.payments.v1.RestoreChargeRequest\x1a\".payments.v1.RestoreChargeResponse\x12V\n" +
 	"\rCatchUpEvents\x12!.payments.v1.CatchUpEventsRequest\x1a\".payments.v1.CatchUpEventsResponse\x12V\n" +
 	"\rFollowChanges\x12!.payments.v1.FollowChangesRequest\x1a\".payments.v1.FollowChangesResponse\x12t\n" +
@@ -3533,7 +3628,7 @@ func file_payments_v1_payments_proto_rawDescGZIP() []byte {
 }
 
 var file_payments_v1_payments_proto_enumTypes = make([]protoimpl.EnumInfo, 8)
-var file_payments_v1_payments_proto_msgTypes = make([]protoimpl.MessageInfo, 36)
+var file_payments_v1_payments_proto_msgTypes = make([]protoimpl.MessageInfo, 38)
 var file_payments_v1_payments_proto_goTypes = []any{
 	(WebhookEvent_Status)(0),                // 0: payments.v1.WebhookEvent.Status
 	(Refund_Status)(0),                      // 1: payments.v1.Refund.Status
@@ -3570,59 +3665,61 @@ var file_payments_v1_payments_proto_goTypes = []any{
 	(*ListChargesRequest)(nil),              // 32: payments.v1.ListChargesRequest
 	(*ListChargesResponse)(nil),             // 33: payments.v1.ListChargesResponse
 	(*SeenCharge)(nil),                      // 34: payments.v1.SeenCharge
-	(*RestoreChargeRequest)(nil),            // 35: payments.v1.RestoreChargeRequest
-	(*RestoreChargeResponse)(nil),           // 36: payments.v1.RestoreChargeResponse
-	(*CatchUpEventsRequest)(nil),            // 37: payments.v1.CatchUpEventsRequest
-	(*CatchUpEventsResponse)(nil),           // 38: payments.v1.CatchUpEventsResponse
-	(*FollowChangesRequest)(nil),            // 39: payments.v1.FollowChangesRequest
-	(*FollowChangesResponse)(nil),           // 40: payments.v1.FollowChangesResponse
-	(*ListBalanceTransactionsRequest)(nil),  // 41: payments.v1.ListBalanceTransactionsRequest
-	(*ListBalanceTransactionsResponse)(nil), // 42: payments.v1.ListBalanceTransactionsResponse
-	(*BalanceTransaction)(nil),              // 43: payments.v1.BalanceTransaction
-	(*timestamppb.Timestamp)(nil),           // 44: google.protobuf.Timestamp
+	(*MatchPaymentsRequest)(nil),            // 35: payments.v1.MatchPaymentsRequest
+	(*MatchPaymentsResponse)(nil),           // 36: payments.v1.MatchPaymentsResponse
+	(*RestoreChargeRequest)(nil),            // 37: payments.v1.RestoreChargeRequest
+	(*RestoreChargeResponse)(nil),           // 38: payments.v1.RestoreChargeResponse
+	(*CatchUpEventsRequest)(nil),            // 39: payments.v1.CatchUpEventsRequest
+	(*CatchUpEventsResponse)(nil),           // 40: payments.v1.CatchUpEventsResponse
+	(*FollowChangesRequest)(nil),            // 41: payments.v1.FollowChangesRequest
+	(*FollowChangesResponse)(nil),           // 42: payments.v1.FollowChangesResponse
+	(*ListBalanceTransactionsRequest)(nil),  // 43: payments.v1.ListBalanceTransactionsRequest
+	(*ListBalanceTransactionsResponse)(nil), // 44: payments.v1.ListBalanceTransactionsResponse
+	(*BalanceTransaction)(nil),              // 45: payments.v1.BalanceTransaction
+	(*timestamppb.Timestamp)(nil),           // 46: google.protobuf.Timestamp
 }
 var file_payments_v1_payments_proto_depIdxs = []int32{
 	0,  // 0: payments.v1.ListWebhookEventsRequest.status:type_name -> payments.v1.WebhookEvent.Status
-	44, // 1: payments.v1.ListWebhookEventsRequest.received_before:type_name -> google.protobuf.Timestamp
+	46, // 1: payments.v1.ListWebhookEventsRequest.received_before:type_name -> google.protobuf.Timestamp
 	13, // 2: payments.v1.ListWebhookEventsResponse.events:type_name -> payments.v1.WebhookEvent
 	0,  // 3: payments.v1.WebhookEvent.status:type_name -> payments.v1.WebhookEvent.Status
-	44, // 4: payments.v1.WebhookEvent.received_at:type_name -> google.protobuf.Timestamp
-	44, // 5: payments.v1.WebhookEvent.processed_at:type_name -> google.protobuf.Timestamp
+	46, // 4: payments.v1.WebhookEvent.received_at:type_name -> google.protobuf.Timestamp
+	46, // 5: payments.v1.WebhookEvent.processed_at:type_name -> google.protobuf.Timestamp
 	17, // 6: payments.v1.ListRefundsResponse.refunds:type_name -> payments.v1.Refund
 	1,  // 7: payments.v1.Refund.status:type_name -> payments.v1.Refund.Status
-	44, // 8: payments.v1.Refund.created_at:type_name -> google.protobuf.Timestamp
-	44, // 9: payments.v1.Purchase.ordered_at:type_name -> google.protobuf.Timestamp
+	46, // 8: payments.v1.Refund.created_at:type_name -> google.protobuf.Timestamp
+	46, // 9: payments.v1.Purchase.ordered_at:type_name -> google.protobuf.Timestamp
 	18, // 10: payments.v1.PayRequest.purchase:type_name -> payments.v1.Purchase
-	44, // 11: payments.v1.PayRequest.charge_by:type_name -> google.protobuf.Timestamp
+	46, // 11: payments.v1.PayRequest.charge_by:type_name -> google.protobuf.Timestamp
 	18, // 12: payments.v1.LookAtPaymentRequest.purchase:type_name -> payments.v1.Purchase
 	18, // 13: payments.v1.CancelPaymentRequest.purchase:type_name -> payments.v1.Purchase
 	3,  // 14: payments.v1.Payment.status:type_name -> payments.v1.Payment.Status
-	44, // 15: payments.v1.Payment.charged_at:type_name -> google.protobuf.Timestamp
+	46, // 15: payments.v1.Payment.charged_at:type_name -> google.protobuf.Timestamp
 	26, // 16: payments.v1.Payment.decline:type_name -> payments.v1.Decline
 	2,  // 17: payments.v1.Payment.dispute:type_name -> payments.v1.Payment.Dispute
 	23, // 18: payments.v1.Payment.term:type_name -> payments.v1.Term
-	44, // 19: payments.v1.Term.period_start:type_name -> google.protobuf.Timestamp
-	44, // 20: payments.v1.Term.period_end:type_name -> google.protobuf.Timestamp
+	46, // 19: payments.v1.Term.period_start:type_name -> google.protobuf.Timestamp
+	46, // 20: payments.v1.Term.period_end:type_name -> google.protobuf.Timestamp
 	4,  // 21: payments.v1.Subscription.status:type_name -> payments.v1.Subscription.Status
-	44, // 22: payments.v1.Subscription.current_period_end:type_name -> google.protobuf.Timestamp
+	46, // 22: payments.v1.Subscription.current_period_end:type_name -> google.protobuf.Timestamp
 	25, // 23: payments.v1.Subscription.unpaid:type_name -> payments.v1.UnpaidInvoice
-	44, // 24: payments.v1.Subscription.observed_at:type_name -> google.protobuf.Timestamp
-	44, // 25: payments.v1.UnpaidInvoice.next_attempt_at:type_name -> google.protobuf.Timestamp
+	46, // 24: payments.v1.Subscription.observed_at:type_name -> google.protobuf.Timestamp
+	46, // 25: payments.v1.UnpaidInvoice.next_attempt_at:type_name -> google.protobuf.Timestamp
 	27, // 26: payments.v1.FileWebhooksRequest.deliveries:type_name -> payments.v1.ReceiveWebhookRequest
-	44, // 27: payments.v1.Window.from:type_name -> google.protobuf.Timestamp
-	44, // 28: payments.v1.Window.before:type_name -> google.protobuf.Timestamp
+	46, // 27: payments.v1.Window.from:type_name -> google.protobuf.Timestamp
+	46, // 28: payments.v1.Window.before:type_name -> google.protobuf.Timestamp
 	31, // 29: payments.v1.ListChargesRequest.window:type_name -> payments.v1.Window
 	34, // 30: payments.v1.ListChargesResponse.charges:type_name -> payments.v1.SeenCharge
 	5,  // 31: payments.v1.SeenCharge.status:type_name -> payments.v1.SeenCharge.Status
-	44, // 32: payments.v1.SeenCharge.created_at:type_name -> google.protobuf.Timestamp
+	46, // 32: payments.v1.SeenCharge.created_at:type_name -> google.protobuf.Timestamp
 	6,  // 33: payments.v1.SeenCharge.owner:type_name -> payments.v1.SeenCharge.Owner
 	22, // 34: payments.v1.RestoreChargeResponse.payment:type_name -> payments.v1.Payment
 	31, // 35: payments.v1.CatchUpEventsRequest.window:type_name -> payments.v1.Window
 	7,  // 36: payments.v1.FollowChangesRequest.kind:type_name -> payments.v1.FollowChangesRequest.Kind
 	31, // 37: payments.v1.FollowChangesRequest.window:type_name -> payments.v1.Window
 	31, // 38: payments.v1.ListBalanceTransactionsRequest.window:type_name -> payments.v1.Window
-	43, // 39: payments.v1.ListBalanceTransactionsResponse.transactions:type_name -> payments.v1.BalanceTransaction
-	44, // 40: payments.v1.BalanceTransaction.created_at:type_name -> google.protobuf.Timestamp
+	45, // 39: payments.v1.ListBalanceTransactionsResponse.transactions:type_name -> payments.v1.BalanceTransaction
+	46, // 40: payments.v1.BalanceTransaction.created_at:type_name -> google.protobuf.Timestamp
 	19, // 41: payments.v1.PaymentsService.Pay:input_type -> payments.v1.PayRequest
 	20, // 42: payments.v1.PaymentsService.LookAtPayment:input_type -> payments.v1.LookAtPaymentRequest
 	21, // 43: payments.v1.PaymentsService.CancelPayment:input_type -> payments.v1.CancelPaymentRequest
@@ -3635,28 +3732,30 @@ var file_payments_v1_payments_proto_depIdxs = []int32{
 	11, // 50: payments.v1.PaymentsAdminService.ReplayWebhookEvent:input_type -> payments.v1.ReplayWebhookEventRequest
 	12, // 51: payments.v1.PaymentsAdminService.IgnoreWebhookEvent:input_type -> payments.v1.IgnoreWebhookEventRequest
 	32, // 52: payments.v1.PaymentsAdminService.ListCharges:input_type -> payments.v1.ListChargesRequest
-	35, // 53: payments.v1.PaymentsAdminService.RestoreCharge:input_type -> payments.v1.RestoreChargeRequest
-	37, // 54: payments.v1.PaymentsAdminService.CatchUpEvents:input_type -> payments.v1.CatchUpEventsRequest
-	39, // 55: payments.v1.PaymentsAdminService.FollowChanges:input_type -> payments.v1.FollowChangesRequest
-	41, // 56: payments.v1.PaymentsAdminService.ListBalanceTransactions:input_type -> payments.v1.ListBalanceTransactionsRequest
-	22, // 57: payments.v1.PaymentsService.Pay:output_type -> payments.v1.Payment
-	22, // 58: payments.v1.PaymentsService.LookAtPayment:output_type -> payments.v1.Payment
-	22, // 59: payments.v1.PaymentsService.CancelPayment:output_type -> payments.v1.Payment
-	28, // 60: payments.v1.PaymentsService.ReceiveWebhook:output_type -> payments.v1.ReceiveWebhookResponse
-	30, // 61: payments.v1.PaymentsService.FileWebhooks:output_type -> payments.v1.FileWebhooksResponse
-	17, // 62: payments.v1.PaymentsAdminService.RefundPayment:output_type -> payments.v1.Refund
-	16, // 63: payments.v1.PaymentsAdminService.ListRefunds:output_type -> payments.v1.ListRefundsResponse
-	9,  // 64: payments.v1.PaymentsAdminService.ListWebhookEvents:output_type -> payments.v1.ListWebhookEventsResponse
-	13, // 65: payments.v1.PaymentsAdminService.LinkWebhookEvent:output_type -> payments.v1.WebhookEvent
-	13, // 66: payments.v1.PaymentsAdminService.ReplayWebhookEvent:output_type -> payments.v1.WebhookEvent
-	13, // 67: payments.v1.PaymentsAdminService.IgnoreWebhookEvent:output_type -> payments.v1.WebhookEvent
-	33, // 68: payments.v1.PaymentsAdminService.ListCharges:output_type -> payments.v1.ListChargesResponse
-	36, // 69: payments.v1.PaymentsAdminService.RestoreCharge:output_type -> payments.v1.RestoreChargeResponse
-	38, // 70: payments.v1.PaymentsAdminService.CatchUpEvents:output_type -> payments.v1.CatchUpEventsResponse
-	40, // 71: payments.v1.PaymentsAdminService.FollowChanges:output_type -> payments.v1.FollowChangesResponse
-	42, // 72: payments.v1.PaymentsAdminService.ListBalanceTransactions:output_type -> payments.v1.ListBalanceTransactionsResponse
-	57, // [57:73] is the sub-list for method output_type
-	41, // [41:57] is the sub-list for method input_type
+	35, // 53: payments.v1.PaymentsAdminService.MatchPayments:input_type -> payments.v1.MatchPaymentsRequest
+	37, // 54: payments.v1.PaymentsAdminService.RestoreCharge:input_type -> payments.v1.RestoreChargeRequest
+	39, // 55: payments.v1.PaymentsAdminService.CatchUpEvents:input_type -> payments.v1.CatchUpEventsRequest
+	41, // 56: payments.v1.PaymentsAdminService.FollowChanges:input_type -> payments.v1.FollowChangesRequest
+	43, // 57: payments.v1.PaymentsAdminService.ListBalanceTransactions:input_type -> payments.v1.ListBalanceTransactionsRequest
+	22, // 58: payments.v1.PaymentsService.Pay:output_type -> payments.v1.Payment
+	22, // 59: payments.v1.PaymentsService.LookAtPayment:output_type -> payments.v1.Payment
+	22, // 60: payments.v1.PaymentsService.CancelPayment:output_type -> payments.v1.Payment
+	28, // 61: payments.v1.PaymentsService.ReceiveWebhook:output_type -> payments.v1.ReceiveWebhookResponse
+	30, // 62: payments.v1.PaymentsService.FileWebhooks:output_type -> payments.v1.FileWebhooksResponse
+	17, // 63: payments.v1.PaymentsAdminService.RefundPayment:output_type -> payments.v1.Refund
+	16, // 64: payments.v1.PaymentsAdminService.ListRefunds:output_type -> payments.v1.ListRefundsResponse
+	9,  // 65: payments.v1.PaymentsAdminService.ListWebhookEvents:output_type -> payments.v1.ListWebhookEventsResponse
+	13, // 66: payments.v1.PaymentsAdminService.LinkWebhookEvent:output_type -> payments.v1.WebhookEvent
+	13, // 67: payments.v1.PaymentsAdminService.ReplayWebhookEvent:output_type -> payments.v1.WebhookEvent
+	13, // 68: payments.v1.PaymentsAdminService.IgnoreWebhookEvent:output_type -> payments.v1.WebhookEvent
+	33, // 69: payments.v1.PaymentsAdminService.ListCharges:output_type -> payments.v1.ListChargesResponse
+	36, // 70: payments.v1.PaymentsAdminService.MatchPayments:output_type -> payments.v1.MatchPaymentsResponse
+	38, // 71: payments.v1.PaymentsAdminService.RestoreCharge:output_type -> payments.v1.RestoreChargeResponse
+	40, // 72: payments.v1.PaymentsAdminService.CatchUpEvents:output_type -> payments.v1.CatchUpEventsResponse
+	42, // 73: payments.v1.PaymentsAdminService.FollowChanges:output_type -> payments.v1.FollowChangesResponse
+	44, // 74: payments.v1.PaymentsAdminService.ListBalanceTransactions:output_type -> payments.v1.ListBalanceTransactionsResponse
+	58, // [58:75] is the sub-list for method output_type
+	41, // [41:58] is the sub-list for method input_type
 	41, // [41:41] is the sub-list for extension type_name
 	41, // [41:41] is the sub-list for extension extendee
 	0,  // [0:41] is the sub-list for field type_name
@@ -3673,7 +3772,7 @@ func file_payments_v1_payments_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_payments_v1_payments_proto_rawDesc), len(file_payments_v1_payments_proto_rawDesc)),
 			NumEnums:      8,
-			NumMessages:   36,
+			NumMessages:   38,
 			NumExtensions: 0,
 			NumServices:   2,
 		},

@@ -315,6 +315,7 @@ const (
 	PaymentsAdminService_ReplayWebhookEvent_FullMethodName      = "/payments.v1.PaymentsAdminService/ReplayWebhookEvent"
 	PaymentsAdminService_IgnoreWebhookEvent_FullMethodName      = "/payments.v1.PaymentsAdminService/IgnoreWebhookEvent"
 	PaymentsAdminService_ListCharges_FullMethodName             = "/payments.v1.PaymentsAdminService/ListCharges"
+	PaymentsAdminService_MatchPayments_FullMethodName           = "/payments.v1.PaymentsAdminService/MatchPayments"
 	PaymentsAdminService_RestoreCharge_FullMethodName           = "/payments.v1.PaymentsAdminService/RestoreCharge"
 	PaymentsAdminService_CatchUpEvents_FullMethodName           = "/payments.v1.PaymentsAdminService/CatchUpEvents"
 	PaymentsAdminService_FollowChanges_FullMethodName           = "/payments.v1.PaymentsAdminService/FollowChanges"
@@ -357,6 +358,9 @@ type PaymentsAdminServiceClient interface {
 	// first, each with whose it is as far as is known here. It changes nothing.
 	// Errors: UNAVAILABLE STRIPE_UNREACHABLE, and nothing of the page counts as read.
 	ListCharges(ctx context.Context, in *ListChargesRequest, opts ...grpc.CallOption) (*ListChargesResponse, error)
+	// MatchPayments answers which of a page of charges are recorded here as paid. It asks
+	// Stripe nothing: who knows that they were can tell that records were lost.
+	MatchPayments(ctx context.Context, in *MatchPaymentsRequest, opts ...grpc.CallOption) (*MatchPaymentsResponse, error)
 	// RestoreCharge reads one charge from Stripe, writes down what was lost of its
 	// payment here, and answers with all that Orders needs to adopt it. It tells
 	// Orders nothing itself. Errors: NOT_FOUND CHARGE_NOT_FOUND; UNAVAILABLE
@@ -453,6 +457,16 @@ func (c *paymentsAdminServiceClient) ListCharges(ctx context.Context, in *ListCh
 	return out, nil
 }
 
+func (c *paymentsAdminServiceClient) MatchPayments(ctx context.Context, in *MatchPaymentsRequest, opts ...grpc.CallOption) (*MatchPaymentsResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(MatchPaymentsResponse)
+	err := c.cc.Invoke(ctx, PaymentsAdminService_MatchPayments_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 func (c *paymentsAdminServiceClient) RestoreCharge(ctx context.Context, in *RestoreChargeRequest, opts ...grpc.CallOption) (*RestoreChargeResponse, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(RestoreChargeResponse)
@@ -529,6 +543,9 @@ type PaymentsAdminServiceServer interface {
 	// first, each with whose it is as far as is known here. It changes nothing.
 	// Errors: UNAVAILABLE STRIPE_UNREACHABLE, and nothing of the page counts as read.
 	ListCharges(context.Context, *ListChargesRequest) (*ListChargesResponse, error)
+	// MatchPayments answers which of a page of charges are recorded here as paid. It asks
+	// Stripe nothing: who knows that they were can tell that records were lost.
+	MatchPayments(context.Context, *MatchPaymentsRequest) (*MatchPaymentsResponse, error)
 	// RestoreCharge reads one charge from Stripe, writes down what was lost of its
 	// payment here, and answers with all that Orders needs to adopt it. It tells
 	// Orders nothing itself. Errors: NOT_FOUND CHARGE_NOT_FOUND; UNAVAILABLE
@@ -575,6 +592,9 @@ func (UnimplementedPaymentsAdminServiceServer) IgnoreWebhookEvent(context.Contex
 }
 func (UnimplementedPaymentsAdminServiceServer) ListCharges(context.Context, *ListChargesRequest) (*ListChargesResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method ListCharges not implemented")
+}
+func (UnimplementedPaymentsAdminServiceServer) MatchPayments(context.Context, *MatchPaymentsRequest) (*MatchPaymentsResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method MatchPayments not implemented")
 }
 func (UnimplementedPaymentsAdminServiceServer) RestoreCharge(context.Context, *RestoreChargeRequest) (*RestoreChargeResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method RestoreCharge not implemented")
@@ -735,6 +755,24 @@ func _PaymentsAdminService_ListCharges_Handler(srv interface{}, ctx context.Cont
 	return interceptor(ctx, in, info, handler)
 }
 
+func _PaymentsAdminService_MatchPayments_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(MatchPaymentsRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(PaymentsAdminServiceServer).MatchPayments(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: PaymentsAdminService_MatchPayments_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(PaymentsAdminServiceServer).MatchPayments(ctx, req.(*MatchPaymentsRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _PaymentsAdminService_RestoreCharge_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(RestoreChargeRequest)
 	if err := dec(in); err != nil {
@@ -841,6 +879,10 @@ var PaymentsAdminService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "ListCharges",
 			Handler:    _PaymentsAdminService_ListCharges_Handler,
+		},
+		{
+			MethodName: "MatchPayments",
+			Handler:    _PaymentsAdminService_MatchPayments_Handler,
 		},
 		{
 			MethodName: "RestoreCharge",

@@ -46,8 +46,8 @@ func (o Order) GrantedPeriod() (start, end time.Time) {
 	}
 	end = o.AccessUntil.UTC()
 	start = monthsBefore(end, int(o.TermMonths))
-	if at := *o.CompletedAt; at.After(start) && at.Before(end) {
-		start = at
+	if at := o.CompletedAt; at != nil && at.After(start) && at.Before(end) {
+		start = *at
 	}
 	return start, end
 }

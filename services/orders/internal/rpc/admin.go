@@ -64,6 +64,10 @@ func (r *Admin) AdoptCharge(ctx context.Context, req *ordersv1.AdoptChargeReques
 		OrderID: orderID, Reference: uuid.MustParse(req.GetReference()), PlanID: req.GetPlanId(), Email: req.GetEmail(), Name: req.GetName(),
 		AccountID: req.GetAccountId(), Money: clients.MoneyFrom(req.GetPayment()),
 	}
+	if until := req.GetAccessUntil(); until != nil {
+		at := until.AsTime()
+		a.AccessUntil = &at
+	}
 	if began := req.GetRenewsOrderId(); began != "" {
 		return advanced(r.Service.Renew(ctx, a, uuid.MustParse(began), why))
 	}

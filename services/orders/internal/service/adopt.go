@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
@@ -26,6 +27,9 @@ type Adoption struct {
 	Name      string
 	AccountID string
 	Money     order.Money
+	// AccessUntil is until when the order gave access before it was lost; nil when it is
+	// not known that it did.
+	AccessUntil *time.Time
 }
 
 // Adopt makes the order of a charge that has none, under its original id and
@@ -94,5 +98,8 @@ func (s *Service) orphan(ctx context.Context, id uuid.UUID, a Adoption) (order.O
 	o.LearnTerm(a.Money.Term)
 	o.Promise(now, s.recovery(ctx))
 	o.NextLookAt = o.LookBy(now, due, s.Settings.StillWorkingAfter)
+	if o.SubscriptionID == "" {
+		o.AccessUntil = a.AccessUntil
+	}
 	return o, nil
 }

@@ -18,8 +18,22 @@ func (s *Service) fulfil(ctx context.Context, o order.Order, why order.Why) erro
 	return err
 }
 
+// grant gives the term that was bought. An order that was made again after it was lost,
+// and is known to have had access, gets exactly the rest of that; one of which nobody
+// knows that it ever had any gets its whole term, from now.
+func (s *Service) grant(ctx context.Context, o order.Order) (clients.Grant, error) {
+	if o.State != order.Orphaned || o.AccessUntil == nil {
+		return s.Provisioning.GrantAccess(ctx, o)
+	}
+	first, err := s.Store.FirstCompleted(ctx, o.EmailKey)
+	if err != nil {
+		return clients.Grant{}, err
+	}
+	return s.Provisioning.GrantAgain(ctx, o, first)
+}
+
 func (s *Service) fulfilOnce(ctx context.Context, o order.Order, why order.Why) error {
-	grant, err := s.Provisioning.GrantAccess(ctx, o)
+	grant, err := s.grant(ctx, o)
 	if err != nil {
 		s.Log.Warn("access is not granted yet; the order stays due", "order_id", o.ID, "state", o.State, "error", err)
 		return nil

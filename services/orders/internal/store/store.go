@@ -83,7 +83,7 @@ func (s *Store) Insert(ctx context.Context, tx pgx.Tx, o order.Order, why order.
 		ChargeID: orNil(o.ChargeID), CustomerID: orNil(o.CustomerID), ChargedAt: o.ChargedAt,
 		RefundedMinor: o.RefundedMinor, Dispute: orNil(string(o.Dispute)), NextLookAt: *o.NextLookAt,
 		Renews: o.Renews, RenewsOrderID: o.RenewsOrderID,
-		SubscriptionID: orNil(o.SubscriptionID), PeriodStart: o.PeriodStart, PeriodEnd: o.PeriodEnd, PromiseBy: o.PromiseBy,
+		SubscriptionID: orNil(o.SubscriptionID), AccessUntil: o.AccessUntil, PeriodStart: o.PeriodStart, PeriodEnd: o.PeriodEnd, PromiseBy: o.PromiseBy,
 	})
 	if err != nil {
 		return domainError(err)

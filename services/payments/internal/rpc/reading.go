@@ -60,6 +60,12 @@ func window(w *paymentsv1.Window) payment.Window {
 	return payment.Window{From: w.GetFrom().AsTime(), Before: w.GetBefore().AsTime()}
 }
 
+// MatchPayments answers which charges are recorded as paid.
+func (r *Admin) MatchPayments(ctx context.Context, req *paymentsv1.MatchPaymentsRequest) (*paymentsv1.MatchPaymentsResponse, error) {
+	ids, err := r.Service.Recorded(ctx, req.GetChargeIds())
+	return &paymentsv1.MatchPaymentsResponse{RecordedChargeIds: ids}, err
+}
+
 // RestoreCharge writes down what was lost of a charge's payment.
 func (r *Admin) RestoreCharge(ctx context.Context, req *paymentsv1.RestoreChargeRequest) (*paymentsv1.RestoreChargeResponse, error) {
 	restored, err := r.Service.RestoreCharge(ctx, req.GetChargeId())

@@ -63,6 +63,17 @@ func (s *Service) SeeCharges(ctx context.Context, ids []string) ([]Seen, error) 
 	return page, s.unreachable(ctx, err)
 }
 
+// Recorded answers which of some charges are recorded here as paid.
+func (s *Service) Recorded(ctx context.Context, charges []string) (recorded []string, err error) {
+	saved, err := s.Store.PaymentsOf(ctx, charges, nil, nil)
+	for _, p := range saved {
+		if p.Status == payment.Succeeded {
+			recorded = append(recorded, p.ChargeID)
+		}
+	}
+	return recorded, err
+}
+
 // unreachable is what callers are told when Stripe gave no whole answer. Other
 // errors stay what they are.
 func (s *Service) unreachable(ctx context.Context, err error) error {

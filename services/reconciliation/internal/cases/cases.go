@@ -39,6 +39,7 @@ const (
 	UnidentifiedCharge Kind = "UNIDENTIFIED_CHARGE"
 	ClaimedCharge      Kind = "CLAIMED_CHARGE"
 	StripeAccess       Kind = "STRIPE_ACCESS"
+	Discrepancy        Kind = "DISCREPANCY"
 )
 
 // State is whether a case still needs somebody.

@@ -7,6 +7,7 @@ import (
 
 	"github.com/google/uuid"
 	"google.golang.org/grpc"
+	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	ordersv1 "makegood.example/proto/gen/orders/v1"
@@ -110,11 +111,17 @@ func (o *Orders) Match(ctx context.Context, charges []disposition.Charge) (order
 }
 
 // Adopt tells Orders of a charge: an order that it lacks is made, and one that it
-// has hears what Stripe says. CannotAdopt names the error that says why not.
-func (o *Orders) Adopt(ctx context.Context, r Restored) (state string, err error) {
+// has hears what Stripe says. accessUntil is until when it gave access before it was
+// lost; nil when it is not known that it ever did. CannotAdopt names the error that
+// says why not.
+func (o *Orders) Adopt(ctx context.Context, r Restored, accessUntil *time.Time) (state string, err error) {
 	ctx, cancel := context.WithTimeout(ctx, advanceTimeout)
 	defer cancel()
-	answer, err := o.client.AdoptCharge(ctx, r.adoption)
+	adoption := proto.CloneOf(r.adoption)
+	if accessUntil != nil {
+		adoption.AccessUntil = timestamppb.New(*accessUntil)
+	}
+	answer, err := o.client.AdoptCharge(ctx, adoption)
 	return answer.GetOrder().GetState().String(), err
 }
 

@@ -51,6 +51,18 @@ func (p *Payments) Charges(ctx context.Context, ids []string) ([]disposition.Cha
 	return charges, err
 }
 
+// Recorded answers which of a page of charges Payments has recorded as paid.
+func (p *Payments) Recorded(ctx context.Context, ids []string) (map[string]bool, error) {
+	ctx, cancel := context.WithTimeout(ctx, readTimeout)
+	defer cancel()
+	answer, err := p.client.MatchPayments(ctx, &paymentsv1.MatchPaymentsRequest{ChargeIds: ids})
+	recorded := make(map[string]bool, len(answer.GetRecordedChargeIds()))
+	for _, id := range answer.GetRecordedChargeIds() {
+		recorded[id] = true
+	}
+	return recorded, err
+}
+
 func (p *Payments) charges(ctx context.Context, r *paymentsv1.ListChargesRequest) ([]disposition.Charge, string, error) {
 	ctx, cancel := context.WithTimeout(ctx, listTimeout)
 	defer cancel()

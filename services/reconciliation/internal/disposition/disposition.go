@@ -104,7 +104,10 @@ type Order struct {
 }
 
 // Grant is the access that an order gave.
-type Grant struct{ Revoked bool }
+type Grant struct {
+	Revoked bool
+	EndsAt  time.Time
+}
 
 // Facts is all that is known of one charge.
 type Facts struct {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -32,6 +33,18 @@ func (s *Service) deepPass(ctx context.Context, w *sweep) error {
 	if w.dry {
 		return nil
 	}
+	for ctx.Err() == nil {
+		over, err := s.readPass(ctx, w)
+		if err != nil || !over {
+			return err
+		}
+		w.passOver = true // another may be due: the first is followed by the rest of the history
+	}
+	return context.Cause(ctx)
+}
+
+// readPass reads a part of the pass that is due, and says whether it is over.
+func (s *Service) readPass(ctx context.Context, w *sweep) (over bool, err error) {
 	pass, err := s.currentPass(ctx, w)
 	var slices []store.Slice
 	if err == nil && pass != nil {
@@ -39,12 +52,13 @@ func (s *Service) deepPass(ctx context.Context, w *sweep) error {
 	}
 	if err != nil {
 		fault(ctx, w.progress, "the deep pass cannot begin", err)
-		return fmt.Errorf("begin deep pass: %w", err)
+		return false, fmt.Errorf("begin deep pass: %w", err)
 	}
 	if pass == nil {
-		return nil
+		return false, nil
 	}
 	w.inPass = true // what it finds lost is what it is for
+	var ended atomic.Bool
 	left := make(chan store.Slice, len(slices))
 	for _, slice := range slices {
 		left <- slice
@@ -52,17 +66,17 @@ func (s *Service) deepPass(ctx context.Context, w *sweep) error {
 	close(left)
 	var readers errgroup.Group // one that fails stops no other
 	for range s.Settings.DeepPassReaders {
-		readers.Go(func() error { return s.readSlices(ctx, w, *pass, left) })
+		readers.Go(func() error { return s.readSlices(ctx, w, *pass, left, &ended) })
 	}
 	if err := readers.Wait(); err != nil {
 		fault(ctx, w.progress, "the deep pass stopped at a page; the next run goes on there", err)
-		return fmt.Errorf("deep pass: %w", err)
+		return false, fmt.Errorf("deep pass: %w", err)
 	}
-	return context.Cause(ctx)
+	return ended.Load(), context.Cause(ctx)
 }
 
 // readSlices is one of those that read a pass.
-func (s *Service) readSlices(ctx context.Context, w *sweep, pass store.Pass, left <-chan store.Slice) error {
+func (s *Service) readSlices(ctx context.Context, w *sweep, pass store.Pass, left <-chan store.Slice, ended *atomic.Bool) error {
 	pages := 0
 	for slice := range left {
 		for next := &slice; next != nil; pages++ {
@@ -73,7 +87,7 @@ func (s *Service) readSlices(ctx context.Context, w *sweep, pass store.Pass, lef
 				return nil
 			}
 			var err error
-			if next, err = s.deepPage(ctx, w, pass, *next); err != nil {
+			if next, err = s.deepPage(ctx, w, pass, *next, ended); err != nil {
 				return err
 			}
 		}
@@ -83,7 +97,7 @@ func (s *Service) readSlices(ctx context.Context, w *sweep, pass store.Pass, lef
 
 // deepPage reads one page of a slice and answers with the slice to go on with; nil
 // when it is over, or another reads it.
-func (s *Service) deepPage(ctx context.Context, w *sweep, pass store.Pass, slice store.Slice) (*store.Slice, error) {
+func (s *Service) deepPage(ctx context.Context, w *sweep, pass store.Pass, slice store.Slice, ended *atomic.Bool) (*store.Slice, error) {
 	next, err := s.chargePage(ctx, w, clients.Window{From: slice.From, Before: slice.Before, Token: slice.PageToken})
 	if apperr.CodeOf(err) == codes.InvalidArgument && slice.PageToken != "" {
 		// The charge that the place is named after is no more: from the beginning, then.
@@ -97,6 +111,7 @@ func (s *Service) deepPage(ctx context.Context, w *sweep, pass store.Pass, slice
 		return nil, err
 	}
 	if passOver {
+		ended.Store(true)
 		w.progress.Add(run.Counts{}, fmt.Sprintf("the deep pass (%s) has read every charge since %s", pass.Why, pass.From.Format(time.DateOnly)))
 	}
 	if next == "" {
@@ -104,6 +119,19 @@ func (s *Service) deepPage(ctx context.Context, w *sweep, pass store.Pass, slice
 	}
 	slice.PageToken = next
 	return &slice, nil
+}
+
+// wholeHistory is why the pass is read that covers what the others never do. Reports
+// of all time need it, and nothing older than their window changes any more, but for
+// disputes and refunds, which have lists of their own: it is read once.
+const wholeHistory = "the history before the first"
+
+// historyPass begins the reading of everything before the first pass, once.
+func (s *Service) historyPass(ctx context.Context, w *sweep, first *store.Pass) (*store.Pass, error) {
+	if read, err := s.Store.HasReadHistory(ctx); err != nil || read || !store.Beginning.Before(first.From) {
+		return nil, err
+	}
+	return s.Store.StartPass(ctx, wholeHistory, store.Beginning, first.From, w.began)
 }
 
 // currentPass answers with the pass to read on, and begins one when it is due.
@@ -127,7 +155,7 @@ func (s *Service) currentPass(ctx context.Context, w *sweep) (*store.Pass, error
 		case s.now().Sub(last.StartedAt) >= s.Settings.DeepPassEvery:
 			why = "daily"
 		default:
-			return nil, nil
+			return s.historyPass(ctx, w, last)
 		}
 	}
 	now := s.now()

@@ -109,6 +109,12 @@ func (l *looked) isOrphan() bool {
 // the same: who resolved it has decided about exactly that.
 func (s *Service) openCaseOf(ctx context.Context, w *sweep, l *looked) {
 	c := l.decision.Case
+	if c != nil && c.Kind == disposition.ClaimedCharge && s.now().Sub(l.facts.Charge.CreatedAt) > s.Settings.DeepPassWindow {
+		// What the checkout before sold so long ago is over: it is in the report, and
+		// nobody is asked about each.
+		l.decision.Case = nil
+		return
+	}
 	if c == nil || w.dry || ctx.Err() != nil {
 		return
 	}
@@ -133,6 +139,9 @@ func (s *Service) toKeep(page []*looked) []store.Recorded {
 	keep := make([]store.Recorded, len(page))
 	for i, l := range page {
 		r := store.Recorded{Charge: l.facts.Charge, Decision: l.decision}
+		if g := l.facts.Grant; g != nil && !g.Revoked {
+			r.AccessUntil = g.EndsAt
+		}
 		if o := l.facts.Order; o != nil {
 			r.RecoveredBy, r.AccessAt = o.RecoveredBy, o.CompletedAt
 		}

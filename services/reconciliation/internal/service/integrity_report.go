@@ -22,11 +22,8 @@ const (
 	orderPage = 1000
 )
 
-// the ends of all time, for comparisons.
-var (
-	beginning = time.Unix(0, 0).UTC()
-	farAway   = time.Date(9999, 1, 1, 0, 0, 0, 0, time.UTC)
-)
+// farAway is the end of all time, for comparisons.
+var farAway = time.Date(9999, 1, 1, 0, 0, 0, 0, time.UTC)
 
 // IntegrityReport adds up the charges and the movements of a window, and lists
 // what does not fit. Zero times are all time. The sums come from what the sweep
@@ -36,23 +33,11 @@ func (s *Service) IntegrityReport(ctx context.Context, from, before time.Time) (
 		return balance.Report{}, apperr.Invalid("before", "is not after from")
 	}
 	now := s.now()
-	b := store.Bounds{From: from, Before: before, OpenSince: now.Add(-s.Settings.Every)}
-	if from.IsZero() {
-		b.From = beginning
-	}
-	if before.IsZero() {
-		b.Before = farAway
-	}
-	var gaps []string
-	reading := &run.Progress{}
-	if err := s.readMovements(ctx, &sweep{progress: reading}, nil); err != nil {
-		gaps = append(gaps, "the newest movements of the balance cannot be read now")
-	}
-	gap, err := s.readSoFar(ctx, &b, now)
+	b := s.bounds(from, before, now)
+	gaps, err := s.readSoFar(ctx, &b, &sweep{progress: &run.Progress{}})
 	if err != nil {
 		return balance.Report{}, err
 	}
-	gaps = append(gaps, gap...)
 	r, err := s.Store.Report(ctx, b, maxDifferences)
 	if err != nil {
 		return balance.Report{}, err
@@ -64,11 +49,27 @@ func (s *Service) IntegrityReport(ctx context.Context, from, before time.Time) (
 	return r, nil
 }
 
-// readSoFar fills in how far things were read, and says what is missing.
-func (s *Service) readSoFar(ctx context.Context, b *store.Bounds, now time.Time) (gaps []string, err error) {
+// bounds are those of a report; zero times are all time.
+func (s *Service) bounds(from, before, now time.Time) store.Bounds {
+	b := store.Bounds{From: from, Before: before, Now: now, OpenSince: now.Add(-s.Settings.Every)}
+	if from.IsZero() {
+		b.From = store.Beginning
+	}
+	if before.IsZero() {
+		b.Before = farAway
+	}
+	return b
+}
+
+// readSoFar reads the newest movements, fills in how far things were read, and says
+// what is missing.
+func (s *Service) readSoFar(ctx context.Context, b *store.Bounds, w *sweep) (gaps []string, err error) {
+	if err := s.readMovements(ctx, w, nil); err != nil {
+		gaps = append(gaps, "the newest movements of the balance cannot be read now")
+	}
 	end := b.Before
-	if end.After(now) {
-		end = now.Add(-2 * s.Settings.Every) // what is newer is on its way
+	if end.After(b.Now) {
+		end = b.Now.Add(-2 * s.Settings.Every) // what is newer is on its way
 	}
 	for _, c := range []struct {
 		name, what string
@@ -85,6 +86,7 @@ func (s *Service) readSoFar(ctx context.Context, b *store.Bounds, now time.Time)
 		}
 		*c.readBefore = readBefore
 	}
+	b.ChargesFrom = farAway
 	pass, err := s.Store.FinishedPass(ctx)
 	switch {
 	case err != nil:
@@ -92,9 +94,16 @@ func (s *Service) readSoFar(ctx context.Context, b *store.Bounds, now time.Time)
 	case pass == nil:
 		gaps = append(gaps, "older charges have not all been read yet: the first deep pass is not over")
 	default:
-		b.PassFrom, b.PassStartedAt = pass.From, pass.StartedAt
+		b.PassFrom, b.PassStartedAt, b.ChargesFrom = pass.From, pass.StartedAt, pass.From
 		if b.From.Before(pass.From) {
-			gaps = append(gaps, fmt.Sprintf("charges and movements from before %s are not read", pass.From.Format(time.DateOnly)))
+			switch read, err := s.Store.HasReadHistory(ctx); {
+			case err != nil:
+				return nil, err
+			case read:
+				b.ChargesFrom = store.Beginning
+			default:
+				gaps = append(gaps, fmt.Sprintf("charges from before %s have not all been read yet: that is done once, by and by", pass.From.Format(time.DateOnly)))
+			}
 		}
 	}
 	return gaps, nil

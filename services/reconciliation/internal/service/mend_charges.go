@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"makegood.example/services/reconciliation/internal/clients"
 	"makegood.example/services/reconciliation/internal/disposition"
@@ -59,7 +60,11 @@ func (s *Service) mend(ctx context.Context, w *sweep, l *looked) {
 		trouble("Payments cannot write it down", errors.New("it is not paid, Stripe says"))
 		return
 	}
-	_, err = s.Orders.Adopt(ctx, r)
+	var until *time.Time
+	if l.previous != nil {
+		until = l.previous.AccessUntil
+	}
+	_, err = s.Orders.Adopt(ctx, r, until)
 	if why := clients.CannotAdopt(err); why != "" {
 		f.CannotAdopt = why
 		return

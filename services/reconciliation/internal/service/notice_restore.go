@@ -8,7 +8,8 @@ import (
 	"makegood.example/services/reconciliation/internal/run"
 )
 
-// newestChecked is how many of the newest accesses each run looks for again: what
+// newestChecked is how many of the newest paid accesses each run looks for again, with
+// their orders, grants and payments, wherever the histories stand: what
 // a restored backup lacks is what was newest.
 const newestChecked = 100
 
@@ -76,12 +77,18 @@ func (s *Service) checkNewest(ctx context.Context, w *sweep) error {
 	if err != nil {
 		return err
 	}
+	recorded, err := s.Payments.Recorded(ctx, idsOf(newest))
+	if err != nil {
+		return err
+	}
 	var gone []string
 	for _, c := range newest {
 		if _, known := orders[c.ID]; !known {
 			w.lost(fmt.Sprintf("order %s of charge %s is gone", c.OrderID, c.ID))
 		} else if _, granted := grants[c.OrderID]; !granted {
 			w.lost(fmt.Sprintf("the access that order %s gave is gone", c.OrderID))
+		} else if !recorded[c.ID] {
+			w.lost(fmt.Sprintf("what Payments knew of charge %s is gone", c.ID))
 		} else {
 			continue
 		}

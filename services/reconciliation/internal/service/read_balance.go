@@ -4,6 +4,8 @@ import (
 	"context"
 	"slices"
 
+	"makegood.example/services/reconciliation/internal/store"
+
 	"makegood.example/services/reconciliation/internal/clients"
 )
 
@@ -29,7 +31,7 @@ func (s *Service) readBalance(ctx context.Context, w *sweep) error {
 // told of which charges they are, page by page; nil asks nobody.
 func (s *Service) readMovements(ctx context.Context, w *sweep, moved func(chargeIDs []string) error) error {
 	return s.readOn(ctx, w, list{
-		name: "balance", what: "movements of the balance", behind: s.Settings.DeepPassWindow,
+		name: "balance", what: "movements of the balance", behind: s.now().Sub(store.Beginning),
 		page: func(ctx context.Context, w *sweep, at clients.Window) (string, error) {
 			page, next, err := s.Payments.ListBalance(ctx, at)
 			if err != nil || w.dry {

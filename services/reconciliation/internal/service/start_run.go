@@ -36,6 +36,8 @@ type sweep struct {
 	wentBack bool
 	// inPass: what is examined is examined by the deep pass.
 	inPass bool
+	// passOver: a deep pass was read to its end.
+	passOver bool
 	// marks keep how far the others' histories go, when the run is through.
 	marks []func(context.Context) error
 }
@@ -66,7 +68,7 @@ func (s *Service) steps() []func(context.Context, *sweep) error {
 			}
 			return s.advanceStuckOrders(ctx, w.progress)
 		},
-		s.noticeRestore, s.sweepCharges, s.readOpenAgain, s.followChanges, s.catchUpEvents, s.sendConfirmations, s.readBalance, s.deepPass,
+		s.noticeRestore, s.sweepCharges, s.readOpenAgain, s.followChanges, s.catchUpEvents, s.sendConfirmations, s.readBalance, s.deepPass, s.checkIntegrity,
 		func(ctx context.Context, w *sweep) error {
 			if w.dry {
 				return nil

@@ -35,6 +35,15 @@ func (s *Store) LockOpenCase(ctx context.Context, tx pgx.Tx, kind cases.Kind, su
 	return toCase(row), err == nil, mapError(err)
 }
 
+// OpenCaseOf reads the open case of a kind about a subject, if there is one.
+func (s *Store) OpenCaseOf(ctx context.Context, kind cases.Kind, subject string) (cases.Case, bool, error) {
+	row, err := s.q.GetOpenCase(ctx, db.GetOpenCaseParams{Kind: string(kind), Subject: subject})
+	if errors.Is(err, pgx.ErrNoRows) {
+		return cases.Case{}, false, nil
+	}
+	return toCase(row), err == nil, mapError(err)
+}
+
 // ReportCase counts one more report of a locked case, with its newer summary.
 func (s *Store) ReportCase(ctx context.Context, tx pgx.Tx, id int64, summary string, wakes bool, now time.Time) (cases.Case, error) {
 	row, err := s.q.WithTx(tx).ReportCase(ctx, db.ReportCaseParams{ID: id, Summary: summary, Wakes: wakes, Now: now})

@@ -20,6 +20,8 @@ type Recorded struct {
 	// RecoveredBy and AccessAt say how and when its order was completed.
 	RecoveredBy string
 	AccessAt    time.Time
+	// AccessUntil is until when its order gives access; zero leaves what was seen before.
+	AccessUntil time.Time
 	// ReadAgainAt is when the charge is to be read again; zero for never.
 	ReadAgainAt time.Time
 }
@@ -37,6 +39,9 @@ type Previous struct {
 	SeenByRun int64
 	// FullyRefunded: all of it had gone back then.
 	FullyRefunded bool
+	// AccessUntil is until when its order gave access, as last seen; nil when it never
+	// was seen to.
+	AccessUntil *time.Time
 }
 
 // SaveDispositions keeps a page of dispositions in one statement, and forgets
@@ -74,6 +79,7 @@ func (s *Store) SaveDispositions(ctx context.Context, runID int64, now time.Time
 		p.CreatedAt = append(p.CreatedAt, c.CreatedAt)
 		p.RecoveredBy = append(p.RecoveredBy, r.RecoveredBy)
 		p.AccessAt = append(p.AccessAt, r.AccessAt)
+		p.AccessUntil = append(p.AccessUntil, r.AccessUntil)
 		p.CaseKinds = append(p.CaseKinds, string(kept.Kind))
 		p.CaseSummaries = append(p.CaseSummaries, storable(kept.Summary))
 		p.ReadAgainAt = append(p.ReadAgainAt, r.ReadAgainAt)
@@ -105,7 +111,7 @@ func (s *Store) Dispositions(ctx context.Context, chargeIDs []string) (map[strin
 		p := Previous{
 			Kind: disposition.Kind(row.Disposition), Reason: row.Reason, Evidence: row.Evidence,
 			CaseKind: disposition.CaseKind(row.CaseKind), CaseSummary: row.CaseSummary,
-			DecidedAt: row.DecidedAt, SeenAt: row.SeenAt, FullyRefunded: row.FullyRefunded,
+			DecidedAt: row.DecidedAt, SeenAt: row.SeenAt, FullyRefunded: row.FullyRefunded, AccessUntil: row.AccessUntil,
 		}
 		if row.SeenByRun != nil {
 			p.SeenByRun = *row.SeenByRun

@@ -34,9 +34,18 @@ func (s *Store) UnfinishedPass(ctx context.Context) (*Pass, error) {
 	return onePass(db.GetFinishedPassRow(row), err)
 }
 
-// FinishedPass answers with the deep pass that finished last, or nil.
+// Beginning is before anything that Stripe can show: it took its first charge later.
+var Beginning = time.Date(2010, 1, 1, 0, 0, 0, 0, time.UTC)
+
+// FinishedPass answers with the deep pass up to now that finished last, or nil.
 func (s *Store) FinishedPass(ctx context.Context) (*Pass, error) {
-	return onePass(s.q.GetFinishedPass(ctx))
+	return onePass(s.q.GetFinishedPass(ctx, Beginning))
+}
+
+// HasReadHistory says whether what is older than the first deep pass has been read.
+func (s *Store) HasReadHistory(ctx context.Context) (bool, error) {
+	read, err := s.q.HasReadHistory(ctx, Beginning)
+	return read, mapError(err)
 }
 
 // StartPass begins a deep pass; one that is not finished is given up for it.

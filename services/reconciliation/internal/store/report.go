@@ -38,8 +38,12 @@ func (s *Store) InsertBalance(ctx context.Context, page []balance.Transaction) e
 type Bounds struct {
 	// From and Before are the report's window.
 	From, Before time.Time
+	// Now is when it is made.
+	Now time.Time
 	// ChargesBefore and BalanceBefore are the cursors.
 	ChargesBefore, BalanceBefore time.Time
+	// ChargesFrom is from when on all charges have been read.
+	ChargesFrom time.Time
 	// OpenSince is when the latest charge was made that must be at rest by now.
 	OpenSince time.Time
 	// PassFrom and PassStartedAt are of the deep pass that finished last.
@@ -64,8 +68,8 @@ func (s *Store) Report(ctx context.Context, b Bounds, limit int) (r balance.Repo
 		r.Balance = append(r.Balance, balance.Sum{Category: balance.Category(row.Type, row.OfDispute), Type: row.Type, Currency: row.Currency,
 			Count: row.TransactionCount, AmountMinor: row.AmountMinor, FeeMinor: row.FeeMinor, NetMinor: row.NetMinor})
 	}
-	if err := s.differences(ctx, b, limit, &r); err != nil {
-		return r, mapError(err)
+	if err := s.Differences(ctx, b, limit, &r); err != nil {
+		return r, err
 	}
 	oldest, err := s.q.GetOldestUnserved(ctx, db.GetOldestUnservedParams{FromAt: b.From, BeforeAt: b.Before})
 	switch {
@@ -90,10 +94,11 @@ func (s *Store) Report(ctx context.Context, b Bounds, limit int) (r balance.Repo
 	return r, mapError(err)
 }
 
-func (s *Store) differences(ctx context.Context, b Bounds, limit int, r *balance.Report) error {
+// Differences lists at most limit of what does not fit, and counts all.
+func (s *Store) Differences(ctx context.Context, b Bounds, limit int, r *balance.Report) error {
 	currencies, err := s.q.ListCurrencies(ctx)
 	if err != nil {
-		return err
+		return mapError(err)
 	}
 	// A rate says what one unit costs. Only where both sides have cents is it known
 	// what one cent costs.
@@ -104,7 +109,7 @@ func (s *Store) differences(ctx context.Context, b Bounds, limit int, r *balance
 		}
 	}
 	rows, err := s.q.FindDifferences(ctx, db.FindDifferencesParams{
-		FromAt: b.From, BeforeAt: b.Before, BalanceReadBefore: b.BalanceBefore, ChargesReadBefore: b.ChargesBefore,
+		FromAt: b.From, BeforeAt: b.Before, BalanceReadBefore: b.BalanceBefore, ChargesReadBefore: b.ChargesBefore, ChargesReadFrom: b.ChargesFrom,
 		OpenSince: b.OpenSince, PassFrom: b.PassFrom, PassStartedAt: b.PassStartedAt, TwoDecimals: twoDecimals, MaxRows: int32(limit),
 	})
 	for _, row := range rows {
@@ -112,7 +117,7 @@ func (s *Store) differences(ctx context.Context, b Bounds, limit int, r *balance
 			ExpectedMinor: row.ExpectedMinor, FoundMinor: row.FoundMinor})
 		r.DifferenceCount = row.DifferenceCount
 	}
-	return err
+	return mapError(err)
 }
 
 // OrderedPosition is where a page of charges with orders ended.

@@ -380,13 +380,13 @@ INSERT INTO orders.orders (
     email, email_key, name, account_id, checkout, allow_repeat, created_at,
     attempt_id, payment_method, submitted_at, payment_status, payment_intent_id, charge_id, customer_id, charged_at,
     refunded_minor, dispute, last_progress_at, next_look_at,
-    renews, renews_order_id, subscription_id, period_start, period_end, promise_by
+    renews, renews_order_id, subscription_id, period_start, period_end, access_until, promise_by
 ) VALUES (
     $1, $2, $3, $4, $5, $6, $7, $8, $9,
     $10, $11, $12, $13, $14, $15, $16,
     $17, $18, $19, $20, $21, $22, $23, $24,
     $25, $26, $16, $27::timestamptz,
-    $28, $29, $30, $31, $32, $33
+    $28, $29, $30, $31, $32, $33, $34
 )
 `
 
@@ -423,6 +423,7 @@ type InsertOrderParams struct {
 	SubscriptionID  *string
 	PeriodStart     *time.Time
 	PeriodEnd       *time.Time
+	AccessUntil     *time.Time
 	PromiseBy       *time.Time
 }
 
@@ -460,6 +461,7 @@ func (q *Queries) InsertOrder(ctx context.Context, arg InsertOrderParams) error 
 		arg.SubscriptionID,
 		arg.PeriodStart,
 		arg.PeriodEnd,
+		arg.AccessUntil,
 		arg.PromiseBy,
 	)
 	return err

@@ -82,6 +82,43 @@ func (q *Queries) GetCase(ctx context.Context, id int64) (Case, error) {
 	return i, err
 }
 
+const getOpenCase = `-- name: GetOpenCase :one
+SELECT id, kind, subject, state, summary, opened_at, resolved_at, reported_count, last_reported_at, waiting_since,
+    claimed_by, claimed_at, snoozed_until, resolved_by, resolution, told_at, next_look_at, look_count
+FROM reconciliation.cases WHERE kind = $1 AND subject = $2 AND state = 'OPEN'
+`
+
+type GetOpenCaseParams struct {
+	Kind    string
+	Subject string
+}
+
+func (q *Queries) GetOpenCase(ctx context.Context, arg GetOpenCaseParams) (Case, error) {
+	row := q.db.QueryRow(ctx, getOpenCase, arg.Kind, arg.Subject)
+	var i Case
+	err := row.Scan(
+		&i.ID,
+		&i.Kind,
+		&i.Subject,
+		&i.State,
+		&i.Summary,
+		&i.OpenedAt,
+		&i.ResolvedAt,
+		&i.ReportedCount,
+		&i.LastReportedAt,
+		&i.WaitingSince,
+		&i.ClaimedBy,
+		&i.ClaimedAt,
+		&i.SnoozedUntil,
+		&i.ResolvedBy,
+		&i.Resolution,
+		&i.ToldAt,
+		&i.NextLookAt,
+		&i.LookCount,
+	)
+	return i, err
+}
+
 const insertCase = `-- name: InsertCase :one
 INSERT INTO reconciliation.cases AS c (kind, subject, state, summary, opened_at, reported_count, last_reported_at, next_look_at)
 VALUES ($1, $2, 'OPEN', $3, $4, 1, $4, $5)

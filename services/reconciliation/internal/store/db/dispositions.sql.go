@@ -23,7 +23,7 @@ func (q *Queries) DeleteDispositions(ctx context.Context, chargeIds []string) er
 }
 
 const getDispositions = `-- name: GetDispositions :many
-SELECT charge_id, disposition, order_id, reason, evidence, case_kind, case_summary, decided_at, seen_at, seen_by_run,
+SELECT charge_id, disposition, order_id, reason, evidence, case_kind, case_summary, decided_at, seen_at, seen_by_run, access_until,
     (amount_minor > 0 AND refunded_minor >= amount_minor)::boolean AS fully_refunded
 FROM reconciliation.charge_dispositions
 WHERE charge_id = ANY ($1::text[])
@@ -40,6 +40,7 @@ type GetDispositionsRow struct {
 	DecidedAt     time.Time
 	SeenAt        time.Time
 	SeenByRun     *int64
+	AccessUntil   *time.Time
 	FullyRefunded bool
 }
 
@@ -63,6 +64,7 @@ func (q *Queries) GetDispositions(ctx context.Context, chargeIds []string) ([]Ge
 			&i.DecidedAt,
 			&i.SeenAt,
 			&i.SeenByRun,
+			&i.AccessUntil,
 			&i.FullyRefunded,
 		); err != nil {
 			return nil, err
@@ -250,7 +252,7 @@ const upsertDispositions = `-- name: UpsertDispositions :exec
 INSERT INTO reconciliation.charge_dispositions AS d (
     charge_id, disposition, order_id, reason, evidence, owner, status, captured, payment_intent_id, balance_transaction_id,
     amount_minor, refunded_minor, disputed_minor, currency, created_at, recovered_by, access_at, case_kind, case_summary,
-    read_again_at, first_seen_at, seen_at, decided_at, seen_by_run
+    read_again_at, first_seen_at, seen_at, decided_at, seen_by_run, access_until
 )
 SELECT unnest($1::text[]), unnest($2::text[]), nullif(unnest($3::text[]), '')::uuid,
     unnest($4::text[]), string_to_array(unnest($5::text[]), E'\n'), unnest($6::text[]),
@@ -260,14 +262,15 @@ SELECT unnest($1::text[]), unnest($2::text[]), nullif(unnest($3::text[]), '')::u
     unnest($16::text[]), nullif(unnest($17::timestamptz[]), '0001-01-01 00:00:00+00'),
     unnest($18::text[]), unnest($19::text[]),
     nullif(unnest($20::timestamptz[]), '0001-01-01 00:00:00+00'),
-    $21::timestamptz, $21::timestamptz, $21::timestamptz, $22::bigint
+    $21::timestamptz, $21::timestamptz, $21::timestamptz, $22::bigint,
+    nullif(unnest($23::timestamptz[]), '0001-01-01 00:00:00+00')
 ON CONFLICT (charge_id) DO UPDATE
 SET disposition = excluded.disposition, order_id = excluded.order_id, reason = excluded.reason, evidence = excluded.evidence,
     owner = excluded.owner, status = excluded.status, captured = excluded.captured,
     payment_intent_id = excluded.payment_intent_id, balance_transaction_id = excluded.balance_transaction_id,
     amount_minor = excluded.amount_minor, refunded_minor = excluded.refunded_minor, disputed_minor = excluded.disputed_minor,
     currency = excluded.currency, created_at = excluded.created_at, recovered_by = excluded.recovered_by,
-    access_at = excluded.access_at, case_kind = excluded.case_kind, case_summary = excluded.case_summary,
+    access_at = excluded.access_at, access_until = coalesce(excluded.access_until, d.access_until), case_kind = excluded.case_kind, case_summary = excluded.case_summary,
     read_again_at = excluded.read_again_at, seen_at = excluded.seen_at, seen_by_run = excluded.seen_by_run,
     decided_at = CASE WHEN d.disposition = excluded.disposition AND d.reason = excluded.reason
         THEN d.decided_at ELSE excluded.decided_at END
@@ -297,6 +300,7 @@ type UpsertDispositionsParams struct {
 	ReadAgainAt           []time.Time
 	Now                   time.Time
 	RunID                 int64
+	AccessUntil           []time.Time
 }
 
 // A whole page at once; the arrays go in lockstep. What was seen later counts.
@@ -324,6 +328,7 @@ func (q *Queries) UpsertDispositions(ctx context.Context, arg UpsertDispositions
 		arg.ReadAgainAt,
 		arg.Now,
 		arg.RunID,
+		arg.AccessUntil,
 	)
 	return err
 }

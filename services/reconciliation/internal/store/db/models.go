@@ -76,6 +76,8 @@ type ChargeDisposition struct {
 	DecidedAt   time.Time
 	SeenByRun   *int64
 	ReadAgainAt *time.Time
+	// until when its order gave access, as last seen; kept when the order or the access is lost
+	AccessUntil *time.Time
 }
 
 type Cursor struct {

@@ -77,7 +77,7 @@ func (q *Queries) FinishPass(ctx context.Context, arg FinishPassParams) (int64, 
 const getFinishedPass = `-- name: GetFinishedPass :one
 SELECT id, why, window_from, window_before, pages_read, started_at, finished_at
 FROM reconciliation.deep_passes
-WHERE finished_at IS NOT NULL AND NOT abandoned
+WHERE finished_at IS NOT NULL AND NOT abandoned AND window_from > $1::timestamptz
 ORDER BY id DESC
 LIMIT 1
 `
@@ -92,8 +92,9 @@ type GetFinishedPassRow struct {
 	FinishedAt   *time.Time
 }
 
-func (q *Queries) GetFinishedPass(ctx context.Context) (GetFinishedPassRow, error) {
-	row := q.db.QueryRow(ctx, getFinishedPass)
+// Of those that reach up to now.
+func (q *Queries) GetFinishedPass(ctx context.Context, beginning time.Time) (GetFinishedPassRow, error) {
+	row := q.db.QueryRow(ctx, getFinishedPass, beginning)
 	var i GetFinishedPassRow
 	err := row.Scan(
 		&i.ID,
@@ -136,6 +137,20 @@ func (q *Queries) GetUnfinishedPass(ctx context.Context) (GetUnfinishedPassRow, 
 		&i.FinishedAt,
 	)
 	return i, err
+}
+
+const hasReadHistory = `-- name: HasReadHistory :one
+SELECT EXISTS (
+    SELECT FROM reconciliation.deep_passes
+    WHERE finished_at IS NOT NULL AND NOT abandoned AND window_from = $1::timestamptz
+)
+`
+
+func (q *Queries) HasReadHistory(ctx context.Context, beginning time.Time) (bool, error) {
+	row := q.db.QueryRow(ctx, hasReadHistory, beginning)
+	var exists bool
+	err := row.Scan(&exists)
+	return exists, err
 }
 
 const listSlices = `-- name: ListSlices :many

@@ -96,14 +96,19 @@ WITH charges AS (
     UNION ALL
     SELECT 5, b.charge_id, 'balance transaction ' || b.id || ' is of a charge that has no disposition', b.currency, 0, b.amount_minor
     FROM reconciliation.balance_transactions AS b
-    WHERE b.type IN ('charge', 'payment') AND b.created_at >= $2::timestamptz
-        AND b.created_at < least($3::timestamptz, $7::timestamptz)
+    WHERE b.type IN ('charge', 'payment') AND b.created_at >= greatest($2::timestamptz, $7::timestamptz)
+        AND b.created_at < least($3::timestamptz, $8::timestamptz)
         AND NOT EXISTS (SELECT FROM reconciliation.charge_dispositions AS d WHERE d.charge_id = b.charge_id)
+        -- A debit that failed is booked when it begins and booked back when it fails.
+        AND NOT EXISTS (
+            SELECT FROM reconciliation.balance_transactions AS f
+            WHERE f.charge_id = b.charge_id AND f.type IN ('payment_failure_refund', 'payment_reversal') AND f.amount_minor = -b.amount_minor
+        )
     UNION ALL
     SELECT 6, charge_id, 'its disposition is ' || disposition || ', and Stripe does not show the charge', currency, 0, amount_minor
     FROM charges
-    WHERE seen_at < $8::timestamptz
-        AND created_at >= $9::timestamptz AND created_at < $8::timestamptz
+    WHERE seen_at < $9::timestamptz
+        AND created_at >= $10::timestamptz AND created_at < $9::timestamptz
     UNION ALL
     SELECT 7, b.id, 'the balance transaction''s net is not its amount less its fee', b.currency, b.amount_minor - b.fee_minor, b.net_minor
     FROM reconciliation.balance_transactions AS b
@@ -123,6 +128,7 @@ type FindDifferencesParams struct {
 	BalanceReadBefore time.Time
 	TwoDecimals       []string
 	OpenSince         time.Time
+	ChargesReadFrom   time.Time
 	ChargesReadBefore time.Time
 	PassStartedAt     time.Time
 	PassFrom          time.Time
@@ -146,6 +152,7 @@ func (q *Queries) FindDifferences(ctx context.Context, arg FindDifferencesParams
 		arg.BalanceReadBefore,
 		arg.TwoDecimals,
 		arg.OpenSince,
+		arg.ChargesReadFrom,
 		arg.ChargesReadBefore,
 		arg.PassStartedAt,
 		arg.PassFrom,

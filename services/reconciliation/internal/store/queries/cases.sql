@@ -11,6 +11,11 @@ SELECT id, kind, subject, state, summary, opened_at, resolved_at, reported_count
     claimed_by, claimed_at, snoozed_until, resolved_by, resolution, told_at, next_look_at, look_count
 FROM reconciliation.cases WHERE kind = @kind AND subject = @subject AND state = 'OPEN' FOR UPDATE;
 
+-- name: GetOpenCase :one
+SELECT id, kind, subject, state, summary, opened_at, resolved_at, reported_count, last_reported_at, waiting_since,
+    claimed_by, claimed_at, snoozed_until, resolved_by, resolution, told_at, next_look_at, look_count
+FROM reconciliation.cases WHERE kind = @kind AND subject = @subject AND state = 'OPEN';
+
 -- name: LockCase :one
 SELECT id, kind, subject, state, summary, opened_at, resolved_at, reported_count, last_reported_at, waiting_since,
     claimed_by, claimed_at, snoozed_until, resolved_by, resolution, told_at, next_look_at, look_count

@@ -3,7 +3,7 @@
 INSERT INTO reconciliation.charge_dispositions AS d (
     charge_id, disposition, order_id, reason, evidence, owner, status, captured, payment_intent_id, balance_transaction_id,
     amount_minor, refunded_minor, disputed_minor, currency, created_at, recovered_by, access_at, case_kind, case_summary,
-    read_again_at, first_seen_at, seen_at, decided_at, seen_by_run
+    read_again_at, first_seen_at, seen_at, decided_at, seen_by_run, access_until
 )
 SELECT unnest(@charge_ids::text[]), unnest(@dispositions::text[]), nullif(unnest(@order_ids::text[]), '')::uuid,
     unnest(@reasons::text[]), string_to_array(unnest(@evidence::text[]), E'\n'), unnest(@owners::text[]),
@@ -13,14 +13,15 @@ SELECT unnest(@charge_ids::text[]), unnest(@dispositions::text[]), nullif(unnest
     unnest(@recovered_by::text[]), nullif(unnest(@access_at::timestamptz[]), '0001-01-01 00:00:00+00'),
     unnest(@case_kinds::text[]), unnest(@case_summaries::text[]),
     nullif(unnest(@read_again_at::timestamptz[]), '0001-01-01 00:00:00+00'),
-    @now::timestamptz, @now::timestamptz, @now::timestamptz, @run_id::bigint
+    @now::timestamptz, @now::timestamptz, @now::timestamptz, @run_id::bigint,
+    nullif(unnest(@access_until::timestamptz[]), '0001-01-01 00:00:00+00')
 ON CONFLICT (charge_id) DO UPDATE
 SET disposition = excluded.disposition, order_id = excluded.order_id, reason = excluded.reason, evidence = excluded.evidence,
     owner = excluded.owner, status = excluded.status, captured = excluded.captured,
     payment_intent_id = excluded.payment_intent_id, balance_transaction_id = excluded.balance_transaction_id,
     amount_minor = excluded.amount_minor, refunded_minor = excluded.refunded_minor, disputed_minor = excluded.disputed_minor,
     currency = excluded.currency, created_at = excluded.created_at, recovered_by = excluded.recovered_by,
-    access_at = excluded.access_at, case_kind = excluded.case_kind, case_summary = excluded.case_summary,
+    access_at = excluded.access_at, access_until = coalesce(excluded.access_until, d.access_until), case_kind = excluded.case_kind, case_summary = excluded.case_summary,
     read_again_at = excluded.read_again_at, seen_at = excluded.seen_at, seen_by_run = excluded.seen_by_run,
     decided_at = CASE WHEN d.disposition = excluded.disposition AND d.reason = excluded.reason
         THEN d.decided_at ELSE excluded.decided_at END
@@ -31,7 +32,7 @@ WHERE d.seen_at <= excluded.seen_at;
 DELETE FROM reconciliation.charge_dispositions WHERE charge_id = ANY (@charge_ids::text[]);
 
 -- name: GetDispositions :many
-SELECT charge_id, disposition, order_id, reason, evidence, case_kind, case_summary, decided_at, seen_at, seen_by_run,
+SELECT charge_id, disposition, order_id, reason, evidence, case_kind, case_summary, decided_at, seen_at, seen_by_run, access_until,
     (amount_minor > 0 AND refunded_minor >= amount_minor)::boolean AS fully_refunded
 FROM reconciliation.charge_dispositions
 WHERE charge_id = ANY (@charge_ids::text[]);

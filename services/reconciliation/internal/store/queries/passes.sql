@@ -4,11 +4,18 @@ FROM reconciliation.deep_passes
 WHERE finished_at IS NULL;
 
 -- name: GetFinishedPass :one
+-- Of those that reach up to now.
 SELECT id, why, window_from, window_before, pages_read, started_at, finished_at
 FROM reconciliation.deep_passes
-WHERE finished_at IS NOT NULL AND NOT abandoned
+WHERE finished_at IS NOT NULL AND NOT abandoned AND window_from > @beginning::timestamptz
 ORDER BY id DESC
 LIMIT 1;
+
+-- name: HasReadHistory :one
+SELECT EXISTS (
+    SELECT FROM reconciliation.deep_passes
+    WHERE finished_at IS NOT NULL AND NOT abandoned AND window_from = @beginning::timestamptz
+);
 
 -- name: AbandonPasses :exec
 UPDATE reconciliation.deep_passes

@@ -102,9 +102,14 @@ WITH charges AS (
     UNION ALL
     SELECT 5, b.charge_id, 'balance transaction ' || b.id || ' is of a charge that has no disposition', b.currency, 0, b.amount_minor
     FROM reconciliation.balance_transactions AS b
-    WHERE b.type IN ('charge', 'payment') AND b.created_at >= @from_at::timestamptz
+    WHERE b.type IN ('charge', 'payment') AND b.created_at >= greatest(@from_at::timestamptz, @charges_read_from::timestamptz)
         AND b.created_at < least(@before_at::timestamptz, @charges_read_before::timestamptz)
         AND NOT EXISTS (SELECT FROM reconciliation.charge_dispositions AS d WHERE d.charge_id = b.charge_id)
+        -- A debit that failed is booked when it begins and booked back when it fails.
+        AND NOT EXISTS (
+            SELECT FROM reconciliation.balance_transactions AS f
+            WHERE f.charge_id = b.charge_id AND f.type IN ('payment_failure_refund', 'payment_reversal') AND f.amount_minor = -b.amount_minor
+        )
     UNION ALL
     SELECT 6, charge_id, 'its disposition is ' || disposition || ', and Stripe does not show the charge', currency, 0, amount_minor
     FROM charges
