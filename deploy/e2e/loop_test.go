@@ -35,6 +35,10 @@ func TestTheLoopIsClosed(t *testing.T) {
 	is(foreign, "FOREIGN")
 
 	first := a.record(t)
+	// A mail reads its order when it is sent: after the loss it would say another thing.
+	await(t, "both confirmations to be sent", func() bool {
+		return s.count(t, `SELECT count(*) FROM notifications.messages WHERE state = 'SENT'`) == 2
+	})
 	s.down(t, "orders")
 	for _, sql := range []string{"DELETE FROM orders.river_job", "DELETE FROM orders.history", "DELETE FROM orders.submissions", "DELETE FROM orders.orders"} {
 		if _, err := s.DB().Exec(t.Context(), sql); err != nil {

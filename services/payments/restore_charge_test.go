@@ -210,3 +210,29 @@ func (s *scene) byID(chargeID string) *pb.SeenCharge {
 	}
 	return page.GetCharges()[0]
 }
+
+// Whoever knows what was paid can ask what is still known here, without Stripe.
+func TestWhatIsRecordedIsToldWithoutStripe(t *testing.T) {
+	t.Parallel()
+	s := newScene(t, nil)
+	paid := s.bought("pm_card_visa")
+	s.forget()
+	ask := func() []string {
+		t.Helper()
+		got, err := s.sweep().MatchPayments(s.context(), &pb.MatchPaymentsRequest{ChargeIds: []string{paid.GetChargeId(), "ch_unknown"}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return got.GetRecordedChargeIds()
+	}
+	if got := ask(); len(got) != 1 || got[0] != paid.GetChargeId() {
+		t.Errorf("recorded: %v", got)
+	}
+	s.loseRecords("")
+	if got := ask(); len(got) != 0 {
+		t.Errorf("recorded after the loss: %v", got)
+	}
+	if asked := s.asked(); len(asked) != 0 {
+		t.Errorf("Stripe was asked: %v", asked)
+	}
+}
