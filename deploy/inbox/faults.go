@@ -14,6 +14,8 @@ type Faults struct {
 	Refuse string `json:"refuse"`
 	// HangAfterData keeps the mail, then holds the 250 until the faults change.
 	HangAfterData bool `json:"hang_after_data"`
+	// DropAfterData keeps the mail, then closes the connection instead of saying 250.
+	DropAfterData bool `json:"drop_after_data"`
 	// To limits the faults to recipients with this address; empty means all.
 	To string `json:"to,omitempty"`
 	// Times limits the faults to that many deliveries; 0 means until changed.

@@ -9,8 +9,8 @@ import (
 )
 
 func newSMTPServer(in *Inbox) *smtp.Server {
-	server := smtp.NewServer(smtp.BackendFunc(func(*smtp.Conn) (smtp.Session, error) {
-		return &session{inbox: in}, nil
+	server := smtp.NewServer(smtp.BackendFunc(func(c *smtp.Conn) (smtp.Session, error) {
+		return &session{inbox: in, conn: c}, nil
 	}))
 	server.Domain = "inbox.localhost"
 	server.MaxMessageBytes = maxMailBytes
@@ -25,6 +25,7 @@ func newSMTPServer(in *Inbox) *smtp.Server {
 // session is one SMTP connection; it carries one delivery after the other.
 type session struct {
 	inbox *Inbox
+	conn  *smtp.Conn
 	from  string
 	to    []string
 	fault Faults
@@ -69,6 +70,10 @@ func (s *session) Data(r io.Reader) error {
 	if s.fault.HangAfterData {
 		s.inbox.log.Info("acknowledgement held", "id", envelope.ID)
 		s.inbox.faults.hold()
+	}
+	if s.fault.DropAfterData {
+		s.inbox.log.Info("acknowledgement dropped", "id", envelope.ID)
+		return s.conn.Close()
 	}
 	return nil
 }

@@ -51,6 +51,8 @@ type World struct {
 	post     Post
 	url      string // of the gateway
 	inbox    *inbox.Inbox
+	noMail   func() // ends the inbox
+	mailDir  string
 	log      *record
 	pulse    due.Pulse
 	network  *network
@@ -85,7 +87,8 @@ func New(t testing.TB, o Options) *World {
 	db := pgtest.New(t)
 	w.DB = db.Owner(t)
 	w.startStripe()
-	w.startInbox()
+	w.mailDir = filepath.Join(t.TempDir(), "inbox")
+	w.startMail("127.0.0.1:0")
 	edge := w.listen()
 	w.url = "http://" + edge.Addr().String()
 	w.settings = w.standard(db)
@@ -115,13 +118,22 @@ func (w *World) startStripe() {
 	w.Stripe = &Stripe{t: w.t, handler: sim.Handler(), URL: server.URL}
 }
 
-func (w *World) startInbox() {
-	in, err := inbox.Open(inbox.Config{SMTPAddr: "127.0.0.1:0", HTTPAddr: "127.0.0.1:0", Dir: filepath.Join(w.t.TempDir(), "inbox")}, w.log.of("inbox"))
+func (w *World) startMail(smtpAddr string) {
+	in, err := inbox.Open(inbox.Config{SMTPAddr: smtpAddr, HTTPAddr: "127.0.0.1:0", Dir: w.mailDir}, w.log.of("inbox"))
 	if err != nil {
 		w.t.Fatal(err)
 	}
 	w.inbox = in
-	w.background("inbox", in.Run)
+	w.noMail = w.background("inbox", in.Run)
+}
+
+// StopMail ends the mail server: from now on nobody listens there.
+func (w *World) StopMail() { w.noMail() }
+
+// StartMail runs it again, at the same address and with what it had received.
+func (w *World) StartMail() {
+	w.t.Helper()
+	w.startMail(w.inbox.SMTPAddr())
 }
 
 // standard are the settings that make the world one.
