@@ -294,5 +294,14 @@ func testFrightenedBuyer(t *testing.T, s *shop) {
 	if a := again.pays(t, card); a.Status != http.StatusConflict || a.Reason != "DUPLICATE_PURCHASE" {
 		t.Errorf("the same purchase from another browser: %d %s", a.Status, a.Body)
 	}
-	b.judgeEffects(t, outcome{})
+	// They are told by mail, about the order that stands.
+	if m := b.awaitMail(t, "repeat_refused"); !strings.Contains(m.Text, strings.ToUpper(b.reference[:8])) || m.Headers["X-Makegood-Order"] != b.record(t).ID {
+		t.Errorf("told:\n%s", m.Text)
+	}
+	if got := slices.Sorted(slices.Values(b.told(t))); !slices.Equal(got, []string{"confirmation", "repeat_refused"}) {
+		t.Errorf("mails: %v", got)
+	}
+	if has := b.atStripe(t); len(has.charges) != 1 {
+		t.Errorf("Stripe has charges %+v", has.charges)
+	}
 }

@@ -81,6 +81,7 @@ func TestParallelSubscribesMakeOneCustomerAndOneSubscription(t *testing.T) {
 		t.Fatalf("paid on %d of %d pages", len(paid), len(pages))
 	}
 	s := life.Of(t, w, jane, paid[0])
+	s.WasRefusedARepeat()
 	s.Live(40 * day)
 	s.Judge()
 }

@@ -66,6 +66,11 @@ func Of(t testing.TB, w *oneprocess.World, b *oneprocess.Buyer, first oneprocess
 	return s
 }
 
+// WasRefusedARepeat gives reason for one mail that says so.
+func (s *Subscriber) WasRefusedARepeat() {
+	s.causes.may[cause{"repeat_refused", "a second subscription"}] = true
+}
+
 // Live lets time pass. At every moment at which anything happens, once a day, and
 // right before and after each time at which access might end, it is judged.
 func (s *Subscriber) Live(d time.Duration) {
