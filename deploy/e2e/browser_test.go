@@ -1,7 +1,10 @@
 package e2e
 
 import (
+	"fmt"
 	"net/http"
+	"net/http/httptest"
+	"strings"
 	"testing"
 
 	"makegood.example/services/platform/browsertest"
@@ -11,7 +14,14 @@ import (
 // processes are killed. Each ends with one charge, one grant and one mail.
 func TestInABrowser(t *testing.T) {
 	t.Parallel()
-	s := open(t, killing...)
+	var s *shop
+	elsewhere := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "text/html")
+		fmt.Fprintf(w, `<!doctype html><title>App</title><script src="%s/makegood.classic.js"></script>
+			<script>window.checkout = Makegood.createCheckout({ plan: "annual" });</script>`, s.URL())
+	}))
+	defer elsewhere.Close()
+	s = open(t, append([]string{"ALLOWED_ORIGINS=" + elsewhere.URL}, killing...)...)
 	chrome := browsertest.Start(t)
 	for _, c := range []struct {
 		name string
@@ -27,13 +37,36 @@ func TestInABrowser(t *testing.T) {
 		{"a reload in the middle", browseReload},
 		{"the back button", browseBack},
 		{"Stripe's page", browseHosted},
+		{"the shop's switches", browseSwitches},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			if c.name != "a purchase" {
 				s.settle(t)
 			}
-			c.test(t, s, chrome)
+			c.test(t, s, chrome.For(t))
 		})
+	}
+	t.Run("from another site", func(t *testing.T) { browseFromElsewhere(t, s, chrome.For(t), elsewhere.URL) })
+}
+
+// browseFromElsewhere: the checkout of the SaaS's own site, which is allowed to
+// call the edge, with the classic build and a payment method of its own.
+func browseFromElsewhere(t *testing.T, s *shop, chrome *browsertest.Browser, site string) {
+	b, p := s.buyer("browser elsewhere"), chrome.Open(browsertest.View{})
+	p.Go(site)
+	p.Await("checkout.ready.then(() => true)")
+	hold := stripe("hang_after", http.MethodPost, pathConfirm)(t, s)
+	p.Eval(fmt.Sprintf("void checkout.submit({ email: %q, name: 'Jane Doe', paymentMethod: 'pm_card_visa' })", b.email), nil)
+	p.Await("checkout.state.reference")
+	p.Eval("checkout.state.reference", &b.reference)
+	hold.reached(t)
+	p.Go(site) // and the page is loaded again: it follows, over the other site's stream too
+	awaitPhase(p, "following")
+	hold.letGo(t, nil)
+	awaitPhase(p, "done")
+	b.judgeEffects(t, outcome{})
+	if problems := p.Problems(); len(problems) > 0 {
+		t.Errorf("in the browser: %q", problems)
 	}
 }
 
@@ -230,4 +263,39 @@ func browseHosted(t *testing.T, s *shop, chrome *browsertest.Browser) {
 	p.Click("#pay")
 	p.Await("location.pathname.startsWith('/_sim/checkout/')")
 	p.Picture("checkout/stripes-page")
+	p.Go(s.URL() + "/") // left, and come back
+	p.Await("window.checkout")
+	p.Click("[value=annual-subscription]")
+	awaitPhase(p, "act")
+	p.Picture("checkout/left-stripes-page")
+	p.Eval("checkout.state.reference", &b.reference)
+	p.Click("section .actions button")
+	p.Await("location.pathname.startsWith('/_sim/checkout/')")
+	p.Click("button[value=pm_card_visa]")
+	p.Await("location.pathname === '/welcome'")
+	p.AwaitText("h1", "in")
+	b.awaitRest(t, "COMPLETE")
+	if n := len(b.atStripe(t).charges); n != 1 {
+		t.Errorf("%d charges", n)
+	}
+}
+
+// browseSwitches: each thing that the shop lets people break ends well.
+func browseSwitches(t *testing.T, s *shop, chrome *browsertest.Browser) {
+	for _, name := range []string{"fault=reset_after", "fault=error_after", "network=lost", "network=html", "network=down"} {
+		b, p := s.buyer("switch-"+strings.NewReplacer("=", "-", "_", "-").Replace(name)), chrome.Open(browsertest.View{})
+		b.enters(t, p)
+		button := "[data-" + name + "]"
+		p.Click(button)
+		p.Await("document.querySelector('" + button + "').ariaPressed === 'true'")
+		if name == "network=down" {
+			b.clicks(t, p)
+			p.AwaitText(title, "We cannot see your order right now")
+			p.Click(button)
+		} else {
+			b.clicks(t, p)
+		}
+		awaitPhase(p, "done")
+		b.judgeEffects(t, outcome{})
+	}
 }

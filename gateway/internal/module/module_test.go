@@ -38,11 +38,34 @@ func TestServing(t *testing.T) {
 	}
 }
 
-// TestTypes: what the types promise is there, in both builds.
-func TestTypes(t *testing.T) {
+// TestInABrowser runs what makegood.js does, in one browser for all, against an
+// edge that says what each test wants.
+func TestInABrowser(t *testing.T) {
+	b := browsertest.Start(t)
+	for _, c := range []struct {
+		name string
+		test func(*testing.T, *browsertest.Browser)
+	}{
+		{"types", testTypes},
+		{"purchase", testPurchase},
+		{"decline then another card", testDeclineThenAnotherCard},
+		{"unknown", testUnknown},
+		{"never arrived", testNeverArrived},
+		{"refusals", testRefusals},
+		{"other details", testOtherDetails},
+		{"authentication", testAuthentication},
+		{"storage denied", testStorageDenied},
+		{"two tabs", testTwoTabs},
+		{"same words", testSameWords},
+	} {
+		t.Run(c.name, func(t *testing.T) { c.test(t, b.For(t)) })
+	}
+}
+
+// testTypes: what the types promise is there, in both builds.
+func testTypes(t *testing.T, b *browsertest.Browser) {
 	e := startEdge(t)
 	e.says(complete)
-	b := browsertest.Start(t)
 	e.page = fmt.Sprintf(checkoutPage, withModule+`<script src="/makegood.classic.js"></script><script type="module">
 		import * as all from "/makegood.js"; window.all = all; window.types = await (await fetch("/makegood.d.ts")).text();</script>`)
 	p := e.shop(b)
@@ -66,8 +89,8 @@ func TestTypes(t *testing.T) {
 	}
 }
 
-func TestPurchase(t *testing.T) {
-	e, b := startEdge(t), browsertest.Start(t)
+func testPurchase(t *testing.T, b *browsertest.Browser) {
+	e := startEdge(t)
 	e.says(complete)
 	p := e.shop(b)
 	p.DoubleClick("#buy button")
@@ -106,8 +129,8 @@ func TestPurchase(t *testing.T) {
 	}
 }
 
-func TestDeclineThenAnotherCard(t *testing.T) {
-	e, b := startEdge(t), browsertest.Start(t)
+func testDeclineThenAnotherCard(t *testing.T, b *browsertest.Browser) {
+	e := startEdge(t)
 	declined := func(w http.ResponseWriter, call string, r *http.Request) {
 		status := http.StatusPaymentRequired
 		if call == "GET" {
@@ -140,10 +163,10 @@ func TestDeclineThenAnotherCard(t *testing.T) {
 	}
 }
 
-// TestUnknown: whatever does not say how it ended is asked for, never called
+// testUnknown: whatever does not say how it ended is asked for, never called
 // failed, and sent again only exactly as it was.
-func TestUnknown(t *testing.T) {
-	e, b := startEdge(t), browsertest.Start(t)
+func testUnknown(t *testing.T, b *browsertest.Browser) {
+	e := startEdge(t)
 	for name, answer := range map[string]func(w http.ResponseWriter, r *http.Request){
 		"no JSON":   func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "<h1>502 Bad Gateway</h1>") },
 		"a 502":     func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "<h1>502</h1>", http.StatusBadGateway) },
@@ -170,7 +193,7 @@ func TestUnknown(t *testing.T) {
 					refuse(w, 503, "SERVICE_UNAVAILABLE", "")
 				}
 			})
-			p := e.shop(b)
+			p := e.shop(b.For(t))
 			p.Click("#buy button")
 			awaitState(p, "following unreachable")
 			if text := p.Text("section"); strings.Contains(strings.ToLower(text), "failed") || !strings.Contains(text, "help@example.com") ||
@@ -193,10 +216,10 @@ func TestUnknown(t *testing.T) {
 	}
 }
 
-// TestNeverArrived: the request was lost before anybody wrote it down, so the
+// testNeverArrived: the request was lost before anybody wrote it down, so the
 // same one is sent again.
-func TestNeverArrived(t *testing.T) {
-	e, b := startEdge(t), browsertest.Start(t)
+func testNeverArrived(t *testing.T, b *browsertest.Browser) {
+	e := startEdge(t)
 	var lost int
 	e.says(func(w http.ResponseWriter, call string, r *http.Request) {
 		e.mu.Lock()
@@ -223,8 +246,8 @@ func TestNeverArrived(t *testing.T) {
 	}
 }
 
-func TestRefusals(t *testing.T) {
-	e, b := startEdge(t), browsertest.Start(t)
+func testRefusals(t *testing.T, b *browsertest.Browser) {
+	e := startEdge(t)
 	for _, c := range []struct {
 		name, state, says string
 		status            int
@@ -238,7 +261,7 @@ func TestRefusals(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			e.says(func(w http.ResponseWriter, _ string, _ *http.Request) { refuse(w, c.status, c.reason, c.more) })
-			p := e.shop(b)
+			p := e.shop(b.For(t))
 			p.Click("#buy button")
 			awaitState(p, c.state)
 			p.AwaitText("#buy [role=alert]", c.says)
@@ -267,9 +290,9 @@ func TestRefusals(t *testing.T) {
 	}
 }
 
-// TestOtherDetails: the reference belongs to an order of another address.
-func TestOtherDetails(t *testing.T) {
-	e, b := startEdge(t), browsertest.Start(t)
+// testOtherDetails: the reference belongs to an order of another address.
+func testOtherDetails(t *testing.T, b *browsertest.Browser) {
+	e := startEdge(t)
 	for state, want := range map[string]string{"FAILED": "done ready", "COMPLETE": "done ready", "CHARGED": "following setting_up"} {
 		t.Run(state, func(t *testing.T) {
 			before := len(e.references())
@@ -283,7 +306,7 @@ func TestOtherDetails(t *testing.T) {
 					complete(w, call, r)
 				}
 			})
-			p := e.shop(b)
+			p := e.shop(b.For(t))
 			p.Click("#buy button")
 			awaitState(p, want)
 			refs := e.references()[before:]
@@ -295,8 +318,8 @@ func TestOtherDetails(t *testing.T) {
 	}
 }
 
-func TestAuthentication(t *testing.T) {
-	e, b := startEdge(t), browsertest.Start(t)
+func testAuthentication(t *testing.T, b *browsertest.Browser) {
+	e := startEdge(t)
 	waits := func(w http.ResponseWriter, _ string, r *http.Request) {
 		order(w, r, 200, "PENDING", "USE_STRIPE_SDK", "")
 	}
@@ -309,7 +332,7 @@ func TestAuthentication(t *testing.T) {
 	}
 	t.Run("server", func(t *testing.T) {
 		e.says(confirmed)
-		p := e.shop(b)
+		p := e.shop(b.For(t))
 		p.Click("#buy button")
 		awaitState(p, "done ready")
 		p.Await("calls.join() === 'createPaymentMethod,handleNextAction'")
@@ -318,8 +341,8 @@ func TestAuthentication(t *testing.T) {
 		e.says(waits)
 		e.page = strings.Replace(e.page, "window.calls = []", `window.settings = { checkout: "CLIENT" }; window.calls = []`, 1)
 		defer func() { e.page = fmt.Sprintf(checkoutPage, withModule) }()
-		p := e.shop(b)
-		p.Eval(`bank.intent = "requires_payment_method", bank.error = { message: "Your card was declined." }`, nil)
+		p := e.shop(b.For(t))
+		p.Eval(`bank.intent = "requires_payment_method", bank.error = { type: "card_error", message: "Your card was declined." }`, nil)
 		p.Click("#buy button")
 		awaitState(p, "open card_problem")
 		p.AwaitText("#buy [role=alert]", "Your card was declined.")
@@ -331,21 +354,39 @@ func TestAuthentication(t *testing.T) {
 	})
 	t.Run("after a reload", func(t *testing.T) {
 		e.says(waits)
-		p := e.shop(b)
+		p := e.shop(b.For(t))
 		p.Eval("stripe.handleNextAction = () => new Promise(() => {})", nil)
 		p.Click("#buy button")
 		awaitState(p, "busy authenticating")
 		e.visit(p)
 		awaitState(p, "act authenticate")
+		p.Await("calls.length === 0") // nothing opens by itself
 		p.Picture("module/authenticate")
 		e.says(confirmed)
 		p.Click("section .actions button")
 		awaitState(p, "done ready")
 	})
+	t.Run("confirmed, then a reload", func(t *testing.T) {
+		e.says(waits)
+		p := e.shop(b.For(t))
+		p.Eval("stripe.handleNextAction = () => new Promise(() => {})", nil)
+		p.Click("#buy button")
+		awaitState(p, "busy authenticating")
+		e.says(confirmed) // the bank has its confirmation, and the edge has not heard of it
+		e.visit(p)
+		awaitState(p, "done ready")
+	})
+	t.Run("no definite word", func(t *testing.T) {
+		e.says(waits)
+		p := e.shop(b.For(t))
+		p.Eval(`bank.error = { type: "api_connection_error", message: "no connection" }`, nil)
+		p.Click("#buy button")
+		awaitState(p, "act authenticate") // not "nothing was charged"
+	})
 	t.Run("another card", func(t *testing.T) {
 		e.says(waits)
-		p := e.shop(b)
-		p.Eval(`bank.error = { message: "We could not authenticate you." }`, nil)
+		p := e.shop(b.For(t))
+		p.Eval(`bank.error = { type: "invalid_request_error", message: "We could not authenticate you." }`, nil)
 		p.Click("#buy button")
 		awaitState(p, "open card_problem")
 		e.says(func(w http.ResponseWriter, call string, r *http.Request) {
@@ -360,9 +401,9 @@ func TestAuthentication(t *testing.T) {
 	})
 }
 
-// TestStorageDenied: the reference is kept for as long as the page lives.
-func TestStorageDenied(t *testing.T) {
-	e, b := startEdge(t), browsertest.Start(t)
+// testStorageDenied: the reference is kept for as long as the page lives.
+func testStorageDenied(t *testing.T, b *browsertest.Browser) {
+	e := startEdge(t)
 	e.page = strings.Replace(e.page, "window.calls = []", `Object.defineProperty(window, "localStorage", { get() { throw new DOMException("denied", "SecurityError"); } });
 		crypto.randomUUID = undefined; Object.defineProperty(navigator, "locks", { value: undefined }); window.calls = []`, 1)
 	e.says(func(w http.ResponseWriter, _ string, r *http.Request) {
@@ -380,8 +421,8 @@ func TestStorageDenied(t *testing.T) {
 	}
 }
 
-func TestTwoTabs(t *testing.T) {
-	e, b := startEdge(t), browsertest.Start(t)
+func testTwoTabs(t *testing.T, b *browsertest.Browser) {
+	e := startEdge(t)
 	reply := make(chan struct{})
 	e.says(func(w http.ResponseWriter, call string, r *http.Request) {
 		if call == "POST" {

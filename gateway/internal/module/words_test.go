@@ -33,10 +33,10 @@ func (o oneOrder) RefundOrder(context.Context, *ordersv1.RefundOrderRequest, ...
 
 var titleAndLead = regexp.MustCompile(`(?s)<h1[^>]*>(.*?)</h1>\s*<p class="lead"[^>]*>(.*?)</p>`)
 
-// TestSameWords: what makegood.js draws says what the edge's page says of the
+// testSameWords: what makegood.js draws says what the edge's page says of the
 // same order.
-func TestSameWords(t *testing.T) {
-	e, b := startEdge(t), browsertest.Start(t)
+func testSameWords(t *testing.T, b *browsertest.Browser) {
+	e := startEdge(t)
 	e.says(complete)
 	p := e.shop(b)
 	at := func(d time.Duration) *timestamppb.Timestamp { return timestamppb.New(time.Now().Add(d)) }

@@ -51,6 +51,10 @@ func Start(t testing.TB) *Browser {
 	return &Browser{t: t, ctx: ctx}
 }
 
+// For is the same browser for a subtest, which then is the one that fails, and
+// ends the pages that it opened.
+func (b *Browser) For(t testing.TB) *Browser { return &Browser{t: t, ctx: b.ctx} }
+
 // profile is a folder that is removed when possible: a process of the browser
 // may still write into it for a moment after the end.
 func profile(t testing.TB) string {

@@ -37,7 +37,13 @@ function uuid() {
 // locked does work in one tab at a time; in another one it answers null at once.
 // It is for clarity: that nobody is charged twice, the reference sees to.
 async function locked(storage, name, work) {
-  if (navigator.locks) return navigator.locks.request(name, { ifAvailable: true }, (lock) => (lock ? work() : null));
+  if (navigator.locks) {
+    try {
+      return await navigator.locks.request(name, { ifAvailable: true }, (lock) => (lock ? work() : null));
+    } catch (e) {
+      if (e?.name !== "SecurityError") throw e; // a sandboxed frame may not lock
+    }
+  }
   const lock = keeper(storage, name), mine = uuid();
   if ((lock.read()?.until ?? 0) > Date.now()) return null;
   lock.write({ mine, until: Date.now() + PATIENCE.answer });

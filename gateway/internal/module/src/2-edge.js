@@ -7,6 +7,7 @@ const PATIENCE = {
   resend: 120_000, // how long after the click a request without an answer is sent again
   arrive: 15_000, // how long an order may take to appear after a reload
   remember: 600_000, // how long an order at rest is shown when its page is opened again
+  stream: 60_000, // how long one stream is listened to
   first: 700, longest: 30_000, // between two questions
 };
 

@@ -219,14 +219,19 @@ class Checkout extends EventTarget {
         failure = (await stripe.confirmCardPayment(secret, { payment_method })).error;
       }
     } catch {
-      failure = { message: "" }; // Stripe.js is not there, or broke; how it ended is asked now
+      failure = undefined; // Stripe.js is not there, or broke; how it ended is asked now
     }
-    const answer = await ask(this.options.edge, "POST", `/v1/orders/${order.reference}:confirm`, { body: {}, wait: PATIENCE.answer });
+    const answer = await this.#confirm(order.reference);
     if (answer.order?.next_action.type !== "USE_STRIPE_SDK") return this.#settle(answer);
+    // Only Stripe's definite no may be called one; all else is asked for.
+    if (!["card_error", "validation_error", "invalid_request_error"].includes(failure?.type)) return this.#follow(null);
     this.#order = answer.order;
-    this.#show("open", "card_problem", { next: failure?.message || undefined });
+    this.#show("open", "card_problem", { next: failure.message });
     return this.state;
   }
+
+  // confirm tells the edge that the buyer is back: it looks at Stripe now.
+  #confirm(reference) { return ask(this.options.edge, "POST", `/v1/orders/${reference}:confirm`, { body: {}, wait: PATIENCE.answer }); }
 
   // learn shows what an order says, and answers whether there is nothing left to
   // ask for. A reference whose order rests is let go.
@@ -270,15 +275,22 @@ class Checkout extends EventTarget {
 
   async #keepAsking(turn, looked) {
     const began = Date.now();
-    let delay = PATIENCE.first;
+    let delay = PATIENCE.first, confirmed = false;
     while (turn === this.#turn) {
       const kept = this.#kept.read();
-      const seen = kept ? await ask(this.options.edge, "GET", `/v1/orders/${kept.reference}`) : {};
+      let seen = kept ? await ask(this.options.edge, "GET", `/v1/orders/${kept.reference}`) : {};
+      if (turn === this.#turn && !confirmed && seen.order?.state === "PENDING" && seen.order.next_action.type !== "WAIT") {
+        confirmed = true; // perhaps the buyer did what it waits for, and then left this page
+        const now = await this.#confirm(kept.reference);
+        if (now.order) seen = now;
+      }
       if (turn !== this.#turn) break;
       const lost = seen.refused?.reason === "ORDER_NOT_FOUND";
       if ((lost || seen.order?.state === "FAILED") && this.#mayResend()) {
         looked();
-        return this.#settle(await this.#send(this.#unsettled));
+        const answer = await this.#send(this.#unsettled);
+        if (turn !== this.#turn) break;
+        return this.#settle(answer);
       }
       if (seen.order) {
         if (this.#learn(seen.order)) break;
@@ -306,7 +318,9 @@ class Checkout extends EventTarget {
     return new Promise((over) => {
       const source = new EventSource(`${this.options.edge}/v1/orders/${this.#order.reference}/events`);
       let opened = false;
-      const hangUp = () => { source.close(); this.#hangUp = this.#wake = () => {}; over(); };
+      // A connection can be dead without a sound, so it is not relied on for long.
+      const timer = setTimeout(() => hangUp(), PATIENCE.stream);
+      const hangUp = () => { clearTimeout(timer); source.close(); this.#hangUp = this.#wake = () => {}; over(); };
       this.#hangUp = this.#wake = hangUp; // to look at once is to ask anew
       source.onopen = () => { opened = true; };
       source.onerror = () => { if (!opened) this.#noStreamUntil = Date.now() + 60_000; hangUp(); };

@@ -52,11 +52,18 @@ function bind(checkout, form, place) {
       mayStartNew && button(WORDS.checkout.say.start_new, () => { checkout.startNew(); checkout.submit(details()); }),
     ].filter(Boolean));
     message.hidden = !inForm || !message.childNodes.length;
+    for (const field of form.querySelectorAll("[aria-invalid][aria-describedby=" + message.id + "]")) {
+      field.removeAttribute("aria-invalid");
+      field.removeAttribute("aria-describedby");
+    }
     let wrong = null;
-    for (const field of form.elements) {
-      const says = fields?.[field.name];
-      if (says) { field.setAttribute("aria-invalid", "true"); field.setAttribute("aria-describedby", message.id); wrong ??= field; } else if (field.getAttribute("aria-describedby") === message.id) { field.removeAttribute("aria-invalid"); field.removeAttribute("aria-describedby"); }
-      if (says) message.append(make("p", { textContent: `${field.labels?.[0]?.textContent.trim() || field.name}: ${says}` }));
+    for (const [name, says] of Object.entries(fields ?? {})) {
+      const field = form.elements[name];
+      message.append(make("p", { textContent: `${field?.labels?.[0]?.textContent.trim() || name}: ${says}` }));
+      if (!field?.setAttribute) continue;
+      field.setAttribute("aria-invalid", "true");
+      field.setAttribute("aria-describedby", message.id);
+      wrong ??= field;
     }
     if (!inForm) panel(hadFocus);
     else if (wrong) wrong.focus();
@@ -87,7 +94,7 @@ function drawPanel(checkout, root) {
     if (phase === "act") actions.push(button(say.continue, () => checkout.proceed()));
     if (phase === "act" && situation === "authenticate") actions.push(button(say.another_card, () => checkout.anotherCard()));
     if (phase === "following") actions.push(button(w.look_again, () => checkout.lookNow()));
-    if (phase === "done") actions.push(button(say.start_new, () => checkout.startNew()));
+    if (phase === "done" || phase === "act") actions.push(button(say.start_new, () => checkout.startNew()));
     const facts = [[say.amount, order?.amount_display], [WORDS.steps.payment_received, order?.charged_at && moment(order.charged_at, Date.now())]].filter(([label, value]) => label && value);
     const subject = encodeURIComponent(fill(w.mail_subject, { short })), body = encodeURIComponent(fill(w.mail_body, { reference }) + "\n\n");
     const [before, after] = w.questions_help.split("{mail}");
