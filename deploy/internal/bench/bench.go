@@ -13,6 +13,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"time"
 
@@ -234,7 +235,7 @@ func (b *bench) onThisDisk(ctx context.Context) error {
 			return err
 		}
 		defer stop()
-		if err := warmUp(ctx, all); err != nil {
+		if err := warmUp(ctx, all, slices.Max(b.scale.clients)); err != nil {
 			return err
 		}
 		warm, err := memory(s)
@@ -279,7 +280,7 @@ func (b *bench) onASlowDisk(ctx context.Context) error {
 			return err
 		}
 		defer stop()
-		if err := warmUp(ctx, all); err != nil {
+		if err := warmUp(ctx, all, slices.Max(b.scale.slowClients)); err != nil {
 			return err
 		}
 		slow, err := b.compare(ctx, all, b.scale.slowClients, max(1, b.scale.rounds-1), b.scale.lasts)
@@ -291,11 +292,14 @@ func (b *bench) onASlowDisk(ctx context.Context) error {
 	})
 }
 
-// warmUp fills caches and pools, unmeasured.
-func warmUp(ctx context.Context, all []contender) error {
-	for _, c := range all {
-		if _, err := c.measure(ctx, 8, 500*time.Millisecond); err != nil {
-			return fmt.Errorf("%s: %w", c.name, err)
+// warmUp fills caches and pools, unmeasured, also with as many clients as will
+// come: memory is then compared at the same load.
+func warmUp(ctx context.Context, all []contender, most int) error {
+	for _, n := range []int{8, most} {
+		for _, c := range all {
+			if _, err := c.measure(ctx, n, 500*time.Millisecond); err != nil {
+				return fmt.Errorf("%s: %w", c.name, err)
+			}
 		}
 	}
 	return nil

@@ -33,11 +33,10 @@ var (
 
 // boundBody reads a REST body within its limit and looks at its form, before
 // grpc-gateway, which would lose the difference between too large, truncated
-// and malformed. The webhook and the page's form are no JSON and have limits of
-// their own.
+// and malformed. The page's form is no JSON and has a limit of its own.
 func boundBody(next runtime.HandlerFunc) runtime.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request, params map[string]string) {
-		if r.URL.Path == webhookPath || r.URL.Path == pagePath {
+		if r.URL.Path == pagePath {
 			next(w, r, params)
 			return
 		}

@@ -73,6 +73,8 @@ func New(cfg Config) (http.Handler, error) {
 		return nil, err
 	}
 
+	webhooks := stripeWebhook(paymentsv1.NewPaymentsServiceClient(cfg.Peers.Payments))
+
 	openAPI, err := PublicOpenAPI(contracts.OpenAPI, cfg.AppName)
 	if err != nil {
 		return nil, err
@@ -107,7 +109,7 @@ func New(cfg Config) (http.Handler, error) {
 	}{
 		{http.MethodGet, "/v1/config", browserConfig(cfg)},
 		{http.MethodGet, eventsPath, orderEvents(orders, usualPace)},
-		{http.MethodPost, webhookPath, stripeWebhook(paymentsv1.NewPaymentsServiceClient(cfg.Peers.Payments))},
+		{http.MethodPost, webhookPath, webhooks},
 		{http.MethodGet, pagePath, cfg.StatusPage},
 		{http.MethodPost, pagePath, cfg.StatusPage},
 		{http.MethodGet, "/welcome", cfg.StatusPage},
@@ -120,5 +122,5 @@ func New(cfg Config) (http.Handler, error) {
 			return nil, err
 		}
 	}
-	return Wrap(allowOrigins(cfg.AllowedOrigins, mux), cfg.Log, cfg.Requests, cfg.TrustedProxies), nil
+	return Wrap(webhooksFirst(webhooks, allowOrigins(cfg.AllowedOrigins, mux)), cfg.Log, cfg.Requests, cfg.TrustedProxies), nil
 }

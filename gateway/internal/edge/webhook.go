@@ -42,6 +42,19 @@ func stripeWebhook(payments paymentsv1.PaymentsServiceClient) http.Handler {
 	return e
 }
 
+// webhooksFirst takes deliveries around what surrounds REST, of which they need
+// nothing. The mux knows their path, too: it answers other methods.
+func webhooksFirst(webhooks, next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path != webhookPath || r.Method != http.MethodPost {
+			next.ServeHTTP(w, r)
+			return
+		}
+		infoOf(r.Context()).route = webhookPath
+		webhooks.ServeHTTP(w, r)
+	})
+}
+
 func (e *entrance) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	payload, status, problem := readBody(w, r, MaxWebhookBody)
 	if problem != nil {

@@ -65,6 +65,9 @@ func (s *Service) handle(ctx context.Context, f store.Filed) (verdict, error) {
 	if decided {
 		return v, nil
 	}
+	if err := n.readIntent(); err != nil {
+		return quarantined("", err.Error())
+	}
 	e, k := n.Event, n.kind
 	if f.AttemptCount == 0 {
 		// Never delivered here, but caught up: our own tries are the only ones.
@@ -128,7 +131,8 @@ type news struct {
 	webhook.Event
 	webhook.Subject
 	kind kind
-	// intent is what the event says of it, whole only when the event is about it.
+	// intent is what the event says of it, once readIntent has read it; whole only
+	// when the event is about it.
 	intent payment.Intent
 }
 
@@ -139,16 +143,25 @@ func read(e webhook.Event, k kind) (n news, err error) {
 	}
 	switch k {
 	case intentPaid, intentChanged, intentCanceled:
-		n.intent, err = stripegw.ParseIntent(e.Object)
+		err = stripegw.CheckIntent(e.ObjectID, e.Object)
 	case checkoutCompleted, checkoutOver:
 		if n.SessionID == "" {
 			err = errors.New("the session has no id")
 		}
 	}
-	if n.intent.ID == "" {
+	return n, err
+}
+
+// readIntent reads what the event says of its intent: of one that an event is
+// about, all of it.
+func (n *news) readIntent() (err error) {
+	switch n.kind {
+	case intentPaid, intentChanged, intentCanceled:
+		n.intent, err = stripegw.ParseIntent(n.Object)
+	default:
 		n.intent = payment.Intent{ID: n.IntentID, Metadata: n.Subject.Metadata}
 	}
-	return n, err
+	return err
 }
 
 // isAboutNothing says that it is about a charge that is none of a payment intent.

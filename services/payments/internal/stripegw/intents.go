@@ -5,12 +5,14 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"reflect"
 	"strings"
 	"time"
 
 	"github.com/stripe/stripe-go/v76"
 
 	"makegood.example/services/payments/internal/payment"
+	"makegood.example/services/payments/internal/webhook"
 )
 
 // CreateIntent creates the intent, unconfirmed: no money can move yet. Errors:
@@ -122,6 +124,19 @@ func (g *Gateway) FindIntent(ctx context.Context, customerID, orderID string, si
 		return payment.Intent{}, ErrNotFound
 	}
 	return found, nil
+}
+
+// intentShape is what an intent must be like for the library to read it.
+var intentShape = webhook.NewShape(reflect.TypeFor[stripe.PaymentIntent]())
+
+// CheckIntent says why ParseIntent could not read the intent in an event; nil
+// when it could. It is for an intent of which nobody wants to know more.
+func CheckIntent(id string, object json.RawMessage) error {
+	if id != "" && intentShape.Fits(object) {
+		return nil
+	}
+	_, err := ParseIntent(object)
+	return err
 }
 
 // ParseIntent reads the intent in an event. Its charge is only an id there
