@@ -194,6 +194,33 @@ func TestARefundThatWasAskedForIsMadeByTheOrdersOwnLook(t *testing.T) {
 	await(t, "the access can never be granted", func() bool { return s.describe(o).GetAccessWithdrawnAt() != nil })
 }
 
+// A look's grant is on its way when the refund is taken: what it gives is withdrawn, and
+// nobody is told that they have access.
+func TestAGrantThatWasOnItsWayIsWithdrawnWithTheRefund(t *testing.T) {
+	s := newScene(t, looksOn)
+	o, token := s.offered("")
+	arrives := make(chan struct{})
+	s.peers.provisioning.set(func(f *fakeProvisioning) { f.err, f.wait = nil, arrives })
+	_, before := s.peers.provisioning.granted()
+	s.clock.Advance(s.describe(o).GetNextLookAt().AsTime().Sub(s.clock.Now()))
+	await(t, "the grant to be on its way", func() bool { _, calls := s.peers.provisioning.granted(); return calls > before })
+	if got, err := s.take(o, token); err != nil || got.GetState() != refunded {
+		t.Fatalf("%v, %v", got, err)
+	}
+	close(arrives)
+	await(t, "the look to be over", func() bool { d := s.describe(o); return d.GetNextLookAt() == nil && d.GetAccessWithdrawnAt() != nil })
+	s.stop() // what was in hand is done
+	s.start()
+	await(t, "the mails", func() bool { return len(s.peers.notifications.sent()) == 3 })
+	if got := s.get(o); got.GetState() != refunded || got.GetAccessUntil() != nil {
+		t.Errorf("it is %v", got)
+	}
+	if told := s.told(o); slices.Contains(told, "RECOVERY") || slices.Contains(told, "CONFIRMATION") {
+		t.Errorf("told %v", told)
+	}
+	s.wantTaken(1, 0)
+}
+
 func TestARefundCanBeTakenAfterTheAccessCame(t *testing.T) {
 	s := newScene(t, looksOn)
 	o, token := s.offered("")

@@ -684,8 +684,12 @@ func (q *Queries) SamePurchase(ctx context.Context, arg SamePurchaseParams) (uui
 
 const slowestRecovery = `-- name: SlowestRecovery :one
 SELECT coalesce(extract(epoch FROM percentile_disc(0.99) WITHIN GROUP (ORDER BY completed_at - greatest(charged_at, created_at))), 0)::float8 AS seconds, count(*) AS recoveries
-FROM orders.orders
-WHERE recovered_by IS NOT NULL AND completed_at IS NOT NULL AND completed_at >= $1::timestamptz AND kind = 'PURCHASE'
+FROM (
+    SELECT o.completed_at, o.charged_at, o.created_at FROM orders.orders o
+    WHERE o.recovered_by IS NOT NULL AND o.completed_at IS NOT NULL AND o.completed_at >= $1::timestamptz AND o.kind = 'PURCHASE'
+    ORDER BY o.completed_at DESC
+    LIMIT 10000
+) AS recovered
 `
 
 type SlowestRecoveryRow struct {
@@ -694,7 +698,7 @@ type SlowestRecoveryRow struct {
 }
 
 // How long nearly all recoveries since a time took: from the money, or from when
-// its order was made, to access. No answer from too few.
+// its order was made, to access. The latest ten thousand say enough.
 func (q *Queries) SlowestRecovery(ctx context.Context, since time.Time) (SlowestRecoveryRow, error) {
 	row := q.db.QueryRow(ctx, slowestRecovery, since)
 	var i SlowestRecoveryRow

@@ -174,10 +174,14 @@ INSERT INTO orders.charging_switch (paused, actor, reason, at) VALUES ($1, $2, $
 
 -- name: SlowestRecovery :one
 -- How long nearly all recoveries since a time took: from the money, or from when
--- its order was made, to access. No answer from too few.
+-- its order was made, to access. The latest ten thousand say enough.
 SELECT coalesce(extract(epoch FROM percentile_disc(0.99) WITHIN GROUP (ORDER BY completed_at - greatest(charged_at, created_at))), 0)::float8 AS seconds, count(*) AS recoveries
-FROM orders.orders
-WHERE recovered_by IS NOT NULL AND completed_at IS NOT NULL AND completed_at >= sqlc.arg(since)::timestamptz AND kind = 'PURCHASE';
+FROM (
+    SELECT o.completed_at, o.charged_at, o.created_at FROM orders.orders o
+    WHERE o.recovered_by IS NOT NULL AND o.completed_at IS NOT NULL AND o.completed_at >= sqlc.arg(since)::timestamptz AND o.kind = 'PURCHASE'
+    ORDER BY o.completed_at DESC
+    LIMIT 10000
+) AS recovered;
 
 -- name: FirstOfTwo :one
 -- The earlier payment of the same person for the same that makes this one look like a
