@@ -43,8 +43,12 @@ func (b Brand) waitingWords(w *Words, f Facts) {
 		if !f.ChargedAt.IsZero() {
 			stands = "was paid on " + minute(f.ChargedAt)
 		}
+		when := "Soon after your order " + f.ReferenceShort
+		if f.Renews && !f.ChargedAt.IsZero() { // which may have been long ago
+			when = "While the subscription of your order " + f.ReferenceShort + " goes on"
+		}
 		w.Paragraphs = []string{
-			fmt.Sprintf("Soon after your order %s, the same was ordered once more with your address. We did not take that second order, and nothing was charged for it, because the first %s.", f.ReferenceShort, stands),
+			fmt.Sprintf("%s, the same was ordered once more with your address. We did not take that second order, and nothing was charged for it, because the first %s.", when, stands),
 			"If that was you: there is nothing for you to do. If you do want it a second time, say so at the checkout, or answer this mail.",
 			"If it was not you: whoever tried was told nothing about you or your order.",
 		}

@@ -24,6 +24,8 @@ func TestWhatIsSaidToSomebodyWhoWaits(t *testing.T) {
 	noPromise, past, unpaid, missedUnknown := waiting("STILL_WORKING"), waiting("STILL_WORKING"), waiting("REPEAT_REFUSED"), waiting("REFUND_OFFER")
 	noPromise.PromiseBy, past.PromiseBy = time.Time{}, past.Now
 	unpaid.ChargedAt, missedUnknown.MissedBy = time.Time{}, time.Time{}
+	subscribed := waiting("REPEAT_REFUSED")
+	subscribed.Renews = true
 	second, half := facts("DUPLICATE_REFUNDED"), facts("DUPLICATE_REFUNDED")
 	second.RefundedDisplay, second.AccessEnds = "$249.00", true
 
@@ -42,6 +44,7 @@ func TestWhatIsSaidToSomebodyWhoWaits(t *testing.T) {
 		"offer, without a time that was missed": {missedUnknown, []string{"should be ready by now, and it is not"}, []string{"We said", "January 0001"}},
 		"repeat, paid":                          {waiting("REPEAT_REFUSED"), []string{"nothing was charged for it, because the first was paid on 22 November 2026, 14:02 UTC", "was told nothing about you"}, []string{"sorry", "checked"}},
 		"repeat, not known to be paid":          {unpaid, []string{"because the first was still being checked"}, []string{"January 0001", "Payment received", "was paid"}},
+		"repeat of a subscription":              {subscribed, []string{"While the subscription of your order A1B2C3D4 goes on, the same was ordered once more"}, []string{"Soon after"}},
 		"second payment, refunded":              {second, []string{"You had paid twice for the same", "All of its $249.00 is on its way", "Your first payment stays, and so does the access that it paid for"}, []string{"The access to Example App that this order paid for ends"}},
 		"second payment, half of it refunded":   {half, []string{"Of its $249.00, $50.00 is on its way"}, []string{"Your first payment stays", "ends"}},
 	} {
