@@ -408,6 +408,40 @@ func TestARestoredDatabaseIsNoticed(t *testing.T) {
 	}
 }
 
+// A loss that a run notices after its deep pass, and mends by the way, still has
+// everything read again: more may be gone than what was seen.
+func TestALossThatIsNoticedLateIsNotForgotten(t *testing.T) {
+	s := newScene(t)
+	s.shop()
+	w := s.world
+	dial := s.instance(nil)
+	s.wantRun(s.startRun(dial), pb.Run_SUCCEEDED)
+	s.clock.Advance(time.Hour)
+	// One that differs is read again at the run's end; at this moment its order is lost.
+	c := w.charge("ch_odd", s.clock.Now().Add(-time.Minute), orderID(90))
+	w.order(orderID(90), ordersv1.Order_COMPLETE, c)
+	w.set(func() { w.balance[len(w.balance)-1].AmountMinor--; w.balance[len(w.balance)-1].NetMinor-- })
+	hook(w, &w.onListCharges, func(r *paymentsv1.ListChargesRequest) error {
+		if len(r.GetChargeIds()) > 0 {
+			w.set(func() {
+				delete(w.orders, orderID(90))
+				delete(w.grants, orderID(90))
+			})
+		}
+		return nil
+	})
+	run := s.startRun(dial)
+	w.set(func() { w.onListCharges = nil })
+	s.wantDisposition("ch_odd", "RECOVERED")
+	if !hasLine(run, "restored from a backup") {
+		t.Fatalf("it was not noticed: %v", run.GetDetails())
+	}
+	s.clock.Advance(time.Minute)
+	if next := s.startRun(dial); !hasLine(next, "deep pass", "records were lost") {
+		t.Errorf("the next run: %v", next.GetDetails())
+	}
+}
+
 func TestRefundsAndDisputesAreFollowed(t *testing.T) {
 	s := newScene(t)
 	w, old := s.world, s.clock.Now().Add(-5*24*time.Hour)

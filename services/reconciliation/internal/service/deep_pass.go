@@ -33,6 +33,7 @@ func (s *Service) deepPass(ctx context.Context, w *sweep) error {
 	if w.dry {
 		return nil
 	}
+	defer func() { w.inPass = false }()
 	for ctx.Err() == nil {
 		over, err := s.readPass(ctx, w)
 		if err != nil || !over {

@@ -86,6 +86,12 @@ func (s *Service) sweep(ctx context.Context, w *sweep) error {
 		}
 		failed = append(failed, step(ctx, w))
 	}
+	if w.lostBecause != "" && !w.dry && ctx.Err() == nil {
+		// Noticed after the deep pass had its turn: what was seen is mended by now, and
+		// would not be noticed again. The next run reads the pass.
+		_, err := s.currentPass(ctx, w)
+		failed = append(failed, err)
+	}
 	// Forgotten only when a pass was begun about it, else the next run must notice again.
 	if w.lostBecause == "" && ctx.Err() == nil {
 		for _, keep := range w.marks {
