@@ -58,17 +58,18 @@ func panel(w io.Writer, s *stack.Stack) {
 	line("addresses", filepath.Join(s.Dir(), "run", "env"))
 	line("logs", filepath.Join(s.Dir(), "log"))
 	if s.StripeURL() != "" { // a test card of the simulator; elsewhere it may be money
+		if s.Env("DEMO_CHECKOUT") == "on" {
+			fmt.Fprintf(w, "\nBuy in a browser, and break things: %s/\n", s.URL())
+		}
 		fmt.Fprintf(w, `
-Buy in a browser, and break things: %s
-
-Or buy the $249 plan from here:
+Buy the $249 plan from here:
 
   curl -sS %s/v1/orders \
     -H 'Idempotency-Key: %s' -H 'Content-Type: application/json' \
     -d '{"plan_id": "annual", "email": "jane@example.com", "name": "Jane Doe", "payment_method": "pm_card_visa"}'
 
 The same command again is the same order; another Idempotency-Key is another purchase.
-`, s.URL()+"/", s.URL(), uuid.NewString())
+`, s.URL(), uuid.NewString())
 	}
 	if s.InboxURL() != "" {
 		fmt.Fprintf(w, "The email arrives at %s\n", s.InboxURL())
