@@ -662,8 +662,10 @@ func (x *ListWebhookEventsResponse) GetNextPageToken() string {
 type LinkWebhookEventRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	StripeEventId string                 `protobuf:"bytes,1,opt,name=stripe_event_id,json=stripeEventId,proto3" json:"stripe_event_id,omitempty"`
-	// UUID of an order of the person whose event it is.
-	OrderId       string `protobuf:"bytes,2,opt,name=order_id,json=orderId,proto3" json:"order_id,omitempty"`
+	// UUID of an order of the person whose event it is; either this or account_id.
+	OrderId string `protobuf:"bytes,2,opt,name=order_id,json=orderId,proto3" json:"order_id,omitempty"`
+	// The account of the person whose event it is.
+	AccountId     string `protobuf:"bytes,4,opt,name=account_id,json=accountId,proto3" json:"account_id,omitempty"`
 	Reason        string `protobuf:"bytes,3,opt,name=reason,proto3" json:"reason,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -709,6 +711,13 @@ func (x *LinkWebhookEventRequest) GetStripeEventId() string {
 func (x *LinkWebhookEventRequest) GetOrderId() string {
 	if x != nil {
 		return x.OrderId
+	}
+	return ""
+}
+
+func (x *LinkWebhookEventRequest) GetAccountId() string {
+	if x != nil {
+		return x.AccountId
 	}
 	return ""
 }
@@ -3294,11 +3303,13 @@ const file_payments_v1_payments_proto_rawDesc = "" +
 	"\x10stripe_event_ids\x18\b \x03(\tB\b\xbaH\x05\x92\x01\x02\x10dR\x0estripeEventIds\"v\n" +
 	"\x19ListWebhookEventsResponse\x121\n" +
 	"\x06events\x18\x01 \x03(\v2\x19.payments.v1.WebhookEventR\x06events\x12&\n" +
-	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\x96\x01\n" +
+	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\xc2\x01\n" +
 	"\x17LinkWebhookEventRequest\x122\n" +
 	"\x0fstripe_event_id\x18\x01 \x01(\tB\n" +
-	"\xbaH\ar\x05\x10\x01\x18\xff\x01R\rstripeEventId\x12#\n" +
-	"\border_id\x18\x02 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\aorderId\x12\"\n" +
+	"\xbaH\ar\x05\x10\x01\x18\xff\x01R\rstripeEventId\x12&\n" +
+	"\border_id\x18\x02 \x01(\tB\v\xbaH\b\xd8\x01\x01r\x03\xb0\x01\x01R\aorderId\x12'\n" +
+	"\n" +
+	"account_id\x18\x04 \x01(\tB\b\xbaH\x05r\x03\x18\xff\x01R\taccountId\x12\"\n" +
 	"\x06reason\x18\x03 \x01(\tB\n" +
 	"\xbaH\ar\x05\x10\x01\x18\xf4\x03R\x06reason\"O\n" +
 	"\x19ReplayWebhookEventRequest\x122\n" +

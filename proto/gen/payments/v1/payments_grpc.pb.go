@@ -342,8 +342,9 @@ type PaymentsAdminServiceClient interface {
 	// ORPHANED, newest first; and FAILED with min_attempts 4, most attempts first.
 	ListWebhookEvents(ctx context.Context, in *ListWebhookEventsRequest, opts ...grpc.CallOption) (*ListWebhookEventsResponse, error)
 	// LinkWebhookEvent says whose an event's Stripe customer is: from now on that
-	// customer's events are for the buyer of this order. What is orphaned for it
-	// replays by itself. Idempotent. Errors: NOT_FOUND EVENT_NOT_FOUND,
+	// customer's events are for the buyer of this order, or for the holder of this
+	// account, who bought something here. What waits for it is handled by itself.
+	// Idempotent. Errors: NOT_FOUND EVENT_NOT_FOUND,
 	// PAYMENT_NOT_FOUND; ABORTED INVALID_STATE when the event names no customer,
 	// ALREADY_LINKED when the customer is somebody else's.
 	LinkWebhookEvent(ctx context.Context, in *LinkWebhookEventRequest, opts ...grpc.CallOption) (*WebhookEvent, error)
@@ -527,8 +528,9 @@ type PaymentsAdminServiceServer interface {
 	// ORPHANED, newest first; and FAILED with min_attempts 4, most attempts first.
 	ListWebhookEvents(context.Context, *ListWebhookEventsRequest) (*ListWebhookEventsResponse, error)
 	// LinkWebhookEvent says whose an event's Stripe customer is: from now on that
-	// customer's events are for the buyer of this order. What is orphaned for it
-	// replays by itself. Idempotent. Errors: NOT_FOUND EVENT_NOT_FOUND,
+	// customer's events are for the buyer of this order, or for the holder of this
+	// account, who bought something here. What waits for it is handled by itself.
+	// Idempotent. Errors: NOT_FOUND EVENT_NOT_FOUND,
 	// PAYMENT_NOT_FOUND; ABORTED INVALID_STATE when the event names no customer,
 	// ALREADY_LINKED when the customer is somebody else's.
 	LinkWebhookEvent(context.Context, *LinkWebhookEventRequest) (*WebhookEvent, error)

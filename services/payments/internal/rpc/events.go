@@ -52,7 +52,11 @@ func (r *Admin) ListWebhookEvents(ctx context.Context, req *paymentsv1.ListWebho
 
 // LinkWebhookEvent says whose an event's customer is.
 func (r *Admin) LinkWebhookEvent(ctx context.Context, req *paymentsv1.LinkWebhookEventRequest) (*paymentsv1.WebhookEvent, error) {
-	return eventReply(r.Service.LinkEvent(ctx, req.GetStripeEventId(), uuid.MustParse(req.GetOrderId()), access.From(ctx).Actor, req.GetReason()))
+	if (req.GetOrderId() == "") == (req.GetAccountId() == "") {
+		return nil, apperr.Invalid("order_id", "name an order or an account, and not both")
+	}
+	orderID, _ := uuid.Parse(req.GetOrderId())
+	return eventReply(r.Service.LinkEvent(ctx, req.GetStripeEventId(), orderID, req.GetAccountId(), access.From(ctx).Actor, req.GetReason()))
 }
 
 // ReplayWebhookEvent handles an event again.

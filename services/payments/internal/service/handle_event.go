@@ -95,7 +95,7 @@ func (s *Service) handle(ctx context.Context, f store.Filed) (verdict, error) {
 			return s.handle(ctx, f) // what it is about is saved now
 		}
 		return s.foreign(ctx, n)
-	case !w.found() || k.isOfOneOrder() && !w.saved && !w.order:
+	case !w.found() || k.isOfOneOrder() && !w.saved && !w.order && n.SubscriptionID == "":
 		return s.nobodyFound(ctx, n, w, f.AttemptCount)
 	}
 
@@ -113,6 +113,9 @@ func (s *Service) follow(ctx context.Context, n news, w whose, attempt int32) (v
 	case intentPaid, intentChanged, intentCanceled, chargePaid:
 		return s.handleIntent(ctx, n, w)
 	case checkoutCompleted, checkoutOver:
+		if !w.saved && !w.order { // a subscription bought for an account, on a page that somebody else made
+			return s.handleSubscription(ctx, n, w, attempt)
+		}
 		return s.handleSession(ctx, n, w)
 	case chargeChanged:
 		return s.handleChargeChange(ctx, n, w)
@@ -249,14 +252,20 @@ func (s *Service) nobodyFound(ctx context.Context, n news, w whose, attempt int3
 			return v, nil
 		}
 	}
+	if w.found() { // the person alone does not tell
+		n.Subject.CustomerID, n.Subject.Metadata["account_id"] = "", ""
+	}
 	if what == orphan {
-		if w.found() { // the person alone does not tell
-			n.Subject.CustomerID, n.Subject.Metadata["account_id"] = "", ""
-		}
 		return verdict{status: store.Orphaned, note: "of ours, and nobody is known here whom it is for", waitsFor: namesOf(n.Subject)}, nil
 	}
-	return verdict{}, errors.New("of ours, and nobody is known here yet whom it is for")
+	return verdict{}, nobodyYet{namesOf(n.Subject)}
 }
+
+// nobodyYet says that an event is to be handled again, and at once when one of
+// these names is saved here.
+type nobodyYet struct{ names []string }
+
+func (nobodyYet) Error() string { return "of ours, and nobody is known here yet whom it is for" }
 
 // handleIntent records what Stripe says of one of our intents and tells Orders.
 func (s *Service) handleIntent(ctx context.Context, n news, w whose) (verdict, error) {

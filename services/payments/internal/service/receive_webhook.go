@@ -114,7 +114,18 @@ func (s *Service) work(ctx context.Context, f store.Filed) (string, error) {
 	}
 	s.Metrics.end(f.Type, f.Livemode, status, "")
 	next := s.Now().Add(due.Backoff(retryFirst, tries))
-	if failErr := s.Store.FailHandling(ctx, f.EventID, status, err.Error(), next); failErr != nil {
+	if errors.Is(err, store.ErrKnownNow) {
+		next = s.Now()
+	}
+	fail := func() error { return s.Store.FailHandling(ctx, f.EventID, status, err.Error(), next) }
+	if nobody := (nobodyYet{}); errors.As(err, &nobody) {
+		fail = func() error { return s.Store.FailWaiting(ctx, f.EventID, status, err.Error(), next, nobody.names) }
+	}
+	failErr := fail()
+	if errors.Is(failErr, store.ErrKnownNow) {
+		failErr = s.Store.FailHandling(ctx, f.EventID, status, err.Error(), s.Now())
+	}
+	if failErr != nil {
 		err = errors.Join(err, failErr) // still in hand: due again when that ends
 	}
 	return "", payment.ErrNotYet.Because(err)

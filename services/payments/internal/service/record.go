@@ -3,6 +3,7 @@ package service
 import (
 	"context"
 	"errors"
+	"fmt"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
@@ -99,6 +100,11 @@ func (s *Service) ask(ctx context.Context, p payment.Payment) (wire.Known, error
 	in, err := s.readIntent(ctx, p, p.IntentID)
 	if err != nil {
 		return wire.Known{}, err
+	}
+	if in.CustomerID != "" && p.CustomerID != "" && in.CustomerID != p.CustomerID {
+		// Whoever asks learns nothing, until a person has looked.
+		return wire.Known{}, errors.Join(stripegw.ErrUnknown, s.Cases.OpenUnknownPayment(ctx, p.OrderID, fmt.Sprintf(
+			"intent %s is saved for customer %s, and at Stripe it belongs to %s: nothing is taken from it", in.ID, p.CustomerID, in.CustomerID)))
 	}
 	return s.record(ctx, p.ID, in, false, nil)
 }

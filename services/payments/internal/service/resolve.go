@@ -128,6 +128,10 @@ func (s *Service) byStrongHints(ctx context.Context, k kind, sub webhook.Subject
 	if w.saved || !marked && !k.ofSubscription() {
 		sub.CustomerID = "" // an intent that says another customer is read again
 	}
+	account := sub.ClientReferenceID
+	if account == sub.Metadata["order_id"] {
+		account = "" // it names an order, as on every page of ours
+	}
 	var named payment.Payment // the holder of an account who bought nothing here
 	for _, hint := range []struct {
 		method, name string
@@ -135,6 +139,7 @@ func (s *Service) byStrongHints(ctx context.Context, k kind, sub webhook.Subject
 		find         func(context.Context, string) (payment.Payment, error)
 	}{
 		{byReference, sub.ClientReferenceID, true, s.byOrder},
+		{byReference, account, false, s.byAccount},
 		{byMetadata, sub.Metadata["order_id"], true, s.byOrder},
 		{byMetadata, sub.Metadata["account_id"], false, s.byAccount},
 		{byCustomer, sub.CustomerID, false, s.Store.ByCustomer},
@@ -156,7 +161,8 @@ func (s *Service) byStrongHints(ctx context.Context, k kind, sub webhook.Subject
 			return nil
 		}
 	}
-	account, strangers := sub.Metadata["account_id"], named.EmailKey != "" && !samePerson(w.payment, named)
+	account = sub.Metadata["account_id"]
+	strangers := named.EmailKey != "" && !samePerson(w.payment, named)
 	if w.found() && account != "" && (strangers || w.payment.AccountID != "" && account != w.payment.AccountID) {
 		w.conflict = fmt.Sprintf("%s leads to order %s of one account, and the metadata name another", w.method, w.payment.OrderID)
 	}
@@ -262,6 +268,9 @@ func namesOf(sub webhook.Subject) []string {
 		if id, err := uuid.Parse(order); err == nil {
 			names = append(names, id.String())
 		}
+	}
+	if reference := sub.ClientReferenceID; reference != "" && uuid.Validate(reference) != nil {
+		names = append(names, reference) // an account of the shop's own naming
 	}
 	return names
 }

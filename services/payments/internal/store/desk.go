@@ -119,6 +119,22 @@ type Act struct {
 	At      time.Time
 }
 
+// Whose is the person that an event's customer is said to be.
+type Whose struct {
+	// BoughtBy is an order of theirs.
+	BoughtBy uuid.UUID
+	// AccountID is set when they were named by their account.
+	AccountID string
+}
+
+// orderID is the order by which they were named; nil when it was not by one.
+func (w Whose) orderID() *uuid.UUID {
+	if w.AccountID != "" {
+		return nil
+	}
+	return orNoID(w.BoughtBy)
+}
+
 // Take takes an event into hand for a person. ok is false when it has effects
 // or is in another hand. Errors: payment.ErrEventNotFound.
 func (s *Store) Take(ctx context.Context, a Act, inHandUntil time.Time) (f Filed, ok bool, err error) {
@@ -134,7 +150,7 @@ func (s *Store) Take(ctx context.Context, a Act, inHandUntil time.Time) (f Filed
 			return err
 		}
 		f, ok = filed(r), true
-		return act(ctx, tx, a, "REPLAYED", nil)
+		return act(ctx, tx, a, "REPLAYED", Whose{})
 	})
 	return f, ok, err
 }
@@ -153,17 +169,21 @@ func (s *Store) Ignore(ctx context.Context, a Act) error {
 		if err := db.New(tx).IgnoreEvent(ctx, db.IgnoreEventParams{StripeEventID: a.EventID, Now: a.At}); err != nil {
 			return err
 		}
-		return act(ctx, tx, a, "IGNORED", nil)
+		return act(ctx, tx, a, "IGNORED", Whose{})
 	})
 }
 
 // Link says whose an event's Stripe customer is, and makes what waited for that
 // due now. Errors: payment.ErrEventNotFound, payment.ErrEventState when it names
 // no customer of this account's mode, payment.ErrNone when the order has no
-// payment, payment.ErrLinked.
-func (s *Store) Link(ctx context.Context, a Act, orderID uuid.UUID) error {
+// payment, payment.ErrLinked when the customer is known as somebody else's.
+func (s *Store) Link(ctx context.Context, a Act, w Whose) error {
 	return s.InTx(ctx, func(tx pgx.Tx) error {
 		q := db.New(tx)
+		// The names come before the event, as for who lets an event wait for one.
+		if err := q.LockNamesShared(ctx, namesLock); err != nil {
+			return err
+		}
 		e, err := lockEvent(ctx, tx, a.EventID)
 		if err != nil {
 			return err
@@ -171,7 +191,7 @@ func (s *Store) Link(ctx context.Context, a Act, orderID uuid.UUID) error {
 		if orEmpty(e.CustomerID) == "" || e.Livemode != s.livemode {
 			return payment.ErrEventState
 		}
-		buyer, err := q.LastPayment(ctx, orderID)
+		buyer, err := q.LastPayment(ctx, w.BoughtBy)
 		if errors.Is(err, pgx.ErrNoRows) {
 			return payment.ErrNone
 		}
@@ -179,7 +199,7 @@ func (s *Store) Link(ctx context.Context, a Act, orderID uuid.UUID) error {
 			return err
 		}
 		link := db.InsertCustomerLinkParams{
-			CustomerID: *e.CustomerID, OrderID: &orderID, EmailKey: buyer.EmailKey, StripeEventID: a.EventID,
+			CustomerID: *e.CustomerID, OrderID: w.orderID(), AccountID: orNil(w.AccountID), EmailKey: buyer.EmailKey, StripeEventID: a.EventID,
 			Actor: a.Actor, Reason: a.Reason, LinkedAt: a.At,
 		}
 		owner, err := q.PaymentByCustomer(ctx, *e.CustomerID)
@@ -195,7 +215,7 @@ func (s *Store) Link(ctx context.Context, a Act, orderID uuid.UUID) error {
 		if owner.EmailKey != buyer.EmailKey {
 			return payment.ErrLinked
 		}
-		if err := act(ctx, tx, a, "LINKED", &orderID); err != nil {
+		if err := act(ctx, tx, a, "LINKED", w); err != nil {
 			return err
 		}
 		if err := q.MakeEventDue(ctx, db.MakeEventDueParams{StripeEventID: a.EventID, Now: a.At}); err != nil {
@@ -213,8 +233,8 @@ func lockEvent(ctx context.Context, tx pgx.Tx, eventID string) (db.LockEventRow,
 	return r, err
 }
 
-func act(ctx context.Context, tx pgx.Tx, a Act, action string, orderID *uuid.UUID) error {
+func act(ctx context.Context, tx pgx.Tx, a Act, action string, w Whose) error {
 	return db.New(tx).InsertEventAction(ctx, db.InsertEventActionParams{
-		StripeEventID: a.EventID, Action: action, Actor: a.Actor, Reason: a.Reason, OrderID: orderID, At: a.At,
+		StripeEventID: a.EventID, Action: action, Actor: a.Actor, Reason: a.Reason, OrderID: w.orderID(), AccountID: orNil(w.AccountID), At: a.At,
 	})
 }

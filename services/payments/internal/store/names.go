@@ -34,6 +34,25 @@ func (s *Store) Wake(ctx context.Context, tx pgx.Tx, now time.Time, names ...str
 // FinishWaiting records what became of an event until one of the names that it
 // waits for is saved. Errors: ErrKnownNow.
 func (s *Store) FinishWaiting(ctx context.Context, eventID, status, method, note string, waitsFor []string, now time.Time) error {
+	return s.unlessKnown(ctx, waitsFor, func(q *db.Queries) error {
+		return q.FinishWaiting(ctx, db.FinishWaitingParams{
+			StripeEventID: eventID, Status: status, ResolutionMethod: orNil(method), LastError: orNil(note), WaitsFor: waitsFor, Now: now,
+		})
+	})
+}
+
+// FailWaiting records why an event could not be handled, when it is next, and for
+// which names it waits: when one is saved, it is due then. Errors: ErrKnownNow.
+func (s *Store) FailWaiting(ctx context.Context, eventID, status, why string, next time.Time, waitsFor []string) error {
+	return s.unlessKnown(ctx, waitsFor, func(q *db.Queries) error {
+		return q.FailWaiting(ctx, db.FailWaitingParams{
+			StripeEventID: eventID, Status: status, LastError: orNil(why), NextLookAt: next, WaitsFor: waitsFor,
+		})
+	})
+}
+
+// unlessKnown lets an event wait, while nobody can save a name for which it would.
+func (s *Store) unlessKnown(ctx context.Context, waitsFor []string, wait func(*db.Queries) error) error {
 	var orders []uuid.UUID
 	for _, name := range waitsFor {
 		if id, err := uuid.Parse(name); err == nil {
@@ -52,9 +71,7 @@ func (s *Store) FinishWaiting(ctx context.Context, eventID, status, method, note
 		if known {
 			return ErrKnownNow
 		}
-		return q.FinishWaiting(ctx, db.FinishWaitingParams{
-			StripeEventID: eventID, Status: status, ResolutionMethod: orNil(method), LastError: orNil(note), WaitsFor: waitsFor, Now: now,
-		})
+		return wait(q)
 	})
 }
 

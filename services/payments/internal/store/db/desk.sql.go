@@ -30,14 +30,15 @@ func (q *Queries) IgnoreEvent(ctx context.Context, arg IgnoreEventParams) error 
 }
 
 const insertCustomerLink = `-- name: InsertCustomerLink :exec
-INSERT INTO payments.customer_links (customer_id, order_id, email_key, stripe_event_id, actor, reason, linked_at)
-VALUES ($1, $2, $3, $4, $5, $6, $7)
+INSERT INTO payments.customer_links (customer_id, order_id, account_id, email_key, stripe_event_id, actor, reason, linked_at)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
 ON CONFLICT (customer_id) DO NOTHING
 `
 
 type InsertCustomerLinkParams struct {
 	CustomerID    string
 	OrderID       *uuid.UUID
+	AccountID     *string
 	EmailKey      string
 	StripeEventID string
 	Actor         string
@@ -49,6 +50,7 @@ func (q *Queries) InsertCustomerLink(ctx context.Context, arg InsertCustomerLink
 	_, err := q.db.Exec(ctx, insertCustomerLink,
 		arg.CustomerID,
 		arg.OrderID,
+		arg.AccountID,
 		arg.EmailKey,
 		arg.StripeEventID,
 		arg.Actor,
@@ -59,8 +61,8 @@ func (q *Queries) InsertCustomerLink(ctx context.Context, arg InsertCustomerLink
 }
 
 const insertEventAction = `-- name: InsertEventAction :exec
-INSERT INTO payments.event_actions (stripe_event_id, action, actor, reason, order_id, at)
-VALUES ($1, $2, $3, $4, $5, $6)
+INSERT INTO payments.event_actions (stripe_event_id, action, actor, reason, order_id, account_id, at)
+VALUES ($1, $2, $3, $4, $5, $6, $7)
 `
 
 type InsertEventActionParams struct {
@@ -69,6 +71,7 @@ type InsertEventActionParams struct {
 	Actor         string
 	Reason        string
 	OrderID       *uuid.UUID
+	AccountID     *string
 	At            time.Time
 }
 
@@ -79,6 +82,7 @@ func (q *Queries) InsertEventAction(ctx context.Context, arg InsertEventActionPa
 		arg.Actor,
 		arg.Reason,
 		arg.OrderID,
+		arg.AccountID,
 		arg.At,
 	)
 	return err

@@ -37,6 +37,32 @@ func (q *Queries) AnyNameKnown(ctx context.Context, arg AnyNameKnownParams) (boo
 	return known, err
 }
 
+const failWaiting = `-- name: FailWaiting :exec
+UPDATE payments.webhook_events SET
+    status = $1, last_error = $2, next_look_at = $3::timestamptz, in_hand_until = NULL,
+    waits_for = $4::text[]
+WHERE stripe_event_id = $5 AND status IN ('RECEIVED', 'FAILED')
+`
+
+type FailWaitingParams struct {
+	Status        string
+	LastError     *string
+	NextLookAt    time.Time
+	WaitsFor      []string
+	StripeEventID string
+}
+
+func (q *Queries) FailWaiting(ctx context.Context, arg FailWaitingParams) error {
+	_, err := q.db.Exec(ctx, failWaiting,
+		arg.Status,
+		arg.LastError,
+		arg.NextLookAt,
+		arg.WaitsFor,
+		arg.StripeEventID,
+	)
+	return err
+}
+
 const finishWaiting = `-- name: FinishWaiting :exec
 UPDATE payments.webhook_events SET
     status = $1, resolution_method = $2, last_error = $3, processed_at = $4::timestamptz,
@@ -268,7 +294,13 @@ func (q *Queries) PaymentsByEmail(ctx context.Context, emailKey string) ([]Payme
 const wakeWaiting = `-- name: WakeWaiting :execrows
 UPDATE payments.webhook_events SET
     status = 'RECEIVED', processed_at = NULL, waits_for = NULL, next_look_at = $1::timestamptz, in_hand_until = NULL
-WHERE waits_for && $2::text[] AND livemode = $3::bool
+WHERE stripe_event_id IN (
+    SELECT w.stripe_event_id FROM payments.webhook_events w
+    WHERE w.waits_for && $2::text[] AND w.livemode = $3::bool AND w.status <> 'PROCESSED'
+        AND (w.in_hand_until IS NULL OR w.in_hand_until <= $1::timestamptz)
+    ORDER BY w.stripe_event_id
+    FOR UPDATE
+)
 `
 
 type WakeWaitingParams struct {
@@ -277,6 +309,8 @@ type WakeWaitingParams struct {
 	Livemode bool
 }
 
+// One in hand finds the name itself, before it waits again. In one order, so that
+// two who wake the same do not wait for each other.
 func (q *Queries) WakeWaiting(ctx context.Context, arg WakeWaitingParams) (int64, error) {
 	result, err := q.db.Exec(ctx, wakeWaiting, arg.Now, arg.Names, arg.Livemode)
 	if err != nil {

@@ -134,7 +134,7 @@ func (q *Queries) ClaimDueEvents(ctx context.Context, arg ClaimDueEventsParams) 
 }
 
 const failHandling = `-- name: FailHandling :exec
-UPDATE payments.webhook_events SET status = $1, last_error = $2, next_look_at = $3::timestamptz, in_hand_until = NULL
+UPDATE payments.webhook_events SET status = $1, last_error = $2, next_look_at = $3::timestamptz, in_hand_until = NULL, waits_for = NULL
 WHERE stripe_event_id = $4 AND status IN ('RECEIVED', 'FAILED')
 `
 
@@ -157,7 +157,7 @@ func (q *Queries) FailHandling(ctx context.Context, arg FailHandlingParams) erro
 
 const finishEvent = `-- name: FinishEvent :exec
 UPDATE payments.webhook_events SET
-    status = $1, resolution_method = $2, last_error = $3, processed_at = $4::timestamptz, next_look_at = NULL, in_hand_until = NULL
+    status = $1, resolution_method = $2, last_error = $3, processed_at = $4::timestamptz, next_look_at = NULL, in_hand_until = NULL, waits_for = NULL
 WHERE stripe_event_id = $5 AND status IN ('RECEIVED', 'FAILED')
 `
 

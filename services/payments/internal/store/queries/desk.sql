@@ -22,10 +22,10 @@ UPDATE payments.webhook_events SET
 WHERE stripe_event_id = @stripe_event_id AND status IN ('ORPHANED', 'FAILED', 'QUARANTINED');
 
 -- name: InsertEventAction :exec
-INSERT INTO payments.event_actions (stripe_event_id, action, actor, reason, order_id, at)
-VALUES (@stripe_event_id, @action, @actor, @reason, @order_id, @at);
+INSERT INTO payments.event_actions (stripe_event_id, action, actor, reason, order_id, account_id, at)
+VALUES (@stripe_event_id, @action, @actor, @reason, @order_id, @account_id, @at);
 
 -- name: InsertCustomerLink :exec
-INSERT INTO payments.customer_links (customer_id, order_id, email_key, stripe_event_id, actor, reason, linked_at)
-VALUES (@customer_id, @order_id, @email_key, @stripe_event_id, @actor, @reason, @linked_at)
+INSERT INTO payments.customer_links (customer_id, order_id, account_id, email_key, stripe_event_id, actor, reason, linked_at)
+VALUES (@customer_id, @order_id, @account_id, @email_key, @stripe_event_id, @actor, @reason, @linked_at)
 ON CONFLICT (customer_id) DO NOTHING;

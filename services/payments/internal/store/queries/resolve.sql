@@ -25,9 +25,17 @@ SELECT pg_advisory_xact_lock_shared(sqlc.arg(lock_key)::bigint);
 SELECT pg_advisory_xact_lock(sqlc.arg(lock_key)::bigint);
 
 -- name: WakeWaiting :execrows
+-- One in hand finds the name itself, before it waits again. In one order, so that
+-- two who wake the same do not wait for each other.
 UPDATE payments.webhook_events SET
     status = 'RECEIVED', processed_at = NULL, waits_for = NULL, next_look_at = sqlc.arg(now)::timestamptz, in_hand_until = NULL
-WHERE waits_for && sqlc.arg(names)::text[] AND livemode = sqlc.arg(livemode)::bool;
+WHERE stripe_event_id IN (
+    SELECT w.stripe_event_id FROM payments.webhook_events w
+    WHERE w.waits_for && sqlc.arg(names)::text[] AND w.livemode = sqlc.arg(livemode)::bool AND w.status <> 'PROCESSED'
+        AND (w.in_hand_until IS NULL OR w.in_hand_until <= sqlc.arg(now)::timestamptz)
+    ORDER BY w.stripe_event_id
+    FOR UPDATE
+);
 
 -- name: AnyNameKnown :one
 -- A customer is known once they bought something.
@@ -45,4 +53,10 @@ SELECT (EXISTS (SELECT FROM payments.payments p WHERE p.payment_intent_id = ANY 
 UPDATE payments.webhook_events SET
     status = @status, resolution_method = @resolution_method, last_error = @last_error, processed_at = sqlc.arg(now)::timestamptz,
     next_look_at = NULL, in_hand_until = NULL, waits_for = sqlc.arg(waits_for)::text[]
+WHERE stripe_event_id = @stripe_event_id AND status IN ('RECEIVED', 'FAILED');
+
+-- name: FailWaiting :exec
+UPDATE payments.webhook_events SET
+    status = @status, last_error = @last_error, next_look_at = sqlc.arg(next_look_at)::timestamptz, in_hand_until = NULL,
+    waits_for = sqlc.arg(waits_for)::text[]
 WHERE stripe_event_id = @stripe_event_id AND status IN ('RECEIVED', 'FAILED');

@@ -18,11 +18,11 @@ SELECT status FROM payments.webhook_events WHERE stripe_event_id = $1;
 
 -- name: FinishEvent :exec
 UPDATE payments.webhook_events SET
-    status = @status, resolution_method = @resolution_method, last_error = @last_error, processed_at = sqlc.arg(now)::timestamptz, next_look_at = NULL, in_hand_until = NULL
+    status = @status, resolution_method = @resolution_method, last_error = @last_error, processed_at = sqlc.arg(now)::timestamptz, next_look_at = NULL, in_hand_until = NULL, waits_for = NULL
 WHERE stripe_event_id = @stripe_event_id AND status IN ('RECEIVED', 'FAILED');
 
 -- name: FailHandling :exec
-UPDATE payments.webhook_events SET status = @status, last_error = @last_error, next_look_at = sqlc.arg(next_look_at)::timestamptz, in_hand_until = NULL
+UPDATE payments.webhook_events SET status = @status, last_error = @last_error, next_look_at = sqlc.arg(next_look_at)::timestamptz, in_hand_until = NULL, waits_for = NULL
 WHERE stripe_event_id = @stripe_event_id AND status IN ('RECEIVED', 'FAILED');
 
 -- name: ClaimDueEvents :many
