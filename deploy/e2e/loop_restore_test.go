@@ -14,8 +14,8 @@ import (
 )
 
 // TestRestoredFromADump: Orders' schema comes back from a dump that is older
-// than three purchases, then Provisioning's, then Payments', and then the first two
-// at once. Nobody tells the sweep.
+// than three purchases, then Provisioning's, then both at once, and then Payments'.
+// Nobody tells the sweep.
 func TestRestoredFromADump(t *testing.T) {
 	t.Parallel()
 	s := open(t, "RESCUE_AFTER=off", "RECONCILE_EVERY=1s", "STUCK_AFTER=1h", "APOLOGY_AFTER=1s")
@@ -60,18 +60,20 @@ func TestRestoredFromADump(t *testing.T) {
 	}
 	s.judgeNoticed(t, 2)
 
+	// What is rebuilt from nothing but Stripe ends when it did, not a term from now.
+	s.restore(t, map[string]string{"orders": ordersDump, "provisioning": accessDump})
+	for _, p := range lost {
+		p.awaitRest(t, "RECOVERED")
+		s.awaitDisposition(t, p.charge, "RECOVERED")
+		p.judgeBack(t, "RECOVERED")
+	}
+	s.judgeNoticed(t, 3)
+
 	s.restore(t, map[string]string{"payments": paymentsDump})
 	for _, p := range lost {
 		await(t, "the payment of "+p.email, func() bool {
 			return s.count(t, `SELECT count(*) FROM payments.payments WHERE order_id = $1 AND charge_id = $2 AND status = 'SUCCEEDED'`, p.ID, p.charge) == 1
 		})
-	}
-	s.judgeNoticed(t, 3)
-
-	// What is rebuilt from nothing but Stripe ends when it did, not a term from now.
-	s.restore(t, map[string]string{"orders": ordersDump, "provisioning": accessDump})
-	for _, p := range lost {
-		p.judgeBack(t, "RECOVERED")
 	}
 	s.judgeNoticed(t, 4)
 
