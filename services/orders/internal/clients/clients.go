@@ -340,6 +340,7 @@ const (
 	UnidentifiedCharge = reconciliationv1.Case_UNIDENTIFIED_CHARGE
 	FailedRefund       = reconciliationv1.Case_FAILED_REFUND
 	UndeliveredMessage = reconciliationv1.Case_UNDELIVERED_MESSAGE
+	Subscription       = reconciliationv1.Case_SUBSCRIPTION
 )
 
 // Open opens a case about an order, or counts one more report of it.

@@ -97,6 +97,10 @@ func (s *Service) rightAccess(ctx context.Context, o order.Order, why order.Why)
 			s.Log.Warn("access is not withdrawn yet; the order stays due", "order_id", o.ID, "error", err)
 			return false, nil
 		}
+		if err := s.afterTermWentBack(ctx, o); err != nil {
+			s.Log.Warn("what becomes of the subscription is not settled yet; the order stays due", "order_id", o.ID, "error", err)
+			return false, nil
+		}
 		o.AccessWithdrawnAt = &now
 	} else {
 		grant, granted, err := s.Provisioning.RestoreAccess(ctx, o)
@@ -115,6 +119,25 @@ func (s *Service) rightAccess(ctx context.Context, o order.Order, why order.Why)
 	s.dueIfWrong(&o)
 	err = s.Store.InTx(ctx, func(tx pgx.Tx) error { return s.Store.Update(ctx, tx, was, o, why, note, now) })
 	return err == nil && !o.State.AtRest(), err
+}
+
+// afterTermWentBack sees to the subscription of a term whose access was withdrawn:
+// until when there is access is asked for at once, and when the term that runs was
+// given back while Stripe goes on to charge the next, a person decides.
+func (s *Service) afterTermWentBack(ctx context.Context, o order.Order) error {
+	if o.SubscriptionID == "" {
+		return nil
+	}
+	if err := s.retellSubscription(ctx, o.Began()); err != nil {
+		return err
+	}
+	sub, err := s.Store.SubscriptionOf(ctx, o.Began())
+	if err != nil || sub == nil || !sub.Renews || sub.Status == order.Ended || !o.PeriodEnd.After(s.Now()) {
+		return err
+	}
+	return s.Cases.Open(ctx, clients.Subscription, o.ID, fmt.Sprintf(
+		"order %s paid the term of subscription %s that runs until %s, and the money went back: there is no access, and Stripe charges the next term by itself. Cancel the subscription at Stripe, or let it run if its customer wants that",
+		o.ReferenceShort(), sub.ID, o.PeriodEnd.UTC().Format("2006-01-02")))
 }
 
 // dueIfWrong gives an order that is otherwise at rest a look while its access

@@ -132,11 +132,12 @@ const orderWithSubscription = `-- name: OrderWithSubscription :one
 SELECT o.id FROM orders.orders o
 LEFT JOIN orders.subscriptions s ON s.order_id = coalesce(o.renews_order_id, o.id)
 WHERE o.email_key = $1 AND o.plan_id = $2 AND o.id <> $3::uuid
-  AND o.state IN ('CHARGED', 'ORPHANED', 'COMPLETE', 'RECOVERED') AND o.access_withdrawn_at IS NULL
+  AND o.state IN ('CHARGED', 'ORPHANED', 'COMPLETE', 'RECOVERED', 'REFUNDED')
   AND coalesce(s.status, '') NOT IN ('UNPAID', 'ENDED')
-  AND (o.access_until IS NULL
-       OR greatest(o.access_until, s.access_until) > $4::timestamptz
-       OR s.renews AND s.status IN ('ACTIVE', 'PAST_DUE'))
+  AND (s.renews AND s.status IN ('ACTIVE', 'PAST_DUE')
+       OR s.status = 'PAUSED'
+       OR o.state <> 'REFUNDED' AND o.access_withdrawn_at IS NULL
+          AND (o.access_until IS NULL OR greatest(o.access_until, s.access_until) > $4::timestamptz))
 ORDER BY o.charged_at DESC, o.id
 LIMIT 1
 `
@@ -149,8 +150,9 @@ type OrderWithSubscriptionParams struct {
 }
 
 // Another order of the same buyer for the same plan that began or renewed a
-// subscription which is not over: it gives access, will when its order is
-// fulfilled, or will be charged again.
+// subscription which is not over: it gives access, will when its order is fulfilled,
+// will be charged again, whatever became of this term's money, or is paused, and then
+// to be resumed: two would both be charged, year after year.
 func (q *Queries) OrderWithSubscription(ctx context.Context, arg OrderWithSubscriptionParams) (uuid.UUID, error) {
 	row := q.db.QueryRow(ctx, orderWithSubscription,
 		arg.EmailKey,

@@ -42,16 +42,18 @@ ON CONFLICT (dedupe_key) DO NOTHING;
 
 -- name: OrderWithSubscription :one
 -- Another order of the same buyer for the same plan that began or renewed a
--- subscription which is not over: it gives access, will when its order is
--- fulfilled, or will be charged again.
+-- subscription which is not over: it gives access, will when its order is fulfilled,
+-- will be charged again, whatever became of this term's money, or is paused, and then
+-- to be resumed: two would both be charged, year after year.
 SELECT o.id FROM orders.orders o
 LEFT JOIN orders.subscriptions s ON s.order_id = coalesce(o.renews_order_id, o.id)
 WHERE o.email_key = $1 AND o.plan_id = $2 AND o.id <> sqlc.arg(id)::uuid
-  AND o.state IN ('CHARGED', 'ORPHANED', 'COMPLETE', 'RECOVERED') AND o.access_withdrawn_at IS NULL
+  AND o.state IN ('CHARGED', 'ORPHANED', 'COMPLETE', 'RECOVERED', 'REFUNDED')
   AND coalesce(s.status, '') NOT IN ('UNPAID', 'ENDED')
-  AND (o.access_until IS NULL
-       OR greatest(o.access_until, s.access_until) > sqlc.arg(now)::timestamptz
-       OR s.renews AND s.status IN ('ACTIVE', 'PAST_DUE'))
+  AND (s.renews AND s.status IN ('ACTIVE', 'PAST_DUE')
+       OR s.status = 'PAUSED'
+       OR o.state <> 'REFUNDED' AND o.access_withdrawn_at IS NULL
+          AND (o.access_until IS NULL OR greatest(o.access_until, s.access_until) > sqlc.arg(now)::timestamptz))
 ORDER BY o.charged_at DESC, o.id
 LIMIT 1;
 
