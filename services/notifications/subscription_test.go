@@ -123,7 +123,7 @@ func TestTheEndOfAccessIsWaitedFor(t *testing.T) {
 	w.send(renewalFailedKey, paymentFailed)
 	w.send(endingKey, notificationsv1.Message_ACCESS_ENDING)
 	for _, key := range []string{renewalFailedKey, endingKey} {
-		w.until("the wait to be noted", func() bool { return strings.Contains(w.row(key).LastError, "until when") })
+		w.until("the wait to be noted", func() bool { return strings.Contains(w.row(key).LastError, "does not know yet") })
 	}
 	w.later.Store(int64(time.Minute))
 	w.hurry()

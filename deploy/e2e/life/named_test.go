@@ -81,7 +81,9 @@ func TestParallelSubscribesMakeOneCustomerAndOneSubscription(t *testing.T) {
 		t.Fatalf("paid on %d of %d pages", len(paid), len(pages))
 	}
 	s := life.Of(t, w, jane, paid[0])
-	s.WasRefusedARepeat()
+	for _, o := range pages {
+		s.WasRefusedARepeat(o.ID)
+	}
 	s.Live(40 * day)
 	s.Judge()
 }

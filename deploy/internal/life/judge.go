@@ -132,7 +132,7 @@ func (s *Subscriber) judgeMails() {
 		got[m.Kind()]++
 	}
 	least, most := map[string]int{}, map[string]int{}
-	for _, kind := range []string{"payment_failed", "action_required", "access_ending"} {
+	for _, kind := range []string{"payment_failed", "action_required", "access_ending", "repeat_refused"} {
 		least[kind], most[kind] = s.causes.least(kind), s.causes.most(kind)
 	}
 	for _, x := range s.truth.latest().terms {

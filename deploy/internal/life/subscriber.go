@@ -66,9 +66,9 @@ func Of(t testing.TB, w *oneprocess.World, b *oneprocess.Buyer, first oneprocess
 	return s
 }
 
-// WasRefusedARepeat gives reason for one mail that says so.
-func (s *Subscriber) WasRefusedARepeat() {
-	s.causes.may[cause{"repeat_refused", "a second subscription"}] = true
+// WasRefusedARepeat gives reason for one mail that says so, about an order that stood.
+func (s *Subscriber) WasRefusedARepeat(order string) {
+	s.causes.may[cause{"repeat_refused", order}] = true
 }
 
 // Live lets time pass. At every moment at which anything happens, once a day, and

@@ -46,12 +46,16 @@ func (m Message) OfRenewal() bool { return strings.HasPrefix(m.DedupeKey, "subsc
 // patience is how long a message waits for a fact that is still on its way.
 const patience = 30 * time.Second
 
-// Waits says whether the message must wait: it is to say until when there is
-// access, and Orders may have yet to hear that after the change the message is
-// about. What it heard before is that the paid term is over; the grace is not in
-// it. There may also be no access at all, so the wait is short.
+// Waits says whether the message must wait, though not for long, for what is not known
+// yet. Of an order because of which another was refused, that is its payment: it may
+// come to nothing in a moment, and then there is nothing to tell. Of a subscription, it
+// is until when there is access: Orders may have yet to hear that after the change the
+// message is about. What it heard before is that the paid term is over; the grace is not
+// in it. There may also be no access at all.
 func (m Message) Waits(o Order, now time.Time) bool {
-	return m.OfRenewal() && o.Subscription != nil && !o.Subscription.AccessUntil.After(now) && now.Sub(m.CreatedAt) < patience
+	unknown := m.OfRenewal() && o.Subscription != nil && !o.Subscription.AccessUntil.After(now) ||
+		m.Kind == RepeatRefused && o.State == "PENDING" && o.Waits
+	return unknown && now.Sub(m.CreatedAt) < patience
 }
 
 // due is the renewal to be paid now, if it is the one that the message is about;

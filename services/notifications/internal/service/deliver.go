@@ -57,7 +57,7 @@ func (s *Service) attempt(ctx context.Context, m message.Message) error {
 		return err
 	}
 	if m.Waits(order, s.Now()) {
-		return errors.New("orders does not say yet until when the subscription gives access")
+		return errors.New("orders does not know yet what this message is to say")
 	}
 	if !m.TrueOf(order, s.Now()) {
 		s.Log.Info("message superseded", "order_id", m.OrderID, "kind", m.Kind, "reason", order.Standing())
