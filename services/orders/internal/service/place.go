@@ -187,20 +187,29 @@ func (s *Service) write(ctx context.Context, p Placement, o order.Order) error {
 	return order.ErrStillOpen
 }
 
+var errOpenPages = errors.New("pages of the same buyer for the same are open")
+
 // writeUnlessOpen writes the intent, or lists the pages to close before.
 func (s *Service) writeUnlessOpen(ctx context.Context, p Placement, o order.Order) (open []uuid.UUID, err error) {
 	err = s.unlessBought(ctx, o, func(tx pgx.Tx) (err error) {
-		if o.Renews && !o.AllowRepeat {
-			if open, err = s.Store.OpenPages(ctx, tx, o); err != nil || len(open) > 0 {
-				return err
-			}
-		}
+		// Written first: a repeat of a key that is written already closes no page.
 		if err := s.Store.Insert(ctx, tx, o, order.ByRequest, "order written; nothing charged yet"); err != nil {
 			return err
 		}
+		if o.Renews && !o.AllowRepeat {
+			if open, err = s.Store.OpenPages(ctx, tx, o); err != nil {
+				return err
+			}
+			if len(open) > 0 {
+				return errOpenPages // nothing is written
+			}
+		}
 		return s.Store.InsertSubmission(ctx, tx, s.submission(o, p.ClientIP))
 	})
-	return open, err
+	if errors.Is(err, errOpenPages) {
+		return open, nil
+	}
+	return nil, err
 }
 
 // closePage makes sure that an order which waits on a page of Stripe's can no
