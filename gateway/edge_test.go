@@ -103,6 +103,56 @@ func TestDeliveriesThatWaitAreFiledTogether(t *testing.T) {
 	done.Wait()
 }
 
+// A signature that no call can carry is a bad one, and nobody else's delivery
+// hears of it.
+func TestASignatureThatCannotBeCarriedIsRefusedAlone(t *testing.T) {
+	gw := start(t, nil)
+	const n = 40
+	bad := map[int]string{5: "t=1,v1=\xff\xfe", 15: strings.Repeat("v1=00,", 1000), 25: strings.Repeat("\xe2\x82\xac", 3000)}
+	refused := apperr.New(codes.InvalidArgument, "INVALID_SIGNATURE", "x")
+	gw.peers.Payments.Webhook = func(r *paymentsv1.ReceiveWebhookRequest) (string, error) {
+		if r.GetSignature() == "" {
+			return "", refused
+		}
+		return "PROCESSED", nil
+	}
+	for range 3 { // so that some of them share a call, whoever comes first
+		arrived, release := make(chan struct{}, n), make(chan struct{})
+		gw.peers.Payments.File = func(r *paymentsv1.FileWebhooksRequest) []string {
+			arrived <- struct{}{}
+			<-release
+			var statuses []string
+			for _, d := range r.GetDeliveries() {
+				status := ""
+				if d.GetSignature() != "" {
+					status = "IGNORED"
+				}
+				statuses = append(statuses, status)
+			}
+			return statuses
+		}
+		var done sync.WaitGroup
+		for i := range n {
+			done.Go(func() {
+				signature := "t=1,v1=00"
+				if bad[i] != "" {
+					signature = bad[i]
+				}
+				a := gw.do(t, "POST", "/webhooks/stripe", strconv.Itoa(i), "Stripe-Signature", signature)
+				switch {
+				case bad[i] != "":
+					a.wants(t, 400, "INVALID_SIGNATURE")
+				case a.status != 200:
+					t.Errorf("delivery %d, beside a bad one: %d %s", i, a.status, a.body)
+				}
+			})
+		}
+		<-arrived
+		close(release)
+		done.Wait()
+	}
+}
+
 func TestAWebhookMayHaveOneMebibyte(t *testing.T) {
 	gw := start(t, nil)
 	gw.peers.Payments.Webhook = func(r *paymentsv1.ReceiveWebhookRequest) (string, error) { return "IGNORED", nil }

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"net/http"
 	"time"
+	"unicode/utf8"
 
 	"google.golang.org/grpc/codes"
 
@@ -26,6 +27,8 @@ const (
 	// delivery that shares one: all of them fit into a message.
 	filedMost = 64
 	filedBody = 16 << 10
+	// signatureMost is how long a signature that Payments looks at may be, in bytes.
+	signatureMost = 4 << 10
 )
 
 // entrance is where Stripe delivers.
@@ -63,7 +66,7 @@ func (e *entrance) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	ctx, cancel := context.WithTimeout(untilServerStops(r.Context()), webhookTimeout)
 	defer cancel()
-	became, err := e.deliver(ctx, &paymentsv1.ReceiveWebhookRequest{Payload: payload, Signature: r.Header.Get("Stripe-Signature")})
+	became, err := e.deliver(ctx, &paymentsv1.ReceiveWebhookRequest{Payload: payload, Signature: signature(r)})
 	switch {
 	case err == nil:
 		writeJSON(w, http.StatusOK, map[string]string{"status": became})
@@ -76,6 +79,15 @@ func (e *entrance) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		_, e := classify(err)
 		writeError(w, r, http.StatusServiceUnavailable, e)
 	}
+}
+
+// signature is the delivery's. What no call can carry is none: it is refused as
+// any that does not fit, and those who share its call do not hear of it.
+func signature(r *http.Request) string {
+	if s := r.Header.Get("Stripe-Signature"); len(s) <= signatureMost && utf8.ValidString(s) {
+		return s
+	}
+	return ""
 }
 
 // deliver answers with what became of the event. From most nothing follows: these
