@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	pb "makegood.example/proto/gen/payments/v1"
+	reconciliationv1 "makegood.example/proto/gen/reconciliation/v1"
 )
 
 const (
@@ -69,6 +70,54 @@ func TestEventsOfStripesPageInAnyOrder(t *testing.T) {
 			}
 		}
 		s.look(r.GetPurchase(), pb.Payment_SUCCEEDED)
+	}
+}
+
+// Money for the order by another intent than its page's is a person's, also when it
+// is heard of before it is known here how the page ended.
+func TestMoneyBesideStripesPage(t *testing.T) {
+	t.Parallel()
+	for name, paysThere := range map[string]func(s *scene, session string){
+		"that was paid":      func(s *scene, session string) { s.paysThere(session, "pm_card_visa") },
+		"that asked nothing": func(s *scene, session string) { s.redeemsThere(session, "SAVE100") },
+		"that is known as paid": func(s *scene, session string) {
+			s.paysThere(session, "pm_card_visa")
+			s.delivered(s.event(completeEvent), "PROCESSED")
+		},
+		"that is known as free": func(s *scene, session string) {
+			s.redeemsThere(session, "SAVE100")
+			s.delivered(s.event(completeEvent), "PROCESSED")
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := newScene(t, coupons)
+			r, session := s.hosted()
+			paysThere(s, session)
+			_, other := s.paidTwice(r, &pb.Payment{CustomerId: s.account().Customers[0].ID})
+			s.delivered(s.event("payment_intent.succeeded"), "QUARANTINED")
+			if n := s.caseCount(reconciliationv1.Case_DUPLICATE_CHARGE, r.GetPurchase().GetOrderId()); n == 0 {
+				t.Error("no case")
+			}
+			if p := s.look(r.GetPurchase(), pb.Payment_SUCCEEDED); p.GetPaymentIntentId() == other {
+				t.Errorf("the order is known as paid by %v", p)
+			}
+		})
+	}
+}
+
+// While its page is open, money beside it waits until it is sure how the page ends.
+func TestMoneyBesideAnOpenPageWaits(t *testing.T) {
+	t.Parallel()
+	s := newScene(t, nil)
+	r, _ := s.hosted()
+	_, other := s.paidTwice(r, &pb.Payment{CustomerId: s.account().Customers[0].ID})
+	beside := s.event("payment_intent.succeeded")
+	s.notYet(beside)
+	s.cancel(r, pb.Payment_CANCELED)
+	s.delivered(beside, "PROCESSED")
+	if told := s.lastTold(r.GetPurchase().GetOrderId()); told.GetStatus() != pb.Payment_SUCCEEDED || told.GetPaymentIntentId() != other {
+		t.Errorf("Orders was told %v", told)
 	}
 }
 

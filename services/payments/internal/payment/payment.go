@@ -120,6 +120,14 @@ func (p Payment) Asked() int64 {
 	return p.AmountMinor
 }
 
+// Has says in plain words what the order has to be paid by.
+func (p Payment) Has() string {
+	if p.IntentID == "" {
+		return "had nothing to pay"
+	}
+	return "has the intent " + p.IntentID
+}
+
 // MayAskOther says whether Stripe's page may yet turn out to ask for another
 // amount: it is known once the buyer has paid there.
 func (p Payment) MayAskOther() bool { return p.SessionID != "" && p.Status != Succeeded }

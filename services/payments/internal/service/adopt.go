@@ -71,14 +71,14 @@ func (s *Service) handleUnknown(ctx context.Context, intentID, method string) (v
 	case r.missing != "":
 		summary := fmt.Sprintf("charge %s carries our mark and is not known here; it has no %s", in.Charge.ID, r.missing)
 		return quarantine(method, summary), s.Cases.OpenUnidentified(ctx, in.Charge.ID, summary)
-	case r.other.IntentID != "":
+	case r.other.OrderID != uuid.Nil:
 		if in.Charge.Changed {
 			c, err := s.readSecond(ctx, r.other, in.Charge.ID)
 			if err != nil || c.RefundedMinor >= in.ReceivedMinor {
 				return quarantine(method, fmt.Sprintf("a second payment for order %s, which went back", r.other.OrderID)), err
 			}
 		}
-		summary := fmt.Sprintf("order %s has the intent %s, and %s was paid for it too, by %s", r.other.OrderID, r.other.IntentID, in.ID, in.Charge.ID)
+		summary := fmt.Sprintf("order %s %s, and %s was paid for it too, by %s", r.other.OrderID, r.other.Has(), in.ID, in.Charge.ID)
 		return quarantine(method, summary), s.Cases.OpenDuplicate(ctx, r.other.OrderID, summary)
 	}
 	return s.tellOrders(ctx, r.known, method)
@@ -110,7 +110,7 @@ func (s *Service) restoreIntent(ctx context.Context, in payment.Intent) (r resto
 	if err != nil {
 		return restoration{}, err
 	}
-	if p.IntentID != "" && p.IntentID != in.ID {
+	if p.IntentID != in.ID && (p.IntentID != "" || p.Status == payment.Succeeded) {
 		return restoration{other: p}, nil
 	}
 	// What its order asks for is not known here: it may have been another amount.

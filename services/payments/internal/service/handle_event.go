@@ -274,14 +274,7 @@ func (s *Service) handleIntent(ctx context.Context, n news, w whose) (verdict, e
 	case w.saved:
 	case w.order && p.IntentID == "" && p.SessionID != "":
 		// Paid on a page of Stripe's: its intent is new to us.
-		k, err := s.ask(ctx, p)
-		if err != nil {
-			return verdict{}, err
-		}
-		if k.Payment.IntentID != in.ID {
-			return verdict{status: store.Processed, method: w.method, note: "the session is not done with it"}, nil
-		}
-		return s.tellOrders(ctx, k, w.method)
+		return s.handlePagesIntent(ctx, n, w)
 	case n.kind == intentCanceled:
 		return ignored(w.method, "an intent that came too late was canceled")
 	case w.order && p.Status == payment.Creating:
@@ -315,6 +308,24 @@ func (s *Service) handleIntent(ctx context.Context, n news, w whose) (verdict, e
 		return verdict{status: store.Processed, method: w.method, note: "no news"}, nil
 	}
 	return s.tellOrders(ctx, k, w.method)
+}
+
+// handlePagesIntent handles an intent of an order whose page's intent is not known
+// here: it may be that one, or money beside the page.
+func (s *Service) handlePagesIntent(ctx context.Context, n news, w whose) (verdict, error) {
+	k, err := s.ask(ctx, w.payment)
+	switch page := k.Payment; {
+	case err != nil:
+		return verdict{}, err
+	case page.IntentID == n.intent.ID:
+		return s.tellOrders(ctx, k, w.method)
+	case n.kind != intentPaid && n.kind != chargePaid:
+		return verdict{status: store.Processed, method: w.method, note: "the session is not done with it"}, nil
+	case page.IntentID == "" && page.Status != payment.Succeeded && page.Status != payment.Canceled:
+		return verdict{}, errors.New("the session is not done with it, and it is paid")
+	default:
+		return s.handleUnknown(ctx, n.intent.ID, w.method)
+	}
 }
 
 // tellOrders hands the news over; the event is processed once the order has it.

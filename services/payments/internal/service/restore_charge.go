@@ -79,9 +79,9 @@ func (s *Service) restoreCharge(ctx context.Context, c Seen) (Restored, error) {
 		return Restored{}, err
 	case done.missing != "":
 		return s.unrestored(ctx, c, done.missing)
-	case done.other.IntentID != "":
+	case done.other.OrderID != uuid.Nil:
 		c.OrderID = done.other.OrderID
-		return s.unrestored(ctx, c, fmt.Sprintf("order of its own: order %s has the intent %s, and this was paid for it too", c.OrderID, done.other.IntentID))
+		return s.unrestored(ctx, c, fmt.Sprintf("order of its own: order %s %s, and this was paid for it too", c.OrderID, done.other.Has()))
 	}
 	return s.restoredAs(ctx, c, done.known.Payment)
 }
