@@ -169,6 +169,24 @@ func TestWhatIsHeardOutOfOrderChangesNothing(t *testing.T) {
 	}
 }
 
+// Provisioning must hear which terms an end leaves alone, also from whoever
+// finishes what a crash left undone, and from who tells it late.
+func TestWhatWasPaidAfterTheEndIsToldWithIt(t *testing.T) {
+	s := newScene(t)
+	o := s.subscribed()
+	late := s.observed(o, paymentsv1.Subscription_ENDED, nil)
+	ended := s.observed(o, paymentsv1.Subscription_ENDED, nil)
+	for _, sub := range []*paymentsv1.Subscription{ended, ended, late} {
+		sub.PaidSinceOrderIds = []string{o.GetId()}
+		if _, err := s.tell(sub); err != nil {
+			t.Fatal(err)
+		}
+		if f := s.peers.provisioning.followed(); !slices.Equal(f.GetPaidSinceOrderIds(), sub.GetPaidSinceOrderIds()) {
+			t.Errorf("Provisioning was told %v", f)
+		}
+	}
+}
+
 func TestEachNoticeIsToldOnce(t *testing.T) {
 	s := newScene(t)
 	o := s.subscribed()

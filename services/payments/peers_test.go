@@ -37,6 +37,8 @@ type fakeOrders struct {
 	// has, when it is not nil, are the orders that there are.
 	has      map[string]bool
 	followed []*pb.Subscription
+	// endAfter is how many later terms there were when the first end was heard of.
+	endAfter int
 	// during runs while a call is being served.
 	during func()
 }
@@ -94,6 +96,9 @@ func (f *fakeOrders) FollowSubscription(_ context.Context, r *ordersv1.FollowSub
 	case !f.has[sub.GetOrderId()]:
 		return nil, apperr.New(codes.NotFound, "ORDER_NOT_FOUND", "there is no order under this reference")
 	default:
+		if sub.GetStatus() == pb.Subscription_ENDED && f.endAfter == 0 {
+			f.endAfter = len(f.adopted)
+		}
 		f.followed = append(f.followed, proto.CloneOf(sub))
 		return &ordersv1.FollowSubscriptionResponse{}, nil
 	}

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	ordersv1 "makegood.example/proto/gen/orders/v1"
 	pb "makegood.example/proto/gen/payments/v1"
@@ -378,4 +379,51 @@ func TestASubscriptionThatNamesAnothersOrder(t *testing.T) {
 	s.sub = first
 	s.wantTerms(1)
 	s.wantStands(pb.Subscription_ACTIVE, true)
+}
+
+// Whatever is heard of in one look: Orders hears of the paid term, then of the end,
+// and with that whether the term was paid after it.
+func TestThePaymentAndTheEndAreFirstHeardOfInOneLook(t *testing.T) {
+	t.Parallel()
+	for name, paidAfter := range map[string]bool{"paid after the end": true, "paid before it": false} {
+		for _, atOnce := range []bool{false, true} {
+			t.Run(name, func(t *testing.T) {
+				t.Parallel()
+				s := subscribed(t, nil)
+				hears := func() {
+					s.passes(time.Hour)
+					if !atOnce {
+						s.hears()
+					}
+				}
+				s.card("pm_card_chargeCustomerFail")
+				s.passes(366 * day)
+				hears()
+				s.card("pm_card_visa")
+				steps := []func(){
+					func() { s.remove("/v1/subscriptions/" + s.sub) },
+					func() {
+						invoices := s.account().Invoices
+						s.call("/v1/invoices/"+invoices[len(invoices)-1].ID+"/pay", url.Values{}, nil)
+					},
+				}
+				if !paidAfter {
+					slices.Reverse(steps)
+				}
+				for _, step := range steps {
+					step()
+					hears()
+				}
+				s.hears()
+				renewal := s.wantTerms(2)[0].GetPayment().GetOrderId()
+				since := s.wantStands(pb.Subscription_ENDED, false).GetPaidSinceOrderIds()
+				if paidAfter != slices.Equal(since, []string{renewal}) || !paidAfter && len(since) != 0 {
+					t.Errorf("paid since the end: %q; the last term is %s", since, renewal)
+				}
+				if atOnce && s.orders.endAfter != 1 {
+					t.Error("Orders heard of the end before it heard of the term")
+				}
+			})
+		}
+	}
 }

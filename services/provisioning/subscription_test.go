@@ -183,6 +183,29 @@ func TestATermThatIsPaidWhenItsSubscriptionIsOver(t *testing.T) {
 	}
 }
 
+// Both are first heard of in one look: the end takes what was paid before it, and
+// leaves what was paid since, however often it is told.
+func TestAnEndTakesOnlyTheTermsThatWerePaidBeforeIt(t *testing.T) {
+	r := start(t)
+	r.clock.Set(at(t, "2027-02-20T00:00:00Z"))
+	sub := r.term(nil, "2027-02-01T00:00:00Z", "2027-03-01T00:00:00Z")
+	late := r.term(sub, "2027-03-01T00:00:00Z", "2027-04-01T00:00:00Z")
+	for range 2 {
+		a, err := r.as("orders").FollowSubscription(t.Context(), &pb.FollowSubscriptionRequest{
+			SubscriptionId: subscription(sub), OrderId: sub.GetOrderId(), Status: ended,
+			ObservedAt: timestamppb.New(r.clock.Now()), PaidSinceOrderIds: []string{late.GetOrderId()},
+		})
+		if err != nil || a.GetAccessUntil() != nil {
+			t.Errorf("before the paid term began: access until %v, %v", a.GetAccessUntil(), err)
+		}
+		r.clock.Set(r.clock.Now().Add(time.Second))
+	}
+	r.wantEvents(sub, "GRANTED 2027-02-01 2027-03-01", "ENDED 2027-02-20 2027-03-01")
+	r.wantEvents(late, "GRANTED 2027-03-01 2027-04-01")
+	r.clock.Set(at(t, "2027-03-02T00:00:00Z"))
+	r.wantAccess(sub, true, "2027-04-01T00:00:00Z")
+}
+
 func TestARefundedTermDoesNotComeBackAsGrace(t *testing.T) {
 	r := start(t)
 	r.clock.Set(at(t, "2027-02-01T00:00:00Z"))

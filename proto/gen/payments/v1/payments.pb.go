@@ -1827,9 +1827,11 @@ type Subscription struct {
 	// The renewal that Stripe could not collect; unset when there is none.
 	Unpaid *UnpaidInvoice `protobuf:"bytes,6,opt,name=unpaid,proto3" json:"unpaid,omitempty"`
 	// When Stripe was asked.
-	ObservedAt    *timestamppb.Timestamp `protobuf:"bytes,7,opt,name=observed_at,json=observedAt,proto3" json:"observed_at,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	ObservedAt *timestamppb.Timestamp `protobuf:"bytes,7,opt,name=observed_at,json=observedAt,proto3" json:"observed_at,omitempty"`
+	// UUIDs of the orders whose terms were paid after it had ended: their access stays.
+	PaidSinceOrderIds []string `protobuf:"bytes,8,rep,name=paid_since_order_ids,json=paidSinceOrderIds,proto3" json:"paid_since_order_ids,omitempty"`
+	unknownFields     protoimpl.UnknownFields
+	sizeCache         protoimpl.SizeCache
 }
 
 func (x *Subscription) Reset() {
@@ -1907,6 +1909,13 @@ func (x *Subscription) GetUnpaid() *UnpaidInvoice {
 func (x *Subscription) GetObservedAt() *timestamppb.Timestamp {
 	if x != nil {
 		return x.ObservedAt
+	}
+	return nil
+}
+
+func (x *Subscription) GetPaidSinceOrderIds() []string {
+	if x != nil {
+		return x.PaidSinceOrderIds
 	}
 	return nil
 }
@@ -3451,7 +3460,7 @@ const file_payments_v1_payments_proto_rawDesc = "" +
 	"invoice_id\x18\x02 \x01(\tB\b\xbaH\x05r\x03\x18\xff\x01R\tinvoiceId\x12E\n" +
 	"\fperiod_start\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampB\x06\xbaH\x03\xc8\x01\x01R\vperiodStart\x12A\n" +
 	"\n" +
-	"period_end\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampB\x06\xbaH\x03\xc8\x01\x01R\tperiodEnd\"\xe8\x03\n" +
+	"period_end\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampB\x06\xbaH\x03\xc8\x01\x01R\tperiodEnd\"\xa8\x04\n" +
 	"\fSubscription\x123\n" +
 	"\x0fsubscription_id\x18\x01 \x01(\tB\n" +
 	"\xbaH\ar\x05\x10\x01\x18\xff\x01R\x0esubscriptionId\x12#\n" +
@@ -3462,7 +3471,9 @@ const file_payments_v1_payments_proto_rawDesc = "" +
 	"\x12current_period_end\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampR\x10currentPeriodEnd\x122\n" +
 	"\x06unpaid\x18\x06 \x01(\v2\x1a.payments.v1.UnpaidInvoiceR\x06unpaid\x12C\n" +
 	"\vobserved_at\x18\a \x01(\v2\x1a.google.protobuf.TimestampB\x06\xbaH\x03\xc8\x01\x01R\n" +
-	"observedAt\"]\n" +
+	"observedAt\x12>\n" +
+	"\x14paid_since_order_ids\x18\b \x03(\tB\r\xbaH\n" +
+	"\x92\x01\a\"\x05r\x03\xb0\x01\x01R\x11paidSinceOrderIds\"]\n" +
 	"\x06Status\x12\x16\n" +
 	"\x12STATUS_UNSPECIFIED\x10\x00\x12\n" +
 	"\n" +

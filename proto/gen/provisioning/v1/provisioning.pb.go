@@ -571,9 +571,12 @@ type FollowSubscriptionRequest struct {
 	// period. While it is ACTIVE and renews, access outlasts the paid term by the
 	// grace period, because the renewal is paid an hour after the term or later,
 	// and we may learn of it later still.
-	Renews        bool `protobuf:"varint,5,opt,name=renews,proto3" json:"renews,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	Renews bool `protobuf:"varint,5,opt,name=renews,proto3" json:"renews,omitempty"`
+	// The orders whose terms were paid after it had ended, which the end leaves alone
+	// however late it is heard of.
+	PaidSinceOrderIds []string `protobuf:"bytes,6,rep,name=paid_since_order_ids,json=paidSinceOrderIds,proto3" json:"paid_since_order_ids,omitempty"`
+	unknownFields     protoimpl.UnknownFields
+	sizeCache         protoimpl.SizeCache
 }
 
 func (x *FollowSubscriptionRequest) Reset() {
@@ -639,6 +642,13 @@ func (x *FollowSubscriptionRequest) GetRenews() bool {
 		return x.Renews
 	}
 	return false
+}
+
+func (x *FollowSubscriptionRequest) GetPaidSinceOrderIds() []string {
+	if x != nil {
+		return x.PaidSinceOrderIds
+	}
+	return nil
 }
 
 type FollowSubscriptionResponse struct {
@@ -1238,7 +1248,7 @@ const file_provisioning_v1_provisioning_proto_rawDesc = "" +
 	"\x13RevokeAccessRequest\x12#\n" +
 	"\border_id\x18\x01 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\aorderId\";\n" +
 	"\x14RestoreAccessRequest\x12#\n" +
-	"\border_id\x18\x01 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\aorderId\"\xfc\x02\n" +
+	"\border_id\x18\x01 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\aorderId\"\xbc\x03\n" +
 	"\x19FollowSubscriptionRequest\x123\n" +
 	"\x0fsubscription_id\x18\x01 \x01(\tB\n" +
 	"\xbaH\ar\x05\x10\x01\x18\xff\x01R\x0esubscriptionId\x12#\n" +
@@ -1247,7 +1257,9 @@ const file_provisioning_v1_provisioning_proto_rawDesc = "" +
 	"\xbaH\a\x82\x01\x04\x10\x01 \x00R\x06status\x12C\n" +
 	"\vobserved_at\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampB\x06\xbaH\x03\xc8\x01\x01R\n" +
 	"observedAt\x12\x16\n" +
-	"\x06renews\x18\x05 \x01(\bR\x06renews\"Q\n" +
+	"\x06renews\x18\x05 \x01(\bR\x06renews\x12>\n" +
+	"\x14paid_since_order_ids\x18\x06 \x03(\tB\r\xbaH\n" +
+	"\x92\x01\a\"\x05r\x03\xb0\x01\x01R\x11paidSinceOrderIds\"Q\n" +
 	"\x06Status\x12\x16\n" +
 	"\x12STATUS_UNSPECIFIED\x10\x00\x12\n" +
 	"\n" +

@@ -218,10 +218,14 @@ var statuses = map[order.SubscriptionStatus]provisioningv1.FollowSubscriptionReq
 func (p *Provisioning) FollowSubscription(ctx context.Context, sub order.Subscription) (*time.Time, error) {
 	ctx, cancel := context.WithTimeout(ctx, shortTimeout)
 	defer cancel()
-	reply, err := p.client.FollowSubscription(ctx, &provisioningv1.FollowSubscriptionRequest{
+	req := &provisioningv1.FollowSubscriptionRequest{
 		SubscriptionId: sub.ID, OrderId: sub.OrderID.String(), Status: statuses[sub.Status], Renews: sub.Renews,
 		ObservedAt: timestamppb.New(sub.ObservedAt),
-	})
+	}
+	for _, id := range sub.PaidSince {
+		req.PaidSinceOrderIds = append(req.PaidSinceOrderIds, id.String())
+	}
+	reply, err := p.client.FollowSubscription(ctx, req)
 	if e := apperr.Of(err); e != nil && e.Reason == "GRANT_NOT_FOUND" {
 		return nil, order.ErrNotStarted.Because(err)
 	}
@@ -240,6 +244,9 @@ func SubscriptionFrom(s *paymentsv1.Subscription) order.Subscription {
 		Renews: s.GetRenews(), CurrentPeriodEnd: timeOf(s.GetCurrentPeriodEnd()),
 		// As exact as the database keeps it, so that the same one is the same again.
 		ObservedAt: s.GetObservedAt().AsTime().Truncate(time.Microsecond),
+	}
+	for _, id := range s.GetPaidSinceOrderIds() {
+		out.PaidSince = append(out.PaidSince, uuid.MustParse(id))
 	}
 	if u := s.GetUnpaid(); u.GetInvoiceId() != "" {
 		out.Unpaid = order.UnpaidInvoice{

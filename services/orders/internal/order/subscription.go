@@ -38,6 +38,9 @@ type Subscription struct {
 	// there is none.
 	Unpaid     UnpaidInvoice
 	ObservedAt time.Time
+	// PaidSince are the orders whose terms were paid after it had ended. It comes
+	// with the news, and is not kept.
+	PaidSince []uuid.UUID
 	// AccessUntil is what Provisioning answered to this observation, grace
 	// included; nil when there is no access, or no answer yet.
 	AccessUntil *time.Time

@@ -1,6 +1,7 @@
 package order_test
 
 import (
+	"reflect"
 	"testing"
 	"time"
 
@@ -30,7 +31,7 @@ func TestTheLatestObservationIsLeftOfEveryOrder(t *testing.T) {
 					known = s
 				}
 			}
-			if known != last {
+			if !reflect.DeepEqual(known, last) {
 				t.Fatalf("%s: %v leaves %v", name, heard, known)
 			}
 		})

@@ -59,6 +59,7 @@ func (s *Service) observe(ctx context.Context, seen order.Subscription) (latest 
 			latest, err = seen, s.Store.PutSubscription(ctx, tx, seen)
 		default:
 			latest = *known
+			latest.PaidSince = seen.PaidSince // what was so stays so
 		}
 		return err
 	})

@@ -63,6 +63,8 @@ type SubscriptionNow struct {
 	PeriodEnd   time.Time
 	// CancelAt is when it is to end; zero when it is not.
 	CancelAt time.Time
+	// EndedAt is when it ended; zero when it has not.
+	EndedAt time.Time
 	// CollectionPaused: its invoices are not collected until it is resumed.
 	CollectionPaused bool
 }
@@ -144,6 +146,10 @@ type Subscription struct {
 	PeriodEnd   time.Time
 	// Unpaid is only known right after Stripe was read.
 	Unpaid *UnpaidInvoice
+	// EndedAt is only known right after Stripe was read; zero when it has not ended.
+	EndedAt time.Time
+	// PaidSince are the orders whose terms were paid after EndedAt.
+	PaidSince []uuid.UUID
 	// ObservedAt is when Stripe was asked.
 	ObservedAt time.Time
 	// SettledUntil: nothing can become of invoices that were made before.
@@ -158,7 +164,7 @@ type Subscription struct {
 // are those made since SettledUntil, oldest first.
 func (s *Subscription) Observe(n SubscriptionNow, invoices []Invoice, readAt time.Time) {
 	s.Status, s.Renews, s.PeriodStart, s.PeriodEnd, s.ObservedAt = n.stands(), n.renews(), n.PeriodStart, n.PeriodEnd, readAt
-	s.CustomerID, s.Unpaid = n.CustomerID, nil
+	s.CustomerID, s.EndedAt, s.Unpaid = n.CustomerID, n.EndedAt, nil
 	open := false
 	for _, inv := range invoices {
 		if !open {

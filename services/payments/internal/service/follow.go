@@ -55,7 +55,9 @@ func (s *Service) followSubscription(ctx context.Context, id string, person paym
 }
 
 // tellSubscription tells Orders what was paid and then how the subscription
-// stands, and plans the next look once Orders has both.
+// stands, and plans the next look once Orders has both. One that is over is told
+// with the terms that were paid after its end: heard of at once, they must not be
+// taken by it, no more than when they are heard of one after the other.
 func (s *Service) tellSubscription(ctx context.Context, sub payment.Subscription, reason clients.Reason) error {
 	if err := s.tellTerms(ctx, sub.ID, reason); err != nil {
 		return err
@@ -63,6 +65,10 @@ func (s *Service) tellSubscription(ctx context.Context, sub payment.Subscription
 	newer, err := s.Store.SaveSubscription(ctx, sub, s.Now().Add(s.Settings.RescueAfter))
 	if err != nil || !newer {
 		return err // what was observed later is told by whoever observed it
+	}
+	// Asked only now: whatever a parallel call has had granted is among them.
+	if sub.PaidSince, err = s.Store.TermsPaidSince(ctx, sub); err != nil {
+		return err
 	}
 	err = s.Orders.Follow(ctx, sub)
 	if clients.IsOrderNotFound(err) {

@@ -52,6 +52,15 @@ func (s *Store) SaveSubscription(ctx context.Context, sub payment.Subscription, 
 	return n == 1, err
 }
 
+// TermsPaidSince lists the orders whose terms were paid after the subscription had
+// ended; none while it has not.
+func (s *Store) TermsPaidSince(ctx context.Context, sub payment.Subscription) ([]uuid.UUID, error) {
+	if sub.EndedAt.IsZero() {
+		return nil, nil
+	}
+	return s.q().TermsPaidSince(ctx, db.TermsPaidSinceParams{SubscriptionID: sub.ID, Since: sub.EndedAt})
+}
+
 // RestSubscription plans the next look at a subscription whose observation
 // Orders has, unless a newer one was saved meanwhile.
 func (s *Store) RestSubscription(ctx context.Context, sub payment.Subscription) error {

@@ -22,6 +22,9 @@ func (g *Gateway) GetSubscription(ctx context.Context, id string) (payment.Subsc
 	if s.Customer != nil {
 		now.CustomerID = s.Customer.ID
 	}
+	if s.EndedAt > 0 {
+		now.EndedAt = time.Unix(s.EndedAt, 0).UTC()
+	}
 	switch {
 	case s.CancelAt > 0:
 		now.CancelAt = time.Unix(s.CancelAt, 0).UTC()

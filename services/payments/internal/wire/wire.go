@@ -56,6 +56,9 @@ func Subscription(s payment.Subscription) *paymentsv1.Subscription {
 		SubscriptionId: s.ID, OrderId: s.OrderID.String(), Status: paymentsv1.Subscription_Status(paymentsv1.Subscription_Status_value[string(s.Status)]),
 		Renews: s.Renews, CurrentPeriodEnd: timestamppb.New(s.PeriodEnd), ObservedAt: timestamppb.New(s.ObservedAt),
 	}
+	for _, id := range s.PaidSince {
+		out.PaidSinceOrderIds = append(out.PaidSinceOrderIds, id.String())
+	}
 	if u := s.Unpaid; u != nil {
 		out.Unpaid = &paymentsv1.UnpaidInvoice{
 			InvoiceId: u.InvoiceID, AmountMinor: u.AmountMinor, Currency: u.Currency, HostedUrl: u.HostedURL, ActionRequired: u.ActionRequired,

@@ -39,6 +39,9 @@ type Subscription struct {
 	// Renews is false when it runs out at the end of the paid term.
 	Renews     bool
 	ObservedAt time.Time
+	// PaidSince are the orders whose terms were paid after it had ended. It comes
+	// with the news, and is not kept.
+	PaidSince []uuid.UUID
 	// GraceUntil is set while it is past due, and kept while it is paused: the
 	// grace counts from when it was first seen past due, until it is paid.
 	GraceUntil *time.Time

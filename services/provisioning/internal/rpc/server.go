@@ -137,10 +137,18 @@ func (s *Server) FollowSubscription(ctx context.Context, r *pb.FollowSubscriptio
 	if err != nil {
 		return nil, err
 	}
-	until, err := s.Service.FollowSubscription(ctx, grant.Subscription{
+	seen := grant.Subscription{
 		ID: r.GetSubscriptionId(), OrderID: orderID, Status: statuses[r.GetStatus()],
 		Renews: r.GetRenews(), ObservedAt: observedAt,
-	})
+	}
+	for _, id := range r.GetPaidSinceOrderIds() {
+		paid, err := parseID("paid_since_order_ids", id)
+		if err != nil {
+			return nil, err
+		}
+		seen.PaidSince = append(seen.PaidSince, paid)
+	}
+	until, err := s.Service.FollowSubscription(ctx, seen)
 	if err != nil {
 		return nil, err
 	}

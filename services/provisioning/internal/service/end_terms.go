@@ -2,6 +2,7 @@ package service
 
 import (
 	"context"
+	"slices"
 
 	"github.com/jackc/pgx/v5"
 
@@ -9,16 +10,20 @@ import (
 	"makegood.example/services/provisioning/internal/store"
 )
 
-// endTerms takes what is left of the subscription's terms. What the account has
-// of other orders moves forward, so that nothing paid waits behind a gap.
-func (s *Service) endTerms(ctx context.Context, tx pgx.Tx, subscriptionID string) error {
+// endTerms takes what is left of the terms that were paid before the subscription
+// ended. What the account has of other orders moves forward, so that nothing paid
+// waits behind a gap.
+func (s *Service) endTerms(ctx context.Context, tx pgx.Tx, sub grant.Subscription) error {
 	now := s.now()
-	terms, err := s.Store.SubscriptionGrants(ctx, tx, subscriptionID)
+	terms, err := s.Store.SubscriptionGrants(ctx, tx, sub.ID)
 	if err != nil {
 		return err
 	}
 	var first *grant.Grant
 	for _, g := range terms {
+		if slices.Contains(sub.PaidSince, g.OrderID) {
+			continue
+		}
 		g, lost := g.End(now)
 		if lost == nil {
 			continue

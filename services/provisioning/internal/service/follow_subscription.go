@@ -36,7 +36,7 @@ func (s *Service) FollowSubscription(ctx context.Context, seen grant.Subscriptio
 		}
 		switch {
 		case sub.Status == grant.Ended && (known == nil || known.Status != grant.Ended):
-			return s.endTerms(ctx, tx, sub.ID)
+			return s.endTerms(ctx, tx, sub)
 		case sub.Status == grant.Ended:
 			return nil // a term that was paid since is its buyer's
 		case known != nil && known.Status == grant.Ended:

@@ -312,6 +312,37 @@ func (q *Queries) TermTold(ctx context.Context, arg TermToldParams) error {
 	return err
 }
 
+const termsPaidSince = `-- name: TermsPaidSince :many
+SELECT order_id FROM payments.payments
+WHERE subscription_id = $1::text AND status = 'SUCCEEDED' AND charged_at > $2::timestamptz
+ORDER BY term_start
+`
+
+type TermsPaidSinceParams struct {
+	SubscriptionID string
+	Since          time.Time
+}
+
+func (q *Queries) TermsPaidSince(ctx context.Context, arg TermsPaidSinceParams) ([]uuid.UUID, error) {
+	rows, err := q.db.Query(ctx, termsPaidSince, arg.SubscriptionID, arg.Since)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []uuid.UUID
+	for rows.Next() {
+		var order_id uuid.UUID
+		if err := rows.Scan(&order_id); err != nil {
+			return nil, err
+		}
+		items = append(items, order_id)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const untoldTerms = `-- name: UntoldTerms :many
 SELECT id, order_id, seq, reference, plan_id, description, account_id, email_key, amount_minor, currency, status, create_try, payment_intent_id, customer_id, client_secret, redirect_url, charge_id, received_minor, received_currency, charged_at, decline_code, decline_message, created_at, updated_at, refunded_minor, dispute, charge_read_at, checkout_session_id, renews_months, renews_order_id, subscription_id, invoice_id, term_start, term_end, told_at, asked_minor FROM payments.payments
 WHERE subscription_id = $1::text AND status = 'SUCCEEDED' AND told_at IS NULL

@@ -55,6 +55,11 @@ SELECT * FROM payments.payments
 WHERE subscription_id = sqlc.arg(subscription_id)::text AND status = 'SUCCEEDED' AND told_at IS NULL
 ORDER BY renews_order_id IS NOT NULL, term_start;
 
+-- name: TermsPaidSince :many
+SELECT order_id FROM payments.payments
+WHERE subscription_id = sqlc.arg(subscription_id)::text AND status = 'SUCCEEDED' AND charged_at > sqlc.arg(since)::timestamptz
+ORDER BY term_start;
+
 -- name: TermTold :exec
 UPDATE payments.payments SET told_at = sqlc.arg(now)::timestamptz WHERE id = $1;
 
