@@ -209,6 +209,23 @@ func TestOursIsKnownByWhatIsSavedAndByOurMark(t *testing.T) {
 	s.wantOwner(s.seenOne(paid.GetChargeId()), pb.SeenCharge_OURS, order, "its payment intent carries our mark")
 }
 
+// No text of somebody else's keeps a page from being read, nor one charge from being
+// told.
+func TestMetadataThatNoDatabaseStoresStopNoPage(t *testing.T) {
+	t.Parallel()
+	s := newScene(t, nil)
+	at := s.clock.Now().Add(-time.Minute).Unix()
+	s.seedCharges(map[string]any{
+		"tag": "nul", "count": 2, "from": at, "to": at, "amount": price, "currency": "usd", "customer": "cus_{n}", "payment_intents": true,
+		"metadata": map[string]string{"makegood_app": "makegood", "account_id": "a\x00b", "plan_id": "\x00", "order_id": "\x00"},
+	})
+	c := s.seenOne("ch_3nul000000000000")
+	s.wantOwner(c, pb.SeenCharge_OURS, "", "our mark")
+	if r, err := s.sweep().RestoreCharge(s.context(), &pb.RestoreChargeRequest{ChargeId: c.GetChargeId()}); err != nil || r.GetMissing() == "" {
+		t.Errorf("restored as %v, %v", r, err)
+	}
+}
+
 // Another product's money, with all that would make one guess.
 func TestForeignMoneyIsForeign(t *testing.T) {
 	t.Parallel()

@@ -155,7 +155,7 @@ func (g *Gateway) get(ctx context.Context, path string, query url.Values, decode
 		wait, err := g.getOnce(ctx, path+"?"+query.Encode(), body)
 		if err == nil {
 			g.pace.answered(false)
-			if err := decode(body.Bytes()); err != nil {
+			if err := decode(withoutNUL(body.Bytes())); err != nil {
 				return fmt.Errorf("%w: %w", ErrUnknown, err)
 			}
 			return nil
@@ -174,6 +174,23 @@ func (g *Gateway) get(ctx context.Context, path string, query url.Values, decode
 		if try >= tries || !pause(ctx, try, wait) {
 			return classify(err)
 		}
+	}
+}
+
+var (
+	escapedNUL  = []byte(`\u0000`)
+	replacement = []byte(`\ufffd`)
+)
+
+// withoutNUL replaces, in place, the one character that PostgreSQL stores in no text:
+// metadata that somebody else wrote must not keep a whole page from being read.
+func withoutNUL(body []byte) []byte {
+	for rest := body; ; {
+		at := bytes.Index(rest, escapedNUL)
+		if at < 0 {
+			return body
+		}
+		rest = rest[at+copy(rest[at:], replacement):]
 	}
 }
 

@@ -3,9 +3,7 @@ package service
 import (
 	"context"
 	"fmt"
-	"maps"
 	"slices"
-	"strings"
 
 	"makegood.example/services/reconciliation/internal/cases"
 	"makegood.example/services/reconciliation/internal/clients"
@@ -27,7 +25,7 @@ func (s *Service) resolveCases(ctx context.Context, w *sweep) error {
 		}
 		now := s.askAbout(ctx, w, page)
 		each(page, func(c cases.Case) {
-			if ctx.Err() == nil {
+			if ctx.Err() == nil && !s.nameOthers(ctx, p, c, now) {
 				s.resolveIfGone(ctx, p, c, now)
 			}
 		})
@@ -60,7 +58,7 @@ func (s *Service) resolveIfGone(ctx context.Context, p *run.Progress, c cases.Ca
 // What they could not answer is empty: those cases stay as they are.
 type asked struct {
 	charges      map[string]clients.ChargeFacts
-	duplicates   store.DispositionsOf
+	became       store.DispositionsOf // of what was paid twice or wrongly, and of all charges of its orders
 	dispositions map[string]store.Previous
 	events       map[string]string
 	mails        clients.Delivery
@@ -68,14 +66,17 @@ type asked struct {
 }
 
 func (s *Service) askAbout(ctx context.Context, w *sweep, page []cases.Case) (a asked) {
-	var charges, twice, orders, adopted, events, messages []string
+	var charges, paid, orders, adopted, events, messages []string
 	var stripe, mails bool
 	for _, c := range page {
 		switch c.Kind {
-		case cases.WrongCharge:
+		case cases.FailedRefund:
 			charges = append(charges, c.ChargeIDs()...)
-		case cases.DuplicateCharge:
-			twice = append(twice, c.ChargeIDs()...)
+		case cases.WrongCharge, cases.DuplicateCharge:
+			if c.Kind == cases.WrongCharge {
+				charges = append(charges, c.ChargeIDs()...) // those that no sweep has seen, too
+			}
+			paid = append(paid, c.ChargeIDs()...)
 			if id, ok := c.OrderID(); ok {
 				orders = append(orders, id.String())
 			}
@@ -104,11 +105,11 @@ func (s *Service) askAbout(ctx context.Context, w *sweep, page []cases.Case) (a 
 		}
 	}
 	ask("charges", len(charges) > 0, func() (err error) { a.charges, err = s.CaseFacts.Charges(ctx, charges); return err })
-	ask("duplicates", len(orders) > 0, func() (err error) {
-		if err := s.lookAgain(ctx, w, twice); err != nil {
+	ask("what became of charges", len(paid) > 0 || len(orders) > 0, func() (err error) {
+		if err := s.lookAgain(ctx, w, paid); err != nil {
 			return err
 		}
-		a.duplicates, err = s.Store.DispositionsOfDuplicates(ctx, twice, orders)
+		a.became, err = s.Store.Became(ctx, paid, orders)
 		return err
 	})
 	ask("dispositions", len(adopted) > 0, func() (err error) { a.dispositions, err = s.Store.Dispositions(ctx, adopted); return err })
@@ -147,9 +148,9 @@ func (s *Service) goneBecause(ctx context.Context, c cases.Case, now asked) (str
 			return "the order is " + state, nil
 		}
 	case cases.WrongCharge:
-		return s.moneyWentBack(ctx, c, now.charges)
+		return s.wrongGone(ctx, c, now)
 	case cases.DuplicateCharge:
-		return duplicateGone(c, now.duplicates), nil
+		return duplicateGone(c, now.became), nil
 	case cases.UnidentifiedCharge, cases.ClaimedCharge, cases.FailedEvent, cases.UnclearEvent:
 		if p, known := now.dispositions[c.After("charge/")]; known && settledBy(c, p) {
 			return "the charge is " + string(p.Kind) + ": " + p.Reason, nil
@@ -158,7 +159,7 @@ func (s *Service) goneBecause(ctx context.Context, c cases.Case, now asked) (str
 			return "the event is " + status, nil
 		}
 	case cases.FailedRefund:
-		return s.refundSucceeded(ctx, c)
+		return s.refundSucceeded(ctx, c, now.charges)
 	case cases.UndeliveredMessage:
 		if state := now.mails.Done[c.After("message/")]; state != "" {
 			return "the message is " + state, nil
@@ -187,76 +188,4 @@ func settledBy(c cases.Case, p store.Previous) bool {
 	default:
 		return false
 	}
-}
-
-// duplicateGone: of the charges that a case names and those of its order, one went
-// back, and each of the others gives its buyer what was paid for. That some refund
-// was made is not enough: it may have been the wrong one.
-func duplicateGone(c cases.Case, known store.DispositionsOf) (because string) {
-	kinds := map[string]disposition.Kind{}
-	for _, id := range c.ChargeIDs() {
-		kinds[id] = known.Charges[id]
-	}
-	if id, ok := c.OrderID(); ok {
-		for _, charge := range known.Orders[id.String()] {
-			kinds[charge] = known.Charges[charge]
-		}
-	}
-	for _, id := range slices.Sorted(maps.Keys(kinds)) {
-		switch kinds[id] {
-		case disposition.Refunded:
-			because = "charge " + id + " was refunded, and no other of these was paid for nothing"
-		case disposition.Matched, disposition.Recovered:
-		default:
-			return ""
-		}
-	}
-	return because
-}
-
-// moneyWentBack: of the charges that a case names, the one too many was refunded.
-func (s *Service) moneyWentBack(ctx context.Context, c cases.Case, charges map[string]clients.ChargeFacts) (string, error) {
-	for _, id := range c.ChargeIDs() {
-		if charges[id].Refunded {
-			return "charge " + id + " was refunded", nil
-		}
-	}
-	id, ok := c.OrderID()
-	if !ok {
-		return "", nil
-	}
-	o, err := s.CaseFacts.Order(ctx, id)
-	if err != nil || o == nil || !o.Refunded {
-		return "", err
-	}
-	return "the order was refunded", nil
-}
-
-// refundSucceeded: the refund that failed succeeded after all, or another of as
-// much did after it.
-func (s *Service) refundSucceeded(ctx context.Context, c cases.Case) (string, error) {
-	id, ok := c.OrderID()
-	if !ok {
-		return "", nil
-	}
-	refunds, err := s.CaseFacts.Refunds(ctx, id)
-	if err != nil {
-		return "", err
-	}
-	var owed int64
-	for _, r := range refunds {
-		named := false
-		for _, id := range r.IDs {
-			named = named || strings.Contains(c.Summary, id)
-		}
-		switch {
-		case named && r.Succeeded:
-			return "the refund succeeded", nil
-		case named:
-			owed = r.AmountMinor
-		case owed > 0 && r.Succeeded && r.AmountMinor >= owed:
-			return "another refund succeeded", nil
-		}
-	}
-	return "", nil
 }

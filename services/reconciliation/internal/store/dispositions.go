@@ -124,26 +124,37 @@ func (s *Store) Dispositions(ctx context.Context, chargeIDs []string) (map[strin
 	return known, nil
 }
 
+// Became is what became of a charge.
+type Became struct {
+	Kind          disposition.Kind
+	CaseKind      disposition.CaseKind
+	CaseSummary   string
+	DecidedAt     time.Time
+	FullyRefunded bool
+}
+
 // DispositionsOf is what became of charges, by charge, and which charges an order has.
 type DispositionsOf struct {
-	Charges map[string]disposition.Kind
+	Charges map[string]Became
 	Orders  map[string][]string
 }
 
-// DispositionsOfDuplicates reads what became of some charges and of all charges of
-// some orders.
-func (s *Store) DispositionsOfDuplicates(ctx context.Context, chargeIDs, orderIDs []string) (DispositionsOf, error) {
-	p := db.ListDuplicatesParams{ChargeIds: chargeIDs}
+// Became reads what became of some charges and of all charges of some orders.
+func (s *Store) Became(ctx context.Context, chargeIDs, orderIDs []string) (DispositionsOf, error) {
+	p := db.ListBecameParams{ChargeIds: chargeIDs}
 	for _, id := range orderIDs {
 		p.OrderIds = append(p.OrderIds, uuid.MustParse(id))
 	}
-	rows, err := s.q.ListDuplicates(ctx, p)
+	rows, err := s.q.ListBecame(ctx, p)
 	if err != nil {
 		return DispositionsOf{}, mapError(err)
 	}
-	of := DispositionsOf{Charges: make(map[string]disposition.Kind, len(rows)), Orders: map[string][]string{}}
+	of := DispositionsOf{Charges: make(map[string]Became, len(rows)), Orders: map[string][]string{}}
 	for _, row := range rows {
-		of.Charges[row.ChargeID] = disposition.Kind(row.Disposition)
+		of.Charges[row.ChargeID] = Became{
+			Kind: disposition.Kind(row.Disposition), CaseKind: disposition.CaseKind(row.CaseKind), CaseSummary: row.CaseSummary,
+			DecidedAt: row.DecidedAt, FullyRefunded: row.FullyRefunded,
+		}
 		of.Orders[row.OrderID.String()] = append(of.Orders[row.OrderID.String()], row.ChargeID)
 	}
 	return of, nil

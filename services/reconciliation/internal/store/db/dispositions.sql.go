@@ -77,35 +77,48 @@ func (q *Queries) GetDispositions(ctx context.Context, chargeIds []string) ([]Ge
 	return items, nil
 }
 
-const listDuplicates = `-- name: ListDuplicates :many
-SELECT charge_id, coalesce(order_id, '00000000-0000-0000-0000-000000000000')::uuid AS order_id, disposition
+const listBecame = `-- name: ListBecame :many
+SELECT charge_id, coalesce(order_id, '00000000-0000-0000-0000-000000000000')::uuid AS order_id, disposition, case_kind, case_summary, decided_at,
+    (amount_minor > 0 AND refunded_minor >= amount_minor)::boolean AS fully_refunded
 FROM reconciliation.charge_dispositions
 WHERE charge_id = ANY ($1::text[]) OR order_id = ANY ($2::uuid[])
 ORDER BY charge_id
 `
 
-type ListDuplicatesParams struct {
+type ListBecameParams struct {
 	ChargeIds []string
 	OrderIds  []uuid.UUID
 }
 
-type ListDuplicatesRow struct {
-	ChargeID    string
-	OrderID     uuid.UUID
-	Disposition string
+type ListBecameRow struct {
+	ChargeID      string
+	OrderID       uuid.UUID
+	Disposition   string
+	CaseKind      string
+	CaseSummary   string
+	DecidedAt     time.Time
+	FullyRefunded bool
 }
 
 // What became of some charges, and of all charges of some orders.
-func (q *Queries) ListDuplicates(ctx context.Context, arg ListDuplicatesParams) ([]ListDuplicatesRow, error) {
-	rows, err := q.db.Query(ctx, listDuplicates, arg.ChargeIds, arg.OrderIds)
+func (q *Queries) ListBecame(ctx context.Context, arg ListBecameParams) ([]ListBecameRow, error) {
+	rows, err := q.db.Query(ctx, listBecame, arg.ChargeIds, arg.OrderIds)
 	if err != nil {
 		return nil, err
 	}
 	defer rows.Close()
-	var items []ListDuplicatesRow
+	var items []ListBecameRow
 	for rows.Next() {
-		var i ListDuplicatesRow
-		if err := rows.Scan(&i.ChargeID, &i.OrderID, &i.Disposition); err != nil {
+		var i ListBecameRow
+		if err := rows.Scan(
+			&i.ChargeID,
+			&i.OrderID,
+			&i.Disposition,
+			&i.CaseKind,
+			&i.CaseSummary,
+			&i.DecidedAt,
+			&i.FullyRefunded,
+		); err != nil {
 			return nil, err
 		}
 		items = append(items, i)

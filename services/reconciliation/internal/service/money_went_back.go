@@ -1,0 +1,155 @@
+package service
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"makegood.example/services/reconciliation/internal/cases"
+	"makegood.example/services/reconciliation/internal/clients"
+	"makegood.example/services/reconciliation/internal/disposition"
+	"makegood.example/services/reconciliation/internal/run"
+	"makegood.example/services/reconciliation/internal/store"
+)
+
+// duplicateGone: of the charges that a case names and those of its order, one went
+// back, and each of the others gives its buyer what was paid for. That some refund
+// was made is not enough: it may have been the wrong one.
+func duplicateGone(c cases.Case, known store.DispositionsOf) (because string) {
+	kinds := map[string]disposition.Kind{}
+	for _, id := range c.ChargeIDs() {
+		kinds[id] = known.Charges[id].Kind
+	}
+	if id, ok := c.OrderID(); ok {
+		for _, charge := range known.Orders[id.String()] {
+			kinds[charge] = known.Charges[charge].Kind
+		}
+	}
+	for _, id := range slices.Sorted(maps.Keys(kinds)) {
+		switch kinds[id] {
+		case disposition.Refunded:
+			because = "charge " + id + " was refunded, and no other of these was paid for nothing"
+		case disposition.Matched, disposition.Recovered:
+		default:
+			return ""
+		}
+	}
+	return because
+}
+
+// wrongGone: each charge that a case names, or that its order has and that is wrong,
+// was refunded, or is what was asked for after all. That the order was refunded is
+// not enough: its own charge may have gone back, and this one stands.
+func (s *Service) wrongGone(ctx context.Context, c cases.Case, now asked) (because string, err error) {
+	wrong := map[string]bool{}
+	for _, id := range append(c.ChargeIDs(), wrongOnes(c, now.became)...) {
+		wrong[id] = true
+	}
+	if len(wrong) == 0 {
+		return s.orderRefunded(ctx, c)
+	}
+	for _, id := range slices.Sorted(maps.Keys(wrong)) {
+		switch became := now.became.Charges[id]; {
+		case became.FullyRefunded, now.charges[id].Refunded:
+			because = "charge " + id + " was refunded"
+		case became.Kind == disposition.Matched, became.Kind == disposition.Recovered:
+			if because == "" {
+				because = "charge " + id + " is what was asked for, and its buyer has access"
+			}
+		default:
+			return "", nil
+		}
+	}
+	return because, nil
+}
+
+// wrongOnes are the charges of a case's order that were found to be wrong since the
+// case was opened, and still are.
+func wrongOnes(c cases.Case, known store.DispositionsOf) (ids []string) {
+	id, ok := c.OrderID()
+	if !ok {
+		return nil
+	}
+	for _, charge := range known.Orders[id.String()] {
+		became := known.Charges[charge]
+		if became.CaseKind == disposition.WrongCharge && !became.FullyRefunded && !became.DecidedAt.Before(c.OpenedAt) {
+			ids = append(ids, charge)
+		}
+	}
+	return ids
+}
+
+// nameOthers has the one case of an order name all of its wrong charges: each was
+// reported alone, and the latest report is what a case says. It says whether it did.
+func (s *Service) nameOthers(ctx context.Context, p *run.Progress, c cases.Case, now asked) bool {
+	if c.Kind != cases.WrongCharge {
+		return false
+	}
+	all, summaries := wrongOnes(c, now.became), []string{}
+	for _, id := range all {
+		summaries = append(summaries, now.became.Charges[id].CaseSummary)
+	}
+	if named := c.ChargeIDs(); !slices.ContainsFunc(all, func(id string) bool { return !slices.Contains(named, id) }) {
+		return false
+	}
+	for _, id := range c.ChargeIDs() { // what only somebody else has reported is not lost
+		if !slices.Contains(all, id) && !now.charges[id].Refunded {
+			summaries = append(summaries, c.Summary)
+			break
+		}
+	}
+	if _, err := s.OpenCase(ctx, c.Kind, c.Subject, strings.Join(summaries, "; ")); err != nil {
+		fault(ctx, p, fmt.Sprintf("case %d cannot name all of its charges", c.ID), err)
+	}
+	return true
+}
+
+// orderRefunded: a case that names no charge is over with its order.
+func (s *Service) orderRefunded(ctx context.Context, c cases.Case) (string, error) {
+	id, ok := c.OrderID()
+	if !ok {
+		return "", nil
+	}
+	o, err := s.CaseFacts.Order(ctx, id)
+	if err != nil || o == nil || !o.Refunded {
+		return "", err
+	}
+	return "the order was refunded", nil
+}
+
+// refundSucceeded: the refund that failed succeeded after all, another of as much did
+// after it, or all of the money went back, however it did.
+func (s *Service) refundSucceeded(ctx context.Context, c cases.Case, charges map[string]clients.ChargeFacts) (string, error) {
+	id, ok := c.OrderID()
+	if !ok {
+		return "", nil
+	}
+	refunds, err := s.CaseFacts.Refunds(ctx, id)
+	if err != nil {
+		return "", err
+	}
+	var owed int64
+	anyNamed := false
+	for _, r := range refunds {
+		named := slices.ContainsFunc(r.IDs, func(id string) bool { return strings.Contains(c.Summary, id) })
+		anyNamed = anyNamed || named
+		switch {
+		case named && r.Succeeded:
+			return "the refund succeeded", nil
+		case named:
+			owed = r.AmountMinor
+		case owed > 0 && r.Succeeded && r.AmountMinor >= owed:
+			return "another refund succeeded", nil
+		}
+	}
+	names := c.ChargeIDs()
+	switch {
+	case len(names) == 0 && !anyNamed:
+		return s.orderRefunded(ctx, c) // it could not be made, and was made another way
+	case len(names) > 0 && !slices.ContainsFunc(names, func(id string) bool { return !charges[id].Refunded }):
+		return "charge " + names[0] + " was refunded in full", nil
+	}
+	return "", nil
+}

@@ -1,0 +1,83 @@
+package reconciliation_test
+
+import (
+	"testing"
+	"time"
+
+	"google.golang.org/protobuf/types/known/timestamppb"
+
+	ordersv1 "makegood.example/proto/gen/orders/v1"
+	paymentsv1 "makegood.example/proto/gen/payments/v1"
+	pb "makegood.example/proto/gen/reconciliation/v1"
+)
+
+// Two charges of other amounts name one paid order. Its one case names both, and is
+// over when both went back: not because one did, nor because the order was refunded.
+func TestWrongChargesOfOneOrderAreOneCaseUntilAllWentBack(t *testing.T) {
+	s := newScene(t)
+	w, old := s.world, s.clock.Now().Add(-time.Hour)
+	first := w.charge("ch_right", old, orderID(1))
+	var o *fakeOrder
+	w.order(orderID(1), ordersv1.Order_COMPLETE, first, func(f *fakeOrder) { o = f })
+	wrong := func(c *paymentsv1.SeenCharge) { c.Recorded, c.AmountMinor = false, 24800 }
+	a := w.charge("ch_a", old.Add(time.Second), orderID(1), wrong)
+	b := w.charge("ch_b", old.Add(time.Second), orderID(1), wrong)
+	open := func(want int) {
+		t.Helper()
+		if n := s.count(`SELECT count(*) FROM reconciliation.cases WHERE state = 'OPEN' AND kind = 'WRONG_CHARGE' AND summary LIKE '%ch_a%' AND summary LIKE '%ch_b%'`); n != want {
+			t.Errorf("%d open cases name both, want %d", n, want)
+		}
+	}
+	s.sweeps()
+	open(1)
+	reported := s.count(`SELECT sum(reported_count) FROM reconciliation.cases`)
+	s.clock.Advance(time.Minute)
+	s.sweeps()
+	if n := s.count(`SELECT sum(reported_count) FROM reconciliation.cases`); n != reported {
+		t.Errorf("reported %d times after %d although nothing changed", n, reported)
+	}
+
+	w.set(func() {
+		o.State, o.RefundedMinor, o.AccessWithdrawnAt = ordersv1.Order_REFUNDED, o.GetAmountMinor(), timestamppb.New(s.clock.Now())
+		w.grants[orderID(1)] = false
+	})
+	s.refunds(first)
+	s.sweeps()
+	open(1)
+	s.refunds(b)
+	s.sweeps()
+	open(1)
+	s.refunds(a)
+	s.sweeps()
+	open(0)
+	if n := s.count(`SELECT count(*) FROM reconciliation.cases WHERE kind = 'WRONG_CHARGE'`); n != 1 {
+		t.Errorf("%d cases", n)
+	}
+}
+
+// A refund that could not be made was made another way, so its case is over.
+func TestAFailedRefundIsOverWhenTheMoneyWentBackAnotherWay(t *testing.T) {
+	s, d := newScene(t), startDesk(t)
+	dial := s.instance(d.env())
+	for i, summary := range []string{
+		"the buyer took the refund that was offered, and it cannot be made",
+		"charge ch_1 of $249.00: the order is REFUNDED, and Stripe has refunded $0.00",
+	} {
+		s.orders.add(orderID(i), ordersv1.Order_COMPLETE, s.clock.Now(), nil)
+		if _, err := s.client(dial, "orders").OpenCase(t.Context(), &pb.OpenCaseRequest{Kind: pb.Case_FAILED_REFUND, Subject: "order/" + orderID(i), Summary: summary}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	d.set(func() { d.charges["ch_1"] = &paymentsv1.SeenCharge{ChargeId: "ch_1", AmountMinor: 24900} })
+	s.orders.add(orderID(1), ordersv1.Order_REFUNDED, s.clock.Now(), nil) // not so, Stripe says
+	s.startRun(dial)
+	if n := s.openCases("FAILED_REFUND"); n != 2 {
+		t.Fatalf("%d cases are open although no money went back", n)
+	}
+	s.orders.add(orderID(0), ordersv1.Order_REFUNDED, s.clock.Now(), nil)
+	d.set(func() { d.charges["ch_1"].RefundedMinor = 24900 })
+	s.startRun(dial)
+	if n := s.openCases("FAILED_REFUND"); n != 0 {
+		t.Errorf("%d cases are open although the money went back", n)
+	}
+}
