@@ -144,10 +144,10 @@ func TestTheReportNamesOneCent(t *testing.T) {
 		"at the rate": {func(_ *scene, w *fakeWorld) {
 			for _, b := range w.balance {
 				if b.GetChargeId() == "ch_euro" {
-					b.AmountMinor, b.NetMinor = b.AmountMinor+2, b.NetMinor+2
+					b.AmountMinor, b.NetMinor = b.AmountMinor+1, b.NetMinor+1
 				}
 			}
-		}, "ch_euro", "at the rate 1.1", 22000, 22002},
+		}, "ch_euro", "at the rate 1.1", 22000, 22001},
 		"a net that is not the net": {func(_ *scene, w *fakeWorld) { w.balance[4].NetMinor++ }, "txn_ch_04", "net", 24870, 24871},
 		"no movement":               {func(_ *scene, w *fakeWorld) { w.balance[5].Type = "other" }, "ch_05", "no balance transaction", 24900, 0},
 		"a refund of another amount": {func(_ *scene, w *fakeWorld) {

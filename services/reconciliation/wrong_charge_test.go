@@ -55,6 +55,25 @@ func TestWrongChargesOfOneOrderAreOneCaseUntilAllWentBack(t *testing.T) {
 	}
 }
 
+// An order has a second charge and one of another amount: two cases, of which each ends
+// with its own charge.
+func TestAWrongChargeHoldsNoCaseOfADuplicate(t *testing.T) {
+	s := newScene(t)
+	w, old := s.world, s.clock.Now().Add(-time.Hour)
+	w.order(orderID(1), ordersv1.Order_COMPLETE, w.charge("ch_1", old, orderID(1)))
+	second := w.charge("ch_2", old.Add(time.Second), orderID(1), func(c *paymentsv1.SeenCharge) { c.Recorded = false })
+	w.charge("ch_wrong", old.Add(time.Second), orderID(1), func(c *paymentsv1.SeenCharge) { c.Recorded, c.AmountMinor = false, 24800 })
+	s.sweeps()
+	if a, b := s.openCases("DUPLICATE_CHARGE"), s.openCases("WRONG_CHARGE"); a != 1 || b != 1 {
+		t.Fatalf("%d and %d cases", a, b)
+	}
+	s.refunds(second)
+	s.sweeps()
+	if a, b := s.openCases("DUPLICATE_CHARGE"), s.openCases("WRONG_CHARGE"); a != 0 || b != 1 {
+		t.Errorf("%d and %d cases are open when the second charge went back", a, b)
+	}
+}
+
 // A refund that could not be made was made another way, so its case is over.
 func TestAFailedRefundIsOverWhenTheMoneyWentBackAnotherWay(t *testing.T) {
 	s, d := newScene(t), startDesk(t)

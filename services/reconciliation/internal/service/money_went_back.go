@@ -16,7 +16,8 @@ import (
 
 // duplicateGone: of the charges that a case names and those of its order, one went
 // back, and each of the others gives its buyer what was paid for. That some refund
-// was made is not enough: it may have been the wrong one.
+// was made is not enough: it may have been the wrong one. What else its order has that
+// is of a case of another kind is not waited for.
 func duplicateGone(c cases.Case, known store.DispositionsOf) (because string) {
 	kinds := map[string]disposition.Kind{}
 	for _, id := range c.ChargeIDs() {
@@ -24,7 +25,9 @@ func duplicateGone(c cases.Case, known store.DispositionsOf) (because string) {
 	}
 	if id, ok := c.OrderID(); ok {
 		for _, charge := range known.Orders[id.String()] {
-			kinds[charge] = known.Charges[charge].Kind
+			if became := known.Charges[charge]; became.CaseKind == "" || became.CaseKind == disposition.DuplicateCharge {
+				kinds[charge] = became.Kind
+			}
 		}
 	}
 	for _, id := range slices.Sorted(maps.Keys(kinds)) {
