@@ -67,7 +67,15 @@ func TestASecondChargeOfAnOrderIsACaseUntilItWentBack(t *testing.T) {
 	s.sweeps()
 	s.wantDisposition("ch_2", "DUPLICATE")
 	s.wantDisposition("ch_3", "DUPLICATE")
-	s.wantDuplicates(1, "ch_1", "$249.00", "RefundPayment", orderID(1))
+	s.wantDuplicates(1, "ch_1", "$249.00", "RefundPayment", orderID(1), `"charge_id": "ch_2"`, `"charge_id": "ch_3"`)
+	// A late event reports it with less: what is to be done is still said.
+	if _, err := s.client(s.instance(nil), "orders").OpenCase(t.Context(), &pb.OpenCaseRequest{
+		Kind: pb.Case_DUPLICATE_CHARGE, Subject: "order/" + orderID(1), Summary: "the order was paid by ch_1; ch_2 arrived too",
+	}); err != nil {
+		t.Fatal(err)
+	}
+	s.sweeps()
+	s.wantDuplicates(1, `"charge_id": "ch_2"`, `"charge_id": "ch_3"`)
 
 	s.refunds(third)
 	s.sweeps()

@@ -62,7 +62,7 @@ func TestAWrongChargeHoldsNoCaseOfADuplicate(t *testing.T) {
 	w, old := s.world, s.clock.Now().Add(-time.Hour)
 	w.order(orderID(1), ordersv1.Order_COMPLETE, w.charge("ch_1", old, orderID(1)))
 	second := w.charge("ch_2", old.Add(time.Second), orderID(1), func(c *paymentsv1.SeenCharge) { c.Recorded = false })
-	w.charge("ch_wrong", old.Add(time.Second), orderID(1), func(c *paymentsv1.SeenCharge) { c.Recorded, c.AmountMinor = false, 24800 })
+	wrong := w.charge("ch_wrong", old.Add(time.Second), orderID(1), func(c *paymentsv1.SeenCharge) { c.Recorded, c.AmountMinor = false, 24800 })
 	s.sweeps()
 	if a, b := s.openCases("DUPLICATE_CHARGE"), s.openCases("WRONG_CHARGE"); a != 1 || b != 1 {
 		t.Fatalf("%d and %d cases", a, b)
@@ -71,6 +71,21 @@ func TestAWrongChargeHoldsNoCaseOfADuplicate(t *testing.T) {
 	s.sweeps()
 	if a, b := s.openCases("DUPLICATE_CHARGE"), s.openCases("WRONG_CHARGE"); a != 0 || b != 1 {
 		t.Errorf("%d and %d cases are open when the second charge went back", a, b)
+	}
+	// An event of it says that the order was paid twice, too: that is over with it.
+	if _, err := s.client(s.instance(nil), "payments").OpenCase(t.Context(), &pb.OpenCaseRequest{
+		Kind: pb.Case_DUPLICATE_CHARGE, Subject: "order/" + orderID(1), Summary: "the order was paid by ch_1 and by ch_wrong",
+	}); err != nil {
+		t.Fatal(err)
+	}
+	s.sweeps()
+	if n := s.openCases("DUPLICATE_CHARGE"); n != 1 {
+		t.Errorf("%d cases", n)
+	}
+	s.refunds(wrong)
+	s.sweeps()
+	if a, b := s.openCases("DUPLICATE_CHARGE"), s.openCases("WRONG_CHARGE"); a != 0 || b != 0 {
+		t.Errorf("%d and %d cases are open when all that was too much went back", a, b)
 	}
 }
 

@@ -19,22 +19,22 @@ import (
 // was made is not enough: it may have been the wrong one. What else its order has that
 // is of a case of another kind is not waited for.
 func duplicateGone(c cases.Case, known store.DispositionsOf) (because string) {
-	kinds := map[string]disposition.Kind{}
+	charges := map[string]store.Became{}
 	for _, id := range c.ChargeIDs() {
-		kinds[id] = known.Charges[id].Kind
+		charges[id] = known.Charges[id]
 	}
 	if id, ok := c.OrderID(); ok {
 		for _, charge := range known.Orders[id.String()] {
 			if became := known.Charges[charge]; became.CaseKind == "" || became.CaseKind == disposition.DuplicateCharge {
-				kinds[charge] = became.Kind
+				charges[charge] = became
 			}
 		}
 	}
-	for _, id := range slices.Sorted(maps.Keys(kinds)) {
-		switch kinds[id] {
-		case disposition.Refunded:
+	for _, id := range slices.Sorted(maps.Keys(charges)) {
+		switch became := charges[id]; {
+		case became.Kind == disposition.Refunded, became.FullyRefunded:
 			because = "charge " + id + " was refunded, and no other of these was paid for nothing"
-		case disposition.Matched, disposition.Recovered:
+		case became.Kind == disposition.Matched, became.Kind == disposition.Recovered:
 		default:
 			return ""
 		}
@@ -47,7 +47,7 @@ func duplicateGone(c cases.Case, known store.DispositionsOf) (because string) {
 // not enough: its own charge may have gone back, and this one stands.
 func (s *Service) wrongGone(ctx context.Context, c cases.Case, now asked) (because string, err error) {
 	wrong := map[string]bool{}
-	for _, id := range append(c.ChargeIDs(), wrongOnes(c, now.became)...) {
+	for _, id := range append(c.ChargeIDs(), standing(c, now.became)...) {
 		wrong[id] = true
 	}
 	if len(wrong) == 0 {
@@ -68,42 +68,50 @@ func (s *Service) wrongGone(ctx context.Context, c cases.Case, now asked) (becau
 	return because, nil
 }
 
-// wrongOnes are the charges of a case's order that were found to be wrong since the
-// case was opened, and still are.
-func wrongOnes(c cases.Case, known store.DispositionsOf) (ids []string) {
+// standing are the charges of a case's order for which a sweep opened such a case and
+// that did not go back. A wrong one that a person has decided about before this case
+// was opened is none.
+func standing(c cases.Case, known store.DispositionsOf) (ids []string) {
 	id, ok := c.OrderID()
 	if !ok {
 		return nil
 	}
 	for _, charge := range known.Orders[id.String()] {
 		became := known.Charges[charge]
-		if became.CaseKind == disposition.WrongCharge && !became.FullyRefunded && !became.DecidedAt.Before(c.OpenedAt) {
-			ids = append(ids, charge)
+		if became.CaseKind != disposition.CaseKind(c.Kind) || became.FullyRefunded || c.Kind == cases.WrongCharge && became.DecidedAt.Before(c.OpenedAt) {
+			continue
 		}
+		ids = append(ids, charge)
 	}
 	return ids
 }
 
-// nameOthers has the one case of an order name all of its wrong charges: each was
-// reported alone, and the latest report is what a case says. It says whether it did.
-func (s *Service) nameOthers(ctx context.Context, p *run.Progress, c cases.Case, now asked) bool {
-	if c.Kind != cases.WrongCharge {
+// nameAll has the one case of an order name all of its charges that it is about, with
+// what is to be done about each: each was reported alone, an event may have reported
+// them again with less, and the latest report is what a case says. It says whether it
+// did.
+func (s *Service) nameAll(ctx context.Context, p *run.Progress, c cases.Case, now asked) bool {
+	if c.Kind != cases.WrongCharge && c.Kind != cases.DuplicateCharge {
 		return false
 	}
-	all, summaries := wrongOnes(c, now.became), []string{}
-	for _, id := range all {
-		summaries = append(summaries, now.became.Charges[id].CaseSummary)
+	var summaries []string
+	told := true
+	for _, id := range standing(c, now.became) {
+		summary := now.became.Charges[id].CaseSummary
+		summaries = append(summaries, summary)
+		told = told && strings.Contains(c.Summary, summary)
 	}
-	if named := c.ChargeIDs(); !slices.ContainsFunc(all, func(id string) bool { return !slices.Contains(named, id) }) {
+	if told {
 		return false
 	}
-	for _, id := range c.ChargeIDs() { // what only somebody else has reported is not lost
-		if !slices.Contains(all, id) && !now.charges[id].Refunded {
-			summaries = append(summaries, c.Summary)
+	all := strings.Join(summaries, "; ")
+	for _, id := range c.ChargeIDs() {
+		if !strings.Contains(all, id) && !now.became.Charges[id].FullyRefunded && !now.charges[id].Refunded {
+			all += "; " + c.Summary // what only somebody else has reported is not lost
 			break
 		}
 	}
-	if _, err := s.OpenCase(ctx, c.Kind, c.Subject, strings.Join(summaries, "; ")); err != nil {
+	if _, err := s.OpenCase(ctx, c.Kind, c.Subject, all); err != nil {
 		fault(ctx, p, fmt.Sprintf("case %d cannot name all of its charges", c.ID), err)
 	}
 	return true

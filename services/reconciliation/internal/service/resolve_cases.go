@@ -25,7 +25,7 @@ func (s *Service) resolveCases(ctx context.Context, w *sweep) error {
 		}
 		now := s.askAbout(ctx, w, page)
 		each(page, func(c cases.Case) {
-			if ctx.Err() == nil && !s.nameOthers(ctx, p, c, now) {
+			if ctx.Err() == nil && !s.nameAll(ctx, p, c, now) {
 				s.resolveIfGone(ctx, p, c, now)
 			}
 		})
