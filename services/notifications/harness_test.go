@@ -230,7 +230,7 @@ func newWorld(t *testing.T) *world {
 	w.peers = &peers{
 		order: &ordersv1.DescribeOrderResponse{
 			Order: &ordersv1.Order{
-				Id: orderID.String(), State: ordersv1.Order_COMPLETE, ReferenceShort: "A1B2C3D4", AmountDisplay: "$249.00",
+				Id: orderID.String(), State: ordersv1.Order_COMPLETE, ReferenceShort: "A1B2C3D4", AmountMinor: 24900, Currency: "USD", AmountDisplay: "$249.00",
 				PlanId: "annual", AccessUntil: timestamppb.New(time.Date(2027, 11, 21, 23, 30, 0, 0, time.UTC)),
 			},
 			Email: "jane@example.com", Name: "Jane Example", PlanName: "Annual plan",
