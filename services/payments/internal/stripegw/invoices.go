@@ -15,6 +15,9 @@ import (
 // invoicesMax bounds how many invoices are read at once: twenty years of weeks.
 const invoicesMax = 1000
 
+// linesMax bounds how many lines of one invoice are read: Stripe allows 250 items.
+const linesMax = 2000
+
 // ListInvoices lists a subscription's invoices made since a time, with what
 // paid them, oldest first. Errors: ErrUnknown.
 func (g *Gateway) ListInvoices(ctx context.Context, subscriptionID string, since time.Time) ([]payment.Invoice, error) {
@@ -32,7 +35,11 @@ func (g *Gateway) ListInvoices(ctx context.Context, subscriptionID string, since
 		if len(out) == invoicesMax {
 			return nil, errors.New("the subscription has more invoices than can be followed")
 		}
-		out = append(out, invoiceFrom(it.Invoice()))
+		inv := it.Invoice()
+		if err := g.readLines(ctx, inv); err != nil {
+			return nil, err
+		}
+		out = append(out, invoiceFrom(inv))
 	}
 	slices.Reverse(out)
 	return out, classify(it.Err())
@@ -53,6 +60,27 @@ func (g *Gateway) SubscriptionOfInvoice(ctx context.Context, invoiceID string) (
 func (g *Gateway) VoidInvoice(ctx context.Context, key, id string) error {
 	_, err := g.api.Invoices.VoidInvoice(id, &stripe.InvoiceVoidInvoiceParams{Params: request(ctx, key)})
 	return classify(err)
+}
+
+// readLines reads those of an invoice's lines that Stripe left out of it: what was
+// changed in the middle of a period comes before the line that says which is paid.
+func (g *Gateway) readLines(ctx context.Context, inv *stripe.Invoice) error {
+	if inv.Lines == nil || !inv.Lines.HasMore {
+		return nil
+	}
+	params := &stripe.InvoiceListLinesParams{
+		ListParams: stripe.ListParams{Context: ctx, Limit: stripe.Int64(100)}, Invoice: stripe.String(inv.ID),
+	}
+	var all []*stripe.InvoiceLineItem
+	it := g.api.Invoices.ListLines(params)
+	for it.Next() {
+		if len(all) == linesMax {
+			return errors.New("the invoice has more lines than can be read")
+		}
+		all = append(all, it.InvoiceLineItem())
+	}
+	inv.Lines.Data = all
+	return classify(it.Err())
 }
 
 func invoiceFrom(inv *stripe.Invoice) payment.Invoice {

@@ -63,6 +63,11 @@ func (g *Gateway) GetSession(ctx context.Context, id string) (payment.Session, e
 	if err != nil {
 		return payment.Session{}, classify(err)
 	}
+	if s.Invoice != nil {
+		if err := g.readLines(ctx, s.Invoice); err != nil {
+			return payment.Session{}, err
+		}
+	}
 	return sessionFrom(s), nil
 }
 
