@@ -38,7 +38,7 @@ func TestOpeningTheLinkOnlyAsks(t *testing.T) {
 		{"no access yet", &ordersv1.Order{State: ordersv1.Order_CHARGED, AmountDisplay: "$249.00"},
 			[]string{"Would you like your money back?", "What you paid for is not ready yet", "Refund $249.00", "two weeks", form, "Keep my order", `href="/payment-issue?ref=` + reference + `"`}, []string{"Back to Acme"}},
 		{"access is ready now", &ordersv1.Order{State: ordersv1.Order_RECOVERED, AmountDisplay: "$249.00"},
-			[]string{"has become ready in the meantime. A refund takes it away again.", form}, nil},
+			[]string{"What you paid for is ready. A refund takes it away again.", form}, nil},
 		{"without an amount", &ordersv1.Order{State: ordersv1.Order_CHARGED}, []string{"Refund my payment", form}, nil},
 		{"asked for already", &ordersv1.Order{State: ordersv1.Order_CHARGED, RefundAskedAt: asked},
 			[]string{"Your refund is being made", "21 November 2026, 11:59 UTC"}, []string{refundToken, "<form"}},

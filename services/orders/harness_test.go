@@ -64,7 +64,7 @@ const looksOn = "RESCUE_AFTER=30s"
 func newScene(t *testing.T, settings ...string) *scene {
 	t.Helper()
 	t.Parallel()
-	s := &scene{t: t, db: pgtest.New(t), clock: &clock{now: time.Now().UTC().Truncate(time.Microsecond)}}
+	s := &scene{t: t, db: pgtest.New(t), clock: &clock{now: time.Now().UTC().Truncate(time.Minute)}}
 	s.owner = s.db.Owner(t)
 	s.peers = startPeers(t, s.clock)
 	s.env = map[string]string{

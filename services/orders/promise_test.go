@@ -94,8 +94,12 @@ func TestWhoseMoneyIsUnknownIsToldByWhenItIsKnown(t *testing.T) {
 	s.peers.payments.says(s.peers.payments.succeeded("ch"))
 	s.look(o)
 	paid := s.awaitState(o, charged)
-	if p := paid.GetPromise(); p.GetBy().AsTime().Sub(paid.GetChargedAt().AsTime()) != time.Minute || p.GetMissedCount() != 1 {
-		t.Errorf("once paid, promised %v", p)
+	p := paid.GetPromise()
+	if after := p.GetBy().AsTime().Sub(paid.GetChargedAt().AsTime()); after < time.Minute || after >= 2*time.Minute {
+		t.Errorf("once paid, promised after %s", after)
+	}
+	if p.GetMissedCount() != 0 || p.GetMissedBy() != nil {
+		t.Errorf("a first promise of access says that one was not kept: %v", p)
 	}
 }
 

@@ -91,7 +91,7 @@ export interface Order {
   recovered_by: string;
   payment_error: { code: string; message: string } | null;
   next_action: { type: "NONE" | "WAIT" | "USE_STRIPE_SDK" | "REDIRECT" | "PAY_AGAIN"; client_secret: string; url: string; by: string | null };
-  promise: { by: string | null; missed_count: number; refund_offered: boolean } | null;
+  promise: { by: string | null; missed_count: number; missed_by: string | null; refund_offered: boolean } | null;
   refund_asked_at: string | null;
   refund_failed: boolean;
 }

@@ -57,6 +57,7 @@ func TestInABrowser(t *testing.T) {
 		{"storage denied", testStorageDenied},
 		{"two tabs", testTwoTabs},
 		{"same words", testSameWords},
+		{"named times", testNamedTimes},
 	} {
 		t.Run(c.name, func(t *testing.T) { c.test(t, b.For(t)) })
 	}

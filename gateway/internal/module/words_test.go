@@ -33,6 +33,36 @@ func (o oneOrder) RefundOrder(context.Context, *ordersv1.RefundOrderRequest, ...
 
 var titleAndLead = regexp.MustCompile(`(?s)<h1[^>]*>(.*?)</h1>\s*<p class="lead"[^>]*>(.*?)</p>`)
 
+// testNamedTimes: a time that was named is owned when it was missed, and when it passes
+// while nobody answers, nobody says that it was or was not kept.
+func testNamedTimes(t *testing.T, b *browsertest.Browser) {
+	e := startEdge(t)
+	charged := func(promise string) func(http.ResponseWriter, string, *http.Request) {
+		return func(w http.ResponseWriter, _ string, r *http.Request) {
+			order(w, r, http.StatusOK, "CHARGED", "WAIT", `,"promise":`+promise)
+		}
+	}
+	later := time.Now().Add(time.Hour).UTC().Format(time.RFC3339)
+	e.says(charged(`{"by":"` + later + `","missed_by":null,"missed_count":0,"refund_offered":false}`))
+	p := e.shop(b)
+	p.Click("#buy button")
+	awaitState(p, "following setting_up")
+	p.AwaitText("section", "will be ready by")
+	e.says(func(w http.ResponseWriter, _ string, _ *http.Request) { refuse(w, 503, "SERVICE_UNAVAILABLE", "") })
+	p.Eval("(() => { window.now = Date.now; Date.now = () => now() + 2 * 3600e3; checkout.lookNow(); })()", nil)
+	p.AwaitText("section", "cannot see from here whether it was kept")
+	if said := p.Text("section"); strings.Contains(said, "was not ready") || strings.Contains(said, "will be ready") || !strings.Contains(said, "Your payment arrived") {
+		t.Errorf("without an answer the panel says %q", said)
+	}
+	p.Eval("(() => { Date.now = now; })()", nil)
+	e.says(charged(`{"by":"` + later + `","missed_by":"2026-11-22T12:00:00Z","missed_count":1,"refund_offered":true}`))
+	p.Eval("checkout.lookNow()", nil)
+	awaitState(p, "following setting_up_late")
+	if said := p.Text("section"); !strings.Contains(said, "We had said ") || !strings.Contains(said, "It will be ready by ") || !strings.Contains(said, "full refund") {
+		t.Errorf("after a missed promise the panel says %q", said)
+	}
+}
+
 // testSameWords: what makegood.js draws says what the edge's page says of the
 // same order.
 func testSameWords(t *testing.T, b *browsertest.Browser) {
@@ -47,6 +77,7 @@ func testSameWords(t *testing.T, b *browsertest.Browser) {
 	for _, o := range []*ordersv1.Order{
 		{State: ordersv1.Order_PENDING, NextAction: wait},
 		{State: ordersv1.Order_PENDING, NextAction: wait, Promise: passed},
+		{State: ordersv1.Order_PENDING, NextAction: wait, PaymentError: &ordersv1.PaymentError{Code: "wrong_amount"}},
 		{State: ordersv1.Order_CHARGED, NextAction: wait, Promise: soon, AmountMinor: 1, ChargedAt: at(0)},
 		{State: ordersv1.Order_CHARGED, NextAction: wait, Promise: again, AmountMinor: 1, ChargedAt: at(0)},
 		{State: ordersv1.Order_CHARGED, NextAction: wait, Promise: soon},

@@ -17,7 +17,7 @@ function situationOf(order, now = Date.now()) {
     case "PENDING":
       if (order.next_action.type === "USE_STRIPE_SDK") return "buyer_must_act";
       if (order.next_action.type === "REDIRECT") return "pay_elsewhere";
-      return "checking" + late;
+      return order.payment_error?.code === "wrong_amount" ? "held" : "checking" + late;
   }
   return "unreachable";
 }
@@ -25,16 +25,20 @@ function situationOf(order, now = Date.now()) {
 // A time that is named is never before the moment that is meant.
 const upToTheMinute = (at) => Math.ceil(Date.parse(at) / 60_000) * 60_000;
 
+// promisedFor is how long (ms) the time that was named is away; NaN without one.
+const promisedFor = (order, now = Date.now()) => upToTheMinute(order?.promise?.by ?? NaN) - now;
+
 // wordsFor fills the catalogue's sentences; one that needs what is not known is
 // left out.
 function wordsFor(situation, order, now = Date.now()) {
   const free = order?.amount_minor === "0" && !order.charged_at ? WORDS.nothing_to_pay[situation] : undefined;
   const known = { ...(WORDS.checkout[situation] ?? WORDS.situations[situation] ?? WORDS.situations.unreachable), ...free };
-  const by = order?.promise?.by && upToTheMinute(order.promise.by), email = order?.email_masked || WORDS.around.your_address;
-  const values = { by: by > now && moment(by, now), email, days: REFUND_DAYS, asked: order?.refund_asked_at && moment(order.refund_asked_at, now) };
+  const by = order?.promise?.by && upToTheMinute(order.promise.by), missed = order?.promise?.missed_by || order?.promise?.by, email = order?.email_masked || WORDS.around.your_address;
+  const values = { by: by > now && moment(by, now), missed: missed && moment(upToTheMinute(missed), now), email, days: REFUND_DAYS, asked: order?.refund_asked_at && moment(order.refund_asked_at, 0) }; // with its day
   const said = {};
   for (const part of ["title", "lead", "next", "promise"]) said[part] = fill(known[part], values);
   if (!said.promise && known.promise_open) said.promise = known.promise_open;
+  said.promise = [fill(known.missed, values), said.promise].filter(Boolean).join(" ");
   said.offer = order?.promise?.refund_offered && known.promise ? fill(WORDS.refund.offered, values) : "";
   return said;
 }

@@ -319,7 +319,9 @@ class Checkout extends EventTarget {
       const source = new EventSource(`${this.options.edge}/v1/orders/${this.#order.reference}/events`);
       let opened = false;
       // A connection can be dead without a sound, so it is not relied on for long.
-      const timer = setTimeout(() => hangUp(), PATIENCE.stream);
+      // And when a time that was named passes, what is said changes without any news.
+      const left = promisedFor(this.#order);
+      const timer = setTimeout(() => hangUp(), left > 0 ? Math.min(left + 500, PATIENCE.stream) : PATIENCE.stream);
       const hangUp = () => { clearTimeout(timer); source.close(); this.#hangUp = this.#wake = () => {}; over(); };
       this.#hangUp = this.#wake = hangUp; // to look at once is to ask anew
       source.onopen = () => { opened = true; };
@@ -334,12 +336,15 @@ class Checkout extends EventTarget {
     });
   }
 
-  // unreachable says what is known without an answer: what was told before stays
-  // true, and how old it is.
+  // unreachable says what is known without an answer: what was told before, of when
+  // that is, and when a time that was named has passed since, that nobody can see
+  // from here whether it was kept.
   #unreachable() {
     if (this.state.phase === "act") return;
     const told = this.#order, known = told && told.reference === this.#kept.read()?.reference && told.state !== "PENDING" && told.state !== "FAILED";
-    this.#show("following", known ? situationOf(told) : "unreachable", { stale: known ? this.#heard : undefined });
+    if (!known) return this.#show("following", "unreachable");
+    const passed = promisedFor(told) <= 0 && promisedFor(told, this.#heard) > 0;
+    return this.#show("following", situationOf(told, this.#heard), { stale: this.#heard, promise: passed ? WORDS.around.stale_promise : undefined });
   }
 
   #otherTab() {
@@ -361,11 +366,12 @@ class Checkout extends EventTarget {
     });
   }
 
-  #show(phase, situation, { fields = {}, lead, next, stale, ...may } = {}) {
+  #show(phase, situation, { fields = {}, lead, next, promise, stale, ...may } = {}) {
     const order = this.#order, reference = this.#kept.read()?.reference ?? order?.reference ?? "";
     const words = situation ? wordsFor(situation, order) : { title: "", lead: "", next: "", promise: "", offer: "" };
     if (lead !== undefined) words.lead = lead;
     if (next !== undefined) words.next = next;
+    if (promise !== undefined) words.promise = promise;
     const state = { phase, situation, words, order, reference, reference_short: reference.slice(0, 8).toUpperCase(), fields, stale, ...may };
     if (JSON.stringify(state) === JSON.stringify(this.state)) return this.state; // nothing to announce twice
     this.state = state;

@@ -55,11 +55,11 @@ func (b Brand) waitingWords(w *Words, f Facts) {
 	}
 }
 
-// whenReady says when the reader hears of it again.
+// whenReady says by when the reader has access, as the page does: should that pass, the
+// next mail says that we said so.
 func whenReady(f Facts) string {
-	const write = "We write to you as soon as your access is ready"
 	if f.PromiseBy.After(f.Now) {
-		return fmt.Sprintf("%s, and we expect that by %s.", write, byMinute(f.PromiseBy))
+		return fmt.Sprintf("Your access will be ready by %s, and we write to you as soon as it is.", byMinute(f.PromiseBy))
 	}
-	return write + "."
+	return "We write to you as soon as your access is ready."
 }

@@ -34,12 +34,12 @@ func TestWhatIsSaidToSomebodyWhoWaits(t *testing.T) {
 		has, not []string
 	}{
 		"still working": {waiting("STILL_WORKING"),
-			[]string{"Your payment of $249.00 arrived and is applied to your order", "22 November 2026, 14:02 UTC", "we expect that by 22 November 2026, 14:06 UTC", "please do not pay again", "See how your order stands", "ref=a1b2c3d4"},
+			[]string{"Your payment of $249.00 arrived and is applied to your order", "22 November 2026, 14:02 UTC", "will be ready by 22 November 2026, 14:06 UTC", "please do not pay again", "See how your order stands", "ref=a1b2c3d4"},
 			[]string{"refund", "ready by now", "Log in", "within"}},
-		"still working, nothing promised": {noPromise, []string{"as soon as your access is ready."}, []string{"expect", "January 0001"}},
-		"still working, promise past":     {past, []string{"as soon as your access is ready."}, []string{"expect"}},
+		"still working, nothing promised": {noPromise, []string{"as soon as your access is ready."}, []string{"will be ready", "January 0001"}},
+		"still working, promise past":     {past, []string{"as soon as your access is ready."}, []string{"will be ready"}},
 		"offer": {waiting("REFUND_OFFER"),
-			[]string{"would be ready by 22 November 2026, 14:06 UTC. It was not.", "we expect that by 22 November 2026, 14:18 UTC", "refunds all of the $249.00", "until 6 December 2026 (UTC)", "Nothing is refunded before you confirm it", "&refund=example"},
+			[]string{"would be ready by 22 November 2026, 14:06 UTC. It was not.", "will be ready by 22 November 2026, 14:18 UTC", "refunds all of the $249.00", "until 6 December 2026 (UTC)", "Nothing is refunded before you confirm it", "&refund=example"},
 			[]string{"January 0001", "ref=a1b2c3d4-0000-4000-8000-000000000001\n"}},
 		"offer, without a time that was missed": {missedUnknown, []string{"should be ready by now, and it is not"}, []string{"We said", "January 0001"}},
 		"repeat, paid":                          {waiting("REPEAT_REFUSED"), []string{"nothing was charged for it, because the first was paid on 22 November 2026, 14:02 UTC", "was told nothing about you"}, []string{"sorry", "checked"}},

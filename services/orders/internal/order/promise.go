@@ -21,6 +21,12 @@ func Spoken(d time.Duration) time.Duration {
 	return spoken[len(spoken)-1]
 }
 
+// upToTheMinute is the time as pages and mails name it, so that none of them can say
+// "by 14:06" and, before it is 14:06, that this was not kept.
+func upToTheMinute(t time.Time) time.Time {
+	return t.Add(time.Minute - time.Nanosecond).Truncate(time.Minute)
+}
+
 // AwaitsAccess says whether the order is paid and its buyer waits for access.
 // Nobody waits for a renewal, and who has taken the refund waits for that.
 func (o Order) AwaitsAccess() bool {
@@ -33,8 +39,9 @@ func (o Order) Awaits() bool {
 	return o.AwaitsAccess() || o.Kind == Purchase && o.State == Pending && o.PaymentStatus == Unknown
 }
 
-// Promise tells the buyer anew by when they hear, if they wait for us: recovery is
-// how long that takes at the most.
+// Promise tells the buyer by when they hear, if they wait for us: recovery is how
+// long that takes at the most. It begins anew: what was missed while they waited for
+// something else, or with another card, is no delay of this.
 func (o *Order) Promise(now time.Time, recovery time.Duration) {
 	if !o.Awaits() {
 		return
@@ -42,8 +49,8 @@ func (o *Order) Promise(now time.Time, recovery time.Duration) {
 	if o.ChargedAt != nil && o.ChargedAt.After(now) {
 		now = *o.ChargedAt
 	}
-	by := now.Add(Spoken(recovery))
-	o.PromiseBy = &by
+	by := upToTheMinute(now.Add(Spoken(recovery)))
+	o.PromiseBy, o.MissedBy, o.MissedCount = &by, nil, 0
 }
 
 // stillWorkingAt is when the buyer must hear that we have their payment; nil when
@@ -100,9 +107,9 @@ func (o *Order) Word(now time.Time, p Patience, newToken func() string) (kinds [
 	missed := o.PromiseBy != nil && !now.Before(*o.PromiseBy)
 	switch {
 	case missed:
-		o.MissedBy = o.PromiseBy
-		o.MissedCount++
+		by, count := o.PromiseBy, o.MissedCount+1
 		o.Promise(now, max(p.Recovery, p.NextLooks))
+		o.MissedBy, o.MissedCount = by, count
 	case o.PromiseBy == nil:
 		o.Promise(now, p.Recovery)
 	}
@@ -138,8 +145,8 @@ func (o Order) MayTakeRefund(token string, now time.Time) error {
 		return ErrNotOffered
 	case o.RefundAskedAt != nil:
 		return nil
-	case o.State == Refunded || o.Dispute == DisputeOpen || o.Dispute == DisputeLost:
-		return ErrCannotRefund
+	case o.State == Refunded || o.RefundedMinor > 0 || o.Dispute == DisputeOpen || o.Dispute == DisputeLost:
+		return ErrCannotRefund // what the link names is the whole amount
 	case !now.Before(*o.RefundOfferUntil):
 		return ErrNotOffered
 	}
