@@ -135,3 +135,24 @@ func TestDeliveriesThatComeTogether(t *testing.T) {
 		t.Errorf("delivered again by itself: %s, %v", status, err)
 	}
 }
+
+// The one statement for several leaves out what is known here, by each kind of name.
+func TestWhatIsKnownHereIsNotFiledWithOthers(t *testing.T) {
+	s := newScene(t, nil)
+	paid := s.bought("pm_card_visa")
+	request := &pb.FileWebhooksRequest{}
+	for i, c := range []struct{ eventType, object string }{
+		{"payment_intent.succeeded", `{"id":"pi_theirs","object":"payment_intent"}`},
+		{"payment_intent.succeeded", fmt.Sprintf(`{"id":%q,"object":"payment_intent"}`, paid.GetPaymentIntentId())},
+		{"charge.refunded", fmt.Sprintf(`{"id":%q,"object":"charge","payment_intent":"pi_x"}`, paid.GetChargeId())},
+		{"customer.subscription.created", fmt.Sprintf(`{"id":"sub_by_hand","object":"subscription","customer":%q}`, paid.GetCustomerId())},
+		{"charge.succeeded", `{"id":"ch_theirs","object":"charge","payment_intent":"pi_theirs","customer":"cus_theirs"}`},
+	} {
+		payload := foreignEvent(fmt.Sprintf("evt_beside_%d", i), c.eventType, c.object)
+		request.Deliveries = append(request.Deliveries, &pb.ReceiveWebhookRequest{Payload: payload, Signature: sign(webhookSecret, s.clock.Now(), payload)})
+	}
+	reply, err := s.edge.FileWebhooks(s.context(), request)
+	if got := strings.Join(reply.GetStatuses(), " "); err != nil || got != "IGNORED    IGNORED" {
+		t.Errorf("%q, %v", got, err)
+	}
+}
