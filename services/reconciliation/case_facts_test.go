@@ -313,3 +313,66 @@ func TestCasesCloseByThemselves(t *testing.T) {
 		t.Errorf("still open: %v, want %s", stillOpen, want)
 	}
 }
+
+// The term of a subscription went back while the next would still be charged: that is
+// a person's until it will not.
+func TestTheCaseOfARefundedTermClosesWhenItsSubscriptionGoesOnNoMore(t *testing.T) {
+	s, d := newScene(t), startDesk(t)
+	dial := s.instance(d.env())
+	stands := func(i int, status paymentsv1.Subscription_Status, renews bool) {
+		s.orders.set(func() {
+			if s.orders.subscriptions == nil {
+				s.orders.subscriptions = map[string]*paymentsv1.Subscription{}
+			}
+			s.orders.subscriptions[orderID(i)] = &paymentsv1.Subscription{SubscriptionId: "sub_1", Status: status, Renews: renews}
+		})
+	}
+	for i := range 5 {
+		s.orders.add(orderID(i), ordersv1.Order_REFUNDED, s.clock.Now(), nil)
+		if i < 4 { // of the last, nothing was heard
+			stands(i, paymentsv1.Subscription_ACTIVE, true)
+		}
+		if _, err := s.client(dial, "orders").OpenCase(t.Context(), &pb.OpenCaseRequest{
+			Kind: pb.Case_SUBSCRIPTION, Subject: "order/" + orderID(i), Summary: "the term went back, and the next will be charged",
+		}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	const open = `SELECT count(*) FROM reconciliation.cases WHERE state = 'OPEN'`
+	s.startRun(dial)
+	if got := s.count(open); got != 5 {
+		t.Errorf("%d of 5 cases are open although every subscription goes on", got)
+	}
+	stands(0, paymentsv1.Subscription_ENDED, false)
+	stands(1, paymentsv1.Subscription_ACTIVE, false)
+	stands(2, paymentsv1.Subscription_PAST_DUE, true)
+	s.startRun(dial)
+	closed := `SELECT count(*) FROM reconciliation.cases WHERE state = 'RESOLVED' AND subject IN ('order/` + orderID(0) + `', 'order/` + orderID(1) + `')`
+	if s.count(closed) != 2 || s.count(open) != 3 {
+		t.Errorf("%d of the two that go on no more are closed, and %d are open", s.count(closed), s.count(open))
+	}
+}
+
+// An event was finished otherwise than by its retries. One that failed, waits for
+// somebody, or is a person's is not finished.
+func TestTheCaseOfAnEventClosesWhenTheEventIsFinished(t *testing.T) {
+	s, d := newScene(t), startDesk(t)
+	dial := s.instance(d.env())
+	for status, want := range map[paymentsv1.WebhookEvent_Status]string{
+		paymentsv1.WebhookEvent_PROCESSED: "RESOLVED", paymentsv1.WebhookEvent_IGNORED: "RESOLVED",
+		paymentsv1.WebhookEvent_FAILED: "OPEN", paymentsv1.WebhookEvent_RECEIVED: "OPEN", paymentsv1.WebhookEvent_QUARANTINED: "OPEN",
+		paymentsv1.WebhookEvent_ORPHANED: "RESOLVED",
+	} {
+		event := "evt_" + status.String()
+		if _, err := s.client(dial, "payments").OpenCase(t.Context(), &pb.OpenCaseRequest{
+			Kind: pb.Case_FAILED_EVENT, Subject: "event/" + event, Summary: "could not be handled",
+		}); err != nil {
+			t.Fatal(err)
+		}
+		d.set(func() { d.events[event] = status })
+		s.startRun(dial)
+		if got := s.count(`SELECT count(*) FROM reconciliation.cases WHERE subject = 'event/` + event + `' AND state = '` + want + `'`); got != 1 {
+			t.Errorf("of an event that is %s the case is not %s", status, want)
+		}
+	}
+}

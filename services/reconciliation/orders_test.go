@@ -30,15 +30,16 @@ type fakeOrders struct {
 	ordersv1.UnimplementedOrdersAdminServiceServer
 	addr string
 
-	mu        sync.Mutex
-	orders    map[string]*ordersv1.StuckOrder
-	advance   map[string]func(context.Context) (ordersv1.Order_State, error)
-	advanced  map[string]int
-	chargedAt map[string]time.Time
-	inFlight  int
-	mostAt    int // the most calls in flight at once
-	pages     int // listed so far
-	failPage  int // this one cannot be listed; 0 is none
+	mu            sync.Mutex
+	orders        map[string]*ordersv1.StuckOrder
+	advance       map[string]func(context.Context) (ordersv1.Order_State, error)
+	advanced      map[string]int
+	chargedAt     map[string]time.Time
+	subscriptions map[string]*paymentsv1.Subscription // by the order that began or renewed it
+	inFlight      int
+	mostAt        int // the most calls in flight at once
+	pages         int // listed so far
+	failPage      int // this one cannot be listed; 0 is none
 
 	world *fakeWorld
 }
@@ -183,7 +184,7 @@ func (f *fakeOrders) DescribeOrder(_ context.Context, r *ordersv1.DescribeOrderR
 		return nil, apperr.New(codes.NotFound, "ORDER_NOT_FOUND", "there is no such order")
 	}
 	d := &ordersv1.DescribeOrderResponse{Order: &ordersv1.Order{Id: o.GetOrderId(), State: o.GetState()}}
-	d.Order.CreatedAt = o.GetLastProgressAt()
+	d.Order.CreatedAt, d.Subscription = o.GetLastProgressAt(), f.subscriptions[o.GetOrderId()]
 	if at, ok := f.chargedAt[o.GetOrderId()]; ok {
 		d.Order.ChargedAt = timestamppb.New(at)
 	}

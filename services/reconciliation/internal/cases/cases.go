@@ -32,6 +32,7 @@ const (
 	WrongCharge        Kind = "WRONG_CHARGE"
 	FailedEvent        Kind = "FAILED_EVENT"
 	UnclearEvent       Kind = "UNCLEAR_EVENT"
+	Subscription       Kind = "SUBSCRIPTION"
 	UndeliveredMessage Kind = "UNDELIVERED_MESSAGE"
 	DuplicateCharge    Kind = "DUPLICATE_CHARGE"
 	UnknownPayment     Kind = "UNKNOWN_PAYMENT"

@@ -43,6 +43,9 @@ type OrderFacts struct {
 	// ChargedAt is nil while it is not known to be paid.
 	ChargedAt *time.Time
 	CreatedAt time.Time
+	// Lapses says in plain words why its subscription is not charged again by itself;
+	// empty when it is, and for an order without one.
+	Lapses string
 }
 
 // Order reads one order; nil when there is none.
@@ -60,6 +63,12 @@ func (f *CaseFacts) Order(ctx context.Context, id uuid.UUID) (*OrderFacts, error
 	facts := &OrderFacts{
 		State: o.GetState().String(), Refunded: o.GetState() == ordersv1.Order_REFUNDED,
 		AtRest: answer.GetNextLookAt() == nil, CreatedAt: o.GetCreatedAt().AsTime(),
+	}
+	switch sub := answer.GetSubscription(); {
+	case sub.GetStatus() == paymentsv1.Subscription_ENDED:
+		facts.Lapses = "subscription " + sub.GetSubscriptionId() + " ended"
+	case sub.GetStatus() == paymentsv1.Subscription_ACTIVE && !sub.GetRenews():
+		facts.Lapses = "subscription " + sub.GetSubscriptionId() + " will not be charged again"
 	}
 	if o.GetChargedAt() != nil {
 		at := o.GetChargedAt().AsTime()
@@ -112,8 +121,8 @@ func (f *CaseFacts) listCharges(ctx context.Context, r *paymentsv1.ListChargesRe
 	return f.payments.ListCharges(ctx, r)
 }
 
-// FinishedEvents are those of the events that the ledger has processed or ignored,
-// each with its status.
+// FinishedEvents are those of the events that the ledger has processed, ignored or
+// orphaned, each with its status.
 func (f *CaseFacts) FinishedEvents(ctx context.Context, ids []string) (map[string]string, error) {
 	ctx, cancel := context.WithTimeout(ctx, readTimeout)
 	defer cancel()
@@ -127,7 +136,7 @@ func (f *CaseFacts) FinishedEvents(ctx context.Context, ids []string) (map[strin
 		}
 		for _, e := range page.GetEvents() {
 			switch e.GetStatus() {
-			case paymentsv1.WebhookEvent_PROCESSED, paymentsv1.WebhookEvent_IGNORED:
+			case paymentsv1.WebhookEvent_PROCESSED, paymentsv1.WebhookEvent_IGNORED, paymentsv1.WebhookEvent_ORPHANED:
 				finished[e.GetStripeEventId()] = e.GetStatus().String()
 			}
 		}

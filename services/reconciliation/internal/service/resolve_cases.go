@@ -155,8 +155,18 @@ func (s *Service) goneBecause(ctx context.Context, c cases.Case, now asked) (str
 		if p, known := now.dispositions[c.After("charge/")]; known && settledBy(c, p) {
 			return "the charge is " + string(p.Kind) + ": " + p.Reason, nil
 		}
-		if status := now.events[c.After("event/")]; status != "" {
+		// One that could be handled, and is for nobody known, is not failing any more;
+		// whose it is stays a question where that is the case.
+		if status := now.events[c.After("event/")]; status != "" && (status != "ORPHANED" || c.Kind == cases.FailedEvent) {
 			return "the event is " + status, nil
+		}
+	case cases.Subscription: // about an order: of a term that went back while the next will be charged
+		if id, ok := c.OrderID(); ok {
+			o, err := s.CaseFacts.Order(ctx, id)
+			if err != nil || o == nil {
+				return "", err
+			}
+			return o.Lapses, nil
 		}
 	case cases.FailedRefund:
 		return s.refundSucceeded(ctx, c, now.charges)
