@@ -47,15 +47,11 @@ func (m Message) OfRenewal() bool { return strings.HasPrefix(m.DedupeKey, "subsc
 const patience = 30 * time.Second
 
 // Waits says whether the message must wait, though not for long, for what is not known
-// yet. Of an order because of which another was refused, that is its payment: it may
-// come to nothing in a moment, and then there is nothing to tell. Of a subscription, it
-// is until when there is access: Orders may have yet to hear that after the change the
-// message is about. What it heard before is that the paid term is over; the grace is not
-// in it. There may also be no access at all.
+// yet: of an order because of which another was refused, its payment. It may come to
+// nothing in a moment, and then there is nothing to tell. What a subscription's mails
+// say needs no wait: Orders queues them together with the access that they speak of.
 func (m Message) Waits(o Order, now time.Time) bool {
-	unknown := m.OfRenewal() && o.Subscription != nil && !o.Subscription.AccessUntil.After(now) ||
-		m.Kind == RepeatRefused && o.State == "PENDING" && o.Waits
-	return unknown && now.Sub(m.CreatedAt) < patience
+	return m.Kind == RepeatRefused && o.State == "PENDING" && o.Waits && now.Sub(m.CreatedAt) < patience
 }
 
 // due is the renewal to be paid now, if it is the one that the message is about;

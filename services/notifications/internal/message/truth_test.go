@@ -89,23 +89,12 @@ func TestWhatMayBeSent(t *testing.T) {
 	}
 }
 
-func TestAMessageWaitsForTheEndOfAccess(t *testing.T) {
+func TestAMessageWaitsForAPaymentThatIsBeingChecked(t *testing.T) {
 	now := time.Date(2027, 11, 20, 12, 0, 0, 0, time.UTC)
-	m := Message{Kind: AccessEnding, DedupeKey: "subscription/sub_1/access-ending/2027-11-27", CreatedAt: now}
-	unknown := Order{Subscription: &Subscription{ID: "sub_1", Status: PastDue}}
-	known := Order{Subscription: &Subscription{ID: "sub_1", Status: PastDue, AccessUntil: now.Add(time.Hour)}}
-	before := Order{Subscription: &Subscription{ID: "sub_1", Status: PastDue, AccessUntil: now}}
-	ofOrder := Message{Kind: Confirmation, DedupeKey: "order/1/confirmation", CreatedAt: now}
 	for name, c := range map[string]struct{ got, want bool }{
-		"not known yet":                         {m.Waits(unknown, now.Add(patience-1)), true},
-		"not known for long":                    {m.Waits(unknown, now.Add(patience)), false},
-		"known from before":                     {m.Waits(before, now), true},
-		"known":                                 {m.Waits(known, now), false},
-		"no subscription":                       {m.Waits(Order{}, now), false},
 		"refused for one that is being checked": {Message{Kind: RepeatRefused, CreatedAt: now}.Waits(Order{State: "PENDING", Waits: true}, now), true},
 		"refused for one that is long checked":  {Message{Kind: RepeatRefused, CreatedAt: now}.Waits(Order{State: "PENDING", Waits: true}, now.Add(patience)), false},
 		"refused for one that is paid":          {Message{Kind: RepeatRefused, CreatedAt: now}.Waits(Order{State: "COMPLETE"}, now), false},
-		"about the order's money":               {ofOrder.Waits(unknown, now), false},
 	} {
 		if c.got != c.want {
 			t.Errorf("%s: %v", name, c.got)
