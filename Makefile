@@ -56,7 +56,7 @@ test: need-go
 	echo "preparing what the tests need"; \
 	$(BUILD) -o "$$dir/bin/" ./deploy/cmd/makegood && "$$dir/bin/makegood" setup && \
 	echo "running the tests of every module (the first time compiles for some minutes)" && \
-	go test $(GOTESTFLAGS) work
+	go test -timeout 20m $(GOTESTFLAGS) work
 
 # Of these only the first time takes minutes: it builds the tools into .tools/.
 lint: tools
