@@ -81,7 +81,7 @@ func TestARepeatThatIsMeantIsCharged(t *testing.T) {
 }
 
 func TestLooksThatEndInErrorsBecomeACaseToo(t *testing.T) {
-	s := newScene(t, looksOn)
+	s := newScene(t, looksOn, byHand)
 	s.peers.provisioning.set(func(f *fakeProvisioning) { f.revoked = true })
 	key := uuid.NewString()
 	_, _ = s.place(purchase{key: key})

@@ -28,6 +28,7 @@ import (
 	paymentsv1 "makegood.example/proto/gen/payments/v1"
 	"makegood.example/services/orders"
 	"makegood.example/services/platform/apperr"
+	"makegood.example/services/platform/due"
 	"makegood.example/services/platform/grpcclient"
 	"makegood.example/services/platform/pgtest"
 	"makegood.example/services/platform/process"
@@ -54,6 +55,8 @@ type scene struct {
 	orders ordersv1.OrdersServiceClient
 	dial   grpcclient.Dialer
 	stop   func()
+	// pulse is set when looks are by hand.
+	pulse *due.Pulse
 }
 
 // The looks are off unless a test turns them on: then only the calls of the
@@ -73,11 +76,28 @@ func newScene(t *testing.T, settings ...string) *scene {
 		"NOTIFICATIONS_GRPC_ADDR": s.peers.addr, "RECONCILIATION_GRPC_ADDR": s.peers.addr,
 	}
 	for _, setting := range settings {
+		if setting == byHand {
+			s.pulse = &due.Pulse{}
+			continue
+		}
 		key, value, _ := strings.Cut(setting, "=")
 		s.env[key] = value
 	}
 	s.start()
 	return s
+}
+
+// byHand has due rows looked at only when beat is called, so that a test knows when
+// a look has ended, before it moves the clock again.
+const byHand = "by hand"
+
+// beat has everything that is due looked at, to the end.
+func (s *scene) beat() {
+	s.t.Helper()
+	await(s.t, "somebody to look", func() bool { return s.pulse.Works() > 0 })
+	if _, err := s.pulse.Beat(); err != nil {
+		s.t.Fatal(err)
+	}
 }
 
 // start runs an instance as its main does; another one when one runs already.
@@ -111,6 +131,9 @@ func (s *scene) instance(number int) (grpcclient.Dialer, func()) {
 	}
 	listener := bufconn.Listen(1 << 20)
 	ctx, cancel := context.WithCancel(context.Background())
+	if s.pulse != nil {
+		ctx = due.WithPulse(ctx, s.pulse)
+	}
 	ended := make(chan error, 1)
 	go func() {
 		ended <- orders.Run(ctx, cfg, process.Runtime{Log: slog.New(slog.DiscardHandler), Now: s.clock.Now, Listener: listener})

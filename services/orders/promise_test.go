@@ -30,7 +30,7 @@ func (s *scene) told(o *ordersv1.Order) (kinds []string) {
 }
 
 func TestWhoPaidIsToldByWhenAndThenWhatBecameOfThat(t *testing.T) {
-	s := newScene(t, looksOn)
+	s := newScene(t, looksOn, byHand)
 	s.peers.provisioning.set(func(f *fakeProvisioning) { f.err = away })
 	o := s.mustPlace(purchase{}, charged)
 	paid := o.GetChargedAt().AsTime()
@@ -106,7 +106,7 @@ func TestWhoseMoneyIsUnknownIsToldByWhenItIsKnown(t *testing.T) {
 func TestNothingIsPromisedToWhoMustActOrWaitForTheBank(t *testing.T) {
 	for _, status := range []paymentsv1.Payment_Status{paymentsv1.Payment_REQUIRES_ACTION, paymentsv1.Payment_PROCESSING} {
 		t.Run(status.String(), func(t *testing.T) {
-			s := newScene(t, looksOn)
+			s := newScene(t, looksOn, byHand)
 			s.peers.payments.says(says(status))
 			o := s.mustPlace(purchase{}, pending)
 			if o.GetPromise() != nil {

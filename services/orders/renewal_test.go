@@ -72,7 +72,7 @@ func TestARenewalIsOneOrderHoweverOftenItIsTold(t *testing.T) {
 // Money that arrived is in no renewal's way, and neither is a renewal in the way
 // of what its buyer does otherwise.
 func TestARenewalIsNobodysDuplicate(t *testing.T) {
-	s := newScene(t, looksOn)
+	s := newScene(t, looksOn, byHand)
 	first := s.subscribed()
 	s.clock.Advance(365 * 24 * time.Hour)
 	s.follow(first, paymentsv1.Subscription_UNPAID, nil)
