@@ -225,10 +225,18 @@ func (p *Page) Picture(name string) string {
 	p.t.Helper()
 	ctx, cancel := context.WithTimeout(p.Ctx, limit)
 	defer cancel()
+	// A page that another has just replaced has no size yet.
+	p.Await("document.readyState === 'complete' && document.documentElement.getBoundingClientRect().width > 0")
 	path, err := picturePath(p.t, name)
 	if err == nil {
 		var png []byte
-		if png, err = chromedp.Run(ctx, chromedp.FullScreenshot(100)); err == nil {
+		for {
+			if png, err = chromedp.Run(ctx, chromedp.FullScreenshot(100)); err == nil || ctx.Err() != nil {
+				break
+			}
+			time.Sleep(50 * time.Millisecond) // between two pages
+		}
+		if err == nil {
 			err = os.WriteFile(path, png, 0o644)
 		}
 	}
