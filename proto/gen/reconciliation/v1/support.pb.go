@@ -1138,8 +1138,11 @@ type RefundRequest struct {
 	state   protoimpl.MessageState `protogen:"open.v1"`
 	OrderId string                 `protobuf:"bytes,1,opt,name=order_id,json=orderId,proto3" json:"order_id,omitempty"`
 	// Minor units; 0 is all that is left.
-	AmountMinor   int64 `protobuf:"varint,2,opt,name=amount_minor,json=amountMinor,proto3" json:"amount_minor,omitempty"`
-	Act           *Act  `protobuf:"bytes,3,opt,name=act,proto3" json:"act,omitempty"`
+	AmountMinor int64 `protobuf:"varint,2,opt,name=amount_minor,json=amountMinor,proto3" json:"amount_minor,omitempty"`
+	Act         *Act  `protobuf:"bytes,3,opt,name=act,proto3" json:"act,omitempty"`
+	// Which of an order's charges, when it was paid twice; the one that it was
+	// fulfilled by when empty.
+	ChargeId      string `protobuf:"bytes,4,opt,name=charge_id,json=chargeId,proto3" json:"charge_id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1193,6 +1196,13 @@ func (x *RefundRequest) GetAct() *Act {
 		return x.Act
 	}
 	return nil
+}
+
+func (x *RefundRequest) GetChargeId() string {
+	if x != nil {
+		return x.ChargeId
+	}
+	return ""
 }
 
 // ActionResponse is what a step did, or would do.
@@ -2237,11 +2247,12 @@ const file_reconciliation_v1_support_proto_rawDesc = "" +
 	"\x03act\x18\x05 \x01(\v2\x16.reconciliation.v1.ActB\x06\xbaH\x03\xc8\x01\x01R\x03act\"m\n" +
 	"\x14ResendMessageRequest\x12#\n" +
 	"\border_id\x18\x01 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\aorderId\x120\n" +
-	"\x03act\x18\x02 \x01(\v2\x16.reconciliation.v1.ActB\x06\xbaH\x03\xc8\x01\x01R\x03act\"\x92\x01\n" +
+	"\x03act\x18\x02 \x01(\v2\x16.reconciliation.v1.ActB\x06\xbaH\x03\xc8\x01\x01R\x03act\"\xb9\x01\n" +
 	"\rRefundRequest\x12#\n" +
 	"\border_id\x18\x01 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\aorderId\x12*\n" +
 	"\famount_minor\x18\x02 \x01(\x03B\a\xbaH\x04\"\x02(\x00R\vamountMinor\x120\n" +
-	"\x03act\x18\x03 \x01(\v2\x16.reconciliation.v1.ActB\x06\xbaH\x03\xc8\x01\x01R\x03act\"\x96\x01\n" +
+	"\x03act\x18\x03 \x01(\v2\x16.reconciliation.v1.ActB\x06\xbaH\x03\xc8\x01\x01R\x03act\x12%\n" +
+	"\tcharge_id\x18\x04 \x01(\tB\b\xbaH\x05r\x03\x18\xff\x01R\bchargeId\"\x96\x01\n" +
 	"\x0eActionResponse\x12-\n" +
 	"\x05steps\x18\x01 \x03(\v2\x17.reconciliation.v1.StepR\x05steps\x12&\n" +
 	"\x05order\x18\x02 \x01(\v2\x10.orders.v1.OrderR\x05order\x12\x12\n" +

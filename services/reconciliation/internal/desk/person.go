@@ -1,0 +1,161 @@
+// Package desk is what the people on support see: a person as far as anything is
+// known of them, what is the matter, what to do, and what to answer. All of it is
+// decided from facts that others have read; it knows no database and no wire.
+package desk
+
+import "time"
+
+// Person is everything that was found about one customer.
+type Person struct {
+	// Now is when it was read.
+	Now time.Time
+	// StripeRead: false when Stripe could not be asked, and Charges is what is known
+	// here at best.
+	StripeRead bool
+	// Unread names what else could not be read, in plain words.
+	Unread []string
+	// OrderNamed: the customer's words named one order or one charge, and Orders[0]
+	// is it. Otherwise the orders are the newest first.
+	OrderNamed bool
+	Orders     []Order
+	Charges    []Charge
+	Mails      []Mail
+	Cases      []Case
+}
+
+// Order is an order as it stands.
+type Order struct {
+	ID             string
+	ReferenceShort string
+	Kind           string
+	State          string
+	PlanName       string
+	AmountDisplay  string
+	Email          string
+	Name           string
+	ChargeID       string
+	CreatedAt      time.Time
+	// ChargedAt and CompletedAt are zero while it is not.
+	ChargedAt, CompletedAt time.Time
+	RecoveredBy            string
+	// RefundedMinor went back so far; RefundedDisplay says it for people.
+	RefundedMinor   int64
+	RefundedDisplay string
+	// RefundReferences are what Stripe calls the refunds.
+	RefundReferences []string
+	// Dispute is OPEN, LOST or WON; empty for none.
+	Dispute string
+	// Access: there is a grant that is in force. AccessUntil is its end, zero for none.
+	Access      bool
+	AccessUntil time.Time
+	// AccessRead: whether Provisioning could say so.
+	AccessRead bool
+	// Waits says for whom it waits while it is PENDING: buyer, bank or us.
+	Waits string
+	// PromisedBy is by when something was promised; zero for nothing.
+	PromisedBy time.Time
+	// NextLookAt is when it is looked at by itself; zero at rest.
+	NextLookAt time.Time
+	History    []Change
+}
+
+// Change is one entry of an order's history.
+type Change struct {
+	At              time.Time
+	From, To        string
+	Reason, By, Why string
+}
+
+// Charge is a charge at Stripe.
+type Charge struct {
+	ID string
+	// Owner is OURS, FOREIGN, CLAIMED or UNCLEAR.
+	Owner         string
+	OwnerReason   string
+	OrderID       string
+	AmountDisplay string
+	// Paid: the money was taken, and not only reserved or refused.
+	Paid bool
+	// RefundedInFull: nothing of it is left with us.
+	RefundedInFull bool
+	Disputed       bool
+	// Disposition is what reconciliation made of it; empty when it has not seen it.
+	Disposition string
+	CreatedAt   time.Time
+}
+
+// Ours says whether it is ours to grant or to give back.
+func (c Charge) Ours() bool { return c.Owner == "OURS" }
+
+// Mail is one message to the customer.
+type Mail struct {
+	OrderID   string
+	Kind      string
+	State     string
+	CreatedAt time.Time
+	// SentAt is when the mail server took it; zero while it has not.
+	SentAt time.Time
+	Error  string
+}
+
+// Case is one case about the customer.
+type Case struct {
+	ID       int64
+	Kind     string
+	Open     bool
+	Summary  string
+	OpenedAt time.Time
+}
+
+// focus is the order that the customer's words are about, or the newest.
+func (p Person) focus() (Order, bool) {
+	if len(p.Orders) == 0 {
+		return Order{}, false
+	}
+	if p.OrderNamed {
+		return p.Orders[0], true
+	}
+	newest := p.Orders[0]
+	for _, o := range p.Orders[1:] {
+		if o.CreatedAt.After(newest.CreatedAt) {
+			newest = o
+		}
+	}
+	return newest, true
+}
+
+// order finds an order by its id.
+func (p Person) order(id string) (Order, bool) {
+	for _, o := range p.Orders {
+		if o.ID == id {
+			return o, true
+		}
+	}
+	return Order{}, false
+}
+
+// kept are the charges of ours whose money we hold.
+func (p Person) kept() (kept []Charge) {
+	for _, c := range p.Charges {
+		if c.Ours() && c.Paid && !c.RefundedInFull {
+			kept = append(kept, c)
+		}
+	}
+	return kept
+}
+
+// confirmation is the mail that tells the customer of their access.
+func (p Person) confirmation(o Order) (m Mail, found bool) {
+	for _, mail := range p.Mails {
+		if mail.OrderID != o.ID {
+			continue
+		}
+		switch mail.Kind {
+		case "CONFIRMATION", "RECOVERY", "RENEWED":
+			if !found || mail.SentAt.After(m.SentAt) {
+				m, found = mail, true
+			}
+		}
+	}
+	return m, found
+}
