@@ -38,6 +38,7 @@ func Run(ctx context.Context, cfg Config, rt process.Runtime) error {
 		CaseFacts: clients.NewCaseFacts(orders, payments, notifications), Runs: service.NewRuns(), Settings: cfg.Settings, Now: rt.Now, Log: rt.Log,
 	}
 	reconciliationv1.RegisterReconciliationServiceServer(h, &rpc.Server{Service: svc})
+	reconciliationv1.RegisterSupportServiceServer(h, &rpc.SupportServer{Service: svc})
 
 	cases := due.Work[int64]{Name: "cases to look after", Claim: svc.ClaimDueCases, Handle: svc.LookAfterCase, Log: rt.Log}
 	work := []func(context.Context) error{svc.Runs.Serve, cases.Run}

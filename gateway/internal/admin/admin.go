@@ -50,6 +50,10 @@ func New(cfg Config) (http.Handler, error) {
 		reconciliationv1.NewReconciliationServiceClient(edge.Guard(cfg.Peers.Reconciliation))); err != nil {
 		return nil, err
 	}
+	if err := reconciliationv1.RegisterSupportServiceHandlerClient(ctx, mux,
+		reconciliationv1.NewSupportServiceClient(edge.Guard(cfg.Peers.Reconciliation))); err != nil {
+		return nil, err
+	}
 	openAPI, err := edge.AdminOpenAPI(contracts.OpenAPI)
 	if err != nil {
 		return nil, err

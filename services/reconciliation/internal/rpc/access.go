@@ -15,4 +15,15 @@ var Access = access.Table{
 	"/reconciliation.v1.ReconciliationService/ListRuns":           {Callers: []string{"notifications"}, Role: access.Viewer},
 	"/reconciliation.v1.ReconciliationService/OpenCase":           {Callers: []string{"orders", "payments", "notifications"}},
 	"/reconciliation.v1.ReconciliationService/ListCases":          {Role: access.Viewer},
+
+	"/reconciliation.v1.SupportService/LookupCustomer": {Role: access.Viewer},
+	"/reconciliation.v1.SupportService/Recover":        {Role: access.Support},
+	"/reconciliation.v1.SupportService/AdoptCharge":    {Role: access.Support},
+	"/reconciliation.v1.SupportService/ResendMessage":  {Role: access.Support},
+	"/reconciliation.v1.SupportService/Refund":         {Role: access.Support},
+	"/reconciliation.v1.SupportService/Reply":          {Role: access.Support},
+	"/reconciliation.v1.SupportService/OpenTicket":     {Role: access.Support},
+	"/reconciliation.v1.SupportService/ChangeTicket":   {Role: access.Support},
+	"/reconciliation.v1.SupportService/ListTickets":    {Role: access.Viewer},
+	"/reconciliation.v1.SupportService/ListAudit":      {Role: access.Viewer},
 }
