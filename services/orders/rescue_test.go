@@ -324,6 +324,13 @@ func TestTheKillSwitch(t *testing.T) {
 		if err != nil || r.GetActor() != "ada" || r.GetPaused() != paused || !r.GetAt().AsTime().Equal(s.clock.Now()) {
 			t.Fatalf("%v %v", r, err)
 		}
+		now, err := s.admin("").GetCharging(asPerson(t.Context(), "admin"), &ordersv1.GetChargingRequest{})
+		if err != nil || now.GetPaused() != paused || now.GetActor() != "ada" || now.GetReason() != "a test" || !now.GetAt().AsTime().Equal(s.clock.Now()) {
+			t.Fatalf("read again: %v %v", now, err)
+		}
+	}
+	if never, err := s.admin("").GetCharging(asPerson(t.Context(), "admin"), &ordersv1.GetChargingRequest{}); err != nil || never.GetPaused() || never.GetAt() != nil {
+		t.Fatalf("before anybody turned it: %v %v", never, err)
 	}
 	s.peers.payments.says(fails(away))
 	inWindow := s.mustPlace(purchase{email: "inwindow@example.com"}, pending)

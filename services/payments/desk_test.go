@@ -90,6 +90,20 @@ func TestTheLedgerIsListed(t *testing.T) {
 	if n := len(s.list(&pb.ListWebhookEventsRequest{PageSize: 4, MostAttemptsFirst: true})); n != 21 {
 		t.Errorf("all, by attempts: %d", n)
 	}
+	if _, err := s.owner.Exec(t.Context(), `UPDATE payments.webhook_events SET resolution_method = 'saved_payment' WHERE customer_id = 'cus_c'`); err != nil {
+		t.Fatal(err)
+	}
+	methods, err := s.desk.CountResolutionMethods(s.as(access.Viewer), &pb.CountResolutionMethodsRequest{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	counted := map[string]int64{}
+	for _, m := range methods.GetMethods() {
+		counted[m.GetResolutionMethod()+" "+m.GetStatus().String()] = m.GetEventCount()
+	}
+	if len(counted) != 3 || counted["saved_payment PROCESSED"] != 7 || counted[" ORPHANED"] != 7 || counted[" FAILED"] != 7 {
+		t.Errorf("methods: %v", methods)
+	}
 	newest, err := s.desk.ListWebhookEvents(s.as(access.Viewer), &pb.ListWebhookEventsRequest{PageSize: 1})
 	if err != nil {
 		t.Fatal(err)

@@ -15,6 +15,7 @@ import (
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	pb "makegood.example/proto/gen/reconciliation/v1"
+	"makegood.example/services/platform/grpcclient"
 )
 
 // team are people with the role support.
@@ -85,6 +86,11 @@ func TestACaseIsClaimedHandedOverAndResolved(t *testing.T) {
 	if !slices.Equal(whats(got), want) {
 		t.Errorf("events %q, want %q", whats(got), want)
 	}
+	if read := must(desk.GetCase(sam, &pb.GetCaseRequest{CaseId: id})); !slices.Equal(whats(read), want) || read.GetResolution() != "refunded by hand" {
+		t.Errorf("read again: %v", read)
+	}
+	_, err = desk.GetCase(sam, &pb.GetCaseRequest{CaseId: 99})
+	wantError(t, "reading a case that is not", err, codes.NotFound, "CASE_NOT_FOUND")
 	_, err = desk.ClaimCase(sam, &pb.ClaimCaseRequest{CaseId: id})
 	wantError(t, "claiming what is resolved", err, codes.Aborted, "INVALID_STATE")
 	_, err = desk.SnoozeCase(sam, &pb.SnoozeCaseRequest{CaseId: id, Until: timestamppb.New(s.clock.Now().Add(time.Hour)), Reason: "later"})
@@ -162,4 +168,19 @@ func TestASnoozedCaseSleepsUntilItsTimeOrSomethingNew(t *testing.T) {
 	}
 	_, err := desk.SnoozeCase(s.support(), &pb.SnoozeCaseRequest{CaseId: 1, Until: timestamppb.New(s.clock.Now().Add(-time.Hour)), Reason: "x"})
 	wantError(t, "until yesterday", err, codes.InvalidArgument, "INVALID_ARGUMENT")
+}
+
+func TestAPersonIsToldWhoTheyAre(t *testing.T) {
+	s := newScene(t)
+	conn, err := grpcclient.Dial("reconciliation", "gateway", s.instance(nil))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = conn.Close() })
+	desk := pb.NewSupportServiceClient(conn)
+	if me, err := desk.WhoAmI(s.support(), &pb.WhoAmIRequest{}); err != nil || me.GetActor() != "sam" || me.GetRole() != "support" {
+		t.Errorf("%v %v", me, err)
+	}
+	_, err = desk.WhoAmI(t.Context(), &pb.WhoAmIRequest{})
+	wantError(t, "without a token", err, codes.Unauthenticated, "UNAUTHENTICATED")
 }

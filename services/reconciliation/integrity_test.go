@@ -129,7 +129,26 @@ func TestTheReportAddsUp(t *testing.T) {
 	if all.GetDifferenceCount() != 0 || len(all.GetCharges()) != 5 || !all.GetComplete() {
 		t.Errorf("of all time: %v", all)
 	}
-	_, err := s.client(dial, "gateway").GetIntegrityReport(s.support(), &pb.GetIntegrityReportRequest{From: timestamppb.New(dayOne), Before: timestamppb.New(dayOne)})
+	byDay, err := s.client(dial, "gateway").CountChargesByDay(s.support(), &pb.CountChargesByDayRequest{Days: 92})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var counted, onDayOne int64
+	for _, d := range byDay.GetDays() {
+		for _, c := range d.GetCounts() {
+			if counted += c.GetChargeCount(); d.GetDate() == dayOne.UTC().Format(time.DateOnly) {
+				onDayOne += c.GetChargeCount()
+			}
+		}
+	}
+	var summed int64
+	for _, c := range all.GetCharges() {
+		summed += c.GetChargeCount()
+	}
+	if onDayOne != 13 || counted != summed {
+		t.Errorf("by day %d, %d of them on the first day; the report has %d: %v", counted, onDayOne, summed, byDay)
+	}
+	_, err = s.client(dial, "gateway").GetIntegrityReport(s.support(), &pb.GetIntegrityReportRequest{From: timestamppb.New(dayOne), Before: timestamppb.New(dayOne)})
 	wantError(t, "an empty window", err, codes.InvalidArgument, "INVALID_ARGUMENT")
 }
 

@@ -2161,6 +2161,111 @@ func (x *StuckOrder) GetWaits() bool {
 	return false
 }
 
+type GetChargingRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetChargingRequest) Reset() {
+	*x = GetChargingRequest{}
+	mi := &file_orders_v1_orders_proto_msgTypes[24]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetChargingRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetChargingRequest) ProtoMessage() {}
+
+func (x *GetChargingRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_orders_v1_orders_proto_msgTypes[24]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetChargingRequest.ProtoReflect.Descriptor instead.
+func (*GetChargingRequest) Descriptor() ([]byte, []int) {
+	return file_orders_v1_orders_proto_rawDescGZIP(), []int{24}
+}
+
+type GetChargingResponse struct {
+	state  protoimpl.MessageState `protogen:"open.v1"`
+	Paused bool                   `protobuf:"varint,1,opt,name=paused,proto3" json:"paused,omitempty"`
+	// Who turned the switch last; empty when nobody ever did.
+	Actor         string                 `protobuf:"bytes,2,opt,name=actor,proto3" json:"actor,omitempty"`
+	Reason        string                 `protobuf:"bytes,3,opt,name=reason,proto3" json:"reason,omitempty"`
+	At            *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=at,proto3" json:"at,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetChargingResponse) Reset() {
+	*x = GetChargingResponse{}
+	mi := &file_orders_v1_orders_proto_msgTypes[25]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetChargingResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetChargingResponse) ProtoMessage() {}
+
+func (x *GetChargingResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_orders_v1_orders_proto_msgTypes[25]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetChargingResponse.ProtoReflect.Descriptor instead.
+func (*GetChargingResponse) Descriptor() ([]byte, []int) {
+	return file_orders_v1_orders_proto_rawDescGZIP(), []int{25}
+}
+
+func (x *GetChargingResponse) GetPaused() bool {
+	if x != nil {
+		return x.Paused
+	}
+	return false
+}
+
+func (x *GetChargingResponse) GetActor() string {
+	if x != nil {
+		return x.Actor
+	}
+	return ""
+}
+
+func (x *GetChargingResponse) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+func (x *GetChargingResponse) GetAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.At
+	}
+	return nil
+}
+
 type SetChargingRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Paused        bool                   `protobuf:"varint,1,opt,name=paused,proto3" json:"paused,omitempty"`
@@ -2171,7 +2276,7 @@ type SetChargingRequest struct {
 
 func (x *SetChargingRequest) Reset() {
 	*x = SetChargingRequest{}
-	mi := &file_orders_v1_orders_proto_msgTypes[24]
+	mi := &file_orders_v1_orders_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2183,7 +2288,7 @@ func (x *SetChargingRequest) String() string {
 func (*SetChargingRequest) ProtoMessage() {}
 
 func (x *SetChargingRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_orders_v1_orders_proto_msgTypes[24]
+	mi := &file_orders_v1_orders_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2196,7 +2301,7 @@ func (x *SetChargingRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SetChargingRequest.ProtoReflect.Descriptor instead.
 func (*SetChargingRequest) Descriptor() ([]byte, []int) {
-	return file_orders_v1_orders_proto_rawDescGZIP(), []int{24}
+	return file_orders_v1_orders_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *SetChargingRequest) GetPaused() bool {
@@ -2224,7 +2329,7 @@ type SetChargingResponse struct {
 
 func (x *SetChargingResponse) Reset() {
 	*x = SetChargingResponse{}
-	mi := &file_orders_v1_orders_proto_msgTypes[25]
+	mi := &file_orders_v1_orders_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2236,7 +2341,7 @@ func (x *SetChargingResponse) String() string {
 func (*SetChargingResponse) ProtoMessage() {}
 
 func (x *SetChargingResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_orders_v1_orders_proto_msgTypes[25]
+	mi := &file_orders_v1_orders_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2249,7 +2354,7 @@ func (x *SetChargingResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SetChargingResponse.ProtoReflect.Descriptor instead.
 func (*SetChargingResponse) Descriptor() ([]byte, []int) {
-	return file_orders_v1_orders_proto_rawDescGZIP(), []int{25}
+	return file_orders_v1_orders_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *SetChargingResponse) GetPaused() bool {
@@ -2282,7 +2387,7 @@ type MatchChargesRequest struct {
 
 func (x *MatchChargesRequest) Reset() {
 	*x = MatchChargesRequest{}
-	mi := &file_orders_v1_orders_proto_msgTypes[26]
+	mi := &file_orders_v1_orders_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2294,7 +2399,7 @@ func (x *MatchChargesRequest) String() string {
 func (*MatchChargesRequest) ProtoMessage() {}
 
 func (x *MatchChargesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_orders_v1_orders_proto_msgTypes[26]
+	mi := &file_orders_v1_orders_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2307,7 +2412,7 @@ func (x *MatchChargesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MatchChargesRequest.ProtoReflect.Descriptor instead.
 func (*MatchChargesRequest) Descriptor() ([]byte, []int) {
-	return file_orders_v1_orders_proto_rawDescGZIP(), []int{26}
+	return file_orders_v1_orders_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *MatchChargesRequest) GetCharges() []*ChargeKeys {
@@ -2330,7 +2435,7 @@ type ChargeKeys struct {
 
 func (x *ChargeKeys) Reset() {
 	*x = ChargeKeys{}
-	mi := &file_orders_v1_orders_proto_msgTypes[27]
+	mi := &file_orders_v1_orders_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2342,7 +2447,7 @@ func (x *ChargeKeys) String() string {
 func (*ChargeKeys) ProtoMessage() {}
 
 func (x *ChargeKeys) ProtoReflect() protoreflect.Message {
-	mi := &file_orders_v1_orders_proto_msgTypes[27]
+	mi := &file_orders_v1_orders_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2355,7 +2460,7 @@ func (x *ChargeKeys) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ChargeKeys.ProtoReflect.Descriptor instead.
 func (*ChargeKeys) Descriptor() ([]byte, []int) {
-	return file_orders_v1_orders_proto_rawDescGZIP(), []int{27}
+	return file_orders_v1_orders_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *ChargeKeys) GetChargeId() string {
@@ -2392,7 +2497,7 @@ type MatchChargesResponse struct {
 
 func (x *MatchChargesResponse) Reset() {
 	*x = MatchChargesResponse{}
-	mi := &file_orders_v1_orders_proto_msgTypes[28]
+	mi := &file_orders_v1_orders_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2404,7 +2509,7 @@ func (x *MatchChargesResponse) String() string {
 func (*MatchChargesResponse) ProtoMessage() {}
 
 func (x *MatchChargesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_orders_v1_orders_proto_msgTypes[28]
+	mi := &file_orders_v1_orders_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2417,7 +2522,7 @@ func (x *MatchChargesResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MatchChargesResponse.ProtoReflect.Descriptor instead.
 func (*MatchChargesResponse) Descriptor() ([]byte, []int) {
-	return file_orders_v1_orders_proto_rawDescGZIP(), []int{28}
+	return file_orders_v1_orders_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *MatchChargesResponse) GetMatches() []*ChargeMatch {
@@ -2467,7 +2572,7 @@ type ChargeMatch struct {
 
 func (x *ChargeMatch) Reset() {
 	*x = ChargeMatch{}
-	mi := &file_orders_v1_orders_proto_msgTypes[29]
+	mi := &file_orders_v1_orders_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2479,7 +2584,7 @@ func (x *ChargeMatch) String() string {
 func (*ChargeMatch) ProtoMessage() {}
 
 func (x *ChargeMatch) ProtoReflect() protoreflect.Message {
-	mi := &file_orders_v1_orders_proto_msgTypes[29]
+	mi := &file_orders_v1_orders_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2492,7 +2597,7 @@ func (x *ChargeMatch) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ChargeMatch.ProtoReflect.Descriptor instead.
 func (*ChargeMatch) Descriptor() ([]byte, []int) {
-	return file_orders_v1_orders_proto_rawDescGZIP(), []int{29}
+	return file_orders_v1_orders_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *ChargeMatch) GetChargeId() string {
@@ -2613,7 +2718,7 @@ type ListCompletedRequest struct {
 
 func (x *ListCompletedRequest) Reset() {
 	*x = ListCompletedRequest{}
-	mi := &file_orders_v1_orders_proto_msgTypes[30]
+	mi := &file_orders_v1_orders_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2625,7 +2730,7 @@ func (x *ListCompletedRequest) String() string {
 func (*ListCompletedRequest) ProtoMessage() {}
 
 func (x *ListCompletedRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_orders_v1_orders_proto_msgTypes[30]
+	mi := &file_orders_v1_orders_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2638,7 +2743,7 @@ func (x *ListCompletedRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListCompletedRequest.ProtoReflect.Descriptor instead.
 func (*ListCompletedRequest) Descriptor() ([]byte, []int) {
-	return file_orders_v1_orders_proto_rawDescGZIP(), []int{30}
+	return file_orders_v1_orders_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *ListCompletedRequest) GetFrom() *timestamppb.Timestamp {
@@ -2679,7 +2784,7 @@ type ListCompletedResponse struct {
 
 func (x *ListCompletedResponse) Reset() {
 	*x = ListCompletedResponse{}
-	mi := &file_orders_v1_orders_proto_msgTypes[31]
+	mi := &file_orders_v1_orders_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2691,7 +2796,7 @@ func (x *ListCompletedResponse) String() string {
 func (*ListCompletedResponse) ProtoMessage() {}
 
 func (x *ListCompletedResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_orders_v1_orders_proto_msgTypes[31]
+	mi := &file_orders_v1_orders_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2704,7 +2809,7 @@ func (x *ListCompletedResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListCompletedResponse.ProtoReflect.Descriptor instead.
 func (*ListCompletedResponse) Descriptor() ([]byte, []int) {
-	return file_orders_v1_orders_proto_rawDescGZIP(), []int{31}
+	return file_orders_v1_orders_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *ListCompletedResponse) GetOrders() []*CompletedOrder {
@@ -2735,7 +2840,7 @@ type CompletedOrder struct {
 
 func (x *CompletedOrder) Reset() {
 	*x = CompletedOrder{}
-	mi := &file_orders_v1_orders_proto_msgTypes[32]
+	mi := &file_orders_v1_orders_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2747,7 +2852,7 @@ func (x *CompletedOrder) String() string {
 func (*CompletedOrder) ProtoMessage() {}
 
 func (x *CompletedOrder) ProtoReflect() protoreflect.Message {
-	mi := &file_orders_v1_orders_proto_msgTypes[32]
+	mi := &file_orders_v1_orders_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2760,7 +2865,7 @@ func (x *CompletedOrder) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CompletedOrder.ProtoReflect.Descriptor instead.
 func (*CompletedOrder) Descriptor() ([]byte, []int) {
-	return file_orders_v1_orders_proto_rawDescGZIP(), []int{32}
+	return file_orders_v1_orders_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *CompletedOrder) GetOrderId() string {
@@ -2991,7 +3096,13 @@ const file_orders_v1_orders_proto_rawDesc = "" +
 	"\x10last_progress_at\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\x0elastProgressAt\x12\x1d\n" +
 	"\n" +
 	"look_count\x18\x04 \x01(\x05R\tlookCount\x12\x14\n" +
-	"\x05waits\x18\x05 \x01(\bR\x05waits\"P\n" +
+	"\x05waits\x18\x05 \x01(\bR\x05waits\"\x14\n" +
+	"\x12GetChargingRequest\"\x87\x01\n" +
+	"\x13GetChargingResponse\x12\x16\n" +
+	"\x06paused\x18\x01 \x01(\bR\x06paused\x12\x14\n" +
+	"\x05actor\x18\x02 \x01(\tR\x05actor\x12\x16\n" +
+	"\x06reason\x18\x03 \x01(\tR\x06reason\x12*\n" +
+	"\x02at\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\x02at\"P\n" +
 	"\x12SetChargingRequest\x12\x16\n" +
 	"\x06paused\x18\x01 \x01(\bR\x06paused\x12\"\n" +
 	"\x06reason\x18\x02 \x01(\tB\n" +
@@ -3055,7 +3166,7 @@ const file_orders_v1_orders_proto_rawDesc = "" +
 	"\bPayOrder\x12\x1a.orders.v1.PayOrderRequest\x1a\x10.orders.v1.Order\"%\x82\xd3\xe4\x93\x02\x1f:\x01*\"\x1a/v1/orders/{reference}:pay\x12k\n" +
 	"\fConfirmOrder\x12\x1e.orders.v1.ConfirmOrderRequest\x1a\x10.orders.v1.Order\")\x82\xd3\xe4\x93\x02#:\x01*\"\x1e/v1/orders/{reference}:confirm\x12h\n" +
 	"\vRefundOrder\x12\x1d.orders.v1.RefundOrderRequest\x1a\x10.orders.v1.Order\"(\x82\xd3\xe4\x93\x02\":\x01*\"\x1d/v1/orders/{reference}:refund\x12X\n" +
-	"\bGetOrder\x12\x1a.orders.v1.GetOrderRequest\x1a\x10.orders.v1.Order\"\x1e\x82\xd3\xe4\x93\x02\x18\x12\x16/v1/orders/{reference}2\xfc\x05\n" +
+	"\bGetOrder\x12\x1a.orders.v1.GetOrderRequest\x1a\x10.orders.v1.Order\"\x1e\x82\xd3\xe4\x93\x02\x18\x12\x16/v1/orders/{reference}2\xe6\x06\n" +
 	"\x12OrdersAdminService\x12O\n" +
 	"\fAdvanceOrder\x12\x1e.orders.v1.AdvanceOrderRequest\x1a\x1f.orders.v1.AdvanceOrderResponse\x12M\n" +
 	"\vAdoptCharge\x12\x1d.orders.v1.AdoptChargeRequest\x1a\x1f.orders.v1.AdvanceOrderResponse\x12a\n" +
@@ -3063,7 +3174,8 @@ const file_orders_v1_orders_proto_rawDesc = "" +
 	"\rDescribeOrder\x12\x1f.orders.v1.DescribeOrderRequest\x1a .orders.v1.DescribeOrderResponse\"#\x82\xd3\xe4\x93\x02\x1d\x12\x1b/admin/v1/orders/{order_id}\x12O\n" +
 	"\fMatchCharges\x12\x1e.orders.v1.MatchChargesRequest\x1a\x1f.orders.v1.MatchChargesResponse\x12R\n" +
 	"\rListCompleted\x12\x1f.orders.v1.ListCompletedRequest\x1a .orders.v1.ListCompletedResponse\x12X\n" +
-	"\x0fListStuckOrders\x12!.orders.v1.ListStuckOrdersRequest\x1a\".orders.v1.ListStuckOrdersResponse\x12k\n" +
+	"\x0fListStuckOrders\x12!.orders.v1.ListStuckOrdersRequest\x1a\".orders.v1.ListStuckOrdersResponse\x12h\n" +
+	"\vGetCharging\x12\x1d.orders.v1.GetChargingRequest\x1a\x1e.orders.v1.GetChargingResponse\"\x1a\x82\xd3\xe4\x93\x02\x14\x12\x12/admin/v1/charging\x12k\n" +
 	"\vSetCharging\x12\x1d.orders.v1.SetChargingRequest\x1a\x1e.orders.v1.SetChargingResponse\"\x1d\x82\xd3\xe4\x93\x02\x17:\x01*\"\x12/admin/v1/chargingB/Z-makegood.example/proto/gen/orders/v1;ordersv1b\x06proto3"
 
 var (
@@ -3079,7 +3191,7 @@ func file_orders_v1_orders_proto_rawDescGZIP() []byte {
 }
 
 var file_orders_v1_orders_proto_enumTypes = make([]protoimpl.EnumInfo, 5)
-var file_orders_v1_orders_proto_msgTypes = make([]protoimpl.MessageInfo, 33)
+var file_orders_v1_orders_proto_msgTypes = make([]protoimpl.MessageInfo, 35)
 var file_orders_v1_orders_proto_goTypes = []any{
 	(PlaceOrderRequest_Checkout)(0),    // 0: orders.v1.PlaceOrderRequest.Checkout
 	(Order_Kind)(0),                    // 1: orders.v1.Order.Kind
@@ -3110,19 +3222,21 @@ var file_orders_v1_orders_proto_goTypes = []any{
 	(*ListStuckOrdersRequest)(nil),     // 26: orders.v1.ListStuckOrdersRequest
 	(*ListStuckOrdersResponse)(nil),    // 27: orders.v1.ListStuckOrdersResponse
 	(*StuckOrder)(nil),                 // 28: orders.v1.StuckOrder
-	(*SetChargingRequest)(nil),         // 29: orders.v1.SetChargingRequest
-	(*SetChargingResponse)(nil),        // 30: orders.v1.SetChargingResponse
-	(*MatchChargesRequest)(nil),        // 31: orders.v1.MatchChargesRequest
-	(*ChargeKeys)(nil),                 // 32: orders.v1.ChargeKeys
-	(*MatchChargesResponse)(nil),       // 33: orders.v1.MatchChargesResponse
-	(*ChargeMatch)(nil),                // 34: orders.v1.ChargeMatch
-	(*ListCompletedRequest)(nil),       // 35: orders.v1.ListCompletedRequest
-	(*ListCompletedResponse)(nil),      // 36: orders.v1.ListCompletedResponse
-	(*CompletedOrder)(nil),             // 37: orders.v1.CompletedOrder
-	(*timestamppb.Timestamp)(nil),      // 38: google.protobuf.Timestamp
-	(*v1.Payment)(nil),                 // 39: payments.v1.Payment
-	(*v1.Subscription)(nil),            // 40: payments.v1.Subscription
-	(v1.Payment_Dispute)(0),            // 41: payments.v1.Payment.Dispute
+	(*GetChargingRequest)(nil),         // 29: orders.v1.GetChargingRequest
+	(*GetChargingResponse)(nil),        // 30: orders.v1.GetChargingResponse
+	(*SetChargingRequest)(nil),         // 31: orders.v1.SetChargingRequest
+	(*SetChargingResponse)(nil),        // 32: orders.v1.SetChargingResponse
+	(*MatchChargesRequest)(nil),        // 33: orders.v1.MatchChargesRequest
+	(*ChargeKeys)(nil),                 // 34: orders.v1.ChargeKeys
+	(*MatchChargesResponse)(nil),       // 35: orders.v1.MatchChargesResponse
+	(*ChargeMatch)(nil),                // 36: orders.v1.ChargeMatch
+	(*ListCompletedRequest)(nil),       // 37: orders.v1.ListCompletedRequest
+	(*ListCompletedResponse)(nil),      // 38: orders.v1.ListCompletedResponse
+	(*CompletedOrder)(nil),             // 39: orders.v1.CompletedOrder
+	(*timestamppb.Timestamp)(nil),      // 40: google.protobuf.Timestamp
+	(*v1.Payment)(nil),                 // 41: payments.v1.Payment
+	(*v1.Subscription)(nil),            // 42: payments.v1.Subscription
+	(v1.Payment_Dispute)(0),            // 43: payments.v1.Payment.Dispute
 }
 var file_orders_v1_orders_proto_depIdxs = []int32{
 	7,  // 0: orders.v1.ListPlansResponse.plans:type_name -> orders.v1.Plan
@@ -3130,87 +3244,90 @@ var file_orders_v1_orders_proto_depIdxs = []int32{
 	0,  // 2: orders.v1.PlaceOrderRequest.checkout:type_name -> orders.v1.PlaceOrderRequest.Checkout
 	1,  // 3: orders.v1.Order.kind:type_name -> orders.v1.Order.Kind
 	2,  // 4: orders.v1.Order.state:type_name -> orders.v1.Order.State
-	38, // 5: orders.v1.Order.created_at:type_name -> google.protobuf.Timestamp
-	38, // 6: orders.v1.Order.charged_at:type_name -> google.protobuf.Timestamp
-	38, // 7: orders.v1.Order.completed_at:type_name -> google.protobuf.Timestamp
-	38, // 8: orders.v1.Order.access_until:type_name -> google.protobuf.Timestamp
+	40, // 5: orders.v1.Order.created_at:type_name -> google.protobuf.Timestamp
+	40, // 6: orders.v1.Order.charged_at:type_name -> google.protobuf.Timestamp
+	40, // 7: orders.v1.Order.completed_at:type_name -> google.protobuf.Timestamp
+	40, // 8: orders.v1.Order.access_until:type_name -> google.protobuf.Timestamp
 	16, // 9: orders.v1.Order.payment_error:type_name -> orders.v1.PaymentError
 	17, // 10: orders.v1.Order.next_action:type_name -> orders.v1.NextAction
 	15, // 11: orders.v1.Order.promise:type_name -> orders.v1.Promise
-	38, // 12: orders.v1.Order.refund_asked_at:type_name -> google.protobuf.Timestamp
-	38, // 13: orders.v1.Promise.by:type_name -> google.protobuf.Timestamp
-	38, // 14: orders.v1.Promise.missed_by:type_name -> google.protobuf.Timestamp
+	40, // 12: orders.v1.Order.refund_asked_at:type_name -> google.protobuf.Timestamp
+	40, // 13: orders.v1.Promise.by:type_name -> google.protobuf.Timestamp
+	40, // 14: orders.v1.Promise.missed_by:type_name -> google.protobuf.Timestamp
 	3,  // 15: orders.v1.NextAction.type:type_name -> orders.v1.NextAction.Type
-	38, // 16: orders.v1.NextAction.by:type_name -> google.protobuf.Timestamp
+	40, // 16: orders.v1.NextAction.by:type_name -> google.protobuf.Timestamp
 	4,  // 17: orders.v1.AdvanceOrderRequest.reason:type_name -> orders.v1.AdvanceOrderRequest.Reason
-	39, // 18: orders.v1.AdvanceOrderRequest.payment:type_name -> payments.v1.Payment
-	39, // 19: orders.v1.AdoptChargeRequest.payment:type_name -> payments.v1.Payment
+	41, // 18: orders.v1.AdvanceOrderRequest.payment:type_name -> payments.v1.Payment
+	41, // 19: orders.v1.AdoptChargeRequest.payment:type_name -> payments.v1.Payment
 	4,  // 20: orders.v1.AdoptChargeRequest.reason:type_name -> orders.v1.AdvanceOrderRequest.Reason
-	38, // 21: orders.v1.AdoptChargeRequest.access_until:type_name -> google.protobuf.Timestamp
-	40, // 22: orders.v1.FollowSubscriptionRequest.subscription:type_name -> payments.v1.Subscription
-	38, // 23: orders.v1.FollowSubscriptionResponse.access_until:type_name -> google.protobuf.Timestamp
+	40, // 21: orders.v1.AdoptChargeRequest.access_until:type_name -> google.protobuf.Timestamp
+	42, // 22: orders.v1.FollowSubscriptionRequest.subscription:type_name -> payments.v1.Subscription
+	40, // 23: orders.v1.FollowSubscriptionResponse.access_until:type_name -> google.protobuf.Timestamp
 	14, // 24: orders.v1.AdvanceOrderResponse.order:type_name -> orders.v1.Order
 	14, // 25: orders.v1.DescribeOrderResponse.order:type_name -> orders.v1.Order
-	38, // 26: orders.v1.DescribeOrderResponse.next_look_at:type_name -> google.protobuf.Timestamp
-	38, // 27: orders.v1.DescribeOrderResponse.last_look_at:type_name -> google.protobuf.Timestamp
+	40, // 26: orders.v1.DescribeOrderResponse.next_look_at:type_name -> google.protobuf.Timestamp
+	40, // 27: orders.v1.DescribeOrderResponse.last_look_at:type_name -> google.protobuf.Timestamp
 	25, // 28: orders.v1.DescribeOrderResponse.history:type_name -> orders.v1.HistoryEntry
-	41, // 29: orders.v1.DescribeOrderResponse.dispute:type_name -> payments.v1.Payment.Dispute
-	38, // 30: orders.v1.DescribeOrderResponse.access_withdrawn_at:type_name -> google.protobuf.Timestamp
-	40, // 31: orders.v1.DescribeOrderResponse.subscription:type_name -> payments.v1.Subscription
-	38, // 32: orders.v1.DescribeOrderResponse.subscription_access_until:type_name -> google.protobuf.Timestamp
-	38, // 33: orders.v1.DescribeOrderResponse.refund_offer_until:type_name -> google.protobuf.Timestamp
+	43, // 29: orders.v1.DescribeOrderResponse.dispute:type_name -> payments.v1.Payment.Dispute
+	40, // 30: orders.v1.DescribeOrderResponse.access_withdrawn_at:type_name -> google.protobuf.Timestamp
+	42, // 31: orders.v1.DescribeOrderResponse.subscription:type_name -> payments.v1.Subscription
+	40, // 32: orders.v1.DescribeOrderResponse.subscription_access_until:type_name -> google.protobuf.Timestamp
+	40, // 33: orders.v1.DescribeOrderResponse.refund_offer_until:type_name -> google.protobuf.Timestamp
 	2,  // 34: orders.v1.HistoryEntry.from_state:type_name -> orders.v1.Order.State
 	2,  // 35: orders.v1.HistoryEntry.to_state:type_name -> orders.v1.Order.State
-	38, // 36: orders.v1.HistoryEntry.at:type_name -> google.protobuf.Timestamp
-	38, // 37: orders.v1.ListStuckOrdersRequest.no_progress_since:type_name -> google.protobuf.Timestamp
+	40, // 36: orders.v1.HistoryEntry.at:type_name -> google.protobuf.Timestamp
+	40, // 37: orders.v1.ListStuckOrdersRequest.no_progress_since:type_name -> google.protobuf.Timestamp
 	28, // 38: orders.v1.ListStuckOrdersResponse.orders:type_name -> orders.v1.StuckOrder
 	2,  // 39: orders.v1.StuckOrder.state:type_name -> orders.v1.Order.State
-	38, // 40: orders.v1.StuckOrder.last_progress_at:type_name -> google.protobuf.Timestamp
-	38, // 41: orders.v1.SetChargingResponse.at:type_name -> google.protobuf.Timestamp
-	32, // 42: orders.v1.MatchChargesRequest.charges:type_name -> orders.v1.ChargeKeys
-	34, // 43: orders.v1.MatchChargesResponse.matches:type_name -> orders.v1.ChargeMatch
-	2,  // 44: orders.v1.ChargeMatch.state:type_name -> orders.v1.Order.State
-	41, // 45: orders.v1.ChargeMatch.dispute:type_name -> payments.v1.Payment.Dispute
-	38, // 46: orders.v1.ChargeMatch.charged_at:type_name -> google.protobuf.Timestamp
-	38, // 47: orders.v1.ChargeMatch.completed_at:type_name -> google.protobuf.Timestamp
-	38, // 48: orders.v1.ChargeMatch.access_withdrawn_at:type_name -> google.protobuf.Timestamp
-	38, // 49: orders.v1.ListCompletedRequest.from:type_name -> google.protobuf.Timestamp
-	38, // 50: orders.v1.ListCompletedRequest.before:type_name -> google.protobuf.Timestamp
-	37, // 51: orders.v1.ListCompletedResponse.orders:type_name -> orders.v1.CompletedOrder
-	38, // 52: orders.v1.CompletedOrder.completed_at:type_name -> google.protobuf.Timestamp
-	5,  // 53: orders.v1.OrdersService.ListPlans:input_type -> orders.v1.ListPlansRequest
-	9,  // 54: orders.v1.OrdersService.PlaceOrder:input_type -> orders.v1.PlaceOrderRequest
-	10, // 55: orders.v1.OrdersService.PayOrder:input_type -> orders.v1.PayOrderRequest
-	11, // 56: orders.v1.OrdersService.ConfirmOrder:input_type -> orders.v1.ConfirmOrderRequest
-	12, // 57: orders.v1.OrdersService.RefundOrder:input_type -> orders.v1.RefundOrderRequest
-	13, // 58: orders.v1.OrdersService.GetOrder:input_type -> orders.v1.GetOrderRequest
-	18, // 59: orders.v1.OrdersAdminService.AdvanceOrder:input_type -> orders.v1.AdvanceOrderRequest
-	19, // 60: orders.v1.OrdersAdminService.AdoptCharge:input_type -> orders.v1.AdoptChargeRequest
-	20, // 61: orders.v1.OrdersAdminService.FollowSubscription:input_type -> orders.v1.FollowSubscriptionRequest
-	23, // 62: orders.v1.OrdersAdminService.DescribeOrder:input_type -> orders.v1.DescribeOrderRequest
-	31, // 63: orders.v1.OrdersAdminService.MatchCharges:input_type -> orders.v1.MatchChargesRequest
-	35, // 64: orders.v1.OrdersAdminService.ListCompleted:input_type -> orders.v1.ListCompletedRequest
-	26, // 65: orders.v1.OrdersAdminService.ListStuckOrders:input_type -> orders.v1.ListStuckOrdersRequest
-	29, // 66: orders.v1.OrdersAdminService.SetCharging:input_type -> orders.v1.SetChargingRequest
-	6,  // 67: orders.v1.OrdersService.ListPlans:output_type -> orders.v1.ListPlansResponse
-	14, // 68: orders.v1.OrdersService.PlaceOrder:output_type -> orders.v1.Order
-	14, // 69: orders.v1.OrdersService.PayOrder:output_type -> orders.v1.Order
-	14, // 70: orders.v1.OrdersService.ConfirmOrder:output_type -> orders.v1.Order
-	14, // 71: orders.v1.OrdersService.RefundOrder:output_type -> orders.v1.Order
-	14, // 72: orders.v1.OrdersService.GetOrder:output_type -> orders.v1.Order
-	22, // 73: orders.v1.OrdersAdminService.AdvanceOrder:output_type -> orders.v1.AdvanceOrderResponse
-	22, // 74: orders.v1.OrdersAdminService.AdoptCharge:output_type -> orders.v1.AdvanceOrderResponse
-	21, // 75: orders.v1.OrdersAdminService.FollowSubscription:output_type -> orders.v1.FollowSubscriptionResponse
-	24, // 76: orders.v1.OrdersAdminService.DescribeOrder:output_type -> orders.v1.DescribeOrderResponse
-	33, // 77: orders.v1.OrdersAdminService.MatchCharges:output_type -> orders.v1.MatchChargesResponse
-	36, // 78: orders.v1.OrdersAdminService.ListCompleted:output_type -> orders.v1.ListCompletedResponse
-	27, // 79: orders.v1.OrdersAdminService.ListStuckOrders:output_type -> orders.v1.ListStuckOrdersResponse
-	30, // 80: orders.v1.OrdersAdminService.SetCharging:output_type -> orders.v1.SetChargingResponse
-	67, // [67:81] is the sub-list for method output_type
-	53, // [53:67] is the sub-list for method input_type
-	53, // [53:53] is the sub-list for extension type_name
-	53, // [53:53] is the sub-list for extension extendee
-	0,  // [0:53] is the sub-list for field type_name
+	40, // 40: orders.v1.StuckOrder.last_progress_at:type_name -> google.protobuf.Timestamp
+	40, // 41: orders.v1.GetChargingResponse.at:type_name -> google.protobuf.Timestamp
+	40, // 42: orders.v1.SetChargingResponse.at:type_name -> google.protobuf.Timestamp
+	34, // 43: orders.v1.MatchChargesRequest.charges:type_name -> orders.v1.ChargeKeys
+	36, // 44: orders.v1.MatchChargesResponse.matches:type_name -> orders.v1.ChargeMatch
+	2,  // 45: orders.v1.ChargeMatch.state:type_name -> orders.v1.Order.State
+	43, // 46: orders.v1.ChargeMatch.dispute:type_name -> payments.v1.Payment.Dispute
+	40, // 47: orders.v1.ChargeMatch.charged_at:type_name -> google.protobuf.Timestamp
+	40, // 48: orders.v1.ChargeMatch.completed_at:type_name -> google.protobuf.Timestamp
+	40, // 49: orders.v1.ChargeMatch.access_withdrawn_at:type_name -> google.protobuf.Timestamp
+	40, // 50: orders.v1.ListCompletedRequest.from:type_name -> google.protobuf.Timestamp
+	40, // 51: orders.v1.ListCompletedRequest.before:type_name -> google.protobuf.Timestamp
+	39, // 52: orders.v1.ListCompletedResponse.orders:type_name -> orders.v1.CompletedOrder
+	40, // 53: orders.v1.CompletedOrder.completed_at:type_name -> google.protobuf.Timestamp
+	5,  // 54: orders.v1.OrdersService.ListPlans:input_type -> orders.v1.ListPlansRequest
+	9,  // 55: orders.v1.OrdersService.PlaceOrder:input_type -> orders.v1.PlaceOrderRequest
+	10, // 56: orders.v1.OrdersService.PayOrder:input_type -> orders.v1.PayOrderRequest
+	11, // 57: orders.v1.OrdersService.ConfirmOrder:input_type -> orders.v1.ConfirmOrderRequest
+	12, // 58: orders.v1.OrdersService.RefundOrder:input_type -> orders.v1.RefundOrderRequest
+	13, // 59: orders.v1.OrdersService.GetOrder:input_type -> orders.v1.GetOrderRequest
+	18, // 60: orders.v1.OrdersAdminService.AdvanceOrder:input_type -> orders.v1.AdvanceOrderRequest
+	19, // 61: orders.v1.OrdersAdminService.AdoptCharge:input_type -> orders.v1.AdoptChargeRequest
+	20, // 62: orders.v1.OrdersAdminService.FollowSubscription:input_type -> orders.v1.FollowSubscriptionRequest
+	23, // 63: orders.v1.OrdersAdminService.DescribeOrder:input_type -> orders.v1.DescribeOrderRequest
+	33, // 64: orders.v1.OrdersAdminService.MatchCharges:input_type -> orders.v1.MatchChargesRequest
+	37, // 65: orders.v1.OrdersAdminService.ListCompleted:input_type -> orders.v1.ListCompletedRequest
+	26, // 66: orders.v1.OrdersAdminService.ListStuckOrders:input_type -> orders.v1.ListStuckOrdersRequest
+	29, // 67: orders.v1.OrdersAdminService.GetCharging:input_type -> orders.v1.GetChargingRequest
+	31, // 68: orders.v1.OrdersAdminService.SetCharging:input_type -> orders.v1.SetChargingRequest
+	6,  // 69: orders.v1.OrdersService.ListPlans:output_type -> orders.v1.ListPlansResponse
+	14, // 70: orders.v1.OrdersService.PlaceOrder:output_type -> orders.v1.Order
+	14, // 71: orders.v1.OrdersService.PayOrder:output_type -> orders.v1.Order
+	14, // 72: orders.v1.OrdersService.ConfirmOrder:output_type -> orders.v1.Order
+	14, // 73: orders.v1.OrdersService.RefundOrder:output_type -> orders.v1.Order
+	14, // 74: orders.v1.OrdersService.GetOrder:output_type -> orders.v1.Order
+	22, // 75: orders.v1.OrdersAdminService.AdvanceOrder:output_type -> orders.v1.AdvanceOrderResponse
+	22, // 76: orders.v1.OrdersAdminService.AdoptCharge:output_type -> orders.v1.AdvanceOrderResponse
+	21, // 77: orders.v1.OrdersAdminService.FollowSubscription:output_type -> orders.v1.FollowSubscriptionResponse
+	24, // 78: orders.v1.OrdersAdminService.DescribeOrder:output_type -> orders.v1.DescribeOrderResponse
+	35, // 79: orders.v1.OrdersAdminService.MatchCharges:output_type -> orders.v1.MatchChargesResponse
+	38, // 80: orders.v1.OrdersAdminService.ListCompleted:output_type -> orders.v1.ListCompletedResponse
+	27, // 81: orders.v1.OrdersAdminService.ListStuckOrders:output_type -> orders.v1.ListStuckOrdersResponse
+	30, // 82: orders.v1.OrdersAdminService.GetCharging:output_type -> orders.v1.GetChargingResponse
+	32, // 83: orders.v1.OrdersAdminService.SetCharging:output_type -> orders.v1.SetChargingResponse
+	69, // [69:84] is the sub-list for method output_type
+	54, // [54:69] is the sub-list for method input_type
+	54, // [54:54] is the sub-list for extension type_name
+	54, // [54:54] is the sub-list for extension extendee
+	0,  // [0:54] is the sub-list for field type_name
 }
 
 func init() { file_orders_v1_orders_proto_init() }
@@ -3224,7 +3341,7 @@ func file_orders_v1_orders_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_orders_v1_orders_proto_rawDesc), len(file_orders_v1_orders_proto_rawDesc)),
 			NumEnums:      5,
-			NumMessages:   33,
+			NumMessages:   35,
 			NumExtensions: 0,
 			NumServices:   2,
 		},

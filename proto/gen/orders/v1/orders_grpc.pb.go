@@ -365,6 +365,7 @@ const (
 	OrdersAdminService_MatchCharges_FullMethodName       = "/orders.v1.OrdersAdminService/MatchCharges"
 	OrdersAdminService_ListCompleted_FullMethodName      = "/orders.v1.OrdersAdminService/ListCompleted"
 	OrdersAdminService_ListStuckOrders_FullMethodName    = "/orders.v1.OrdersAdminService/ListStuckOrders"
+	OrdersAdminService_GetCharging_FullMethodName        = "/orders.v1.OrdersAdminService/GetCharging"
 	OrdersAdminService_SetCharging_FullMethodName        = "/orders.v1.OrdersAdminService/SetCharging"
 )
 
@@ -401,6 +402,8 @@ type OrdersAdminServiceClient interface {
 	// ListStuckOrders lists orders that are not at rest and have made no
 	// progress since the given time, the longest waiting first.
 	ListStuckOrders(ctx context.Context, in *ListStuckOrdersRequest, opts ...grpc.CallOption) (*ListStuckOrdersResponse, error)
+	// GetCharging says whether new charges are paused, by whom, since when and why.
+	GetCharging(ctx context.Context, in *GetChargingRequest, opts ...grpc.CallOption) (*GetChargingResponse, error)
 	// SetCharging pauses or resumes new charges. Recovery goes on while paused.
 	SetCharging(ctx context.Context, in *SetChargingRequest, opts ...grpc.CallOption) (*SetChargingResponse, error)
 }
@@ -483,6 +486,16 @@ func (c *ordersAdminServiceClient) ListStuckOrders(ctx context.Context, in *List
 	return out, nil
 }
 
+func (c *ordersAdminServiceClient) GetCharging(ctx context.Context, in *GetChargingRequest, opts ...grpc.CallOption) (*GetChargingResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(GetChargingResponse)
+	err := c.cc.Invoke(ctx, OrdersAdminService_GetCharging_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 func (c *ordersAdminServiceClient) SetCharging(ctx context.Context, in *SetChargingRequest, opts ...grpc.CallOption) (*SetChargingResponse, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(SetChargingResponse)
@@ -526,6 +539,8 @@ type OrdersAdminServiceServer interface {
 	// ListStuckOrders lists orders that are not at rest and have made no
 	// progress since the given time, the longest waiting first.
 	ListStuckOrders(context.Context, *ListStuckOrdersRequest) (*ListStuckOrdersResponse, error)
+	// GetCharging says whether new charges are paused, by whom, since when and why.
+	GetCharging(context.Context, *GetChargingRequest) (*GetChargingResponse, error)
 	// SetCharging pauses or resumes new charges. Recovery goes on while paused.
 	SetCharging(context.Context, *SetChargingRequest) (*SetChargingResponse, error)
 	mustEmbedUnimplementedOrdersAdminServiceServer()
@@ -558,6 +573,9 @@ func (UnimplementedOrdersAdminServiceServer) ListCompleted(context.Context, *Lis
 }
 func (UnimplementedOrdersAdminServiceServer) ListStuckOrders(context.Context, *ListStuckOrdersRequest) (*ListStuckOrdersResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method ListStuckOrders not implemented")
+}
+func (UnimplementedOrdersAdminServiceServer) GetCharging(context.Context, *GetChargingRequest) (*GetChargingResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method GetCharging not implemented")
 }
 func (UnimplementedOrdersAdminServiceServer) SetCharging(context.Context, *SetChargingRequest) (*SetChargingResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method SetCharging not implemented")
@@ -709,6 +727,24 @@ func _OrdersAdminService_ListStuckOrders_Handler(srv interface{}, ctx context.Co
 	return interceptor(ctx, in, info, handler)
 }
 
+func _OrdersAdminService_GetCharging_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(GetChargingRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(OrdersAdminServiceServer).GetCharging(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: OrdersAdminService_GetCharging_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(OrdersAdminServiceServer).GetCharging(ctx, req.(*GetChargingRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _OrdersAdminService_SetCharging_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(SetChargingRequest)
 	if err := dec(in); err != nil {
@@ -761,6 +797,10 @@ var OrdersAdminService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "ListStuckOrders",
 			Handler:    _OrdersAdminService_ListStuckOrders_Handler,
+		},
+		{
+			MethodName: "GetCharging",
+			Handler:    _OrdersAdminService_GetCharging_Handler,
 		},
 		{
 			MethodName: "SetCharging",

@@ -91,7 +91,7 @@ func (x WebhookEvent_Status) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use WebhookEvent_Status.Descriptor instead.
 func (WebhookEvent_Status) EnumDescriptor() ([]byte, []int) {
-	return file_payments_v1_payments_proto_rawDescGZIP(), []int{5, 0}
+	return file_payments_v1_payments_proto_rawDescGZIP(), []int{8, 0}
 }
 
 type Refund_Status int32
@@ -149,7 +149,7 @@ func (x Refund_Status) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use Refund_Status.Descriptor instead.
 func (Refund_Status) EnumDescriptor() ([]byte, []int) {
-	return file_payments_v1_payments_proto_rawDescGZIP(), []int{9, 0}
+	return file_payments_v1_payments_proto_rawDescGZIP(), []int{12, 0}
 }
 
 // How a dispute of the charge stands; unspecified when there is none.
@@ -205,7 +205,7 @@ func (x Payment_Dispute) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use Payment_Dispute.Descriptor instead.
 func (Payment_Dispute) EnumDescriptor() ([]byte, []int) {
-	return file_payments_v1_payments_proto_rawDescGZIP(), []int{14, 0}
+	return file_payments_v1_payments_proto_rawDescGZIP(), []int{17, 0}
 }
 
 type Payment_Status int32
@@ -272,7 +272,7 @@ func (x Payment_Status) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use Payment_Status.Descriptor instead.
 func (Payment_Status) EnumDescriptor() ([]byte, []int) {
-	return file_payments_v1_payments_proto_rawDescGZIP(), []int{14, 1}
+	return file_payments_v1_payments_proto_rawDescGZIP(), []int{17, 1}
 }
 
 type Subscription_Status int32
@@ -335,7 +335,7 @@ func (x Subscription_Status) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use Subscription_Status.Descriptor instead.
 func (Subscription_Status) EnumDescriptor() ([]byte, []int) {
-	return file_payments_v1_payments_proto_rawDescGZIP(), []int{16, 0}
+	return file_payments_v1_payments_proto_rawDescGZIP(), []int{19, 0}
 }
 
 type SeenCharge_Status int32
@@ -387,7 +387,7 @@ func (x SeenCharge_Status) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use SeenCharge_Status.Descriptor instead.
 func (SeenCharge_Status) EnumDescriptor() ([]byte, []int) {
-	return file_payments_v1_payments_proto_rawDescGZIP(), []int{26, 0}
+	return file_payments_v1_payments_proto_rawDescGZIP(), []int{29, 0}
 }
 
 type SeenCharge_Owner int32
@@ -446,7 +446,7 @@ func (x SeenCharge_Owner) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use SeenCharge_Owner.Descriptor instead.
 func (SeenCharge_Owner) EnumDescriptor() ([]byte, []int) {
-	return file_payments_v1_payments_proto_rawDescGZIP(), []int{26, 1}
+	return file_payments_v1_payments_proto_rawDescGZIP(), []int{29, 1}
 }
 
 type FollowChangesRequest_Kind int32
@@ -495,7 +495,7 @@ func (x FollowChangesRequest_Kind) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use FollowChangesRequest_Kind.Descriptor instead.
 func (FollowChangesRequest_Kind) EnumDescriptor() ([]byte, []int) {
-	return file_payments_v1_payments_proto_rawDescGZIP(), []int{33, 0}
+	return file_payments_v1_payments_proto_rawDescGZIP(), []int{36, 0}
 }
 
 type ListWebhookEventsRequest struct {
@@ -659,6 +659,156 @@ func (x *ListWebhookEventsResponse) GetNextPageToken() string {
 	return ""
 }
 
+type CountResolutionMethodsRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Received in the last so many days; 0 is 30.
+	Days          int32 `protobuf:"varint,1,opt,name=days,proto3" json:"days,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CountResolutionMethodsRequest) Reset() {
+	*x = CountResolutionMethodsRequest{}
+	mi := &file_payments_v1_payments_proto_msgTypes[2]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CountResolutionMethodsRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CountResolutionMethodsRequest) ProtoMessage() {}
+
+func (x *CountResolutionMethodsRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_payments_v1_payments_proto_msgTypes[2]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CountResolutionMethodsRequest.ProtoReflect.Descriptor instead.
+func (*CountResolutionMethodsRequest) Descriptor() ([]byte, []int) {
+	return file_payments_v1_payments_proto_rawDescGZIP(), []int{2}
+}
+
+func (x *CountResolutionMethodsRequest) GetDays() int32 {
+	if x != nil {
+		return x.Days
+	}
+	return 0
+}
+
+type CountResolutionMethodsResponse struct {
+	state         protoimpl.MessageState   `protogen:"open.v1"`
+	Methods       []*ResolutionMethodCount `protobuf:"bytes,1,rep,name=methods,proto3" json:"methods,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CountResolutionMethodsResponse) Reset() {
+	*x = CountResolutionMethodsResponse{}
+	mi := &file_payments_v1_payments_proto_msgTypes[3]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CountResolutionMethodsResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CountResolutionMethodsResponse) ProtoMessage() {}
+
+func (x *CountResolutionMethodsResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_payments_v1_payments_proto_msgTypes[3]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CountResolutionMethodsResponse.ProtoReflect.Descriptor instead.
+func (*CountResolutionMethodsResponse) Descriptor() ([]byte, []int) {
+	return file_payments_v1_payments_proto_rawDescGZIP(), []int{3}
+}
+
+func (x *CountResolutionMethodsResponse) GetMethods() []*ResolutionMethodCount {
+	if x != nil {
+		return x.Methods
+	}
+	return nil
+}
+
+type ResolutionMethodCount struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// As in WebhookEvent; empty is the events that found nobody, or needed nobody.
+	ResolutionMethod string              `protobuf:"bytes,1,opt,name=resolution_method,json=resolutionMethod,proto3" json:"resolution_method,omitempty"`
+	Status           WebhookEvent_Status `protobuf:"varint,2,opt,name=status,proto3,enum=payments.v1.WebhookEvent_Status" json:"status,omitempty"`
+	EventCount       int64               `protobuf:"varint,3,opt,name=event_count,json=eventCount,proto3" json:"event_count,omitempty"`
+	unknownFields    protoimpl.UnknownFields
+	sizeCache        protoimpl.SizeCache
+}
+
+func (x *ResolutionMethodCount) Reset() {
+	*x = ResolutionMethodCount{}
+	mi := &file_payments_v1_payments_proto_msgTypes[4]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ResolutionMethodCount) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ResolutionMethodCount) ProtoMessage() {}
+
+func (x *ResolutionMethodCount) ProtoReflect() protoreflect.Message {
+	mi := &file_payments_v1_payments_proto_msgTypes[4]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ResolutionMethodCount.ProtoReflect.Descriptor instead.
+func (*ResolutionMethodCount) Descriptor() ([]byte, []int) {
+	return file_payments_v1_payments_proto_rawDescGZIP(), []int{4}
+}
+
+func (x *ResolutionMethodCount) GetResolutionMethod() string {
+	if x != nil {
+		return x.ResolutionMethod
+	}
+	return ""
+}
+
+func (x *ResolutionMethodCount) GetStatus() WebhookEvent_Status {
+	if x != nil {
+		return x.Status
+	}
+	return WebhookEvent_STATUS_UNSPECIFIED
+}
+
+func (x *ResolutionMethodCount) GetEventCount() int64 {
+	if x != nil {
+		return x.EventCount
+	}
+	return 0
+}
+
 type LinkWebhookEventRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	StripeEventId string                 `protobuf:"bytes,1,opt,name=stripe_event_id,json=stripeEventId,proto3" json:"stripe_event_id,omitempty"`
@@ -673,7 +823,7 @@ type LinkWebhookEventRequest struct {
 
 func (x *LinkWebhookEventRequest) Reset() {
 	*x = LinkWebhookEventRequest{}
-	mi := &file_payments_v1_payments_proto_msgTypes[2]
+	mi := &file_payments_v1_payments_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -685,7 +835,7 @@ func (x *LinkWebhookEventRequest) String() string {
 func (*LinkWebhookEventRequest) ProtoMessage() {}
 
 func (x *LinkWebhookEventRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_payments_v1_payments_proto_msgTypes[2]
+	mi := &file_payments_v1_payments_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -698,7 +848,7 @@ func (x *LinkWebhookEventRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LinkWebhookEventRequest.ProtoReflect.Descriptor instead.
 func (*LinkWebhookEventRequest) Descriptor() ([]byte, []int) {
-	return file_payments_v1_payments_proto_rawDescGZIP(), []int{2}
+	return file_payments_v1_payments_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *LinkWebhookEventRequest) GetStripeEventId() string {
@@ -738,7 +888,7 @@ type ReplayWebhookEventRequest struct {
 
 func (x *ReplayWebhookEventRequest) Reset() {
 	*x = ReplayWebhookEventRequest{}
-	mi := &file_payments_v1_payments_proto_msgTypes[3]
+	mi := &file_payments_v1_payments_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -750,7 +900,7 @@ func (x *ReplayWebhookEventRequest) String() string {
 func (*ReplayWebhookEventRequest) ProtoMessage() {}
 
 func (x *ReplayWebhookEventRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_payments_v1_payments_proto_msgTypes[3]
+	mi := &file_payments_v1_payments_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -763,7 +913,7 @@ func (x *ReplayWebhookEventRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReplayWebhookEventRequest.ProtoReflect.Descriptor instead.
 func (*ReplayWebhookEventRequest) Descriptor() ([]byte, []int) {
-	return file_payments_v1_payments_proto_rawDescGZIP(), []int{3}
+	return file_payments_v1_payments_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *ReplayWebhookEventRequest) GetStripeEventId() string {
@@ -783,7 +933,7 @@ type IgnoreWebhookEventRequest struct {
 
 func (x *IgnoreWebhookEventRequest) Reset() {
 	*x = IgnoreWebhookEventRequest{}
-	mi := &file_payments_v1_payments_proto_msgTypes[4]
+	mi := &file_payments_v1_payments_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -795,7 +945,7 @@ func (x *IgnoreWebhookEventRequest) String() string {
 func (*IgnoreWebhookEventRequest) ProtoMessage() {}
 
 func (x *IgnoreWebhookEventRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_payments_v1_payments_proto_msgTypes[4]
+	mi := &file_payments_v1_payments_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -808,7 +958,7 @@ func (x *IgnoreWebhookEventRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use IgnoreWebhookEventRequest.ProtoReflect.Descriptor instead.
 func (*IgnoreWebhookEventRequest) Descriptor() ([]byte, []int) {
-	return file_payments_v1_payments_proto_rawDescGZIP(), []int{4}
+	return file_payments_v1_payments_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *IgnoreWebhookEventRequest) GetStripeEventId() string {
@@ -851,7 +1001,7 @@ type WebhookEvent struct {
 
 func (x *WebhookEvent) Reset() {
 	*x = WebhookEvent{}
-	mi := &file_payments_v1_payments_proto_msgTypes[5]
+	mi := &file_payments_v1_payments_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -863,7 +1013,7 @@ func (x *WebhookEvent) String() string {
 func (*WebhookEvent) ProtoMessage() {}
 
 func (x *WebhookEvent) ProtoReflect() protoreflect.Message {
-	mi := &file_payments_v1_payments_proto_msgTypes[5]
+	mi := &file_payments_v1_payments_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -876,7 +1026,7 @@ func (x *WebhookEvent) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WebhookEvent.ProtoReflect.Descriptor instead.
 func (*WebhookEvent) Descriptor() ([]byte, []int) {
-	return file_payments_v1_payments_proto_rawDescGZIP(), []int{5}
+	return file_payments_v1_payments_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *WebhookEvent) GetStripeEventId() string {
@@ -987,7 +1137,7 @@ type RefundPaymentRequest struct {
 
 func (x *RefundPaymentRequest) Reset() {
 	*x = RefundPaymentRequest{}
-	mi := &file_payments_v1_payments_proto_msgTypes[6]
+	mi := &file_payments_v1_payments_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -999,7 +1149,7 @@ func (x *RefundPaymentRequest) String() string {
 func (*RefundPaymentRequest) ProtoMessage() {}
 
 func (x *RefundPaymentRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_payments_v1_payments_proto_msgTypes[6]
+	mi := &file_payments_v1_payments_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1012,7 +1162,7 @@ func (x *RefundPaymentRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RefundPaymentRequest.ProtoReflect.Descriptor instead.
 func (*RefundPaymentRequest) Descriptor() ([]byte, []int) {
-	return file_payments_v1_payments_proto_rawDescGZIP(), []int{6}
+	return file_payments_v1_payments_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *RefundPaymentRequest) GetOrderId() string {
@@ -1059,7 +1209,7 @@ type ListRefundsRequest struct {
 
 func (x *ListRefundsRequest) Reset() {
 	*x = ListRefundsRequest{}
-	mi := &file_payments_v1_payments_proto_msgTypes[7]
+	mi := &file_payments_v1_payments_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1071,7 +1221,7 @@ func (x *ListRefundsRequest) String() string {
 func (*ListRefundsRequest) ProtoMessage() {}
 
 func (x *ListRefundsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_payments_v1_payments_proto_msgTypes[7]
+	mi := &file_payments_v1_payments_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1084,7 +1234,7 @@ func (x *ListRefundsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListRefundsRequest.ProtoReflect.Descriptor instead.
 func (*ListRefundsRequest) Descriptor() ([]byte, []int) {
-	return file_payments_v1_payments_proto_rawDescGZIP(), []int{7}
+	return file_payments_v1_payments_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *ListRefundsRequest) GetOrderId() string {
@@ -1103,7 +1253,7 @@ type ListRefundsResponse struct {
 
 func (x *ListRefundsResponse) Reset() {
 	*x = ListRefundsResponse{}
-	mi := &file_payments_v1_payments_proto_msgTypes[8]
+	mi := &file_payments_v1_payments_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1115,7 +1265,7 @@ func (x *ListRefundsResponse) String() string {
 func (*ListRefundsResponse) ProtoMessage() {}
 
 func (x *ListRefundsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_payments_v1_payments_proto_msgTypes[8]
+	mi := &file_payments_v1_payments_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1128,7 +1278,7 @@ func (x *ListRefundsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListRefundsResponse.ProtoReflect.Descriptor instead.
 func (*ListRefundsResponse) Descriptor() ([]byte, []int) {
-	return file_payments_v1_payments_proto_rawDescGZIP(), []int{8}
+	return file_payments_v1_payments_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *ListRefundsResponse) GetRefunds() []*Refund {
@@ -1159,7 +1309,7 @@ type Refund struct {
 
 func (x *Refund) Reset() {
 	*x = Refund{}
-	mi := &file_payments_v1_payments_proto_msgTypes[9]
+	mi := &file_payments_v1_payments_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1171,7 +1321,7 @@ func (x *Refund) String() string {
 func (*Refund) ProtoMessage() {}
 
 func (x *Refund) ProtoReflect() protoreflect.Message {
-	mi := &file_payments_v1_payments_proto_msgTypes[9]
+	mi := &file_payments_v1_payments_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1184,7 +1334,7 @@ func (x *Refund) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Refund.ProtoReflect.Descriptor instead.
 func (*Refund) Descriptor() ([]byte, []int) {
-	return file_payments_v1_payments_proto_rawDescGZIP(), []int{9}
+	return file_payments_v1_payments_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *Refund) GetRefundId() string {
@@ -1280,7 +1430,7 @@ type Purchase struct {
 
 func (x *Purchase) Reset() {
 	*x = Purchase{}
-	mi := &file_payments_v1_payments_proto_msgTypes[10]
+	mi := &file_payments_v1_payments_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1292,7 +1442,7 @@ func (x *Purchase) String() string {
 func (*Purchase) ProtoMessage() {}
 
 func (x *Purchase) ProtoReflect() protoreflect.Message {
-	mi := &file_payments_v1_payments_proto_msgTypes[10]
+	mi := &file_payments_v1_payments_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1305,7 +1455,7 @@ func (x *Purchase) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Purchase.ProtoReflect.Descriptor instead.
 func (*Purchase) Descriptor() ([]byte, []int) {
-	return file_payments_v1_payments_proto_rawDescGZIP(), []int{10}
+	return file_payments_v1_payments_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *Purchase) GetOrderId() string {
@@ -1404,7 +1554,7 @@ type PayRequest struct {
 
 func (x *PayRequest) Reset() {
 	*x = PayRequest{}
-	mi := &file_payments_v1_payments_proto_msgTypes[11]
+	mi := &file_payments_v1_payments_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1416,7 +1566,7 @@ func (x *PayRequest) String() string {
 func (*PayRequest) ProtoMessage() {}
 
 func (x *PayRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_payments_v1_payments_proto_msgTypes[11]
+	mi := &file_payments_v1_payments_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1429,7 +1579,7 @@ func (x *PayRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PayRequest.ProtoReflect.Descriptor instead.
 func (*PayRequest) Descriptor() ([]byte, []int) {
-	return file_payments_v1_payments_proto_rawDescGZIP(), []int{11}
+	return file_payments_v1_payments_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *PayRequest) GetPurchase() *Purchase {
@@ -1476,7 +1626,7 @@ type LookAtPaymentRequest struct {
 
 func (x *LookAtPaymentRequest) Reset() {
 	*x = LookAtPaymentRequest{}
-	mi := &file_payments_v1_payments_proto_msgTypes[12]
+	mi := &file_payments_v1_payments_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1488,7 +1638,7 @@ func (x *LookAtPaymentRequest) String() string {
 func (*LookAtPaymentRequest) ProtoMessage() {}
 
 func (x *LookAtPaymentRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_payments_v1_payments_proto_msgTypes[12]
+	mi := &file_payments_v1_payments_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1501,7 +1651,7 @@ func (x *LookAtPaymentRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LookAtPaymentRequest.ProtoReflect.Descriptor instead.
 func (*LookAtPaymentRequest) Descriptor() ([]byte, []int) {
-	return file_payments_v1_payments_proto_rawDescGZIP(), []int{12}
+	return file_payments_v1_payments_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *LookAtPaymentRequest) GetPurchase() *Purchase {
@@ -1522,7 +1672,7 @@ type CancelPaymentRequest struct {
 
 func (x *CancelPaymentRequest) Reset() {
 	*x = CancelPaymentRequest{}
-	mi := &file_payments_v1_payments_proto_msgTypes[13]
+	mi := &file_payments_v1_payments_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1534,7 +1684,7 @@ func (x *CancelPaymentRequest) String() string {
 func (*CancelPaymentRequest) ProtoMessage() {}
 
 func (x *CancelPaymentRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_payments_v1_payments_proto_msgTypes[13]
+	mi := &file_payments_v1_payments_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1547,7 +1697,7 @@ func (x *CancelPaymentRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CancelPaymentRequest.ProtoReflect.Descriptor instead.
 func (*CancelPaymentRequest) Descriptor() ([]byte, []int) {
-	return file_payments_v1_payments_proto_rawDescGZIP(), []int{13}
+	return file_payments_v1_payments_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *CancelPaymentRequest) GetPurchase() *Purchase {
@@ -1601,7 +1751,7 @@ type Payment struct {
 
 func (x *Payment) Reset() {
 	*x = Payment{}
-	mi := &file_payments_v1_payments_proto_msgTypes[14]
+	mi := &file_payments_v1_payments_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1613,7 +1763,7 @@ func (x *Payment) String() string {
 func (*Payment) ProtoMessage() {}
 
 func (x *Payment) ProtoReflect() protoreflect.Message {
-	mi := &file_payments_v1_payments_proto_msgTypes[14]
+	mi := &file_payments_v1_payments_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1626,7 +1776,7 @@ func (x *Payment) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Payment.ProtoReflect.Descriptor instead.
 func (*Payment) Descriptor() ([]byte, []int) {
-	return file_payments_v1_payments_proto_rawDescGZIP(), []int{14}
+	return file_payments_v1_payments_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *Payment) GetOrderId() string {
@@ -1755,7 +1905,7 @@ type Term struct {
 
 func (x *Term) Reset() {
 	*x = Term{}
-	mi := &file_payments_v1_payments_proto_msgTypes[15]
+	mi := &file_payments_v1_payments_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1767,7 +1917,7 @@ func (x *Term) String() string {
 func (*Term) ProtoMessage() {}
 
 func (x *Term) ProtoReflect() protoreflect.Message {
-	mi := &file_payments_v1_payments_proto_msgTypes[15]
+	mi := &file_payments_v1_payments_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1780,7 +1930,7 @@ func (x *Term) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Term.ProtoReflect.Descriptor instead.
 func (*Term) Descriptor() ([]byte, []int) {
-	return file_payments_v1_payments_proto_rawDescGZIP(), []int{15}
+	return file_payments_v1_payments_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *Term) GetSubscriptionId() string {
@@ -1836,7 +1986,7 @@ type Subscription struct {
 
 func (x *Subscription) Reset() {
 	*x = Subscription{}
-	mi := &file_payments_v1_payments_proto_msgTypes[16]
+	mi := &file_payments_v1_payments_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1848,7 +1998,7 @@ func (x *Subscription) String() string {
 func (*Subscription) ProtoMessage() {}
 
 func (x *Subscription) ProtoReflect() protoreflect.Message {
-	mi := &file_payments_v1_payments_proto_msgTypes[16]
+	mi := &file_payments_v1_payments_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1861,7 +2011,7 @@ func (x *Subscription) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Subscription.ProtoReflect.Descriptor instead.
 func (*Subscription) Descriptor() ([]byte, []int) {
-	return file_payments_v1_payments_proto_rawDescGZIP(), []int{16}
+	return file_payments_v1_payments_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *Subscription) GetSubscriptionId() string {
@@ -1941,7 +2091,7 @@ type UnpaidInvoice struct {
 
 func (x *UnpaidInvoice) Reset() {
 	*x = UnpaidInvoice{}
-	mi := &file_payments_v1_payments_proto_msgTypes[17]
+	mi := &file_payments_v1_payments_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1953,7 +2103,7 @@ func (x *UnpaidInvoice) String() string {
 func (*UnpaidInvoice) ProtoMessage() {}
 
 func (x *UnpaidInvoice) ProtoReflect() protoreflect.Message {
-	mi := &file_payments_v1_payments_proto_msgTypes[17]
+	mi := &file_payments_v1_payments_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1966,7 +2116,7 @@ func (x *UnpaidInvoice) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UnpaidInvoice.ProtoReflect.Descriptor instead.
 func (*UnpaidInvoice) Descriptor() ([]byte, []int) {
-	return file_payments_v1_payments_proto_rawDescGZIP(), []int{17}
+	return file_payments_v1_payments_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *UnpaidInvoice) GetInvoiceId() string {
@@ -2023,7 +2173,7 @@ type Decline struct {
 
 func (x *Decline) Reset() {
 	*x = Decline{}
-	mi := &file_payments_v1_payments_proto_msgTypes[18]
+	mi := &file_payments_v1_payments_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2035,7 +2185,7 @@ func (x *Decline) String() string {
 func (*Decline) ProtoMessage() {}
 
 func (x *Decline) ProtoReflect() protoreflect.Message {
-	mi := &file_payments_v1_payments_proto_msgTypes[18]
+	mi := &file_payments_v1_payments_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2048,7 +2198,7 @@ func (x *Decline) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Decline.ProtoReflect.Descriptor instead.
 func (*Decline) Descriptor() ([]byte, []int) {
-	return file_payments_v1_payments_proto_rawDescGZIP(), []int{18}
+	return file_payments_v1_payments_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *Decline) GetCode() string {
@@ -2077,7 +2227,7 @@ type ReceiveWebhookRequest struct {
 
 func (x *ReceiveWebhookRequest) Reset() {
 	*x = ReceiveWebhookRequest{}
-	mi := &file_payments_v1_payments_proto_msgTypes[19]
+	mi := &file_payments_v1_payments_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2089,7 +2239,7 @@ func (x *ReceiveWebhookRequest) String() string {
 func (*ReceiveWebhookRequest) ProtoMessage() {}
 
 func (x *ReceiveWebhookRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_payments_v1_payments_proto_msgTypes[19]
+	mi := &file_payments_v1_payments_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2102,7 +2252,7 @@ func (x *ReceiveWebhookRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReceiveWebhookRequest.ProtoReflect.Descriptor instead.
 func (*ReceiveWebhookRequest) Descriptor() ([]byte, []int) {
-	return file_payments_v1_payments_proto_rawDescGZIP(), []int{19}
+	return file_payments_v1_payments_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *ReceiveWebhookRequest) GetPayload() []byte {
@@ -2129,7 +2279,7 @@ type ReceiveWebhookResponse struct {
 
 func (x *ReceiveWebhookResponse) Reset() {
 	*x = ReceiveWebhookResponse{}
-	mi := &file_payments_v1_payments_proto_msgTypes[20]
+	mi := &file_payments_v1_payments_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2141,7 +2291,7 @@ func (x *ReceiveWebhookResponse) String() string {
 func (*ReceiveWebhookResponse) ProtoMessage() {}
 
 func (x *ReceiveWebhookResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_payments_v1_payments_proto_msgTypes[20]
+	mi := &file_payments_v1_payments_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2154,7 +2304,7 @@ func (x *ReceiveWebhookResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReceiveWebhookResponse.ProtoReflect.Descriptor instead.
 func (*ReceiveWebhookResponse) Descriptor() ([]byte, []int) {
-	return file_payments_v1_payments_proto_rawDescGZIP(), []int{20}
+	return file_payments_v1_payments_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *ReceiveWebhookResponse) GetStatus() string {
@@ -2173,7 +2323,7 @@ type FileWebhooksRequest struct {
 
 func (x *FileWebhooksRequest) Reset() {
 	*x = FileWebhooksRequest{}
-	mi := &file_payments_v1_payments_proto_msgTypes[21]
+	mi := &file_payments_v1_payments_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2185,7 +2335,7 @@ func (x *FileWebhooksRequest) String() string {
 func (*FileWebhooksRequest) ProtoMessage() {}
 
 func (x *FileWebhooksRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_payments_v1_payments_proto_msgTypes[21]
+	mi := &file_payments_v1_payments_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2198,7 +2348,7 @@ func (x *FileWebhooksRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FileWebhooksRequest.ProtoReflect.Descriptor instead.
 func (*FileWebhooksRequest) Descriptor() ([]byte, []int) {
-	return file_payments_v1_payments_proto_rawDescGZIP(), []int{21}
+	return file_payments_v1_payments_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *FileWebhooksRequest) GetDeliveries() []*ReceiveWebhookRequest {
@@ -2219,7 +2369,7 @@ type FileWebhooksResponse struct {
 
 func (x *FileWebhooksResponse) Reset() {
 	*x = FileWebhooksResponse{}
-	mi := &file_payments_v1_payments_proto_msgTypes[22]
+	mi := &file_payments_v1_payments_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2231,7 +2381,7 @@ func (x *FileWebhooksResponse) String() string {
 func (*FileWebhooksResponse) ProtoMessage() {}
 
 func (x *FileWebhooksResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_payments_v1_payments_proto_msgTypes[22]
+	mi := &file_payments_v1_payments_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2244,7 +2394,7 @@ func (x *FileWebhooksResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FileWebhooksResponse.ProtoReflect.Descriptor instead.
 func (*FileWebhooksResponse) Descriptor() ([]byte, []int) {
-	return file_payments_v1_payments_proto_rawDescGZIP(), []int{22}
+	return file_payments_v1_payments_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *FileWebhooksResponse) GetStatuses() []string {
@@ -2266,7 +2416,7 @@ type Window struct {
 
 func (x *Window) Reset() {
 	*x = Window{}
-	mi := &file_payments_v1_payments_proto_msgTypes[23]
+	mi := &file_payments_v1_payments_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2278,7 +2428,7 @@ func (x *Window) String() string {
 func (*Window) ProtoMessage() {}
 
 func (x *Window) ProtoReflect() protoreflect.Message {
-	mi := &file_payments_v1_payments_proto_msgTypes[23]
+	mi := &file_payments_v1_payments_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2291,7 +2441,7 @@ func (x *Window) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Window.ProtoReflect.Descriptor instead.
 func (*Window) Descriptor() ([]byte, []int) {
-	return file_payments_v1_payments_proto_rawDescGZIP(), []int{23}
+	return file_payments_v1_payments_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *Window) GetFrom() *timestamppb.Timestamp {
@@ -2321,7 +2471,7 @@ type ListChargesRequest struct {
 
 func (x *ListChargesRequest) Reset() {
 	*x = ListChargesRequest{}
-	mi := &file_payments_v1_payments_proto_msgTypes[24]
+	mi := &file_payments_v1_payments_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2333,7 +2483,7 @@ func (x *ListChargesRequest) String() string {
 func (*ListChargesRequest) ProtoMessage() {}
 
 func (x *ListChargesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_payments_v1_payments_proto_msgTypes[24]
+	mi := &file_payments_v1_payments_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2346,7 +2496,7 @@ func (x *ListChargesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListChargesRequest.ProtoReflect.Descriptor instead.
 func (*ListChargesRequest) Descriptor() ([]byte, []int) {
-	return file_payments_v1_payments_proto_rawDescGZIP(), []int{24}
+	return file_payments_v1_payments_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *ListChargesRequest) GetWindow() *Window {
@@ -2382,7 +2532,7 @@ type ListChargesResponse struct {
 
 func (x *ListChargesResponse) Reset() {
 	*x = ListChargesResponse{}
-	mi := &file_payments_v1_payments_proto_msgTypes[25]
+	mi := &file_payments_v1_payments_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2394,7 +2544,7 @@ func (x *ListChargesResponse) String() string {
 func (*ListChargesResponse) ProtoMessage() {}
 
 func (x *ListChargesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_payments_v1_payments_proto_msgTypes[25]
+	mi := &file_payments_v1_payments_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2407,7 +2557,7 @@ func (x *ListChargesResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListChargesResponse.ProtoReflect.Descriptor instead.
 func (*ListChargesResponse) Descriptor() ([]byte, []int) {
-	return file_payments_v1_payments_proto_rawDescGZIP(), []int{25}
+	return file_payments_v1_payments_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *ListChargesResponse) GetCharges() []*SeenCharge {
@@ -2455,7 +2605,7 @@ type SeenCharge struct {
 
 func (x *SeenCharge) Reset() {
 	*x = SeenCharge{}
-	mi := &file_payments_v1_payments_proto_msgTypes[26]
+	mi := &file_payments_v1_payments_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2467,7 +2617,7 @@ func (x *SeenCharge) String() string {
 func (*SeenCharge) ProtoMessage() {}
 
 func (x *SeenCharge) ProtoReflect() protoreflect.Message {
-	mi := &file_payments_v1_payments_proto_msgTypes[26]
+	mi := &file_payments_v1_payments_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2480,7 +2630,7 @@ func (x *SeenCharge) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SeenCharge.ProtoReflect.Descriptor instead.
 func (*SeenCharge) Descriptor() ([]byte, []int) {
-	return file_payments_v1_payments_proto_rawDescGZIP(), []int{26}
+	return file_payments_v1_payments_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *SeenCharge) GetChargeId() string {
@@ -2597,7 +2747,7 @@ type MatchPaymentsRequest struct {
 
 func (x *MatchPaymentsRequest) Reset() {
 	*x = MatchPaymentsRequest{}
-	mi := &file_payments_v1_payments_proto_msgTypes[27]
+	mi := &file_payments_v1_payments_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2609,7 +2759,7 @@ func (x *MatchPaymentsRequest) String() string {
 func (*MatchPaymentsRequest) ProtoMessage() {}
 
 func (x *MatchPaymentsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_payments_v1_payments_proto_msgTypes[27]
+	mi := &file_payments_v1_payments_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2622,7 +2772,7 @@ func (x *MatchPaymentsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MatchPaymentsRequest.ProtoReflect.Descriptor instead.
 func (*MatchPaymentsRequest) Descriptor() ([]byte, []int) {
-	return file_payments_v1_payments_proto_rawDescGZIP(), []int{27}
+	return file_payments_v1_payments_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *MatchPaymentsRequest) GetChargeIds() []string {
@@ -2641,7 +2791,7 @@ type MatchPaymentsResponse struct {
 
 func (x *MatchPaymentsResponse) Reset() {
 	*x = MatchPaymentsResponse{}
-	mi := &file_payments_v1_payments_proto_msgTypes[28]
+	mi := &file_payments_v1_payments_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2653,7 +2803,7 @@ func (x *MatchPaymentsResponse) String() string {
 func (*MatchPaymentsResponse) ProtoMessage() {}
 
 func (x *MatchPaymentsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_payments_v1_payments_proto_msgTypes[28]
+	mi := &file_payments_v1_payments_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2666,7 +2816,7 @@ func (x *MatchPaymentsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MatchPaymentsResponse.ProtoReflect.Descriptor instead.
 func (*MatchPaymentsResponse) Descriptor() ([]byte, []int) {
-	return file_payments_v1_payments_proto_rawDescGZIP(), []int{28}
+	return file_payments_v1_payments_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *MatchPaymentsResponse) GetRecordedChargeIds() []string {
@@ -2685,7 +2835,7 @@ type RestoreChargeRequest struct {
 
 func (x *RestoreChargeRequest) Reset() {
 	*x = RestoreChargeRequest{}
-	mi := &file_payments_v1_payments_proto_msgTypes[29]
+	mi := &file_payments_v1_payments_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2697,7 +2847,7 @@ func (x *RestoreChargeRequest) String() string {
 func (*RestoreChargeRequest) ProtoMessage() {}
 
 func (x *RestoreChargeRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_payments_v1_payments_proto_msgTypes[29]
+	mi := &file_payments_v1_payments_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2710,7 +2860,7 @@ func (x *RestoreChargeRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RestoreChargeRequest.ProtoReflect.Descriptor instead.
 func (*RestoreChargeRequest) Descriptor() ([]byte, []int) {
-	return file_payments_v1_payments_proto_rawDescGZIP(), []int{29}
+	return file_payments_v1_payments_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *RestoreChargeRequest) GetChargeId() string {
@@ -2738,7 +2888,7 @@ type RestoreChargeResponse struct {
 
 func (x *RestoreChargeResponse) Reset() {
 	*x = RestoreChargeResponse{}
-	mi := &file_payments_v1_payments_proto_msgTypes[30]
+	mi := &file_payments_v1_payments_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2750,7 +2900,7 @@ func (x *RestoreChargeResponse) String() string {
 func (*RestoreChargeResponse) ProtoMessage() {}
 
 func (x *RestoreChargeResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_payments_v1_payments_proto_msgTypes[30]
+	mi := &file_payments_v1_payments_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2763,7 +2913,7 @@ func (x *RestoreChargeResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RestoreChargeResponse.ProtoReflect.Descriptor instead.
 func (*RestoreChargeResponse) Descriptor() ([]byte, []int) {
-	return file_payments_v1_payments_proto_rawDescGZIP(), []int{30}
+	return file_payments_v1_payments_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *RestoreChargeResponse) GetReference() string {
@@ -2832,7 +2982,7 @@ type CatchUpEventsRequest struct {
 
 func (x *CatchUpEventsRequest) Reset() {
 	*x = CatchUpEventsRequest{}
-	mi := &file_payments_v1_payments_proto_msgTypes[31]
+	mi := &file_payments_v1_payments_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2844,7 +2994,7 @@ func (x *CatchUpEventsRequest) String() string {
 func (*CatchUpEventsRequest) ProtoMessage() {}
 
 func (x *CatchUpEventsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_payments_v1_payments_proto_msgTypes[31]
+	mi := &file_payments_v1_payments_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2857,7 +3007,7 @@ func (x *CatchUpEventsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CatchUpEventsRequest.ProtoReflect.Descriptor instead.
 func (*CatchUpEventsRequest) Descriptor() ([]byte, []int) {
-	return file_payments_v1_payments_proto_rawDescGZIP(), []int{31}
+	return file_payments_v1_payments_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *CatchUpEventsRequest) GetWindow() *Window {
@@ -2886,7 +3036,7 @@ type CatchUpEventsResponse struct {
 
 func (x *CatchUpEventsResponse) Reset() {
 	*x = CatchUpEventsResponse{}
-	mi := &file_payments_v1_payments_proto_msgTypes[32]
+	mi := &file_payments_v1_payments_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2898,7 +3048,7 @@ func (x *CatchUpEventsResponse) String() string {
 func (*CatchUpEventsResponse) ProtoMessage() {}
 
 func (x *CatchUpEventsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_payments_v1_payments_proto_msgTypes[32]
+	mi := &file_payments_v1_payments_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2911,7 +3061,7 @@ func (x *CatchUpEventsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CatchUpEventsResponse.ProtoReflect.Descriptor instead.
 func (*CatchUpEventsResponse) Descriptor() ([]byte, []int) {
-	return file_payments_v1_payments_proto_rawDescGZIP(), []int{32}
+	return file_payments_v1_payments_proto_rawDescGZIP(), []int{35}
 }
 
 func (x *CatchUpEventsResponse) GetReadCount() int32 {
@@ -2946,7 +3096,7 @@ type FollowChangesRequest struct {
 
 func (x *FollowChangesRequest) Reset() {
 	*x = FollowChangesRequest{}
-	mi := &file_payments_v1_payments_proto_msgTypes[33]
+	mi := &file_payments_v1_payments_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2958,7 +3108,7 @@ func (x *FollowChangesRequest) String() string {
 func (*FollowChangesRequest) ProtoMessage() {}
 
 func (x *FollowChangesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_payments_v1_payments_proto_msgTypes[33]
+	mi := &file_payments_v1_payments_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2971,7 +3121,7 @@ func (x *FollowChangesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FollowChangesRequest.ProtoReflect.Descriptor instead.
 func (*FollowChangesRequest) Descriptor() ([]byte, []int) {
-	return file_payments_v1_payments_proto_rawDescGZIP(), []int{33}
+	return file_payments_v1_payments_proto_rawDescGZIP(), []int{36}
 }
 
 func (x *FollowChangesRequest) GetKind() FollowChangesRequest_Kind {
@@ -3009,7 +3159,7 @@ type FollowChangesResponse struct {
 
 func (x *FollowChangesResponse) Reset() {
 	*x = FollowChangesResponse{}
-	mi := &file_payments_v1_payments_proto_msgTypes[34]
+	mi := &file_payments_v1_payments_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3021,7 +3171,7 @@ func (x *FollowChangesResponse) String() string {
 func (*FollowChangesResponse) ProtoMessage() {}
 
 func (x *FollowChangesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_payments_v1_payments_proto_msgTypes[34]
+	mi := &file_payments_v1_payments_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3034,7 +3184,7 @@ func (x *FollowChangesResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FollowChangesResponse.ProtoReflect.Descriptor instead.
 func (*FollowChangesResponse) Descriptor() ([]byte, []int) {
-	return file_payments_v1_payments_proto_rawDescGZIP(), []int{34}
+	return file_payments_v1_payments_proto_rawDescGZIP(), []int{37}
 }
 
 func (x *FollowChangesResponse) GetReadCount() int32 {
@@ -3075,7 +3225,7 @@ type ListBalanceTransactionsRequest struct {
 
 func (x *ListBalanceTransactionsRequest) Reset() {
 	*x = ListBalanceTransactionsRequest{}
-	mi := &file_payments_v1_payments_proto_msgTypes[35]
+	mi := &file_payments_v1_payments_proto_msgTypes[38]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3087,7 +3237,7 @@ func (x *ListBalanceTransactionsRequest) String() string {
 func (*ListBalanceTransactionsRequest) ProtoMessage() {}
 
 func (x *ListBalanceTransactionsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_payments_v1_payments_proto_msgTypes[35]
+	mi := &file_payments_v1_payments_proto_msgTypes[38]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3100,7 +3250,7 @@ func (x *ListBalanceTransactionsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListBalanceTransactionsRequest.ProtoReflect.Descriptor instead.
 func (*ListBalanceTransactionsRequest) Descriptor() ([]byte, []int) {
-	return file_payments_v1_payments_proto_rawDescGZIP(), []int{35}
+	return file_payments_v1_payments_proto_rawDescGZIP(), []int{38}
 }
 
 func (x *ListBalanceTransactionsRequest) GetWindow() *Window {
@@ -3127,7 +3277,7 @@ type ListBalanceTransactionsResponse struct {
 
 func (x *ListBalanceTransactionsResponse) Reset() {
 	*x = ListBalanceTransactionsResponse{}
-	mi := &file_payments_v1_payments_proto_msgTypes[36]
+	mi := &file_payments_v1_payments_proto_msgTypes[39]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3139,7 +3289,7 @@ func (x *ListBalanceTransactionsResponse) String() string {
 func (*ListBalanceTransactionsResponse) ProtoMessage() {}
 
 func (x *ListBalanceTransactionsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_payments_v1_payments_proto_msgTypes[36]
+	mi := &file_payments_v1_payments_proto_msgTypes[39]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3152,7 +3302,7 @@ func (x *ListBalanceTransactionsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListBalanceTransactionsResponse.ProtoReflect.Descriptor instead.
 func (*ListBalanceTransactionsResponse) Descriptor() ([]byte, []int) {
-	return file_payments_v1_payments_proto_rawDescGZIP(), []int{36}
+	return file_payments_v1_payments_proto_rawDescGZIP(), []int{39}
 }
 
 func (x *ListBalanceTransactionsResponse) GetTransactions() []*BalanceTransaction {
@@ -3195,7 +3345,7 @@ type BalanceTransaction struct {
 
 func (x *BalanceTransaction) Reset() {
 	*x = BalanceTransaction{}
-	mi := &file_payments_v1_payments_proto_msgTypes[37]
+	mi := &file_payments_v1_payments_proto_msgTypes[40]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3207,7 +3357,7 @@ func (x *BalanceTransaction) String() string {
 func (*BalanceTransaction) ProtoMessage() {}
 
 func (x *BalanceTransaction) ProtoReflect() protoreflect.Message {
-	mi := &file_payments_v1_payments_proto_msgTypes[37]
+	mi := &file_payments_v1_payments_proto_msgTypes[40]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3220,7 +3370,7 @@ func (x *BalanceTransaction) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use BalanceTransaction.ProtoReflect.Descriptor instead.
 func (*BalanceTransaction) Descriptor() ([]byte, []int) {
-	return file_payments_v1_payments_proto_rawDescGZIP(), []int{37}
+	return file_payments_v1_payments_proto_rawDescGZIP(), []int{40}
 }
 
 func (x *BalanceTransaction) GetId() string {
@@ -3312,7 +3462,16 @@ const file_payments_v1_payments_proto_rawDesc = "" +
 	"\x10stripe_event_ids\x18\b \x03(\tB\b\xbaH\x05\x92\x01\x02\x10dR\x0estripeEventIds\"v\n" +
 	"\x19ListWebhookEventsResponse\x121\n" +
 	"\x06events\x18\x01 \x03(\v2\x19.payments.v1.WebhookEventR\x06events\x12&\n" +
-	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\xc2\x01\n" +
+	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\">\n" +
+	"\x1dCountResolutionMethodsRequest\x12\x1d\n" +
+	"\x04days\x18\x01 \x01(\x05B\t\xbaH\x06\x1a\x04\x18\\(\x00R\x04days\"^\n" +
+	"\x1eCountResolutionMethodsResponse\x12<\n" +
+	"\amethods\x18\x01 \x03(\v2\".payments.v1.ResolutionMethodCountR\amethods\"\x9f\x01\n" +
+	"\x15ResolutionMethodCount\x12+\n" +
+	"\x11resolution_method\x18\x01 \x01(\tR\x10resolutionMethod\x128\n" +
+	"\x06status\x18\x02 \x01(\x0e2 .payments.v1.WebhookEvent.StatusR\x06status\x12\x1f\n" +
+	"\vevent_count\x18\x03 \x01(\x03R\n" +
+	"eventCount\"\xc2\x01\n" +
 	"\x17LinkWebhookEventRequest\x122\n" +
 	"\x0fstripe_event_id\x18\x01 \x01(\tB\n" +
 	"\xbaH\ar\x05\x10\x01\x18\xff\x01R\rstripeEventId\x12&\n" +
@@ -3621,12 +3780,12 @@ const file_payments_v1_payments_proto_rawDesc = "" +
 	"\rLookAtPayment\x12!.payments.v1.LookAtPaymentRequest\x1a\x14.payments.v1.Payment\x12H\n" +
 	"\rCancelPayment\x12!.payments.v1.CancelPaymentRequest\x1a\x14.payments.v1.Payment\x12Y\n" +
 	"\x0eReceiveWebhook\x12\".payments.v1.ReceiveWebhookRequest\x1a#.payments.v1.ReceiveWebhookResponse\x12S\n" +
-	"\fFileWebhooks\x12 .payments.v1.FileWebhooksRequest\x1a!.payments.v1.FileWebhooksResponse2\xa2\n" +
-	"\n" +
+	"\fFileWebhooks\x12 .payments.v1.FileWebhooksRequest\x1a!.payments.v1.FileWebhooksResponse2\xbc\v\n" +
 	"\x14PaymentsAdminService\x12G\n" +
 	"\rRefundPayment\x12!.payments.v1.RefundPaymentRequest\x1a\x13.payments.v1.Refund\x12P\n" +
 	"\vListRefunds\x12\x1f.payments.v1.ListRefundsRequest\x1a .payments.v1.ListRefundsResponse\x12\x84\x01\n" +
-	"\x11ListWebhookEvents\x12%.payments.v1.ListWebhookEventsRequest\x1a&.payments.v1.ListWebhookEventsResponse\" \x82\xd3\xe4\x93\x02\x1a\x12\x18/admin/v1/webhook-events\x12\x8f\x01\n" +
+	"\x11ListWebhookEvents\x12%.payments.v1.ListWebhookEventsRequest\x1a&.payments.v1.ListWebhookEventsResponse\" \x82\xd3\xe4\x93\x02\x1a\x12\x18/admin/v1/webhook-events\x12\x97\x01\n" +
+	"\x16CountResolutionMethods\x12*.payments.v1.CountResolutionMethodsRequest\x1a+.payments.v1.CountResolutionMethodsResponse\"$\x82\xd3\xe4\x93\x02\x1e\x12\x1c/admin/v1/resolution-methods\x12\x8f\x01\n" +
 	"\x10LinkWebhookEvent\x12$.payments.v1.LinkWebhookEventRequest\x1a\x19.payments.v1.WebhookEvent\":\x82\xd3\xe4\x93\x024:\x01*\"//admin/v1/webhook-events/{stripe_event_id}:link\x12\x95\x01\n" +
 	"\x12ReplayWebhookEvent\x12&.payments.v1.ReplayWebhookEventRequest\x1a\x19.payments.v1.WebhookEvent\"<\x82\xd3\xe4\x93\x026:\x01*\"1/admin/v1/webhook-events/{stripe_event_id}:replay\x12\x95\x01\n" +
 	"\x12IgnoreWebhookEvent\x12&.payments.v1.IgnoreWebhookEventRequest\x1a\x19.payments.v1.WebhookEvent\"<\x82\xd3\xe4\x93\x026:\x01*\"1/admin/v1/webhook-events/{stripe_event_id}:ignore\x12P\n" +
@@ -3650,7 +3809,7 @@ func file_payments_v1_payments_proto_rawDescGZIP() []byte {
 }
 
 var file_payments_v1_payments_proto_enumTypes = make([]protoimpl.EnumInfo, 8)
-var file_payments_v1_payments_proto_msgTypes = make([]protoimpl.MessageInfo, 38)
+var file_payments_v1_payments_proto_msgTypes = make([]protoimpl.MessageInfo, 41)
 var file_payments_v1_payments_proto_goTypes = []any{
 	(WebhookEvent_Status)(0),                // 0: payments.v1.WebhookEvent.Status
 	(Refund_Status)(0),                      // 1: payments.v1.Refund.Status
@@ -3662,125 +3821,132 @@ var file_payments_v1_payments_proto_goTypes = []any{
 	(FollowChangesRequest_Kind)(0),          // 7: payments.v1.FollowChangesRequest.Kind
 	(*ListWebhookEventsRequest)(nil),        // 8: payments.v1.ListWebhookEventsRequest
 	(*ListWebhookEventsResponse)(nil),       // 9: payments.v1.ListWebhookEventsResponse
-	(*LinkWebhookEventRequest)(nil),         // 10: payments.v1.LinkWebhookEventRequest
-	(*ReplayWebhookEventRequest)(nil),       // 11: payments.v1.ReplayWebhookEventRequest
-	(*IgnoreWebhookEventRequest)(nil),       // 12: payments.v1.IgnoreWebhookEventRequest
-	(*WebhookEvent)(nil),                    // 13: payments.v1.WebhookEvent
-	(*RefundPaymentRequest)(nil),            // 14: payments.v1.RefundPaymentRequest
-	(*ListRefundsRequest)(nil),              // 15: payments.v1.ListRefundsRequest
-	(*ListRefundsResponse)(nil),             // 16: payments.v1.ListRefundsResponse
-	(*Refund)(nil),                          // 17: payments.v1.Refund
-	(*Purchase)(nil),                        // 18: payments.v1.Purchase
-	(*PayRequest)(nil),                      // 19: payments.v1.PayRequest
-	(*LookAtPaymentRequest)(nil),            // 20: payments.v1.LookAtPaymentRequest
-	(*CancelPaymentRequest)(nil),            // 21: payments.v1.CancelPaymentRequest
-	(*Payment)(nil),                         // 22: payments.v1.Payment
-	(*Term)(nil),                            // 23: payments.v1.Term
-	(*Subscription)(nil),                    // 24: payments.v1.Subscription
-	(*UnpaidInvoice)(nil),                   // 25: payments.v1.UnpaidInvoice
-	(*Decline)(nil),                         // 26: payments.v1.Decline
-	(*ReceiveWebhookRequest)(nil),           // 27: payments.v1.ReceiveWebhookRequest
-	(*ReceiveWebhookResponse)(nil),          // 28: payments.v1.ReceiveWebhookResponse
-	(*FileWebhooksRequest)(nil),             // 29: payments.v1.FileWebhooksRequest
-	(*FileWebhooksResponse)(nil),            // 30: payments.v1.FileWebhooksResponse
-	(*Window)(nil),                          // 31: payments.v1.Window
-	(*ListChargesRequest)(nil),              // 32: payments.v1.ListChargesRequest
-	(*ListChargesResponse)(nil),             // 33: payments.v1.ListChargesResponse
-	(*SeenCharge)(nil),                      // 34: payments.v1.SeenCharge
-	(*MatchPaymentsRequest)(nil),            // 35: payments.v1.MatchPaymentsRequest
-	(*MatchPaymentsResponse)(nil),           // 36: payments.v1.MatchPaymentsResponse
-	(*RestoreChargeRequest)(nil),            // 37: payments.v1.RestoreChargeRequest
-	(*RestoreChargeResponse)(nil),           // 38: payments.v1.RestoreChargeResponse
-	(*CatchUpEventsRequest)(nil),            // 39: payments.v1.CatchUpEventsRequest
-	(*CatchUpEventsResponse)(nil),           // 40: payments.v1.CatchUpEventsResponse
-	(*FollowChangesRequest)(nil),            // 41: payments.v1.FollowChangesRequest
-	(*FollowChangesResponse)(nil),           // 42: payments.v1.FollowChangesResponse
-	(*ListBalanceTransactionsRequest)(nil),  // 43: payments.v1.ListBalanceTransactionsRequest
-	(*ListBalanceTransactionsResponse)(nil), // 44: payments.v1.ListBalanceTransactionsResponse
-	(*BalanceTransaction)(nil),              // 45: payments.v1.BalanceTransaction
-	(*timestamppb.Timestamp)(nil),           // 46: google.protobuf.Timestamp
+	(*CountResolutionMethodsRequest)(nil),   // 10: payments.v1.CountResolutionMethodsRequest
+	(*CountResolutionMethodsResponse)(nil),  // 11: payments.v1.CountResolutionMethodsResponse
+	(*ResolutionMethodCount)(nil),           // 12: payments.v1.ResolutionMethodCount
+	(*LinkWebhookEventRequest)(nil),         // 13: payments.v1.LinkWebhookEventRequest
+	(*ReplayWebhookEventRequest)(nil),       // 14: payments.v1.ReplayWebhookEventRequest
+	(*IgnoreWebhookEventRequest)(nil),       // 15: payments.v1.IgnoreWebhookEventRequest
+	(*WebhookEvent)(nil),                    // 16: payments.v1.WebhookEvent
+	(*RefundPaymentRequest)(nil),            // 17: payments.v1.RefundPaymentRequest
+	(*ListRefundsRequest)(nil),              // 18: payments.v1.ListRefundsRequest
+	(*ListRefundsResponse)(nil),             // 19: payments.v1.ListRefundsResponse
+	(*Refund)(nil),                          // 20: payments.v1.Refund
+	(*Purchase)(nil),                        // 21: payments.v1.Purchase
+	(*PayRequest)(nil),                      // 22: payments.v1.PayRequest
+	(*LookAtPaymentRequest)(nil),            // 23: payments.v1.LookAtPaymentRequest
+	(*CancelPaymentRequest)(nil),            // 24: payments.v1.CancelPaymentRequest
+	(*Payment)(nil),                         // 25: payments.v1.Payment
+	(*Term)(nil),                            // 26: payments.v1.Term
+	(*Subscription)(nil),                    // 27: payments.v1.Subscription
+	(*UnpaidInvoice)(nil),                   // 28: payments.v1.UnpaidInvoice
+	(*Decline)(nil),                         // 29: payments.v1.Decline
+	(*ReceiveWebhookRequest)(nil),           // 30: payments.v1.ReceiveWebhookRequest
+	(*ReceiveWebhookResponse)(nil),          // 31: payments.v1.ReceiveWebhookResponse
+	(*FileWebhooksRequest)(nil),             // 32: payments.v1.FileWebhooksRequest
+	(*FileWebhooksResponse)(nil),            // 33: payments.v1.FileWebhooksResponse
+	(*Window)(nil),                          // 34: payments.v1.Window
+	(*ListChargesRequest)(nil),              // 35: payments.v1.ListChargesRequest
+	(*ListChargesResponse)(nil),             // 36: payments.v1.ListChargesResponse
+	(*SeenCharge)(nil),                      // 37: payments.v1.SeenCharge
+	(*MatchPaymentsRequest)(nil),            // 38: payments.v1.MatchPaymentsRequest
+	(*MatchPaymentsResponse)(nil),           // 39: payments.v1.MatchPaymentsResponse
+	(*RestoreChargeRequest)(nil),            // 40: payments.v1.RestoreChargeRequest
+	(*RestoreChargeResponse)(nil),           // 41: payments.v1.RestoreChargeResponse
+	(*CatchUpEventsRequest)(nil),            // 42: payments.v1.CatchUpEventsRequest
+	(*CatchUpEventsResponse)(nil),           // 43: payments.v1.CatchUpEventsResponse
+	(*FollowChangesRequest)(nil),            // 44: payments.v1.FollowChangesRequest
+	(*FollowChangesResponse)(nil),           // 45: payments.v1.FollowChangesResponse
+	(*ListBalanceTransactionsRequest)(nil),  // 46: payments.v1.ListBalanceTransactionsRequest
+	(*ListBalanceTransactionsResponse)(nil), // 47: payments.v1.ListBalanceTransactionsResponse
+	(*BalanceTransaction)(nil),              // 48: payments.v1.BalanceTransaction
+	(*timestamppb.Timestamp)(nil),           // 49: google.protobuf.Timestamp
 }
 var file_payments_v1_payments_proto_depIdxs = []int32{
 	0,  // 0: payments.v1.ListWebhookEventsRequest.status:type_name -> payments.v1.WebhookEvent.Status
-	46, // 1: payments.v1.ListWebhookEventsRequest.received_before:type_name -> google.protobuf.Timestamp
-	13, // 2: payments.v1.ListWebhookEventsResponse.events:type_name -> payments.v1.WebhookEvent
-	0,  // 3: payments.v1.WebhookEvent.status:type_name -> payments.v1.WebhookEvent.Status
-	46, // 4: payments.v1.WebhookEvent.received_at:type_name -> google.protobuf.Timestamp
-	46, // 5: payments.v1.WebhookEvent.processed_at:type_name -> google.protobuf.Timestamp
-	17, // 6: payments.v1.ListRefundsResponse.refunds:type_name -> payments.v1.Refund
-	1,  // 7: payments.v1.Refund.status:type_name -> payments.v1.Refund.Status
-	46, // 8: payments.v1.Refund.created_at:type_name -> google.protobuf.Timestamp
-	46, // 9: payments.v1.Purchase.ordered_at:type_name -> google.protobuf.Timestamp
-	18, // 10: payments.v1.PayRequest.purchase:type_name -> payments.v1.Purchase
-	46, // 11: payments.v1.PayRequest.charge_by:type_name -> google.protobuf.Timestamp
-	18, // 12: payments.v1.LookAtPaymentRequest.purchase:type_name -> payments.v1.Purchase
-	18, // 13: payments.v1.CancelPaymentRequest.purchase:type_name -> payments.v1.Purchase
-	3,  // 14: payments.v1.Payment.status:type_name -> payments.v1.Payment.Status
-	46, // 15: payments.v1.Payment.charged_at:type_name -> google.protobuf.Timestamp
-	26, // 16: payments.v1.Payment.decline:type_name -> payments.v1.Decline
-	2,  // 17: payments.v1.Payment.dispute:type_name -> payments.v1.Payment.Dispute
-	23, // 18: payments.v1.Payment.term:type_name -> payments.v1.Term
-	46, // 19: payments.v1.Term.period_start:type_name -> google.protobuf.Timestamp
-	46, // 20: payments.v1.Term.period_end:type_name -> google.protobuf.Timestamp
-	4,  // 21: payments.v1.Subscription.status:type_name -> payments.v1.Subscription.Status
-	46, // 22: payments.v1.Subscription.current_period_end:type_name -> google.protobuf.Timestamp
-	25, // 23: payments.v1.Subscription.unpaid:type_name -> payments.v1.UnpaidInvoice
-	46, // 24: payments.v1.Subscription.observed_at:type_name -> google.protobuf.Timestamp
-	46, // 25: payments.v1.UnpaidInvoice.next_attempt_at:type_name -> google.protobuf.Timestamp
-	27, // 26: payments.v1.FileWebhooksRequest.deliveries:type_name -> payments.v1.ReceiveWebhookRequest
-	46, // 27: payments.v1.Window.from:type_name -> google.protobuf.Timestamp
-	46, // 28: payments.v1.Window.before:type_name -> google.protobuf.Timestamp
-	31, // 29: payments.v1.ListChargesRequest.window:type_name -> payments.v1.Window
-	34, // 30: payments.v1.ListChargesResponse.charges:type_name -> payments.v1.SeenCharge
-	5,  // 31: payments.v1.SeenCharge.status:type_name -> payments.v1.SeenCharge.Status
-	46, // 32: payments.v1.SeenCharge.created_at:type_name -> google.protobuf.Timestamp
-	6,  // 33: payments.v1.SeenCharge.owner:type_name -> payments.v1.SeenCharge.Owner
-	22, // 34: payments.v1.RestoreChargeResponse.payment:type_name -> payments.v1.Payment
-	31, // 35: payments.v1.CatchUpEventsRequest.window:type_name -> payments.v1.Window
-	7,  // 36: payments.v1.FollowChangesRequest.kind:type_name -> payments.v1.FollowChangesRequest.Kind
-	31, // 37: payments.v1.FollowChangesRequest.window:type_name -> payments.v1.Window
-	31, // 38: payments.v1.ListBalanceTransactionsRequest.window:type_name -> payments.v1.Window
-	45, // 39: payments.v1.ListBalanceTransactionsResponse.transactions:type_name -> payments.v1.BalanceTransaction
-	46, // 40: payments.v1.BalanceTransaction.created_at:type_name -> google.protobuf.Timestamp
-	19, // 41: payments.v1.PaymentsService.Pay:input_type -> payments.v1.PayRequest
-	20, // 42: payments.v1.PaymentsService.LookAtPayment:input_type -> payments.v1.LookAtPaymentRequest
-	21, // 43: payments.v1.PaymentsService.CancelPayment:input_type -> payments.v1.CancelPaymentRequest
-	27, // 44: payments.v1.PaymentsService.ReceiveWebhook:input_type -> payments.v1.ReceiveWebhookRequest
-	29, // 45: payments.v1.PaymentsService.FileWebhooks:input_type -> payments.v1.FileWebhooksRequest
-	14, // 46: payments.v1.PaymentsAdminService.RefundPayment:input_type -> payments.v1.RefundPaymentRequest
-	15, // 47: payments.v1.PaymentsAdminService.ListRefunds:input_type -> payments.v1.ListRefundsRequest
-	8,  // 48: payments.v1.PaymentsAdminService.ListWebhookEvents:input_type -> payments.v1.ListWebhookEventsRequest
-	10, // 49: payments.v1.PaymentsAdminService.LinkWebhookEvent:input_type -> payments.v1.LinkWebhookEventRequest
-	11, // 50: payments.v1.PaymentsAdminService.ReplayWebhookEvent:input_type -> payments.v1.ReplayWebhookEventRequest
-	12, // 51: payments.v1.PaymentsAdminService.IgnoreWebhookEvent:input_type -> payments.v1.IgnoreWebhookEventRequest
-	32, // 52: payments.v1.PaymentsAdminService.ListCharges:input_type -> payments.v1.ListChargesRequest
-	35, // 53: payments.v1.PaymentsAdminService.MatchPayments:input_type -> payments.v1.MatchPaymentsRequest
-	37, // 54: payments.v1.PaymentsAdminService.RestoreCharge:input_type -> payments.v1.RestoreChargeRequest
-	39, // 55: payments.v1.PaymentsAdminService.CatchUpEvents:input_type -> payments.v1.CatchUpEventsRequest
-	41, // 56: payments.v1.PaymentsAdminService.FollowChanges:input_type -> payments.v1.FollowChangesRequest
-	43, // 57: payments.v1.PaymentsAdminService.ListBalanceTransactions:input_type -> payments.v1.ListBalanceTransactionsRequest
-	22, // 58: payments.v1.PaymentsService.Pay:output_type -> payments.v1.Payment
-	22, // 59: payments.v1.PaymentsService.LookAtPayment:output_type -> payments.v1.Payment
-	22, // 60: payments.v1.PaymentsService.CancelPayment:output_type -> payments.v1.Payment
-	28, // 61: payments.v1.PaymentsService.ReceiveWebhook:output_type -> payments.v1.ReceiveWebhookResponse
-	30, // 62: payments.v1.PaymentsService.FileWebhooks:output_type -> payments.v1.FileWebhooksResponse
-	17, // 63: payments.v1.PaymentsAdminService.RefundPayment:output_type -> payments.v1.Refund
-	16, // 64: payments.v1.PaymentsAdminService.ListRefunds:output_type -> payments.v1.ListRefundsResponse
-	9,  // 65: payments.v1.PaymentsAdminService.ListWebhookEvents:output_type -> payments.v1.ListWebhookEventsResponse
-	13, // 66: payments.v1.PaymentsAdminService.LinkWebhookEvent:output_type -> payments.v1.WebhookEvent
-	13, // 67: payments.v1.PaymentsAdminService.ReplayWebhookEvent:output_type -> payments.v1.WebhookEvent
-	13, // 68: payments.v1.PaymentsAdminService.IgnoreWebhookEvent:output_type -> payments.v1.WebhookEvent
-	33, // 69: payments.v1.PaymentsAdminService.ListCharges:output_type -> payments.v1.ListChargesResponse
-	36, // 70: payments.v1.PaymentsAdminService.MatchPayments:output_type -> payments.v1.MatchPaymentsResponse
-	38, // 71: payments.v1.PaymentsAdminService.RestoreCharge:output_type -> payments.v1.RestoreChargeResponse
-	40, // 72: payments.v1.PaymentsAdminService.CatchUpEvents:output_type -> payments.v1.CatchUpEventsResponse
-	42, // 73: payments.v1.PaymentsAdminService.FollowChanges:output_type -> payments.v1.FollowChangesResponse
-	44, // 74: payments.v1.PaymentsAdminService.ListBalanceTransactions:output_type -> payments.v1.ListBalanceTransactionsResponse
-	58, // [58:75] is the sub-list for method output_type
-	41, // [41:58] is the sub-list for method input_type
-	41, // [41:41] is the sub-list for extension type_name
-	41, // [41:41] is the sub-list for extension extendee
-	0,  // [0:41] is the sub-list for field type_name
+	49, // 1: payments.v1.ListWebhookEventsRequest.received_before:type_name -> google.protobuf.Timestamp
+	16, // 2: payments.v1.ListWebhookEventsResponse.events:type_name -> payments.v1.WebhookEvent
+	12, // 3: payments.v1.CountResolutionMethodsResponse.methods:type_name -> payments.v1.ResolutionMethodCount
+	0,  // 4: payments.v1.ResolutionMethodCount.status:type_name -> payments.v1.WebhookEvent.Status
+	0,  // 5: payments.v1.WebhookEvent.status:type_name -> payments.v1.WebhookEvent.Status
+	49, // 6: payments.v1.WebhookEvent.received_at:type_name -> google.protobuf.Timestamp
+	49, // 7: payments.v1.WebhookEvent.processed_at:type_name -> google.protobuf.Timestamp
+	20, // 8: payments.v1.ListRefundsResponse.refunds:type_name -> payments.v1.Refund
+	1,  // 9: payments.v1.Refund.status:type_name -> payments.v1.Refund.Status
+	49, // 10: payments.v1.Refund.created_at:type_name -> google.protobuf.Timestamp
+	49, // 11: payments.v1.Purchase.ordered_at:type_name -> google.protobuf.Timestamp
+	21, // 12: payments.v1.PayRequest.purchase:type_name -> payments.v1.Purchase
+	49, // 13: payments.v1.PayRequest.charge_by:type_name -> google.protobuf.Timestamp
+	21, // 14: payments.v1.LookAtPaymentRequest.purchase:type_name -> payments.v1.Purchase
+	21, // 15: payments.v1.CancelPaymentRequest.purchase:type_name -> payments.v1.Purchase
+	3,  // 16: payments.v1.Payment.status:type_name -> payments.v1.Payment.Status
+	49, // 17: payments.v1.Payment.charged_at:type_name -> google.protobuf.Timestamp
+	29, // 18: payments.v1.Payment.decline:type_name -> payments.v1.Decline
+	2,  // 19: payments.v1.Payment.dispute:type_name -> payments.v1.Payment.Dispute
+	26, // 20: payments.v1.Payment.term:type_name -> payments.v1.Term
+	49, // 21: payments.v1.Term.period_start:type_name -> google.protobuf.Timestamp
+	49, // 22: payments.v1.Term.period_end:type_name -> google.protobuf.Timestamp
+	4,  // 23: payments.v1.Subscription.status:type_name -> payments.v1.Subscription.Status
+	49, // 24: payments.v1.Subscription.current_period_end:type_name -> google.protobuf.Timestamp
+	28, // 25: payments.v1.Subscription.unpaid:type_name -> payments.v1.UnpaidInvoice
+	49, // 26: payments.v1.Subscription.observed_at:type_name -> google.protobuf.Timestamp
+	49, // 27: payments.v1.UnpaidInvoice.next_attempt_at:type_name -> google.protobuf.Timestamp
+	30, // 28: payments.v1.FileWebhooksRequest.deliveries:type_name -> payments.v1.ReceiveWebhookRequest
+	49, // 29: payments.v1.Window.from:type_name -> google.protobuf.Timestamp
+	49, // 30: payments.v1.Window.before:type_name -> google.protobuf.Timestamp
+	34, // 31: payments.v1.ListChargesRequest.window:type_name -> payments.v1.Window
+	37, // 32: payments.v1.ListChargesResponse.charges:type_name -> payments.v1.SeenCharge
+	5,  // 33: payments.v1.SeenCharge.status:type_name -> payments.v1.SeenCharge.Status
+	49, // 34: payments.v1.SeenCharge.created_at:type_name -> google.protobuf.Timestamp
+	6,  // 35: payments.v1.SeenCharge.owner:type_name -> payments.v1.SeenCharge.Owner
+	25, // 36: payments.v1.RestoreChargeResponse.payment:type_name -> payments.v1.Payment
+	34, // 37: payments.v1.CatchUpEventsRequest.window:type_name -> payments.v1.Window
+	7,  // 38: payments.v1.FollowChangesRequest.kind:type_name -> payments.v1.FollowChangesRequest.Kind
+	34, // 39: payments.v1.FollowChangesRequest.window:type_name -> payments.v1.Window
+	34, // 40: payments.v1.ListBalanceTransactionsRequest.window:type_name -> payments.v1.Window
+	48, // 41: payments.v1.ListBalanceTransactionsResponse.transactions:type_name -> payments.v1.BalanceTransaction
+	49, // 42: payments.v1.BalanceTransaction.created_at:type_name -> google.protobuf.Timestamp
+	22, // 43: payments.v1.PaymentsService.Pay:input_type -> payments.v1.PayRequest
+	23, // 44: payments.v1.PaymentsService.LookAtPayment:input_type -> payments.v1.LookAtPaymentRequest
+	24, // 45: payments.v1.PaymentsService.CancelPayment:input_type -> payments.v1.CancelPaymentRequest
+	30, // 46: payments.v1.PaymentsService.ReceiveWebhook:input_type -> payments.v1.ReceiveWebhookRequest
+	32, // 47: payments.v1.PaymentsService.FileWebhooks:input_type -> payments.v1.FileWebhooksRequest
+	17, // 48: payments.v1.PaymentsAdminService.RefundPayment:input_type -> payments.v1.RefundPaymentRequest
+	18, // 49: payments.v1.PaymentsAdminService.ListRefunds:input_type -> payments.v1.ListRefundsRequest
+	8,  // 50: payments.v1.PaymentsAdminService.ListWebhookEvents:input_type -> payments.v1.ListWebhookEventsRequest
+	10, // 51: payments.v1.PaymentsAdminService.CountResolutionMethods:input_type -> payments.v1.CountResolutionMethodsRequest
+	13, // 52: payments.v1.PaymentsAdminService.LinkWebhookEvent:input_type -> payments.v1.LinkWebhookEventRequest
+	14, // 53: payments.v1.PaymentsAdminService.ReplayWebhookEvent:input_type -> payments.v1.ReplayWebhookEventRequest
+	15, // 54: payments.v1.PaymentsAdminService.IgnoreWebhookEvent:input_type -> payments.v1.IgnoreWebhookEventRequest
+	35, // 55: payments.v1.PaymentsAdminService.ListCharges:input_type -> payments.v1.ListChargesRequest
+	38, // 56: payments.v1.PaymentsAdminService.MatchPayments:input_type -> payments.v1.MatchPaymentsRequest
+	40, // 57: payments.v1.PaymentsAdminService.RestoreCharge:input_type -> payments.v1.RestoreChargeRequest
+	42, // 58: payments.v1.PaymentsAdminService.CatchUpEvents:input_type -> payments.v1.CatchUpEventsRequest
+	44, // 59: payments.v1.PaymentsAdminService.FollowChanges:input_type -> payments.v1.FollowChangesRequest
+	46, // 60: payments.v1.PaymentsAdminService.ListBalanceTransactions:input_type -> payments.v1.ListBalanceTransactionsRequest
+	25, // 61: payments.v1.PaymentsService.Pay:output_type -> payments.v1.Payment
+	25, // 62: payments.v1.PaymentsService.LookAtPayment:output_type -> payments.v1.Payment
+	25, // 63: payments.v1.PaymentsService.CancelPayment:output_type -> payments.v1.Payment
+	31, // 64: payments.v1.PaymentsService.ReceiveWebhook:output_type -> payments.v1.ReceiveWebhookResponse
+	33, // 65: payments.v1.PaymentsService.FileWebhooks:output_type -> payments.v1.FileWebhooksResponse
+	20, // 66: payments.v1.PaymentsAdminService.RefundPayment:output_type -> payments.v1.Refund
+	19, // 67: payments.v1.PaymentsAdminService.ListRefunds:output_type -> payments.v1.ListRefundsResponse
+	9,  // 68: payments.v1.PaymentsAdminService.ListWebhookEvents:output_type -> payments.v1.ListWebhookEventsResponse
+	11, // 69: payments.v1.PaymentsAdminService.CountResolutionMethods:output_type -> payments.v1.CountResolutionMethodsResponse
+	16, // 70: payments.v1.PaymentsAdminService.LinkWebhookEvent:output_type -> payments.v1.WebhookEvent
+	16, // 71: payments.v1.PaymentsAdminService.ReplayWebhookEvent:output_type -> payments.v1.WebhookEvent
+	16, // 72: payments.v1.PaymentsAdminService.IgnoreWebhookEvent:output_type -> payments.v1.WebhookEvent
+	36, // 73: payments.v1.PaymentsAdminService.ListCharges:output_type -> payments.v1.ListChargesResponse
+	39, // 74: payments.v1.PaymentsAdminService.MatchPayments:output_type -> payments.v1.MatchPaymentsResponse
+	41, // 75: payments.v1.PaymentsAdminService.RestoreCharge:output_type -> payments.v1.RestoreChargeResponse
+	43, // 76: payments.v1.PaymentsAdminService.CatchUpEvents:output_type -> payments.v1.CatchUpEventsResponse
+	45, // 77: payments.v1.PaymentsAdminService.FollowChanges:output_type -> payments.v1.FollowChangesResponse
+	47, // 78: payments.v1.PaymentsAdminService.ListBalanceTransactions:output_type -> payments.v1.ListBalanceTransactionsResponse
+	61, // [61:79] is the sub-list for method output_type
+	43, // [43:61] is the sub-list for method input_type
+	43, // [43:43] is the sub-list for extension type_name
+	43, // [43:43] is the sub-list for extension extendee
+	0,  // [0:43] is the sub-list for field type_name
 }
 
 func init() { file_payments_v1_payments_proto_init() }
@@ -3794,7 +3960,7 @@ func file_payments_v1_payments_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_payments_v1_payments_proto_rawDesc), len(file_payments_v1_payments_proto_rawDesc)),
 			NumEnums:      8,
-			NumMessages:   38,
+			NumMessages:   41,
 			NumExtensions: 0,
 			NumServices:   2,
 		},

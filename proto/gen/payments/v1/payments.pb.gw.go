@@ -70,6 +70,41 @@ func local_request_PaymentsAdminService_ListWebhookEvents_0(ctx context.Context,
 	return msg, metadata, err
 }
 
+var filter_PaymentsAdminService_CountResolutionMethods_0 = &utilities.DoubleArray{Encoding: map[string]int{}, Base: []int(nil), Check: []int(nil)}
+
+func request_PaymentsAdminService_CountResolutionMethods_0(ctx context.Context, marshaler runtime.Marshaler, client PaymentsAdminServiceClient, req *http.Request, pathParams map[string]string) (proto.Message, runtime.ServerMetadata, error) {
+	var (
+		protoReq CountResolutionMethodsRequest
+		metadata runtime.ServerMetadata
+	)
+	if err := req.ParseForm(); err != nil {
+		return nil, metadata, status.Errorf(codes.InvalidArgument, "%v", err)
+	}
+	if err := runtime.PopulateQueryParameters(&protoReq, req.Form, filter_PaymentsAdminService_CountResolutionMethods_0); err != nil {
+		return nil, metadata, status.Errorf(codes.InvalidArgument, "%v", err)
+	}
+	if req.Body != nil {
+		_, _ = io.Copy(io.Discard, req.Body)
+	}
+	msg, err := client.CountResolutionMethods(ctx, &protoReq, grpc.Header(&metadata.HeaderMD), grpc.Trailer(&metadata.TrailerMD))
+	return msg, metadata, err
+}
+
+func local_request_PaymentsAdminService_CountResolutionMethods_0(ctx context.Context, marshaler runtime.Marshaler, server PaymentsAdminServiceServer, req *http.Request, pathParams map[string]string) (proto.Message, runtime.ServerMetadata, error) {
+	var (
+		protoReq CountResolutionMethodsRequest
+		metadata runtime.ServerMetadata
+	)
+	if err := req.ParseForm(); err != nil {
+		return nil, metadata, status.Errorf(codes.InvalidArgument, "%v", err)
+	}
+	if err := runtime.PopulateQueryParameters(&protoReq, req.Form, filter_PaymentsAdminService_CountResolutionMethods_0); err != nil {
+		return nil, metadata, status.Errorf(codes.InvalidArgument, "%v", err)
+	}
+	msg, err := server.CountResolutionMethods(ctx, &protoReq)
+	return msg, metadata, err
+}
+
 func request_PaymentsAdminService_LinkWebhookEvent_0(ctx context.Context, marshaler runtime.Marshaler, client PaymentsAdminServiceClient, req *http.Request, pathParams map[string]string) (proto.Message, runtime.ServerMetadata, error) {
 	var (
 		protoReq LinkWebhookEventRequest
@@ -231,6 +266,26 @@ func RegisterPaymentsAdminServiceHandlerServer(ctx context.Context, mux *runtime
 		}
 		forward_PaymentsAdminService_ListWebhookEvents_0(annotatedContext, mux, outboundMarshaler, w, req, resp, mux.GetForwardResponseOptions()...)
 	})
+	mux.Handle(http.MethodGet, pattern_PaymentsAdminService_CountResolutionMethods_0, func(w http.ResponseWriter, req *http.Request, pathParams map[string]string) {
+		ctx, cancel := context.WithCancel(req.Context())
+		defer cancel()
+		var stream runtime.ServerTransportStream
+		ctx = grpc.NewContextWithServerTransportStream(ctx, &stream)
+		inboundMarshaler, outboundMarshaler := runtime.MarshalerForRequest(mux, req)
+		annotatedContext, err := runtime.AnnotateIncomingContext(ctx, mux, req, "/payments.v1.PaymentsAdminService/CountResolutionMethods", runtime.WithHTTPPathPattern("/admin/v1/resolution-methods"))
+		if err != nil {
+			runtime.HTTPError(ctx, mux, outboundMarshaler, w, req, err)
+			return
+		}
+		resp, md, err := local_request_PaymentsAdminService_CountResolutionMethods_0(annotatedContext, inboundMarshaler, server, req, pathParams)
+		md.HeaderMD, md.TrailerMD = metadata.Join(md.HeaderMD, stream.Header()), metadata.Join(md.TrailerMD, stream.Trailer())
+		annotatedContext = runtime.NewServerMetadataContext(annotatedContext, md)
+		if err != nil {
+			runtime.HTTPError(annotatedContext, mux, outboundMarshaler, w, req, err)
+			return
+		}
+		forward_PaymentsAdminService_CountResolutionMethods_0(annotatedContext, mux, outboundMarshaler, w, req, resp, mux.GetForwardResponseOptions()...)
+	})
 	mux.Handle(http.MethodPost, pattern_PaymentsAdminService_LinkWebhookEvent_0, func(w http.ResponseWriter, req *http.Request, pathParams map[string]string) {
 		ctx, cancel := context.WithCancel(req.Context())
 		defer cancel()
@@ -348,6 +403,23 @@ func RegisterPaymentsAdminServiceHandlerClient(ctx context.Context, mux *runtime
 		}
 		forward_PaymentsAdminService_ListWebhookEvents_0(annotatedContext, mux, outboundMarshaler, w, req, resp, mux.GetForwardResponseOptions()...)
 	})
+	mux.Handle(http.MethodGet, pattern_PaymentsAdminService_CountResolutionMethods_0, func(w http.ResponseWriter, req *http.Request, pathParams map[string]string) {
+		ctx, cancel := context.WithCancel(req.Context())
+		defer cancel()
+		inboundMarshaler, outboundMarshaler := runtime.MarshalerForRequest(mux, req)
+		annotatedContext, err := runtime.AnnotateContext(ctx, mux, req, "/payments.v1.PaymentsAdminService/CountResolutionMethods", runtime.WithHTTPPathPattern("/admin/v1/resolution-methods"))
+		if err != nil {
+			runtime.HTTPError(ctx, mux, outboundMarshaler, w, req, err)
+			return
+		}
+		resp, md, err := request_PaymentsAdminService_CountResolutionMethods_0(annotatedContext, inboundMarshaler, client, req, pathParams)
+		annotatedContext = runtime.NewServerMetadataContext(annotatedContext, md)
+		if err != nil {
+			runtime.HTTPError(annotatedContext, mux, outboundMarshaler, w, req, err)
+			return
+		}
+		forward_PaymentsAdminService_CountResolutionMethods_0(annotatedContext, mux, outboundMarshaler, w, req, resp, mux.GetForwardResponseOptions()...)
+	})
 	mux.Handle(http.MethodPost, pattern_PaymentsAdminService_LinkWebhookEvent_0, func(w http.ResponseWriter, req *http.Request, pathParams map[string]string) {
 		ctx, cancel := context.WithCancel(req.Context())
 		defer cancel()
@@ -403,15 +475,17 @@ func RegisterPaymentsAdminServiceHandlerClient(ctx context.Context, mux *runtime
 }
 
 var (
-	pattern_PaymentsAdminService_ListWebhookEvents_0  = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 2, 2}, []string{"admin", "v1", "webhook-events"}, ""))
-	pattern_PaymentsAdminService_LinkWebhookEvent_0   = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 2, 2, 1, 0, 4, 1, 5, 3}, []string{"admin", "v1", "webhook-events", "stripe_event_id"}, "link"))
-	pattern_PaymentsAdminService_ReplayWebhookEvent_0 = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 2, 2, 1, 0, 4, 1, 5, 3}, []string{"admin", "v1", "webhook-events", "stripe_event_id"}, "replay"))
-	pattern_PaymentsAdminService_IgnoreWebhookEvent_0 = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 2, 2, 1, 0, 4, 1, 5, 3}, []string{"admin", "v1", "webhook-events", "stripe_event_id"}, "ignore"))
+	pattern_PaymentsAdminService_ListWebhookEvents_0      = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 2, 2}, []string{"admin", "v1", "webhook-events"}, ""))
+	pattern_PaymentsAdminService_CountResolutionMethods_0 = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 2, 2}, []string{"admin", "v1", "resolution-methods"}, ""))
+	pattern_PaymentsAdminService_LinkWebhookEvent_0       = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 2, 2, 1, 0, 4, 1, 5, 3}, []string{"admin", "v1", "webhook-events", "stripe_event_id"}, "link"))
+	pattern_PaymentsAdminService_ReplayWebhookEvent_0     = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 2, 2, 1, 0, 4, 1, 5, 3}, []string{"admin", "v1", "webhook-events", "stripe_event_id"}, "replay"))
+	pattern_PaymentsAdminService_IgnoreWebhookEvent_0     = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 2, 2, 1, 0, 4, 1, 5, 3}, []string{"admin", "v1", "webhook-events", "stripe_event_id"}, "ignore"))
 )
 
 var (
-	forward_PaymentsAdminService_ListWebhookEvents_0  = runtime.ForwardResponseMessage
-	forward_PaymentsAdminService_LinkWebhookEvent_0   = runtime.ForwardResponseMessage
-	forward_PaymentsAdminService_ReplayWebhookEvent_0 = runtime.ForwardResponseMessage
-	forward_PaymentsAdminService_IgnoreWebhookEvent_0 = runtime.ForwardResponseMessage
+	forward_PaymentsAdminService_ListWebhookEvents_0      = runtime.ForwardResponseMessage
+	forward_PaymentsAdminService_CountResolutionMethods_0 = runtime.ForwardResponseMessage
+	forward_PaymentsAdminService_LinkWebhookEvent_0       = runtime.ForwardResponseMessage
+	forward_PaymentsAdminService_ReplayWebhookEvent_0     = runtime.ForwardResponseMessage
+	forward_PaymentsAdminService_IgnoreWebhookEvent_0     = runtime.ForwardResponseMessage
 )

@@ -311,6 +311,7 @@ const (
 	PaymentsAdminService_RefundPayment_FullMethodName           = "/payments.v1.PaymentsAdminService/RefundPayment"
 	PaymentsAdminService_ListRefunds_FullMethodName             = "/payments.v1.PaymentsAdminService/ListRefunds"
 	PaymentsAdminService_ListWebhookEvents_FullMethodName       = "/payments.v1.PaymentsAdminService/ListWebhookEvents"
+	PaymentsAdminService_CountResolutionMethods_FullMethodName  = "/payments.v1.PaymentsAdminService/CountResolutionMethods"
 	PaymentsAdminService_LinkWebhookEvent_FullMethodName        = "/payments.v1.PaymentsAdminService/LinkWebhookEvent"
 	PaymentsAdminService_ReplayWebhookEvent_FullMethodName      = "/payments.v1.PaymentsAdminService/ReplayWebhookEvent"
 	PaymentsAdminService_IgnoreWebhookEvent_FullMethodName      = "/payments.v1.PaymentsAdminService/IgnoreWebhookEvent"
@@ -341,6 +342,9 @@ type PaymentsAdminServiceClient interface {
 	// ListWebhookEvents lists the ledger, newest first. What needs a person is
 	// ORPHANED, newest first; and FAILED with min_attempts 4, most attempts first.
 	ListWebhookEvents(ctx context.Context, in *ListWebhookEventsRequest, opts ...grpc.CallOption) (*ListWebhookEventsResponse, error)
+	// CountResolutionMethods says by what events found whom they are for, and how
+	// often, the most frequent first.
+	CountResolutionMethods(ctx context.Context, in *CountResolutionMethodsRequest, opts ...grpc.CallOption) (*CountResolutionMethodsResponse, error)
 	// LinkWebhookEvent says whose an event's Stripe customer is: from now on that
 	// customer's events are for the buyer of this order, or for the holder of this
 	// account, who bought something here. What waits for it is handled by itself.
@@ -412,6 +416,16 @@ func (c *paymentsAdminServiceClient) ListWebhookEvents(ctx context.Context, in *
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(ListWebhookEventsResponse)
 	err := c.cc.Invoke(ctx, PaymentsAdminService_ListWebhookEvents_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *paymentsAdminServiceClient) CountResolutionMethods(ctx context.Context, in *CountResolutionMethodsRequest, opts ...grpc.CallOption) (*CountResolutionMethodsResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(CountResolutionMethodsResponse)
+	err := c.cc.Invoke(ctx, PaymentsAdminService_CountResolutionMethods_FullMethodName, in, out, cOpts...)
 	if err != nil {
 		return nil, err
 	}
@@ -527,6 +541,9 @@ type PaymentsAdminServiceServer interface {
 	// ListWebhookEvents lists the ledger, newest first. What needs a person is
 	// ORPHANED, newest first; and FAILED with min_attempts 4, most attempts first.
 	ListWebhookEvents(context.Context, *ListWebhookEventsRequest) (*ListWebhookEventsResponse, error)
+	// CountResolutionMethods says by what events found whom they are for, and how
+	// often, the most frequent first.
+	CountResolutionMethods(context.Context, *CountResolutionMethodsRequest) (*CountResolutionMethodsResponse, error)
 	// LinkWebhookEvent says whose an event's Stripe customer is: from now on that
 	// customer's events are for the buyer of this order, or for the holder of this
 	// account, who bought something here. What waits for it is handled by itself.
@@ -582,6 +599,9 @@ func (UnimplementedPaymentsAdminServiceServer) ListRefunds(context.Context, *Lis
 }
 func (UnimplementedPaymentsAdminServiceServer) ListWebhookEvents(context.Context, *ListWebhookEventsRequest) (*ListWebhookEventsResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method ListWebhookEvents not implemented")
+}
+func (UnimplementedPaymentsAdminServiceServer) CountResolutionMethods(context.Context, *CountResolutionMethodsRequest) (*CountResolutionMethodsResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method CountResolutionMethods not implemented")
 }
 func (UnimplementedPaymentsAdminServiceServer) LinkWebhookEvent(context.Context, *LinkWebhookEventRequest) (*WebhookEvent, error) {
 	return nil, status.Error(codes.Unimplemented, "method LinkWebhookEvent not implemented")
@@ -681,6 +701,24 @@ func _PaymentsAdminService_ListWebhookEvents_Handler(srv interface{}, ctx contex
 	}
 	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
 		return srv.(PaymentsAdminServiceServer).ListWebhookEvents(ctx, req.(*ListWebhookEventsRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _PaymentsAdminService_CountResolutionMethods_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(CountResolutionMethodsRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(PaymentsAdminServiceServer).CountResolutionMethods(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: PaymentsAdminService_CountResolutionMethods_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(PaymentsAdminServiceServer).CountResolutionMethods(ctx, req.(*CountResolutionMethodsRequest))
 	}
 	return interceptor(ctx, in, info, handler)
 }
@@ -865,6 +903,10 @@ var PaymentsAdminService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "ListWebhookEvents",
 			Handler:    _PaymentsAdminService_ListWebhookEvents_Handler,
+		},
+		{
+			MethodName: "CountResolutionMethods",
+			Handler:    _PaymentsAdminService_CountResolutionMethods_Handler,
 		},
 		{
 			MethodName: "LinkWebhookEvent",

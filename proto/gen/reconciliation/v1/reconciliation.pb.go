@@ -150,7 +150,7 @@ func (x Run_Status) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use Run_Status.Descriptor instead.
 func (Run_Status) EnumDescriptor() ([]byte, []int) {
-	return file_reconciliation_v1_reconciliation_proto_rawDescGZIP(), []int{13, 0}
+	return file_reconciliation_v1_reconciliation_proto_rawDescGZIP(), []int{17, 0}
 }
 
 type Case_Kind int32
@@ -253,7 +253,7 @@ func (x Case_Kind) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use Case_Kind.Descriptor instead.
 func (Case_Kind) EnumDescriptor() ([]byte, []int) {
-	return file_reconciliation_v1_reconciliation_proto_rawDescGZIP(), []int{17, 0}
+	return file_reconciliation_v1_reconciliation_proto_rawDescGZIP(), []int{21, 0}
 }
 
 type Case_State int32
@@ -302,7 +302,7 @@ func (x Case_State) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use Case_State.Descriptor instead.
 func (Case_State) EnumDescriptor() ([]byte, []int) {
-	return file_reconciliation_v1_reconciliation_proto_rawDescGZIP(), []int{17, 1}
+	return file_reconciliation_v1_reconciliation_proto_rawDescGZIP(), []int{21, 1}
 }
 
 type StartRunRequest struct {
@@ -1023,6 +1023,201 @@ func (x *Difference) GetFoundMinor() int64 {
 	return 0
 }
 
+type CountChargesByDayRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The last so many days, today included; 0 is 30.
+	Days          int32 `protobuf:"varint,1,opt,name=days,proto3" json:"days,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CountChargesByDayRequest) Reset() {
+	*x = CountChargesByDayRequest{}
+	mi := &file_reconciliation_v1_reconciliation_proto_msgTypes[10]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CountChargesByDayRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CountChargesByDayRequest) ProtoMessage() {}
+
+func (x *CountChargesByDayRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_reconciliation_v1_reconciliation_proto_msgTypes[10]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CountChargesByDayRequest.ProtoReflect.Descriptor instead.
+func (*CountChargesByDayRequest) Descriptor() ([]byte, []int) {
+	return file_reconciliation_v1_reconciliation_proto_rawDescGZIP(), []int{10}
+}
+
+func (x *CountChargesByDayRequest) GetDays() int32 {
+	if x != nil {
+		return x.Days
+	}
+	return 0
+}
+
+type CountChargesByDayResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Days          []*ChargeDay           `protobuf:"bytes,1,rep,name=days,proto3" json:"days,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CountChargesByDayResponse) Reset() {
+	*x = CountChargesByDayResponse{}
+	mi := &file_reconciliation_v1_reconciliation_proto_msgTypes[11]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CountChargesByDayResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CountChargesByDayResponse) ProtoMessage() {}
+
+func (x *CountChargesByDayResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_reconciliation_v1_reconciliation_proto_msgTypes[11]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CountChargesByDayResponse.ProtoReflect.Descriptor instead.
+func (*CountChargesByDayResponse) Descriptor() ([]byte, []int) {
+	return file_reconciliation_v1_reconciliation_proto_rawDescGZIP(), []int{11}
+}
+
+func (x *CountChargesByDayResponse) GetDays() []*ChargeDay {
+	if x != nil {
+		return x.Days
+	}
+	return nil
+}
+
+// ChargeDay is what became of the charges of one day.
+type ChargeDay struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// UTC, YYYY-MM-DD.
+	Date          string            `protobuf:"bytes,1,opt,name=date,proto3" json:"date,omitempty"`
+	Counts        []*ChargeDayCount `protobuf:"bytes,2,rep,name=counts,proto3" json:"counts,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ChargeDay) Reset() {
+	*x = ChargeDay{}
+	mi := &file_reconciliation_v1_reconciliation_proto_msgTypes[12]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ChargeDay) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ChargeDay) ProtoMessage() {}
+
+func (x *ChargeDay) ProtoReflect() protoreflect.Message {
+	mi := &file_reconciliation_v1_reconciliation_proto_msgTypes[12]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ChargeDay.ProtoReflect.Descriptor instead.
+func (*ChargeDay) Descriptor() ([]byte, []int) {
+	return file_reconciliation_v1_reconciliation_proto_rawDescGZIP(), []int{12}
+}
+
+func (x *ChargeDay) GetDate() string {
+	if x != nil {
+		return x.Date
+	}
+	return ""
+}
+
+func (x *ChargeDay) GetCounts() []*ChargeDayCount {
+	if x != nil {
+		return x.Counts
+	}
+	return nil
+}
+
+type ChargeDayCount struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Disposition   Disposition_Kind       `protobuf:"varint,1,opt,name=disposition,proto3,enum=reconciliation.v1.Disposition_Kind" json:"disposition,omitempty"`
+	ChargeCount   int64                  `protobuf:"varint,2,opt,name=charge_count,json=chargeCount,proto3" json:"charge_count,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ChargeDayCount) Reset() {
+	*x = ChargeDayCount{}
+	mi := &file_reconciliation_v1_reconciliation_proto_msgTypes[13]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ChargeDayCount) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ChargeDayCount) ProtoMessage() {}
+
+func (x *ChargeDayCount) ProtoReflect() protoreflect.Message {
+	mi := &file_reconciliation_v1_reconciliation_proto_msgTypes[13]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ChargeDayCount.ProtoReflect.Descriptor instead.
+func (*ChargeDayCount) Descriptor() ([]byte, []int) {
+	return file_reconciliation_v1_reconciliation_proto_rawDescGZIP(), []int{13}
+}
+
+func (x *ChargeDayCount) GetDisposition() Disposition_Kind {
+	if x != nil {
+		return x.Disposition
+	}
+	return Disposition_KIND_UNSPECIFIED
+}
+
+func (x *ChargeDayCount) GetChargeCount() int64 {
+	if x != nil {
+		return x.ChargeCount
+	}
+	return 0
+}
+
 type OldestUnserved struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	OrderId       string                 `protobuf:"bytes,1,opt,name=order_id,json=orderId,proto3" json:"order_id,omitempty"`
@@ -1034,7 +1229,7 @@ type OldestUnserved struct {
 
 func (x *OldestUnserved) Reset() {
 	*x = OldestUnserved{}
-	mi := &file_reconciliation_v1_reconciliation_proto_msgTypes[10]
+	mi := &file_reconciliation_v1_reconciliation_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1046,7 +1241,7 @@ func (x *OldestUnserved) String() string {
 func (*OldestUnserved) ProtoMessage() {}
 
 func (x *OldestUnserved) ProtoReflect() protoreflect.Message {
-	mi := &file_reconciliation_v1_reconciliation_proto_msgTypes[10]
+	mi := &file_reconciliation_v1_reconciliation_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1059,7 +1254,7 @@ func (x *OldestUnserved) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OldestUnserved.ProtoReflect.Descriptor instead.
 func (*OldestUnserved) Descriptor() ([]byte, []int) {
-	return file_reconciliation_v1_reconciliation_proto_rawDescGZIP(), []int{10}
+	return file_reconciliation_v1_reconciliation_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *OldestUnserved) GetOrderId() string {
@@ -1095,7 +1290,7 @@ type ServiceTime struct {
 
 func (x *ServiceTime) Reset() {
 	*x = ServiceTime{}
-	mi := &file_reconciliation_v1_reconciliation_proto_msgTypes[11]
+	mi := &file_reconciliation_v1_reconciliation_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1107,7 +1302,7 @@ func (x *ServiceTime) String() string {
 func (*ServiceTime) ProtoMessage() {}
 
 func (x *ServiceTime) ProtoReflect() protoreflect.Message {
-	mi := &file_reconciliation_v1_reconciliation_proto_msgTypes[11]
+	mi := &file_reconciliation_v1_reconciliation_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1120,7 +1315,7 @@ func (x *ServiceTime) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ServiceTime.ProtoReflect.Descriptor instead.
 func (*ServiceTime) Descriptor() ([]byte, []int) {
-	return file_reconciliation_v1_reconciliation_proto_rawDescGZIP(), []int{11}
+	return file_reconciliation_v1_reconciliation_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *ServiceTime) GetOrderCount() int64 {
@@ -1161,7 +1356,7 @@ type CompletedBy struct {
 
 func (x *CompletedBy) Reset() {
 	*x = CompletedBy{}
-	mi := &file_reconciliation_v1_reconciliation_proto_msgTypes[12]
+	mi := &file_reconciliation_v1_reconciliation_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1173,7 +1368,7 @@ func (x *CompletedBy) String() string {
 func (*CompletedBy) ProtoMessage() {}
 
 func (x *CompletedBy) ProtoReflect() protoreflect.Message {
-	mi := &file_reconciliation_v1_reconciliation_proto_msgTypes[12]
+	mi := &file_reconciliation_v1_reconciliation_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1186,7 +1381,7 @@ func (x *CompletedBy) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CompletedBy.ProtoReflect.Descriptor instead.
 func (*CompletedBy) Descriptor() ([]byte, []int) {
-	return file_reconciliation_v1_reconciliation_proto_rawDescGZIP(), []int{12}
+	return file_reconciliation_v1_reconciliation_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *CompletedBy) GetRecoveredBy() string {
@@ -1237,7 +1432,7 @@ type Run struct {
 
 func (x *Run) Reset() {
 	*x = Run{}
-	mi := &file_reconciliation_v1_reconciliation_proto_msgTypes[13]
+	mi := &file_reconciliation_v1_reconciliation_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1249,7 +1444,7 @@ func (x *Run) String() string {
 func (*Run) ProtoMessage() {}
 
 func (x *Run) ProtoReflect() protoreflect.Message {
-	mi := &file_reconciliation_v1_reconciliation_proto_msgTypes[13]
+	mi := &file_reconciliation_v1_reconciliation_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1262,7 +1457,7 @@ func (x *Run) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Run.ProtoReflect.Descriptor instead.
 func (*Run) Descriptor() ([]byte, []int) {
-	return file_reconciliation_v1_reconciliation_proto_rawDescGZIP(), []int{13}
+	return file_reconciliation_v1_reconciliation_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *Run) GetId() int64 {
@@ -1396,7 +1591,7 @@ type ListRunsRequest struct {
 
 func (x *ListRunsRequest) Reset() {
 	*x = ListRunsRequest{}
-	mi := &file_reconciliation_v1_reconciliation_proto_msgTypes[14]
+	mi := &file_reconciliation_v1_reconciliation_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1408,7 +1603,7 @@ func (x *ListRunsRequest) String() string {
 func (*ListRunsRequest) ProtoMessage() {}
 
 func (x *ListRunsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_reconciliation_v1_reconciliation_proto_msgTypes[14]
+	mi := &file_reconciliation_v1_reconciliation_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1421,7 +1616,7 @@ func (x *ListRunsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListRunsRequest.ProtoReflect.Descriptor instead.
 func (*ListRunsRequest) Descriptor() ([]byte, []int) {
-	return file_reconciliation_v1_reconciliation_proto_rawDescGZIP(), []int{14}
+	return file_reconciliation_v1_reconciliation_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *ListRunsRequest) GetPageSize() int32 {
@@ -1449,7 +1644,7 @@ type ListRunsResponse struct {
 
 func (x *ListRunsResponse) Reset() {
 	*x = ListRunsResponse{}
-	mi := &file_reconciliation_v1_reconciliation_proto_msgTypes[15]
+	mi := &file_reconciliation_v1_reconciliation_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1461,7 +1656,7 @@ func (x *ListRunsResponse) String() string {
 func (*ListRunsResponse) ProtoMessage() {}
 
 func (x *ListRunsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_reconciliation_v1_reconciliation_proto_msgTypes[15]
+	mi := &file_reconciliation_v1_reconciliation_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1474,7 +1669,7 @@ func (x *ListRunsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListRunsResponse.ProtoReflect.Descriptor instead.
 func (*ListRunsResponse) Descriptor() ([]byte, []int) {
-	return file_reconciliation_v1_reconciliation_proto_rawDescGZIP(), []int{15}
+	return file_reconciliation_v1_reconciliation_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *ListRunsResponse) GetRuns() []*Run {
@@ -1504,7 +1699,7 @@ type OpenCaseRequest struct {
 
 func (x *OpenCaseRequest) Reset() {
 	*x = OpenCaseRequest{}
-	mi := &file_reconciliation_v1_reconciliation_proto_msgTypes[16]
+	mi := &file_reconciliation_v1_reconciliation_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1516,7 +1711,7 @@ func (x *OpenCaseRequest) String() string {
 func (*OpenCaseRequest) ProtoMessage() {}
 
 func (x *OpenCaseRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_reconciliation_v1_reconciliation_proto_msgTypes[16]
+	mi := &file_reconciliation_v1_reconciliation_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1529,7 +1724,7 @@ func (x *OpenCaseRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OpenCaseRequest.ProtoReflect.Descriptor instead.
 func (*OpenCaseRequest) Descriptor() ([]byte, []int) {
-	return file_reconciliation_v1_reconciliation_proto_rawDescGZIP(), []int{16}
+	return file_reconciliation_v1_reconciliation_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *OpenCaseRequest) GetKind() Case_Kind {
@@ -1585,7 +1780,7 @@ type Case struct {
 
 func (x *Case) Reset() {
 	*x = Case{}
-	mi := &file_reconciliation_v1_reconciliation_proto_msgTypes[17]
+	mi := &file_reconciliation_v1_reconciliation_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1597,7 +1792,7 @@ func (x *Case) String() string {
 func (*Case) ProtoMessage() {}
 
 func (x *Case) ProtoReflect() protoreflect.Message {
-	mi := &file_reconciliation_v1_reconciliation_proto_msgTypes[17]
+	mi := &file_reconciliation_v1_reconciliation_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1610,7 +1805,7 @@ func (x *Case) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Case.ProtoReflect.Descriptor instead.
 func (*Case) Descriptor() ([]byte, []int) {
-	return file_reconciliation_v1_reconciliation_proto_rawDescGZIP(), []int{17}
+	return file_reconciliation_v1_reconciliation_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *Case) GetId() int64 {
@@ -1739,7 +1934,7 @@ type CaseEvent struct {
 
 func (x *CaseEvent) Reset() {
 	*x = CaseEvent{}
-	mi := &file_reconciliation_v1_reconciliation_proto_msgTypes[18]
+	mi := &file_reconciliation_v1_reconciliation_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1751,7 +1946,7 @@ func (x *CaseEvent) String() string {
 func (*CaseEvent) ProtoMessage() {}
 
 func (x *CaseEvent) ProtoReflect() protoreflect.Message {
-	mi := &file_reconciliation_v1_reconciliation_proto_msgTypes[18]
+	mi := &file_reconciliation_v1_reconciliation_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1764,7 +1959,7 @@ func (x *CaseEvent) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CaseEvent.ProtoReflect.Descriptor instead.
 func (*CaseEvent) Descriptor() ([]byte, []int) {
-	return file_reconciliation_v1_reconciliation_proto_rawDescGZIP(), []int{18}
+	return file_reconciliation_v1_reconciliation_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *CaseEvent) GetWhat() string {
@@ -1795,6 +1990,50 @@ func (x *CaseEvent) GetAt() *timestamppb.Timestamp {
 	return nil
 }
 
+type GetCaseRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	CaseId        int64                  `protobuf:"varint,1,opt,name=case_id,json=caseId,proto3" json:"case_id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetCaseRequest) Reset() {
+	*x = GetCaseRequest{}
+	mi := &file_reconciliation_v1_reconciliation_proto_msgTypes[23]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetCaseRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetCaseRequest) ProtoMessage() {}
+
+func (x *GetCaseRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_reconciliation_v1_reconciliation_proto_msgTypes[23]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetCaseRequest.ProtoReflect.Descriptor instead.
+func (*GetCaseRequest) Descriptor() ([]byte, []int) {
+	return file_reconciliation_v1_reconciliation_proto_rawDescGZIP(), []int{23}
+}
+
+func (x *GetCaseRequest) GetCaseId() int64 {
+	if x != nil {
+		return x.CaseId
+	}
+	return 0
+}
+
 type ClaimCaseRequest struct {
 	state  protoimpl.MessageState `protogen:"open.v1"`
 	CaseId int64                  `protobuf:"varint,1,opt,name=case_id,json=caseId,proto3" json:"case_id,omitempty"`
@@ -1809,7 +2048,7 @@ type ClaimCaseRequest struct {
 
 func (x *ClaimCaseRequest) Reset() {
 	*x = ClaimCaseRequest{}
-	mi := &file_reconciliation_v1_reconciliation_proto_msgTypes[19]
+	mi := &file_reconciliation_v1_reconciliation_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1821,7 +2060,7 @@ func (x *ClaimCaseRequest) String() string {
 func (*ClaimCaseRequest) ProtoMessage() {}
 
 func (x *ClaimCaseRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_reconciliation_v1_reconciliation_proto_msgTypes[19]
+	mi := &file_reconciliation_v1_reconciliation_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1834,7 +2073,7 @@ func (x *ClaimCaseRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ClaimCaseRequest.ProtoReflect.Descriptor instead.
 func (*ClaimCaseRequest) Descriptor() ([]byte, []int) {
-	return file_reconciliation_v1_reconciliation_proto_rawDescGZIP(), []int{19}
+	return file_reconciliation_v1_reconciliation_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *ClaimCaseRequest) GetCaseId() int64 {
@@ -1876,7 +2115,7 @@ type SnoozeCaseRequest struct {
 
 func (x *SnoozeCaseRequest) Reset() {
 	*x = SnoozeCaseRequest{}
-	mi := &file_reconciliation_v1_reconciliation_proto_msgTypes[20]
+	mi := &file_reconciliation_v1_reconciliation_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1888,7 +2127,7 @@ func (x *SnoozeCaseRequest) String() string {
 func (*SnoozeCaseRequest) ProtoMessage() {}
 
 func (x *SnoozeCaseRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_reconciliation_v1_reconciliation_proto_msgTypes[20]
+	mi := &file_reconciliation_v1_reconciliation_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1901,7 +2140,7 @@ func (x *SnoozeCaseRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SnoozeCaseRequest.ProtoReflect.Descriptor instead.
 func (*SnoozeCaseRequest) Descriptor() ([]byte, []int) {
-	return file_reconciliation_v1_reconciliation_proto_rawDescGZIP(), []int{20}
+	return file_reconciliation_v1_reconciliation_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *SnoozeCaseRequest) GetCaseId() int64 {
@@ -1935,7 +2174,7 @@ type ResolveCaseRequest struct {
 
 func (x *ResolveCaseRequest) Reset() {
 	*x = ResolveCaseRequest{}
-	mi := &file_reconciliation_v1_reconciliation_proto_msgTypes[21]
+	mi := &file_reconciliation_v1_reconciliation_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1947,7 +2186,7 @@ func (x *ResolveCaseRequest) String() string {
 func (*ResolveCaseRequest) ProtoMessage() {}
 
 func (x *ResolveCaseRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_reconciliation_v1_reconciliation_proto_msgTypes[21]
+	mi := &file_reconciliation_v1_reconciliation_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1960,7 +2199,7 @@ func (x *ResolveCaseRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ResolveCaseRequest.ProtoReflect.Descriptor instead.
 func (*ResolveCaseRequest) Descriptor() ([]byte, []int) {
-	return file_reconciliation_v1_reconciliation_proto_rawDescGZIP(), []int{21}
+	return file_reconciliation_v1_reconciliation_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *ResolveCaseRequest) GetCaseId() int64 {
@@ -1993,7 +2232,7 @@ type ListCasesRequest struct {
 
 func (x *ListCasesRequest) Reset() {
 	*x = ListCasesRequest{}
-	mi := &file_reconciliation_v1_reconciliation_proto_msgTypes[22]
+	mi := &file_reconciliation_v1_reconciliation_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2005,7 +2244,7 @@ func (x *ListCasesRequest) String() string {
 func (*ListCasesRequest) ProtoMessage() {}
 
 func (x *ListCasesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_reconciliation_v1_reconciliation_proto_msgTypes[22]
+	mi := &file_reconciliation_v1_reconciliation_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2018,7 +2257,7 @@ func (x *ListCasesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListCasesRequest.ProtoReflect.Descriptor instead.
 func (*ListCasesRequest) Descriptor() ([]byte, []int) {
-	return file_reconciliation_v1_reconciliation_proto_rawDescGZIP(), []int{22}
+	return file_reconciliation_v1_reconciliation_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *ListCasesRequest) GetState() Case_State {
@@ -2060,7 +2299,7 @@ type ListCasesResponse struct {
 
 func (x *ListCasesResponse) Reset() {
 	*x = ListCasesResponse{}
-	mi := &file_reconciliation_v1_reconciliation_proto_msgTypes[23]
+	mi := &file_reconciliation_v1_reconciliation_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2072,7 +2311,7 @@ func (x *ListCasesResponse) String() string {
 func (*ListCasesResponse) ProtoMessage() {}
 
 func (x *ListCasesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_reconciliation_v1_reconciliation_proto_msgTypes[23]
+	mi := &file_reconciliation_v1_reconciliation_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2085,7 +2324,7 @@ func (x *ListCasesResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListCasesResponse.ProtoReflect.Descriptor instead.
 func (*ListCasesResponse) Descriptor() ([]byte, []int) {
-	return file_reconciliation_v1_reconciliation_proto_rawDescGZIP(), []int{23}
+	return file_reconciliation_v1_reconciliation_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *ListCasesResponse) GetCases() []*Case {
@@ -2173,7 +2412,17 @@ const file_reconciliation_v1_reconciliation_proto_rawDesc = "" +
 	"\bcurrency\x18\x03 \x01(\tR\bcurrency\x12%\n" +
 	"\x0eexpected_minor\x18\x04 \x01(\x03R\rexpectedMinor\x12\x1f\n" +
 	"\vfound_minor\x18\x05 \x01(\x03R\n" +
-	"foundMinor\"\x83\x01\n" +
+	"foundMinor\"9\n" +
+	"\x18CountChargesByDayRequest\x12\x1d\n" +
+	"\x04days\x18\x01 \x01(\x05B\t\xbaH\x06\x1a\x04\x18\\(\x00R\x04days\"M\n" +
+	"\x19CountChargesByDayResponse\x120\n" +
+	"\x04days\x18\x01 \x03(\v2\x1c.reconciliation.v1.ChargeDayR\x04days\"Z\n" +
+	"\tChargeDay\x12\x12\n" +
+	"\x04date\x18\x01 \x01(\tR\x04date\x129\n" +
+	"\x06counts\x18\x02 \x03(\v2!.reconciliation.v1.ChargeDayCountR\x06counts\"z\n" +
+	"\x0eChargeDayCount\x12E\n" +
+	"\vdisposition\x18\x01 \x01(\x0e2#.reconciliation.v1.Disposition.KindR\vdisposition\x12!\n" +
+	"\fcharge_count\x18\x02 \x01(\x03R\vchargeCount\"\x83\x01\n" +
 	"\x0eOldestUnserved\x12\x19\n" +
 	"\border_id\x18\x01 \x01(\tR\aorderId\x12\x1b\n" +
 	"\tcharge_id\x18\x02 \x01(\tR\bchargeId\x129\n" +
@@ -2286,7 +2535,9 @@ const file_reconciliation_v1_reconciliation_proto_rawDesc = "" +
 	"\x04what\x18\x01 \x01(\tR\x04what\x12\x14\n" +
 	"\x05actor\x18\x02 \x01(\tR\x05actor\x12\x12\n" +
 	"\x04note\x18\x03 \x01(\tR\x04note\x12*\n" +
-	"\x02at\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\x02at\"\x8e\x01\n" +
+	"\x02at\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\x02at\"2\n" +
+	"\x0eGetCaseRequest\x12 \n" +
+	"\acase_id\x18\x01 \x01(\x03B\a\xbaH\x04\"\x02 \x00R\x06caseId\"\x8e\x01\n" +
 	"\x10ClaimCaseRequest\x12 \n" +
 	"\acase_id\x18\x01 \x01(\x03B\a\xbaH\x04\"\x02 \x00R\x06caseId\x12\x1d\n" +
 	"\x05actor\x18\x02 \x01(\tB\a\xbaH\x04r\x02\x18@R\x05actor\x12\x1b\n" +
@@ -2312,15 +2563,17 @@ const file_reconciliation_v1_reconciliation_proto_rawDesc = "" +
 	"\x0finclude_snoozed\x18\x04 \x01(\bR\x0eincludeSnoozed\"j\n" +
 	"\x11ListCasesResponse\x12-\n" +
 	"\x05cases\x18\x01 \x03(\v2\x17.reconciliation.v1.CaseR\x05cases\x12&\n" +
-	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken2\x89\t\n" +
+	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken2\x86\v\n" +
 	"\x15ReconciliationService\x12p\n" +
 	"\bStartRun\x12\".reconciliation.v1.StartRunRequest\x1a\x16.reconciliation.v1.Run\"(\x82\xd3\xe4\x93\x02\":\x01*\"\x1d/admin/v1/reconciliation/runs\x12H\n" +
 	"\bWatchRun\x12\".reconciliation.v1.WatchRunRequest\x1a\x16.reconciliation.v1.Run0\x01\x12\x89\x01\n" +
 	"\rExplainCharge\x12'.reconciliation.v1.ExplainChargeRequest\x1a(.reconciliation.v1.ExplainChargeResponse\"%\x82\xd3\xe4\x93\x02\x1f\x12\x1d/admin/v1/charges/{charge_id}\x12\x83\x01\n" +
-	"\x12GetIntegrityReport\x12,.reconciliation.v1.GetIntegrityReportRequest\x1a\".reconciliation.v1.IntegrityReport\"\x1b\x82\xd3\xe4\x93\x02\x15\x12\x13/admin/v1/integrity\x12z\n" +
+	"\x12GetIntegrityReport\x12,.reconciliation.v1.GetIntegrityReportRequest\x1a\".reconciliation.v1.IntegrityReport\"\x1b\x82\xd3\xe4\x93\x02\x15\x12\x13/admin/v1/integrity\x12\x90\x01\n" +
+	"\x11CountChargesByDay\x12+.reconciliation.v1.CountChargesByDayRequest\x1a,.reconciliation.v1.CountChargesByDayResponse\" \x82\xd3\xe4\x93\x02\x1a\x12\x18/admin/v1/integrity/days\x12z\n" +
 	"\bListRuns\x12\".reconciliation.v1.ListRunsRequest\x1a#.reconciliation.v1.ListRunsResponse\"%\x82\xd3\xe4\x93\x02\x1f\x12\x1d/admin/v1/reconciliation/runs\x12G\n" +
 	"\bOpenCase\x12\".reconciliation.v1.OpenCaseRequest\x1a\x17.reconciliation.v1.Case\x12o\n" +
-	"\tListCases\x12#.reconciliation.v1.ListCasesRequest\x1a$.reconciliation.v1.ListCasesResponse\"\x17\x82\xd3\xe4\x93\x02\x11\x12\x0f/admin/v1/cases\x12u\n" +
+	"\tListCases\x12#.reconciliation.v1.ListCasesRequest\x1a$.reconciliation.v1.ListCasesResponse\"\x17\x82\xd3\xe4\x93\x02\x11\x12\x0f/admin/v1/cases\x12h\n" +
+	"\aGetCase\x12!.reconciliation.v1.GetCaseRequest\x1a\x17.reconciliation.v1.Case\"!\x82\xd3\xe4\x93\x02\x1b\x12\x19/admin/v1/cases/{case_id}\x12u\n" +
 	"\tClaimCase\x12#.reconciliation.v1.ClaimCaseRequest\x1a\x17.reconciliation.v1.Case\"*\x82\xd3\xe4\x93\x02$:\x01*\"\x1f/admin/v1/cases/{case_id}:claim\x12x\n" +
 	"\n" +
 	"SnoozeCase\x12$.reconciliation.v1.SnoozeCaseRequest\x1a\x17.reconciliation.v1.Case\"+\x82\xd3\xe4\x93\x02%:\x01*\" /admin/v1/cases/{case_id}:snooze\x12{\n" +
@@ -2339,7 +2592,7 @@ func file_reconciliation_v1_reconciliation_proto_rawDescGZIP() []byte {
 }
 
 var file_reconciliation_v1_reconciliation_proto_enumTypes = make([]protoimpl.EnumInfo, 4)
-var file_reconciliation_v1_reconciliation_proto_msgTypes = make([]protoimpl.MessageInfo, 25)
+var file_reconciliation_v1_reconciliation_proto_msgTypes = make([]protoimpl.MessageInfo, 30)
 var file_reconciliation_v1_reconciliation_proto_goTypes = []any{
 	(Disposition_Kind)(0),             // 0: reconciliation.v1.Disposition.Kind
 	(Run_Status)(0),                   // 1: reconciliation.v1.Run.Status
@@ -2355,85 +2608,97 @@ var file_reconciliation_v1_reconciliation_proto_goTypes = []any{
 	(*DispositionSum)(nil),            // 11: reconciliation.v1.DispositionSum
 	(*BalanceSum)(nil),                // 12: reconciliation.v1.BalanceSum
 	(*Difference)(nil),                // 13: reconciliation.v1.Difference
-	(*OldestUnserved)(nil),            // 14: reconciliation.v1.OldestUnserved
-	(*ServiceTime)(nil),               // 15: reconciliation.v1.ServiceTime
-	(*CompletedBy)(nil),               // 16: reconciliation.v1.CompletedBy
-	(*Run)(nil),                       // 17: reconciliation.v1.Run
-	(*ListRunsRequest)(nil),           // 18: reconciliation.v1.ListRunsRequest
-	(*ListRunsResponse)(nil),          // 19: reconciliation.v1.ListRunsResponse
-	(*OpenCaseRequest)(nil),           // 20: reconciliation.v1.OpenCaseRequest
-	(*Case)(nil),                      // 21: reconciliation.v1.Case
-	(*CaseEvent)(nil),                 // 22: reconciliation.v1.CaseEvent
-	(*ClaimCaseRequest)(nil),          // 23: reconciliation.v1.ClaimCaseRequest
-	(*SnoozeCaseRequest)(nil),         // 24: reconciliation.v1.SnoozeCaseRequest
-	(*ResolveCaseRequest)(nil),        // 25: reconciliation.v1.ResolveCaseRequest
-	(*ListCasesRequest)(nil),          // 26: reconciliation.v1.ListCasesRequest
-	(*ListCasesResponse)(nil),         // 27: reconciliation.v1.ListCasesResponse
-	nil,                               // 28: reconciliation.v1.Run.DispositionsEntry
-	(*timestamppb.Timestamp)(nil),     // 29: google.protobuf.Timestamp
+	(*CountChargesByDayRequest)(nil),  // 14: reconciliation.v1.CountChargesByDayRequest
+	(*CountChargesByDayResponse)(nil), // 15: reconciliation.v1.CountChargesByDayResponse
+	(*ChargeDay)(nil),                 // 16: reconciliation.v1.ChargeDay
+	(*ChargeDayCount)(nil),            // 17: reconciliation.v1.ChargeDayCount
+	(*OldestUnserved)(nil),            // 18: reconciliation.v1.OldestUnserved
+	(*ServiceTime)(nil),               // 19: reconciliation.v1.ServiceTime
+	(*CompletedBy)(nil),               // 20: reconciliation.v1.CompletedBy
+	(*Run)(nil),                       // 21: reconciliation.v1.Run
+	(*ListRunsRequest)(nil),           // 22: reconciliation.v1.ListRunsRequest
+	(*ListRunsResponse)(nil),          // 23: reconciliation.v1.ListRunsResponse
+	(*OpenCaseRequest)(nil),           // 24: reconciliation.v1.OpenCaseRequest
+	(*Case)(nil),                      // 25: reconciliation.v1.Case
+	(*CaseEvent)(nil),                 // 26: reconciliation.v1.CaseEvent
+	(*GetCaseRequest)(nil),            // 27: reconciliation.v1.GetCaseRequest
+	(*ClaimCaseRequest)(nil),          // 28: reconciliation.v1.ClaimCaseRequest
+	(*SnoozeCaseRequest)(nil),         // 29: reconciliation.v1.SnoozeCaseRequest
+	(*ResolveCaseRequest)(nil),        // 30: reconciliation.v1.ResolveCaseRequest
+	(*ListCasesRequest)(nil),          // 31: reconciliation.v1.ListCasesRequest
+	(*ListCasesResponse)(nil),         // 32: reconciliation.v1.ListCasesResponse
+	nil,                               // 33: reconciliation.v1.Run.DispositionsEntry
+	(*timestamppb.Timestamp)(nil),     // 34: google.protobuf.Timestamp
 }
 var file_reconciliation_v1_reconciliation_proto_depIdxs = []int32{
 	8,  // 0: reconciliation.v1.ExplainChargeResponse.recorded:type_name -> reconciliation.v1.Disposition
-	29, // 1: reconciliation.v1.ExplainChargeResponse.recorded_at:type_name -> google.protobuf.Timestamp
+	34, // 1: reconciliation.v1.ExplainChargeResponse.recorded_at:type_name -> google.protobuf.Timestamp
 	8,  // 2: reconciliation.v1.ExplainChargeResponse.now:type_name -> reconciliation.v1.Disposition
 	0,  // 3: reconciliation.v1.Disposition.kind:type_name -> reconciliation.v1.Disposition.Kind
-	29, // 4: reconciliation.v1.GetIntegrityReportRequest.from:type_name -> google.protobuf.Timestamp
-	29, // 5: reconciliation.v1.GetIntegrityReportRequest.before:type_name -> google.protobuf.Timestamp
-	29, // 6: reconciliation.v1.IntegrityReport.from:type_name -> google.protobuf.Timestamp
-	29, // 7: reconciliation.v1.IntegrityReport.before:type_name -> google.protobuf.Timestamp
-	29, // 8: reconciliation.v1.IntegrityReport.made_at:type_name -> google.protobuf.Timestamp
+	34, // 4: reconciliation.v1.GetIntegrityReportRequest.from:type_name -> google.protobuf.Timestamp
+	34, // 5: reconciliation.v1.GetIntegrityReportRequest.before:type_name -> google.protobuf.Timestamp
+	34, // 6: reconciliation.v1.IntegrityReport.from:type_name -> google.protobuf.Timestamp
+	34, // 7: reconciliation.v1.IntegrityReport.before:type_name -> google.protobuf.Timestamp
+	34, // 8: reconciliation.v1.IntegrityReport.made_at:type_name -> google.protobuf.Timestamp
 	11, // 9: reconciliation.v1.IntegrityReport.charges:type_name -> reconciliation.v1.DispositionSum
 	12, // 10: reconciliation.v1.IntegrityReport.balance:type_name -> reconciliation.v1.BalanceSum
 	13, // 11: reconciliation.v1.IntegrityReport.differences:type_name -> reconciliation.v1.Difference
-	14, // 12: reconciliation.v1.IntegrityReport.oldest_unserved:type_name -> reconciliation.v1.OldestUnserved
-	15, // 13: reconciliation.v1.IntegrityReport.charge_to_access:type_name -> reconciliation.v1.ServiceTime
-	16, // 14: reconciliation.v1.IntegrityReport.completed_by:type_name -> reconciliation.v1.CompletedBy
+	18, // 12: reconciliation.v1.IntegrityReport.oldest_unserved:type_name -> reconciliation.v1.OldestUnserved
+	19, // 13: reconciliation.v1.IntegrityReport.charge_to_access:type_name -> reconciliation.v1.ServiceTime
+	20, // 14: reconciliation.v1.IntegrityReport.completed_by:type_name -> reconciliation.v1.CompletedBy
 	0,  // 15: reconciliation.v1.DispositionSum.disposition:type_name -> reconciliation.v1.Disposition.Kind
-	29, // 16: reconciliation.v1.OldestUnserved.charged_at:type_name -> google.protobuf.Timestamp
-	29, // 17: reconciliation.v1.Run.started_at:type_name -> google.protobuf.Timestamp
-	29, // 18: reconciliation.v1.Run.finished_at:type_name -> google.protobuf.Timestamp
-	1,  // 19: reconciliation.v1.Run.status:type_name -> reconciliation.v1.Run.Status
-	28, // 20: reconciliation.v1.Run.dispositions:type_name -> reconciliation.v1.Run.DispositionsEntry
-	17, // 21: reconciliation.v1.ListRunsResponse.runs:type_name -> reconciliation.v1.Run
-	2,  // 22: reconciliation.v1.OpenCaseRequest.kind:type_name -> reconciliation.v1.Case.Kind
-	2,  // 23: reconciliation.v1.Case.kind:type_name -> reconciliation.v1.Case.Kind
-	3,  // 24: reconciliation.v1.Case.state:type_name -> reconciliation.v1.Case.State
-	29, // 25: reconciliation.v1.Case.opened_at:type_name -> google.protobuf.Timestamp
-	29, // 26: reconciliation.v1.Case.resolved_at:type_name -> google.protobuf.Timestamp
-	29, // 27: reconciliation.v1.Case.last_reported_at:type_name -> google.protobuf.Timestamp
-	29, // 28: reconciliation.v1.Case.claimed_at:type_name -> google.protobuf.Timestamp
-	29, // 29: reconciliation.v1.Case.snoozed_until:type_name -> google.protobuf.Timestamp
-	29, // 30: reconciliation.v1.Case.waiting_since:type_name -> google.protobuf.Timestamp
-	22, // 31: reconciliation.v1.Case.events:type_name -> reconciliation.v1.CaseEvent
-	29, // 32: reconciliation.v1.CaseEvent.at:type_name -> google.protobuf.Timestamp
-	29, // 33: reconciliation.v1.SnoozeCaseRequest.until:type_name -> google.protobuf.Timestamp
-	3,  // 34: reconciliation.v1.ListCasesRequest.state:type_name -> reconciliation.v1.Case.State
-	21, // 35: reconciliation.v1.ListCasesResponse.cases:type_name -> reconciliation.v1.Case
-	4,  // 36: reconciliation.v1.ReconciliationService.StartRun:input_type -> reconciliation.v1.StartRunRequest
-	5,  // 37: reconciliation.v1.ReconciliationService.WatchRun:input_type -> reconciliation.v1.WatchRunRequest
-	6,  // 38: reconciliation.v1.ReconciliationService.ExplainCharge:input_type -> reconciliation.v1.ExplainChargeRequest
-	9,  // 39: reconciliation.v1.ReconciliationService.GetIntegrityReport:input_type -> reconciliation.v1.GetIntegrityReportRequest
-	18, // 40: reconciliation.v1.ReconciliationService.ListRuns:input_type -> reconciliation.v1.ListRunsRequest
-	20, // 41: reconciliation.v1.ReconciliationService.OpenCase:input_type -> reconciliation.v1.OpenCaseRequest
-	26, // 42: reconciliation.v1.ReconciliationService.ListCases:input_type -> reconciliation.v1.ListCasesRequest
-	23, // 43: reconciliation.v1.ReconciliationService.ClaimCase:input_type -> reconciliation.v1.ClaimCaseRequest
-	24, // 44: reconciliation.v1.ReconciliationService.SnoozeCase:input_type -> reconciliation.v1.SnoozeCaseRequest
-	25, // 45: reconciliation.v1.ReconciliationService.ResolveCase:input_type -> reconciliation.v1.ResolveCaseRequest
-	17, // 46: reconciliation.v1.ReconciliationService.StartRun:output_type -> reconciliation.v1.Run
-	17, // 47: reconciliation.v1.ReconciliationService.WatchRun:output_type -> reconciliation.v1.Run
-	7,  // 48: reconciliation.v1.ReconciliationService.ExplainCharge:output_type -> reconciliation.v1.ExplainChargeResponse
-	10, // 49: reconciliation.v1.ReconciliationService.GetIntegrityReport:output_type -> reconciliation.v1.IntegrityReport
-	19, // 50: reconciliation.v1.ReconciliationService.ListRuns:output_type -> reconciliation.v1.ListRunsResponse
-	21, // 51: reconciliation.v1.ReconciliationService.OpenCase:output_type -> reconciliation.v1.Case
-	27, // 52: reconciliation.v1.ReconciliationService.ListCases:output_type -> reconciliation.v1.ListCasesResponse
-	21, // 53: reconciliation.v1.ReconciliationService.ClaimCase:output_type -> reconciliation.v1.Case
-	21, // 54: reconciliation.v1.ReconciliationService.SnoozeCase:output_type -> reconciliation.v1.Case
-	21, // 55: reconciliation.v1.ReconciliationService.ResolveCase:output_type -> reconciliation.v1.Case
-	46, // [46:56] is the sub-list for method output_type
-	36, // [36:46] is the sub-list for method input_type
-	36, // [36:36] is the sub-list for extension type_name
-	36, // [36:36] is the sub-list for extension extendee
-	0,  // [0:36] is the sub-list for field type_name
+	16, // 16: reconciliation.v1.CountChargesByDayResponse.days:type_name -> reconciliation.v1.ChargeDay
+	17, // 17: reconciliation.v1.ChargeDay.counts:type_name -> reconciliation.v1.ChargeDayCount
+	0,  // 18: reconciliation.v1.ChargeDayCount.disposition:type_name -> reconciliation.v1.Disposition.Kind
+	34, // 19: reconciliation.v1.OldestUnserved.charged_at:type_name -> google.protobuf.Timestamp
+	34, // 20: reconciliation.v1.Run.started_at:type_name -> google.protobuf.Timestamp
+	34, // 21: reconciliation.v1.Run.finished_at:type_name -> google.protobuf.Timestamp
+	1,  // 22: reconciliation.v1.Run.status:type_name -> reconciliation.v1.Run.Status
+	33, // 23: reconciliation.v1.Run.dispositions:type_name -> reconciliation.v1.Run.DispositionsEntry
+	21, // 24: reconciliation.v1.ListRunsResponse.runs:type_name -> reconciliation.v1.Run
+	2,  // 25: reconciliation.v1.OpenCaseRequest.kind:type_name -> reconciliation.v1.Case.Kind
+	2,  // 26: reconciliation.v1.Case.kind:type_name -> reconciliation.v1.Case.Kind
+	3,  // 27: reconciliation.v1.Case.state:type_name -> reconciliation.v1.Case.State
+	34, // 28: reconciliation.v1.Case.opened_at:type_name -> google.protobuf.Timestamp
+	34, // 29: reconciliation.v1.Case.resolved_at:type_name -> google.protobuf.Timestamp
+	34, // 30: reconciliation.v1.Case.last_reported_at:type_name -> google.protobuf.Timestamp
+	34, // 31: reconciliation.v1.Case.claimed_at:type_name -> google.protobuf.Timestamp
+	34, // 32: reconciliation.v1.Case.snoozed_until:type_name -> google.protobuf.Timestamp
+	34, // 33: reconciliation.v1.Case.waiting_since:type_name -> google.protobuf.Timestamp
+	26, // 34: reconciliation.v1.Case.events:type_name -> reconciliation.v1.CaseEvent
+	34, // 35: reconciliation.v1.CaseEvent.at:type_name -> google.protobuf.Timestamp
+	34, // 36: reconciliation.v1.SnoozeCaseRequest.until:type_name -> google.protobuf.Timestamp
+	3,  // 37: reconciliation.v1.ListCasesRequest.state:type_name -> reconciliation.v1.Case.State
+	25, // 38: reconciliation.v1.ListCasesResponse.cases:type_name -> reconciliation.v1.Case
+	4,  // 39: reconciliation.v1.ReconciliationService.StartRun:input_type -> reconciliation.v1.StartRunRequest
+	5,  // 40: reconciliation.v1.ReconciliationService.WatchRun:input_type -> reconciliation.v1.WatchRunRequest
+	6,  // 41: reconciliation.v1.ReconciliationService.ExplainCharge:input_type -> reconciliation.v1.ExplainChargeRequest
+	9,  // 42: reconciliation.v1.ReconciliationService.GetIntegrityReport:input_type -> reconciliation.v1.GetIntegrityReportRequest
+	14, // 43: reconciliation.v1.ReconciliationService.CountChargesByDay:input_type -> reconciliation.v1.CountChargesByDayRequest
+	22, // 44: reconciliation.v1.ReconciliationService.ListRuns:input_type -> reconciliation.v1.ListRunsRequest
+	24, // 45: reconciliation.v1.ReconciliationService.OpenCase:input_type -> reconciliation.v1.OpenCaseRequest
+	31, // 46: reconciliation.v1.ReconciliationService.ListCases:input_type -> reconciliation.v1.ListCasesRequest
+	27, // 47: reconciliation.v1.ReconciliationService.GetCase:input_type -> reconciliation.v1.GetCaseRequest
+	28, // 48: reconciliation.v1.ReconciliationService.ClaimCase:input_type -> reconciliation.v1.ClaimCaseRequest
+	29, // 49: reconciliation.v1.ReconciliationService.SnoozeCase:input_type -> reconciliation.v1.SnoozeCaseRequest
+	30, // 50: reconciliation.v1.ReconciliationService.ResolveCase:input_type -> reconciliation.v1.ResolveCaseRequest
+	21, // 51: reconciliation.v1.ReconciliationService.StartRun:output_type -> reconciliation.v1.Run
+	21, // 52: reconciliation.v1.ReconciliationService.WatchRun:output_type -> reconciliation.v1.Run
+	7,  // 53: reconciliation.v1.ReconciliationService.ExplainCharge:output_type -> reconciliation.v1.ExplainChargeResponse
+	10, // 54: reconciliation.v1.ReconciliationService.GetIntegrityReport:output_type -> reconciliation.v1.IntegrityReport
+	15, // 55: reconciliation.v1.ReconciliationService.CountChargesByDay:output_type -> reconciliation.v1.CountChargesByDayResponse
+	23, // 56: reconciliation.v1.ReconciliationService.ListRuns:output_type -> reconciliation.v1.ListRunsResponse
+	25, // 57: reconciliation.v1.ReconciliationService.OpenCase:output_type -> reconciliation.v1.Case
+	32, // 58: reconciliation.v1.ReconciliationService.ListCases:output_type -> reconciliation.v1.ListCasesResponse
+	25, // 59: reconciliation.v1.ReconciliationService.GetCase:output_type -> reconciliation.v1.Case
+	25, // 60: reconciliation.v1.ReconciliationService.ClaimCase:output_type -> reconciliation.v1.Case
+	25, // 61: reconciliation.v1.ReconciliationService.SnoozeCase:output_type -> reconciliation.v1.Case
+	25, // 62: reconciliation.v1.ReconciliationService.ResolveCase:output_type -> reconciliation.v1.Case
+	51, // [51:63] is the sub-list for method output_type
+	39, // [39:51] is the sub-list for method input_type
+	39, // [39:39] is the sub-list for extension type_name
+	39, // [39:39] is the sub-list for extension extendee
+	0,  // [0:39] is the sub-list for field type_name
 }
 
 func init() { file_reconciliation_v1_reconciliation_proto_init() }
@@ -2447,7 +2712,7 @@ func file_reconciliation_v1_reconciliation_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_reconciliation_v1_reconciliation_proto_rawDesc), len(file_reconciliation_v1_reconciliation_proto_rawDesc)),
 			NumEnums:      4,
-			NumMessages:   25,
+			NumMessages:   30,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -26,9 +26,11 @@ const (
 	ReconciliationService_WatchRun_FullMethodName           = "/reconciliation.v1.ReconciliationService/WatchRun"
 	ReconciliationService_ExplainCharge_FullMethodName      = "/reconciliation.v1.ReconciliationService/ExplainCharge"
 	ReconciliationService_GetIntegrityReport_FullMethodName = "/reconciliation.v1.ReconciliationService/GetIntegrityReport"
+	ReconciliationService_CountChargesByDay_FullMethodName  = "/reconciliation.v1.ReconciliationService/CountChargesByDay"
 	ReconciliationService_ListRuns_FullMethodName           = "/reconciliation.v1.ReconciliationService/ListRuns"
 	ReconciliationService_OpenCase_FullMethodName           = "/reconciliation.v1.ReconciliationService/OpenCase"
 	ReconciliationService_ListCases_FullMethodName          = "/reconciliation.v1.ReconciliationService/ListCases"
+	ReconciliationService_GetCase_FullMethodName            = "/reconciliation.v1.ReconciliationService/GetCase"
 	ReconciliationService_ClaimCase_FullMethodName          = "/reconciliation.v1.ReconciliationService/ClaimCase"
 	ReconciliationService_SnoozeCase_FullMethodName         = "/reconciliation.v1.ReconciliationService/SnoozeCase"
 	ReconciliationService_ResolveCase_FullMethodName        = "/reconciliation.v1.ReconciliationService/ResolveCase"
@@ -53,6 +55,9 @@ type ReconciliationServiceClient interface {
 	// balance in a window and lists what does not fit, one by one. Errors:
 	// UNAVAILABLE STRIPE_UNREACHABLE.
 	GetIntegrityReport(ctx context.Context, in *GetIntegrityReportRequest, opts ...grpc.CallOption) (*IntegrityReport, error)
+	// CountChargesByDay counts each UTC day's charges by what became of them, oldest
+	// day first; a day without charges is left out. It asks Stripe nothing.
+	CountChargesByDay(ctx context.Context, in *CountChargesByDayRequest, opts ...grpc.CallOption) (*CountChargesByDayResponse, error)
 	// ListRuns lists the recorded runs, newest first.
 	ListRuns(ctx context.Context, in *ListRunsRequest, opts ...grpc.CallOption) (*ListRunsResponse, error)
 	// OpenCase keeps something that a machine has given up on for a person.
@@ -61,6 +66,8 @@ type ReconciliationServiceClient interface {
 	// ListCases lists cases: those that a customer waits for first, the longest
 	// waiting before the others, and then the longest open.
 	ListCases(ctx context.Context, in *ListCasesRequest, opts ...grpc.CallOption) (*ListCasesResponse, error)
+	// GetCase answers with one case. Errors: NOT_FOUND CASE_NOT_FOUND.
+	GetCase(ctx context.Context, in *GetCaseRequest, opts ...grpc.CallOption) (*Case, error)
 	// ClaimCase makes a case the caller's, or hands it to another person. Errors:
 	// NOT_FOUND CASE_NOT_FOUND; ABORTED INVALID_STATE when it is resolved,
 	// CASE_CLAIMED when it is somebody else's and take_over is not set.
@@ -131,6 +138,16 @@ func (c *reconciliationServiceClient) GetIntegrityReport(ctx context.Context, in
 	return out, nil
 }
 
+func (c *reconciliationServiceClient) CountChargesByDay(ctx context.Context, in *CountChargesByDayRequest, opts ...grpc.CallOption) (*CountChargesByDayResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(CountChargesByDayResponse)
+	err := c.cc.Invoke(ctx, ReconciliationService_CountChargesByDay_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 func (c *reconciliationServiceClient) ListRuns(ctx context.Context, in *ListRunsRequest, opts ...grpc.CallOption) (*ListRunsResponse, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(ListRunsResponse)
@@ -155,6 +172,16 @@ func (c *reconciliationServiceClient) ListCases(ctx context.Context, in *ListCas
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(ListCasesResponse)
 	err := c.cc.Invoke(ctx, ReconciliationService_ListCases_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *reconciliationServiceClient) GetCase(ctx context.Context, in *GetCaseRequest, opts ...grpc.CallOption) (*Case, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(Case)
+	err := c.cc.Invoke(ctx, ReconciliationService_GetCase_FullMethodName, in, out, cOpts...)
 	if err != nil {
 		return nil, err
 	}
@@ -210,6 +237,9 @@ type ReconciliationServiceServer interface {
 	// balance in a window and lists what does not fit, one by one. Errors:
 	// UNAVAILABLE STRIPE_UNREACHABLE.
 	GetIntegrityReport(context.Context, *GetIntegrityReportRequest) (*IntegrityReport, error)
+	// CountChargesByDay counts each UTC day's charges by what became of them, oldest
+	// day first; a day without charges is left out. It asks Stripe nothing.
+	CountChargesByDay(context.Context, *CountChargesByDayRequest) (*CountChargesByDayResponse, error)
 	// ListRuns lists the recorded runs, newest first.
 	ListRuns(context.Context, *ListRunsRequest) (*ListRunsResponse, error)
 	// OpenCase keeps something that a machine has given up on for a person.
@@ -218,6 +248,8 @@ type ReconciliationServiceServer interface {
 	// ListCases lists cases: those that a customer waits for first, the longest
 	// waiting before the others, and then the longest open.
 	ListCases(context.Context, *ListCasesRequest) (*ListCasesResponse, error)
+	// GetCase answers with one case. Errors: NOT_FOUND CASE_NOT_FOUND.
+	GetCase(context.Context, *GetCaseRequest) (*Case, error)
 	// ClaimCase makes a case the caller's, or hands it to another person. Errors:
 	// NOT_FOUND CASE_NOT_FOUND; ABORTED INVALID_STATE when it is resolved,
 	// CASE_CLAIMED when it is somebody else's and take_over is not set.
@@ -251,6 +283,9 @@ func (UnimplementedReconciliationServiceServer) ExplainCharge(context.Context, *
 func (UnimplementedReconciliationServiceServer) GetIntegrityReport(context.Context, *GetIntegrityReportRequest) (*IntegrityReport, error) {
 	return nil, status.Error(codes.Unimplemented, "method GetIntegrityReport not implemented")
 }
+func (UnimplementedReconciliationServiceServer) CountChargesByDay(context.Context, *CountChargesByDayRequest) (*CountChargesByDayResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method CountChargesByDay not implemented")
+}
 func (UnimplementedReconciliationServiceServer) ListRuns(context.Context, *ListRunsRequest) (*ListRunsResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method ListRuns not implemented")
 }
@@ -259,6 +294,9 @@ func (UnimplementedReconciliationServiceServer) OpenCase(context.Context, *OpenC
 }
 func (UnimplementedReconciliationServiceServer) ListCases(context.Context, *ListCasesRequest) (*ListCasesResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method ListCases not implemented")
+}
+func (UnimplementedReconciliationServiceServer) GetCase(context.Context, *GetCaseRequest) (*Case, error) {
+	return nil, status.Error(codes.Unimplemented, "method GetCase not implemented")
 }
 func (UnimplementedReconciliationServiceServer) ClaimCase(context.Context, *ClaimCaseRequest) (*Case, error) {
 	return nil, status.Error(codes.Unimplemented, "method ClaimCase not implemented")
@@ -355,6 +393,24 @@ func _ReconciliationService_GetIntegrityReport_Handler(srv interface{}, ctx cont
 	return interceptor(ctx, in, info, handler)
 }
 
+func _ReconciliationService_CountChargesByDay_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(CountChargesByDayRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(ReconciliationServiceServer).CountChargesByDay(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: ReconciliationService_CountChargesByDay_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(ReconciliationServiceServer).CountChargesByDay(ctx, req.(*CountChargesByDayRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _ReconciliationService_ListRuns_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(ListRunsRequest)
 	if err := dec(in); err != nil {
@@ -405,6 +461,24 @@ func _ReconciliationService_ListCases_Handler(srv interface{}, ctx context.Conte
 	}
 	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
 		return srv.(ReconciliationServiceServer).ListCases(ctx, req.(*ListCasesRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _ReconciliationService_GetCase_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(GetCaseRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(ReconciliationServiceServer).GetCase(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: ReconciliationService_GetCase_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(ReconciliationServiceServer).GetCase(ctx, req.(*GetCaseRequest))
 	}
 	return interceptor(ctx, in, info, handler)
 }
@@ -483,6 +557,10 @@ var ReconciliationService_ServiceDesc = grpc.ServiceDesc{
 			Handler:    _ReconciliationService_GetIntegrityReport_Handler,
 		},
 		{
+			MethodName: "CountChargesByDay",
+			Handler:    _ReconciliationService_CountChargesByDay_Handler,
+		},
+		{
 			MethodName: "ListRuns",
 			Handler:    _ReconciliationService_ListRuns_Handler,
 		},
@@ -493,6 +571,10 @@ var ReconciliationService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "ListCases",
 			Handler:    _ReconciliationService_ListCases_Handler,
+		},
+		{
+			MethodName: "GetCase",
+			Handler:    _ReconciliationService_GetCase_Handler,
 		},
 		{
 			MethodName: "ClaimCase",

@@ -163,7 +163,7 @@ func (x Step_Outcome) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use Step_Outcome.Descriptor instead.
 func (Step_Outcome) EnumDescriptor() ([]byte, []int) {
-	return file_reconciliation_v1_support_proto_rawDescGZIP(), []int{12, 0}
+	return file_reconciliation_v1_support_proto_rawDescGZIP(), []int{14, 0}
 }
 
 type ReplyRequest_Template int32
@@ -227,7 +227,7 @@ func (x ReplyRequest_Template) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use ReplyRequest_Template.Descriptor instead.
 func (ReplyRequest_Template) EnumDescriptor() ([]byte, []int) {
-	return file_reconciliation_v1_support_proto_rawDescGZIP(), []int{13, 0}
+	return file_reconciliation_v1_support_proto_rawDescGZIP(), []int{15, 0}
 }
 
 type Ticket_Category int32
@@ -279,7 +279,7 @@ func (x Ticket_Category) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use Ticket_Category.Descriptor instead.
 func (Ticket_Category) EnumDescriptor() ([]byte, []int) {
-	return file_reconciliation_v1_support_proto_rawDescGZIP(), []int{15, 0}
+	return file_reconciliation_v1_support_proto_rawDescGZIP(), []int{17, 0}
 }
 
 type Ticket_State int32
@@ -331,7 +331,96 @@ func (x Ticket_State) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use Ticket_State.Descriptor instead.
 func (Ticket_State) EnumDescriptor() ([]byte, []int) {
-	return file_reconciliation_v1_support_proto_rawDescGZIP(), []int{15, 1}
+	return file_reconciliation_v1_support_proto_rawDescGZIP(), []int{17, 1}
+}
+
+type WhoAmIRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *WhoAmIRequest) Reset() {
+	*x = WhoAmIRequest{}
+	mi := &file_reconciliation_v1_support_proto_msgTypes[0]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *WhoAmIRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*WhoAmIRequest) ProtoMessage() {}
+
+func (x *WhoAmIRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_reconciliation_v1_support_proto_msgTypes[0]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use WhoAmIRequest.ProtoReflect.Descriptor instead.
+func (*WhoAmIRequest) Descriptor() ([]byte, []int) {
+	return file_reconciliation_v1_support_proto_rawDescGZIP(), []int{0}
+}
+
+type WhoAmIResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Actor string                 `protobuf:"bytes,1,opt,name=actor,proto3" json:"actor,omitempty"`
+	// viewer, support or admin; each may do what the ones before it may.
+	Role          string `protobuf:"bytes,2,opt,name=role,proto3" json:"role,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *WhoAmIResponse) Reset() {
+	*x = WhoAmIResponse{}
+	mi := &file_reconciliation_v1_support_proto_msgTypes[1]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *WhoAmIResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*WhoAmIResponse) ProtoMessage() {}
+
+func (x *WhoAmIResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_reconciliation_v1_support_proto_msgTypes[1]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use WhoAmIResponse.ProtoReflect.Descriptor instead.
+func (*WhoAmIResponse) Descriptor() ([]byte, []int) {
+	return file_reconciliation_v1_support_proto_rawDescGZIP(), []int{1}
+}
+
+func (x *WhoAmIResponse) GetActor() string {
+	if x != nil {
+		return x.Actor
+	}
+	return ""
+}
+
+func (x *WhoAmIResponse) GetRole() string {
+	if x != nil {
+		return x.Role
+	}
+	return ""
 }
 
 type LookupCustomerRequest struct {
@@ -347,7 +436,7 @@ type LookupCustomerRequest struct {
 
 func (x *LookupCustomerRequest) Reset() {
 	*x = LookupCustomerRequest{}
-	mi := &file_reconciliation_v1_support_proto_msgTypes[0]
+	mi := &file_reconciliation_v1_support_proto_msgTypes[2]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -359,7 +448,7 @@ func (x *LookupCustomerRequest) String() string {
 func (*LookupCustomerRequest) ProtoMessage() {}
 
 func (x *LookupCustomerRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_reconciliation_v1_support_proto_msgTypes[0]
+	mi := &file_reconciliation_v1_support_proto_msgTypes[2]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -372,7 +461,7 @@ func (x *LookupCustomerRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LookupCustomerRequest.ProtoReflect.Descriptor instead.
 func (*LookupCustomerRequest) Descriptor() ([]byte, []int) {
-	return file_reconciliation_v1_support_proto_rawDescGZIP(), []int{0}
+	return file_reconciliation_v1_support_proto_rawDescGZIP(), []int{2}
 }
 
 func (x *LookupCustomerRequest) GetQuery() string {
@@ -406,7 +495,7 @@ type CardHint struct {
 
 func (x *CardHint) Reset() {
 	*x = CardHint{}
-	mi := &file_reconciliation_v1_support_proto_msgTypes[1]
+	mi := &file_reconciliation_v1_support_proto_msgTypes[3]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -418,7 +507,7 @@ func (x *CardHint) String() string {
 func (*CardHint) ProtoMessage() {}
 
 func (x *CardHint) ProtoReflect() protoreflect.Message {
-	mi := &file_reconciliation_v1_support_proto_msgTypes[1]
+	mi := &file_reconciliation_v1_support_proto_msgTypes[3]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -431,7 +520,7 @@ func (x *CardHint) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CardHint.ProtoReflect.Descriptor instead.
 func (*CardHint) Descriptor() ([]byte, []int) {
-	return file_reconciliation_v1_support_proto_rawDescGZIP(), []int{1}
+	return file_reconciliation_v1_support_proto_rawDescGZIP(), []int{3}
 }
 
 func (x *CardHint) GetLast4() string {
@@ -486,7 +575,7 @@ type LookupCustomerResponse struct {
 
 func (x *LookupCustomerResponse) Reset() {
 	*x = LookupCustomerResponse{}
-	mi := &file_reconciliation_v1_support_proto_msgTypes[2]
+	mi := &file_reconciliation_v1_support_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -498,7 +587,7 @@ func (x *LookupCustomerResponse) String() string {
 func (*LookupCustomerResponse) ProtoMessage() {}
 
 func (x *LookupCustomerResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_reconciliation_v1_support_proto_msgTypes[2]
+	mi := &file_reconciliation_v1_support_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -511,7 +600,7 @@ func (x *LookupCustomerResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LookupCustomerResponse.ProtoReflect.Descriptor instead.
 func (*LookupCustomerResponse) Descriptor() ([]byte, []int) {
-	return file_reconciliation_v1_support_proto_rawDescGZIP(), []int{2}
+	return file_reconciliation_v1_support_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *LookupCustomerResponse) GetCandidates() []*Candidate {
@@ -600,7 +689,7 @@ type Candidate struct {
 
 func (x *Candidate) Reset() {
 	*x = Candidate{}
-	mi := &file_reconciliation_v1_support_proto_msgTypes[3]
+	mi := &file_reconciliation_v1_support_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -612,7 +701,7 @@ func (x *Candidate) String() string {
 func (*Candidate) ProtoMessage() {}
 
 func (x *Candidate) ProtoReflect() protoreflect.Message {
-	mi := &file_reconciliation_v1_support_proto_msgTypes[3]
+	mi := &file_reconciliation_v1_support_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -625,7 +714,7 @@ func (x *Candidate) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Candidate.ProtoReflect.Descriptor instead.
 func (*Candidate) Descriptor() ([]byte, []int) {
-	return file_reconciliation_v1_support_proto_rawDescGZIP(), []int{3}
+	return file_reconciliation_v1_support_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *Candidate) GetOrderId() string {
@@ -689,7 +778,7 @@ type Recommendation struct {
 
 func (x *Recommendation) Reset() {
 	*x = Recommendation{}
-	mi := &file_reconciliation_v1_support_proto_msgTypes[4]
+	mi := &file_reconciliation_v1_support_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -701,7 +790,7 @@ func (x *Recommendation) String() string {
 func (*Recommendation) ProtoMessage() {}
 
 func (x *Recommendation) ProtoReflect() protoreflect.Message {
-	mi := &file_reconciliation_v1_support_proto_msgTypes[4]
+	mi := &file_reconciliation_v1_support_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -714,7 +803,7 @@ func (x *Recommendation) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Recommendation.ProtoReflect.Descriptor instead.
 func (*Recommendation) Descriptor() ([]byte, []int) {
-	return file_reconciliation_v1_support_proto_rawDescGZIP(), []int{4}
+	return file_reconciliation_v1_support_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *Recommendation) GetText() string {
@@ -770,7 +859,7 @@ type TimelineEntry struct {
 
 func (x *TimelineEntry) Reset() {
 	*x = TimelineEntry{}
-	mi := &file_reconciliation_v1_support_proto_msgTypes[5]
+	mi := &file_reconciliation_v1_support_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -782,7 +871,7 @@ func (x *TimelineEntry) String() string {
 func (*TimelineEntry) ProtoMessage() {}
 
 func (x *TimelineEntry) ProtoReflect() protoreflect.Message {
-	mi := &file_reconciliation_v1_support_proto_msgTypes[5]
+	mi := &file_reconciliation_v1_support_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -795,7 +884,7 @@ func (x *TimelineEntry) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TimelineEntry.ProtoReflect.Descriptor instead.
 func (*TimelineEntry) Descriptor() ([]byte, []int) {
-	return file_reconciliation_v1_support_proto_rawDescGZIP(), []int{5}
+	return file_reconciliation_v1_support_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *TimelineEntry) GetAt() *timestamppb.Timestamp {
@@ -848,7 +937,7 @@ type Act struct {
 
 func (x *Act) Reset() {
 	*x = Act{}
-	mi := &file_reconciliation_v1_support_proto_msgTypes[6]
+	mi := &file_reconciliation_v1_support_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -860,7 +949,7 @@ func (x *Act) String() string {
 func (*Act) ProtoMessage() {}
 
 func (x *Act) ProtoReflect() protoreflect.Message {
-	mi := &file_reconciliation_v1_support_proto_msgTypes[6]
+	mi := &file_reconciliation_v1_support_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -873,7 +962,7 @@ func (x *Act) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Act.ProtoReflect.Descriptor instead.
 func (*Act) Descriptor() ([]byte, []int) {
-	return file_reconciliation_v1_support_proto_rawDescGZIP(), []int{6}
+	return file_reconciliation_v1_support_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *Act) GetIdempotencyKey() string {
@@ -912,7 +1001,7 @@ type RecoverRequest struct {
 
 func (x *RecoverRequest) Reset() {
 	*x = RecoverRequest{}
-	mi := &file_reconciliation_v1_support_proto_msgTypes[7]
+	mi := &file_reconciliation_v1_support_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -924,7 +1013,7 @@ func (x *RecoverRequest) String() string {
 func (*RecoverRequest) ProtoMessage() {}
 
 func (x *RecoverRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_reconciliation_v1_support_proto_msgTypes[7]
+	mi := &file_reconciliation_v1_support_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -937,7 +1026,7 @@ func (x *RecoverRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RecoverRequest.ProtoReflect.Descriptor instead.
 func (*RecoverRequest) Descriptor() ([]byte, []int) {
-	return file_reconciliation_v1_support_proto_rawDescGZIP(), []int{7}
+	return file_reconciliation_v1_support_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *RecoverRequest) GetTarget() isRecoverRequest_Target {
@@ -1019,7 +1108,7 @@ type AdoptChargeRequest struct {
 
 func (x *AdoptChargeRequest) Reset() {
 	*x = AdoptChargeRequest{}
-	mi := &file_reconciliation_v1_support_proto_msgTypes[8]
+	mi := &file_reconciliation_v1_support_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1031,7 +1120,7 @@ func (x *AdoptChargeRequest) String() string {
 func (*AdoptChargeRequest) ProtoMessage() {}
 
 func (x *AdoptChargeRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_reconciliation_v1_support_proto_msgTypes[8]
+	mi := &file_reconciliation_v1_support_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1044,7 +1133,7 @@ func (x *AdoptChargeRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AdoptChargeRequest.ProtoReflect.Descriptor instead.
 func (*AdoptChargeRequest) Descriptor() ([]byte, []int) {
-	return file_reconciliation_v1_support_proto_rawDescGZIP(), []int{8}
+	return file_reconciliation_v1_support_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *AdoptChargeRequest) GetChargeId() string {
@@ -1092,7 +1181,7 @@ type ResendMessageRequest struct {
 
 func (x *ResendMessageRequest) Reset() {
 	*x = ResendMessageRequest{}
-	mi := &file_reconciliation_v1_support_proto_msgTypes[9]
+	mi := &file_reconciliation_v1_support_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1104,7 +1193,7 @@ func (x *ResendMessageRequest) String() string {
 func (*ResendMessageRequest) ProtoMessage() {}
 
 func (x *ResendMessageRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_reconciliation_v1_support_proto_msgTypes[9]
+	mi := &file_reconciliation_v1_support_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1117,7 +1206,7 @@ func (x *ResendMessageRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ResendMessageRequest.ProtoReflect.Descriptor instead.
 func (*ResendMessageRequest) Descriptor() ([]byte, []int) {
-	return file_reconciliation_v1_support_proto_rawDescGZIP(), []int{9}
+	return file_reconciliation_v1_support_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *ResendMessageRequest) GetOrderId() string {
@@ -1149,7 +1238,7 @@ type RefundRequest struct {
 
 func (x *RefundRequest) Reset() {
 	*x = RefundRequest{}
-	mi := &file_reconciliation_v1_support_proto_msgTypes[10]
+	mi := &file_reconciliation_v1_support_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1161,7 +1250,7 @@ func (x *RefundRequest) String() string {
 func (*RefundRequest) ProtoMessage() {}
 
 func (x *RefundRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_reconciliation_v1_support_proto_msgTypes[10]
+	mi := &file_reconciliation_v1_support_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1174,7 +1263,7 @@ func (x *RefundRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RefundRequest.ProtoReflect.Descriptor instead.
 func (*RefundRequest) Descriptor() ([]byte, []int) {
-	return file_reconciliation_v1_support_proto_rawDescGZIP(), []int{10}
+	return file_reconciliation_v1_support_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *RefundRequest) GetOrderId() string {
@@ -1221,7 +1310,7 @@ type ActionResponse struct {
 
 func (x *ActionResponse) Reset() {
 	*x = ActionResponse{}
-	mi := &file_reconciliation_v1_support_proto_msgTypes[11]
+	mi := &file_reconciliation_v1_support_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1233,7 +1322,7 @@ func (x *ActionResponse) String() string {
 func (*ActionResponse) ProtoMessage() {}
 
 func (x *ActionResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_reconciliation_v1_support_proto_msgTypes[11]
+	mi := &file_reconciliation_v1_support_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1246,7 +1335,7 @@ func (x *ActionResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ActionResponse.ProtoReflect.Descriptor instead.
 func (*ActionResponse) Descriptor() ([]byte, []int) {
-	return file_reconciliation_v1_support_proto_rawDescGZIP(), []int{11}
+	return file_reconciliation_v1_support_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *ActionResponse) GetSteps() []*Step {
@@ -1290,7 +1379,7 @@ type Step struct {
 
 func (x *Step) Reset() {
 	*x = Step{}
-	mi := &file_reconciliation_v1_support_proto_msgTypes[12]
+	mi := &file_reconciliation_v1_support_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1302,7 +1391,7 @@ func (x *Step) String() string {
 func (*Step) ProtoMessage() {}
 
 func (x *Step) ProtoReflect() protoreflect.Message {
-	mi := &file_reconciliation_v1_support_proto_msgTypes[12]
+	mi := &file_reconciliation_v1_support_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1315,7 +1404,7 @@ func (x *Step) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Step.ProtoReflect.Descriptor instead.
 func (*Step) Descriptor() ([]byte, []int) {
-	return file_reconciliation_v1_support_proto_rawDescGZIP(), []int{12}
+	return file_reconciliation_v1_support_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *Step) GetWhat() string {
@@ -1360,7 +1449,7 @@ type ReplyRequest struct {
 
 func (x *ReplyRequest) Reset() {
 	*x = ReplyRequest{}
-	mi := &file_reconciliation_v1_support_proto_msgTypes[13]
+	mi := &file_reconciliation_v1_support_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1372,7 +1461,7 @@ func (x *ReplyRequest) String() string {
 func (*ReplyRequest) ProtoMessage() {}
 
 func (x *ReplyRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_reconciliation_v1_support_proto_msgTypes[13]
+	mi := &file_reconciliation_v1_support_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1385,7 +1474,7 @@ func (x *ReplyRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReplyRequest.ProtoReflect.Descriptor instead.
 func (*ReplyRequest) Descriptor() ([]byte, []int) {
-	return file_reconciliation_v1_support_proto_rawDescGZIP(), []int{13}
+	return file_reconciliation_v1_support_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *ReplyRequest) GetTemplate() ReplyRequest_Template {
@@ -1457,7 +1546,7 @@ type ReplyResponse struct {
 
 func (x *ReplyResponse) Reset() {
 	*x = ReplyResponse{}
-	mi := &file_reconciliation_v1_support_proto_msgTypes[14]
+	mi := &file_reconciliation_v1_support_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1469,7 +1558,7 @@ func (x *ReplyResponse) String() string {
 func (*ReplyResponse) ProtoMessage() {}
 
 func (x *ReplyResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_reconciliation_v1_support_proto_msgTypes[14]
+	mi := &file_reconciliation_v1_support_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1482,7 +1571,7 @@ func (x *ReplyResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReplyResponse.ProtoReflect.Descriptor instead.
 func (*ReplyResponse) Descriptor() ([]byte, []int) {
-	return file_reconciliation_v1_support_proto_rawDescGZIP(), []int{14}
+	return file_reconciliation_v1_support_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *ReplyResponse) GetTo() string {
@@ -1539,7 +1628,7 @@ type Ticket struct {
 
 func (x *Ticket) Reset() {
 	*x = Ticket{}
-	mi := &file_reconciliation_v1_support_proto_msgTypes[15]
+	mi := &file_reconciliation_v1_support_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1551,7 +1640,7 @@ func (x *Ticket) String() string {
 func (*Ticket) ProtoMessage() {}
 
 func (x *Ticket) ProtoReflect() protoreflect.Message {
-	mi := &file_reconciliation_v1_support_proto_msgTypes[15]
+	mi := &file_reconciliation_v1_support_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1564,7 +1653,7 @@ func (x *Ticket) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Ticket.ProtoReflect.Descriptor instead.
 func (*Ticket) Descriptor() ([]byte, []int) {
-	return file_reconciliation_v1_support_proto_rawDescGZIP(), []int{15}
+	return file_reconciliation_v1_support_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *Ticket) GetId() int64 {
@@ -1679,7 +1768,7 @@ type OpenTicketRequest struct {
 
 func (x *OpenTicketRequest) Reset() {
 	*x = OpenTicketRequest{}
-	mi := &file_reconciliation_v1_support_proto_msgTypes[16]
+	mi := &file_reconciliation_v1_support_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1691,7 +1780,7 @@ func (x *OpenTicketRequest) String() string {
 func (*OpenTicketRequest) ProtoMessage() {}
 
 func (x *OpenTicketRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_reconciliation_v1_support_proto_msgTypes[16]
+	mi := &file_reconciliation_v1_support_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1704,7 +1793,7 @@ func (x *OpenTicketRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OpenTicketRequest.ProtoReflect.Descriptor instead.
 func (*OpenTicketRequest) Descriptor() ([]byte, []int) {
-	return file_reconciliation_v1_support_proto_rawDescGZIP(), []int{16}
+	return file_reconciliation_v1_support_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *OpenTicketRequest) GetEmail() string {
@@ -1757,7 +1846,7 @@ type ChangeTicketRequest struct {
 
 func (x *ChangeTicketRequest) Reset() {
 	*x = ChangeTicketRequest{}
-	mi := &file_reconciliation_v1_support_proto_msgTypes[17]
+	mi := &file_reconciliation_v1_support_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1769,7 +1858,7 @@ func (x *ChangeTicketRequest) String() string {
 func (*ChangeTicketRequest) ProtoMessage() {}
 
 func (x *ChangeTicketRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_reconciliation_v1_support_proto_msgTypes[17]
+	mi := &file_reconciliation_v1_support_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1782,7 +1871,7 @@ func (x *ChangeTicketRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ChangeTicketRequest.ProtoReflect.Descriptor instead.
 func (*ChangeTicketRequest) Descriptor() ([]byte, []int) {
-	return file_reconciliation_v1_support_proto_rawDescGZIP(), []int{17}
+	return file_reconciliation_v1_support_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *ChangeTicketRequest) GetTicketId() int64 {
@@ -1834,7 +1923,7 @@ type ListTicketsRequest struct {
 
 func (x *ListTicketsRequest) Reset() {
 	*x = ListTicketsRequest{}
-	mi := &file_reconciliation_v1_support_proto_msgTypes[18]
+	mi := &file_reconciliation_v1_support_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1846,7 +1935,7 @@ func (x *ListTicketsRequest) String() string {
 func (*ListTicketsRequest) ProtoMessage() {}
 
 func (x *ListTicketsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_reconciliation_v1_support_proto_msgTypes[18]
+	mi := &file_reconciliation_v1_support_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1859,7 +1948,7 @@ func (x *ListTicketsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListTicketsRequest.ProtoReflect.Descriptor instead.
 func (*ListTicketsRequest) Descriptor() ([]byte, []int) {
-	return file_reconciliation_v1_support_proto_rawDescGZIP(), []int{18}
+	return file_reconciliation_v1_support_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *ListTicketsRequest) GetState() Ticket_State {
@@ -1893,7 +1982,7 @@ type ListTicketsResponse struct {
 
 func (x *ListTicketsResponse) Reset() {
 	*x = ListTicketsResponse{}
-	mi := &file_reconciliation_v1_support_proto_msgTypes[19]
+	mi := &file_reconciliation_v1_support_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1905,7 +1994,7 @@ func (x *ListTicketsResponse) String() string {
 func (*ListTicketsResponse) ProtoMessage() {}
 
 func (x *ListTicketsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_reconciliation_v1_support_proto_msgTypes[19]
+	mi := &file_reconciliation_v1_support_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1918,7 +2007,7 @@ func (x *ListTicketsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListTicketsResponse.ProtoReflect.Descriptor instead.
 func (*ListTicketsResponse) Descriptor() ([]byte, []int) {
-	return file_reconciliation_v1_support_proto_rawDescGZIP(), []int{19}
+	return file_reconciliation_v1_support_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *ListTicketsResponse) GetTickets() []*Ticket {
@@ -1950,7 +2039,7 @@ type ListAuditRequest struct {
 
 func (x *ListAuditRequest) Reset() {
 	*x = ListAuditRequest{}
-	mi := &file_reconciliation_v1_support_proto_msgTypes[20]
+	mi := &file_reconciliation_v1_support_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1962,7 +2051,7 @@ func (x *ListAuditRequest) String() string {
 func (*ListAuditRequest) ProtoMessage() {}
 
 func (x *ListAuditRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_reconciliation_v1_support_proto_msgTypes[20]
+	mi := &file_reconciliation_v1_support_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1975,7 +2064,7 @@ func (x *ListAuditRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListAuditRequest.ProtoReflect.Descriptor instead.
 func (*ListAuditRequest) Descriptor() ([]byte, []int) {
-	return file_reconciliation_v1_support_proto_rawDescGZIP(), []int{20}
+	return file_reconciliation_v1_support_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *ListAuditRequest) GetActor() string {
@@ -2016,7 +2105,7 @@ type ListAuditResponse struct {
 
 func (x *ListAuditResponse) Reset() {
 	*x = ListAuditResponse{}
-	mi := &file_reconciliation_v1_support_proto_msgTypes[21]
+	mi := &file_reconciliation_v1_support_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2028,7 +2117,7 @@ func (x *ListAuditResponse) String() string {
 func (*ListAuditResponse) ProtoMessage() {}
 
 func (x *ListAuditResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_reconciliation_v1_support_proto_msgTypes[21]
+	mi := &file_reconciliation_v1_support_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2041,7 +2130,7 @@ func (x *ListAuditResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListAuditResponse.ProtoReflect.Descriptor instead.
 func (*ListAuditResponse) Descriptor() ([]byte, []int) {
-	return file_reconciliation_v1_support_proto_rawDescGZIP(), []int{21}
+	return file_reconciliation_v1_support_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *ListAuditResponse) GetEntries() []*AuditEntry {
@@ -2079,7 +2168,7 @@ type AuditEntry struct {
 
 func (x *AuditEntry) Reset() {
 	*x = AuditEntry{}
-	mi := &file_reconciliation_v1_support_proto_msgTypes[22]
+	mi := &file_reconciliation_v1_support_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2091,7 +2180,7 @@ func (x *AuditEntry) String() string {
 func (*AuditEntry) ProtoMessage() {}
 
 func (x *AuditEntry) ProtoReflect() protoreflect.Message {
-	mi := &file_reconciliation_v1_support_proto_msgTypes[22]
+	mi := &file_reconciliation_v1_support_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2104,7 +2193,7 @@ func (x *AuditEntry) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AuditEntry.ProtoReflect.Descriptor instead.
 func (*AuditEntry) Descriptor() ([]byte, []int) {
-	return file_reconciliation_v1_support_proto_rawDescGZIP(), []int{22}
+	return file_reconciliation_v1_support_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *AuditEntry) GetId() int64 {
@@ -2181,7 +2270,11 @@ var File_reconciliation_v1_support_proto protoreflect.FileDescriptor
 
 const file_reconciliation_v1_support_proto_rawDesc = "" +
 	"\n" +
-	"\x1freconciliation/v1/support.proto\x12\x11reconciliation.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x16orders/v1/orders.proto\x1a\x1apayments/v1/payments.proto\x1a&reconciliation/v1/reconciliation.proto\"h\n" +
+	"\x1freconciliation/v1/support.proto\x12\x11reconciliation.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x16orders/v1/orders.proto\x1a\x1apayments/v1/payments.proto\x1a&reconciliation/v1/reconciliation.proto\"\x0f\n" +
+	"\rWhoAmIRequest\":\n" +
+	"\x0eWhoAmIResponse\x12\x14\n" +
+	"\x05actor\x18\x01 \x01(\tR\x05actor\x12\x12\n" +
+	"\x04role\x18\x02 \x01(\tR\x04role\"h\n" +
 	"\x15LookupCustomerRequest\x12\x1e\n" +
 	"\x05query\x18\x01 \x01(\tB\b\xbaH\x05r\x03\x18\xc0\x02R\x05query\x12/\n" +
 	"\x04card\x18\x02 \x01(\v2\x1b.reconciliation.v1.CardHintR\x04card\"\xcd\x01\n" +
@@ -2397,8 +2490,10 @@ const file_reconciliation_v1_support_proto_rawDesc = "" +
 	"\x12\f\n" +
 	"\bALL_GOOD\x10\v\x12\x16\n" +
 	"\x12NO_CHARGE_NO_ORDER\x10\f\x12\v\n" +
-	"\aUNCLEAR\x10\r2\xd4\t\n" +
-	"\x0eSupportService\x12\x8a\x01\n" +
+	"\aUNCLEAR\x10\r2\xbd\n" +
+	"\n" +
+	"\x0eSupportService\x12g\n" +
+	"\x06WhoAmI\x12 .reconciliation.v1.WhoAmIRequest\x1a!.reconciliation.v1.WhoAmIResponse\"\x18\x82\xd3\xe4\x93\x02\x12\x12\x10/admin/v1/whoami\x12\x8a\x01\n" +
 	"\x0eLookupCustomer\x12(.reconciliation.v1.LookupCustomerRequest\x1a).reconciliation.v1.LookupCustomerResponse\"#\x82\xd3\xe4\x93\x02\x1d:\x01*\"\x18/admin/v1/support:lookup\x12u\n" +
 	"\aRecover\x12!.reconciliation.v1.RecoverRequest\x1a!.reconciliation.v1.ActionResponse\"$\x82\xd3\xe4\x93\x02\x1e:\x01*\"\x19/admin/v1/support:recover\x12{\n" +
 	"\vAdoptCharge\x12%.reconciliation.v1.AdoptChargeRequest\x1a!.reconciliation.v1.ActionResponse\"\"\x82\xd3\xe4\x93\x02\x1c:\x01*\"\x17/admin/v1/support:adopt\x12\x80\x01\n" +
@@ -2424,96 +2519,100 @@ func file_reconciliation_v1_support_proto_rawDescGZIP() []byte {
 }
 
 var file_reconciliation_v1_support_proto_enumTypes = make([]protoimpl.EnumInfo, 5)
-var file_reconciliation_v1_support_proto_msgTypes = make([]protoimpl.MessageInfo, 23)
+var file_reconciliation_v1_support_proto_msgTypes = make([]protoimpl.MessageInfo, 25)
 var file_reconciliation_v1_support_proto_goTypes = []any{
 	(Diagnosis)(0),                   // 0: reconciliation.v1.Diagnosis
 	(Step_Outcome)(0),                // 1: reconciliation.v1.Step.Outcome
 	(ReplyRequest_Template)(0),       // 2: reconciliation.v1.ReplyRequest.Template
 	(Ticket_Category)(0),             // 3: reconciliation.v1.Ticket.Category
 	(Ticket_State)(0),                // 4: reconciliation.v1.Ticket.State
-	(*LookupCustomerRequest)(nil),    // 5: reconciliation.v1.LookupCustomerRequest
-	(*CardHint)(nil),                 // 6: reconciliation.v1.CardHint
-	(*LookupCustomerResponse)(nil),   // 7: reconciliation.v1.LookupCustomerResponse
-	(*Candidate)(nil),                // 8: reconciliation.v1.Candidate
-	(*Recommendation)(nil),           // 9: reconciliation.v1.Recommendation
-	(*TimelineEntry)(nil),            // 10: reconciliation.v1.TimelineEntry
-	(*Act)(nil),                      // 11: reconciliation.v1.Act
-	(*RecoverRequest)(nil),           // 12: reconciliation.v1.RecoverRequest
-	(*AdoptChargeRequest)(nil),       // 13: reconciliation.v1.AdoptChargeRequest
-	(*ResendMessageRequest)(nil),     // 14: reconciliation.v1.ResendMessageRequest
-	(*RefundRequest)(nil),            // 15: reconciliation.v1.RefundRequest
-	(*ActionResponse)(nil),           // 16: reconciliation.v1.ActionResponse
-	(*Step)(nil),                     // 17: reconciliation.v1.Step
-	(*ReplyRequest)(nil),             // 18: reconciliation.v1.ReplyRequest
-	(*ReplyResponse)(nil),            // 19: reconciliation.v1.ReplyResponse
-	(*Ticket)(nil),                   // 20: reconciliation.v1.Ticket
-	(*OpenTicketRequest)(nil),        // 21: reconciliation.v1.OpenTicketRequest
-	(*ChangeTicketRequest)(nil),      // 22: reconciliation.v1.ChangeTicketRequest
-	(*ListTicketsRequest)(nil),       // 23: reconciliation.v1.ListTicketsRequest
-	(*ListTicketsResponse)(nil),      // 24: reconciliation.v1.ListTicketsResponse
-	(*ListAuditRequest)(nil),         // 25: reconciliation.v1.ListAuditRequest
-	(*ListAuditResponse)(nil),        // 26: reconciliation.v1.ListAuditResponse
-	(*AuditEntry)(nil),               // 27: reconciliation.v1.AuditEntry
-	(*v1.DescribeOrderResponse)(nil), // 28: orders.v1.DescribeOrderResponse
-	(*v11.SeenCharge)(nil),           // 29: payments.v1.SeenCharge
-	(*Case)(nil),                     // 30: reconciliation.v1.Case
-	(*timestamppb.Timestamp)(nil),    // 31: google.protobuf.Timestamp
-	(*v1.Order)(nil),                 // 32: orders.v1.Order
+	(*WhoAmIRequest)(nil),            // 5: reconciliation.v1.WhoAmIRequest
+	(*WhoAmIResponse)(nil),           // 6: reconciliation.v1.WhoAmIResponse
+	(*LookupCustomerRequest)(nil),    // 7: reconciliation.v1.LookupCustomerRequest
+	(*CardHint)(nil),                 // 8: reconciliation.v1.CardHint
+	(*LookupCustomerResponse)(nil),   // 9: reconciliation.v1.LookupCustomerResponse
+	(*Candidate)(nil),                // 10: reconciliation.v1.Candidate
+	(*Recommendation)(nil),           // 11: reconciliation.v1.Recommendation
+	(*TimelineEntry)(nil),            // 12: reconciliation.v1.TimelineEntry
+	(*Act)(nil),                      // 13: reconciliation.v1.Act
+	(*RecoverRequest)(nil),           // 14: reconciliation.v1.RecoverRequest
+	(*AdoptChargeRequest)(nil),       // 15: reconciliation.v1.AdoptChargeRequest
+	(*ResendMessageRequest)(nil),     // 16: reconciliation.v1.ResendMessageRequest
+	(*RefundRequest)(nil),            // 17: reconciliation.v1.RefundRequest
+	(*ActionResponse)(nil),           // 18: reconciliation.v1.ActionResponse
+	(*Step)(nil),                     // 19: reconciliation.v1.Step
+	(*ReplyRequest)(nil),             // 20: reconciliation.v1.ReplyRequest
+	(*ReplyResponse)(nil),            // 21: reconciliation.v1.ReplyResponse
+	(*Ticket)(nil),                   // 22: reconciliation.v1.Ticket
+	(*OpenTicketRequest)(nil),        // 23: reconciliation.v1.OpenTicketRequest
+	(*ChangeTicketRequest)(nil),      // 24: reconciliation.v1.ChangeTicketRequest
+	(*ListTicketsRequest)(nil),       // 25: reconciliation.v1.ListTicketsRequest
+	(*ListTicketsResponse)(nil),      // 26: reconciliation.v1.ListTicketsResponse
+	(*ListAuditRequest)(nil),         // 27: reconciliation.v1.ListAuditRequest
+	(*ListAuditResponse)(nil),        // 28: reconciliation.v1.ListAuditResponse
+	(*AuditEntry)(nil),               // 29: reconciliation.v1.AuditEntry
+	(*v1.DescribeOrderResponse)(nil), // 30: orders.v1.DescribeOrderResponse
+	(*v11.SeenCharge)(nil),           // 31: payments.v1.SeenCharge
+	(*Case)(nil),                     // 32: reconciliation.v1.Case
+	(*timestamppb.Timestamp)(nil),    // 33: google.protobuf.Timestamp
+	(*v1.Order)(nil),                 // 34: orders.v1.Order
 }
 var file_reconciliation_v1_support_proto_depIdxs = []int32{
-	6,  // 0: reconciliation.v1.LookupCustomerRequest.card:type_name -> reconciliation.v1.CardHint
-	8,  // 1: reconciliation.v1.LookupCustomerResponse.candidates:type_name -> reconciliation.v1.Candidate
+	8,  // 0: reconciliation.v1.LookupCustomerRequest.card:type_name -> reconciliation.v1.CardHint
+	10, // 1: reconciliation.v1.LookupCustomerResponse.candidates:type_name -> reconciliation.v1.Candidate
 	0,  // 2: reconciliation.v1.LookupCustomerResponse.diagnosis:type_name -> reconciliation.v1.Diagnosis
-	9,  // 3: reconciliation.v1.LookupCustomerResponse.recommendation:type_name -> reconciliation.v1.Recommendation
-	10, // 4: reconciliation.v1.LookupCustomerResponse.timeline:type_name -> reconciliation.v1.TimelineEntry
-	28, // 5: reconciliation.v1.LookupCustomerResponse.orders:type_name -> orders.v1.DescribeOrderResponse
-	29, // 6: reconciliation.v1.LookupCustomerResponse.charges:type_name -> payments.v1.SeenCharge
-	30, // 7: reconciliation.v1.LookupCustomerResponse.cases:type_name -> reconciliation.v1.Case
-	20, // 8: reconciliation.v1.LookupCustomerResponse.tickets:type_name -> reconciliation.v1.Ticket
-	31, // 9: reconciliation.v1.Candidate.created_at:type_name -> google.protobuf.Timestamp
+	11, // 3: reconciliation.v1.LookupCustomerResponse.recommendation:type_name -> reconciliation.v1.Recommendation
+	12, // 4: reconciliation.v1.LookupCustomerResponse.timeline:type_name -> reconciliation.v1.TimelineEntry
+	30, // 5: reconciliation.v1.LookupCustomerResponse.orders:type_name -> orders.v1.DescribeOrderResponse
+	31, // 6: reconciliation.v1.LookupCustomerResponse.charges:type_name -> payments.v1.SeenCharge
+	32, // 7: reconciliation.v1.LookupCustomerResponse.cases:type_name -> reconciliation.v1.Case
+	22, // 8: reconciliation.v1.LookupCustomerResponse.tickets:type_name -> reconciliation.v1.Ticket
+	33, // 9: reconciliation.v1.Candidate.created_at:type_name -> google.protobuf.Timestamp
 	2,  // 10: reconciliation.v1.Recommendation.reply:type_name -> reconciliation.v1.ReplyRequest.Template
-	31, // 11: reconciliation.v1.TimelineEntry.at:type_name -> google.protobuf.Timestamp
-	11, // 12: reconciliation.v1.RecoverRequest.act:type_name -> reconciliation.v1.Act
-	11, // 13: reconciliation.v1.AdoptChargeRequest.act:type_name -> reconciliation.v1.Act
-	11, // 14: reconciliation.v1.ResendMessageRequest.act:type_name -> reconciliation.v1.Act
-	11, // 15: reconciliation.v1.RefundRequest.act:type_name -> reconciliation.v1.Act
-	17, // 16: reconciliation.v1.ActionResponse.steps:type_name -> reconciliation.v1.Step
-	32, // 17: reconciliation.v1.ActionResponse.order:type_name -> orders.v1.Order
+	33, // 11: reconciliation.v1.TimelineEntry.at:type_name -> google.protobuf.Timestamp
+	13, // 12: reconciliation.v1.RecoverRequest.act:type_name -> reconciliation.v1.Act
+	13, // 13: reconciliation.v1.AdoptChargeRequest.act:type_name -> reconciliation.v1.Act
+	13, // 14: reconciliation.v1.ResendMessageRequest.act:type_name -> reconciliation.v1.Act
+	13, // 15: reconciliation.v1.RefundRequest.act:type_name -> reconciliation.v1.Act
+	19, // 16: reconciliation.v1.ActionResponse.steps:type_name -> reconciliation.v1.Step
+	34, // 17: reconciliation.v1.ActionResponse.order:type_name -> orders.v1.Order
 	1,  // 18: reconciliation.v1.Step.outcome:type_name -> reconciliation.v1.Step.Outcome
 	2,  // 19: reconciliation.v1.ReplyRequest.template:type_name -> reconciliation.v1.ReplyRequest.Template
-	11, // 20: reconciliation.v1.ReplyRequest.act:type_name -> reconciliation.v1.Act
+	13, // 20: reconciliation.v1.ReplyRequest.act:type_name -> reconciliation.v1.Act
 	3,  // 21: reconciliation.v1.Ticket.category:type_name -> reconciliation.v1.Ticket.Category
 	4,  // 22: reconciliation.v1.Ticket.state:type_name -> reconciliation.v1.Ticket.State
-	31, // 23: reconciliation.v1.Ticket.opened_at:type_name -> google.protobuf.Timestamp
-	31, // 24: reconciliation.v1.Ticket.resolved_at:type_name -> google.protobuf.Timestamp
+	33, // 23: reconciliation.v1.Ticket.opened_at:type_name -> google.protobuf.Timestamp
+	33, // 24: reconciliation.v1.Ticket.resolved_at:type_name -> google.protobuf.Timestamp
 	3,  // 25: reconciliation.v1.OpenTicketRequest.category:type_name -> reconciliation.v1.Ticket.Category
 	4,  // 26: reconciliation.v1.ChangeTicketRequest.state:type_name -> reconciliation.v1.Ticket.State
 	4,  // 27: reconciliation.v1.ListTicketsRequest.state:type_name -> reconciliation.v1.Ticket.State
-	20, // 28: reconciliation.v1.ListTicketsResponse.tickets:type_name -> reconciliation.v1.Ticket
-	27, // 29: reconciliation.v1.ListAuditResponse.entries:type_name -> reconciliation.v1.AuditEntry
-	31, // 30: reconciliation.v1.AuditEntry.at:type_name -> google.protobuf.Timestamp
-	5,  // 31: reconciliation.v1.SupportService.LookupCustomer:input_type -> reconciliation.v1.LookupCustomerRequest
-	12, // 32: reconciliation.v1.SupportService.Recover:input_type -> reconciliation.v1.RecoverRequest
-	13, // 33: reconciliation.v1.SupportService.AdoptCharge:input_type -> reconciliation.v1.AdoptChargeRequest
-	14, // 34: reconciliation.v1.SupportService.ResendMessage:input_type -> reconciliation.v1.ResendMessageRequest
-	15, // 35: reconciliation.v1.SupportService.Refund:input_type -> reconciliation.v1.RefundRequest
-	18, // 36: reconciliation.v1.SupportService.Reply:input_type -> reconciliation.v1.ReplyRequest
-	21, // 37: reconciliation.v1.SupportService.OpenTicket:input_type -> reconciliation.v1.OpenTicketRequest
-	22, // 38: reconciliation.v1.SupportService.ChangeTicket:input_type -> reconciliation.v1.ChangeTicketRequest
-	23, // 39: reconciliation.v1.SupportService.ListTickets:input_type -> reconciliation.v1.ListTicketsRequest
-	25, // 40: reconciliation.v1.SupportService.ListAudit:input_type -> reconciliation.v1.ListAuditRequest
-	7,  // 41: reconciliation.v1.SupportService.LookupCustomer:output_type -> reconciliation.v1.LookupCustomerResponse
-	16, // 42: reconciliation.v1.SupportService.Recover:output_type -> reconciliation.v1.ActionResponse
-	16, // 43: reconciliation.v1.SupportService.AdoptCharge:output_type -> reconciliation.v1.ActionResponse
-	16, // 44: reconciliation.v1.SupportService.ResendMessage:output_type -> reconciliation.v1.ActionResponse
-	16, // 45: reconciliation.v1.SupportService.Refund:output_type -> reconciliation.v1.ActionResponse
-	19, // 46: reconciliation.v1.SupportService.Reply:output_type -> reconciliation.v1.ReplyResponse
-	20, // 47: reconciliation.v1.SupportService.OpenTicket:output_type -> reconciliation.v1.Ticket
-	20, // 48: reconciliation.v1.SupportService.ChangeTicket:output_type -> reconciliation.v1.Ticket
-	24, // 49: reconciliation.v1.SupportService.ListTickets:output_type -> reconciliation.v1.ListTicketsResponse
-	26, // 50: reconciliation.v1.SupportService.ListAudit:output_type -> reconciliation.v1.ListAuditResponse
-	41, // [41:51] is the sub-list for method output_type
-	31, // [31:41] is the sub-list for method input_type
+	22, // 28: reconciliation.v1.ListTicketsResponse.tickets:type_name -> reconciliation.v1.Ticket
+	29, // 29: reconciliation.v1.ListAuditResponse.entries:type_name -> reconciliation.v1.AuditEntry
+	33, // 30: reconciliation.v1.AuditEntry.at:type_name -> google.protobuf.Timestamp
+	5,  // 31: reconciliation.v1.SupportService.WhoAmI:input_type -> reconciliation.v1.WhoAmIRequest
+	7,  // 32: reconciliation.v1.SupportService.LookupCustomer:input_type -> reconciliation.v1.LookupCustomerRequest
+	14, // 33: reconciliation.v1.SupportService.Recover:input_type -> reconciliation.v1.RecoverRequest
+	15, // 34: reconciliation.v1.SupportService.AdoptCharge:input_type -> reconciliation.v1.AdoptChargeRequest
+	16, // 35: reconciliation.v1.SupportService.ResendMessage:input_type -> reconciliation.v1.ResendMessageRequest
+	17, // 36: reconciliation.v1.SupportService.Refund:input_type -> reconciliation.v1.RefundRequest
+	20, // 37: reconciliation.v1.SupportService.Reply:input_type -> reconciliation.v1.ReplyRequest
+	23, // 38: reconciliation.v1.SupportService.OpenTicket:input_type -> reconciliation.v1.OpenTicketRequest
+	24, // 39: reconciliation.v1.SupportService.ChangeTicket:input_type -> reconciliation.v1.ChangeTicketRequest
+	25, // 40: reconciliation.v1.SupportService.ListTickets:input_type -> reconciliation.v1.ListTicketsRequest
+	27, // 41: reconciliation.v1.SupportService.ListAudit:input_type -> reconciliation.v1.ListAuditRequest
+	6,  // 42: reconciliation.v1.SupportService.WhoAmI:output_type -> reconciliation.v1.WhoAmIResponse
+	9,  // 43: reconciliation.v1.SupportService.LookupCustomer:output_type -> reconciliation.v1.LookupCustomerResponse
+	18, // 44: reconciliation.v1.SupportService.Recover:output_type -> reconciliation.v1.ActionResponse
+	18, // 45: reconciliation.v1.SupportService.AdoptCharge:output_type -> reconciliation.v1.ActionResponse
+	18, // 46: reconciliation.v1.SupportService.ResendMessage:output_type -> reconciliation.v1.ActionResponse
+	18, // 47: reconciliation.v1.SupportService.Refund:output_type -> reconciliation.v1.ActionResponse
+	21, // 48: reconciliation.v1.SupportService.Reply:output_type -> reconciliation.v1.ReplyResponse
+	22, // 49: reconciliation.v1.SupportService.OpenTicket:output_type -> reconciliation.v1.Ticket
+	22, // 50: reconciliation.v1.SupportService.ChangeTicket:output_type -> reconciliation.v1.Ticket
+	26, // 51: reconciliation.v1.SupportService.ListTickets:output_type -> reconciliation.v1.ListTicketsResponse
+	28, // 52: reconciliation.v1.SupportService.ListAudit:output_type -> reconciliation.v1.ListAuditResponse
+	42, // [42:53] is the sub-list for method output_type
+	31, // [31:42] is the sub-list for method input_type
 	31, // [31:31] is the sub-list for extension type_name
 	31, // [31:31] is the sub-list for extension extendee
 	0,  // [0:31] is the sub-list for field type_name
@@ -2525,7 +2624,7 @@ func file_reconciliation_v1_support_proto_init() {
 		return
 	}
 	file_reconciliation_v1_reconciliation_proto_init()
-	file_reconciliation_v1_support_proto_msgTypes[7].OneofWrappers = []any{
+	file_reconciliation_v1_support_proto_msgTypes[9].OneofWrappers = []any{
 		(*RecoverRequest_OrderId)(nil),
 		(*RecoverRequest_ChargeId)(nil),
 		(*RecoverRequest_Email)(nil),
@@ -2536,7 +2635,7 @@ func file_reconciliation_v1_support_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_reconciliation_v1_support_proto_rawDesc), len(file_reconciliation_v1_support_proto_rawDesc)),
 			NumEnums:      5,
-			NumMessages:   23,
+			NumMessages:   25,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -19,6 +19,7 @@ import (
 const _ = grpc.SupportPackageIsVersion9
 
 const (
+	SupportService_WhoAmI_FullMethodName         = "/reconciliation.v1.SupportService/WhoAmI"
 	SupportService_LookupCustomer_FullMethodName = "/reconciliation.v1.SupportService/LookupCustomer"
 	SupportService_Recover_FullMethodName        = "/reconciliation.v1.SupportService/Recover"
 	SupportService_AdoptCharge_FullMethodName    = "/reconciliation.v1.SupportService/AdoptCharge"
@@ -41,6 +42,8 @@ const (
 // idempotency key, and leaves an audit entry. A step that answers has happened;
 // what could not happen says why.
 type SupportServiceClient interface {
+	// WhoAmI says who the credential's bearer is and what they may do.
+	WhoAmI(ctx context.Context, in *WhoAmIRequest, opts ...grpc.CallOption) (*WhoAmIResponse, error)
 	// LookupCustomer finds whom a customer's words are about and says what happened
 	// and what to do. It changes nothing.
 	LookupCustomer(ctx context.Context, in *LookupCustomerRequest, opts ...grpc.CallOption) (*LookupCustomerResponse, error)
@@ -81,6 +84,16 @@ type supportServiceClient struct {
 
 func NewSupportServiceClient(cc grpc.ClientConnInterface) SupportServiceClient {
 	return &supportServiceClient{cc}
+}
+
+func (c *supportServiceClient) WhoAmI(ctx context.Context, in *WhoAmIRequest, opts ...grpc.CallOption) (*WhoAmIResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(WhoAmIResponse)
+	err := c.cc.Invoke(ctx, SupportService_WhoAmI_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
 }
 
 func (c *supportServiceClient) LookupCustomer(ctx context.Context, in *LookupCustomerRequest, opts ...grpc.CallOption) (*LookupCustomerResponse, error) {
@@ -193,6 +206,8 @@ func (c *supportServiceClient) ListAudit(ctx context.Context, in *ListAuditReque
 // idempotency key, and leaves an audit entry. A step that answers has happened;
 // what could not happen says why.
 type SupportServiceServer interface {
+	// WhoAmI says who the credential's bearer is and what they may do.
+	WhoAmI(context.Context, *WhoAmIRequest) (*WhoAmIResponse, error)
 	// LookupCustomer finds whom a customer's words are about and says what happened
 	// and what to do. It changes nothing.
 	LookupCustomer(context.Context, *LookupCustomerRequest) (*LookupCustomerResponse, error)
@@ -235,6 +250,9 @@ type SupportServiceServer interface {
 // pointer dereference when methods are called.
 type UnimplementedSupportServiceServer struct{}
 
+func (UnimplementedSupportServiceServer) WhoAmI(context.Context, *WhoAmIRequest) (*WhoAmIResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method WhoAmI not implemented")
+}
 func (UnimplementedSupportServiceServer) LookupCustomer(context.Context, *LookupCustomerRequest) (*LookupCustomerResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method LookupCustomer not implemented")
 }
@@ -284,6 +302,24 @@ func RegisterSupportServiceServer(s grpc.ServiceRegistrar, srv SupportServiceSer
 		t.testEmbeddedByValue()
 	}
 	s.RegisterService(&SupportService_ServiceDesc, srv)
+}
+
+func _SupportService_WhoAmI_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(WhoAmIRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(SupportServiceServer).WhoAmI(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: SupportService_WhoAmI_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(SupportServiceServer).WhoAmI(ctx, req.(*WhoAmIRequest))
+	}
+	return interceptor(ctx, in, info, handler)
 }
 
 func _SupportService_LookupCustomer_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
@@ -473,6 +509,10 @@ var SupportService_ServiceDesc = grpc.ServiceDesc{
 	ServiceName: "reconciliation.v1.SupportService",
 	HandlerType: (*SupportServiceServer)(nil),
 	Methods: []grpc.MethodDesc{
+		{
+			MethodName: "WhoAmI",
+			Handler:    _SupportService_WhoAmI_Handler,
+		},
 		{
 			MethodName: "LookupCustomer",
 			Handler:    _SupportService_LookupCustomer_Handler,

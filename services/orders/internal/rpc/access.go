@@ -21,5 +21,6 @@ var Access = access.Table{
 	ordersv1.OrdersAdminService_MatchCharges_FullMethodName:       {Callers: []string{"reconciliation"}},
 	ordersv1.OrdersAdminService_ListCompleted_FullMethodName:      {Callers: []string{"reconciliation"}},
 	ordersv1.OrdersAdminService_ListStuckOrders_FullMethodName:    {Callers: []string{"reconciliation"}, Role: access.Viewer},
+	ordersv1.OrdersAdminService_GetCharging_FullMethodName:        {Role: access.Viewer},
 	ordersv1.OrdersAdminService_SetCharging_FullMethodName:        {Role: access.Admin},
 }

@@ -165,6 +165,15 @@ func (r *Admin) ListStuckOrders(ctx context.Context, req *ordersv1.ListStuckOrde
 	return out, nil
 }
 
+// GetCharging tells how the kill switch was turned last.
+func (r *Admin) GetCharging(ctx context.Context, _ *ordersv1.GetChargingRequest) (*ordersv1.GetChargingResponse, error) {
+	turned, err := r.Service.Charging(ctx)
+	if err != nil || turned.At.IsZero() {
+		return &ordersv1.GetChargingResponse{}, err
+	}
+	return &ordersv1.GetChargingResponse{Paused: turned.Paused, Actor: turned.Actor, Reason: turned.Reason, At: timestamppb.New(turned.At)}, nil
+}
+
 // SetCharging turns the kill switch.
 func (r *Admin) SetCharging(ctx context.Context, req *ordersv1.SetChargingRequest) (*ordersv1.SetChargingResponse, error) {
 	actor := access.From(ctx).Actor

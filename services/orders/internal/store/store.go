@@ -248,6 +248,23 @@ func (s *Store) ListStuck(ctx context.Context, since, afterTime time.Time, after
 // ChargingPaused says whether the kill switch is on.
 func (s *Store) ChargingPaused(ctx context.Context) (bool, error) { return s.q().IsChargingPaused(ctx) }
 
+// Switch is one turn of the kill switch: by whom and why.
+type Switch struct {
+	Paused bool
+	Actor  string
+	Reason string
+	At     time.Time
+}
+
+// Charging reads the last turn of the kill switch; zero when there was none.
+func (s *Store) Charging(ctx context.Context) (Switch, error) {
+	row, err := s.q().GetChargingSwitch(ctx)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return Switch{}, nil
+	}
+	return Switch{Paused: row.Paused, Actor: row.Actor, Reason: row.Reason, At: row.At}, err
+}
+
 // SetCharging records a turn of the kill switch.
 func (s *Store) SetCharging(ctx context.Context, paused bool, actor, reason string, at time.Time) error {
 	return s.q().InsertChargingSwitch(ctx, db.InsertChargingSwitchParams{Paused: paused, Actor: actor, Reason: reason, At: at})

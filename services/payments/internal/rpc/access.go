@@ -22,8 +22,9 @@ var Access = access.Table{
 	paymentsv1.PaymentsAdminService_FollowChanges_FullMethodName:           {Callers: []string{"reconciliation"}},
 	paymentsv1.PaymentsAdminService_ListBalanceTransactions_FullMethodName: {Callers: []string{"reconciliation"}},
 
-	paymentsv1.PaymentsAdminService_ListWebhookEvents_FullMethodName:  {Callers: []string{"reconciliation"}, Role: access.Viewer},
-	paymentsv1.PaymentsAdminService_LinkWebhookEvent_FullMethodName:   {Role: access.Support},
-	paymentsv1.PaymentsAdminService_ReplayWebhookEvent_FullMethodName: {Role: access.Support},
-	paymentsv1.PaymentsAdminService_IgnoreWebhookEvent_FullMethodName: {Role: access.Support},
+	paymentsv1.PaymentsAdminService_ListWebhookEvents_FullMethodName:      {Callers: []string{"reconciliation"}, Role: access.Viewer},
+	paymentsv1.PaymentsAdminService_CountResolutionMethods_FullMethodName: {Role: access.Viewer},
+	paymentsv1.PaymentsAdminService_LinkWebhookEvent_FullMethodName:       {Role: access.Support},
+	paymentsv1.PaymentsAdminService_ReplayWebhookEvent_FullMethodName:     {Role: access.Support},
+	paymentsv1.PaymentsAdminService_IgnoreWebhookEvent_FullMethodName:     {Role: access.Support},
 }

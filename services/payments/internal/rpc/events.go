@@ -50,6 +50,28 @@ func (r *Admin) ListWebhookEvents(ctx context.Context, req *paymentsv1.ListWebho
 	return out, nil
 }
 
+// daysCounted is how many days are counted when none are named.
+const daysCounted = 30
+
+// CountResolutionMethods counts by what events found whom they are for.
+func (r *Admin) CountResolutionMethods(ctx context.Context, req *paymentsv1.CountResolutionMethodsRequest) (*paymentsv1.CountResolutionMethodsResponse, error) {
+	days := int(req.GetDays())
+	if days == 0 {
+		days = daysCounted
+	}
+	counts, err := r.Service.CountMethods(ctx, days)
+	if err != nil {
+		return nil, err
+	}
+	out := &paymentsv1.CountResolutionMethodsResponse{}
+	for _, c := range counts {
+		out.Methods = append(out.Methods, &paymentsv1.ResolutionMethodCount{
+			ResolutionMethod: c.Method, Status: paymentsv1.WebhookEvent_Status(paymentsv1.WebhookEvent_Status_value[c.Status]), EventCount: c.Events,
+		})
+	}
+	return out, nil
+}
+
 // LinkWebhookEvent says whose an event's customer is.
 func (r *Admin) LinkWebhookEvent(ctx context.Context, req *paymentsv1.LinkWebhookEventRequest) (*paymentsv1.WebhookEvent, error) {
 	if (req.GetOrderId() == "") == (req.GetAccountId() == "") {

@@ -238,3 +238,24 @@ func act(ctx context.Context, tx pgx.Tx, a Act, action string, w Whose) error {
 		StripeEventID: a.EventID, Action: action, Actor: a.Actor, Reason: a.Reason, OrderID: w.orderID(), AccountID: orNil(w.AccountID), At: a.At,
 	})
 }
+
+// MethodCount is how many events ended in a status by a way of finding their person.
+type MethodCount struct {
+	Method string
+	Status string
+	Events int64
+}
+
+// CountMethods counts the events received since a time by how they found whom they
+// are for, and by status; the most frequent first.
+func (s *Store) CountMethods(ctx context.Context, since time.Time) ([]MethodCount, error) {
+	rows, err := db.New(s.pool).CountResolutionMethods(ctx, since)
+	if err != nil {
+		return nil, err
+	}
+	counts := make([]MethodCount, len(rows))
+	for i, row := range rows {
+		counts[i] = MethodCount{Method: row.ResolutionMethod, Status: row.Status, Events: row.EventCount}
+	}
+	return counts, nil
+}

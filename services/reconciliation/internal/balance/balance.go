@@ -77,6 +77,13 @@ type Unserved struct {
 	ChargedAt         time.Time
 }
 
+// DayCount is how many charges of one UTC day (YYYY-MM-DD) have a disposition.
+type DayCount struct {
+	Date        string
+	Disposition string
+	Charges     int64
+}
+
 // ServiceTime is how long it took from charge to access.
 type ServiceTime struct{ Orders, MeanMS, P95MS, P99MS int64 }
 

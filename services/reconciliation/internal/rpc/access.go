@@ -9,6 +9,8 @@ var Access = access.Table{
 	"/reconciliation.v1.ReconciliationService/WatchRun":           {Role: access.Support},
 	"/reconciliation.v1.ReconciliationService/ExplainCharge":      {Role: access.Viewer},
 	"/reconciliation.v1.ReconciliationService/GetIntegrityReport": {Role: access.Viewer},
+	"/reconciliation.v1.ReconciliationService/CountChargesByDay":  {Role: access.Viewer},
+	"/reconciliation.v1.ReconciliationService/GetCase":            {Role: access.Viewer},
 	"/reconciliation.v1.ReconciliationService/ClaimCase":          {Role: access.Support},
 	"/reconciliation.v1.ReconciliationService/SnoozeCase":         {Role: access.Support},
 	"/reconciliation.v1.ReconciliationService/ResolveCase":        {Role: access.Support},
@@ -16,6 +18,7 @@ var Access = access.Table{
 	"/reconciliation.v1.ReconciliationService/OpenCase":           {Callers: []string{"orders", "payments", "notifications"}},
 	"/reconciliation.v1.ReconciliationService/ListCases":          {Role: access.Viewer},
 
+	"/reconciliation.v1.SupportService/WhoAmI":         {Role: access.Viewer},
 	"/reconciliation.v1.SupportService/LookupCustomer": {Role: access.Viewer},
 	"/reconciliation.v1.SupportService/Recover":        {Role: access.Support},
 	"/reconciliation.v1.SupportService/AdoptCharge":    {Role: access.Support},

@@ -10,6 +10,11 @@ import (
 	"makegood.example/services/reconciliation/internal/cases"
 )
 
+// GetCase implements reconciliation.v1.
+func (s *Server) GetCase(ctx context.Context, r *pb.GetCaseRequest) (*pb.Case, error) {
+	return answerCase(s.Service.Case(ctx, r.GetCaseId()))
+}
+
 // ClaimCase implements reconciliation.v1.
 func (s *Server) ClaimCase(ctx context.Context, r *pb.ClaimCaseRequest) (*pb.Case, error) {
 	return answerCase(s.Service.ClaimCase(ctx, r.GetCaseId(), access.From(ctx).Actor, r.GetActor(), r.GetTakeOver(), r.GetNote()))

@@ -77,3 +77,27 @@ func fromTimestamp(t *timestamppb.Timestamp) time.Time {
 	}
 	return t.AsTime()
 }
+
+// daysShown is how many days are counted when none are named.
+const daysShown = 30
+
+// CountChargesByDay implements reconciliation.v1.
+func (s *Server) CountChargesByDay(ctx context.Context, r *pb.CountChargesByDayRequest) (*pb.CountChargesByDayResponse, error) {
+	days := int(r.GetDays())
+	if days == 0 {
+		days = daysShown
+	}
+	counts, err := s.Service.ChargesByDay(ctx, days)
+	if err != nil {
+		return nil, err
+	}
+	out := &pb.CountChargesByDayResponse{}
+	for _, c := range counts {
+		if n := len(out.Days); n == 0 || out.Days[n-1].Date != c.Date {
+			out.Days = append(out.Days, &pb.ChargeDay{Date: c.Date})
+		}
+		day := out.Days[len(out.Days)-1]
+		day.Counts = append(day.Counts, &pb.ChargeDayCount{Disposition: toKind(disposition.Kind(c.Disposition)), ChargeCount: c.Charges})
+	}
+	return out, nil
+}

@@ -1,7 +1,10 @@
 package rpc
 
 import (
+	"context"
+
 	pb "makegood.example/proto/gen/reconciliation/v1"
+	"makegood.example/services/platform/access"
 	"makegood.example/services/reconciliation/internal/service"
 )
 
@@ -9,4 +12,10 @@ import (
 type SupportServer struct {
 	pb.UnimplementedSupportServiceServer
 	Service *service.Service
+}
+
+// WhoAmI implements reconciliation.v1.
+func (s *SupportServer) WhoAmI(ctx context.Context, _ *pb.WhoAmIRequest) (*pb.WhoAmIResponse, error) {
+	id := access.From(ctx)
+	return &pb.WhoAmIResponse{Actor: id.Actor, Role: id.Role}, nil
 }

@@ -163,3 +163,9 @@ func comparePage(charges []disposition.Charge, orders map[string]disposition.Ord
 		}
 	}
 }
+
+// ChargesByDay counts what became of the charges of the last days, UTC and today
+// included, as the sweep has kept it.
+func (s *Service) ChargesByDay(ctx context.Context, days int) ([]balance.DayCount, error) {
+	return s.Store.ChargesByDay(ctx, s.now().UTC().Truncate(24*time.Hour).AddDate(0, 0, 1-days))
+}

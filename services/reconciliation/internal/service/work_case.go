@@ -110,10 +110,11 @@ func (s *Service) changeCase(ctx context.Context, id int64, change func(*cases.C
 	if err != nil {
 		return cases.Case{}, err
 	}
-	return s.caseWithEvents(ctx, id)
+	return s.Case(ctx, id)
 }
 
-func (s *Service) caseWithEvents(ctx context.Context, id int64) (cases.Case, error) {
+// Case reads one case with what happened to it. Errors: cases.ErrNotFound.
+func (s *Service) Case(ctx context.Context, id int64) (cases.Case, error) {
 	c, err := s.Store.Case(ctx, id)
 	if err != nil {
 		return cases.Case{}, err

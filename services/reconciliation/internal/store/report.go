@@ -141,3 +141,17 @@ func (s *Store) OrderedCharges(ctx context.Context, from, before time.Time, afte
 	}
 	return charges, after, nil
 }
+
+// ChargesByDay counts the charges since a time by UTC day and disposition, oldest
+// day first.
+func (s *Store) ChargesByDay(ctx context.Context, from time.Time) ([]balance.DayCount, error) {
+	rows, err := s.q.CountChargesByDay(ctx, from)
+	if err != nil {
+		return nil, mapError(err)
+	}
+	counts := make([]balance.DayCount, len(rows))
+	for i, row := range rows {
+		counts[i] = balance.DayCount{Date: row.Day, Disposition: row.Disposition, Charges: row.ChargeCount}
+	}
+	return counts, nil
+}

@@ -148,6 +148,29 @@ func (q *Queries) FirstOfTwo(ctx context.Context, arg FirstOfTwoParams) (uuid.UU
 	return id, err
 }
 
+const getChargingSwitch = `-- name: GetChargingSwitch :one
+SELECT paused, actor, reason, at FROM orders.charging_switch ORDER BY id DESC LIMIT 1
+`
+
+type GetChargingSwitchRow struct {
+	Paused bool
+	Actor  string
+	Reason string
+	At     time.Time
+}
+
+func (q *Queries) GetChargingSwitch(ctx context.Context) (GetChargingSwitchRow, error) {
+	row := q.db.QueryRow(ctx, getChargingSwitch)
+	var i GetChargingSwitchRow
+	err := row.Scan(
+		&i.Paused,
+		&i.Actor,
+		&i.Reason,
+		&i.At,
+	)
+	return i, err
+}
+
 const getOrder = `-- name: GetOrder :one
 SELECT id, reference, kind, state, version, plan_id, plan_name, term_months, amount_minor, currency, email, email_key, name, account_id, checkout, allow_repeat, created_at, attempt_id, payment_method, submitted_at, payment_status, payment_error_code, payment_error_message, client_secret, redirect_url, payment_intent_id, charge_id, customer_id, charged_at, completed_at, access_until, recovered_by, last_progress_at, next_look_at, look_count, last_look_at, refunded_minor, dispute, access_withdrawn_at, renews, renews_order_id, subscription_id, period_start, period_end, promise_by, promise_missed_by, promise_missed_count, still_working_at, refund_token, refund_offered_at, refund_offer_until, refund_asked_at, refund_failed_at FROM orders.orders WHERE id = $1
 `

@@ -169,6 +169,9 @@ SELECT
 -- name: IsChargingPaused :one
 SELECT coalesce((SELECT paused FROM orders.charging_switch ORDER BY id DESC LIMIT 1), false)::boolean;
 
+-- name: GetChargingSwitch :one
+SELECT paused, actor, reason, at FROM orders.charging_switch ORDER BY id DESC LIMIT 1;
+
 -- name: InsertChargingSwitch :exec
 INSERT INTO orders.charging_switch (paused, actor, reason, at) VALUES ($1, $2, $3, $4);
 

@@ -12,6 +12,40 @@ import (
 	"github.com/google/uuid"
 )
 
+const countResolutionMethods = `-- name: CountResolutionMethods :many
+SELECT coalesce(resolution_method, '')::text AS resolution_method, status, count(*) AS event_count
+FROM payments.webhook_events
+WHERE received_at >= $1::timestamptz
+GROUP BY 1, 2
+ORDER BY 3 DESC, 1, 2
+`
+
+type CountResolutionMethodsRow struct {
+	ResolutionMethod string
+	Status           string
+	EventCount       int64
+}
+
+func (q *Queries) CountResolutionMethods(ctx context.Context, since time.Time) ([]CountResolutionMethodsRow, error) {
+	rows, err := q.db.Query(ctx, countResolutionMethods, since)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []CountResolutionMethodsRow
+	for rows.Next() {
+		var i CountResolutionMethodsRow
+		if err := rows.Scan(&i.ResolutionMethod, &i.Status, &i.EventCount); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const ignoreEvent = `-- name: IgnoreEvent :exec
 UPDATE payments.webhook_events SET
     status = 'IGNORED', last_error = 'ignored by a person', processed_at = $1::timestamptz,

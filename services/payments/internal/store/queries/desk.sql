@@ -29,3 +29,10 @@ VALUES (@stripe_event_id, @action, @actor, @reason, @order_id, @account_id, @at)
 INSERT INTO payments.customer_links (customer_id, order_id, account_id, email_key, stripe_event_id, actor, reason, linked_at)
 VALUES (@customer_id, @order_id, @account_id, @email_key, @stripe_event_id, @actor, @reason, @linked_at)
 ON CONFLICT (customer_id) DO NOTHING;
+
+-- name: CountResolutionMethods :many
+SELECT coalesce(resolution_method, '')::text AS resolution_method, status, count(*) AS event_count
+FROM payments.webhook_events
+WHERE received_at >= sqlc.arg(since)::timestamptz
+GROUP BY 1, 2
+ORDER BY 3 DESC, 1, 2;

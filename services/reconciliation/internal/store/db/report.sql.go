@@ -12,6 +12,40 @@ import (
 	"github.com/google/uuid"
 )
 
+const countChargesByDay = `-- name: CountChargesByDay :many
+SELECT to_char(created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD') AS day, disposition, count(*) AS charge_count
+FROM reconciliation.charge_dispositions
+WHERE created_at >= $1::timestamptz
+GROUP BY 1, 2
+ORDER BY 1, 2
+`
+
+type CountChargesByDayRow struct {
+	Day         string
+	Disposition string
+	ChargeCount int64
+}
+
+func (q *Queries) CountChargesByDay(ctx context.Context, fromAt time.Time) ([]CountChargesByDayRow, error) {
+	rows, err := q.db.Query(ctx, countChargesByDay, fromAt)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []CountChargesByDayRow
+	for rows.Next() {
+		var i CountChargesByDayRow
+		if err := rows.Scan(&i.Day, &i.Disposition, &i.ChargeCount); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const countCompletedBy = `-- name: CountCompletedBy :many
 SELECT recovered_by, count(DISTINCT order_id) AS order_count
 FROM reconciliation.charge_dispositions

@@ -15,6 +15,13 @@ WHERE created_at >= @from_at::timestamptz AND created_at < @before_at::timestamp
 GROUP BY disposition, currency
 ORDER BY disposition, currency;
 
+-- name: CountChargesByDay :many
+SELECT to_char(created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD') AS day, disposition, count(*) AS charge_count
+FROM reconciliation.charge_dispositions
+WHERE created_at >= @from_at::timestamptz
+GROUP BY 1, 2
+ORDER BY 1, 2;
+
 -- name: SumBalance :many
 SELECT type, (source_id LIKE 'dp\_%' OR source_id LIKE 'du\_%')::boolean AS of_dispute, currency,
     count(*) AS transaction_count, sum(amount_minor)::bigint AS amount_minor,
