@@ -188,12 +188,13 @@ func TestARefundIsAskedForInTheBrowser(t *testing.T) {
 	for name, view := range map[string]browsertest.View{"scripts": {Phone: true}, "no-scripts": {NoScripts: true}} {
 		t.Run(name, func(t *testing.T) {
 			gw, order := live(t, time.Now)
-			order.is(ordersv1.Order_CHARGED)
+			offered := func(o *ordersv1.Order) { o.RefundOfferUntil = timestamppb.New(time.Now().Add(time.Hour)) }
+			order.is(ordersv1.Order_CHARGED, offered)
 			page := browsertest.Start(t).Open(view)
 			page.Go(gw.url + askPage)
 			page.AwaitText("h1", "Would you like your money back?")
 			if !view.NoScripts {
-				order.is(ordersv1.Order_COMPLETE) // while the question is on the screen
+				order.is(ordersv1.Order_COMPLETE, offered) // while the question is on the screen
 				page.AwaitText("h1", "Would you still like your money back?")
 			}
 			page.Click("#refund")

@@ -28,18 +28,21 @@ func (r *running) takesRefund(t *testing.T, token string, headers ...string) ans
 
 func TestOpeningTheLinkOnlyAsks(t *testing.T) {
 	gw := start(t, map[string]string{"REFUND_DAYS": "two weeks"})
-	asked := timestamppb.New(noon.Add(-time.Minute))
+	asked, until := timestamppb.New(noon.Add(-time.Minute)), timestamppb.New(noon.Add(time.Hour))
+	cannot := []string{"This link cannot make a refund", "5F0C1C1E"}
 	form := `name="refund" value="` + refundToken + `"`
 	for _, c := range []struct {
 		name      string
 		order     *ordersv1.Order
 		want, not []string
 	}{
-		{"no access yet", &ordersv1.Order{State: ordersv1.Order_CHARGED, AmountDisplay: "$249.00"},
+		{"no access yet", &ordersv1.Order{State: ordersv1.Order_CHARGED, AmountDisplay: "$249.00", RefundOfferUntil: until},
 			[]string{"Would you like your money back?", "What you paid for is not ready yet", "Refund $249.00", "two weeks", form, "Keep my order", `href="/payment-issue?ref=` + reference + `"`}, []string{"Back to Acme"}},
-		{"access is ready now", &ordersv1.Order{State: ordersv1.Order_RECOVERED, AmountDisplay: "$249.00"},
+		{"access is ready now", &ordersv1.Order{State: ordersv1.Order_RECOVERED, AmountDisplay: "$249.00", RefundOfferUntil: until},
 			[]string{"What you paid for is ready. A refund takes it away again.", form}, nil},
-		{"without an amount", &ordersv1.Order{State: ordersv1.Order_CHARGED}, []string{"Refund my payment", form}, nil},
+		{"without an amount", &ordersv1.Order{State: ordersv1.Order_CHARGED, RefundOfferUntil: until}, []string{"Refund my payment", form}, nil},
+		{"never offered", &ordersv1.Order{State: ordersv1.Order_COMPLETE}, cannot, []string{refundToken, "<form"}},
+		{"the offer has run out", &ordersv1.Order{State: ordersv1.Order_CHARGED, RefundOfferUntil: timestamppb.New(noon)}, cannot, []string{refundToken, "<form"}},
 		{"asked for already", &ordersv1.Order{State: ordersv1.Order_CHARGED, RefundAskedAt: asked},
 			[]string{"Your refund is being made", "21 November 2026, 11:59 UTC"}, []string{refundToken, "<form"}},
 		{"could not be made", &ordersv1.Order{State: ordersv1.Order_COMPLETE, RefundAskedAt: asked, RefundFailed: true},

@@ -54,6 +54,7 @@ func everySituation(now time.Time) []shown {
 			}
 		}
 	}
+	offered := func(o *ordersv1.Order) { o.RefundOfferUntil = at(24 * time.Hour) }
 	asked := func(o *ordersv1.Order) { o.RefundAskedAt = at(-time.Minute) }
 	renewal := func(o *ordersv1.Order) { o.Kind = ordersv1.Order_RENEWAL }
 	next := func(action *ordersv1.NextAction) func(*ordersv1.Order) {
@@ -88,11 +89,11 @@ func everySituation(now time.Time) []shown {
 		{name: "refunding", order: paid(ordersv1.Order_RECOVERED, asked)},
 		{name: "refund-failed", order: paid(ordersv1.Order_CHARGED, func(o *ordersv1.Order) { asked(o); o.RefundFailed = true })},
 		{name: "refunded", order: paid(ordersv1.Order_REFUNDED, asked)},
-		{name: "refund-ask", order: paid(ordersv1.Order_CHARGED, promise(30*time.Minute, 2, true)), query: refundQuery},
-		{name: "refund-ask-ready", order: paid(ordersv1.Order_RECOVERED, nil), query: refundQuery},
-		{name: "refund-not-offered", order: paid(ordersv1.Order_CHARGED, nil), err: apperr.New(codes.PermissionDenied, "REFUND_NOT_OFFERED", "x"), query: refundQuery, post: true},
-		{name: "refund-not-now", order: paid(ordersv1.Order_CHARGED, nil), err: apperr.New(codes.Aborted, "INVALID_STATE", "x"), query: refundQuery, post: true},
-		{name: "refund-unsure", order: paid(ordersv1.Order_CHARGED, nil), err: apperr.New(codes.Unavailable, "", "x"), query: refundQuery, post: true},
+		{name: "refund-ask", order: paid(ordersv1.Order_CHARGED, func(o *ordersv1.Order) { promise(30*time.Minute, 2, true)(o); offered(o) }), query: refundQuery},
+		{name: "refund-ask-ready", order: paid(ordersv1.Order_RECOVERED, offered), query: refundQuery},
+		{name: "refund-not-offered", order: paid(ordersv1.Order_CHARGED, offered), err: apperr.New(codes.PermissionDenied, "REFUND_NOT_OFFERED", "x"), query: refundQuery, post: true},
+		{name: "refund-not-now", order: paid(ordersv1.Order_CHARGED, offered), err: apperr.New(codes.Aborted, "INVALID_STATE", "x"), query: refundQuery, post: true},
+		{name: "refund-unsure", order: paid(ordersv1.Order_CHARGED, offered), err: apperr.New(codes.Unavailable, "", "x"), query: refundQuery, post: true},
 	}
 }
 

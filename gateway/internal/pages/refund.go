@@ -15,9 +15,15 @@ const refundTimeout = 10 * time.Second
 // maxToken is the longest token that the contract knows.
 const maxToken = 128
 
-// refundable says whether it makes sense to ask about a refund. Whether it was
-// offered, only Orders knows, when it is asked for.
-func refundable(order *ordersv1.Order) bool {
+// offered says whether the reader may still take a refund that was offered.
+// Whether the link is the one of the offer, only Orders knows, when it is asked.
+func offered(order *ordersv1.Order, now time.Time) bool {
+	until := order.GetRefundOfferUntil()
+	return until != nil && now.Before(until.AsTime())
+}
+
+// paid says whether there is money that a link of ours could have been about.
+func paid(order *ordersv1.Order) bool {
 	switch order.GetState() {
 	case ordersv1.Order_CHARGED, ordersv1.Order_ORPHANED, ordersv1.Order_COMPLETE, ordersv1.Order_RECOVERED:
 		return order.GetRefundAskedAt() == nil
@@ -80,14 +86,18 @@ func (s *status) refund(w http.ResponseWriter, r *http.Request) {
 // answer says what became of a request that was not taken; with a token, it can
 // be sent again.
 func (s *status) answer(w http.ResponseWriter, httpStatus int, said words, reference, token string) {
-	v := blankView(s.Config, reference)
+	write(w, httpStatus, statusTemplate, statusPolicy, answerView(s.Config, said, reference, token))
+}
+
+func answerView(cfg Config, said words, reference, token string) view {
+	v := blankView(cfg, reference)
 	v.say(said, nil)
 	if token != "" {
 		v.Form = &form{Reference: reference, Token: token, Label: text.Refund.Again}
 		v.Tone, v.Sign = "wait", "wait"
 	}
 	v.Actions = []action{{"see", v.Here, text.Refund.See, token == ""}}
-	write(w, httpStatus, statusTemplate, statusPolicy, v)
+	return v
 }
 
 var crossOrigin = http.NewCrossOriginProtection()

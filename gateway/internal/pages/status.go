@@ -90,8 +90,10 @@ func (s *status) look(ctx context.Context, ref, token string) (v view) {
 	defer cancel()
 	order, err := s.orders.GetOrder(ctx, &ordersv1.GetOrderRequest{Reference: reference})
 	switch {
-	case err == nil && token != "" && refundable(order):
+	case err == nil && token != "" && offered(order, s.Now()):
 		return askView(s.Config, order, reference, token)
+	case err == nil && token != "" && paid(order):
+		return answerView(s.Config, text.Refund.NotOffered, reference, "")
 	case err == nil:
 		return orderView(s.Config, order, reference)
 	case reasonOf(err) == "ORDER_NOT_FOUND":

@@ -895,9 +895,12 @@ type Order struct {
 	// is on its way back once the state is REFUNDED.
 	RefundAskedAt *timestamppb.Timestamp `protobuf:"bytes,19,opt,name=refund_asked_at,json=refundAskedAt,proto3" json:"refund_asked_at,omitempty"`
 	// The refund that the buyer asked for could not be made; a person has it in hand.
-	RefundFailed  bool `protobuf:"varint,20,opt,name=refund_failed,json=refundFailed,proto3" json:"refund_failed,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	RefundFailed bool `protobuf:"varint,20,opt,name=refund_failed,json=refundFailed,proto3" json:"refund_failed,omitempty"`
+	// Until when the buyer can take the refund that was offered by mail; unset when
+	// none was, and once they took it or the money went back another way.
+	RefundOfferUntil *timestamppb.Timestamp `protobuf:"bytes,21,opt,name=refund_offer_until,json=refundOfferUntil,proto3" json:"refund_offer_until,omitempty"`
+	unknownFields    protoimpl.UnknownFields
+	sizeCache        protoimpl.SizeCache
 }
 
 func (x *Order) Reset() {
@@ -1068,6 +1071,13 @@ func (x *Order) GetRefundFailed() bool {
 		return x.RefundFailed
 	}
 	return false
+}
+
+func (x *Order) GetRefundOfferUntil() *timestamppb.Timestamp {
+	if x != nil {
+		return x.RefundOfferUntil
+	}
+	return nil
 }
 
 // Promise is by when a paid order has its access, or by when it is known whether
@@ -2946,7 +2956,7 @@ const file_orders_v1_orders_proto_rawDesc = "" +
 	"\x05token\x18\x02 \x01(\tB\n" +
 	"\xbaH\ar\x05\x10\x01\x18\x80\x01R\x05token\"9\n" +
 	"\x0fGetOrderRequest\x12&\n" +
-	"\treference\x18\x01 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\treference\"\xc3\b\n" +
+	"\treference\x18\x01 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\treference\"\x8d\t\n" +
 	"\x05Order\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x1c\n" +
 	"\treference\x18\x02 \x01(\tR\treference\x12'\n" +
@@ -2971,7 +2981,8 @@ const file_orders_v1_orders_proto_rawDesc = "" +
 	"nextAction\x12,\n" +
 	"\apromise\x18\x12 \x01(\v2\x12.orders.v1.PromiseR\apromise\x12B\n" +
 	"\x0frefund_asked_at\x18\x13 \x01(\v2\x1a.google.protobuf.TimestampR\rrefundAskedAt\x12#\n" +
-	"\rrefund_failed\x18\x14 \x01(\bR\frefundFailed\"7\n" +
+	"\rrefund_failed\x18\x14 \x01(\bR\frefundFailed\x12H\n" +
+	"\x12refund_offer_until\x18\x15 \x01(\v2\x1a.google.protobuf.TimestampR\x10refundOfferUntil\"7\n" +
 	"\x04Kind\x12\x14\n" +
 	"\x10KIND_UNSPECIFIED\x10\x00\x12\f\n" +
 	"\bPURCHASE\x10\x01\x12\v\n" +
@@ -3252,82 +3263,83 @@ var file_orders_v1_orders_proto_depIdxs = []int32{
 	17, // 10: orders.v1.Order.next_action:type_name -> orders.v1.NextAction
 	15, // 11: orders.v1.Order.promise:type_name -> orders.v1.Promise
 	40, // 12: orders.v1.Order.refund_asked_at:type_name -> google.protobuf.Timestamp
-	40, // 13: orders.v1.Promise.by:type_name -> google.protobuf.Timestamp
-	40, // 14: orders.v1.Promise.missed_by:type_name -> google.protobuf.Timestamp
-	3,  // 15: orders.v1.NextAction.type:type_name -> orders.v1.NextAction.Type
-	40, // 16: orders.v1.NextAction.by:type_name -> google.protobuf.Timestamp
-	4,  // 17: orders.v1.AdvanceOrderRequest.reason:type_name -> orders.v1.AdvanceOrderRequest.Reason
-	41, // 18: orders.v1.AdvanceOrderRequest.payment:type_name -> payments.v1.Payment
-	41, // 19: orders.v1.AdoptChargeRequest.payment:type_name -> payments.v1.Payment
-	4,  // 20: orders.v1.AdoptChargeRequest.reason:type_name -> orders.v1.AdvanceOrderRequest.Reason
-	40, // 21: orders.v1.AdoptChargeRequest.access_until:type_name -> google.protobuf.Timestamp
-	42, // 22: orders.v1.FollowSubscriptionRequest.subscription:type_name -> payments.v1.Subscription
-	40, // 23: orders.v1.FollowSubscriptionResponse.access_until:type_name -> google.protobuf.Timestamp
-	14, // 24: orders.v1.AdvanceOrderResponse.order:type_name -> orders.v1.Order
-	14, // 25: orders.v1.DescribeOrderResponse.order:type_name -> orders.v1.Order
-	40, // 26: orders.v1.DescribeOrderResponse.next_look_at:type_name -> google.protobuf.Timestamp
-	40, // 27: orders.v1.DescribeOrderResponse.last_look_at:type_name -> google.protobuf.Timestamp
-	25, // 28: orders.v1.DescribeOrderResponse.history:type_name -> orders.v1.HistoryEntry
-	43, // 29: orders.v1.DescribeOrderResponse.dispute:type_name -> payments.v1.Payment.Dispute
-	40, // 30: orders.v1.DescribeOrderResponse.access_withdrawn_at:type_name -> google.protobuf.Timestamp
-	42, // 31: orders.v1.DescribeOrderResponse.subscription:type_name -> payments.v1.Subscription
-	40, // 32: orders.v1.DescribeOrderResponse.subscription_access_until:type_name -> google.protobuf.Timestamp
-	40, // 33: orders.v1.DescribeOrderResponse.refund_offer_until:type_name -> google.protobuf.Timestamp
-	2,  // 34: orders.v1.HistoryEntry.from_state:type_name -> orders.v1.Order.State
-	2,  // 35: orders.v1.HistoryEntry.to_state:type_name -> orders.v1.Order.State
-	40, // 36: orders.v1.HistoryEntry.at:type_name -> google.protobuf.Timestamp
-	40, // 37: orders.v1.ListStuckOrdersRequest.no_progress_since:type_name -> google.protobuf.Timestamp
-	28, // 38: orders.v1.ListStuckOrdersResponse.orders:type_name -> orders.v1.StuckOrder
-	2,  // 39: orders.v1.StuckOrder.state:type_name -> orders.v1.Order.State
-	40, // 40: orders.v1.StuckOrder.last_progress_at:type_name -> google.protobuf.Timestamp
-	40, // 41: orders.v1.GetChargingResponse.at:type_name -> google.protobuf.Timestamp
-	40, // 42: orders.v1.SetChargingResponse.at:type_name -> google.protobuf.Timestamp
-	34, // 43: orders.v1.MatchChargesRequest.charges:type_name -> orders.v1.ChargeKeys
-	36, // 44: orders.v1.MatchChargesResponse.matches:type_name -> orders.v1.ChargeMatch
-	2,  // 45: orders.v1.ChargeMatch.state:type_name -> orders.v1.Order.State
-	43, // 46: orders.v1.ChargeMatch.dispute:type_name -> payments.v1.Payment.Dispute
-	40, // 47: orders.v1.ChargeMatch.charged_at:type_name -> google.protobuf.Timestamp
-	40, // 48: orders.v1.ChargeMatch.completed_at:type_name -> google.protobuf.Timestamp
-	40, // 49: orders.v1.ChargeMatch.access_withdrawn_at:type_name -> google.protobuf.Timestamp
-	40, // 50: orders.v1.ListCompletedRequest.from:type_name -> google.protobuf.Timestamp
-	40, // 51: orders.v1.ListCompletedRequest.before:type_name -> google.protobuf.Timestamp
-	39, // 52: orders.v1.ListCompletedResponse.orders:type_name -> orders.v1.CompletedOrder
-	40, // 53: orders.v1.CompletedOrder.completed_at:type_name -> google.protobuf.Timestamp
-	5,  // 54: orders.v1.OrdersService.ListPlans:input_type -> orders.v1.ListPlansRequest
-	9,  // 55: orders.v1.OrdersService.PlaceOrder:input_type -> orders.v1.PlaceOrderRequest
-	10, // 56: orders.v1.OrdersService.PayOrder:input_type -> orders.v1.PayOrderRequest
-	11, // 57: orders.v1.OrdersService.ConfirmOrder:input_type -> orders.v1.ConfirmOrderRequest
-	12, // 58: orders.v1.OrdersService.RefundOrder:input_type -> orders.v1.RefundOrderRequest
-	13, // 59: orders.v1.OrdersService.GetOrder:input_type -> orders.v1.GetOrderRequest
-	18, // 60: orders.v1.OrdersAdminService.AdvanceOrder:input_type -> orders.v1.AdvanceOrderRequest
-	19, // 61: orders.v1.OrdersAdminService.AdoptCharge:input_type -> orders.v1.AdoptChargeRequest
-	20, // 62: orders.v1.OrdersAdminService.FollowSubscription:input_type -> orders.v1.FollowSubscriptionRequest
-	23, // 63: orders.v1.OrdersAdminService.DescribeOrder:input_type -> orders.v1.DescribeOrderRequest
-	33, // 64: orders.v1.OrdersAdminService.MatchCharges:input_type -> orders.v1.MatchChargesRequest
-	37, // 65: orders.v1.OrdersAdminService.ListCompleted:input_type -> orders.v1.ListCompletedRequest
-	26, // 66: orders.v1.OrdersAdminService.ListStuckOrders:input_type -> orders.v1.ListStuckOrdersRequest
-	29, // 67: orders.v1.OrdersAdminService.GetCharging:input_type -> orders.v1.GetChargingRequest
-	31, // 68: orders.v1.OrdersAdminService.SetCharging:input_type -> orders.v1.SetChargingRequest
-	6,  // 69: orders.v1.OrdersService.ListPlans:output_type -> orders.v1.ListPlansResponse
-	14, // 70: orders.v1.OrdersService.PlaceOrder:output_type -> orders.v1.Order
-	14, // 71: orders.v1.OrdersService.PayOrder:output_type -> orders.v1.Order
-	14, // 72: orders.v1.OrdersService.ConfirmOrder:output_type -> orders.v1.Order
-	14, // 73: orders.v1.OrdersService.RefundOrder:output_type -> orders.v1.Order
-	14, // 74: orders.v1.OrdersService.GetOrder:output_type -> orders.v1.Order
-	22, // 75: orders.v1.OrdersAdminService.AdvanceOrder:output_type -> orders.v1.AdvanceOrderResponse
-	22, // 76: orders.v1.OrdersAdminService.AdoptCharge:output_type -> orders.v1.AdvanceOrderResponse
-	21, // 77: orders.v1.OrdersAdminService.FollowSubscription:output_type -> orders.v1.FollowSubscriptionResponse
-	24, // 78: orders.v1.OrdersAdminService.DescribeOrder:output_type -> orders.v1.DescribeOrderResponse
-	35, // 79: orders.v1.OrdersAdminService.MatchCharges:output_type -> orders.v1.MatchChargesResponse
-	38, // 80: orders.v1.OrdersAdminService.ListCompleted:output_type -> orders.v1.ListCompletedResponse
-	27, // 81: orders.v1.OrdersAdminService.ListStuckOrders:output_type -> orders.v1.ListStuckOrdersResponse
-	30, // 82: orders.v1.OrdersAdminService.GetCharging:output_type -> orders.v1.GetChargingResponse
-	32, // 83: orders.v1.OrdersAdminService.SetCharging:output_type -> orders.v1.SetChargingResponse
-	69, // [69:84] is the sub-list for method output_type
-	54, // [54:69] is the sub-list for method input_type
-	54, // [54:54] is the sub-list for extension type_name
-	54, // [54:54] is the sub-list for extension extendee
-	0,  // [0:54] is the sub-list for field type_name
+	40, // 13: orders.v1.Order.refund_offer_until:type_name -> google.protobuf.Timestamp
+	40, // 14: orders.v1.Promise.by:type_name -> google.protobuf.Timestamp
+	40, // 15: orders.v1.Promise.missed_by:type_name -> google.protobuf.Timestamp
+	3,  // 16: orders.v1.NextAction.type:type_name -> orders.v1.NextAction.Type
+	40, // 17: orders.v1.NextAction.by:type_name -> google.protobuf.Timestamp
+	4,  // 18: orders.v1.AdvanceOrderRequest.reason:type_name -> orders.v1.AdvanceOrderRequest.Reason
+	41, // 19: orders.v1.AdvanceOrderRequest.payment:type_name -> payments.v1.Payment
+	41, // 20: orders.v1.AdoptChargeRequest.payment:type_name -> payments.v1.Payment
+	4,  // 21: orders.v1.AdoptChargeRequest.reason:type_name -> orders.v1.AdvanceOrderRequest.Reason
+	40, // 22: orders.v1.AdoptChargeRequest.access_until:type_name -> google.protobuf.Timestamp
+	42, // 23: orders.v1.FollowSubscriptionRequest.subscription:type_name -> payments.v1.Subscription
+	40, // 24: orders.v1.FollowSubscriptionResponse.access_until:type_name -> google.protobuf.Timestamp
+	14, // 25: orders.v1.AdvanceOrderResponse.order:type_name -> orders.v1.Order
+	14, // 26: orders.v1.DescribeOrderResponse.order:type_name -> orders.v1.Order
+	40, // 27: orders.v1.DescribeOrderResponse.next_look_at:type_name -> google.protobuf.Timestamp
+	40, // 28: orders.v1.DescribeOrderResponse.last_look_at:type_name -> google.protobuf.Timestamp
+	25, // 29: orders.v1.DescribeOrderResponse.history:type_name -> orders.v1.HistoryEntry
+	43, // 30: orders.v1.DescribeOrderResponse.dispute:type_name -> payments.v1.Payment.Dispute
+	40, // 31: orders.v1.DescribeOrderResponse.access_withdrawn_at:type_name -> google.protobuf.Timestamp
+	42, // 32: orders.v1.DescribeOrderResponse.subscription:type_name -> payments.v1.Subscription
+	40, // 33: orders.v1.DescribeOrderResponse.subscription_access_until:type_name -> google.protobuf.Timestamp
+	40, // 34: orders.v1.DescribeOrderResponse.refund_offer_until:type_name -> google.protobuf.Timestamp
+	2,  // 35: orders.v1.HistoryEntry.from_state:type_name -> orders.v1.Order.State
+	2,  // 36: orders.v1.HistoryEntry.to_state:type_name -> orders.v1.Order.State
+	40, // 37: orders.v1.HistoryEntry.at:type_name -> google.protobuf.Timestamp
+	40, // 38: orders.v1.ListStuckOrdersRequest.no_progress_since:type_name -> google.protobuf.Timestamp
+	28, // 39: orders.v1.ListStuckOrdersResponse.orders:type_name -> orders.v1.StuckOrder
+	2,  // 40: orders.v1.StuckOrder.state:type_name -> orders.v1.Order.State
+	40, // 41: orders.v1.StuckOrder.last_progress_at:type_name -> google.protobuf.Timestamp
+	40, // 42: orders.v1.GetChargingResponse.at:type_name -> google.protobuf.Timestamp
+	40, // 43: orders.v1.SetChargingResponse.at:type_name -> google.protobuf.Timestamp
+	34, // 44: orders.v1.MatchChargesRequest.charges:type_name -> orders.v1.ChargeKeys
+	36, // 45: orders.v1.MatchChargesResponse.matches:type_name -> orders.v1.ChargeMatch
+	2,  // 46: orders.v1.ChargeMatch.state:type_name -> orders.v1.Order.State
+	43, // 47: orders.v1.ChargeMatch.dispute:type_name -> payments.v1.Payment.Dispute
+	40, // 48: orders.v1.ChargeMatch.charged_at:type_name -> google.protobuf.Timestamp
+	40, // 49: orders.v1.ChargeMatch.completed_at:type_name -> google.protobuf.Timestamp
+	40, // 50: orders.v1.ChargeMatch.access_withdrawn_at:type_name -> google.protobuf.Timestamp
+	40, // 51: orders.v1.ListCompletedRequest.from:type_name -> google.protobuf.Timestamp
+	40, // 52: orders.v1.ListCompletedRequest.before:type_name -> google.protobuf.Timestamp
+	39, // 53: orders.v1.ListCompletedResponse.orders:type_name -> orders.v1.CompletedOrder
+	40, // 54: orders.v1.CompletedOrder.completed_at:type_name -> google.protobuf.Timestamp
+	5,  // 55: orders.v1.OrdersService.ListPlans:input_type -> orders.v1.ListPlansRequest
+	9,  // 56: orders.v1.OrdersService.PlaceOrder:input_type -> orders.v1.PlaceOrderRequest
+	10, // 57: orders.v1.OrdersService.PayOrder:input_type -> orders.v1.PayOrderRequest
+	11, // 58: orders.v1.OrdersService.ConfirmOrder:input_type -> orders.v1.ConfirmOrderRequest
+	12, // 59: orders.v1.OrdersService.RefundOrder:input_type -> orders.v1.RefundOrderRequest
+	13, // 60: orders.v1.OrdersService.GetOrder:input_type -> orders.v1.GetOrderRequest
+	18, // 61: orders.v1.OrdersAdminService.AdvanceOrder:input_type -> orders.v1.AdvanceOrderRequest
+	19, // 62: orders.v1.OrdersAdminService.AdoptCharge:input_type -> orders.v1.AdoptChargeRequest
+	20, // 63: orders.v1.OrdersAdminService.FollowSubscription:input_type -> orders.v1.FollowSubscriptionRequest
+	23, // 64: orders.v1.OrdersAdminService.DescribeOrder:input_type -> orders.v1.DescribeOrderRequest
+	33, // 65: orders.v1.OrdersAdminService.MatchCharges:input_type -> orders.v1.MatchChargesRequest
+	37, // 66: orders.v1.OrdersAdminService.ListCompleted:input_type -> orders.v1.ListCompletedRequest
+	26, // 67: orders.v1.OrdersAdminService.ListStuckOrders:input_type -> orders.v1.ListStuckOrdersRequest
+	29, // 68: orders.v1.OrdersAdminService.GetCharging:input_type -> orders.v1.GetChargingRequest
+	31, // 69: orders.v1.OrdersAdminService.SetCharging:input_type -> orders.v1.SetChargingRequest
+	6,  // 70: orders.v1.OrdersService.ListPlans:output_type -> orders.v1.ListPlansResponse
+	14, // 71: orders.v1.OrdersService.PlaceOrder:output_type -> orders.v1.Order
+	14, // 72: orders.v1.OrdersService.PayOrder:output_type -> orders.v1.Order
+	14, // 73: orders.v1.OrdersService.ConfirmOrder:output_type -> orders.v1.Order
+	14, // 74: orders.v1.OrdersService.RefundOrder:output_type -> orders.v1.Order
+	14, // 75: orders.v1.OrdersService.GetOrder:output_type -> orders.v1.Order
+	22, // 76: orders.v1.OrdersAdminService.AdvanceOrder:output_type -> orders.v1.AdvanceOrderResponse
+	22, // 77: orders.v1.OrdersAdminService.AdoptCharge:output_type -> orders.v1.AdvanceOrderResponse
+	21, // 78: orders.v1.OrdersAdminService.FollowSubscription:output_type -> orders.v1.FollowSubscriptionResponse
+	24, // 79: orders.v1.OrdersAdminService.DescribeOrder:output_type -> orders.v1.DescribeOrderResponse
+	35, // 80: orders.v1.OrdersAdminService.MatchCharges:output_type -> orders.v1.MatchChargesResponse
+	38, // 81: orders.v1.OrdersAdminService.ListCompleted:output_type -> orders.v1.ListCompletedResponse
+	27, // 82: orders.v1.OrdersAdminService.ListStuckOrders:output_type -> orders.v1.ListStuckOrdersResponse
+	30, // 83: orders.v1.OrdersAdminService.GetCharging:output_type -> orders.v1.GetChargingResponse
+	32, // 84: orders.v1.OrdersAdminService.SetCharging:output_type -> orders.v1.SetChargingResponse
+	70, // [70:85] is the sub-list for method output_type
+	55, // [55:70] is the sub-list for method input_type
+	55, // [55:55] is the sub-list for extension type_name
+	55, // [55:55] is the sub-list for extension extendee
+	0,  // [0:55] is the sub-list for field type_name
 }
 
 func init() { file_orders_v1_orders_proto_init() }

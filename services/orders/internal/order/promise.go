@@ -145,10 +145,24 @@ func (o Order) MayTakeRefund(token string, now time.Time) error {
 		return ErrNotOffered
 	case o.RefundAskedAt != nil:
 		return nil
-	case o.State == Refunded || o.RefundedMinor > 0 || o.Dispute == DisputeOpen || o.Dispute == DisputeLost:
+	case !o.whole():
 		return ErrCannotRefund // what the link names is the whole amount
 	case !now.Before(*o.RefundOfferUntil):
 		return ErrNotOffered
 	}
 	return nil
+}
+
+// RefundOffer is until when the buyer may take the refund that they were offered;
+// nil when there is none that can still be taken.
+func (o Order) RefundOffer() *time.Time {
+	if o.RefundToken == "" || o.RefundAskedAt != nil || !o.whole() {
+		return nil
+	}
+	return o.RefundOfferUntil
+}
+
+// whole says whether all of the money is here and nobody disputes it.
+func (o Order) whole() bool {
+	return o.State != Refunded && o.RefundedMinor == 0 && o.Dispute != DisputeOpen && o.Dispute != DisputeLost
 }

@@ -182,5 +182,13 @@ func TestWhoMayTakeTheRefund(t *testing.T) {
 		if got := c.order.MayTakeRefund(c.token, noon.Add(c.now)); got != c.want {
 			t.Errorf("%s: %v, want %v", name, got, c.want)
 		}
+		// The page asks exactly those who may still answer.
+		if c.token == "the-token" {
+			until := c.order.RefundOffer()
+			asks := until != nil && noon.Add(c.now).Before(*until)
+			if may := c.want == nil && c.order.RefundAskedAt == nil; asks != may {
+				t.Errorf("%s: the page asks: %t, want %t", name, asks, may)
+			}
+		}
 	}
 }

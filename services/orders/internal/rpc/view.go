@@ -22,6 +22,7 @@ func view(o order.Order, err error) (*ordersv1.Order, error) {
 		CreatedAt: timestamppb.New(o.CreatedAt), ChargedAt: timestamp(o.ChargedAt), CompletedAt: timestamp(o.CompletedAt),
 		AccessUntil: timestamp(o.AccessEndsAt()), RecoveredBy: o.RecoveredBy, NextAction: nextAction(o),
 		RefundAskedAt: timestamp(o.RefundAskedAt), RefundFailed: o.RefundFailedAt != nil,
+		RefundOfferUntil: timestamp(o.RefundOffer()),
 	}
 	if o.Awaits() && o.PromiseBy != nil {
 		out.Promise = &ordersv1.Promise{
