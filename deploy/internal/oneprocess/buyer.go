@@ -198,6 +198,9 @@ func (w *World) Mails(email string) (mails []Mail) {
 	return mails
 }
 
+// MailURL is where the inbox tells what it has received.
+func (w *World) MailURL() string { return "http://" + w.inbox.HTTPAddr() }
+
 // MailFaults has the mail server misbehave.
 func (w *World) MailFaults(f inbox.Faults) {
 	w.t.Helper()

@@ -1,0 +1,233 @@
+package judge_test
+
+import (
+	"fmt"
+	"net/smtp"
+	"net/url"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+
+	"makegood.example/deploy/internal/judge"
+)
+
+func TestMoneyWithoutAccessAndAccessWithoutMoney(t *testing.T) {
+	p := plant(t)
+	_, order, charge := p.buys()
+	p.sql("UPDATE provisioning.grants SET withdrawn_at = now(), revoked_at = now() WHERE order_id = $1", order)
+	p.finds("a grant that was taken", is(judge.Unserved, charge))
+
+	charge = pay(p.World, map[string]string{"makegood_app": "makegood", "order_id": uuid.NewString()}, "")
+	p.finds("a charge that nobody knows", is(judge.Unserved, charge))
+
+	_, order, _ = p.buys()
+	free := uuid.NewString()
+	p.sql(`INSERT INTO provisioning.grants (order_id, account_id, plan_id, term_months, starts_at, ends_at, account_created, created_at)
+		SELECT $1, account_id, plan_id, term_months, starts_at, ends_at, false, created_at FROM provisioning.grants WHERE order_id = $2 LIMIT 1`, free, order)
+	p.finds("a grant for nothing", is(judge.FreeAccess, free))
+
+	_, _, charge = p.buys()
+	p.Stripe.Post("/v1/refunds", url.Values{"charge": {charge}}, nil)
+	p.finds("a refund that nobody heard of", is(judge.KeptAccess, charge), is(judge.AmountDiffers, charge))
+
+	_, order, _ = p.buys()
+	pay(p.World, map[string]string{"makegood_app": "makegood", "order_id": order}, "")
+	p.finds("a second charge", is(judge.ChargedTwice, order))
+
+	_, order, _ = p.buys()
+	p.sql("UPDATE orders.orders SET charge_id = 'ch_invented' WHERE id = $1", order)
+	p.finds("a charge that Stripe does not have", is(judge.PaidUnpaid, order))
+
+	_, order, charge = p.buys()
+	p.sql("ALTER TABLE provisioning.grants DROP CONSTRAINT grants_pkey CASCADE")
+	p.sql("INSERT INTO provisioning.grants SELECT * FROM provisioning.grants WHERE order_id = $1", order)
+	p.finds("a second grant", is(judge.ServedTwice, charge))
+}
+
+func TestOneCentIsSeen(t *testing.T) {
+	p := plant(t)
+	_, order, charge := p.buys()
+	if slices.ContainsFunc(p.known, func(f judge.Finding) bool { return f.Rule == judge.SumsDiffer }) {
+		t.Fatal("the sums differ from the start")
+	}
+	p.sql("UPDATE orders.orders SET amount_minor = amount_minor - 1 WHERE id = $1", order)
+	p.finds("a cent less in the order", is(judge.AmountDiffers, charge))
+	i := slices.IndexFunc(p.known, func(f judge.Finding) bool { return f.Rule == judge.SumsDiffer })
+	if i < 0 || p.known[i].Subject != "USD" || !strings.Contains(p.known[i].Evidence, "49799") {
+		t.Errorf("the sums: %v", p.known)
+	}
+	_, _, charge = p.buys()
+	p.sql("UPDATE payments.payments SET received_minor = received_minor + 1 WHERE charge_id = $1", charge)
+	p.finds("a cent more in the payment", is(judge.AmountDiffers, charge))
+	_, order, charge = p.buys()
+	p.reconciled(charge, "MATCHED", order, 24901)
+	p.finds("a cent more in what was reconciled", is(judge.AmountDiffers, charge))
+}
+
+// reconciled is what reconciliation would keep of a charge.
+func (p *planted) reconciled(charge, disposition, order string, amount int64) {
+	p.t.Helper()
+	p.sql(`INSERT INTO reconciliation.charge_dispositions (charge_id, disposition, order_id, reason, evidence, owner, status, captured, payment_intent_id,
+		balance_transaction_id, amount_minor, refunded_minor, disputed_minor, currency, created_at, recovered_by, case_kind, case_summary, first_seen_at, seen_at, decided_at)
+		VALUES ($1, $2, $3, '', '{}', 'OURS', 'SUCCEEDED', true, '', '', $4, 0, 0, 'USD', now(), '', '', '', now(), now(), now())`, charge, disposition, order, amount)
+}
+
+// mail sends one to an inbox as the product would.
+func (p *planted) mail(to, messageID, kind, order string) {
+	p.t.Helper()
+	addr, _ := p.Setting("SMTP_URL")
+	body := fmt.Sprintf("From: a@example.com\r\nTo: %s\r\nSubject: x\r\nMessage-ID: <%s>\r\nX-Makegood-Kind: %s\r\nX-Makegood-Order: %s\r\n\r\nx\r\n", to, messageID, kind, order)
+	if err := smtp.SendMail(strings.TrimPrefix(addr, "smtp://"), nil, "a@example.com", []string{to}, []byte(body)); err != nil {
+		p.t.Fatal(err)
+	}
+}
+
+func TestMailsThatAreMissingRepeatedOrUntrue(t *testing.T) {
+	p := plant(t)
+	p.StopMail()
+	_, order, _ := p.buys()
+	p.StartMail()
+	p.finds("a mail that did not arrive", is(judge.NotTold, order))
+	lines, err := judge.Unfinished(t.Context(), sources(p.World))
+	if err != nil || !slices.ContainsFunc(lines, func(l string) bool { return strings.Contains(l, "order/"+order+"/confirmation") }) {
+		t.Errorf("what is unfinished: %v %v", lines, err)
+	}
+	if found := judge.StrandedBy(lines, time.Second); len(found) == 0 || found[0].Rule != judge.Stranded {
+		t.Errorf("stranded: %v", found)
+	}
+
+	b, order, _ := p.buys()
+	p.mail(b.Email, "another@example.com", "recovery", order)
+	p.finds("a second mail of the same", is(judge.ToldTwice, order))
+
+	b, order, _ = p.buys()
+	id := p.Mails(b.Email)[0].MessageID
+	p.mail(b.Email, id, "confirmation", order)
+	p.finds("a repeat that was never tried", is(judge.ToldTwice, "mail "+id))
+
+	nobody := uuid.NewString()
+	p.mail("sam@example.com", "invented@example.com", "confirmation", nobody)
+	p.finds("a mail about nothing", is(judge.ToldUntrue, nobody))
+}
+
+func TestAnEventThatWasAcknowledgedAndLost(t *testing.T) {
+	p := plant(t)
+	p.endpoint()
+	foreign := pay(p.World, nil, "")
+	events := p.delivered(foreign)
+	var lost []judge.Finding
+	for _, e := range events {
+		lost = append(lost, is(judge.EventLost, e))
+	}
+	p.finds("events that are in no ledger", lost...)
+
+	p.Stripe.Control("/_sim/webhooks", map[string]any{"paused": true}, nil)
+	ours := pay(p.World, map[string]string{"makegood_app": "makegood", "order_id": uuid.NewString()}, "")
+	for n, e := range p.pending() {
+		status, rest := "PROCESSED", "NULL, now()"
+		if n == 0 {
+			status, rest = "RECEIVED", "now(), NULL"
+		}
+		p.sql(`INSERT INTO payments.webhook_events (stripe_event_id, type, livemode, api_version, object_id, status, payload, received_at, next_look_at, processed_at)
+			VALUES ($1, 'x', false, '', '', $2, '', now(), `+rest+`)`, e, status)
+	}
+	p.Stripe.Control("/_sim/webhooks", map[string]any{"paused": false}, nil)
+	lost = []judge.Finding{is(judge.Unserved, ours)}
+	events = p.delivered(ours)
+	received := number(t, p.World, "SELECT count(*) FROM payments.webhook_events WHERE status = 'RECEIVED'")
+	p.known = append(p.known, lost...)
+	now := judged(t, p.World)
+	var processed, open int
+	for _, f := range now {
+		if f.Rule == judge.EventLost && slices.Contains(events, f.Subject) {
+			if strings.Contains(f.Evidence, "no payment has the charge") {
+				processed++
+			} else if strings.Contains(f.Evidence, "is RECEIVED") {
+				open++
+			}
+		}
+	}
+	if processed == 0 || open != received || open != 1 {
+		t.Errorf("%d events without effect and %d that are not settled: %v", processed, open, now)
+	}
+}
+
+// delivered waits until Stripe heard yes about everything of a charge.
+func (p *planted) delivered(charge string) (events []string) {
+	p.t.Helper()
+	for deadline := time.Now().Add(30 * time.Second); ; time.Sleep(5 * time.Millisecond) {
+		if waiting := p.pending(); len(waiting) == 0 {
+			break
+		} else if time.Now().After(deadline) {
+			p.t.Fatalf("%d webhooks about %s are still under way", len(waiting), charge)
+		}
+	}
+	var state struct {
+		Deliveries []struct {
+			EventID string `json:"event_id"`
+		} `json:"webhook_deliveries"`
+	}
+	p.Stripe.Control("/_sim/state", nil, &state)
+	for _, d := range state.Deliveries {
+		if !slices.Contains(events, d.EventID) {
+			events = append(events, d.EventID)
+		}
+	}
+	return events
+}
+
+// pending are the events that Stripe still has to deliver.
+func (p *planted) pending() (events []string) {
+	p.t.Helper()
+	var hooks struct {
+		Deliveries []struct {
+			EventID string `json:"event_id"`
+			State   string
+		}
+	}
+	p.Stripe.Control("/_sim/webhooks", nil, &hooks)
+	for _, d := range hooks.Deliveries {
+		if d.State == "pending" {
+			events = append(events, d.EventID)
+		}
+	}
+	return events
+}
+
+func TestForeignMoneyThatIsTouched(t *testing.T) {
+	p := plant(t)
+	given := pay(p.World, nil, "")
+	p.finds("another product's charge")
+	p.Stripe.Post("/v1/refunds", url.Values{"charge": {given}}, nil)
+	p.finds("it was given back", is(judge.ForeignTouched, given))
+
+	_, order, _ := p.buys()
+	matched := pay(p.World, nil, "")
+	p.reconciled(matched, "MATCHED", order, 24900)
+	p.finds("it was counted as ours", is(judge.ForeignTouched, matched))
+
+	var customer struct{ ID string }
+	p.Stripe.Post("/v1/customers", url.Values{"email": {"stranger@example.com"}}, &customer)
+	written := pay(p.World, nil, customer.ID)
+	p.mail("stranger@example.com", "to-a-stranger@example.com", "refund", "")
+	p.finds("its payer got a mail", is(judge.ForeignTouched, written))
+
+	_, order, charge := p.buys()
+	taken := pay(p.World, nil, "")
+	p.sql("UPDATE orders.orders SET charge_id = $2 WHERE id = $1", order, taken)
+	p.sql("UPDATE payments.payments SET charge_id = $2 WHERE order_id = $1", order, taken)
+	p.finds("it pays an order of ours", is(judge.ForeignTouched, taken), is(judge.FreeAccess, order))
+	_ = charge
+}
+
+func TestACaseThatNobodyNeeds(t *testing.T) {
+	p := plant(t)
+	p.sql(`INSERT INTO reconciliation.cases (kind, subject, state, summary, opened_at, reported_count, last_reported_at)
+		VALUES ('STUCK_ORDER', 'order/x', 'OPEN', 'it is not', now(), 1, now())`)
+	p.finds("a case", is(judge.NeedlessCase, "case 1"))
+	p.sql("UPDATE reconciliation.cases SET state = 'RESOLVED', resolved_at = now()")
+	p.finds("it was resolved")
+}

@@ -1,0 +1,121 @@
+package judge
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+)
+
+// What the tables hold; only what is judged.
+type (
+	order struct {
+		ID, State        string
+		Charge           string
+		Amount, Refunded int64
+		Currency         string
+	}
+	payment struct {
+		Order, Intent, Charge, Status string
+		Received, Refunded            int64
+		Currency                      string
+	}
+	grant struct {
+		Order   string
+		Account string
+		Revoked bool
+	}
+	ledger  struct{ Event, Type, Status, Error string }
+	message struct {
+		Order, Kind, State, MessageID string
+		Attempts                      int
+	}
+	openCase    struct{ ID, Kind, Subject, Summary string }
+	disposition struct {
+		Charge, Kind, Order string
+		Amount, Refunded    int64
+	}
+)
+
+type records struct {
+	orders       []order
+	payments     []payment
+	grants       []grant
+	events       map[string]ledger
+	messages     map[string]message // by Message-ID
+	cases        []openCase
+	dispositions []disposition
+
+	byCharge    map[string]payment
+	ordersByID  map[string]order
+	activeGrant map[string][]grant // by order
+}
+
+func readRecords(ctx context.Context, db *pgxpool.Pool) (*records, error) {
+	r := &records{}
+	tx, err := db.BeginTx(ctx, pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly})
+	if err != nil {
+		return nil, fmt.Errorf("what is recorded: %w", err)
+	}
+	defer func() { _ = tx.Rollback(context.WithoutCancel(ctx)) }()
+	var events []ledger
+	var messages []message
+	for _, read := range []func() error{
+		into(ctx, tx, &r.orders, `SELECT id::text, state, coalesce(charge_id, ''), amount_minor, refunded_minor, currency FROM orders.orders ORDER BY created_at, id`),
+		into(ctx, tx, &r.payments, `SELECT order_id::text, coalesce(payment_intent_id, ''), coalesce(charge_id, ''), status,
+			coalesce(received_minor, 0), refunded_minor, coalesce(received_currency, currency) FROM payments.payments ORDER BY created_at, id`),
+		into(ctx, tx, &r.grants, `SELECT order_id::text, account_id::text, revoked_at IS NOT NULL FROM provisioning.grants ORDER BY created_at`),
+		into(ctx, tx, &events, `SELECT stripe_event_id, type, status, coalesce(last_error, '') FROM payments.webhook_events`),
+		into(ctx, tx, &messages, `SELECT coalesce(order_id::text, ''), kind, state, message_id, attempt_count FROM notifications.messages`),
+		into(ctx, tx, &r.cases, `SELECT id::text, kind, subject, summary FROM reconciliation.cases WHERE state = 'OPEN' ORDER BY id`),
+		into(ctx, tx, &r.dispositions, `SELECT charge_id, disposition, coalesce(order_id::text, ''), amount_minor, refunded_minor FROM reconciliation.charge_dispositions`),
+	} {
+		if err := read(); err != nil {
+			return nil, fmt.Errorf("what is recorded: %w", err)
+		}
+	}
+	r.events = index(events, func(e ledger) string { return e.Event })
+	r.messages = index(messages, func(m message) string { return m.MessageID })
+	r.ordersByID = index(r.orders, func(o order) string { return o.ID })
+	r.byCharge = index(r.payments, func(p payment) string { return p.Charge })
+	r.activeGrant = map[string][]grant{}
+	for _, g := range r.grants {
+		if !g.Revoked {
+			r.activeGrant[g.Order] = append(r.activeGrant[g.Order], g)
+		}
+	}
+	return r, nil
+}
+
+func into[T any](ctx context.Context, tx pgx.Tx, list *[]T, sql string) func() error {
+	return func() error {
+		rows, err := tx.Query(ctx, sql)
+		if err != nil {
+			return err
+		}
+		*list, err = pgx.CollectRows(rows, pgx.RowToStructByPos[T])
+		return err
+	}
+}
+
+// mail is what the mail server accepted.
+type mail struct {
+	ReceivedAt time.Time `json:"received_at"`
+	To         []string
+	Subject    string
+	MessageID  string `json:"message_id"`
+	Headers    map[string]string
+}
+
+func (m mail) kind() string  { return m.Headers["X-Makegood-Kind"] }
+func (m mail) order() string { return m.Headers["X-Makegood-Order"] }
+
+func readMails(ctx context.Context, url string) ([]mail, error) {
+	var mails []mail
+	if err := fetch(ctx, url+"/api/messages", &mails); err != nil {
+		return nil, fmt.Errorf("what the mail server accepted: %w", err)
+	}
+	return mails, nil
+}
