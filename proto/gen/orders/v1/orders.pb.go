@@ -1888,6 +1888,281 @@ func (x *DescribeOrderResponse) GetSecondOfTwo() bool {
 	return false
 }
 
+type FindOrdersRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Types that are valid to be assigned to By:
+	//
+	//	*FindOrdersRequest_Email
+	//	*FindOrdersRequest_ReferencePrefix
+	//	*FindOrdersRequest_OrderId
+	//	*FindOrdersRequest_PaymentIntentId
+	//	*FindOrdersRequest_ChargeId
+	//	*FindOrdersRequest_CustomerId
+	//	*FindOrdersRequest_AccountId
+	By            isFindOrdersRequest_By `protobuf_oneof:"by"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *FindOrdersRequest) Reset() {
+	*x = FindOrdersRequest{}
+	mi := &file_orders_v1_orders_proto_msgTypes[20]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *FindOrdersRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*FindOrdersRequest) ProtoMessage() {}
+
+func (x *FindOrdersRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_orders_v1_orders_proto_msgTypes[20]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use FindOrdersRequest.ProtoReflect.Descriptor instead.
+func (*FindOrdersRequest) Descriptor() ([]byte, []int) {
+	return file_orders_v1_orders_proto_rawDescGZIP(), []int{20}
+}
+
+func (x *FindOrdersRequest) GetBy() isFindOrdersRequest_By {
+	if x != nil {
+		return x.By
+	}
+	return nil
+}
+
+func (x *FindOrdersRequest) GetEmail() string {
+	if x != nil {
+		if x, ok := x.By.(*FindOrdersRequest_Email); ok {
+			return x.Email
+		}
+	}
+	return ""
+}
+
+func (x *FindOrdersRequest) GetReferencePrefix() string {
+	if x != nil {
+		if x, ok := x.By.(*FindOrdersRequest_ReferencePrefix); ok {
+			return x.ReferencePrefix
+		}
+	}
+	return ""
+}
+
+func (x *FindOrdersRequest) GetOrderId() string {
+	if x != nil {
+		if x, ok := x.By.(*FindOrdersRequest_OrderId); ok {
+			return x.OrderId
+		}
+	}
+	return ""
+}
+
+func (x *FindOrdersRequest) GetPaymentIntentId() string {
+	if x != nil {
+		if x, ok := x.By.(*FindOrdersRequest_PaymentIntentId); ok {
+			return x.PaymentIntentId
+		}
+	}
+	return ""
+}
+
+func (x *FindOrdersRequest) GetChargeId() string {
+	if x != nil {
+		if x, ok := x.By.(*FindOrdersRequest_ChargeId); ok {
+			return x.ChargeId
+		}
+	}
+	return ""
+}
+
+func (x *FindOrdersRequest) GetCustomerId() string {
+	if x != nil {
+		if x, ok := x.By.(*FindOrdersRequest_CustomerId); ok {
+			return x.CustomerId
+		}
+	}
+	return ""
+}
+
+func (x *FindOrdersRequest) GetAccountId() string {
+	if x != nil {
+		if x, ok := x.By.(*FindOrdersRequest_AccountId); ok {
+			return x.AccountId
+		}
+	}
+	return ""
+}
+
+type isFindOrdersRequest_By interface {
+	isFindOrdersRequest_By()
+}
+
+type FindOrdersRequest_Email struct {
+	// Compared trimmed and without case. Orders of another address that is read in
+	// the same mailbox (jane+x@example.com and jane@example.com) are found too.
+	Email string `protobuf:"bytes,1,opt,name=email,proto3,oneof"`
+}
+
+type FindOrdersRequest_ReferencePrefix struct {
+	// The beginning of a reference: 8 hexadecimal digits or more, up to the whole
+	// UUID; case and dashes do not matter.
+	ReferencePrefix string `protobuf:"bytes,2,opt,name=reference_prefix,json=referencePrefix,proto3,oneof"`
+}
+
+type FindOrdersRequest_OrderId struct {
+	OrderId string `protobuf:"bytes,3,opt,name=order_id,json=orderId,proto3,oneof"`
+}
+
+type FindOrdersRequest_PaymentIntentId struct {
+	// Stripe's ids.
+	PaymentIntentId string `protobuf:"bytes,4,opt,name=payment_intent_id,json=paymentIntentId,proto3,oneof"`
+}
+
+type FindOrdersRequest_ChargeId struct {
+	ChargeId string `protobuf:"bytes,5,opt,name=charge_id,json=chargeId,proto3,oneof"`
+}
+
+type FindOrdersRequest_CustomerId struct {
+	CustomerId string `protobuf:"bytes,6,opt,name=customer_id,json=customerId,proto3,oneof"`
+}
+
+type FindOrdersRequest_AccountId struct {
+	// The account that the purchase named.
+	AccountId string `protobuf:"bytes,7,opt,name=account_id,json=accountId,proto3,oneof"`
+}
+
+func (*FindOrdersRequest_Email) isFindOrdersRequest_By() {}
+
+func (*FindOrdersRequest_ReferencePrefix) isFindOrdersRequest_By() {}
+
+func (*FindOrdersRequest_OrderId) isFindOrdersRequest_By() {}
+
+func (*FindOrdersRequest_PaymentIntentId) isFindOrdersRequest_By() {}
+
+func (*FindOrdersRequest_ChargeId) isFindOrdersRequest_By() {}
+
+func (*FindOrdersRequest_CustomerId) isFindOrdersRequest_By() {}
+
+func (*FindOrdersRequest_AccountId) isFindOrdersRequest_By() {}
+
+type FindOrdersResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Newest first, at most 50.
+	Orders []*FoundOrder `protobuf:"bytes,1,rep,name=orders,proto3" json:"orders,omitempty"`
+	// There are more.
+	Cut           bool `protobuf:"varint,2,opt,name=cut,proto3" json:"cut,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *FindOrdersResponse) Reset() {
+	*x = FindOrdersResponse{}
+	mi := &file_orders_v1_orders_proto_msgTypes[21]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *FindOrdersResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*FindOrdersResponse) ProtoMessage() {}
+
+func (x *FindOrdersResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_orders_v1_orders_proto_msgTypes[21]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use FindOrdersResponse.ProtoReflect.Descriptor instead.
+func (*FindOrdersResponse) Descriptor() ([]byte, []int) {
+	return file_orders_v1_orders_proto_rawDescGZIP(), []int{21}
+}
+
+func (x *FindOrdersResponse) GetOrders() []*FoundOrder {
+	if x != nil {
+		return x.Orders
+	}
+	return nil
+}
+
+func (x *FindOrdersResponse) GetCut() bool {
+	if x != nil {
+		return x.Cut
+	}
+	return false
+}
+
+type FoundOrder struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Order *DescribeOrderResponse `protobuf:"bytes,1,opt,name=order,proto3" json:"order,omitempty"`
+	// Found by email: its address is another one that is read in the same mailbox.
+	Alias         bool `protobuf:"varint,2,opt,name=alias,proto3" json:"alias,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *FoundOrder) Reset() {
+	*x = FoundOrder{}
+	mi := &file_orders_v1_orders_proto_msgTypes[22]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *FoundOrder) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*FoundOrder) ProtoMessage() {}
+
+func (x *FoundOrder) ProtoReflect() protoreflect.Message {
+	mi := &file_orders_v1_orders_proto_msgTypes[22]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use FoundOrder.ProtoReflect.Descriptor instead.
+func (*FoundOrder) Descriptor() ([]byte, []int) {
+	return file_orders_v1_orders_proto_rawDescGZIP(), []int{22}
+}
+
+func (x *FoundOrder) GetOrder() *DescribeOrderResponse {
+	if x != nil {
+		return x.Order
+	}
+	return nil
+}
+
+func (x *FoundOrder) GetAlias() bool {
+	if x != nil {
+		return x.Alias
+	}
+	return false
+}
+
 // HistoryEntry is one change of state; the history is append-only.
 type HistoryEntry struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -1907,7 +2182,7 @@ type HistoryEntry struct {
 
 func (x *HistoryEntry) Reset() {
 	*x = HistoryEntry{}
-	mi := &file_orders_v1_orders_proto_msgTypes[20]
+	mi := &file_orders_v1_orders_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1919,7 +2194,7 @@ func (x *HistoryEntry) String() string {
 func (*HistoryEntry) ProtoMessage() {}
 
 func (x *HistoryEntry) ProtoReflect() protoreflect.Message {
-	mi := &file_orders_v1_orders_proto_msgTypes[20]
+	mi := &file_orders_v1_orders_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1932,7 +2207,7 @@ func (x *HistoryEntry) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HistoryEntry.ProtoReflect.Descriptor instead.
 func (*HistoryEntry) Descriptor() ([]byte, []int) {
-	return file_orders_v1_orders_proto_rawDescGZIP(), []int{20}
+	return file_orders_v1_orders_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *HistoryEntry) GetFromState() Order_State {
@@ -1991,7 +2266,7 @@ type ListStuckOrdersRequest struct {
 
 func (x *ListStuckOrdersRequest) Reset() {
 	*x = ListStuckOrdersRequest{}
-	mi := &file_orders_v1_orders_proto_msgTypes[21]
+	mi := &file_orders_v1_orders_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2003,7 +2278,7 @@ func (x *ListStuckOrdersRequest) String() string {
 func (*ListStuckOrdersRequest) ProtoMessage() {}
 
 func (x *ListStuckOrdersRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_orders_v1_orders_proto_msgTypes[21]
+	mi := &file_orders_v1_orders_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2016,7 +2291,7 @@ func (x *ListStuckOrdersRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListStuckOrdersRequest.ProtoReflect.Descriptor instead.
 func (*ListStuckOrdersRequest) Descriptor() ([]byte, []int) {
-	return file_orders_v1_orders_proto_rawDescGZIP(), []int{21}
+	return file_orders_v1_orders_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *ListStuckOrdersRequest) GetNoProgressSince() *timestamppb.Timestamp {
@@ -2051,7 +2326,7 @@ type ListStuckOrdersResponse struct {
 
 func (x *ListStuckOrdersResponse) Reset() {
 	*x = ListStuckOrdersResponse{}
-	mi := &file_orders_v1_orders_proto_msgTypes[22]
+	mi := &file_orders_v1_orders_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2063,7 +2338,7 @@ func (x *ListStuckOrdersResponse) String() string {
 func (*ListStuckOrdersResponse) ProtoMessage() {}
 
 func (x *ListStuckOrdersResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_orders_v1_orders_proto_msgTypes[22]
+	mi := &file_orders_v1_orders_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2076,7 +2351,7 @@ func (x *ListStuckOrdersResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListStuckOrdersResponse.ProtoReflect.Descriptor instead.
 func (*ListStuckOrdersResponse) Descriptor() ([]byte, []int) {
-	return file_orders_v1_orders_proto_rawDescGZIP(), []int{22}
+	return file_orders_v1_orders_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *ListStuckOrdersResponse) GetOrders() []*StuckOrder {
@@ -2108,7 +2383,7 @@ type StuckOrder struct {
 
 func (x *StuckOrder) Reset() {
 	*x = StuckOrder{}
-	mi := &file_orders_v1_orders_proto_msgTypes[23]
+	mi := &file_orders_v1_orders_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2120,7 +2395,7 @@ func (x *StuckOrder) String() string {
 func (*StuckOrder) ProtoMessage() {}
 
 func (x *StuckOrder) ProtoReflect() protoreflect.Message {
-	mi := &file_orders_v1_orders_proto_msgTypes[23]
+	mi := &file_orders_v1_orders_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2133,7 +2408,7 @@ func (x *StuckOrder) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StuckOrder.ProtoReflect.Descriptor instead.
 func (*StuckOrder) Descriptor() ([]byte, []int) {
-	return file_orders_v1_orders_proto_rawDescGZIP(), []int{23}
+	return file_orders_v1_orders_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *StuckOrder) GetOrderId() string {
@@ -2179,7 +2454,7 @@ type GetChargingRequest struct {
 
 func (x *GetChargingRequest) Reset() {
 	*x = GetChargingRequest{}
-	mi := &file_orders_v1_orders_proto_msgTypes[24]
+	mi := &file_orders_v1_orders_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2191,7 +2466,7 @@ func (x *GetChargingRequest) String() string {
 func (*GetChargingRequest) ProtoMessage() {}
 
 func (x *GetChargingRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_orders_v1_orders_proto_msgTypes[24]
+	mi := &file_orders_v1_orders_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2204,7 +2479,7 @@ func (x *GetChargingRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetChargingRequest.ProtoReflect.Descriptor instead.
 func (*GetChargingRequest) Descriptor() ([]byte, []int) {
-	return file_orders_v1_orders_proto_rawDescGZIP(), []int{24}
+	return file_orders_v1_orders_proto_rawDescGZIP(), []int{27}
 }
 
 type GetChargingResponse struct {
@@ -2220,7 +2495,7 @@ type GetChargingResponse struct {
 
 func (x *GetChargingResponse) Reset() {
 	*x = GetChargingResponse{}
-	mi := &file_orders_v1_orders_proto_msgTypes[25]
+	mi := &file_orders_v1_orders_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2232,7 +2507,7 @@ func (x *GetChargingResponse) String() string {
 func (*GetChargingResponse) ProtoMessage() {}
 
 func (x *GetChargingResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_orders_v1_orders_proto_msgTypes[25]
+	mi := &file_orders_v1_orders_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2245,7 +2520,7 @@ func (x *GetChargingResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetChargingResponse.ProtoReflect.Descriptor instead.
 func (*GetChargingResponse) Descriptor() ([]byte, []int) {
-	return file_orders_v1_orders_proto_rawDescGZIP(), []int{25}
+	return file_orders_v1_orders_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *GetChargingResponse) GetPaused() bool {
@@ -2286,7 +2561,7 @@ type SetChargingRequest struct {
 
 func (x *SetChargingRequest) Reset() {
 	*x = SetChargingRequest{}
-	mi := &file_orders_v1_orders_proto_msgTypes[26]
+	mi := &file_orders_v1_orders_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2298,7 +2573,7 @@ func (x *SetChargingRequest) String() string {
 func (*SetChargingRequest) ProtoMessage() {}
 
 func (x *SetChargingRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_orders_v1_orders_proto_msgTypes[26]
+	mi := &file_orders_v1_orders_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2311,7 +2586,7 @@ func (x *SetChargingRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SetChargingRequest.ProtoReflect.Descriptor instead.
 func (*SetChargingRequest) Descriptor() ([]byte, []int) {
-	return file_orders_v1_orders_proto_rawDescGZIP(), []int{26}
+	return file_orders_v1_orders_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *SetChargingRequest) GetPaused() bool {
@@ -2339,7 +2614,7 @@ type SetChargingResponse struct {
 
 func (x *SetChargingResponse) Reset() {
 	*x = SetChargingResponse{}
-	mi := &file_orders_v1_orders_proto_msgTypes[27]
+	mi := &file_orders_v1_orders_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2351,7 +2626,7 @@ func (x *SetChargingResponse) String() string {
 func (*SetChargingResponse) ProtoMessage() {}
 
 func (x *SetChargingResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_orders_v1_orders_proto_msgTypes[27]
+	mi := &file_orders_v1_orders_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2364,7 +2639,7 @@ func (x *SetChargingResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SetChargingResponse.ProtoReflect.Descriptor instead.
 func (*SetChargingResponse) Descriptor() ([]byte, []int) {
-	return file_orders_v1_orders_proto_rawDescGZIP(), []int{27}
+	return file_orders_v1_orders_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *SetChargingResponse) GetPaused() bool {
@@ -2397,7 +2672,7 @@ type MatchChargesRequest struct {
 
 func (x *MatchChargesRequest) Reset() {
 	*x = MatchChargesRequest{}
-	mi := &file_orders_v1_orders_proto_msgTypes[28]
+	mi := &file_orders_v1_orders_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2409,7 +2684,7 @@ func (x *MatchChargesRequest) String() string {
 func (*MatchChargesRequest) ProtoMessage() {}
 
 func (x *MatchChargesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_orders_v1_orders_proto_msgTypes[28]
+	mi := &file_orders_v1_orders_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2422,7 +2697,7 @@ func (x *MatchChargesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MatchChargesRequest.ProtoReflect.Descriptor instead.
 func (*MatchChargesRequest) Descriptor() ([]byte, []int) {
-	return file_orders_v1_orders_proto_rawDescGZIP(), []int{28}
+	return file_orders_v1_orders_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *MatchChargesRequest) GetCharges() []*ChargeKeys {
@@ -2445,7 +2720,7 @@ type ChargeKeys struct {
 
 func (x *ChargeKeys) Reset() {
 	*x = ChargeKeys{}
-	mi := &file_orders_v1_orders_proto_msgTypes[29]
+	mi := &file_orders_v1_orders_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2457,7 +2732,7 @@ func (x *ChargeKeys) String() string {
 func (*ChargeKeys) ProtoMessage() {}
 
 func (x *ChargeKeys) ProtoReflect() protoreflect.Message {
-	mi := &file_orders_v1_orders_proto_msgTypes[29]
+	mi := &file_orders_v1_orders_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2470,7 +2745,7 @@ func (x *ChargeKeys) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ChargeKeys.ProtoReflect.Descriptor instead.
 func (*ChargeKeys) Descriptor() ([]byte, []int) {
-	return file_orders_v1_orders_proto_rawDescGZIP(), []int{29}
+	return file_orders_v1_orders_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *ChargeKeys) GetChargeId() string {
@@ -2507,7 +2782,7 @@ type MatchChargesResponse struct {
 
 func (x *MatchChargesResponse) Reset() {
 	*x = MatchChargesResponse{}
-	mi := &file_orders_v1_orders_proto_msgTypes[30]
+	mi := &file_orders_v1_orders_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2519,7 +2794,7 @@ func (x *MatchChargesResponse) String() string {
 func (*MatchChargesResponse) ProtoMessage() {}
 
 func (x *MatchChargesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_orders_v1_orders_proto_msgTypes[30]
+	mi := &file_orders_v1_orders_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2532,7 +2807,7 @@ func (x *MatchChargesResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MatchChargesResponse.ProtoReflect.Descriptor instead.
 func (*MatchChargesResponse) Descriptor() ([]byte, []int) {
-	return file_orders_v1_orders_proto_rawDescGZIP(), []int{30}
+	return file_orders_v1_orders_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *MatchChargesResponse) GetMatches() []*ChargeMatch {
@@ -2582,7 +2857,7 @@ type ChargeMatch struct {
 
 func (x *ChargeMatch) Reset() {
 	*x = ChargeMatch{}
-	mi := &file_orders_v1_orders_proto_msgTypes[31]
+	mi := &file_orders_v1_orders_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2594,7 +2869,7 @@ func (x *ChargeMatch) String() string {
 func (*ChargeMatch) ProtoMessage() {}
 
 func (x *ChargeMatch) ProtoReflect() protoreflect.Message {
-	mi := &file_orders_v1_orders_proto_msgTypes[31]
+	mi := &file_orders_v1_orders_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2607,7 +2882,7 @@ func (x *ChargeMatch) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ChargeMatch.ProtoReflect.Descriptor instead.
 func (*ChargeMatch) Descriptor() ([]byte, []int) {
-	return file_orders_v1_orders_proto_rawDescGZIP(), []int{31}
+	return file_orders_v1_orders_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *ChargeMatch) GetChargeId() string {
@@ -2728,7 +3003,7 @@ type ListCompletedRequest struct {
 
 func (x *ListCompletedRequest) Reset() {
 	*x = ListCompletedRequest{}
-	mi := &file_orders_v1_orders_proto_msgTypes[32]
+	mi := &file_orders_v1_orders_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2740,7 +3015,7 @@ func (x *ListCompletedRequest) String() string {
 func (*ListCompletedRequest) ProtoMessage() {}
 
 func (x *ListCompletedRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_orders_v1_orders_proto_msgTypes[32]
+	mi := &file_orders_v1_orders_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2753,7 +3028,7 @@ func (x *ListCompletedRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListCompletedRequest.ProtoReflect.Descriptor instead.
 func (*ListCompletedRequest) Descriptor() ([]byte, []int) {
-	return file_orders_v1_orders_proto_rawDescGZIP(), []int{32}
+	return file_orders_v1_orders_proto_rawDescGZIP(), []int{35}
 }
 
 func (x *ListCompletedRequest) GetFrom() *timestamppb.Timestamp {
@@ -2794,7 +3069,7 @@ type ListCompletedResponse struct {
 
 func (x *ListCompletedResponse) Reset() {
 	*x = ListCompletedResponse{}
-	mi := &file_orders_v1_orders_proto_msgTypes[33]
+	mi := &file_orders_v1_orders_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2806,7 +3081,7 @@ func (x *ListCompletedResponse) String() string {
 func (*ListCompletedResponse) ProtoMessage() {}
 
 func (x *ListCompletedResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_orders_v1_orders_proto_msgTypes[33]
+	mi := &file_orders_v1_orders_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2819,7 +3094,7 @@ func (x *ListCompletedResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListCompletedResponse.ProtoReflect.Descriptor instead.
 func (*ListCompletedResponse) Descriptor() ([]byte, []int) {
-	return file_orders_v1_orders_proto_rawDescGZIP(), []int{33}
+	return file_orders_v1_orders_proto_rawDescGZIP(), []int{36}
 }
 
 func (x *ListCompletedResponse) GetOrders() []*CompletedOrder {
@@ -2850,7 +3125,7 @@ type CompletedOrder struct {
 
 func (x *CompletedOrder) Reset() {
 	*x = CompletedOrder{}
-	mi := &file_orders_v1_orders_proto_msgTypes[34]
+	mi := &file_orders_v1_orders_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2862,7 +3137,7 @@ func (x *CompletedOrder) String() string {
 func (*CompletedOrder) ProtoMessage() {}
 
 func (x *CompletedOrder) ProtoReflect() protoreflect.Message {
-	mi := &file_orders_v1_orders_proto_msgTypes[34]
+	mi := &file_orders_v1_orders_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2875,7 +3150,7 @@ func (x *CompletedOrder) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CompletedOrder.ProtoReflect.Descriptor instead.
 func (*CompletedOrder) Descriptor() ([]byte, []int) {
-	return file_orders_v1_orders_proto_rawDescGZIP(), []int{34}
+	return file_orders_v1_orders_proto_rawDescGZIP(), []int{37}
 }
 
 func (x *CompletedOrder) GetOrderId() string {
@@ -3082,7 +3357,29 @@ const file_orders_v1_orders_proto_rawDesc = "" +
 	"\x06renews\x18\x15 \x01(\bR\x06renews\x12!\n" +
 	"\frefund_token\x18\x16 \x01(\tR\vrefundToken\x12H\n" +
 	"\x12refund_offer_until\x18\x17 \x01(\v2\x1a.google.protobuf.TimestampR\x10refundOfferUntil\x12\"\n" +
-	"\rsecond_of_two\x18\x18 \x01(\bR\vsecondOfTwo\"\xe6\x01\n" +
+	"\rsecond_of_two\x18\x18 \x01(\bR\vsecondOfTwo\"\xf5\x02\n" +
+	"\x11FindOrdersRequest\x12\"\n" +
+	"\x05email\x18\x01 \x01(\tB\n" +
+	"\xbaH\ar\x05\x10\x03\x18\xc0\x02H\x00R\x05email\x12H\n" +
+	"\x10reference_prefix\x18\x02 \x01(\tB\x1b\xbaH\x18r\x162\x14^[0-9A-Fa-f-]{8,36}$H\x00R\x0freferencePrefix\x12%\n" +
+	"\border_id\x18\x03 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01H\x00R\aorderId\x128\n" +
+	"\x11payment_intent_id\x18\x04 \x01(\tB\n" +
+	"\xbaH\ar\x05\x10\x01\x18\xff\x01H\x00R\x0fpaymentIntentId\x12)\n" +
+	"\tcharge_id\x18\x05 \x01(\tB\n" +
+	"\xbaH\ar\x05\x10\x01\x18\xff\x01H\x00R\bchargeId\x12-\n" +
+	"\vcustomer_id\x18\x06 \x01(\tB\n" +
+	"\xbaH\ar\x05\x10\x01\x18\xff\x01H\x00R\n" +
+	"customerId\x12*\n" +
+	"\n" +
+	"account_id\x18\a \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@H\x00R\taccountIdB\v\n" +
+	"\x02by\x12\x05\xbaH\x02\b\x01\"U\n" +
+	"\x12FindOrdersResponse\x12-\n" +
+	"\x06orders\x18\x01 \x03(\v2\x15.orders.v1.FoundOrderR\x06orders\x12\x10\n" +
+	"\x03cut\x18\x02 \x01(\bR\x03cut\"Z\n" +
+	"\n" +
+	"FoundOrder\x126\n" +
+	"\x05order\x18\x01 \x01(\v2 .orders.v1.DescribeOrderResponseR\x05order\x12\x14\n" +
+	"\x05alias\x18\x02 \x01(\bR\x05alias\"\xe6\x01\n" +
 	"\fHistoryEntry\x125\n" +
 	"\n" +
 	"from_state\x18\x01 \x01(\x0e2\x16.orders.v1.Order.StateR\tfromState\x121\n" +
@@ -3177,12 +3474,14 @@ const file_orders_v1_orders_proto_rawDesc = "" +
 	"\bPayOrder\x12\x1a.orders.v1.PayOrderRequest\x1a\x10.orders.v1.Order\"%\x82\xd3\xe4\x93\x02\x1f:\x01*\"\x1a/v1/orders/{reference}:pay\x12k\n" +
 	"\fConfirmOrder\x12\x1e.orders.v1.ConfirmOrderRequest\x1a\x10.orders.v1.Order\")\x82\xd3\xe4\x93\x02#:\x01*\"\x1e/v1/orders/{reference}:confirm\x12h\n" +
 	"\vRefundOrder\x12\x1d.orders.v1.RefundOrderRequest\x1a\x10.orders.v1.Order\"(\x82\xd3\xe4\x93\x02\":\x01*\"\x1d/v1/orders/{reference}:refund\x12X\n" +
-	"\bGetOrder\x12\x1a.orders.v1.GetOrderRequest\x1a\x10.orders.v1.Order\"\x1e\x82\xd3\xe4\x93\x02\x18\x12\x16/v1/orders/{reference}2\xe6\x06\n" +
+	"\bGetOrder\x12\x1a.orders.v1.GetOrderRequest\x1a\x10.orders.v1.Order\"\x1e\x82\xd3\xe4\x93\x02\x18\x12\x16/v1/orders/{reference}2\xb1\a\n" +
 	"\x12OrdersAdminService\x12O\n" +
 	"\fAdvanceOrder\x12\x1e.orders.v1.AdvanceOrderRequest\x1a\x1f.orders.v1.AdvanceOrderResponse\x12M\n" +
 	"\vAdoptCharge\x12\x1d.orders.v1.AdoptChargeRequest\x1a\x1f.orders.v1.AdvanceOrderResponse\x12a\n" +
 	"\x12FollowSubscription\x12$.orders.v1.FollowSubscriptionRequest\x1a%.orders.v1.FollowSubscriptionResponse\x12w\n" +
-	"\rDescribeOrder\x12\x1f.orders.v1.DescribeOrderRequest\x1a .orders.v1.DescribeOrderResponse\"#\x82\xd3\xe4\x93\x02\x1d\x12\x1b/admin/v1/orders/{order_id}\x12O\n" +
+	"\rDescribeOrder\x12\x1f.orders.v1.DescribeOrderRequest\x1a .orders.v1.DescribeOrderResponse\"#\x82\xd3\xe4\x93\x02\x1d\x12\x1b/admin/v1/orders/{order_id}\x12I\n" +
+	"\n" +
+	"FindOrders\x12\x1c.orders.v1.FindOrdersRequest\x1a\x1d.orders.v1.FindOrdersResponse\x12O\n" +
 	"\fMatchCharges\x12\x1e.orders.v1.MatchChargesRequest\x1a\x1f.orders.v1.MatchChargesResponse\x12R\n" +
 	"\rListCompleted\x12\x1f.orders.v1.ListCompletedRequest\x1a .orders.v1.ListCompletedResponse\x12X\n" +
 	"\x0fListStuckOrders\x12!.orders.v1.ListStuckOrdersRequest\x1a\".orders.v1.ListStuckOrdersResponse\x12h\n" +
@@ -3202,7 +3501,7 @@ func file_orders_v1_orders_proto_rawDescGZIP() []byte {
 }
 
 var file_orders_v1_orders_proto_enumTypes = make([]protoimpl.EnumInfo, 5)
-var file_orders_v1_orders_proto_msgTypes = make([]protoimpl.MessageInfo, 35)
+var file_orders_v1_orders_proto_msgTypes = make([]protoimpl.MessageInfo, 38)
 var file_orders_v1_orders_proto_goTypes = []any{
 	(PlaceOrderRequest_Checkout)(0),    // 0: orders.v1.PlaceOrderRequest.Checkout
 	(Order_Kind)(0),                    // 1: orders.v1.Order.Kind
@@ -3229,25 +3528,28 @@ var file_orders_v1_orders_proto_goTypes = []any{
 	(*AdvanceOrderResponse)(nil),       // 22: orders.v1.AdvanceOrderResponse
 	(*DescribeOrderRequest)(nil),       // 23: orders.v1.DescribeOrderRequest
 	(*DescribeOrderResponse)(nil),      // 24: orders.v1.DescribeOrderResponse
-	(*HistoryEntry)(nil),               // 25: orders.v1.HistoryEntry
-	(*ListStuckOrdersRequest)(nil),     // 26: orders.v1.ListStuckOrdersRequest
-	(*ListStuckOrdersResponse)(nil),    // 27: orders.v1.ListStuckOrdersResponse
-	(*StuckOrder)(nil),                 // 28: orders.v1.StuckOrder
-	(*GetChargingRequest)(nil),         // 29: orders.v1.GetChargingRequest
-	(*GetChargingResponse)(nil),        // 30: orders.v1.GetChargingResponse
-	(*SetChargingRequest)(nil),         // 31: orders.v1.SetChargingRequest
-	(*SetChargingResponse)(nil),        // 32: orders.v1.SetChargingResponse
-	(*MatchChargesRequest)(nil),        // 33: orders.v1.MatchChargesRequest
-	(*ChargeKeys)(nil),                 // 34: orders.v1.ChargeKeys
-	(*MatchChargesResponse)(nil),       // 35: orders.v1.MatchChargesResponse
-	(*ChargeMatch)(nil),                // 36: orders.v1.ChargeMatch
-	(*ListCompletedRequest)(nil),       // 37: orders.v1.ListCompletedRequest
-	(*ListCompletedResponse)(nil),      // 38: orders.v1.ListCompletedResponse
-	(*CompletedOrder)(nil),             // 39: orders.v1.CompletedOrder
-	(*timestamppb.Timestamp)(nil),      // 40: google.protobuf.Timestamp
-	(*v1.Payment)(nil),                 // 41: payments.v1.Payment
-	(*v1.Subscription)(nil),            // 42: payments.v1.Subscription
-	(v1.Payment_Dispute)(0),            // 43: payments.v1.Payment.Dispute
+	(*FindOrdersRequest)(nil),          // 25: orders.v1.FindOrdersRequest
+	(*FindOrdersResponse)(nil),         // 26: orders.v1.FindOrdersResponse
+	(*FoundOrder)(nil),                 // 27: orders.v1.FoundOrder
+	(*HistoryEntry)(nil),               // 28: orders.v1.HistoryEntry
+	(*ListStuckOrdersRequest)(nil),     // 29: orders.v1.ListStuckOrdersRequest
+	(*ListStuckOrdersResponse)(nil),    // 30: orders.v1.ListStuckOrdersResponse
+	(*StuckOrder)(nil),                 // 31: orders.v1.StuckOrder
+	(*GetChargingRequest)(nil),         // 32: orders.v1.GetChargingRequest
+	(*GetChargingResponse)(nil),        // 33: orders.v1.GetChargingResponse
+	(*SetChargingRequest)(nil),         // 34: orders.v1.SetChargingRequest
+	(*SetChargingResponse)(nil),        // 35: orders.v1.SetChargingResponse
+	(*MatchChargesRequest)(nil),        // 36: orders.v1.MatchChargesRequest
+	(*ChargeKeys)(nil),                 // 37: orders.v1.ChargeKeys
+	(*MatchChargesResponse)(nil),       // 38: orders.v1.MatchChargesResponse
+	(*ChargeMatch)(nil),                // 39: orders.v1.ChargeMatch
+	(*ListCompletedRequest)(nil),       // 40: orders.v1.ListCompletedRequest
+	(*ListCompletedResponse)(nil),      // 41: orders.v1.ListCompletedResponse
+	(*CompletedOrder)(nil),             // 42: orders.v1.CompletedOrder
+	(*timestamppb.Timestamp)(nil),      // 43: google.protobuf.Timestamp
+	(*v1.Payment)(nil),                 // 44: payments.v1.Payment
+	(*v1.Subscription)(nil),            // 45: payments.v1.Subscription
+	(v1.Payment_Dispute)(0),            // 46: payments.v1.Payment.Dispute
 }
 var file_orders_v1_orders_proto_depIdxs = []int32{
 	7,  // 0: orders.v1.ListPlansResponse.plans:type_name -> orders.v1.Plan
@@ -3255,91 +3557,95 @@ var file_orders_v1_orders_proto_depIdxs = []int32{
 	0,  // 2: orders.v1.PlaceOrderRequest.checkout:type_name -> orders.v1.PlaceOrderRequest.Checkout
 	1,  // 3: orders.v1.Order.kind:type_name -> orders.v1.Order.Kind
 	2,  // 4: orders.v1.Order.state:type_name -> orders.v1.Order.State
-	40, // 5: orders.v1.Order.created_at:type_name -> google.protobuf.Timestamp
-	40, // 6: orders.v1.Order.charged_at:type_name -> google.protobuf.Timestamp
-	40, // 7: orders.v1.Order.completed_at:type_name -> google.protobuf.Timestamp
-	40, // 8: orders.v1.Order.access_until:type_name -> google.protobuf.Timestamp
+	43, // 5: orders.v1.Order.created_at:type_name -> google.protobuf.Timestamp
+	43, // 6: orders.v1.Order.charged_at:type_name -> google.protobuf.Timestamp
+	43, // 7: orders.v1.Order.completed_at:type_name -> google.protobuf.Timestamp
+	43, // 8: orders.v1.Order.access_until:type_name -> google.protobuf.Timestamp
 	16, // 9: orders.v1.Order.payment_error:type_name -> orders.v1.PaymentError
 	17, // 10: orders.v1.Order.next_action:type_name -> orders.v1.NextAction
 	15, // 11: orders.v1.Order.promise:type_name -> orders.v1.Promise
-	40, // 12: orders.v1.Order.refund_asked_at:type_name -> google.protobuf.Timestamp
-	40, // 13: orders.v1.Order.refund_offer_until:type_name -> google.protobuf.Timestamp
-	40, // 14: orders.v1.Promise.by:type_name -> google.protobuf.Timestamp
-	40, // 15: orders.v1.Promise.missed_by:type_name -> google.protobuf.Timestamp
+	43, // 12: orders.v1.Order.refund_asked_at:type_name -> google.protobuf.Timestamp
+	43, // 13: orders.v1.Order.refund_offer_until:type_name -> google.protobuf.Timestamp
+	43, // 14: orders.v1.Promise.by:type_name -> google.protobuf.Timestamp
+	43, // 15: orders.v1.Promise.missed_by:type_name -> google.protobuf.Timestamp
 	3,  // 16: orders.v1.NextAction.type:type_name -> orders.v1.NextAction.Type
-	40, // 17: orders.v1.NextAction.by:type_name -> google.protobuf.Timestamp
+	43, // 17: orders.v1.NextAction.by:type_name -> google.protobuf.Timestamp
 	4,  // 18: orders.v1.AdvanceOrderRequest.reason:type_name -> orders.v1.AdvanceOrderRequest.Reason
-	41, // 19: orders.v1.AdvanceOrderRequest.payment:type_name -> payments.v1.Payment
-	41, // 20: orders.v1.AdoptChargeRequest.payment:type_name -> payments.v1.Payment
+	44, // 19: orders.v1.AdvanceOrderRequest.payment:type_name -> payments.v1.Payment
+	44, // 20: orders.v1.AdoptChargeRequest.payment:type_name -> payments.v1.Payment
 	4,  // 21: orders.v1.AdoptChargeRequest.reason:type_name -> orders.v1.AdvanceOrderRequest.Reason
-	40, // 22: orders.v1.AdoptChargeRequest.access_until:type_name -> google.protobuf.Timestamp
-	42, // 23: orders.v1.FollowSubscriptionRequest.subscription:type_name -> payments.v1.Subscription
-	40, // 24: orders.v1.FollowSubscriptionResponse.access_until:type_name -> google.protobuf.Timestamp
+	43, // 22: orders.v1.AdoptChargeRequest.access_until:type_name -> google.protobuf.Timestamp
+	45, // 23: orders.v1.FollowSubscriptionRequest.subscription:type_name -> payments.v1.Subscription
+	43, // 24: orders.v1.FollowSubscriptionResponse.access_until:type_name -> google.protobuf.Timestamp
 	14, // 25: orders.v1.AdvanceOrderResponse.order:type_name -> orders.v1.Order
 	14, // 26: orders.v1.DescribeOrderResponse.order:type_name -> orders.v1.Order
-	40, // 27: orders.v1.DescribeOrderResponse.next_look_at:type_name -> google.protobuf.Timestamp
-	40, // 28: orders.v1.DescribeOrderResponse.last_look_at:type_name -> google.protobuf.Timestamp
-	25, // 29: orders.v1.DescribeOrderResponse.history:type_name -> orders.v1.HistoryEntry
-	43, // 30: orders.v1.DescribeOrderResponse.dispute:type_name -> payments.v1.Payment.Dispute
-	40, // 31: orders.v1.DescribeOrderResponse.access_withdrawn_at:type_name -> google.protobuf.Timestamp
-	42, // 32: orders.v1.DescribeOrderResponse.subscription:type_name -> payments.v1.Subscription
-	40, // 33: orders.v1.DescribeOrderResponse.subscription_access_until:type_name -> google.protobuf.Timestamp
-	40, // 34: orders.v1.DescribeOrderResponse.refund_offer_until:type_name -> google.protobuf.Timestamp
-	2,  // 35: orders.v1.HistoryEntry.from_state:type_name -> orders.v1.Order.State
-	2,  // 36: orders.v1.HistoryEntry.to_state:type_name -> orders.v1.Order.State
-	40, // 37: orders.v1.HistoryEntry.at:type_name -> google.protobuf.Timestamp
-	40, // 38: orders.v1.ListStuckOrdersRequest.no_progress_since:type_name -> google.protobuf.Timestamp
-	28, // 39: orders.v1.ListStuckOrdersResponse.orders:type_name -> orders.v1.StuckOrder
-	2,  // 40: orders.v1.StuckOrder.state:type_name -> orders.v1.Order.State
-	40, // 41: orders.v1.StuckOrder.last_progress_at:type_name -> google.protobuf.Timestamp
-	40, // 42: orders.v1.GetChargingResponse.at:type_name -> google.protobuf.Timestamp
-	40, // 43: orders.v1.SetChargingResponse.at:type_name -> google.protobuf.Timestamp
-	34, // 44: orders.v1.MatchChargesRequest.charges:type_name -> orders.v1.ChargeKeys
-	36, // 45: orders.v1.MatchChargesResponse.matches:type_name -> orders.v1.ChargeMatch
-	2,  // 46: orders.v1.ChargeMatch.state:type_name -> orders.v1.Order.State
-	43, // 47: orders.v1.ChargeMatch.dispute:type_name -> payments.v1.Payment.Dispute
-	40, // 48: orders.v1.ChargeMatch.charged_at:type_name -> google.protobuf.Timestamp
-	40, // 49: orders.v1.ChargeMatch.completed_at:type_name -> google.protobuf.Timestamp
-	40, // 50: orders.v1.ChargeMatch.access_withdrawn_at:type_name -> google.protobuf.Timestamp
-	40, // 51: orders.v1.ListCompletedRequest.from:type_name -> google.protobuf.Timestamp
-	40, // 52: orders.v1.ListCompletedRequest.before:type_name -> google.protobuf.Timestamp
-	39, // 53: orders.v1.ListCompletedResponse.orders:type_name -> orders.v1.CompletedOrder
-	40, // 54: orders.v1.CompletedOrder.completed_at:type_name -> google.protobuf.Timestamp
-	5,  // 55: orders.v1.OrdersService.ListPlans:input_type -> orders.v1.ListPlansRequest
-	9,  // 56: orders.v1.OrdersService.PlaceOrder:input_type -> orders.v1.PlaceOrderRequest
-	10, // 57: orders.v1.OrdersService.PayOrder:input_type -> orders.v1.PayOrderRequest
-	11, // 58: orders.v1.OrdersService.ConfirmOrder:input_type -> orders.v1.ConfirmOrderRequest
-	12, // 59: orders.v1.OrdersService.RefundOrder:input_type -> orders.v1.RefundOrderRequest
-	13, // 60: orders.v1.OrdersService.GetOrder:input_type -> orders.v1.GetOrderRequest
-	18, // 61: orders.v1.OrdersAdminService.AdvanceOrder:input_type -> orders.v1.AdvanceOrderRequest
-	19, // 62: orders.v1.OrdersAdminService.AdoptCharge:input_type -> orders.v1.AdoptChargeRequest
-	20, // 63: orders.v1.OrdersAdminService.FollowSubscription:input_type -> orders.v1.FollowSubscriptionRequest
-	23, // 64: orders.v1.OrdersAdminService.DescribeOrder:input_type -> orders.v1.DescribeOrderRequest
-	33, // 65: orders.v1.OrdersAdminService.MatchCharges:input_type -> orders.v1.MatchChargesRequest
-	37, // 66: orders.v1.OrdersAdminService.ListCompleted:input_type -> orders.v1.ListCompletedRequest
-	26, // 67: orders.v1.OrdersAdminService.ListStuckOrders:input_type -> orders.v1.ListStuckOrdersRequest
-	29, // 68: orders.v1.OrdersAdminService.GetCharging:input_type -> orders.v1.GetChargingRequest
-	31, // 69: orders.v1.OrdersAdminService.SetCharging:input_type -> orders.v1.SetChargingRequest
-	6,  // 70: orders.v1.OrdersService.ListPlans:output_type -> orders.v1.ListPlansResponse
-	14, // 71: orders.v1.OrdersService.PlaceOrder:output_type -> orders.v1.Order
-	14, // 72: orders.v1.OrdersService.PayOrder:output_type -> orders.v1.Order
-	14, // 73: orders.v1.OrdersService.ConfirmOrder:output_type -> orders.v1.Order
-	14, // 74: orders.v1.OrdersService.RefundOrder:output_type -> orders.v1.Order
-	14, // 75: orders.v1.OrdersService.GetOrder:output_type -> orders.v1.Order
-	22, // 76: orders.v1.OrdersAdminService.AdvanceOrder:output_type -> orders.v1.AdvanceOrderResponse
-	22, // 77: orders.v1.OrdersAdminService.AdoptCharge:output_type -> orders.v1.AdvanceOrderResponse
-	21, // 78: orders.v1.OrdersAdminService.FollowSubscription:output_type -> orders.v1.FollowSubscriptionResponse
-	24, // 79: orders.v1.OrdersAdminService.DescribeOrder:output_type -> orders.v1.DescribeOrderResponse
-	35, // 80: orders.v1.OrdersAdminService.MatchCharges:output_type -> orders.v1.MatchChargesResponse
-	38, // 81: orders.v1.OrdersAdminService.ListCompleted:output_type -> orders.v1.ListCompletedResponse
-	27, // 82: orders.v1.OrdersAdminService.ListStuckOrders:output_type -> orders.v1.ListStuckOrdersResponse
-	30, // 83: orders.v1.OrdersAdminService.GetCharging:output_type -> orders.v1.GetChargingResponse
-	32, // 84: orders.v1.OrdersAdminService.SetCharging:output_type -> orders.v1.SetChargingResponse
-	70, // [70:85] is the sub-list for method output_type
-	55, // [55:70] is the sub-list for method input_type
-	55, // [55:55] is the sub-list for extension type_name
-	55, // [55:55] is the sub-list for extension extendee
-	0,  // [0:55] is the sub-list for field type_name
+	43, // 27: orders.v1.DescribeOrderResponse.next_look_at:type_name -> google.protobuf.Timestamp
+	43, // 28: orders.v1.DescribeOrderResponse.last_look_at:type_name -> google.protobuf.Timestamp
+	28, // 29: orders.v1.DescribeOrderResponse.history:type_name -> orders.v1.HistoryEntry
+	46, // 30: orders.v1.DescribeOrderResponse.dispute:type_name -> payments.v1.Payment.Dispute
+	43, // 31: orders.v1.DescribeOrderResponse.access_withdrawn_at:type_name -> google.protobuf.Timestamp
+	45, // 32: orders.v1.DescribeOrderResponse.subscription:type_name -> payments.v1.Subscription
+	43, // 33: orders.v1.DescribeOrderResponse.subscription_access_until:type_name -> google.protobuf.Timestamp
+	43, // 34: orders.v1.DescribeOrderResponse.refund_offer_until:type_name -> google.protobuf.Timestamp
+	27, // 35: orders.v1.FindOrdersResponse.orders:type_name -> orders.v1.FoundOrder
+	24, // 36: orders.v1.FoundOrder.order:type_name -> orders.v1.DescribeOrderResponse
+	2,  // 37: orders.v1.HistoryEntry.from_state:type_name -> orders.v1.Order.State
+	2,  // 38: orders.v1.HistoryEntry.to_state:type_name -> orders.v1.Order.State
+	43, // 39: orders.v1.HistoryEntry.at:type_name -> google.protobuf.Timestamp
+	43, // 40: orders.v1.ListStuckOrdersRequest.no_progress_since:type_name -> google.protobuf.Timestamp
+	31, // 41: orders.v1.ListStuckOrdersResponse.orders:type_name -> orders.v1.StuckOrder
+	2,  // 42: orders.v1.StuckOrder.state:type_name -> orders.v1.Order.State
+	43, // 43: orders.v1.StuckOrder.last_progress_at:type_name -> google.protobuf.Timestamp
+	43, // 44: orders.v1.GetChargingResponse.at:type_name -> google.protobuf.Timestamp
+	43, // 45: orders.v1.SetChargingResponse.at:type_name -> google.protobuf.Timestamp
+	37, // 46: orders.v1.MatchChargesRequest.charges:type_name -> orders.v1.ChargeKeys
+	39, // 47: orders.v1.MatchChargesResponse.matches:type_name -> orders.v1.ChargeMatch
+	2,  // 48: orders.v1.ChargeMatch.state:type_name -> orders.v1.Order.State
+	46, // 49: orders.v1.ChargeMatch.dispute:type_name -> payments.v1.Payment.Dispute
+	43, // 50: orders.v1.ChargeMatch.charged_at:type_name -> google.protobuf.Timestamp
+	43, // 51: orders.v1.ChargeMatch.completed_at:type_name -> google.protobuf.Timestamp
+	43, // 52: orders.v1.ChargeMatch.access_withdrawn_at:type_name -> google.protobuf.Timestamp
+	43, // 53: orders.v1.ListCompletedRequest.from:type_name -> google.protobuf.Timestamp
+	43, // 54: orders.v1.ListCompletedRequest.before:type_name -> google.protobuf.Timestamp
+	42, // 55: orders.v1.ListCompletedResponse.orders:type_name -> orders.v1.CompletedOrder
+	43, // 56: orders.v1.CompletedOrder.completed_at:type_name -> google.protobuf.Timestamp
+	5,  // 57: orders.v1.OrdersService.ListPlans:input_type -> orders.v1.ListPlansRequest
+	9,  // 58: orders.v1.OrdersService.PlaceOrder:input_type -> orders.v1.PlaceOrderRequest
+	10, // 59: orders.v1.OrdersService.PayOrder:input_type -> orders.v1.PayOrderRequest
+	11, // 60: orders.v1.OrdersService.ConfirmOrder:input_type -> orders.v1.ConfirmOrderRequest
+	12, // 61: orders.v1.OrdersService.RefundOrder:input_type -> orders.v1.RefundOrderRequest
+	13, // 62: orders.v1.OrdersService.GetOrder:input_type -> orders.v1.GetOrderRequest
+	18, // 63: orders.v1.OrdersAdminService.AdvanceOrder:input_type -> orders.v1.AdvanceOrderRequest
+	19, // 64: orders.v1.OrdersAdminService.AdoptCharge:input_type -> orders.v1.AdoptChargeRequest
+	20, // 65: orders.v1.OrdersAdminService.FollowSubscription:input_type -> orders.v1.FollowSubscriptionRequest
+	23, // 66: orders.v1.OrdersAdminService.DescribeOrder:input_type -> orders.v1.DescribeOrderRequest
+	25, // 67: orders.v1.OrdersAdminService.FindOrders:input_type -> orders.v1.FindOrdersRequest
+	36, // 68: orders.v1.OrdersAdminService.MatchCharges:input_type -> orders.v1.MatchChargesRequest
+	40, // 69: orders.v1.OrdersAdminService.ListCompleted:input_type -> orders.v1.ListCompletedRequest
+	29, // 70: orders.v1.OrdersAdminService.ListStuckOrders:input_type -> orders.v1.ListStuckOrdersRequest
+	32, // 71: orders.v1.OrdersAdminService.GetCharging:input_type -> orders.v1.GetChargingRequest
+	34, // 72: orders.v1.OrdersAdminService.SetCharging:input_type -> orders.v1.SetChargingRequest
+	6,  // 73: orders.v1.OrdersService.ListPlans:output_type -> orders.v1.ListPlansResponse
+	14, // 74: orders.v1.OrdersService.PlaceOrder:output_type -> orders.v1.Order
+	14, // 75: orders.v1.OrdersService.PayOrder:output_type -> orders.v1.Order
+	14, // 76: orders.v1.OrdersService.ConfirmOrder:output_type -> orders.v1.Order
+	14, // 77: orders.v1.OrdersService.RefundOrder:output_type -> orders.v1.Order
+	14, // 78: orders.v1.OrdersService.GetOrder:output_type -> orders.v1.Order
+	22, // 79: orders.v1.OrdersAdminService.AdvanceOrder:output_type -> orders.v1.AdvanceOrderResponse
+	22, // 80: orders.v1.OrdersAdminService.AdoptCharge:output_type -> orders.v1.AdvanceOrderResponse
+	21, // 81: orders.v1.OrdersAdminService.FollowSubscription:output_type -> orders.v1.FollowSubscriptionResponse
+	24, // 82: orders.v1.OrdersAdminService.DescribeOrder:output_type -> orders.v1.DescribeOrderResponse
+	26, // 83: orders.v1.OrdersAdminService.FindOrders:output_type -> orders.v1.FindOrdersResponse
+	38, // 84: orders.v1.OrdersAdminService.MatchCharges:output_type -> orders.v1.MatchChargesResponse
+	41, // 85: orders.v1.OrdersAdminService.ListCompleted:output_type -> orders.v1.ListCompletedResponse
+	30, // 86: orders.v1.OrdersAdminService.ListStuckOrders:output_type -> orders.v1.ListStuckOrdersResponse
+	33, // 87: orders.v1.OrdersAdminService.GetCharging:output_type -> orders.v1.GetChargingResponse
+	35, // 88: orders.v1.OrdersAdminService.SetCharging:output_type -> orders.v1.SetChargingResponse
+	73, // [73:89] is the sub-list for method output_type
+	57, // [57:73] is the sub-list for method input_type
+	57, // [57:57] is the sub-list for extension type_name
+	57, // [57:57] is the sub-list for extension extendee
+	0,  // [0:57] is the sub-list for field type_name
 }
 
 func init() { file_orders_v1_orders_proto_init() }
@@ -3347,13 +3653,22 @@ func file_orders_v1_orders_proto_init() {
 	if File_orders_v1_orders_proto != nil {
 		return
 	}
+	file_orders_v1_orders_proto_msgTypes[20].OneofWrappers = []any{
+		(*FindOrdersRequest_Email)(nil),
+		(*FindOrdersRequest_ReferencePrefix)(nil),
+		(*FindOrdersRequest_OrderId)(nil),
+		(*FindOrdersRequest_PaymentIntentId)(nil),
+		(*FindOrdersRequest_ChargeId)(nil),
+		(*FindOrdersRequest_CustomerId)(nil),
+		(*FindOrdersRequest_AccountId)(nil),
+	}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_orders_v1_orders_proto_rawDesc), len(file_orders_v1_orders_proto_rawDesc)),
 			NumEnums:      5,
-			NumMessages:   35,
+			NumMessages:   38,
 			NumExtensions: 0,
 			NumServices:   2,
 		},

@@ -362,6 +362,7 @@ const (
 	OrdersAdminService_AdoptCharge_FullMethodName        = "/orders.v1.OrdersAdminService/AdoptCharge"
 	OrdersAdminService_FollowSubscription_FullMethodName = "/orders.v1.OrdersAdminService/FollowSubscription"
 	OrdersAdminService_DescribeOrder_FullMethodName      = "/orders.v1.OrdersAdminService/DescribeOrder"
+	OrdersAdminService_FindOrders_FullMethodName         = "/orders.v1.OrdersAdminService/FindOrders"
 	OrdersAdminService_MatchCharges_FullMethodName       = "/orders.v1.OrdersAdminService/MatchCharges"
 	OrdersAdminService_ListCompleted_FullMethodName      = "/orders.v1.OrdersAdminService/ListCompleted"
 	OrdersAdminService_ListStuckOrders_FullMethodName    = "/orders.v1.OrdersAdminService/ListStuckOrders"
@@ -393,6 +394,9 @@ type OrdersAdminServiceClient interface {
 	// DescribeOrder answers with everything Orders knows, history included.
 	// Errors: NOT_FOUND ORDER_NOT_FOUND.
 	DescribeOrder(ctx context.Context, in *DescribeOrderRequest, opts ...grpc.CallOption) (*DescribeOrderResponse, error)
+	// FindOrders finds the orders that a customer's words may be about, each with
+	// everything Orders knows of it. It changes nothing.
+	FindOrders(ctx context.Context, in *FindOrdersRequest, opts ...grpc.CallOption) (*FindOrdersResponse, error)
 	// MatchCharges says which orders a page of charges belongs to, in one question.
 	// It changes nothing.
 	MatchCharges(ctx context.Context, in *MatchChargesRequest, opts ...grpc.CallOption) (*MatchChargesResponse, error)
@@ -450,6 +454,16 @@ func (c *ordersAdminServiceClient) DescribeOrder(ctx context.Context, in *Descri
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(DescribeOrderResponse)
 	err := c.cc.Invoke(ctx, OrdersAdminService_DescribeOrder_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *ordersAdminServiceClient) FindOrders(ctx context.Context, in *FindOrdersRequest, opts ...grpc.CallOption) (*FindOrdersResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(FindOrdersResponse)
+	err := c.cc.Invoke(ctx, OrdersAdminService_FindOrders_FullMethodName, in, out, cOpts...)
 	if err != nil {
 		return nil, err
 	}
@@ -530,6 +544,9 @@ type OrdersAdminServiceServer interface {
 	// DescribeOrder answers with everything Orders knows, history included.
 	// Errors: NOT_FOUND ORDER_NOT_FOUND.
 	DescribeOrder(context.Context, *DescribeOrderRequest) (*DescribeOrderResponse, error)
+	// FindOrders finds the orders that a customer's words may be about, each with
+	// everything Orders knows of it. It changes nothing.
+	FindOrders(context.Context, *FindOrdersRequest) (*FindOrdersResponse, error)
 	// MatchCharges says which orders a page of charges belongs to, in one question.
 	// It changes nothing.
 	MatchCharges(context.Context, *MatchChargesRequest) (*MatchChargesResponse, error)
@@ -564,6 +581,9 @@ func (UnimplementedOrdersAdminServiceServer) FollowSubscription(context.Context,
 }
 func (UnimplementedOrdersAdminServiceServer) DescribeOrder(context.Context, *DescribeOrderRequest) (*DescribeOrderResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method DescribeOrder not implemented")
+}
+func (UnimplementedOrdersAdminServiceServer) FindOrders(context.Context, *FindOrdersRequest) (*FindOrdersResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method FindOrders not implemented")
 }
 func (UnimplementedOrdersAdminServiceServer) MatchCharges(context.Context, *MatchChargesRequest) (*MatchChargesResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method MatchCharges not implemented")
@@ -669,6 +689,24 @@ func _OrdersAdminService_DescribeOrder_Handler(srv interface{}, ctx context.Cont
 	}
 	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
 		return srv.(OrdersAdminServiceServer).DescribeOrder(ctx, req.(*DescribeOrderRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _OrdersAdminService_FindOrders_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(FindOrdersRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(OrdersAdminServiceServer).FindOrders(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: OrdersAdminService_FindOrders_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(OrdersAdminServiceServer).FindOrders(ctx, req.(*FindOrdersRequest))
 	}
 	return interceptor(ctx, in, info, handler)
 }
@@ -785,6 +823,10 @@ var OrdersAdminService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "DescribeOrder",
 			Handler:    _OrdersAdminService_DescribeOrder_Handler,
+		},
+		{
+			MethodName: "FindOrders",
+			Handler:    _OrdersAdminService_FindOrders_Handler,
 		},
 		{
 			MethodName: "MatchCharges",

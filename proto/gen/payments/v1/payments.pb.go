@@ -495,7 +495,7 @@ func (x FollowChangesRequest_Kind) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use FollowChangesRequest_Kind.Descriptor instead.
 func (FollowChangesRequest_Kind) EnumDescriptor() ([]byte, []int) {
-	return file_payments_v1_payments_proto_rawDescGZIP(), []int{36, 0}
+	return file_payments_v1_payments_proto_rawDescGZIP(), []int{42, 0}
 }
 
 type ListWebhookEventsRequest struct {
@@ -2738,6 +2738,466 @@ func (x *SeenCharge) GetBalanceTransactionId() string {
 	return ""
 }
 
+// FindChargesRequest names charges in as many ways as are known; what any of them
+// finds is in the answer.
+type FindChargesRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Addresses as they may stand at Stripe, which compares them with case.
+	Emails           []string    `protobuf:"bytes,1,rep,name=emails,proto3" json:"emails,omitempty"`
+	CustomerIds      []string    `protobuf:"bytes,2,rep,name=customer_ids,json=customerIds,proto3" json:"customer_ids,omitempty"`
+	PaymentIntentIds []string    `protobuf:"bytes,3,rep,name=payment_intent_ids,json=paymentIntentIds,proto3" json:"payment_intent_ids,omitempty"`
+	ChargeIds        []string    `protobuf:"bytes,4,rep,name=charge_ids,json=chargeIds,proto3" json:"charge_ids,omitempty"`
+	Card             *CardSearch `protobuf:"bytes,5,opt,name=card,proto3" json:"card,omitempty"`
+	unknownFields    protoimpl.UnknownFields
+	sizeCache        protoimpl.SizeCache
+}
+
+func (x *FindChargesRequest) Reset() {
+	*x = FindChargesRequest{}
+	mi := &file_payments_v1_payments_proto_msgTypes[30]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *FindChargesRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*FindChargesRequest) ProtoMessage() {}
+
+func (x *FindChargesRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_payments_v1_payments_proto_msgTypes[30]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use FindChargesRequest.ProtoReflect.Descriptor instead.
+func (*FindChargesRequest) Descriptor() ([]byte, []int) {
+	return file_payments_v1_payments_proto_rawDescGZIP(), []int{30}
+}
+
+func (x *FindChargesRequest) GetEmails() []string {
+	if x != nil {
+		return x.Emails
+	}
+	return nil
+}
+
+func (x *FindChargesRequest) GetCustomerIds() []string {
+	if x != nil {
+		return x.CustomerIds
+	}
+	return nil
+}
+
+func (x *FindChargesRequest) GetPaymentIntentIds() []string {
+	if x != nil {
+		return x.PaymentIntentIds
+	}
+	return nil
+}
+
+func (x *FindChargesRequest) GetChargeIds() []string {
+	if x != nil {
+		return x.ChargeIds
+	}
+	return nil
+}
+
+func (x *FindChargesRequest) GetCard() *CardSearch {
+	if x != nil {
+		return x.Card
+	}
+	return nil
+}
+
+// CardSearch is what a bank statement shows of a charge.
+type CardSearch struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Last4 string                 `protobuf:"bytes,1,opt,name=last4,proto3" json:"last4,omitempty"`
+	// Minor units.
+	AmountMinor int64 `protobuf:"varint,2,opt,name=amount_minor,json=amountMinor,proto3" json:"amount_minor,omitempty"`
+	// ISO 4217; empty is any.
+	Currency      string  `protobuf:"bytes,3,opt,name=currency,proto3" json:"currency,omitempty"`
+	Window        *Window `protobuf:"bytes,4,opt,name=window,proto3" json:"window,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CardSearch) Reset() {
+	*x = CardSearch{}
+	mi := &file_payments_v1_payments_proto_msgTypes[31]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CardSearch) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CardSearch) ProtoMessage() {}
+
+func (x *CardSearch) ProtoReflect() protoreflect.Message {
+	mi := &file_payments_v1_payments_proto_msgTypes[31]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CardSearch.ProtoReflect.Descriptor instead.
+func (*CardSearch) Descriptor() ([]byte, []int) {
+	return file_payments_v1_payments_proto_rawDescGZIP(), []int{31}
+}
+
+func (x *CardSearch) GetLast4() string {
+	if x != nil {
+		return x.Last4
+	}
+	return ""
+}
+
+func (x *CardSearch) GetAmountMinor() int64 {
+	if x != nil {
+		return x.AmountMinor
+	}
+	return 0
+}
+
+func (x *CardSearch) GetCurrency() string {
+	if x != nil {
+		return x.Currency
+	}
+	return ""
+}
+
+func (x *CardSearch) GetWindow() *Window {
+	if x != nil {
+		return x.Window
+	}
+	return nil
+}
+
+type FindChargesResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Newest first, at most 200.
+	Charges []*FoundCharge `protobuf:"bytes,1,rep,name=charges,proto3" json:"charges,omitempty"`
+	// False: Stripe could not be read, and the charges are those that are kept here.
+	StripeRead bool `protobuf:"varint,2,opt,name=stripe_read,json=stripeRead,proto3" json:"stripe_read,omitempty"`
+	// There are more than were read.
+	Cut           bool `protobuf:"varint,3,opt,name=cut,proto3" json:"cut,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *FindChargesResponse) Reset() {
+	*x = FindChargesResponse{}
+	mi := &file_payments_v1_payments_proto_msgTypes[32]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *FindChargesResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*FindChargesResponse) ProtoMessage() {}
+
+func (x *FindChargesResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_payments_v1_payments_proto_msgTypes[32]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use FindChargesResponse.ProtoReflect.Descriptor instead.
+func (*FindChargesResponse) Descriptor() ([]byte, []int) {
+	return file_payments_v1_payments_proto_rawDescGZIP(), []int{32}
+}
+
+func (x *FindChargesResponse) GetCharges() []*FoundCharge {
+	if x != nil {
+		return x.Charges
+	}
+	return nil
+}
+
+func (x *FindChargesResponse) GetStripeRead() bool {
+	if x != nil {
+		return x.StripeRead
+	}
+	return false
+}
+
+func (x *FindChargesResponse) GetCut() bool {
+	if x != nil {
+		return x.Cut
+	}
+	return false
+}
+
+// FoundCharge is a charge with what its customer recognises it by, and what
+// happened to it since.
+type FoundCharge struct {
+	state  protoimpl.MessageState `protogen:"open.v1"`
+	Charge *SeenCharge            `protobuf:"bytes,1,opt,name=charge,proto3" json:"charge,omitempty"`
+	// Of the card or account that it was paid with; empty when not known.
+	Last4 string `protobuf:"bytes,2,opt,name=last4,proto3" json:"last4,omitempty"`
+	// Of the Stripe customer or the payer, masked; empty when Stripe has none.
+	EmailMasked string           `protobuf:"bytes,3,opt,name=email_masked,json=emailMasked,proto3" json:"email_masked,omitempty"`
+	Refunds     []*ChargeRefund  `protobuf:"bytes,4,rep,name=refunds,proto3" json:"refunds,omitempty"`
+	Disputes    []*ChargeDispute `protobuf:"bytes,5,rep,name=disputes,proto3" json:"disputes,omitempty"`
+	// Why the bank refused it, in Stripe's words; empty when it did not.
+	FailureMessage string `protobuf:"bytes,6,opt,name=failure_message,json=failureMessage,proto3" json:"failure_message,omitempty"`
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
+}
+
+func (x *FoundCharge) Reset() {
+	*x = FoundCharge{}
+	mi := &file_payments_v1_payments_proto_msgTypes[33]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *FoundCharge) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*FoundCharge) ProtoMessage() {}
+
+func (x *FoundCharge) ProtoReflect() protoreflect.Message {
+	mi := &file_payments_v1_payments_proto_msgTypes[33]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use FoundCharge.ProtoReflect.Descriptor instead.
+func (*FoundCharge) Descriptor() ([]byte, []int) {
+	return file_payments_v1_payments_proto_rawDescGZIP(), []int{33}
+}
+
+func (x *FoundCharge) GetCharge() *SeenCharge {
+	if x != nil {
+		return x.Charge
+	}
+	return nil
+}
+
+func (x *FoundCharge) GetLast4() string {
+	if x != nil {
+		return x.Last4
+	}
+	return ""
+}
+
+func (x *FoundCharge) GetEmailMasked() string {
+	if x != nil {
+		return x.EmailMasked
+	}
+	return ""
+}
+
+func (x *FoundCharge) GetRefunds() []*ChargeRefund {
+	if x != nil {
+		return x.Refunds
+	}
+	return nil
+}
+
+func (x *FoundCharge) GetDisputes() []*ChargeDispute {
+	if x != nil {
+		return x.Disputes
+	}
+	return nil
+}
+
+func (x *FoundCharge) GetFailureMessage() string {
+	if x != nil {
+		return x.FailureMessage
+	}
+	return ""
+}
+
+// ChargeRefund is a refund as Stripe shows it.
+type ChargeRefund struct {
+	state          protoimpl.MessageState `protogen:"open.v1"`
+	StripeRefundId string                 `protobuf:"bytes,1,opt,name=stripe_refund_id,json=stripeRefundId,proto3" json:"stripe_refund_id,omitempty"`
+	// Minor units of the charge's currency.
+	AmountMinor   int64                  `protobuf:"varint,2,opt,name=amount_minor,json=amountMinor,proto3" json:"amount_minor,omitempty"`
+	Status        Refund_Status          `protobuf:"varint,3,opt,name=status,proto3,enum=payments.v1.Refund_Status" json:"status,omitempty"`
+	CreatedAt     *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=created_at,json=createdAt,proto3" json:"created_at,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ChargeRefund) Reset() {
+	*x = ChargeRefund{}
+	mi := &file_payments_v1_payments_proto_msgTypes[34]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ChargeRefund) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ChargeRefund) ProtoMessage() {}
+
+func (x *ChargeRefund) ProtoReflect() protoreflect.Message {
+	mi := &file_payments_v1_payments_proto_msgTypes[34]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ChargeRefund.ProtoReflect.Descriptor instead.
+func (*ChargeRefund) Descriptor() ([]byte, []int) {
+	return file_payments_v1_payments_proto_rawDescGZIP(), []int{34}
+}
+
+func (x *ChargeRefund) GetStripeRefundId() string {
+	if x != nil {
+		return x.StripeRefundId
+	}
+	return ""
+}
+
+func (x *ChargeRefund) GetAmountMinor() int64 {
+	if x != nil {
+		return x.AmountMinor
+	}
+	return 0
+}
+
+func (x *ChargeRefund) GetStatus() Refund_Status {
+	if x != nil {
+		return x.Status
+	}
+	return Refund_STATUS_UNSPECIFIED
+}
+
+func (x *ChargeRefund) GetCreatedAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.CreatedAt
+	}
+	return nil
+}
+
+// ChargeDispute is a dispute as Stripe shows it.
+type ChargeDispute struct {
+	state           protoimpl.MessageState `protogen:"open.v1"`
+	StripeDisputeId string                 `protobuf:"bytes,1,opt,name=stripe_dispute_id,json=stripeDisputeId,proto3" json:"stripe_dispute_id,omitempty"`
+	// Minor units of the charge's currency.
+	AmountMinor int64           `protobuf:"varint,2,opt,name=amount_minor,json=amountMinor,proto3" json:"amount_minor,omitempty"`
+	Stands      Payment_Dispute `protobuf:"varint,3,opt,name=stands,proto3,enum=payments.v1.Payment_Dispute" json:"stands,omitempty"`
+	// In Stripe's words, e.g. unrecognized.
+	Reason    string                 `protobuf:"bytes,4,opt,name=reason,proto3" json:"reason,omitempty"`
+	CreatedAt *timestamppb.Timestamp `protobuf:"bytes,5,opt,name=created_at,json=createdAt,proto3" json:"created_at,omitempty"`
+	// By when it must be answered; unset when there is nothing to answer.
+	AnswerBy      *timestamppb.Timestamp `protobuf:"bytes,6,opt,name=answer_by,json=answerBy,proto3" json:"answer_by,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ChargeDispute) Reset() {
+	*x = ChargeDispute{}
+	mi := &file_payments_v1_payments_proto_msgTypes[35]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ChargeDispute) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ChargeDispute) ProtoMessage() {}
+
+func (x *ChargeDispute) ProtoReflect() protoreflect.Message {
+	mi := &file_payments_v1_payments_proto_msgTypes[35]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ChargeDispute.ProtoReflect.Descriptor instead.
+func (*ChargeDispute) Descriptor() ([]byte, []int) {
+	return file_payments_v1_payments_proto_rawDescGZIP(), []int{35}
+}
+
+func (x *ChargeDispute) GetStripeDisputeId() string {
+	if x != nil {
+		return x.StripeDisputeId
+	}
+	return ""
+}
+
+func (x *ChargeDispute) GetAmountMinor() int64 {
+	if x != nil {
+		return x.AmountMinor
+	}
+	return 0
+}
+
+func (x *ChargeDispute) GetStands() Payment_Dispute {
+	if x != nil {
+		return x.Stands
+	}
+	return Payment_DISPUTE_UNSPECIFIED
+}
+
+func (x *ChargeDispute) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+func (x *ChargeDispute) GetCreatedAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.CreatedAt
+	}
+	return nil
+}
+
+func (x *ChargeDispute) GetAnswerBy() *timestamppb.Timestamp {
+	if x != nil {
+		return x.AnswerBy
+	}
+	return nil
+}
+
 type MatchPaymentsRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	ChargeIds     []string               `protobuf:"bytes,1,rep,name=charge_ids,json=chargeIds,proto3" json:"charge_ids,omitempty"`
@@ -2747,7 +3207,7 @@ type MatchPaymentsRequest struct {
 
 func (x *MatchPaymentsRequest) Reset() {
 	*x = MatchPaymentsRequest{}
-	mi := &file_payments_v1_payments_proto_msgTypes[30]
+	mi := &file_payments_v1_payments_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2759,7 +3219,7 @@ func (x *MatchPaymentsRequest) String() string {
 func (*MatchPaymentsRequest) ProtoMessage() {}
 
 func (x *MatchPaymentsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_payments_v1_payments_proto_msgTypes[30]
+	mi := &file_payments_v1_payments_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2772,7 +3232,7 @@ func (x *MatchPaymentsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MatchPaymentsRequest.ProtoReflect.Descriptor instead.
 func (*MatchPaymentsRequest) Descriptor() ([]byte, []int) {
-	return file_payments_v1_payments_proto_rawDescGZIP(), []int{30}
+	return file_payments_v1_payments_proto_rawDescGZIP(), []int{36}
 }
 
 func (x *MatchPaymentsRequest) GetChargeIds() []string {
@@ -2791,7 +3251,7 @@ type MatchPaymentsResponse struct {
 
 func (x *MatchPaymentsResponse) Reset() {
 	*x = MatchPaymentsResponse{}
-	mi := &file_payments_v1_payments_proto_msgTypes[31]
+	mi := &file_payments_v1_payments_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2803,7 +3263,7 @@ func (x *MatchPaymentsResponse) String() string {
 func (*MatchPaymentsResponse) ProtoMessage() {}
 
 func (x *MatchPaymentsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_payments_v1_payments_proto_msgTypes[31]
+	mi := &file_payments_v1_payments_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2816,7 +3276,7 @@ func (x *MatchPaymentsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MatchPaymentsResponse.ProtoReflect.Descriptor instead.
 func (*MatchPaymentsResponse) Descriptor() ([]byte, []int) {
-	return file_payments_v1_payments_proto_rawDescGZIP(), []int{31}
+	return file_payments_v1_payments_proto_rawDescGZIP(), []int{37}
 }
 
 func (x *MatchPaymentsResponse) GetRecordedChargeIds() []string {
@@ -2835,7 +3295,7 @@ type RestoreChargeRequest struct {
 
 func (x *RestoreChargeRequest) Reset() {
 	*x = RestoreChargeRequest{}
-	mi := &file_payments_v1_payments_proto_msgTypes[32]
+	mi := &file_payments_v1_payments_proto_msgTypes[38]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2847,7 +3307,7 @@ func (x *RestoreChargeRequest) String() string {
 func (*RestoreChargeRequest) ProtoMessage() {}
 
 func (x *RestoreChargeRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_payments_v1_payments_proto_msgTypes[32]
+	mi := &file_payments_v1_payments_proto_msgTypes[38]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2860,7 +3320,7 @@ func (x *RestoreChargeRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RestoreChargeRequest.ProtoReflect.Descriptor instead.
 func (*RestoreChargeRequest) Descriptor() ([]byte, []int) {
-	return file_payments_v1_payments_proto_rawDescGZIP(), []int{32}
+	return file_payments_v1_payments_proto_rawDescGZIP(), []int{38}
 }
 
 func (x *RestoreChargeRequest) GetChargeId() string {
@@ -2888,7 +3348,7 @@ type RestoreChargeResponse struct {
 
 func (x *RestoreChargeResponse) Reset() {
 	*x = RestoreChargeResponse{}
-	mi := &file_payments_v1_payments_proto_msgTypes[33]
+	mi := &file_payments_v1_payments_proto_msgTypes[39]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2900,7 +3360,7 @@ func (x *RestoreChargeResponse) String() string {
 func (*RestoreChargeResponse) ProtoMessage() {}
 
 func (x *RestoreChargeResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_payments_v1_payments_proto_msgTypes[33]
+	mi := &file_payments_v1_payments_proto_msgTypes[39]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2913,7 +3373,7 @@ func (x *RestoreChargeResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RestoreChargeResponse.ProtoReflect.Descriptor instead.
 func (*RestoreChargeResponse) Descriptor() ([]byte, []int) {
-	return file_payments_v1_payments_proto_rawDescGZIP(), []int{33}
+	return file_payments_v1_payments_proto_rawDescGZIP(), []int{39}
 }
 
 func (x *RestoreChargeResponse) GetReference() string {
@@ -2982,7 +3442,7 @@ type CatchUpEventsRequest struct {
 
 func (x *CatchUpEventsRequest) Reset() {
 	*x = CatchUpEventsRequest{}
-	mi := &file_payments_v1_payments_proto_msgTypes[34]
+	mi := &file_payments_v1_payments_proto_msgTypes[40]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2994,7 +3454,7 @@ func (x *CatchUpEventsRequest) String() string {
 func (*CatchUpEventsRequest) ProtoMessage() {}
 
 func (x *CatchUpEventsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_payments_v1_payments_proto_msgTypes[34]
+	mi := &file_payments_v1_payments_proto_msgTypes[40]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3007,7 +3467,7 @@ func (x *CatchUpEventsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CatchUpEventsRequest.ProtoReflect.Descriptor instead.
 func (*CatchUpEventsRequest) Descriptor() ([]byte, []int) {
-	return file_payments_v1_payments_proto_rawDescGZIP(), []int{34}
+	return file_payments_v1_payments_proto_rawDescGZIP(), []int{40}
 }
 
 func (x *CatchUpEventsRequest) GetWindow() *Window {
@@ -3036,7 +3496,7 @@ type CatchUpEventsResponse struct {
 
 func (x *CatchUpEventsResponse) Reset() {
 	*x = CatchUpEventsResponse{}
-	mi := &file_payments_v1_payments_proto_msgTypes[35]
+	mi := &file_payments_v1_payments_proto_msgTypes[41]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3048,7 +3508,7 @@ func (x *CatchUpEventsResponse) String() string {
 func (*CatchUpEventsResponse) ProtoMessage() {}
 
 func (x *CatchUpEventsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_payments_v1_payments_proto_msgTypes[35]
+	mi := &file_payments_v1_payments_proto_msgTypes[41]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3061,7 +3521,7 @@ func (x *CatchUpEventsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CatchUpEventsResponse.ProtoReflect.Descriptor instead.
 func (*CatchUpEventsResponse) Descriptor() ([]byte, []int) {
-	return file_payments_v1_payments_proto_rawDescGZIP(), []int{35}
+	return file_payments_v1_payments_proto_rawDescGZIP(), []int{41}
 }
 
 func (x *CatchUpEventsResponse) GetReadCount() int32 {
@@ -3096,7 +3556,7 @@ type FollowChangesRequest struct {
 
 func (x *FollowChangesRequest) Reset() {
 	*x = FollowChangesRequest{}
-	mi := &file_payments_v1_payments_proto_msgTypes[36]
+	mi := &file_payments_v1_payments_proto_msgTypes[42]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3108,7 +3568,7 @@ func (x *FollowChangesRequest) String() string {
 func (*FollowChangesRequest) ProtoMessage() {}
 
 func (x *FollowChangesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_payments_v1_payments_proto_msgTypes[36]
+	mi := &file_payments_v1_payments_proto_msgTypes[42]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3121,7 +3581,7 @@ func (x *FollowChangesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FollowChangesRequest.ProtoReflect.Descriptor instead.
 func (*FollowChangesRequest) Descriptor() ([]byte, []int) {
-	return file_payments_v1_payments_proto_rawDescGZIP(), []int{36}
+	return file_payments_v1_payments_proto_rawDescGZIP(), []int{42}
 }
 
 func (x *FollowChangesRequest) GetKind() FollowChangesRequest_Kind {
@@ -3159,7 +3619,7 @@ type FollowChangesResponse struct {
 
 func (x *FollowChangesResponse) Reset() {
 	*x = FollowChangesResponse{}
-	mi := &file_payments_v1_payments_proto_msgTypes[37]
+	mi := &file_payments_v1_payments_proto_msgTypes[43]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3171,7 +3631,7 @@ func (x *FollowChangesResponse) String() string {
 func (*FollowChangesResponse) ProtoMessage() {}
 
 func (x *FollowChangesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_payments_v1_payments_proto_msgTypes[37]
+	mi := &file_payments_v1_payments_proto_msgTypes[43]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3184,7 +3644,7 @@ func (x *FollowChangesResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FollowChangesResponse.ProtoReflect.Descriptor instead.
 func (*FollowChangesResponse) Descriptor() ([]byte, []int) {
-	return file_payments_v1_payments_proto_rawDescGZIP(), []int{37}
+	return file_payments_v1_payments_proto_rawDescGZIP(), []int{43}
 }
 
 func (x *FollowChangesResponse) GetReadCount() int32 {
@@ -3225,7 +3685,7 @@ type ListBalanceTransactionsRequest struct {
 
 func (x *ListBalanceTransactionsRequest) Reset() {
 	*x = ListBalanceTransactionsRequest{}
-	mi := &file_payments_v1_payments_proto_msgTypes[38]
+	mi := &file_payments_v1_payments_proto_msgTypes[44]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3237,7 +3697,7 @@ func (x *ListBalanceTransactionsRequest) String() string {
 func (*ListBalanceTransactionsRequest) ProtoMessage() {}
 
 func (x *ListBalanceTransactionsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_payments_v1_payments_proto_msgTypes[38]
+	mi := &file_payments_v1_payments_proto_msgTypes[44]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3250,7 +3710,7 @@ func (x *ListBalanceTransactionsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListBalanceTransactionsRequest.ProtoReflect.Descriptor instead.
 func (*ListBalanceTransactionsRequest) Descriptor() ([]byte, []int) {
-	return file_payments_v1_payments_proto_rawDescGZIP(), []int{38}
+	return file_payments_v1_payments_proto_rawDescGZIP(), []int{44}
 }
 
 func (x *ListBalanceTransactionsRequest) GetWindow() *Window {
@@ -3277,7 +3737,7 @@ type ListBalanceTransactionsResponse struct {
 
 func (x *ListBalanceTransactionsResponse) Reset() {
 	*x = ListBalanceTransactionsResponse{}
-	mi := &file_payments_v1_payments_proto_msgTypes[39]
+	mi := &file_payments_v1_payments_proto_msgTypes[45]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3289,7 +3749,7 @@ func (x *ListBalanceTransactionsResponse) String() string {
 func (*ListBalanceTransactionsResponse) ProtoMessage() {}
 
 func (x *ListBalanceTransactionsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_payments_v1_payments_proto_msgTypes[39]
+	mi := &file_payments_v1_payments_proto_msgTypes[45]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3302,7 +3762,7 @@ func (x *ListBalanceTransactionsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListBalanceTransactionsResponse.ProtoReflect.Descriptor instead.
 func (*ListBalanceTransactionsResponse) Descriptor() ([]byte, []int) {
-	return file_payments_v1_payments_proto_rawDescGZIP(), []int{39}
+	return file_payments_v1_payments_proto_rawDescGZIP(), []int{45}
 }
 
 func (x *ListBalanceTransactionsResponse) GetTransactions() []*BalanceTransaction {
@@ -3345,7 +3805,7 @@ type BalanceTransaction struct {
 
 func (x *BalanceTransaction) Reset() {
 	*x = BalanceTransaction{}
-	mi := &file_payments_v1_payments_proto_msgTypes[40]
+	mi := &file_payments_v1_payments_proto_msgTypes[46]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3357,7 +3817,7 @@ func (x *BalanceTransaction) String() string {
 func (*BalanceTransaction) ProtoMessage() {}
 
 func (x *BalanceTransaction) ProtoReflect() protoreflect.Message {
-	mi := &file_payments_v1_payments_proto_msgTypes[40]
+	mi := &file_payments_v1_payments_proto_msgTypes[46]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3370,7 +3830,7 @@ func (x *BalanceTransaction) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use BalanceTransaction.ProtoReflect.Descriptor instead.
 func (*BalanceTransaction) Descriptor() ([]byte, []int) {
-	return file_payments_v1_payments_proto_rawDescGZIP(), []int{40}
+	return file_payments_v1_payments_proto_rawDescGZIP(), []int{46}
 }
 
 func (x *BalanceTransaction) GetId() string {
@@ -3710,7 +4170,48 @@ const file_payments_v1_payments_proto_rawDesc = "" +
 	"\aFOREIGN\x10\x01\x12\b\n" +
 	"\x04OURS\x10\x02\x12\v\n" +
 	"\aCLAIMED\x10\x03\x12\v\n" +
-	"\aUNCLEAR\x10\x04\"I\n" +
+	"\aUNCLEAR\x10\x04\"\x95\x02\n" +
+	"\x12FindChargesRequest\x12)\n" +
+	"\x06emails\x18\x01 \x03(\tB\x11\xbaH\x0e\x92\x01\v\x10\n" +
+	"\"\ar\x05\x10\x03\x18\xc0\x02R\x06emails\x124\n" +
+	"\fcustomer_ids\x18\x02 \x03(\tB\x11\xbaH\x0e\x92\x01\v\x10\x14\"\ar\x05\x10\x01\x18\xff\x01R\vcustomerIds\x12?\n" +
+	"\x12payment_intent_ids\x18\x03 \x03(\tB\x11\xbaH\x0e\x92\x01\v\x102\"\ar\x05\x10\x01\x18\xff\x01R\x10paymentIntentIds\x120\n" +
+	"\n" +
+	"charge_ids\x18\x04 \x03(\tB\x11\xbaH\x0e\x92\x01\v\x102\"\ar\x05\x10\x01\x18\xff\x01R\tchargeIds\x12+\n" +
+	"\x04card\x18\x05 \x01(\v2\x17.payments.v1.CardSearchR\x04card\"\xcb\x01\n" +
+	"\n" +
+	"CardSearch\x12'\n" +
+	"\x05last4\x18\x01 \x01(\tB\x11\xbaH\x0er\f2\n" +
+	"^[0-9]{4}$R\x05last4\x12*\n" +
+	"\famount_minor\x18\x02 \x01(\x03B\a\xbaH\x04\"\x02 \x00R\vamountMinor\x123\n" +
+	"\bcurrency\x18\x03 \x01(\tB\x17\xbaH\x14r\x122\x10^([A-Za-z]{3})?$R\bcurrency\x123\n" +
+	"\x06window\x18\x04 \x01(\v2\x13.payments.v1.WindowB\x06\xbaH\x03\xc8\x01\x01R\x06window\"|\n" +
+	"\x13FindChargesResponse\x122\n" +
+	"\acharges\x18\x01 \x03(\v2\x18.payments.v1.FoundChargeR\acharges\x12\x1f\n" +
+	"\vstripe_read\x18\x02 \x01(\bR\n" +
+	"stripeRead\x12\x10\n" +
+	"\x03cut\x18\x03 \x01(\bR\x03cut\"\x8d\x02\n" +
+	"\vFoundCharge\x12/\n" +
+	"\x06charge\x18\x01 \x01(\v2\x17.payments.v1.SeenChargeR\x06charge\x12\x14\n" +
+	"\x05last4\x18\x02 \x01(\tR\x05last4\x12!\n" +
+	"\femail_masked\x18\x03 \x01(\tR\vemailMasked\x123\n" +
+	"\arefunds\x18\x04 \x03(\v2\x19.payments.v1.ChargeRefundR\arefunds\x126\n" +
+	"\bdisputes\x18\x05 \x03(\v2\x1a.payments.v1.ChargeDisputeR\bdisputes\x12'\n" +
+	"\x0ffailure_message\x18\x06 \x01(\tR\x0efailureMessage\"\xca\x01\n" +
+	"\fChargeRefund\x12(\n" +
+	"\x10stripe_refund_id\x18\x01 \x01(\tR\x0estripeRefundId\x12!\n" +
+	"\famount_minor\x18\x02 \x01(\x03R\vamountMinor\x122\n" +
+	"\x06status\x18\x03 \x01(\x0e2\x1a.payments.v1.Refund.StatusR\x06status\x129\n" +
+	"\n" +
+	"created_at\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\tcreatedAt\"\xa0\x02\n" +
+	"\rChargeDispute\x12*\n" +
+	"\x11stripe_dispute_id\x18\x01 \x01(\tR\x0fstripeDisputeId\x12!\n" +
+	"\famount_minor\x18\x02 \x01(\x03R\vamountMinor\x124\n" +
+	"\x06stands\x18\x03 \x01(\x0e2\x1c.payments.v1.Payment.DisputeR\x06stands\x12\x16\n" +
+	"\x06reason\x18\x04 \x01(\tR\x06reason\x129\n" +
+	"\n" +
+	"created_at\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampR\tcreatedAt\x127\n" +
+	"\tanswer_by\x18\x06 \x01(\v2\x1a.google.protobuf.TimestampR\banswerBy\"I\n" +
 	"\x14MatchPaymentsRequest\x121\n" +
 	"\n" +
 	"charge_ids\x18\x01 \x03(\tB\x12\xbaH\x0f\x92\x01\f\x10\xe8\a\"\ar\x05\x10\x01\x18\xff\x01R\tchargeIds\"G\n" +
@@ -3780,7 +4281,7 @@ const file_payments_v1_payments_proto_rawDesc = "" +
 	"\rLookAtPayment\x12!.payments.v1.LookAtPaymentRequest\x1a\x14.payments.v1.Payment\x12H\n" +
 	"\rCancelPayment\x12!.payments.v1.CancelPaymentRequest\x1a\x14.payments.v1.Payment\x12Y\n" +
 	"\x0eReceiveWebhook\x12\".payments.v1.ReceiveWebhookRequest\x1a#.payments.v1.ReceiveWebhookResponse\x12S\n" +
-	"\fFileWebhooks\x12 .payments.v1.FileWebhooksRequest\x1a!.payments.v1.FileWebhooksResponse2\xbc\v\n" +
+	"\fFileWebhooks\x12 .payments.v1.FileWebhooksRequest\x1a!.payments.v1.FileWebhooksResponse2\x8e\f\n" +
 	"\x14PaymentsAdminService\x12G\n" +
 	"\rRefundPayment\x12!.payments.v1.RefundPaymentRequest\x1a\x13.payments.v1.Refund\x12P\n" +
 	"\vListRefunds\x12\x1f.payments.v1.ListRefundsRequest\x1a .payments.v1.ListRefundsResponse\x12\x84\x01\n" +
@@ -3789,7 +4290,8 @@ const file_payments_v1_payments_proto_rawDesc = "" +
 	"\x10LinkWebhookEvent\x12$.payments.v1.LinkWebhookEventRequest\x1a\x19.payments.v1.WebhookEvent\":\x82\xd3\xe4\x93\x024:\x01*\"//admin/v1/webhook-events/{stripe_event_id}:link\x12\x95\x01\n" +
 	"\x12ReplayWebhookEvent\x12&.payments.v1.ReplayWebhookEventRequest\x1a\x19.payments.v1.WebhookEvent\"<\x82\xd3\xe4\x93\x026:\x01*\"1/admin/v1/webhook-events/{stripe_event_id}:replay\x12\x95\x01\n" +
 	"\x12IgnoreWebhookEvent\x12&.payments.v1.IgnoreWebhookEventRequest\x1a\x19.payments.v1.WebhookEvent\"<\x82\xd3\xe4\x93\x026:\x01*\"1/admin/v1/webhook-events/{stripe_event_id}:ignore\x12P\n" +
-	"\vListCharges\x12\x1f.payments.v1.ListChargesRequest\x1a .payments.v1.ListChargesResponse\x12V\n" +
+	"\vListCharges\x12\x1f.payments.v1.ListChargesRequest\x1a .payments.v1.ListChargesResponse\x12P\n" +
+	"\vFindCharges\x12\x1f.payments.v1.FindChargesRequest\x1a .payments.v1.FindChargesResponse\x12V\n" +
 	"\rMatchPayments\x12!.payments.v1.MatchPaymentsRequest\x1a\".payments.v1.MatchPaymentsResponse\x12V\n" +
 	"\rRestoreCharge\x12!.payments.v1.RestoreChargeRequest\x1a\".payments.v1.RestoreChargeResponse\x12V\n" +
 	"\rCatchUpEvents\x12!.payments.v1.CatchUpEventsRequest\x1a\".payments.v1.CatchUpEventsResponse\x12V\n" +
@@ -3809,7 +4311,7 @@ func file_payments_v1_payments_proto_rawDescGZIP() []byte {
 }
 
 var file_payments_v1_payments_proto_enumTypes = make([]protoimpl.EnumInfo, 8)
-var file_payments_v1_payments_proto_msgTypes = make([]protoimpl.MessageInfo, 41)
+var file_payments_v1_payments_proto_msgTypes = make([]protoimpl.MessageInfo, 47)
 var file_payments_v1_payments_proto_goTypes = []any{
 	(WebhookEvent_Status)(0),                // 0: payments.v1.WebhookEvent.Status
 	(Refund_Status)(0),                      // 1: payments.v1.Refund.Status
@@ -3849,104 +4351,123 @@ var file_payments_v1_payments_proto_goTypes = []any{
 	(*ListChargesRequest)(nil),              // 35: payments.v1.ListChargesRequest
 	(*ListChargesResponse)(nil),             // 36: payments.v1.ListChargesResponse
 	(*SeenCharge)(nil),                      // 37: payments.v1.SeenCharge
-	(*MatchPaymentsRequest)(nil),            // 38: payments.v1.MatchPaymentsRequest
-	(*MatchPaymentsResponse)(nil),           // 39: payments.v1.MatchPaymentsResponse
-	(*RestoreChargeRequest)(nil),            // 40: payments.v1.RestoreChargeRequest
-	(*RestoreChargeResponse)(nil),           // 41: payments.v1.RestoreChargeResponse
-	(*CatchUpEventsRequest)(nil),            // 42: payments.v1.CatchUpEventsRequest
-	(*CatchUpEventsResponse)(nil),           // 43: payments.v1.CatchUpEventsResponse
-	(*FollowChangesRequest)(nil),            // 44: payments.v1.FollowChangesRequest
-	(*FollowChangesResponse)(nil),           // 45: payments.v1.FollowChangesResponse
-	(*ListBalanceTransactionsRequest)(nil),  // 46: payments.v1.ListBalanceTransactionsRequest
-	(*ListBalanceTransactionsResponse)(nil), // 47: payments.v1.ListBalanceTransactionsResponse
-	(*BalanceTransaction)(nil),              // 48: payments.v1.BalanceTransaction
-	(*timestamppb.Timestamp)(nil),           // 49: google.protobuf.Timestamp
+	(*FindChargesRequest)(nil),              // 38: payments.v1.FindChargesRequest
+	(*CardSearch)(nil),                      // 39: payments.v1.CardSearch
+	(*FindChargesResponse)(nil),             // 40: payments.v1.FindChargesResponse
+	(*FoundCharge)(nil),                     // 41: payments.v1.FoundCharge
+	(*ChargeRefund)(nil),                    // 42: payments.v1.ChargeRefund
+	(*ChargeDispute)(nil),                   // 43: payments.v1.ChargeDispute
+	(*MatchPaymentsRequest)(nil),            // 44: payments.v1.MatchPaymentsRequest
+	(*MatchPaymentsResponse)(nil),           // 45: payments.v1.MatchPaymentsResponse
+	(*RestoreChargeRequest)(nil),            // 46: payments.v1.RestoreChargeRequest
+	(*RestoreChargeResponse)(nil),           // 47: payments.v1.RestoreChargeResponse
+	(*CatchUpEventsRequest)(nil),            // 48: payments.v1.CatchUpEventsRequest
+	(*CatchUpEventsResponse)(nil),           // 49: payments.v1.CatchUpEventsResponse
+	(*FollowChangesRequest)(nil),            // 50: payments.v1.FollowChangesRequest
+	(*FollowChangesResponse)(nil),           // 51: payments.v1.FollowChangesResponse
+	(*ListBalanceTransactionsRequest)(nil),  // 52: payments.v1.ListBalanceTransactionsRequest
+	(*ListBalanceTransactionsResponse)(nil), // 53: payments.v1.ListBalanceTransactionsResponse
+	(*BalanceTransaction)(nil),              // 54: payments.v1.BalanceTransaction
+	(*timestamppb.Timestamp)(nil),           // 55: google.protobuf.Timestamp
 }
 var file_payments_v1_payments_proto_depIdxs = []int32{
 	0,  // 0: payments.v1.ListWebhookEventsRequest.status:type_name -> payments.v1.WebhookEvent.Status
-	49, // 1: payments.v1.ListWebhookEventsRequest.received_before:type_name -> google.protobuf.Timestamp
+	55, // 1: payments.v1.ListWebhookEventsRequest.received_before:type_name -> google.protobuf.Timestamp
 	16, // 2: payments.v1.ListWebhookEventsResponse.events:type_name -> payments.v1.WebhookEvent
 	12, // 3: payments.v1.CountResolutionMethodsResponse.methods:type_name -> payments.v1.ResolutionMethodCount
 	0,  // 4: payments.v1.ResolutionMethodCount.status:type_name -> payments.v1.WebhookEvent.Status
 	0,  // 5: payments.v1.WebhookEvent.status:type_name -> payments.v1.WebhookEvent.Status
-	49, // 6: payments.v1.WebhookEvent.received_at:type_name -> google.protobuf.Timestamp
-	49, // 7: payments.v1.WebhookEvent.processed_at:type_name -> google.protobuf.Timestamp
+	55, // 6: payments.v1.WebhookEvent.received_at:type_name -> google.protobuf.Timestamp
+	55, // 7: payments.v1.WebhookEvent.processed_at:type_name -> google.protobuf.Timestamp
 	20, // 8: payments.v1.ListRefundsResponse.refunds:type_name -> payments.v1.Refund
 	1,  // 9: payments.v1.Refund.status:type_name -> payments.v1.Refund.Status
-	49, // 10: payments.v1.Refund.created_at:type_name -> google.protobuf.Timestamp
-	49, // 11: payments.v1.Purchase.ordered_at:type_name -> google.protobuf.Timestamp
+	55, // 10: payments.v1.Refund.created_at:type_name -> google.protobuf.Timestamp
+	55, // 11: payments.v1.Purchase.ordered_at:type_name -> google.protobuf.Timestamp
 	21, // 12: payments.v1.PayRequest.purchase:type_name -> payments.v1.Purchase
-	49, // 13: payments.v1.PayRequest.charge_by:type_name -> google.protobuf.Timestamp
+	55, // 13: payments.v1.PayRequest.charge_by:type_name -> google.protobuf.Timestamp
 	21, // 14: payments.v1.LookAtPaymentRequest.purchase:type_name -> payments.v1.Purchase
 	21, // 15: payments.v1.CancelPaymentRequest.purchase:type_name -> payments.v1.Purchase
 	3,  // 16: payments.v1.Payment.status:type_name -> payments.v1.Payment.Status
-	49, // 17: payments.v1.Payment.charged_at:type_name -> google.protobuf.Timestamp
+	55, // 17: payments.v1.Payment.charged_at:type_name -> google.protobuf.Timestamp
 	29, // 18: payments.v1.Payment.decline:type_name -> payments.v1.Decline
 	2,  // 19: payments.v1.Payment.dispute:type_name -> payments.v1.Payment.Dispute
 	26, // 20: payments.v1.Payment.term:type_name -> payments.v1.Term
-	49, // 21: payments.v1.Term.period_start:type_name -> google.protobuf.Timestamp
-	49, // 22: payments.v1.Term.period_end:type_name -> google.protobuf.Timestamp
+	55, // 21: payments.v1.Term.period_start:type_name -> google.protobuf.Timestamp
+	55, // 22: payments.v1.Term.period_end:type_name -> google.protobuf.Timestamp
 	4,  // 23: payments.v1.Subscription.status:type_name -> payments.v1.Subscription.Status
-	49, // 24: payments.v1.Subscription.current_period_end:type_name -> google.protobuf.Timestamp
+	55, // 24: payments.v1.Subscription.current_period_end:type_name -> google.protobuf.Timestamp
 	28, // 25: payments.v1.Subscription.unpaid:type_name -> payments.v1.UnpaidInvoice
-	49, // 26: payments.v1.Subscription.observed_at:type_name -> google.protobuf.Timestamp
-	49, // 27: payments.v1.UnpaidInvoice.next_attempt_at:type_name -> google.protobuf.Timestamp
+	55, // 26: payments.v1.Subscription.observed_at:type_name -> google.protobuf.Timestamp
+	55, // 27: payments.v1.UnpaidInvoice.next_attempt_at:type_name -> google.protobuf.Timestamp
 	30, // 28: payments.v1.FileWebhooksRequest.deliveries:type_name -> payments.v1.ReceiveWebhookRequest
-	49, // 29: payments.v1.Window.from:type_name -> google.protobuf.Timestamp
-	49, // 30: payments.v1.Window.before:type_name -> google.protobuf.Timestamp
+	55, // 29: payments.v1.Window.from:type_name -> google.protobuf.Timestamp
+	55, // 30: payments.v1.Window.before:type_name -> google.protobuf.Timestamp
 	34, // 31: payments.v1.ListChargesRequest.window:type_name -> payments.v1.Window
 	37, // 32: payments.v1.ListChargesResponse.charges:type_name -> payments.v1.SeenCharge
 	5,  // 33: payments.v1.SeenCharge.status:type_name -> payments.v1.SeenCharge.Status
-	49, // 34: payments.v1.SeenCharge.created_at:type_name -> google.protobuf.Timestamp
+	55, // 34: payments.v1.SeenCharge.created_at:type_name -> google.protobuf.Timestamp
 	6,  // 35: payments.v1.SeenCharge.owner:type_name -> payments.v1.SeenCharge.Owner
-	25, // 36: payments.v1.RestoreChargeResponse.payment:type_name -> payments.v1.Payment
-	34, // 37: payments.v1.CatchUpEventsRequest.window:type_name -> payments.v1.Window
-	7,  // 38: payments.v1.FollowChangesRequest.kind:type_name -> payments.v1.FollowChangesRequest.Kind
-	34, // 39: payments.v1.FollowChangesRequest.window:type_name -> payments.v1.Window
-	34, // 40: payments.v1.ListBalanceTransactionsRequest.window:type_name -> payments.v1.Window
-	48, // 41: payments.v1.ListBalanceTransactionsResponse.transactions:type_name -> payments.v1.BalanceTransaction
-	49, // 42: payments.v1.BalanceTransaction.created_at:type_name -> google.protobuf.Timestamp
-	22, // 43: payments.v1.PaymentsService.Pay:input_type -> payments.v1.PayRequest
-	23, // 44: payments.v1.PaymentsService.LookAtPayment:input_type -> payments.v1.LookAtPaymentRequest
-	24, // 45: payments.v1.PaymentsService.CancelPayment:input_type -> payments.v1.CancelPaymentRequest
-	30, // 46: payments.v1.PaymentsService.ReceiveWebhook:input_type -> payments.v1.ReceiveWebhookRequest
-	32, // 47: payments.v1.PaymentsService.FileWebhooks:input_type -> payments.v1.FileWebhooksRequest
-	17, // 48: payments.v1.PaymentsAdminService.RefundPayment:input_type -> payments.v1.RefundPaymentRequest
-	18, // 49: payments.v1.PaymentsAdminService.ListRefunds:input_type -> payments.v1.ListRefundsRequest
-	8,  // 50: payments.v1.PaymentsAdminService.ListWebhookEvents:input_type -> payments.v1.ListWebhookEventsRequest
-	10, // 51: payments.v1.PaymentsAdminService.CountResolutionMethods:input_type -> payments.v1.CountResolutionMethodsRequest
-	13, // 52: payments.v1.PaymentsAdminService.LinkWebhookEvent:input_type -> payments.v1.LinkWebhookEventRequest
-	14, // 53: payments.v1.PaymentsAdminService.ReplayWebhookEvent:input_type -> payments.v1.ReplayWebhookEventRequest
-	15, // 54: payments.v1.PaymentsAdminService.IgnoreWebhookEvent:input_type -> payments.v1.IgnoreWebhookEventRequest
-	35, // 55: payments.v1.PaymentsAdminService.ListCharges:input_type -> payments.v1.ListChargesRequest
-	38, // 56: payments.v1.PaymentsAdminService.MatchPayments:input_type -> payments.v1.MatchPaymentsRequest
-	40, // 57: payments.v1.PaymentsAdminService.RestoreCharge:input_type -> payments.v1.RestoreChargeRequest
-	42, // 58: payments.v1.PaymentsAdminService.CatchUpEvents:input_type -> payments.v1.CatchUpEventsRequest
-	44, // 59: payments.v1.PaymentsAdminService.FollowChanges:input_type -> payments.v1.FollowChangesRequest
-	46, // 60: payments.v1.PaymentsAdminService.ListBalanceTransactions:input_type -> payments.v1.ListBalanceTransactionsRequest
-	25, // 61: payments.v1.PaymentsService.Pay:output_type -> payments.v1.Payment
-	25, // 62: payments.v1.PaymentsService.LookAtPayment:output_type -> payments.v1.Payment
-	25, // 63: payments.v1.PaymentsService.CancelPayment:output_type -> payments.v1.Payment
-	31, // 64: payments.v1.PaymentsService.ReceiveWebhook:output_type -> payments.v1.ReceiveWebhookResponse
-	33, // 65: payments.v1.PaymentsService.FileWebhooks:output_type -> payments.v1.FileWebhooksResponse
-	20, // 66: payments.v1.PaymentsAdminService.RefundPayment:output_type -> payments.v1.Refund
-	19, // 67: payments.v1.PaymentsAdminService.ListRefunds:output_type -> payments.v1.ListRefundsResponse
-	9,  // 68: payments.v1.PaymentsAdminService.ListWebhookEvents:output_type -> payments.v1.ListWebhookEventsResponse
-	11, // 69: payments.v1.PaymentsAdminService.CountResolutionMethods:output_type -> payments.v1.CountResolutionMethodsResponse
-	16, // 70: payments.v1.PaymentsAdminService.LinkWebhookEvent:output_type -> payments.v1.WebhookEvent
-	16, // 71: payments.v1.PaymentsAdminService.ReplayWebhookEvent:output_type -> payments.v1.WebhookEvent
-	16, // 72: payments.v1.PaymentsAdminService.IgnoreWebhookEvent:output_type -> payments.v1.WebhookEvent
-	36, // 73: payments.v1.PaymentsAdminService.ListCharges:output_type -> payments.v1.ListChargesResponse
-	39, // 74: payments.v1.PaymentsAdminService.MatchPayments:output_type -> payments.v1.MatchPaymentsResponse
-	41, // 75: payments.v1.PaymentsAdminService.RestoreCharge:output_type -> payments.v1.RestoreChargeResponse
-	43, // 76: payments.v1.PaymentsAdminService.CatchUpEvents:output_type -> payments.v1.CatchUpEventsResponse
-	45, // 77: payments.v1.PaymentsAdminService.FollowChanges:output_type -> payments.v1.FollowChangesResponse
-	47, // 78: payments.v1.PaymentsAdminService.ListBalanceTransactions:output_type -> payments.v1.ListBalanceTransactionsResponse
-	61, // [61:79] is the sub-list for method output_type
-	43, // [43:61] is the sub-list for method input_type
-	43, // [43:43] is the sub-list for extension type_name
-	43, // [43:43] is the sub-list for extension extendee
-	0,  // [0:43] is the sub-list for field type_name
+	39, // 36: payments.v1.FindChargesRequest.card:type_name -> payments.v1.CardSearch
+	34, // 37: payments.v1.CardSearch.window:type_name -> payments.v1.Window
+	41, // 38: payments.v1.FindChargesResponse.charges:type_name -> payments.v1.FoundCharge
+	37, // 39: payments.v1.FoundCharge.charge:type_name -> payments.v1.SeenCharge
+	42, // 40: payments.v1.FoundCharge.refunds:type_name -> payments.v1.ChargeRefund
+	43, // 41: payments.v1.FoundCharge.disputes:type_name -> payments.v1.ChargeDispute
+	1,  // 42: payments.v1.ChargeRefund.status:type_name -> payments.v1.Refund.Status
+	55, // 43: payments.v1.ChargeRefund.created_at:type_name -> google.protobuf.Timestamp
+	2,  // 44: payments.v1.ChargeDispute.stands:type_name -> payments.v1.Payment.Dispute
+	55, // 45: payments.v1.ChargeDispute.created_at:type_name -> google.protobuf.Timestamp
+	55, // 46: payments.v1.ChargeDispute.answer_by:type_name -> google.protobuf.Timestamp
+	25, // 47: payments.v1.RestoreChargeResponse.payment:type_name -> payments.v1.Payment
+	34, // 48: payments.v1.CatchUpEventsRequest.window:type_name -> payments.v1.Window
+	7,  // 49: payments.v1.FollowChangesRequest.kind:type_name -> payments.v1.FollowChangesRequest.Kind
+	34, // 50: payments.v1.FollowChangesRequest.window:type_name -> payments.v1.Window
+	34, // 51: payments.v1.ListBalanceTransactionsRequest.window:type_name -> payments.v1.Window
+	54, // 52: payments.v1.ListBalanceTransactionsResponse.transactions:type_name -> payments.v1.BalanceTransaction
+	55, // 53: payments.v1.BalanceTransaction.created_at:type_name -> google.protobuf.Timestamp
+	22, // 54: payments.v1.PaymentsService.Pay:input_type -> payments.v1.PayRequest
+	23, // 55: payments.v1.PaymentsService.LookAtPayment:input_type -> payments.v1.LookAtPaymentRequest
+	24, // 56: payments.v1.PaymentsService.CancelPayment:input_type -> payments.v1.CancelPaymentRequest
+	30, // 57: payments.v1.PaymentsService.ReceiveWebhook:input_type -> payments.v1.ReceiveWebhookRequest
+	32, // 58: payments.v1.PaymentsService.FileWebhooks:input_type -> payments.v1.FileWebhooksRequest
+	17, // 59: payments.v1.PaymentsAdminService.RefundPayment:input_type -> payments.v1.RefundPaymentRequest
+	18, // 60: payments.v1.PaymentsAdminService.ListRefunds:input_type -> payments.v1.ListRefundsRequest
+	8,  // 61: payments.v1.PaymentsAdminService.ListWebhookEvents:input_type -> payments.v1.ListWebhookEventsRequest
+	10, // 62: payments.v1.PaymentsAdminService.CountResolutionMethods:input_type -> payments.v1.CountResolutionMethodsRequest
+	13, // 63: payments.v1.PaymentsAdminService.LinkWebhookEvent:input_type -> payments.v1.LinkWebhookEventRequest
+	14, // 64: payments.v1.PaymentsAdminService.ReplayWebhookEvent:input_type -> payments.v1.ReplayWebhookEventRequest
+	15, // 65: payments.v1.PaymentsAdminService.IgnoreWebhookEvent:input_type -> payments.v1.IgnoreWebhookEventRequest
+	35, // 66: payments.v1.PaymentsAdminService.ListCharges:input_type -> payments.v1.ListChargesRequest
+	38, // 67: payments.v1.PaymentsAdminService.FindCharges:input_type -> payments.v1.FindChargesRequest
+	44, // 68: payments.v1.PaymentsAdminService.MatchPayments:input_type -> payments.v1.MatchPaymentsRequest
+	46, // 69: payments.v1.PaymentsAdminService.RestoreCharge:input_type -> payments.v1.RestoreChargeRequest
+	48, // 70: payments.v1.PaymentsAdminService.CatchUpEvents:input_type -> payments.v1.CatchUpEventsRequest
+	50, // 71: payments.v1.PaymentsAdminService.FollowChanges:input_type -> payments.v1.FollowChangesRequest
+	52, // 72: payments.v1.PaymentsAdminService.ListBalanceTransactions:input_type -> payments.v1.ListBalanceTransactionsRequest
+	25, // 73: payments.v1.PaymentsService.Pay:output_type -> payments.v1.Payment
+	25, // 74: payments.v1.PaymentsService.LookAtPayment:output_type -> payments.v1.Payment
+	25, // 75: payments.v1.PaymentsService.CancelPayment:output_type -> payments.v1.Payment
+	31, // 76: payments.v1.PaymentsService.ReceiveWebhook:output_type -> payments.v1.ReceiveWebhookResponse
+	33, // 77: payments.v1.PaymentsService.FileWebhooks:output_type -> payments.v1.FileWebhooksResponse
+	20, // 78: payments.v1.PaymentsAdminService.RefundPayment:output_type -> payments.v1.Refund
+	19, // 79: payments.v1.PaymentsAdminService.ListRefunds:output_type -> payments.v1.ListRefundsResponse
+	9,  // 80: payments.v1.PaymentsAdminService.ListWebhookEvents:output_type -> payments.v1.ListWebhookEventsResponse
+	11, // 81: payments.v1.PaymentsAdminService.CountResolutionMethods:output_type -> payments.v1.CountResolutionMethodsResponse
+	16, // 82: payments.v1.PaymentsAdminService.LinkWebhookEvent:output_type -> payments.v1.WebhookEvent
+	16, // 83: payments.v1.PaymentsAdminService.ReplayWebhookEvent:output_type -> payments.v1.WebhookEvent
+	16, // 84: payments.v1.PaymentsAdminService.IgnoreWebhookEvent:output_type -> payments.v1.WebhookEvent
+	36, // 85: payments.v1.PaymentsAdminService.ListCharges:output_type -> payments.v1.ListChargesResponse
+	40, // 86: payments.v1.PaymentsAdminService.FindCharges:output_type -> payments.v1.FindChargesResponse
+	45, // 87: payments.v1.PaymentsAdminService.MatchPayments:output_type -> payments.v1.MatchPaymentsResponse
+	47, // 88: payments.v1.PaymentsAdminService.RestoreCharge:output_type -> payments.v1.RestoreChargeResponse
+	49, // 89: payments.v1.PaymentsAdminService.CatchUpEvents:output_type -> payments.v1.CatchUpEventsResponse
+	51, // 90: payments.v1.PaymentsAdminService.FollowChanges:output_type -> payments.v1.FollowChangesResponse
+	53, // 91: payments.v1.PaymentsAdminService.ListBalanceTransactions:output_type -> payments.v1.ListBalanceTransactionsResponse
+	73, // [73:92] is the sub-list for method output_type
+	54, // [54:73] is the sub-list for method input_type
+	54, // [54:54] is the sub-list for extension type_name
+	54, // [54:54] is the sub-list for extension extendee
+	0,  // [0:54] is the sub-list for field type_name
 }
 
 func init() { file_payments_v1_payments_proto_init() }
@@ -3960,7 +4481,7 @@ func file_payments_v1_payments_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_payments_v1_payments_proto_rawDesc), len(file_payments_v1_payments_proto_rawDesc)),
 			NumEnums:      8,
-			NumMessages:   41,
+			NumMessages:   47,
 			NumExtensions: 0,
 			NumServices:   2,
 		},

@@ -316,6 +316,7 @@ const (
 	PaymentsAdminService_ReplayWebhookEvent_FullMethodName      = "/payments.v1.PaymentsAdminService/ReplayWebhookEvent"
 	PaymentsAdminService_IgnoreWebhookEvent_FullMethodName      = "/payments.v1.PaymentsAdminService/IgnoreWebhookEvent"
 	PaymentsAdminService_ListCharges_FullMethodName             = "/payments.v1.PaymentsAdminService/ListCharges"
+	PaymentsAdminService_FindCharges_FullMethodName             = "/payments.v1.PaymentsAdminService/FindCharges"
 	PaymentsAdminService_MatchPayments_FullMethodName           = "/payments.v1.PaymentsAdminService/MatchPayments"
 	PaymentsAdminService_RestoreCharge_FullMethodName           = "/payments.v1.PaymentsAdminService/RestoreCharge"
 	PaymentsAdminService_CatchUpEvents_FullMethodName           = "/payments.v1.PaymentsAdminService/CatchUpEvents"
@@ -363,6 +364,11 @@ type PaymentsAdminServiceClient interface {
 	// first, each with whose it is as far as is known here. It changes nothing.
 	// Errors: UNAVAILABLE STRIPE_UNREACHABLE, and nothing of the page counts as read.
 	ListCharges(ctx context.Context, in *ListChargesRequest, opts ...grpc.CallOption) (*ListChargesResponse, error)
+	// FindCharges finds the charges that a customer's words may be about, on all
+	// Stripe customers of theirs, with whose each is; what is not ours is labelled,
+	// never left out. It changes nothing. When Stripe cannot be read it answers with
+	// what is kept here, and says so.
+	FindCharges(ctx context.Context, in *FindChargesRequest, opts ...grpc.CallOption) (*FindChargesResponse, error)
 	// MatchPayments answers which of a page of charges are recorded here as paid. It asks
 	// Stripe nothing: who knows that they were can tell that records were lost.
 	MatchPayments(ctx context.Context, in *MatchPaymentsRequest, opts ...grpc.CallOption) (*MatchPaymentsResponse, error)
@@ -472,6 +478,16 @@ func (c *paymentsAdminServiceClient) ListCharges(ctx context.Context, in *ListCh
 	return out, nil
 }
 
+func (c *paymentsAdminServiceClient) FindCharges(ctx context.Context, in *FindChargesRequest, opts ...grpc.CallOption) (*FindChargesResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(FindChargesResponse)
+	err := c.cc.Invoke(ctx, PaymentsAdminService_FindCharges_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 func (c *paymentsAdminServiceClient) MatchPayments(ctx context.Context, in *MatchPaymentsRequest, opts ...grpc.CallOption) (*MatchPaymentsResponse, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(MatchPaymentsResponse)
@@ -562,6 +578,11 @@ type PaymentsAdminServiceServer interface {
 	// first, each with whose it is as far as is known here. It changes nothing.
 	// Errors: UNAVAILABLE STRIPE_UNREACHABLE, and nothing of the page counts as read.
 	ListCharges(context.Context, *ListChargesRequest) (*ListChargesResponse, error)
+	// FindCharges finds the charges that a customer's words may be about, on all
+	// Stripe customers of theirs, with whose each is; what is not ours is labelled,
+	// never left out. It changes nothing. When Stripe cannot be read it answers with
+	// what is kept here, and says so.
+	FindCharges(context.Context, *FindChargesRequest) (*FindChargesResponse, error)
 	// MatchPayments answers which of a page of charges are recorded here as paid. It asks
 	// Stripe nothing: who knows that they were can tell that records were lost.
 	MatchPayments(context.Context, *MatchPaymentsRequest) (*MatchPaymentsResponse, error)
@@ -614,6 +635,9 @@ func (UnimplementedPaymentsAdminServiceServer) IgnoreWebhookEvent(context.Contex
 }
 func (UnimplementedPaymentsAdminServiceServer) ListCharges(context.Context, *ListChargesRequest) (*ListChargesResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method ListCharges not implemented")
+}
+func (UnimplementedPaymentsAdminServiceServer) FindCharges(context.Context, *FindChargesRequest) (*FindChargesResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method FindCharges not implemented")
 }
 func (UnimplementedPaymentsAdminServiceServer) MatchPayments(context.Context, *MatchPaymentsRequest) (*MatchPaymentsResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method MatchPayments not implemented")
@@ -795,6 +819,24 @@ func _PaymentsAdminService_ListCharges_Handler(srv interface{}, ctx context.Cont
 	return interceptor(ctx, in, info, handler)
 }
 
+func _PaymentsAdminService_FindCharges_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(FindChargesRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(PaymentsAdminServiceServer).FindCharges(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: PaymentsAdminService_FindCharges_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(PaymentsAdminServiceServer).FindCharges(ctx, req.(*FindChargesRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _PaymentsAdminService_MatchPayments_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(MatchPaymentsRequest)
 	if err := dec(in); err != nil {
@@ -923,6 +965,10 @@ var PaymentsAdminService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "ListCharges",
 			Handler:    _PaymentsAdminService_ListCharges_Handler,
+		},
+		{
+			MethodName: "FindCharges",
+			Handler:    _PaymentsAdminService_FindCharges_Handler,
 		},
 		{
 			MethodName: "MatchPayments",

@@ -568,7 +568,9 @@ type LookupCustomerResponse struct {
 	Cases   []*Case           `protobuf:"bytes,8,rep,name=cases,proto3" json:"cases,omitempty"`
 	Tickets []*Ticket         `protobuf:"bytes,9,rep,name=tickets,proto3" json:"tickets,omitempty"`
 	// False: Stripe could not be read, and the rest is what is known here.
-	StripeRead    bool `protobuf:"varint,10,opt,name=stripe_read,json=stripeRead,proto3" json:"stripe_read,omitempty"`
+	StripeRead bool `protobuf:"varint,10,opt,name=stripe_read,json=stripeRead,proto3" json:"stripe_read,omitempty"`
+	// What else could not be read, or only in part, in plain words.
+	Unread        []string `protobuf:"bytes,11,rep,name=unread,proto3" json:"unread,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -673,6 +675,13 @@ func (x *LookupCustomerResponse) GetStripeRead() bool {
 	return false
 }
 
+func (x *LookupCustomerResponse) GetUnread() []string {
+	if x != nil {
+		return x.Unread
+	}
+	return nil
+}
+
 // Candidate is one of several that a customer's words may be about.
 type Candidate struct {
 	state          protoimpl.MessageState `protogen:"open.v1"`
@@ -682,7 +691,11 @@ type Candidate struct {
 	AmountDisplay  string                 `protobuf:"bytes,4,opt,name=amount_display,json=amountDisplay,proto3" json:"amount_display,omitempty"`
 	CreatedAt      *timestamppb.Timestamp `protobuf:"bytes,5,opt,name=created_at,json=createdAt,proto3" json:"created_at,omitempty"`
 	// What to look up to see this one.
-	Query         string `protobuf:"bytes,6,opt,name=query,proto3" json:"query,omitempty"`
+	Query string `protobuf:"bytes,6,opt,name=query,proto3" json:"query,omitempty"`
+	// How it fits what the customer gave, e.g. another address of the same mailbox.
+	Why string `protobuf:"bytes,7,opt,name=why,proto3" json:"why,omitempty"`
+	// Of one that is only a charge.
+	ChargeId      string `protobuf:"bytes,8,opt,name=charge_id,json=chargeId,proto3" json:"charge_id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -755,6 +768,20 @@ func (x *Candidate) GetCreatedAt() *timestamppb.Timestamp {
 func (x *Candidate) GetQuery() string {
 	if x != nil {
 		return x.Query
+	}
+	return ""
+}
+
+func (x *Candidate) GetWhy() string {
+	if x != nil {
+		return x.Why
+	}
+	return ""
+}
+
+func (x *Candidate) GetChargeId() string {
+	if x != nil {
+		return x.ChargeId
 	}
 	return ""
 }
@@ -2283,7 +2310,7 @@ const file_reconciliation_v1_support_proto_rawDesc = "" +
 	"^[0-9]{4}$R\x05last4\x12*\n" +
 	"\famount_minor\x18\x02 \x01(\x03B\a\xbaH\x04\"\x02 \x00R\vamountMinor\x123\n" +
 	"\bcurrency\x18\x03 \x01(\tB\x17\xbaH\x14r\x122\x10^([A-Za-z]{3})?$R\bcurrency\x127\n" +
-	"\x04date\x18\x04 \x01(\tB#\xbaH r\x1e2\x1c^[0-9]{4}-[0-9]{2}-[0-9]{2}$R\x04date\"\xaf\x04\n" +
+	"\x04date\x18\x04 \x01(\tB#\xbaH r\x1e2\x1c^[0-9]{4}-[0-9]{2}-[0-9]{2}$R\x04date\"\xc7\x04\n" +
 	"\x16LookupCustomerResponse\x12<\n" +
 	"\n" +
 	"candidates\x18\x01 \x03(\v2\x1c.reconciliation.v1.CandidateR\n" +
@@ -2298,7 +2325,8 @@ const file_reconciliation_v1_support_proto_rawDesc = "" +
 	"\atickets\x18\t \x03(\v2\x19.reconciliation.v1.TicketR\atickets\x12\x1f\n" +
 	"\vstripe_read\x18\n" +
 	" \x01(\bR\n" +
-	"stripeRead\"\xea\x01\n" +
+	"stripeRead\x12\x16\n" +
+	"\x06unread\x18\v \x03(\tR\x06unread\"\x99\x02\n" +
 	"\tCandidate\x12\x19\n" +
 	"\border_id\x18\x01 \x01(\tR\aorderId\x12'\n" +
 	"\x0freference_short\x18\x02 \x01(\tR\x0ereferenceShort\x12!\n" +
@@ -2306,7 +2334,9 @@ const file_reconciliation_v1_support_proto_rawDesc = "" +
 	"\x0eamount_display\x18\x04 \x01(\tR\ramountDisplay\x129\n" +
 	"\n" +
 	"created_at\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampR\tcreatedAt\x12\x14\n" +
-	"\x05query\x18\x06 \x01(\tR\x05query\"\xb3\x01\n" +
+	"\x05query\x18\x06 \x01(\tR\x05query\x12\x10\n" +
+	"\x03why\x18\a \x01(\tR\x03why\x12\x1b\n" +
+	"\tcharge_id\x18\b \x01(\tR\bchargeId\"\xb3\x01\n" +
 	"\x0eRecommendation\x12\x12\n" +
 	"\x04text\x18\x01 \x01(\tR\x04text\x12\x10\n" +
 	"\x03rpc\x18\x02 \x01(\tR\x03rpc\x12!\n" +

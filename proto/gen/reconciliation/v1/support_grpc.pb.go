@@ -45,7 +45,9 @@ type SupportServiceClient interface {
 	// WhoAmI says who the credential's bearer is and what they may do.
 	WhoAmI(ctx context.Context, in *WhoAmIRequest, opts ...grpc.CallOption) (*WhoAmIResponse, error)
 	// LookupCustomer finds whom a customer's words are about and says what happened
-	// and what to do. It changes nothing.
+	// and what to do. It changes nothing. What cannot be read is left out, and named in
+	// unread. Errors: INVALID_ARGUMENT when the words are none of what can be looked
+	// up.
 	LookupCustomer(ctx context.Context, in *LookupCustomerRequest, opts ...grpc.CallOption) (*LookupCustomerResponse, error)
 	// Recover makes good what is not: an order, a charge, or everything of a
 	// customer. It answers when access is there or the reason is known. Errors:
@@ -209,7 +211,9 @@ type SupportServiceServer interface {
 	// WhoAmI says who the credential's bearer is and what they may do.
 	WhoAmI(context.Context, *WhoAmIRequest) (*WhoAmIResponse, error)
 	// LookupCustomer finds whom a customer's words are about and says what happened
-	// and what to do. It changes nothing.
+	// and what to do. It changes nothing. What cannot be read is left out, and named in
+	// unread. Errors: INVALID_ARGUMENT when the words are none of what can be looked
+	// up.
 	LookupCustomer(context.Context, *LookupCustomerRequest) (*LookupCustomerResponse, error)
 	// Recover makes good what is not: an order, a charge, or everything of a
 	// customer. It answers when access is there or the reason is known. Errors:

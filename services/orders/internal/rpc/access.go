@@ -18,6 +18,7 @@ var Access = access.Table{
 	ordersv1.OrdersAdminService_AdoptCharge_FullMethodName:        {Callers: []string{"payments", "reconciliation"}},
 	ordersv1.OrdersAdminService_FollowSubscription_FullMethodName: {Callers: []string{"payments"}},
 	ordersv1.OrdersAdminService_DescribeOrder_FullMethodName:      {Callers: []string{"notifications", "reconciliation"}, Role: access.Viewer},
+	ordersv1.OrdersAdminService_FindOrders_FullMethodName:         {Callers: []string{"reconciliation"}},
 	ordersv1.OrdersAdminService_MatchCharges_FullMethodName:       {Callers: []string{"reconciliation"}},
 	ordersv1.OrdersAdminService_ListCompleted_FullMethodName:      {Callers: []string{"reconciliation"}},
 	ordersv1.OrdersAdminService_ListStuckOrders_FullMethodName:    {Callers: []string{"reconciliation"}, Role: access.Viewer},

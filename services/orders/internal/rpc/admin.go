@@ -108,6 +108,11 @@ func (r *Admin) DescribeOrder(ctx context.Context, req *ordersv1.DescribeOrderRe
 	if err != nil {
 		return nil, err
 	}
+	return described(d, access.From(ctx).Caller), nil
+}
+
+// described is everything that is known of an order, as a caller may see it.
+func described(d service.Description, caller string) *ordersv1.DescribeOrderResponse {
 	o := d.Order
 	shown, _ := view(o, nil)
 	out := &ordersv1.DescribeOrderResponse{
@@ -120,7 +125,7 @@ func (r *Admin) DescribeOrder(ctx context.Context, req *ordersv1.DescribeOrderRe
 		out.RefundedDisplay = order.Display(o.RefundedMinor, o.Currency)
 	}
 	out.SecondOfTwo, out.RefundOfferUntil = d.SecondOfTwo, timestamp(o.RefundOfferUntil)
-	if access.From(ctx).Caller == "notifications" { // who writes the link; nobody else needs what takes the money back
+	if caller == "notifications" { // who writes the link; nobody else needs what takes the money back
 		out.RefundToken = o.RefundToken
 	}
 	out.Dispute = paymentsv1.Payment_Dispute(paymentsv1.Payment_Dispute_value[string(o.Dispute)])
@@ -136,7 +141,7 @@ func (r *Admin) DescribeOrder(ctx context.Context, req *ordersv1.DescribeOrderRe
 			At: timestamppb.New(h.At), Note: h.Note,
 		})
 	}
-	return out, nil
+	return out
 }
 
 // ListStuckOrders pages through orders without progress.
