@@ -2958,10 +2958,11 @@ type FoundCharge struct {
 	Charge *SeenCharge            `protobuf:"bytes,1,opt,name=charge,proto3" json:"charge,omitempty"`
 	// Of the card or account that it was paid with; empty when not known.
 	Last4 string `protobuf:"bytes,2,opt,name=last4,proto3" json:"last4,omitempty"`
-	// Of the Stripe customer or the payer, masked; empty when Stripe has none.
-	EmailMasked string           `protobuf:"bytes,3,opt,name=email_masked,json=emailMasked,proto3" json:"email_masked,omitempty"`
-	Refunds     []*ChargeRefund  `protobuf:"bytes,4,rep,name=refunds,proto3" json:"refunds,omitempty"`
-	Disputes    []*ChargeDispute `protobuf:"bytes,5,rep,name=disputes,proto3" json:"disputes,omitempty"`
+	// Of the Stripe customer, else as the payer gave it; as it is written there. Empty
+	// when Stripe has none. It says where to write, not whose the charge is.
+	Email    string           `protobuf:"bytes,3,opt,name=email,proto3" json:"email,omitempty"`
+	Refunds  []*ChargeRefund  `protobuf:"bytes,4,rep,name=refunds,proto3" json:"refunds,omitempty"`
+	Disputes []*ChargeDispute `protobuf:"bytes,5,rep,name=disputes,proto3" json:"disputes,omitempty"`
 	// Why the bank refused it, in Stripe's words; empty when it did not.
 	FailureMessage string `protobuf:"bytes,6,opt,name=failure_message,json=failureMessage,proto3" json:"failure_message,omitempty"`
 	unknownFields  protoimpl.UnknownFields
@@ -3012,9 +3013,9 @@ func (x *FoundCharge) GetLast4() string {
 	return ""
 }
 
-func (x *FoundCharge) GetEmailMasked() string {
+func (x *FoundCharge) GetEmail() string {
 	if x != nil {
-		return x.EmailMasked
+		return x.Email
 	}
 	return ""
 }
@@ -4190,11 +4191,11 @@ const file_payments_v1_payments_proto_rawDesc = "" +
 	"\acharges\x18\x01 \x03(\v2\x18.payments.v1.FoundChargeR\acharges\x12\x1f\n" +
 	"\vstripe_read\x18\x02 \x01(\bR\n" +
 	"stripeRead\x12\x10\n" +
-	"\x03cut\x18\x03 \x01(\bR\x03cut\"\x8d\x02\n" +
+	"\x03cut\x18\x03 \x01(\bR\x03cut\"\x80\x02\n" +
 	"\vFoundCharge\x12/\n" +
 	"\x06charge\x18\x01 \x01(\v2\x17.payments.v1.SeenChargeR\x06charge\x12\x14\n" +
-	"\x05last4\x18\x02 \x01(\tR\x05last4\x12!\n" +
-	"\femail_masked\x18\x03 \x01(\tR\vemailMasked\x123\n" +
+	"\x05last4\x18\x02 \x01(\tR\x05last4\x12\x14\n" +
+	"\x05email\x18\x03 \x01(\tR\x05email\x123\n" +
 	"\arefunds\x18\x04 \x03(\v2\x19.payments.v1.ChargeRefundR\arefunds\x126\n" +
 	"\bdisputes\x18\x05 \x03(\v2\x1a.payments.v1.ChargeDisputeR\bdisputes\x12'\n" +
 	"\x0ffailure_message\x18\x06 \x01(\tR\x0efailureMessage\"\xca\x01\n" +

@@ -1,6 +1,7 @@
 package payment
 
 import (
+	"slices"
 	"time"
 
 	"google.golang.org/grpc/codes"
@@ -78,17 +79,59 @@ type Behind struct {
 	Prices, Products []string
 }
 
+// FoundCharge is a charge that was looked for.
+type FoundCharge struct {
+	SeenCharge
+	Behind Behind
+	Around
+}
+
+// Around is what a charge's customer recognises it by, and what happened to it
+// since.
+type Around struct {
+	// Last4 are the numbers by which a statement may name the card or account; a
+	// wallet has a second one.
+	Last4 []string
+	// Email is the Stripe customer's, else the payer's own word; empty for none.
+	Email string
+	// Failure is why the bank refused it, in Stripe's words.
+	Failure string
+	Refunds []SeenRefund
+	// Disputes are read only of a charge that is Disputed.
+	Disputes []SeenDispute
+}
+
+// CardSearch is what a bank statement shows of a charge.
+type CardSearch struct {
+	Last4       string
+	AmountMinor int64
+	Currency    string // upper case; empty is any
+	Window      Window
+}
+
+// Fits says whether a charge may be the one on the statement.
+func (s CardSearch) Fits(c FoundCharge) bool {
+	return slices.Contains(c.Last4, s.Last4) && c.AmountMinor == s.AmountMinor && (s.Currency == "" || s.Currency == c.Currency)
+}
+
 // SeenRefund is a refund as Stripe lists it.
 type SeenRefund struct {
 	ID, ChargeID, IntentID string
 	Status                 RefundStatus
 	AmountMinor            int64
+	CreatedAt              time.Time
 }
 
 // SeenDispute is a dispute as Stripe lists it.
 type SeenDispute struct {
 	ID, ChargeID, IntentID string
 	Stands                 Dispute
+	AmountMinor            int64
+	// Reason in Stripe's words.
+	Reason    string
+	CreatedAt time.Time
+	// AnswerBy is zero when there is nothing to answer.
+	AnswerBy time.Time
 }
 
 // SeenEvent is an event as Stripe lists it.

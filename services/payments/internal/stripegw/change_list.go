@@ -2,6 +2,7 @@ package stripegw
 
 import (
 	"context"
+	"time"
 
 	"github.com/stripe/stripe-go/v76"
 
@@ -21,19 +22,28 @@ type listedRefund struct {
 func (g *Gateway) ListRefunds(ctx context.Context, w payment.Window, after string) (page []payment.SeenRefund, next string, err error) {
 	listed, next, err := readPage[listedRefund](ctx, g, "/v1/refunds", w, after)
 	for _, r := range listed {
-		page = append(page, payment.SeenRefund{
-			ID: r.ID, ChargeID: string(r.Charge), IntentID: string(r.PaymentIntent),
-			Status: refundStatus(stripe.RefundStatus(r.Status)), AmountMinor: r.Amount,
-		})
+		page = append(page, r.seen())
 	}
 	return page, next, err
 }
 
+func (r listedRefund) seen() payment.SeenRefund {
+	return payment.SeenRefund{
+		ID: r.ID, ChargeID: string(r.Charge), IntentID: string(r.PaymentIntent),
+		Status: refundStatus(stripe.RefundStatus(r.Status)), AmountMinor: r.Amount, CreatedAt: time.Unix(r.Created, 0).UTC(),
+	}
+}
+
 type listedDispute struct {
 	stamp
+	Amount        int64  `json:"amount"`
 	Charge        ref    `json:"charge"`
 	PaymentIntent ref    `json:"payment_intent"`
+	Reason        string `json:"reason"`
 	Status        string `json:"status"`
+	Evidence      struct {
+		DueBy int64 `json:"due_by"`
+	} `json:"evidence_details"`
 }
 
 // ListDisputes reads one page of the account's disputes, newest first. Errors:
@@ -41,9 +51,18 @@ type listedDispute struct {
 func (g *Gateway) ListDisputes(ctx context.Context, w payment.Window, after string) (page []payment.SeenDispute, next string, err error) {
 	listed, next, err := readPage[listedDispute](ctx, g, "/v1/disputes", w, after)
 	for _, d := range listed {
-		page = append(page, payment.SeenDispute{
-			ID: d.ID, ChargeID: string(d.Charge), IntentID: string(d.PaymentIntent), Stands: disputeStands(stripe.DisputeStatus(d.Status)),
-		})
+		page = append(page, d.seen())
 	}
 	return page, next, err
+}
+
+func (d listedDispute) seen() payment.SeenDispute {
+	seen := payment.SeenDispute{
+		ID: d.ID, ChargeID: string(d.Charge), IntentID: string(d.PaymentIntent), Stands: disputeStands(stripe.DisputeStatus(d.Status)),
+		AmountMinor: d.Amount, Reason: d.Reason, CreatedAt: time.Unix(d.Created, 0).UTC(),
+	}
+	if s := stripe.DisputeStatus(d.Status); d.Evidence.DueBy > 0 && (s == stripe.DisputeStatusNeedsResponse || s == stripe.DisputeStatusWarningNeedsResponse) {
+		seen.AnswerBy = time.Unix(d.Evidence.DueBy, 0).UTC()
+	}
+	return seen
 }

@@ -94,11 +94,7 @@ var behindCharge = []string{"invoice", "payment_intent"}
 // Charges that were made meanwhile may have moved the last ones off the page.
 // Errors: ErrUnknown.
 func (g *Gateway) BehindCharges(ctx context.Context, w payment.Window, after string) (map[string]payment.Behind, error) {
-	expand := make([]string, len(behindCharge))
-	for i, field := range behindCharge {
-		expand[i] = "data." + field
-	}
-	page, _, err := readPage[deepCharge](ctx, g, "/v1/charges", w, after, expand...)
+	page, _, err := readPage[deepCharge](ctx, g, "/v1/charges", w, after, inData(behindCharge)...)
 	if err != nil {
 		return nil, err
 	}

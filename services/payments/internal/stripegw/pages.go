@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"math/rand/v2"
 	"net/http"
 	"net/url"
@@ -66,11 +67,27 @@ func readPage[T listed](ctx context.Context, g *Gateway, path string, w payment.
 	if from >= before {
 		return nil, "", nil
 	}
-	query := url.Values{
-		"limit":        {strconv.Itoa(pageSize)},
+	items, next, err = readList[T](ctx, g, path, url.Values{
 		"created[gte]": {strconv.FormatInt(from, 10)},
 		"created[lt]":  {strconv.FormatInt(before, 10)},
+	}, after, expand...)
+	if err != nil {
+		return nil, "", err
 	}
+	for _, item := range items {
+		if _, created := item.place(); created < from || created >= before {
+			return nil, "", fmt.Errorf("%w: %w: it has what was not asked for", ErrUnknown, errPage)
+		}
+	}
+	return items, next, nil
+}
+
+// readList reads one page of a list, newest first, after an id; query narrows it.
+// next is empty on the last page. Errors: ErrUnknown, and nothing counts as read;
+// ErrRefused and ErrNotFound for an id that Stripe does not have.
+func readList[T listed](ctx context.Context, g *Gateway, path string, query url.Values, after string, expand ...string) (items []T, next string, err error) {
+	query = maps.Clone(query)
+	query.Set("limit", strconv.Itoa(pageSize))
 	if after != "" {
 		query.Set("starting_after", after)
 	}
@@ -83,11 +100,6 @@ func readPage[T listed](ctx context.Context, g *Gateway, path string, w payment.
 	})
 	if err != nil {
 		return nil, "", err
-	}
-	for _, item := range items {
-		if _, created := item.place(); created < from || created >= before {
-			return nil, "", fmt.Errorf("%w: %w: it has what was not asked for", ErrUnknown, errPage)
-		}
 	}
 	return items, next, nil
 }
