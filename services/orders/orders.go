@@ -24,10 +24,13 @@ var Schema = migrate.Schema{
 	Name: "orders", FS: store.Migrations(), River: true, AppendOnly: []string{"history", "charging_switch", "notices"},
 }
 
+// Access says who may call what.
+var Access = rpc.Access
+
 // Run serves, looks at orders that are due, and hands messages over, until ctx
 // ends. It waits for its database; the other services may be away.
 func Run(ctx context.Context, cfg Config, rt process.Runtime) error {
-	h, err := host.Open(ctx, cfg.Config, Schema, rpc.Access, rt)
+	h, err := host.Open(ctx, cfg.Config, Schema, Access, rt)
 	if err != nil {
 		return err
 	}

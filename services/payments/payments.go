@@ -21,10 +21,13 @@ import (
 // Schema is what the service keeps in the database.
 var Schema = migrate.Schema{Name: "payments", FS: store.Migrations(), AppendOnly: []string{"customer_links", "event_actions"}}
 
+// Access says who may call what.
+var Access = rpc.Access
+
 // Run serves, retries webhook events, and looks at attempts that are due, until
 // ctx ends. It waits for its database; Stripe and the other services may be away.
 func Run(ctx context.Context, cfg Config, rt process.Runtime) error {
-	h, err := host.Open(ctx, cfg.Config, Schema, rpc.Access, rt)
+	h, err := host.Open(ctx, cfg.Config, Schema, Access, rt)
 	if err != nil {
 		return err
 	}

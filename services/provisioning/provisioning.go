@@ -17,9 +17,12 @@ import (
 // Schema is what the service keeps in the database.
 var Schema = migrate.Schema{Name: "provisioning", FS: store.Migrations(), AppendOnly: []string{"grant_events"}}
 
+// Access says who may call what.
+var Access = rpc.Access
+
 // Run serves until ctx ends. It waits for its database.
 func Run(ctx context.Context, cfg Config, rt process.Runtime) error {
-	h, err := host.Open(ctx, cfg.Config, Schema, rpc.Access, rt)
+	h, err := host.Open(ctx, cfg.Config, Schema, Access, rt)
 	if err != nil {
 		return err
 	}

@@ -21,10 +21,13 @@ import (
 // Schema is what the service keeps in the database.
 var Schema = migrate.Schema{Name: "reconciliation", FS: store.Migrations(), AppendOnly: []string{"case_events"}}
 
+// Access says who may call what.
+var Access = rpc.Access
+
 // Run serves, and sweeps by the clock, until ctx ends. It waits for its
 // database; the others may be away.
 func Run(ctx context.Context, cfg Config, rt process.Runtime) error {
-	h, err := host.Open(ctx, cfg.Config, Schema, rpc.Access, rt)
+	h, err := host.Open(ctx, cfg.Config, Schema, Access, rt)
 	if err != nil {
 		return err
 	}

@@ -24,6 +24,7 @@ var commands = []command{
 	{"demo", "play a purchase, a crash and the recovery, and judge the outcome", playDemo},
 	{"bench", "measure the webhook entrance beside what the machine could do", measure},
 	{"setup", "install what running and testing need and is missing", setup},
+	{"token", "make, list and revoke the credentials of people", keepTokens},
 	{"migrate", "bring the database of DATABASE_URL up to date", migrateDatabase},
 }
 

@@ -53,6 +53,7 @@ type World struct {
 	inbox    *inbox.Inbox
 	noMail   func() // ends the inbox
 	mailDir  string
+	people   map[string]string // tokens by name
 	log      *record
 	pulse    due.Pulse
 	network  *network
@@ -142,7 +143,7 @@ func (w *World) standard(db *pgtest.DB) map[string]string {
 		"STRIPE_SECRET_KEY": stripeKey, "STRIPE_API_BASE": w.Stripe.URL, "STRIPE_WEBHOOK_SECRETS": webhookSecret,
 		"STRIPE_TIMEOUT": "20s", // a slow machine is no silent Stripe
 		"SMTP_URL":       "smtp://" + w.inbox.SMTPAddr(), "PUBLIC_URL": w.url, "APP_URL": "https://app.example.com",
-		"ADMIN_ADDR": "127.0.0.1:0", "SERVICE_TOKENS_FILE": w.tokensFile(),
+		"ADMIN_ADDR": "127.0.0.1:0", "SERVICE_TOKENS_FILE": w.tokensFile(), "ADMIN_TOKENS_FILE": w.makePeople(),
 		"ATTEMPTS_PER_IP": "100000", "ATTEMPTS_PER_EMAIL": "100000",
 		// Sweeps would look every two minutes of two years.
 		"RECONCILE_EVERY": "off",

@@ -2,8 +2,6 @@ package stack
 
 import (
 	"crypto/rand"
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -12,6 +10,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"makegood.example/services/platform/access"
 	"makegood.example/services/platform/postgres"
 )
 
@@ -87,20 +86,7 @@ func ensureToken(dir, name, actor, role string) (string, error) {
 	if _, err := os.Stat(hashed); err == nil {
 		return hashed, nil // a developer may have added actors to it
 	}
-	type token struct {
-		Actor     string  `json:"actor"`
-		Role      string  `json:"role"`
-		SHA256    string  `json:"sha256"`
-		ExpiresAt *string `json:"expires_at"`
-	}
-	sum := sha256.Sum256([]byte(strings.TrimSpace(string(body))))
-	list, err := json.MarshalIndent(map[string][]token{
-		"tokens": {{Actor: actor, Role: role, SHA256: hex.EncodeToString(sum[:])}},
-	}, "", "  ")
-	if err != nil {
-		return "", err
-	}
-	return hashed, replaceFile(hashed, append(list, '\n'), 0o600)
+	return hashed, access.AddToken(hashed, strings.TrimSpace(string(body)), access.Token{Actor: actor, Role: role})
 }
 
 // replaceFile writes a file in one step: a reader finds the old or the new.

@@ -4,15 +4,8 @@ package access
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
-	"encoding/json"
-	"fmt"
-	"os"
 	"slices"
 	"strings"
-	"sync"
-	"time"
 
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/metadata"
@@ -77,11 +70,10 @@ func Check(ctx context.Context, method string, table Table, tokens *Tokens) (Ide
 		if !isBearer {
 			return Identity{}, apperr.New(codes.Unauthenticated, "UNAUTHENTICATED", "authorization must be: Bearer <token>")
 		}
-		t, ok := tokens.find(token)
-		if !ok {
-			return Identity{}, apperr.New(codes.Unauthenticated, "UNAUTHENTICATED", "this token is unknown or has expired")
+		var err error
+		if id.Actor, id.Role, err = tokens.identify(ctx, token); err != nil {
+			return Identity{}, err
 		}
-		id.Actor, id.Role = t.Actor, t.Role
 	}
 	if slices.Contains(rule.Callers, id.Caller) || allows(rule.Role, id.Role) {
 		return id, nil
@@ -108,90 +100,4 @@ func first(md metadata.MD, key string) string {
 		return v[0]
 	}
 	return ""
-}
-
-// Token is one credential; the token itself is kept nowhere, only its hash.
-type Token struct {
-	Actor     string     `json:"actor"`
-	Role      string     `json:"role"`
-	SHA256    string     `json:"sha256"`
-	ExpiresAt *time.Time `json:"expires_at"`
-}
-
-// Tokens are the credentials of some files. A changed file is read again
-// within a second, so that a token is revoked without a restart.
-type Tokens struct {
-	paths []string
-	now   func() time.Time
-
-	mu      sync.Mutex
-	checked time.Time
-	stamps  []time.Time
-	byHash  map[string]Token
-}
-
-// LoadTokens reads the files; an empty path is left out.
-func LoadTokens(now func() time.Time, paths ...string) (*Tokens, error) {
-	t := &Tokens{now: now}
-	for _, p := range paths {
-		if p != "" {
-			t.paths = append(t.paths, p)
-		}
-	}
-	t.stamps = make([]time.Time, len(t.paths))
-	return t, t.reload()
-}
-
-func (t *Tokens) reload() error {
-	byHash := map[string]Token{}
-	stamps := make([]time.Time, len(t.paths))
-	for i, path := range t.paths {
-		info, err := os.Stat(path)
-		if err != nil {
-			return fmt.Errorf("token file: %w", err)
-		}
-		b, err := os.ReadFile(path)
-		if err != nil {
-			return fmt.Errorf("token file: %w", err)
-		}
-		var file struct {
-			Tokens []Token `json:"tokens"`
-		}
-		if err := json.Unmarshal(b, &file); err != nil {
-			return fmt.Errorf("token file %s: %w", path, err)
-		}
-		for _, tok := range file.Tokens {
-			if tok.Actor == "" || len(tok.SHA256) != 64 || !slices.Contains([]string{Viewer, Support, Admin, Service}, tok.Role) {
-				return fmt.Errorf("token file %s: every token needs an actor, a role (viewer, support, admin, service) and the SHA-256 of its text in hex", path)
-			}
-			byHash[strings.ToLower(tok.SHA256)] = tok
-		}
-		stamps[i] = info.ModTime()
-	}
-	t.byHash, t.stamps = byHash, stamps
-	return nil
-}
-
-func (t *Tokens) find(token string) (Token, bool) {
-	if t == nil {
-		return Token{}, false
-	}
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if now := time.Now(); now.Sub(t.checked) > time.Second {
-		t.checked = now
-		for i, path := range t.paths {
-			if info, err := os.Stat(path); err == nil && !info.ModTime().Equal(t.stamps[i]) {
-				// A half-written file keeps the credentials as they were.
-				_ = t.reload()
-				break
-			}
-		}
-	}
-	sum := sha256.Sum256([]byte(token))
-	tok, ok := t.byHash[hex.EncodeToString(sum[:])]
-	if !ok || tok.ExpiresAt != nil && !t.now().Before(*tok.ExpiresAt) {
-		return Token{}, false
-	}
-	return tok, true
 }

@@ -126,6 +126,12 @@ type running struct {
 
 func start(t *testing.T, table access.Table, desc *grpc.ServiceDesc) *running {
 	t.Helper()
+	return startFor(t, table, nil, desc)
+}
+
+// startFor is start with credentials.
+func startFor(t *testing.T, table access.Table, tokens *access.Tokens, desc *grpc.ServiceDesc) *running {
+	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -133,7 +139,7 @@ func start(t *testing.T, table access.Table, desc *grpc.ServiceDesc) *running {
 	r := &running{addr: listener.Addr().String(), log: &logged{}, told: metrics.New("test")}
 	r.ready.Store(true)
 	server, err := grpcserver.New(grpcserver.Config{
-		Name: "test", Listener: listener, Access: table, Log: slog.New(slog.NewTextHandler(r.log, nil)), Metrics: r.told.RPC,
+		Name: "test", Listener: listener, Access: table, Tokens: tokens, Log: slog.New(slog.NewTextHandler(r.log, nil)), Metrics: r.told.RPC,
 		Ready: func(context.Context) error {
 			if !r.ready.Load() {
 				return errors.New("not yet")

@@ -18,6 +18,7 @@ import (
 	"makegood.example/services/platform/grpcserver"
 	"makegood.example/services/platform/metrics"
 	"makegood.example/services/platform/migrate"
+	"makegood.example/services/platform/oidc"
 	"makegood.example/services/platform/pg"
 	"makegood.example/services/platform/process"
 )
@@ -31,6 +32,8 @@ type Config struct {
 	// AdminTokensFile and ServiceTokensFile name people and the SaaS's backend;
 	// without them nobody but services may call.
 	AdminTokensFile, ServiceTokensFile string
+	// OIDC is the sign-in whose JWTs are credentials of people beside those files.
+	OIDC oidc.Config
 	// MetricsAddr is where metrics are served: host:port, unix:/path, or nothing
 	// for nowhere.
 	MetricsAddr string
@@ -50,6 +53,7 @@ func LoadConfig(r *config.Reader, prefix string) Config {
 		Listen:            r.Listen(prefix+"_GRPC_LISTEN", PeerAddr(r, prefix)),
 		AdminTokensFile:   r.String("ADMIN_TOKENS_FILE", ""),
 		ServiceTokensFile: r.String("SERVICE_TOKENS_FILE", ""),
+		OIDC:              oidc.LoadConfig(r),
 		MetricsAddr:       metrics.LoadAddr(r),
 	}
 	if c.DatabaseURL == "" {
@@ -86,6 +90,10 @@ func Open(ctx context.Context, cfg Config, schema migrate.Schema, table access.T
 	tokens, err := access.LoadTokens(rt.Now, cfg.AdminTokensFile, cfg.ServiceTokensFile)
 	if err != nil {
 		return nil, err
+	}
+	tokens.Log = rt.Log
+	if cfg.OIDC.Issuer != "" {
+		tokens.Issuer = oidc.New(ctx, cfg.OIDC, rt.Now, rt.Log)
 	}
 	pool, err := pg.Open(ctx, cfg.DatabaseURL, schema.Name)
 	if err != nil {
