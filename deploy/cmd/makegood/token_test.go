@@ -35,7 +35,7 @@ func TestThePeoplesTokens(t *testing.T) {
 	if err != nil || len(list) != 2 {
 		t.Fatalf("%v %v", list, err)
 	}
-	out, _, err = run("list")
+	out, _, _ = run("list")
 	for _, want := range []string{list[0].ID(), "sam", "support", "(expired)", list[1].ID(), "vera", "viewer", "never"} {
 		if !strings.Contains(out, want) {
 			t.Errorf("the list lacks %q:\n%s", want, out)

@@ -40,16 +40,21 @@ var tables = map[string]access.Table{
 var reads = []string{
 	"/notifications.v1.NotificationsService/ListMessages",
 	"/orders.v1.OrdersAdminService/DescribeOrder",
+	"/orders.v1.OrdersAdminService/GetCharging",
 	"/orders.v1.OrdersAdminService/ListStuckOrders",
-	"/payments.v1.PaymentsAdminService/GetPayment",
+	"/payments.v1.PaymentsAdminService/CountResolutionMethods",
+	"/payments.v1.PaymentsAdminService/ListRefunds",
 	"/payments.v1.PaymentsAdminService/ListWebhookEvents",
+	"/reconciliation.v1.ReconciliationService/CountChargesByDay",
 	"/reconciliation.v1.ReconciliationService/ExplainCharge",
+	"/reconciliation.v1.ReconciliationService/GetCase",
 	"/reconciliation.v1.ReconciliationService/GetIntegrityReport",
 	"/reconciliation.v1.ReconciliationService/ListCases",
 	"/reconciliation.v1.ReconciliationService/ListRuns",
 	"/reconciliation.v1.SupportService/ListAudit",
 	"/reconciliation.v1.SupportService/ListTickets",
 	"/reconciliation.v1.SupportService/LookupCustomer",
+	"/reconciliation.v1.SupportService/WhoAmI",
 }
 
 // method is one RPC that a running server serves.

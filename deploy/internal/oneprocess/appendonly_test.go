@@ -51,11 +51,12 @@ func TestNoServiceChangesWhatWasRecorded(t *testing.T) {
 		}
 		for _, table := range tables {
 			column := columnOf(t, db, table)
+			// Refused with a warning only: what counts is whether it changes what follows.
+			_, _ = conn.Exec(t.Context(), "GRANT ALL ON "+table+" TO CURRENT_USER")
 			for _, statement := range []string{
 				fmt.Sprintf("UPDATE %s SET %s = %s", table, column, column),
 				"DELETE FROM " + table, "TRUNCATE " + table, "DROP TABLE " + table,
 				"ALTER TABLE " + table + " OWNER TO CURRENT_USER",
-				"GRANT UPDATE ON " + table + " TO CURRENT_USER",
 				fmt.Sprintf("SELECT %s FROM %s FOR UPDATE", column, table),
 			} {
 				_, err := conn.Exec(t.Context(), statement)
@@ -77,7 +78,7 @@ func TestNoServiceChangesWhatWasRecorded(t *testing.T) {
 
 func columnOf(t *testing.T, db *pgtest.DB, table string) (column string) {
 	t.Helper()
-	if err := db.Owner(t).QueryRow(t.Context(), "SELECT quote_ident(attname) FROM pg_attribute WHERE attrelid = $1::regclass AND attnum > 0 AND NOT attisdropped ORDER BY attnum LIMIT 1", table).Scan(&column); err != nil {
+	if err := db.Owner(t).QueryRow(t.Context(), "SELECT quote_ident(attname) FROM pg_attribute WHERE attrelid = $1::regclass AND attnum > 0 AND NOT attisdropped ORDER BY attidentity <> '', attnum LIMIT 1", table).Scan(&column); err != nil {
 		t.Fatalf("%s: %v", table, err)
 	}
 	return column

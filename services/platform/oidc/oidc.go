@@ -56,7 +56,7 @@ func (i *Issuer) Identify(ctx context.Context, token string) (actor, role string
 	if strings.Count(token, ".") != 2 || len(token) > tokenBytesMax {
 		return "", "", access.ErrUnknownToken
 	}
-	signed, err := jose.ParseSigned(token, signatures)
+	signed, err := jose.ParseSignedCompact(token, signatures)
 	if err != nil || len(signed.Signatures) != 1 {
 		return "", "", access.ErrUnknownToken
 	}
