@@ -19,7 +19,7 @@ import (
 )
 
 // Schema is what the service keeps in the database.
-var Schema = migrate.Schema{Name: "reconciliation", FS: store.Migrations(), AppendOnly: []string{"case_events"}}
+var Schema = migrate.Schema{Name: "reconciliation", FS: store.Migrations(), AppendOnly: []string{"audit", "case_events"}}
 
 // Access says who may call what.
 var Access = rpc.Access

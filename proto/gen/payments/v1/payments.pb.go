@@ -1130,7 +1130,9 @@ type RefundPaymentRequest struct {
 	Reason      string `protobuf:"bytes,4,opt,name=reason,proto3" json:"reason,omitempty"`
 	// Which charge; empty is the one that paid the order. Another one that was taken
 	// for the same order goes back without touching the order or its access.
-	ChargeId      string `protobuf:"bytes,5,opt,name=charge_id,json=chargeId,proto3" json:"charge_id,omitempty"`
+	ChargeId string `protobuf:"bytes,5,opt,name=charge_id,json=chargeId,proto3" json:"charge_id,omitempty"`
+	// Only answer with the refund that would be made, its status unspecified.
+	DryRun        bool `protobuf:"varint,6,opt,name=dry_run,json=dryRun,proto3" json:"dry_run,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1198,6 +1200,13 @@ func (x *RefundPaymentRequest) GetChargeId() string {
 		return x.ChargeId
 	}
 	return ""
+}
+
+func (x *RefundPaymentRequest) GetDryRun() bool {
+	if x != nil {
+		return x.DryRun
+	}
+	return false
 }
 
 type ListRefundsRequest struct {
@@ -3977,14 +3986,15 @@ const file_payments_v1_payments_proto_rawDesc = "" +
 	"\bORPHANED\x10\x04\x12\n" +
 	"\n" +
 	"\x06FAILED\x10\x05\x12\x0f\n" +
-	"\vQUARANTINED\x10\x06\"\xd9\x01\n" +
+	"\vQUARANTINED\x10\x06\"\xf2\x01\n" +
 	"\x14RefundPaymentRequest\x12#\n" +
 	"\border_id\x18\x01 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\aorderId\x12%\n" +
 	"\trefund_id\x18\x02 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\brefundId\x12*\n" +
 	"\famount_minor\x18\x03 \x01(\x03B\a\xbaH\x04\"\x02(\x00R\vamountMinor\x12\"\n" +
 	"\x06reason\x18\x04 \x01(\tB\n" +
 	"\xbaH\ar\x05\x10\x01\x18\xf4\x03R\x06reason\x12%\n" +
-	"\tcharge_id\x18\x05 \x01(\tB\b\xbaH\x05r\x03\x18\xff\x01R\bchargeId\"9\n" +
+	"\tcharge_id\x18\x05 \x01(\tB\b\xbaH\x05r\x03\x18\xff\x01R\bchargeId\x12\x17\n" +
+	"\adry_run\x18\x06 \x01(\bR\x06dryRun\"9\n" +
 	"\x12ListRefundsRequest\x12#\n" +
 	"\border_id\x18\x01 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\aorderId\"D\n" +
 	"\x13ListRefundsResponse\x12-\n" +

@@ -334,6 +334,62 @@ func (Ticket_State) EnumDescriptor() ([]byte, []int) {
 	return file_reconciliation_v1_support_proto_rawDescGZIP(), []int{17, 1}
 }
 
+type AuditEntry_Outcome int32
+
+const (
+	AuditEntry_OUTCOME_UNSPECIFIED AuditEntry_Outcome = 0
+	// It was asked; what came of it is not known yet, or never will be: it was
+	// interrupted. The same request under the same key ends it.
+	AuditEntry_ASKED AuditEntry_Outcome = 1
+	// It has happened.
+	AuditEntry_DONE AuditEntry_Outcome = 2
+	// It did not happen, or not all of it; error says why. It may be tried again.
+	AuditEntry_FAILED AuditEntry_Outcome = 3
+)
+
+// Enum value maps for AuditEntry_Outcome.
+var (
+	AuditEntry_Outcome_name = map[int32]string{
+		0: "OUTCOME_UNSPECIFIED",
+		1: "ASKED",
+		2: "DONE",
+		3: "FAILED",
+	}
+	AuditEntry_Outcome_value = map[string]int32{
+		"OUTCOME_UNSPECIFIED": 0,
+		"ASKED":               1,
+		"DONE":                2,
+		"FAILED":              3,
+	}
+)
+
+func (x AuditEntry_Outcome) Enum() *AuditEntry_Outcome {
+	p := new(AuditEntry_Outcome)
+	*p = x
+	return p
+}
+
+func (x AuditEntry_Outcome) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (AuditEntry_Outcome) Descriptor() protoreflect.EnumDescriptor {
+	return file_reconciliation_v1_support_proto_enumTypes[5].Descriptor()
+}
+
+func (AuditEntry_Outcome) Type() protoreflect.EnumType {
+	return &file_reconciliation_v1_support_proto_enumTypes[5]
+}
+
+func (x AuditEntry_Outcome) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use AuditEntry_Outcome.Descriptor instead.
+func (AuditEntry_Outcome) EnumDescriptor() ([]byte, []int) {
+	return file_reconciliation_v1_support_proto_rawDescGZIP(), []int{24, 0}
+}
+
 type WhoAmIRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	unknownFields protoimpl.UnknownFields
@@ -2186,11 +2242,18 @@ type AuditEntry struct {
 	Subject string `protobuf:"bytes,6,opt,name=subject,proto3" json:"subject,omitempty"`
 	Reason  string `protobuf:"bytes,7,opt,name=reason,proto3" json:"reason,omitempty"`
 	// How it stood before and after, as JSON; no card detail, no token.
-	BeforeJson     string `protobuf:"bytes,8,opt,name=before_json,json=beforeJson,proto3" json:"before_json,omitempty"`
-	AfterJson      string `protobuf:"bytes,9,opt,name=after_json,json=afterJson,proto3" json:"after_json,omitempty"`
-	IdempotencyKey string `protobuf:"bytes,10,opt,name=idempotency_key,json=idempotencyKey,proto3" json:"idempotency_key,omitempty"`
-	unknownFields  protoimpl.UnknownFields
-	sizeCache      protoimpl.SizeCache
+	BeforeJson     string             `protobuf:"bytes,8,opt,name=before_json,json=beforeJson,proto3" json:"before_json,omitempty"`
+	AfterJson      string             `protobuf:"bytes,9,opt,name=after_json,json=afterJson,proto3" json:"after_json,omitempty"`
+	IdempotencyKey string             `protobuf:"bytes,10,opt,name=idempotency_key,json=idempotencyKey,proto3" json:"idempotency_key,omitempty"`
+	Outcome        AuditEntry_Outcome `protobuf:"varint,11,opt,name=outcome,proto3,enum=reconciliation.v1.AuditEntry_Outcome" json:"outcome,omitempty"`
+	// When it was known what came of it; unset while ASKED.
+	EndedAt *timestamppb.Timestamp `protobuf:"bytes,12,opt,name=ended_at,json=endedAt,proto3" json:"ended_at,omitempty"`
+	Error   string                 `protobuf:"bytes,13,opt,name=error,proto3" json:"error,omitempty"`
+	Steps   []*Step                `protobuf:"bytes,14,rep,name=steps,proto3" json:"steps,omitempty"`
+	// Everything it is about: orders, charges, events, cases; subject is the first.
+	Subjects      []string `protobuf:"bytes,15,rep,name=subjects,proto3" json:"subjects,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *AuditEntry) Reset() {
@@ -2291,6 +2354,41 @@ func (x *AuditEntry) GetIdempotencyKey() string {
 		return x.IdempotencyKey
 	}
 	return ""
+}
+
+func (x *AuditEntry) GetOutcome() AuditEntry_Outcome {
+	if x != nil {
+		return x.Outcome
+	}
+	return AuditEntry_OUTCOME_UNSPECIFIED
+}
+
+func (x *AuditEntry) GetEndedAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.EndedAt
+	}
+	return nil
+}
+
+func (x *AuditEntry) GetError() string {
+	if x != nil {
+		return x.Error
+	}
+	return ""
+}
+
+func (x *AuditEntry) GetSteps() []*Step {
+	if x != nil {
+		return x.Steps
+	}
+	return nil
+}
+
+func (x *AuditEntry) GetSubjects() []string {
+	if x != nil {
+		return x.Subjects
+	}
+	return nil
 }
 
 var File_reconciliation_v1_support_proto protoreflect.FileDescriptor
@@ -2489,7 +2587,7 @@ const file_reconciliation_v1_support_proto_rawDesc = "" +
 	"page_token\x18\x04 \x01(\tB\b\xbaH\x05r\x03\x18\xc8\x01R\tpageToken\"t\n" +
 	"\x11ListAuditResponse\x127\n" +
 	"\aentries\x18\x01 \x03(\v2\x1d.reconciliation.v1.AuditEntryR\aentries\x12&\n" +
-	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\xa5\x02\n" +
+	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\xc3\x04\n" +
 	"\n" +
 	"AuditEntry\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\x03R\x02id\x12*\n" +
@@ -2504,7 +2602,18 @@ const file_reconciliation_v1_support_proto_rawDesc = "" +
 	"\n" +
 	"after_json\x18\t \x01(\tR\tafterJson\x12'\n" +
 	"\x0fidempotency_key\x18\n" +
-	" \x01(\tR\x0eidempotencyKey*\x9c\x02\n" +
+	" \x01(\tR\x0eidempotencyKey\x12?\n" +
+	"\aoutcome\x18\v \x01(\x0e2%.reconciliation.v1.AuditEntry.OutcomeR\aoutcome\x125\n" +
+	"\bended_at\x18\f \x01(\v2\x1a.google.protobuf.TimestampR\aendedAt\x12\x14\n" +
+	"\x05error\x18\r \x01(\tR\x05error\x12-\n" +
+	"\x05steps\x18\x0e \x03(\v2\x17.reconciliation.v1.StepR\x05steps\x12\x1a\n" +
+	"\bsubjects\x18\x0f \x03(\tR\bsubjects\"C\n" +
+	"\aOutcome\x12\x17\n" +
+	"\x13OUTCOME_UNSPECIFIED\x10\x00\x12\t\n" +
+	"\x05ASKED\x10\x01\x12\b\n" +
+	"\x04DONE\x10\x02\x12\n" +
+	"\n" +
+	"\x06FAILED\x10\x03*\x9c\x02\n" +
 	"\tDiagnosis\x12\x19\n" +
 	"\x15DIAGNOSIS_UNSPECIFIED\x10\x00\x12\x16\n" +
 	"\x12STRIPE_UNREACHABLE\x10\x01\x12\f\n" +
@@ -2548,7 +2657,7 @@ func file_reconciliation_v1_support_proto_rawDescGZIP() []byte {
 	return file_reconciliation_v1_support_proto_rawDescData
 }
 
-var file_reconciliation_v1_support_proto_enumTypes = make([]protoimpl.EnumInfo, 5)
+var file_reconciliation_v1_support_proto_enumTypes = make([]protoimpl.EnumInfo, 6)
 var file_reconciliation_v1_support_proto_msgTypes = make([]protoimpl.MessageInfo, 25)
 var file_reconciliation_v1_support_proto_goTypes = []any{
 	(Diagnosis)(0),                   // 0: reconciliation.v1.Diagnosis
@@ -2556,96 +2665,100 @@ var file_reconciliation_v1_support_proto_goTypes = []any{
 	(ReplyRequest_Template)(0),       // 2: reconciliation.v1.ReplyRequest.Template
 	(Ticket_Category)(0),             // 3: reconciliation.v1.Ticket.Category
 	(Ticket_State)(0),                // 4: reconciliation.v1.Ticket.State
-	(*WhoAmIRequest)(nil),            // 5: reconciliation.v1.WhoAmIRequest
-	(*WhoAmIResponse)(nil),           // 6: reconciliation.v1.WhoAmIResponse
-	(*LookupCustomerRequest)(nil),    // 7: reconciliation.v1.LookupCustomerRequest
-	(*CardHint)(nil),                 // 8: reconciliation.v1.CardHint
-	(*LookupCustomerResponse)(nil),   // 9: reconciliation.v1.LookupCustomerResponse
-	(*Candidate)(nil),                // 10: reconciliation.v1.Candidate
-	(*Recommendation)(nil),           // 11: reconciliation.v1.Recommendation
-	(*TimelineEntry)(nil),            // 12: reconciliation.v1.TimelineEntry
-	(*Act)(nil),                      // 13: reconciliation.v1.Act
-	(*RecoverRequest)(nil),           // 14: reconciliation.v1.RecoverRequest
-	(*AdoptChargeRequest)(nil),       // 15: reconciliation.v1.AdoptChargeRequest
-	(*ResendMessageRequest)(nil),     // 16: reconciliation.v1.ResendMessageRequest
-	(*RefundRequest)(nil),            // 17: reconciliation.v1.RefundRequest
-	(*ActionResponse)(nil),           // 18: reconciliation.v1.ActionResponse
-	(*Step)(nil),                     // 19: reconciliation.v1.Step
-	(*ReplyRequest)(nil),             // 20: reconciliation.v1.ReplyRequest
-	(*ReplyResponse)(nil),            // 21: reconciliation.v1.ReplyResponse
-	(*Ticket)(nil),                   // 22: reconciliation.v1.Ticket
-	(*OpenTicketRequest)(nil),        // 23: reconciliation.v1.OpenTicketRequest
-	(*ChangeTicketRequest)(nil),      // 24: reconciliation.v1.ChangeTicketRequest
-	(*ListTicketsRequest)(nil),       // 25: reconciliation.v1.ListTicketsRequest
-	(*ListTicketsResponse)(nil),      // 26: reconciliation.v1.ListTicketsResponse
-	(*ListAuditRequest)(nil),         // 27: reconciliation.v1.ListAuditRequest
-	(*ListAuditResponse)(nil),        // 28: reconciliation.v1.ListAuditResponse
-	(*AuditEntry)(nil),               // 29: reconciliation.v1.AuditEntry
-	(*v1.DescribeOrderResponse)(nil), // 30: orders.v1.DescribeOrderResponse
-	(*v11.SeenCharge)(nil),           // 31: payments.v1.SeenCharge
-	(*Case)(nil),                     // 32: reconciliation.v1.Case
-	(*timestamppb.Timestamp)(nil),    // 33: google.protobuf.Timestamp
-	(*v1.Order)(nil),                 // 34: orders.v1.Order
+	(AuditEntry_Outcome)(0),          // 5: reconciliation.v1.AuditEntry.Outcome
+	(*WhoAmIRequest)(nil),            // 6: reconciliation.v1.WhoAmIRequest
+	(*WhoAmIResponse)(nil),           // 7: reconciliation.v1.WhoAmIResponse
+	(*LookupCustomerRequest)(nil),    // 8: reconciliation.v1.LookupCustomerRequest
+	(*CardHint)(nil),                 // 9: reconciliation.v1.CardHint
+	(*LookupCustomerResponse)(nil),   // 10: reconciliation.v1.LookupCustomerResponse
+	(*Candidate)(nil),                // 11: reconciliation.v1.Candidate
+	(*Recommendation)(nil),           // 12: reconciliation.v1.Recommendation
+	(*TimelineEntry)(nil),            // 13: reconciliation.v1.TimelineEntry
+	(*Act)(nil),                      // 14: reconciliation.v1.Act
+	(*RecoverRequest)(nil),           // 15: reconciliation.v1.RecoverRequest
+	(*AdoptChargeRequest)(nil),       // 16: reconciliation.v1.AdoptChargeRequest
+	(*ResendMessageRequest)(nil),     // 17: reconciliation.v1.ResendMessageRequest
+	(*RefundRequest)(nil),            // 18: reconciliation.v1.RefundRequest
+	(*ActionResponse)(nil),           // 19: reconciliation.v1.ActionResponse
+	(*Step)(nil),                     // 20: reconciliation.v1.Step
+	(*ReplyRequest)(nil),             // 21: reconciliation.v1.ReplyRequest
+	(*ReplyResponse)(nil),            // 22: reconciliation.v1.ReplyResponse
+	(*Ticket)(nil),                   // 23: reconciliation.v1.Ticket
+	(*OpenTicketRequest)(nil),        // 24: reconciliation.v1.OpenTicketRequest
+	(*ChangeTicketRequest)(nil),      // 25: reconciliation.v1.ChangeTicketRequest
+	(*ListTicketsRequest)(nil),       // 26: reconciliation.v1.ListTicketsRequest
+	(*ListTicketsResponse)(nil),      // 27: reconciliation.v1.ListTicketsResponse
+	(*ListAuditRequest)(nil),         // 28: reconciliation.v1.ListAuditRequest
+	(*ListAuditResponse)(nil),        // 29: reconciliation.v1.ListAuditResponse
+	(*AuditEntry)(nil),               // 30: reconciliation.v1.AuditEntry
+	(*v1.DescribeOrderResponse)(nil), // 31: orders.v1.DescribeOrderResponse
+	(*v11.SeenCharge)(nil),           // 32: payments.v1.SeenCharge
+	(*Case)(nil),                     // 33: reconciliation.v1.Case
+	(*timestamppb.Timestamp)(nil),    // 34: google.protobuf.Timestamp
+	(*v1.Order)(nil),                 // 35: orders.v1.Order
 }
 var file_reconciliation_v1_support_proto_depIdxs = []int32{
-	8,  // 0: reconciliation.v1.LookupCustomerRequest.card:type_name -> reconciliation.v1.CardHint
-	10, // 1: reconciliation.v1.LookupCustomerResponse.candidates:type_name -> reconciliation.v1.Candidate
+	9,  // 0: reconciliation.v1.LookupCustomerRequest.card:type_name -> reconciliation.v1.CardHint
+	11, // 1: reconciliation.v1.LookupCustomerResponse.candidates:type_name -> reconciliation.v1.Candidate
 	0,  // 2: reconciliation.v1.LookupCustomerResponse.diagnosis:type_name -> reconciliation.v1.Diagnosis
-	11, // 3: reconciliation.v1.LookupCustomerResponse.recommendation:type_name -> reconciliation.v1.Recommendation
-	12, // 4: reconciliation.v1.LookupCustomerResponse.timeline:type_name -> reconciliation.v1.TimelineEntry
-	30, // 5: reconciliation.v1.LookupCustomerResponse.orders:type_name -> orders.v1.DescribeOrderResponse
-	31, // 6: reconciliation.v1.LookupCustomerResponse.charges:type_name -> payments.v1.SeenCharge
-	32, // 7: reconciliation.v1.LookupCustomerResponse.cases:type_name -> reconciliation.v1.Case
-	22, // 8: reconciliation.v1.LookupCustomerResponse.tickets:type_name -> reconciliation.v1.Ticket
-	33, // 9: reconciliation.v1.Candidate.created_at:type_name -> google.protobuf.Timestamp
+	12, // 3: reconciliation.v1.LookupCustomerResponse.recommendation:type_name -> reconciliation.v1.Recommendation
+	13, // 4: reconciliation.v1.LookupCustomerResponse.timeline:type_name -> reconciliation.v1.TimelineEntry
+	31, // 5: reconciliation.v1.LookupCustomerResponse.orders:type_name -> orders.v1.DescribeOrderResponse
+	32, // 6: reconciliation.v1.LookupCustomerResponse.charges:type_name -> payments.v1.SeenCharge
+	33, // 7: reconciliation.v1.LookupCustomerResponse.cases:type_name -> reconciliation.v1.Case
+	23, // 8: reconciliation.v1.LookupCustomerResponse.tickets:type_name -> reconciliation.v1.Ticket
+	34, // 9: reconciliation.v1.Candidate.created_at:type_name -> google.protobuf.Timestamp
 	2,  // 10: reconciliation.v1.Recommendation.reply:type_name -> reconciliation.v1.ReplyRequest.Template
-	33, // 11: reconciliation.v1.TimelineEntry.at:type_name -> google.protobuf.Timestamp
-	13, // 12: reconciliation.v1.RecoverRequest.act:type_name -> reconciliation.v1.Act
-	13, // 13: reconciliation.v1.AdoptChargeRequest.act:type_name -> reconciliation.v1.Act
-	13, // 14: reconciliation.v1.ResendMessageRequest.act:type_name -> reconciliation.v1.Act
-	13, // 15: reconciliation.v1.RefundRequest.act:type_name -> reconciliation.v1.Act
-	19, // 16: reconciliation.v1.ActionResponse.steps:type_name -> reconciliation.v1.Step
-	34, // 17: reconciliation.v1.ActionResponse.order:type_name -> orders.v1.Order
+	34, // 11: reconciliation.v1.TimelineEntry.at:type_name -> google.protobuf.Timestamp
+	14, // 12: reconciliation.v1.RecoverRequest.act:type_name -> reconciliation.v1.Act
+	14, // 13: reconciliation.v1.AdoptChargeRequest.act:type_name -> reconciliation.v1.Act
+	14, // 14: reconciliation.v1.ResendMessageRequest.act:type_name -> reconciliation.v1.Act
+	14, // 15: reconciliation.v1.RefundRequest.act:type_name -> reconciliation.v1.Act
+	20, // 16: reconciliation.v1.ActionResponse.steps:type_name -> reconciliation.v1.Step
+	35, // 17: reconciliation.v1.ActionResponse.order:type_name -> orders.v1.Order
 	1,  // 18: reconciliation.v1.Step.outcome:type_name -> reconciliation.v1.Step.Outcome
 	2,  // 19: reconciliation.v1.ReplyRequest.template:type_name -> reconciliation.v1.ReplyRequest.Template
-	13, // 20: reconciliation.v1.ReplyRequest.act:type_name -> reconciliation.v1.Act
+	14, // 20: reconciliation.v1.ReplyRequest.act:type_name -> reconciliation.v1.Act
 	3,  // 21: reconciliation.v1.Ticket.category:type_name -> reconciliation.v1.Ticket.Category
 	4,  // 22: reconciliation.v1.Ticket.state:type_name -> reconciliation.v1.Ticket.State
-	33, // 23: reconciliation.v1.Ticket.opened_at:type_name -> google.protobuf.Timestamp
-	33, // 24: reconciliation.v1.Ticket.resolved_at:type_name -> google.protobuf.Timestamp
+	34, // 23: reconciliation.v1.Ticket.opened_at:type_name -> google.protobuf.Timestamp
+	34, // 24: reconciliation.v1.Ticket.resolved_at:type_name -> google.protobuf.Timestamp
 	3,  // 25: reconciliation.v1.OpenTicketRequest.category:type_name -> reconciliation.v1.Ticket.Category
 	4,  // 26: reconciliation.v1.ChangeTicketRequest.state:type_name -> reconciliation.v1.Ticket.State
 	4,  // 27: reconciliation.v1.ListTicketsRequest.state:type_name -> reconciliation.v1.Ticket.State
-	22, // 28: reconciliation.v1.ListTicketsResponse.tickets:type_name -> reconciliation.v1.Ticket
-	29, // 29: reconciliation.v1.ListAuditResponse.entries:type_name -> reconciliation.v1.AuditEntry
-	33, // 30: reconciliation.v1.AuditEntry.at:type_name -> google.protobuf.Timestamp
-	5,  // 31: reconciliation.v1.SupportService.WhoAmI:input_type -> reconciliation.v1.WhoAmIRequest
-	7,  // 32: reconciliation.v1.SupportService.LookupCustomer:input_type -> reconciliation.v1.LookupCustomerRequest
-	14, // 33: reconciliation.v1.SupportService.Recover:input_type -> reconciliation.v1.RecoverRequest
-	15, // 34: reconciliation.v1.SupportService.AdoptCharge:input_type -> reconciliation.v1.AdoptChargeRequest
-	16, // 35: reconciliation.v1.SupportService.ResendMessage:input_type -> reconciliation.v1.ResendMessageRequest
-	17, // 36: reconciliation.v1.SupportService.Refund:input_type -> reconciliation.v1.RefundRequest
-	20, // 37: reconciliation.v1.SupportService.Reply:input_type -> reconciliation.v1.ReplyRequest
-	23, // 38: reconciliation.v1.SupportService.OpenTicket:input_type -> reconciliation.v1.OpenTicketRequest
-	24, // 39: reconciliation.v1.SupportService.ChangeTicket:input_type -> reconciliation.v1.ChangeTicketRequest
-	25, // 40: reconciliation.v1.SupportService.ListTickets:input_type -> reconciliation.v1.ListTicketsRequest
-	27, // 41: reconciliation.v1.SupportService.ListAudit:input_type -> reconciliation.v1.ListAuditRequest
-	6,  // 42: reconciliation.v1.SupportService.WhoAmI:output_type -> reconciliation.v1.WhoAmIResponse
-	9,  // 43: reconciliation.v1.SupportService.LookupCustomer:output_type -> reconciliation.v1.LookupCustomerResponse
-	18, // 44: reconciliation.v1.SupportService.Recover:output_type -> reconciliation.v1.ActionResponse
-	18, // 45: reconciliation.v1.SupportService.AdoptCharge:output_type -> reconciliation.v1.ActionResponse
-	18, // 46: reconciliation.v1.SupportService.ResendMessage:output_type -> reconciliation.v1.ActionResponse
-	18, // 47: reconciliation.v1.SupportService.Refund:output_type -> reconciliation.v1.ActionResponse
-	21, // 48: reconciliation.v1.SupportService.Reply:output_type -> reconciliation.v1.ReplyResponse
-	22, // 49: reconciliation.v1.SupportService.OpenTicket:output_type -> reconciliation.v1.Ticket
-	22, // 50: reconciliation.v1.SupportService.ChangeTicket:output_type -> reconciliation.v1.Ticket
-	26, // 51: reconciliation.v1.SupportService.ListTickets:output_type -> reconciliation.v1.ListTicketsResponse
-	28, // 52: reconciliation.v1.SupportService.ListAudit:output_type -> reconciliation.v1.ListAuditResponse
-	42, // [42:53] is the sub-list for method output_type
-	31, // [31:42] is the sub-list for method input_type
-	31, // [31:31] is the sub-list for extension type_name
-	31, // [31:31] is the sub-list for extension extendee
-	0,  // [0:31] is the sub-list for field type_name
+	23, // 28: reconciliation.v1.ListTicketsResponse.tickets:type_name -> reconciliation.v1.Ticket
+	30, // 29: reconciliation.v1.ListAuditResponse.entries:type_name -> reconciliation.v1.AuditEntry
+	34, // 30: reconciliation.v1.AuditEntry.at:type_name -> google.protobuf.Timestamp
+	5,  // 31: reconciliation.v1.AuditEntry.outcome:type_name -> reconciliation.v1.AuditEntry.Outcome
+	34, // 32: reconciliation.v1.AuditEntry.ended_at:type_name -> google.protobuf.Timestamp
+	20, // 33: reconciliation.v1.AuditEntry.steps:type_name -> reconciliation.v1.Step
+	6,  // 34: reconciliation.v1.SupportService.WhoAmI:input_type -> reconciliation.v1.WhoAmIRequest
+	8,  // 35: reconciliation.v1.SupportService.LookupCustomer:input_type -> reconciliation.v1.LookupCustomerRequest
+	15, // 36: reconciliation.v1.SupportService.Recover:input_type -> reconciliation.v1.RecoverRequest
+	16, // 37: reconciliation.v1.SupportService.AdoptCharge:input_type -> reconciliation.v1.AdoptChargeRequest
+	17, // 38: reconciliation.v1.SupportService.ResendMessage:input_type -> reconciliation.v1.ResendMessageRequest
+	18, // 39: reconciliation.v1.SupportService.Refund:input_type -> reconciliation.v1.RefundRequest
+	21, // 40: reconciliation.v1.SupportService.Reply:input_type -> reconciliation.v1.ReplyRequest
+	24, // 41: reconciliation.v1.SupportService.OpenTicket:input_type -> reconciliation.v1.OpenTicketRequest
+	25, // 42: reconciliation.v1.SupportService.ChangeTicket:input_type -> reconciliation.v1.ChangeTicketRequest
+	26, // 43: reconciliation.v1.SupportService.ListTickets:input_type -> reconciliation.v1.ListTicketsRequest
+	28, // 44: reconciliation.v1.SupportService.ListAudit:input_type -> reconciliation.v1.ListAuditRequest
+	7,  // 45: reconciliation.v1.SupportService.WhoAmI:output_type -> reconciliation.v1.WhoAmIResponse
+	10, // 46: reconciliation.v1.SupportService.LookupCustomer:output_type -> reconciliation.v1.LookupCustomerResponse
+	19, // 47: reconciliation.v1.SupportService.Recover:output_type -> reconciliation.v1.ActionResponse
+	19, // 48: reconciliation.v1.SupportService.AdoptCharge:output_type -> reconciliation.v1.ActionResponse
+	19, // 49: reconciliation.v1.SupportService.ResendMessage:output_type -> reconciliation.v1.ActionResponse
+	19, // 50: reconciliation.v1.SupportService.Refund:output_type -> reconciliation.v1.ActionResponse
+	22, // 51: reconciliation.v1.SupportService.Reply:output_type -> reconciliation.v1.ReplyResponse
+	23, // 52: reconciliation.v1.SupportService.OpenTicket:output_type -> reconciliation.v1.Ticket
+	23, // 53: reconciliation.v1.SupportService.ChangeTicket:output_type -> reconciliation.v1.Ticket
+	27, // 54: reconciliation.v1.SupportService.ListTickets:output_type -> reconciliation.v1.ListTicketsResponse
+	29, // 55: reconciliation.v1.SupportService.ListAudit:output_type -> reconciliation.v1.ListAuditResponse
+	45, // [45:56] is the sub-list for method output_type
+	34, // [34:45] is the sub-list for method input_type
+	34, // [34:34] is the sub-list for extension type_name
+	34, // [34:34] is the sub-list for extension extendee
+	0,  // [0:34] is the sub-list for field type_name
 }
 
 func init() { file_reconciliation_v1_support_proto_init() }
@@ -2664,7 +2777,7 @@ func file_reconciliation_v1_support_proto_init() {
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_reconciliation_v1_support_proto_rawDesc), len(file_reconciliation_v1_support_proto_rawDesc)),
-			NumEnums:      5,
+			NumEnums:      6,
 			NumMessages:   25,
 			NumExtensions: 0,
 			NumServices:   1,

@@ -25,7 +25,7 @@ func (r *Admin) RefundPayment(ctx context.Context, req *paymentsv1.RefundPayment
 	}
 	refund, err := r.Service.Refund(ctx, service.RefundWish{
 		ID: uuid.MustParse(req.GetRefundId()), OrderID: uuid.MustParse(req.GetOrderId()), AmountMinor: req.GetAmountMinor(),
-		ChargeID: req.GetChargeId(), Reason: req.GetReason(), Actor: actor,
+		ChargeID: req.GetChargeId(), Reason: req.GetReason(), Actor: actor, DryRun: req.GetDryRun(),
 	})
 	if err != nil {
 		return nil, err

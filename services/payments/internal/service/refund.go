@@ -25,10 +25,16 @@ type RefundWish struct {
 	ChargeID string
 	Reason   string
 	Actor    string
+	// DryRun: nothing is written and Stripe is not asked.
+	DryRun bool
 }
 
+// errDryRun undoes what a dry run wrote.
+var errDryRun = errors.New("a dry run")
+
 // Refund gives money back. The wish is written first, and its id is Stripe's
-// key: a double click, a lost answer and a second try are one refund. Errors:
+// key: a double click, a lost answer and a second try are one refund. In a dry run it
+// answers with the refund that would be made, without a status. Errors:
 // those of payment.Payment.CheckRefund, payment.ErrRefundRunning,
 // payment.ErrOtherCharge.
 func (s *Service) Refund(ctx context.Context, w RefundWish) (payment.Refund, error) {
@@ -39,7 +45,11 @@ func (s *Service) Refund(ctx context.Context, w RefundWish) (payment.Refund, err
 		return payment.Refund{}, err
 	}
 	r, err := s.beginRefund(ctx, w, second)
-	if err != nil || r.Status != payment.RefundRequested {
+	if errors.Is(err, errDryRun) {
+		r.Status = ""
+		return r, nil
+	}
+	if err != nil || w.DryRun || r.Status != payment.RefundRequested {
 		return r, err
 	}
 	return s.driveRefund(ctx, r)
@@ -73,7 +83,10 @@ func (s *Service) beginRefund(ctx context.Context, w RefundWish, second *payment
 			ID: w.ID, PaymentID: p.ID, OrderID: p.OrderID, ChargeID: charge, AmountMinor: amount, Currency: p.ReceivedCurrency,
 			Status: payment.RefundRequested, Reason: w.Reason, Actor: w.Actor, CreatedAt: now, CreateTry: 1, TriedAt: now, NextLookAt: &due,
 		}
-		return s.Store.InsertRefund(ctx, tx, r)
+		if err := s.Store.InsertRefund(ctx, tx, r); err != nil || !w.DryRun {
+			return err
+		}
+		return errDryRun
 	})
 	if errors.Is(err, store.ErrTaken) || err == nil && (r.OrderID != w.OrderID || w.AmountMinor != 0 && w.AmountMinor != r.AmountMinor) {
 		return r, payment.ErrRefundOther

@@ -11,7 +11,7 @@ var Access = access.Table{
 	"/provisioning.v1.ProvisioningService/RestoreAccess":      {Callers: []string{"orders"}},
 	"/provisioning.v1.ProvisioningService/FollowSubscription": {Callers: []string{"orders"}},
 	"/provisioning.v1.ProvisioningService/MatchGrants":        {Callers: []string{"reconciliation"}},
-	"/provisioning.v1.ProvisioningService/CheckAccess":        {Callers: []string{"orders"}, Role: access.Service},
+	"/provisioning.v1.ProvisioningService/CheckAccess":        {Callers: []string{"orders", "reconciliation"}, Role: access.Service},
 	"/provisioning.v1.ProvisioningService/CreateSignInLink":   {Callers: []string{"notifications"}},
 	"/provisioning.v1.ProvisioningService/RedeemActivation":   {Role: access.Service},
 }

@@ -94,6 +94,9 @@ type Restored struct {
 	adoption      *ordersv1.AdoptChargeRequest
 }
 
+// OrderID is the order that it is for.
+func (r Restored) OrderID() string { return r.adoption.GetPayment().GetOrderId() }
+
 // Restore has Payments read a charge and write down what it lacks of it.
 func (p *Payments) Restore(ctx context.Context, chargeID string) (Restored, error) {
 	ctx, cancel := context.WithTimeout(ctx, listTimeout)

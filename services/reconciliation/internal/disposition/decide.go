@@ -151,11 +151,16 @@ func named(c Charge) string {
 	return fmt.Sprintf("%s (%s, %s) on %s", c.ID, nonEmpty(c.IntentID, "no payment intent"), show(c.AmountMinor, c.Currency), day(c.CreatedAt))
 }
 
-// refundCall is the one step that gives a second charge back. Its refund id derives
-// from the charge: taken twice, by two people, it is one refund.
+// refundCall is the one step that gives a second charge back.
 func refundCall(c Charge, o *Order) string {
 	return fmt.Sprintf(`; one step refunds it and touches nothing else: payments.v1.PaymentsAdminService/RefundPayment {"order_id": %q, "charge_id": %q, "refund_id": %q, "reason": "paid twice"}`,
-		o.ID, c.ID, uuid.NewSHA1(uuid.NameSpaceOID, []byte("makegood duplicate "+c.ID)))
+		o.ID, c.ID, RefundIDOfSecond(c.ID))
+}
+
+// RefundIDOfSecond names the refund of a second payment as a whole: asked for twice, by
+// two people, it is one refund.
+func RefundIDOfSecond(chargeID string) string {
+	return uuid.NewSHA1(uuid.NameSpaceOID, []byte("makegood duplicate "+chargeID)).String()
 }
 
 // settled is a charge of ours without a doubt: at rest, or on its way.

@@ -31,6 +31,15 @@ func parseRunsToken(token string) (before int64, err error) {
 	return before, decode(token, "runs %d", &before)
 }
 
+func auditToken(lastID int64) string { return encode("audit %d", lastID) }
+
+func parseAuditToken(token string) (before int64, err error) {
+	if token == "" {
+		return math.MaxInt64, nil
+	}
+	return before, decode(token, "audit %d", &before)
+}
+
 func casesToken(last cases.Position) string {
 	return encode("queue %d %d %d", last.WaitingSince.UnixMicro(), last.OpenedAt.UnixMicro(), last.ID)
 }

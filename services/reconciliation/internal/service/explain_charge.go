@@ -4,15 +4,10 @@ import (
 	"context"
 	"time"
 
-	"google.golang.org/grpc/codes"
-
-	"makegood.example/services/platform/apperr"
+	"makegood.example/services/reconciliation/internal/desk"
 	"makegood.example/services/reconciliation/internal/disposition"
 	"makegood.example/services/reconciliation/internal/store"
 )
-
-// ErrChargeNotFound says that Stripe has no such charge.
-var ErrChargeNotFound = apperr.New(codes.NotFound, "CHARGE_NOT_FOUND", "Stripe has no such charge")
 
 // Explanation says what a charge is, and what it was when it was last seen.
 type Explanation struct {
@@ -22,14 +17,14 @@ type Explanation struct {
 }
 
 // ExplainCharge reads one charge from Stripe and says what it is. It changes
-// nothing. Errors: ErrChargeNotFound.
+// nothing. Errors: desk.ErrChargeNotFound.
 func (s *Service) ExplainCharge(ctx context.Context, chargeID string) (Explanation, error) {
 	charges, err := s.Payments.Charges(ctx, []string{chargeID})
 	if err != nil {
 		return Explanation{}, err
 	}
 	if len(charges) != 1 {
-		return Explanation{}, ErrChargeNotFound
+		return Explanation{}, desk.ErrChargeNotFound
 	}
 	known, err := s.Store.Dispositions(ctx, []string{chargeID})
 	if err != nil {

@@ -52,7 +52,7 @@ func (q *Queries) ClaimDueCases(ctx context.Context, arg ClaimDueCasesParams) ([
 
 const getCase = `-- name: GetCase :one
 SELECT id, kind, subject, state, summary, opened_at, resolved_at, reported_count, last_reported_at, waiting_since,
-    claimed_by, claimed_at, snoozed_until, resolved_by, resolution, told_at, next_look_at, look_count
+    claimed_by, claimed_at, snoozed_until, resolved_by, resolution, told_at, next_look_at, look_count, acknowledged_by, acknowledged_at
 FROM reconciliation.cases WHERE id = $1
 `
 
@@ -78,13 +78,15 @@ func (q *Queries) GetCase(ctx context.Context, id int64) (Case, error) {
 		&i.ToldAt,
 		&i.NextLookAt,
 		&i.LookCount,
+		&i.AcknowledgedBy,
+		&i.AcknowledgedAt,
 	)
 	return i, err
 }
 
 const getOpenCase = `-- name: GetOpenCase :one
 SELECT id, kind, subject, state, summary, opened_at, resolved_at, reported_count, last_reported_at, waiting_since,
-    claimed_by, claimed_at, snoozed_until, resolved_by, resolution, told_at, next_look_at, look_count
+    claimed_by, claimed_at, snoozed_until, resolved_by, resolution, told_at, next_look_at, look_count, acknowledged_by, acknowledged_at
 FROM reconciliation.cases WHERE kind = $1 AND subject = $2 AND state = 'OPEN'
 `
 
@@ -115,6 +117,8 @@ func (q *Queries) GetOpenCase(ctx context.Context, arg GetOpenCaseParams) (Case,
 		&i.ToldAt,
 		&i.NextLookAt,
 		&i.LookCount,
+		&i.AcknowledgedBy,
+		&i.AcknowledgedAt,
 	)
 	return i, err
 }
@@ -124,7 +128,7 @@ INSERT INTO reconciliation.cases AS c (kind, subject, state, summary, opened_at,
 VALUES ($1, $2, 'OPEN', $3, $4, 1, $4, $5)
 ON CONFLICT (kind, subject) WHERE state = 'OPEN' DO NOTHING
 RETURNING id, kind, subject, state, summary, opened_at, resolved_at, reported_count, last_reported_at, waiting_since,
-    claimed_by, claimed_at, snoozed_until, resolved_by, resolution, told_at, next_look_at, look_count
+    claimed_by, claimed_at, snoozed_until, resolved_by, resolution, told_at, next_look_at, look_count, acknowledged_by, acknowledged_at
 `
 
 type InsertCaseParams struct {
@@ -164,6 +168,8 @@ func (q *Queries) InsertCase(ctx context.Context, arg InsertCaseParams) (Case, e
 		&i.ToldAt,
 		&i.NextLookAt,
 		&i.LookCount,
+		&i.AcknowledgedBy,
+		&i.AcknowledgedAt,
 	)
 	return i, err
 }
@@ -231,7 +237,7 @@ func (q *Queries) ListCaseEvents(ctx context.Context, caseIds []int64) ([]ListCa
 
 const listCases = `-- name: ListCases :many
 SELECT id, kind, subject, state, summary, opened_at, resolved_at, reported_count, last_reported_at, waiting_since,
-    claimed_by, claimed_at, snoozed_until, resolved_by, resolution, told_at, next_look_at, look_count
+    claimed_by, claimed_at, snoozed_until, resolved_by, resolution, told_at, next_look_at, look_count, acknowledged_by, acknowledged_at
 FROM reconciliation.cases
 WHERE ($1::text = '' OR state = $1::text)
     AND ($2::timestamptz IS NULL OR snoozed_until IS NULL OR snoozed_until <= $2::timestamptz)
@@ -286,6 +292,8 @@ func (q *Queries) ListCases(ctx context.Context, arg ListCasesParams) ([]Case, e
 			&i.ToldAt,
 			&i.NextLookAt,
 			&i.LookCount,
+			&i.AcknowledgedBy,
+			&i.AcknowledgedAt,
 		); err != nil {
 			return nil, err
 		}
@@ -299,7 +307,7 @@ func (q *Queries) ListCases(ctx context.Context, arg ListCasesParams) ([]Case, e
 
 const listOpenCases = `-- name: ListOpenCases :many
 SELECT id, kind, subject, state, summary, opened_at, resolved_at, reported_count, last_reported_at, waiting_since,
-    claimed_by, claimed_at, snoozed_until, resolved_by, resolution, told_at, next_look_at, look_count
+    claimed_by, claimed_at, snoozed_until, resolved_by, resolution, told_at, next_look_at, look_count, acknowledged_by, acknowledged_at
 FROM reconciliation.cases
 WHERE state = 'OPEN' AND id > $1
 ORDER BY id
@@ -339,6 +347,8 @@ func (q *Queries) ListOpenCases(ctx context.Context, arg ListOpenCasesParams) ([
 			&i.ToldAt,
 			&i.NextLookAt,
 			&i.LookCount,
+			&i.AcknowledgedBy,
+			&i.AcknowledgedAt,
 		); err != nil {
 			return nil, err
 		}
@@ -352,7 +362,7 @@ func (q *Queries) ListOpenCases(ctx context.Context, arg ListOpenCasesParams) ([
 
 const lockCase = `-- name: LockCase :one
 SELECT id, kind, subject, state, summary, opened_at, resolved_at, reported_count, last_reported_at, waiting_since,
-    claimed_by, claimed_at, snoozed_until, resolved_by, resolution, told_at, next_look_at, look_count
+    claimed_by, claimed_at, snoozed_until, resolved_by, resolution, told_at, next_look_at, look_count, acknowledged_by, acknowledged_at
 FROM reconciliation.cases WHERE id = $1 FOR UPDATE
 `
 
@@ -378,13 +388,15 @@ func (q *Queries) LockCase(ctx context.Context, id int64) (Case, error) {
 		&i.ToldAt,
 		&i.NextLookAt,
 		&i.LookCount,
+		&i.AcknowledgedBy,
+		&i.AcknowledgedAt,
 	)
 	return i, err
 }
 
 const lockOpenCase = `-- name: LockOpenCase :one
 SELECT id, kind, subject, state, summary, opened_at, resolved_at, reported_count, last_reported_at, waiting_since,
-    claimed_by, claimed_at, snoozed_until, resolved_by, resolution, told_at, next_look_at, look_count
+    claimed_by, claimed_at, snoozed_until, resolved_by, resolution, told_at, next_look_at, look_count, acknowledged_by, acknowledged_at
 FROM reconciliation.cases WHERE kind = $1 AND subject = $2 AND state = 'OPEN' FOR UPDATE
 `
 
@@ -415,6 +427,8 @@ func (q *Queries) LockOpenCase(ctx context.Context, arg LockOpenCaseParams) (Cas
 		&i.ToldAt,
 		&i.NextLookAt,
 		&i.LookCount,
+		&i.AcknowledgedBy,
+		&i.AcknowledgedAt,
 	)
 	return i, err
 }
@@ -425,7 +439,7 @@ SET summary = $1, reported_count = reported_count + 1, last_reported_at = greate
     snoozed_until = CASE WHEN $3::boolean THEN NULL ELSE snoozed_until END
 WHERE id = $4
 RETURNING id, kind, subject, state, summary, opened_at, resolved_at, reported_count, last_reported_at, waiting_since,
-    claimed_by, claimed_at, snoozed_until, resolved_by, resolution, told_at, next_look_at, look_count
+    claimed_by, claimed_at, snoozed_until, resolved_by, resolution, told_at, next_look_at, look_count, acknowledged_by, acknowledged_at
 `
 
 type ReportCaseParams struct {
@@ -462,6 +476,8 @@ func (q *Queries) ReportCase(ctx context.Context, arg ReportCaseParams) (Case, e
 		&i.ToldAt,
 		&i.NextLookAt,
 		&i.LookCount,
+		&i.AcknowledgedBy,
+		&i.AcknowledgedAt,
 	)
 	return i, err
 }
@@ -470,24 +486,26 @@ const updateCase = `-- name: UpdateCase :one
 UPDATE reconciliation.cases
 SET state = $1, resolved_at = $2, resolved_by = $3, resolution = $4,
     claimed_by = $5, claimed_at = $6, snoozed_until = $7, waiting_since = $8,
-    told_at = $9, next_look_at = $10
-WHERE id = $11
+    told_at = $9, next_look_at = $10, acknowledged_by = $11, acknowledged_at = $12
+WHERE id = $13
 RETURNING id, kind, subject, state, summary, opened_at, resolved_at, reported_count, last_reported_at, waiting_since,
-    claimed_by, claimed_at, snoozed_until, resolved_by, resolution, told_at, next_look_at, look_count
+    claimed_by, claimed_at, snoozed_until, resolved_by, resolution, told_at, next_look_at, look_count, acknowledged_by, acknowledged_at
 `
 
 type UpdateCaseParams struct {
-	State        string
-	ResolvedAt   *time.Time
-	ResolvedBy   *string
-	Resolution   *string
-	ClaimedBy    *string
-	ClaimedAt    *time.Time
-	SnoozedUntil *time.Time
-	WaitingSince *time.Time
-	ToldAt       *time.Time
-	NextLookAt   *time.Time
-	ID           int64
+	State          string
+	ResolvedAt     *time.Time
+	ResolvedBy     *string
+	Resolution     *string
+	ClaimedBy      *string
+	ClaimedAt      *time.Time
+	SnoozedUntil   *time.Time
+	WaitingSince   *time.Time
+	ToldAt         *time.Time
+	NextLookAt     *time.Time
+	AcknowledgedBy *string
+	AcknowledgedAt *time.Time
+	ID             int64
 }
 
 func (q *Queries) UpdateCase(ctx context.Context, arg UpdateCaseParams) (Case, error) {
@@ -502,6 +520,8 @@ func (q *Queries) UpdateCase(ctx context.Context, arg UpdateCaseParams) (Case, e
 		arg.WaitingSince,
 		arg.ToldAt,
 		arg.NextLookAt,
+		arg.AcknowledgedBy,
+		arg.AcknowledgedAt,
 		arg.ID,
 	)
 	var i Case
@@ -524,6 +544,8 @@ func (q *Queries) UpdateCase(ctx context.Context, arg UpdateCaseParams) (Case, e
 		&i.ToldAt,
 		&i.NextLookAt,
 		&i.LookCount,
+		&i.AcknowledgedBy,
+		&i.AcknowledgedAt,
 	)
 	return i, err
 }

@@ -10,6 +10,22 @@ import (
 	"github.com/google/uuid"
 )
 
+type Audit struct {
+	ID             int64
+	At             time.Time
+	What           string
+	IdempotencyKey uuid.UUID
+	RequestHash    []byte
+	Actor          string
+	Role           string
+	Action         string
+	Subjects       []string
+	Reason         string
+	Stood          []byte
+	Steps          []byte
+	Error          *string
+}
+
 type BalanceTransaction struct {
 	ID           string
 	Type         string
@@ -43,8 +59,10 @@ type Case struct {
 	// when Notifications took on telling the team
 	ToldAt *time.Time
 	// when the team is to be told, or the case woken
-	NextLookAt *time.Time
-	LookCount  int32
+	NextLookAt     *time.Time
+	LookCount      int32
+	AcknowledgedBy *string
+	AcknowledgedAt *time.Time
 }
 
 type ChargeDisposition struct {

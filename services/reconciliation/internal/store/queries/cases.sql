@@ -4,26 +4,26 @@ INSERT INTO reconciliation.cases AS c (kind, subject, state, summary, opened_at,
 VALUES (@kind, @subject, 'OPEN', @summary, @now, 1, @now, sqlc.arg(due))
 ON CONFLICT (kind, subject) WHERE state = 'OPEN' DO NOTHING
 RETURNING id, kind, subject, state, summary, opened_at, resolved_at, reported_count, last_reported_at, waiting_since,
-    claimed_by, claimed_at, snoozed_until, resolved_by, resolution, told_at, next_look_at, look_count;
+    claimed_by, claimed_at, snoozed_until, resolved_by, resolution, told_at, next_look_at, look_count, acknowledged_by, acknowledged_at;
 
 -- name: LockOpenCase :one
 SELECT id, kind, subject, state, summary, opened_at, resolved_at, reported_count, last_reported_at, waiting_since,
-    claimed_by, claimed_at, snoozed_until, resolved_by, resolution, told_at, next_look_at, look_count
+    claimed_by, claimed_at, snoozed_until, resolved_by, resolution, told_at, next_look_at, look_count, acknowledged_by, acknowledged_at
 FROM reconciliation.cases WHERE kind = @kind AND subject = @subject AND state = 'OPEN' FOR UPDATE;
 
 -- name: GetOpenCase :one
 SELECT id, kind, subject, state, summary, opened_at, resolved_at, reported_count, last_reported_at, waiting_since,
-    claimed_by, claimed_at, snoozed_until, resolved_by, resolution, told_at, next_look_at, look_count
+    claimed_by, claimed_at, snoozed_until, resolved_by, resolution, told_at, next_look_at, look_count, acknowledged_by, acknowledged_at
 FROM reconciliation.cases WHERE kind = @kind AND subject = @subject AND state = 'OPEN';
 
 -- name: LockCase :one
 SELECT id, kind, subject, state, summary, opened_at, resolved_at, reported_count, last_reported_at, waiting_since,
-    claimed_by, claimed_at, snoozed_until, resolved_by, resolution, told_at, next_look_at, look_count
+    claimed_by, claimed_at, snoozed_until, resolved_by, resolution, told_at, next_look_at, look_count, acknowledged_by, acknowledged_at
 FROM reconciliation.cases WHERE id = @id FOR UPDATE;
 
 -- name: GetCase :one
 SELECT id, kind, subject, state, summary, opened_at, resolved_at, reported_count, last_reported_at, waiting_since,
-    claimed_by, claimed_at, snoozed_until, resolved_by, resolution, told_at, next_look_at, look_count
+    claimed_by, claimed_at, snoozed_until, resolved_by, resolution, told_at, next_look_at, look_count, acknowledged_by, acknowledged_at
 FROM reconciliation.cases WHERE id = @id;
 
 -- name: ReportCase :one
@@ -32,16 +32,16 @@ SET summary = @summary, reported_count = reported_count + 1, last_reported_at = 
     snoozed_until = CASE WHEN sqlc.arg(wakes)::boolean THEN NULL ELSE snoozed_until END
 WHERE id = @id
 RETURNING id, kind, subject, state, summary, opened_at, resolved_at, reported_count, last_reported_at, waiting_since,
-    claimed_by, claimed_at, snoozed_until, resolved_by, resolution, told_at, next_look_at, look_count;
+    claimed_by, claimed_at, snoozed_until, resolved_by, resolution, told_at, next_look_at, look_count, acknowledged_by, acknowledged_at;
 
 -- name: UpdateCase :one
 UPDATE reconciliation.cases
 SET state = @state, resolved_at = @resolved_at, resolved_by = @resolved_by, resolution = @resolution,
     claimed_by = @claimed_by, claimed_at = @claimed_at, snoozed_until = @snoozed_until, waiting_since = @waiting_since,
-    told_at = @told_at, next_look_at = @next_look_at
+    told_at = @told_at, next_look_at = @next_look_at, acknowledged_by = @acknowledged_by, acknowledged_at = @acknowledged_at
 WHERE id = @id
 RETURNING id, kind, subject, state, summary, opened_at, resolved_at, reported_count, last_reported_at, waiting_since,
-    claimed_by, claimed_at, snoozed_until, resolved_by, resolution, told_at, next_look_at, look_count;
+    claimed_by, claimed_at, snoozed_until, resolved_by, resolution, told_at, next_look_at, look_count, acknowledged_by, acknowledged_at;
 
 -- name: ClaimDueCases :many
 -- The claim moves the next look forward, further each time and at most an hour.
@@ -60,7 +60,7 @@ RETURNING id;
 -- name: ListCases :many
 -- The longest wait of a customer first, then the longest open.
 SELECT id, kind, subject, state, summary, opened_at, resolved_at, reported_count, last_reported_at, waiting_since,
-    claimed_by, claimed_at, snoozed_until, resolved_by, resolution, told_at, next_look_at, look_count
+    claimed_by, claimed_at, snoozed_until, resolved_by, resolution, told_at, next_look_at, look_count, acknowledged_by, acknowledged_at
 FROM reconciliation.cases
 WHERE (sqlc.arg(state)::text = '' OR state = sqlc.arg(state)::text)
     AND (sqlc.narg(awake_at)::timestamptz IS NULL OR snoozed_until IS NULL OR snoozed_until <= sqlc.narg(awake_at)::timestamptz)
@@ -71,7 +71,7 @@ LIMIT @page_size;
 
 -- name: ListOpenCases :many
 SELECT id, kind, subject, state, summary, opened_at, resolved_at, reported_count, last_reported_at, waiting_since,
-    claimed_by, claimed_at, snoozed_until, resolved_by, resolution, told_at, next_look_at, look_count
+    claimed_by, claimed_at, snoozed_until, resolved_by, resolution, told_at, next_look_at, look_count, acknowledged_by, acknowledged_at
 FROM reconciliation.cases
 WHERE state = 'OPEN' AND id > @after_id
 ORDER BY id

@@ -1,0 +1,106 @@
+package desk
+
+import (
+	"time"
+
+	"github.com/google/uuid"
+	"google.golang.org/grpc/codes"
+
+	"makegood.example/services/platform/apperr"
+)
+
+var (
+	// ErrKeyReused refuses a key that names another wish, or somebody else's.
+	ErrKeyReused = apperr.New(codes.Aborted, "IDEMPOTENCY_KEY_REUSED", "this idempotency key was used for another request, or by somebody else")
+	// ErrNobody refuses what no named person asks for.
+	ErrNobody = apperr.New(codes.PermissionDenied, "PERMISSION_DENIED", "only a named person may do that")
+	// ErrNothingToRecover says that there is nothing to be made good, and why.
+	ErrNothingToRecover = apperr.New(codes.NotFound, "NOTHING_TO_RECOVER", "there is nothing to recover")
+	// ErrOrderNotFound says that no order has that id.
+	ErrOrderNotFound = apperr.New(codes.NotFound, "ORDER_NOT_FOUND", "there is no such order")
+	// ErrChargeNotFound says that Stripe has no such charge.
+	ErrChargeNotFound = apperr.New(codes.NotFound, "CHARGE_NOT_FOUND", "Stripe has no such charge")
+	// ErrState refuses what cannot be done as things stand.
+	ErrState = apperr.New(codes.Aborted, "INVALID_STATE", "that cannot be done as things stand")
+)
+
+// Because is err with what is so in this case, for the person who asked.
+func Because(err *apperr.Error, why string) *apperr.Error {
+	c := *err
+	c.Message = why
+	return &c
+}
+
+// Act is a person's wish to have something done.
+type Act struct {
+	// Key names the wish: the same again is answered the same.
+	Key uuid.UUID
+	// RequestHash is the SHA-256 of what was asked.
+	RequestHash []byte
+	// Actor and Role are of the person's credential.
+	Actor, Role string
+	// Action is the RPC.
+	Action string
+	Reason string
+	// DryRun: only say what would happen.
+	DryRun bool
+}
+
+// Outcome is what became of a step.
+type Outcome string
+
+// The outcomes. The words are the contract's.
+const (
+	Done      Outcome = "DONE"
+	NotNeeded Outcome = "NOT_NEEDED"
+	Failed    Outcome = "FAILED"
+	WouldDo   Outcome = "WOULD_DO"
+)
+
+// Step is one thing that had to happen, in plain words and without personal data.
+type Step struct {
+	What    string  `json:"what"`
+	Outcome Outcome `json:"outcome"`
+	// Note says why, or which.
+	Note string `json:"note,omitempty"`
+}
+
+// Failure is the first step that did not happen, in words; empty when there is none.
+func Failure(steps []Step) string {
+	for _, s := range steps {
+		if s.Outcome == Failed {
+			return s.What + ": " + s.Note
+		}
+	}
+	return ""
+}
+
+// What a row of the audit says.
+const (
+	AuditAsked  = "ASKED"
+	AuditDone   = "DONE"
+	AuditFailed = "FAILED"
+)
+
+// Audited is one row of the audit: that something was asked, or what came of it.
+type Audited struct {
+	ID int64
+	At time.Time
+	// What is AuditAsked, AuditDone or AuditFailed.
+	What string
+	Act  Act
+	// Subjects are what it is about, the first as the person named it.
+	Subjects []string
+	// Stood is how it stood, before on AuditAsked and after on the others, as JSON.
+	Stood []byte
+	Steps []Step
+	// Error says why it failed.
+	Error string
+}
+
+// Entry is one wish in the audit, with the latest that is known of it.
+type Entry struct {
+	Asked Audited
+	// Ended has no What while it is not known what came of it.
+	Ended Audited
+}

@@ -1,0 +1,32 @@
+-- name: InsertAudit :execrows
+-- Of two who write the same at once, one does.
+INSERT INTO reconciliation.audit (at, what, idempotency_key, request_hash, actor, role, action, subjects, reason, stood, steps, error)
+VALUES (@at, @what, @idempotency_key, @request_hash, @actor, @role, @action, @subjects, @reason, @stood, sqlc.narg(steps), sqlc.narg(error))
+ON CONFLICT DO NOTHING;
+
+-- name: ListAudited :many
+-- What is final of a key: that it was asked, and that it was done.
+SELECT id, at, what, idempotency_key, request_hash, actor, role, action, subjects, reason, stood, steps, error
+FROM reconciliation.audit
+WHERE idempotency_key = @idempotency_key AND what IN ('ASKED', 'DONE')
+ORDER BY id;
+
+-- name: ListAudit :many
+-- Newest first, each wish once, with the latest that is known of it.
+SELECT asked.id, asked.at, asked.idempotency_key, asked.actor, asked.role, asked.action, asked.subjects, asked.reason, asked.stood AS before,
+    coalesce(ended.what, '')::text AS outcome, coalesce(ended.at, asked.at)::timestamptz AS ended_at, coalesce(ended.subjects, '{}')::text[] AS ended_subjects,
+    coalesce(ended.stood, 'null')::jsonb AS after, coalesce(ended.steps, '[]')::jsonb AS steps, coalesce(ended.error, '')::text AS error
+FROM reconciliation.audit AS asked
+LEFT JOIN LATERAL (
+    SELECT e.what, e.at, e.subjects, e.stood, e.steps, e.error
+    FROM reconciliation.audit AS e
+    WHERE e.idempotency_key = asked.idempotency_key AND e.what <> 'ASKED'
+    ORDER BY e.what = 'DONE' DESC, e.id DESC
+    LIMIT 1
+) AS ended ON true
+WHERE asked.what = 'ASKED' AND asked.id < @before_id
+    AND (sqlc.arg(actor)::text = '' OR asked.actor = sqlc.arg(actor)::text)
+    AND (sqlc.arg(subject)::text = '' OR asked.idempotency_key IN (
+        SELECT about.idempotency_key FROM reconciliation.audit AS about WHERE about.subjects @> ARRAY [sqlc.arg(subject)::text]))
+ORDER BY asked.id DESC
+LIMIT @page_size;
