@@ -1,7 +1,6 @@
 package gateway_test
 
 import (
-	_ "embed"
 	"os"
 	"strings"
 	"testing"
@@ -9,9 +8,6 @@ import (
 
 	"makegood.example/services/platform/browsertest"
 )
-
-//go:embed testdata/accessible.js
-var accessible string
 
 // Every situation, as people see it: small, large, light and dark, and on
 // paper; and what WCAG 2.2 AA asks that a machine can see.
@@ -49,9 +45,7 @@ func TestEverySituationCanBeReadAndUsed(t *testing.T) {
 			if pictures {
 				page.Picture(look.name + "/" + s.name)
 			}
-			var problems []string
-			page.Eval(accessible, &problems)
-			for _, p := range problems {
+			for _, p := range page.Inaccessible() {
 				t.Errorf("%s, %s: %s", look.name, s.name, p)
 			}
 		}

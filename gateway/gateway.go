@@ -47,7 +47,7 @@ func Run(ctx context.Context, cfg Config, rt process.Runtime) (err error) {
 	if err != nil {
 		return err
 	}
-	people, err := admin.New(admin.Config{Peers: peers, Log: rt.Log, Requests: requests, TrustedProxies: cfg.TrustedProxies})
+	people, err := admin.New(admin.Config{Peers: peers, AppName: cfg.AppName, Now: rt.Now, Log: rt.Log, Requests: requests, TrustedProxies: cfg.TrustedProxies})
 	if err != nil {
 		return err
 	}

@@ -8,8 +8,10 @@ import (
 	"log/slog"
 	"net/http"
 	"net/netip"
+	"strings"
 	"time"
 
+	"makegood.example/gateway/internal/console"
 	"makegood.example/gateway/internal/edge"
 	"makegood.example/gateway/internal/pages"
 	contracts "makegood.example/proto"
@@ -24,7 +26,10 @@ const callTimeout = 60 * time.Second
 
 // Config is what the admin entrance is made of.
 type Config struct {
-	Peers          edge.Peers
+	Peers edge.Peers
+	// AppName is what the console calls the product; Now is its clock.
+	AppName        string
+	Now            func() time.Time
 	Log            *slog.Logger
 	Requests       *edge.Requests
 	TrustedProxies []netip.Prefix
@@ -72,5 +77,32 @@ func New(cfg Config) (http.Handler, error) {
 			return nil, err
 		}
 	}
-	return edge.Wrap(mux, cfg.Log, cfg.Requests, cfg.TrustedProxies), nil
+	desk := console.New(console.Config{Peers: cfg.Peers, AppName: cfg.AppName, Now: cfg.Now, Log: cfg.Log})
+	return edge.Wrap(sameOrigin(apart(mux, desk)), cfg.Log, cfg.Requests, cfg.TrustedProxies), nil
+}
+
+// apart gives the calls of programs to the REST translator, and the rest to the
+// console.
+func apart(rest, desk http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		for _, prefix := range []string{"/admin/", "/healthz", "/readyz", "/openapi.json", "/docs", "/v1/", "/webhooks/"} {
+			if strings.HasPrefix(r.URL.Path, prefix) {
+				rest.ServeHTTP(w, r)
+				return
+			}
+		}
+		desk.ServeHTTP(w, r)
+	})
+}
+
+// sameOrigin refuses what another site's page sends by a person's browser, which
+// has their cookie, or passes a proxy that adds their token. Programs send no
+// origin, and are let through.
+func sameOrigin(next http.Handler) http.Handler {
+	protection := http.NewCrossOriginProtection()
+	protection.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		edge.Named(r.Context(), "another site")
+		http.Error(w, "This was sent by another site's page, and was not done.", http.StatusForbidden)
+	}))
+	return protection.Handler(next)
 }

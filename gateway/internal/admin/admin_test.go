@@ -32,7 +32,7 @@ func start(t *testing.T) string {
 	t.Helper()
 	sum := sha256.Sum256([]byte(token))
 	file := filepath.Join(t.TempDir(), "tokens.json")
-	if err := os.WriteFile(file, fmt.Appendf(nil, `{"tokens":[{"actor":"sam","role":"support","sha256":%q}]}`, hex.EncodeToString(sum[:])), 0o600); err != nil {
+	if err := os.WriteFile(file, fmt.Appendf(nil, `{"tokens":[{"actor":"sam","role":"admin","sha256":%q}]}`, hex.EncodeToString(sum[:])), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	tokens, err := access.LoadTokens(time.Now, file)
@@ -48,7 +48,7 @@ func start(t *testing.T) string {
 		t.Cleanup(func() { _ = conn.Close() })
 		return conn
 	}
-	handler, err := admin.New(admin.Config{Log: slog.New(slog.DiscardHandler), Peers: edge.Peers{
+	handler, err := admin.New(admin.Config{Now: time.Now, Log: slog.New(slog.DiscardHandler), Peers: edge.Peers{
 		Orders: dial(peertest.Orders), Payments: dial(peertest.Payments), Provisioning: dial(peertest.Provisioning),
 		Notifications: dial(peertest.Notifications), Reconciliation: dial(peertest.Reconciliation),
 	}})

@@ -115,7 +115,7 @@ func boundTime(timeout time.Duration) runtime.Middleware {
 			}
 			ctx := r.Context()
 			if r.Method == http.MethodPost {
-				ctx = untilServerStops(ctx)
+				ctx = UntilServerStops(ctx)
 			}
 			ctx, cancel := context.WithTimeout(ctx, timeout)
 			defer cancel()

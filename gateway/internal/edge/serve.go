@@ -66,9 +66,9 @@ func serve(ctx context.Context, name string, listener net.Listener, handler http
 	return err
 }
 
-// untilServerStops detaches a request from its client's presence, but not from
+// UntilServerStops detaches a request from its client's presence, but not from
 // the server's life.
-func untilServerStops(ctx context.Context) context.Context {
+func UntilServerStops(ctx context.Context) context.Context {
 	detached := context.WithoutCancel(ctx)
 	life, ok := ctx.Value(lifeKey{}).(context.Context)
 	if !ok {

@@ -64,7 +64,7 @@ func (e *entrance) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		writeError(w, r, status, problem)
 		return
 	}
-	ctx, cancel := context.WithTimeout(untilServerStops(r.Context()), webhookTimeout)
+	ctx, cancel := context.WithTimeout(UntilServerStops(r.Context()), webhookTimeout)
 	defer cancel()
 	became, err := e.deliver(ctx, &paymentsv1.ReceiveWebhookRequest{Payload: payload, Signature: signature(r)})
 	switch {

@@ -35,6 +35,12 @@ func infoOf(ctx context.Context) *requestInfo {
 	return &requestInfo{}
 }
 
+// Named says for the log and the counters which route a request took.
+func Named(ctx context.Context, route string) { infoOf(ctx).route = route }
+
+// ClientIP is the address of whoever asks; the zero address outside of Wrap.
+func ClientIP(ctx context.Context) netip.Addr { return infoOf(ctx).clientIP }
+
 // Wrap is the outside of every handler: safe headers, panics caught, one log
 // line per request, counted, and none of the headers that steer grpc-gateway.
 func Wrap(next http.Handler, log *slog.Logger, requests *Requests, trusted []netip.Prefix) http.Handler {

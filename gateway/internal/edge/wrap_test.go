@@ -85,7 +85,7 @@ func TestNothingRunsOnAfterServe(t *testing.T) {
 	began, over := make(chan struct{}), false
 	handler := http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 		close(began)
-		<-untilServerStops(r.Context()).Done()
+		<-UntilServerStops(r.Context()).Done()
 		over = true
 	})
 	ctx, stop := context.WithCancel(t.Context())

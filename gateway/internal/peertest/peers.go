@@ -4,6 +4,7 @@ import (
 	"context"
 	"sync"
 
+	"google.golang.org/grpc"
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/protobuf/proto"
 
@@ -162,6 +163,22 @@ func (*NotificationsPeer) ListMessages(context.Context, *notificationsv1.ListMes
 // ReconciliationPeer has one recorded run.
 type ReconciliationPeer struct {
 	reconciliationv1.UnimplementedReconciliationServiceServer
+	reconciliationv1.UnimplementedSupportServiceServer
+	// Watch answers who watches a run; nil is a run that has succeeded at once.
+	Watch func(*reconciliationv1.WatchRunRequest, func(*reconciliationv1.Run) error) error
+}
+
+// WhoAmI answers with whose token it is.
+func (*ReconciliationPeer) WhoAmI(ctx context.Context, _ *reconciliationv1.WhoAmIRequest) (*reconciliationv1.WhoAmIResponse, error) {
+	id := access.From(ctx)
+	return &reconciliationv1.WhoAmIResponse{Actor: id.Actor, Role: id.Role}, nil
+}
+
+func (r *ReconciliationPeer) WatchRun(req *reconciliationv1.WatchRunRequest, stream grpc.ServerStreamingServer[reconciliationv1.Run]) error {
+	if r.Watch == nil {
+		return stream.Send(&reconciliationv1.Run{Id: 7, Status: reconciliationv1.Run_SUCCEEDED, DryRun: req.GetDryRun()})
+	}
+	return r.Watch(req, stream.Send)
 }
 
 func (*ReconciliationPeer) StartRun(context.Context, *reconciliationv1.StartRunRequest) (*reconciliationv1.Run, error) {

@@ -6,6 +6,7 @@ package peertest
 import (
 	"context"
 	"log/slog"
+	"maps"
 	"net"
 	"sync"
 	"syscall"
@@ -76,6 +77,8 @@ type Peers struct {
 	Provisioning   ProvisioningPeer
 	Notifications  NotificationsPeer
 	Reconciliation ReconciliationPeer
+	// Script may answer single calls of the admin services instead.
+	Script Script
 }
 
 // Start starts all five peers; they end with the test.
@@ -89,24 +92,24 @@ func Start(t *testing.T, peers *Peers, tokens *access.Tokens) *Network {
 	}{
 		{Orders, ordersRules(), func(s grpc.ServiceRegistrar) {
 			ordersv1.RegisterOrdersServiceServer(s, &peers.Orders)
-			ordersv1.RegisterOrdersAdminServiceServer(s, &peers.Orders)
+			s.RegisterService(scripted(ordersv1.OrdersAdminService_ServiceDesc, &peers.Script), &peers.Orders)
 		}},
 		{Payments, paymentsRules(), func(s grpc.ServiceRegistrar) {
 			paymentsv1.RegisterPaymentsServiceServer(s, &peers.Payments)
-			paymentsv1.RegisterPaymentsAdminServiceServer(s, &peers.Payments)
+			s.RegisterService(scripted(paymentsv1.PaymentsAdminService_ServiceDesc, &peers.Script), &peers.Payments)
 		}},
 		{Provisioning, rules(&provisioningv1.ProvisioningService_ServiceDesc, access.Rule{Role: access.Service}),
 			func(s grpc.ServiceRegistrar) {
 				provisioningv1.RegisterProvisioningServiceServer(s, &peers.Provisioning)
 			}},
-		{Notifications, rules(&notificationsv1.NotificationsService_ServiceDesc, access.Rule{Role: access.Viewer}),
+		{Notifications, deskRules(&notificationsv1.NotificationsService_ServiceDesc),
 			func(s grpc.ServiceRegistrar) {
-				notificationsv1.RegisterNotificationsServiceServer(s, &peers.Notifications)
+				s.RegisterService(scripted(notificationsv1.NotificationsService_ServiceDesc, &peers.Script), &peers.Notifications)
 			}},
-		{Reconciliation, rules(&reconciliationv1.ReconciliationService_ServiceDesc, access.Rule{Role: access.Support}),
-			func(s grpc.ServiceRegistrar) {
-				reconciliationv1.RegisterReconciliationServiceServer(s, &peers.Reconciliation)
-			}},
+		{Reconciliation, reconciliationRules(), func(s grpc.ServiceRegistrar) {
+			s.RegisterService(scripted(reconciliationv1.ReconciliationService_ServiceDesc, &peers.Script), &peers.Reconciliation)
+			s.RegisterService(scripted(reconciliationv1.SupportService_ServiceDesc, &peers.Script), &peers.Reconciliation)
+		}},
 	} {
 		n.starts[p.name] = func(t *testing.T) {
 			t.Helper()
@@ -156,17 +159,19 @@ func rules(service *grpc.ServiceDesc, rule access.Rule) access.Table {
 // only Payments and people may do the rest.
 func ordersRules() access.Table {
 	table := rules(&ordersv1.OrdersService_ServiceDesc, access.Rule{Callers: []string{"gateway"}})
-	for method, rule := range rules(&ordersv1.OrdersAdminService_ServiceDesc, access.Rule{Callers: []string{"payments"}, Role: access.Support}) {
-		table[method] = rule
-	}
+	maps.Copy(table, deskRules(&ordersv1.OrdersAdminService_ServiceDesc, "payments"))
 	return table
 }
 
 // paymentsRules: the edge may deliver webhooks, and only people may do the rest.
 func paymentsRules() access.Table {
 	table := rules(&paymentsv1.PaymentsService_ServiceDesc, access.Rule{Callers: []string{"gateway"}})
-	for method, rule := range rules(&paymentsv1.PaymentsAdminService_ServiceDesc, access.Rule{Role: access.Support}) {
-		table[method] = rule
-	}
+	maps.Copy(table, deskRules(&paymentsv1.PaymentsAdminService_ServiceDesc))
+	return table
+}
+
+func reconciliationRules() access.Table {
+	table := deskRules(&reconciliationv1.ReconciliationService_ServiceDesc)
+	maps.Copy(table, deskRules(&reconciliationv1.SupportService_ServiceDesc))
 	return table
 }

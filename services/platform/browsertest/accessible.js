@@ -12,10 +12,10 @@
   if (!document.querySelector("main [role=status][aria-live=polite]")) wrong.push("4.1.3: no live region");
   const ids = all("[id]").map((e) => e.id);
   if (new Set(ids).size !== ids.length) wrong.push("4.1.1: ids " + ids);
-  for (const e of all("[aria-labelledby]")) if (!document.getElementById(e.getAttribute("aria-labelledby"))) wrong.push("1.3.1: " + e.className + " has no label");
-  for (const e of all("svg")) if (e.getAttribute("aria-hidden") !== "true") wrong.push("1.1.1: a sign is read out");
+  for (const e of all("[aria-labelledby]")) if (!e.getAttribute("aria-labelledby").split(" ").every((id) => document.getElementById(id))) wrong.push("1.3.1: " + e.getAttribute("class") + " has no label");
+  for (const e of all("svg")) if (e.getAttribute("aria-hidden") !== "true" && !(e.getAttribute("role") === "img" && e.querySelector("title") && e.querySelector("desc"))) wrong.push("1.1.1: a sign is read out");
   if (document.documentElement.scrollWidth > innerWidth) wrong.push("1.4.10: wider than the window: " + document.documentElement.scrollWidth);
-  for (const e of all("main *")) if (visible(e) && getComputedStyle(e).position !== "absolute" && e.getBoundingClientRect().right > innerWidth + 1) wrong.push("1.4.10: " + e.tagName + "." + e.className + " sticks out");
+  for (const e of all("main *")) if (visible(e) && !e.closest("svg") && !e.closest("[role=region] > *") && getComputedStyle(e).position !== "absolute" && e.getBoundingClientRect().right > innerWidth + 1) wrong.push("1.4.10: " + e.tagName + "." + e.className + " sticks out");
 
   // Contrast of each text on what is behind it.
   const parse = (c) => { const n = c.match(/[\d.]+/g).map(Number); return n.length === 3 ? [...n, 1] : n; };
@@ -25,7 +25,7 @@
   const texts = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
   while (texts.nextNode()) {
     const e = texts.currentNode.parentElement;
-    if (!texts.currentNode.data.trim() || !visible(e) || ["SCRIPT", "STYLE", "NOSCRIPT"].includes(e.tagName)) continue;
+    if (!texts.currentNode.data.trim() || !visible(e) || e.closest("svg,option,datalist") || ["SCRIPT", "STYLE", "NOSCRIPT"].includes(e.tagName)) continue;
     const style = getComputedStyle(e), r = ratio(parse(style.color), behind(e));
     if (r < 4.5) wrong.push("1.4.3: " + r.toFixed(2) + " for " + texts.currentNode.data.trim());
     if (parseFloat(style.fontSize) < 14) wrong.push("small: " + style.fontSize + " for " + texts.currentNode.data.trim());
@@ -36,16 +36,19 @@
     if (all(".button").some(visible)) wrong.push("a button on paper");
     return wrong;
   }
-  const usable = all("a[href],button,input:not([type=hidden])").filter(visible);
+  const usable = all("a[href],button,input:not([type=hidden]),select,textarea,summary").filter(visible);
+  const fixed = (e) => { for (; e; e = e.parentElement) if (["fixed", "absolute"].includes(getComputedStyle(e).position)) return true; return false; };
+  const touch = matchMedia("(pointer: coarse)").matches;
   let last = null;
   for (const e of usable) {
-    const box = e.getBoundingClientRect(), name = (e.getAttribute("aria-label") || e.textContent).trim();
+    const box = e.getBoundingClientRect(), name = (e.getAttribute("aria-label") || (e.labels && e.labels[0] || e).textContent).trim();
     if (!name) wrong.push("4.1.2: nameless " + e.outerHTML);
     if (e.getAttribute("aria-label") && !e.getAttribute("aria-label").startsWith(e.textContent.trim())) wrong.push("2.5.3: the label of " + name + " does not begin with what is seen");
     if (e.classList.contains("button") && (box.width < 24 || box.height < 24)) wrong.push("2.5.8: small " + name);
+    if (touch && !e.closest("p,dd,td,label") && !fixed(e) && box.height < 44) wrong.push("2.5.5: " + box.height + " px for a thumb: " + name);
     if (e.tabIndex !== 0) wrong.push("2.4.3: tabindex of " + name);
-    if (last && (box.bottom < last.top || (Math.abs(box.top - last.top) < 4 && box.left < last.left))) wrong.push("2.4.3: " + name + " is out of order");
-    last = box;
+    if (last && !fixed(e) && (box.bottom < last.top || (Math.abs(box.top - last.top) < 4 && box.left < last.left))) wrong.push("2.4.3: " + name + " is out of order");
+    if (!fixed(e)) last = box;
     e.focus({ focusVisible: true, preventScroll: true });
     const style = getComputedStyle(e);
     if (document.activeElement !== e || style.outlineStyle === "none" || parseFloat(style.outlineWidth) < 2) wrong.push("2.4.7: focus of " + name + " is not seen");

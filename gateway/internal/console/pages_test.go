@@ -1,0 +1,166 @@
+package console_test
+
+import (
+	"context"
+	"net/url"
+	"testing"
+	"time"
+
+	"google.golang.org/grpc/codes"
+	"google.golang.org/protobuf/proto"
+
+	"makegood.example/gateway/internal/peertest"
+	ordersv1 "makegood.example/proto/gen/orders/v1"
+	paymentsv1 "makegood.example/proto/gen/payments/v1"
+	reconciliationv1 "makegood.example/proto/gen/reconciliation/v1"
+	"makegood.example/services/platform/apperr"
+)
+
+func TestTheQueueSaysWhoWaits(t *testing.T) {
+	d := start(t)
+	d.badNight()
+	a := d.as(t, "viewer").get(t, "/")
+	a.says(t, "Stuck order", "A customer waits, 54 min", "nobody has it", "alex has it", "snoozed,", "Nobody waits", "New charges are paused", "/?show=&amp;page=more", "checked 214 charges")
+	d.quiet()
+	p := d.as(t, "viewer")
+	p.get(t, "/").says(t, "Nobody needs you", "an empty queue proves nothing")
+	p.get(t, "/?show=resolved").says(t, "No case was ever closed")
+	if ask := d.peers.Script.Asked("ListCases"); ask[len(ask)-1].Request.(*reconciliationv1.ListCasesRequest).GetState() != reconciliationv1.Case_RESOLVED {
+		t.Errorf("asked %v", ask)
+	}
+}
+
+func TestWhatIsDownIsSaidAndTheRestIsThere(t *testing.T) {
+	d := start(t)
+	d.badNight()
+	p := d.as(t, "support")
+	d.net.Stop(peertest.Payments)
+	a := p.get(t, "/events")
+	a.says(t, "Payments gives no answer right now", "<strong>sam</strong>")
+	d.net.Stop(peertest.Orders)
+	p.get(t, "/").says(t, "Stuck order", "Whether new charges are paused cannot be read")
+	d.peers.Script.Say("GetIntegrityReport", nil, apperr.New(codes.Unavailable, "STRIPE_UNREACHABLE", "Stripe cannot be read right now"))
+	p.get(t, "/integrity").says(t, "Stripe cannot be read right now.", "STRIPE_UNREACHABLE", "The last 30 days", "<svg class=\"chart\"")
+	d.net.Stop(peertest.Reconciliation)
+	a = p.get(t, "/")
+	a.says(t, "Nobody can say who you are right now", "Reconciliation gives no answer right now")
+	a.hides(t, "Nobody needs you")
+	if a := p.get(t, "/cases/41"); a.status != 503 {
+		t.Errorf("a case: %d", a.status)
+	}
+}
+
+func TestACaseIsWorkedOn(t *testing.T) {
+	d := start(t)
+	d.badNight()
+	p, s := d.as(t, "support"), &d.peers.Script
+	s.Say("ClaimCase", stranded(), nil)
+	s.Say("SnoozeCase", stranded(), nil)
+	s.Say("ResolveCase", stranded(), nil)
+	last := func(method string) proto.Message {
+		t.Helper()
+		asked := s.Asked(method)
+		if len(asked) == 0 {
+			t.Fatalf("%s was not called", method)
+		}
+		if asked[len(asked)-1].Actor != "sam" {
+			t.Errorf("%s by %q", method, asked[len(asked)-1].Actor)
+		}
+		return asked[len(asked)-1].Request
+	}
+	p.get(t, "/cases/41").says(t, "has no access", "What to do first", "/lookup?q="+orderID, "the third look failed too", "54 min")
+	if a := p.post(t, "/cases/41/claim", url.Values{}); a.path != "/cases/41?did=claim" {
+		t.Errorf("claimed: %s", a.path)
+	} else {
+		a.says(t, "The case is yours")
+	}
+	if r := last("ClaimCase").(*reconciliationv1.ClaimCaseRequest); r.GetCaseId() != 41 || r.GetActor() != "" || r.GetTakeOver() {
+		t.Errorf("%v", r)
+	}
+	p.post(t, "/cases/41/hand-over", url.Values{"to": {"alex"}, "reason": {"my night is over"}}).says(t, "handed over")
+	if r := last("ClaimCase").(*reconciliationv1.ClaimCaseRequest); r.GetActor() != "alex" || r.GetNote() != "my night is over" {
+		t.Errorf("%v", r)
+	}
+	p.post(t, "/cases/41/snooze", url.Values{"for": {"4h"}, "reason": {"they sleep"}}).says(t, "out of the queue")
+	if r := last("SnoozeCase").(*reconciliationv1.SnoozeCaseRequest); !r.GetUntil().AsTime().Equal(night.Add(4*time.Hour)) || r.GetReason() != "they sleep" {
+		t.Errorf("%v", r)
+	}
+	p.post(t, "/cases/41/resolve", url.Values{"reason": {"they wrote that it works"}}).says(t, "The case is closed")
+	if r := last("ResolveCase").(*reconciliationv1.ResolveCaseRequest); r.GetResolution() != "they wrote that it works" {
+		t.Errorf("%v", r)
+	}
+	s.Say("ClaimCase", nil, apperr.New(codes.Aborted, "CASE_CLAIMED", "somebody else has this case"))
+	a := p.post(t, "/cases/41/claim", url.Values{})
+	if a.status != 409 {
+		t.Errorf("refused: %d", a.status)
+	}
+	a.says(t, "Somebody else has this case.", "CASE_CLAIMED", "Stuck order")
+}
+
+func TestAnEventIsWorkedOn(t *testing.T) {
+	d := start(t)
+	d.badNight()
+	p, s := d.as(t, "support"), &d.peers.Script
+	p.get(t, "/events").says(t, "cus_Stranger is unknown here", "2 deliveries", "Our metadata at Stripe", "No person: orphaned")
+	p.get(t, "/events/evt_1ForNobody").says(t, "jane@example.com", "Handle it again", "Link its customer")
+	s.Say("LinkWebhookEvent", nil, apperr.New(codes.NotFound, "PAYMENT_NOT_FOUND", "no payment of that order is known"))
+	a := p.post(t, "/events/evt_1ForNobody/link", url.Values{"order_id": {orderID}, "reason": {"she wrote from that address"}})
+	if a.status != 404 {
+		t.Errorf("refused: %d", a.status)
+	}
+	a.says(t, "No payment of that order is known.", `value="`+orderID+`"`, `value="she wrote from that address"`)
+	if a := p.post(t, "/events/evt_1ForNobody/replay", nil); a.path != "/events/evt_1ForNobody?did=replay" {
+		t.Errorf("replayed: %s", a.path)
+	}
+	s.Say("ListWebhookEvents", &paymentsv1.ListWebhookEventsResponse{}, nil)
+	if a := p.get(t, "/events/evt_gone"); a.status != 404 {
+		t.Errorf("no such event: %d", a.status)
+	}
+}
+
+func TestChargingIsPaused(t *testing.T) {
+	d := start(t)
+	d.quiet()
+	p := d.as(t, "admin")
+	p.get(t, "/charging").says(t, "New charges are taken", "Nobody has ever turned the switch", "Pause new charges")
+	p.post(t, "/charging", url.Values{"paused": {"yes"}, "reason": {"card testing"}}).says(t, "New charges are paused.")
+	asked := d.peers.Script.Asked("SetCharging")
+	if r := asked[0].Request.(*ordersv1.SetChargingRequest); !r.GetPaused() || r.GetReason() != "card testing" || asked[0].Actor != "ada" {
+		t.Errorf("%v", asked)
+	}
+}
+
+func TestARunIsWatchedWithoutScripts(t *testing.T) {
+	d := start(t)
+	d.badNight()
+	p := d.as(t, "support")
+	a := p.post(t, "/runs", url.Values{"dry_run": {"yes"}})
+	a.says(t, "Dry run", "Nothing is changed", "running", "succeeded", "advanced, COMPLETE", `id="ended"`)
+	d.peers.Reconciliation.Watch = func(*reconciliationv1.WatchRunRequest, func(*reconciliationv1.Run) error) error {
+		return apperr.New(codes.Aborted, "RUN_IN_PROGRESS", "a run is in progress")
+	}
+	if a := p.post(t, "/runs", nil); a.status != 409 {
+		t.Errorf("two at once: %d", a.status)
+	} else {
+		a.says(t, "A run is in progress.")
+	}
+	d.peers.Reconciliation.Watch = func(_ *reconciliationv1.WatchRunRequest, send func(*reconciliationv1.Run) error) error {
+		if err := send(&reconciliationv1.Run{Id: 9, Status: reconciliationv1.Run_RUNNING}); err != nil {
+			return err
+		}
+		return apperr.New(codes.Unavailable, "", "")
+	}
+	p.post(t, "/runs", nil).says(t, "the last that was heard")
+}
+
+// While a page is drawn, each of its parts is asked for at the same time, and none
+// longer than it may take.
+func TestASlowServiceIsNotWaitedForForEver(t *testing.T) {
+	d := start(t)
+	d.quiet()
+	d.peers.Script.On("GetCharging", func(ctx context.Context, _ proto.Message) (proto.Message, error) {
+		<-ctx.Done()
+		return nil, ctx.Err()
+	})
+	d.as(t, "viewer").get(t, "/").says(t, "Nobody needs you", "Whether new charges are paused cannot be read")
+}

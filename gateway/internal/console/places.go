@@ -1,0 +1,22 @@
+package console
+
+// place is one entry of the navigation.
+type place struct {
+	Name, Path, Text string
+	// Means says what is there, on the page that lists the others.
+	Means string
+	// Key is its access key, pressed with the browser's own modifier.
+	Key string
+	// Tab: it has a place in a phone's bar too.
+	Tab bool
+}
+
+// places are in the order of how often they are needed; the ones under a thumb first.
+var places = []place{
+	{Name: "queue", Path: "/", Text: "Queue", Key: "q", Tab: true},
+	{Name: "integrity", Path: "/integrity", Text: "Integrity", Tab: true},
+	{Name: "events", Path: "/events", Text: "Events", Means: "Webhook events for nobody, failed ones, and how events found their person"},
+	{Name: "runs", Path: "/runs", Text: "Runs", Means: "What the sweep found and made good; start one"},
+	{Name: "charging", Path: "/charging", Text: "Charging", Means: "Whether new charges are taken"},
+	{Name: "more", Path: "/more", Text: "More", Tab: true},
+}

@@ -1,0 +1,151 @@
+package console_test
+
+import (
+	"fmt"
+	"time"
+
+	"google.golang.org/protobuf/types/known/timestamppb"
+
+	ordersv1 "makegood.example/proto/gen/orders/v1"
+	paymentsv1 "makegood.example/proto/gen/payments/v1"
+	reconciliationv1 "makegood.example/proto/gen/reconciliation/v1"
+)
+
+const (
+	orderID  = "5f0c1c1e-7d8e-4c7b-9d7e-0d8a5a6f1111"
+	chargeID = "ch_3PExample0Stranded"
+)
+
+func ago(d time.Duration) *timestamppb.Timestamp { return timestamppb.New(night.Add(-d)) }
+
+// stranded is the case of the night: somebody paid and has nothing.
+func stranded() *reconciliationv1.Case {
+	return &reconciliationv1.Case{
+		Id: 41, Kind: reconciliationv1.Case_STUCK_ORDER, State: reconciliationv1.Case_OPEN, Subject: "order/" + orderID,
+		Summary:  "order 5F0C1C1E of $249.00 is paid since 01:20 and has no access: Provisioning answers INTERNAL to every look",
+		OpenedAt: ago(49 * time.Minute), WaitingSince: ago(54 * time.Minute), ReportedCount: 3, LastReportedAt: ago(2 * time.Minute),
+		Events: []*reconciliationv1.CaseEvent{
+			{What: "opened", Actor: "system", At: ago(49 * time.Minute)},
+			{What: "reported", Actor: "system", Note: "the third look failed too", At: ago(2 * time.Minute)},
+		},
+	}
+}
+
+func someCases() []*reconciliationv1.Case {
+	return []*reconciliationv1.Case{
+		stranded(),
+		{
+			Id: 38, Kind: reconciliationv1.Case_DUPLICATE_CHARGE, State: reconciliationv1.Case_OPEN, Subject: "order/6a0c1c1e-7d8e-4c7b-9d7e-0d8a5a6f2222",
+			Summary:  "charge ch_3PSecond of $249.00 is a second payment for what ch_3PFirst of $249.00 bought four minutes before",
+			OpenedAt: ago(7 * time.Hour), WaitingSince: ago(8 * time.Hour), ReportedCount: 1, LastReportedAt: ago(7 * time.Hour), ClaimedBy: "alex", ClaimedAt: ago(6 * time.Hour),
+		},
+		{
+			Id: 36, Kind: reconciliationv1.Case_DISPUTE, State: reconciliationv1.Case_OPEN, Subject: "charge/ch_3PDisputed", Summary: "charge ch_3PDisputed of $249.00 is disputed (product_not_received); Stripe wants an answer by 29 November",
+			OpenedAt: ago(30 * time.Hour), ReportedCount: 1, LastReportedAt: ago(30 * time.Hour), SnoozedUntil: timestamppb.New(night.Add(9 * time.Hour)),
+		},
+	}
+}
+
+func someRuns() []*reconciliationv1.Run {
+	return []*reconciliationv1.Run{
+		{Id: 512, Status: reconciliationv1.Run_SUCCEEDED, StartedAt: ago(100 * time.Second), FinishedAt: ago(98 * time.Second), DurationMs: 1840, ChargesChecked: 214, StuckFound: 1, OrphansFound: 2, OrphansRecovered: 2, Details: []string{
+			"order 5f0c1c1e-7d8e-4c7b-9d7e-0d8a5a6f1111: CHARGED for 54 minutes, advanced: still CHARGED (access could not be granted)",
+			"charge ch_3PLost: ours without an order, adopted as 77AA01BC",
+		}},
+		{Id: 511, Status: reconciliationv1.Run_FAILED, StartedAt: ago(220 * time.Second), FinishedAt: ago(190 * time.Second), DurationMs: 30000, ChargesChecked: 100, Errors: 1, Details: []string{"page 2 of Stripe's charges could not be read: STRIPE_UNREACHABLE"}},
+		{Id: 510, Status: reconciliationv1.Run_SUCCEEDED, StartedAt: ago(340 * time.Second), FinishedAt: ago(338 * time.Second), DurationMs: 1700, ChargesChecked: 214, DryRun: true},
+	}
+}
+
+func aReport() *reconciliationv1.IntegrityReport {
+	sum := func(d reconciliationv1.Disposition_Kind, n, refunded int64) *reconciliationv1.DispositionSum {
+		return &reconciliationv1.DispositionSum{Disposition: d, Currency: "USD", ChargeCount: n, AmountMinor: n * 24900, RefundedMinor: refunded}
+	}
+	return &reconciliationv1.IntegrityReport{
+		MadeAt: timestamppb.New(night), Complete: true,
+		Charges: []*reconciliationv1.DispositionSum{
+			sum(reconciliationv1.Disposition_FOREIGN, 12, 0), sum(reconciliationv1.Disposition_REFUNDED, 9, 9*24900),
+			sum(reconciliationv1.Disposition_RECOVERED, 17, 0), sum(reconciliationv1.Disposition_MATCHED, 2310, 5000), sum(reconciliationv1.Disposition_OPEN, 1, 0),
+		},
+		Balance: []*reconciliationv1.BalanceSum{
+			{Category: "charges", Type: "charge", Currency: "USD", TransactionCount: 2349, AmountMinor: 58490100, FeeMinor: 1766763, NetMinor: 56723337},
+			{Category: "refunds", Type: "refund", Currency: "USD", TransactionCount: 10, AmountMinor: -229100, NetMinor: -229100},
+		},
+		OldestUnserved: &reconciliationv1.OldestUnserved{OrderId: orderID, ChargeId: chargeID, ChargedAt: ago(54 * time.Minute)},
+		ChargeToAccess: &reconciliationv1.ServiceTime{OrderCount: 2327, MeanMs: 840, P95Ms: 1900, P99Ms: 8700},
+		CompletedBy: []*reconciliationv1.CompletedBy{
+			{OrderCount: 2310}, {RecoveredBy: "rescue", OrderCount: 12}, {RecoveredBy: "webhook", OrderCount: 4}, {RecoveredBy: "support", OrderCount: 1},
+		},
+	}
+}
+
+func someDays() *reconciliationv1.CountChargesByDayResponse {
+	out := &reconciliationv1.CountChargesByDayResponse{}
+	for i := range 30 {
+		day := &reconciliationv1.ChargeDay{Date: night.AddDate(0, 0, i-29).Format(time.DateOnly)}
+		count := func(d reconciliationv1.Disposition_Kind, n int64) {
+			day.Counts = append(day.Counts, &reconciliationv1.ChargeDayCount{Disposition: d, ChargeCount: n})
+		}
+		count(reconciliationv1.Disposition_MATCHED, 55+int64(i*37%48))
+		if i%4 == 1 {
+			count(reconciliationv1.Disposition_RECOVERED, int64(i%7)+1)
+		}
+		if i%6 == 2 {
+			count(reconciliationv1.Disposition_REFUNDED, 3)
+		}
+		if i == 29 {
+			count(reconciliationv1.Disposition_OPEN, 1)
+		}
+		count(reconciliationv1.Disposition_FOREIGN, 2)
+		out.Days = append(out.Days, day)
+	}
+	return out
+}
+
+func someEvents() []*paymentsv1.WebhookEvent {
+	return []*paymentsv1.WebhookEvent{
+		{StripeEventId: "evt_1ForNobody", Type: "charge.succeeded", Livemode: true, ApiVersion: "2023-10-16", Status: paymentsv1.WebhookEvent_ORPHANED, AttemptCount: 2, RetryCount: 7, LastError: "nobody was found whom it is for: customer cus_Stranger is unknown here", CustomerId: "cus_Stranger", CustomerEmail: "jane@example.com", ReceivedAt: ago(3 * time.Hour), ProcessedAt: ago(3 * time.Hour)},
+		{StripeEventId: "evt_2Test", Type: "invoice.paid", ApiVersion: "2023-10-16", Status: paymentsv1.WebhookEvent_ORPHANED, AttemptCount: 1, LastError: "nobody was found whom it is for", ReceivedAt: ago(50 * time.Hour), ProcessedAt: ago(50 * time.Hour)},
+	}
+}
+
+func someMethods() *paymentsv1.CountResolutionMethodsResponse {
+	out := &paymentsv1.CountResolutionMethodsResponse{}
+	for i, m := range []string{"metadata", "payment_intent", "client_reference_id", "customer_id"} {
+		out.Methods = append(out.Methods, &paymentsv1.ResolutionMethodCount{ResolutionMethod: m, Status: paymentsv1.WebhookEvent_PROCESSED, EventCount: int64(4200 / (i*3 + 1))})
+	}
+	return &paymentsv1.CountResolutionMethodsResponse{Methods: append(out.Methods, &paymentsv1.ResolutionMethodCount{Status: paymentsv1.WebhookEvent_ORPHANED, EventCount: 14})}
+}
+
+// night fills the peers with what there is on a bad night.
+func (d *desk) badNight() {
+	s := &d.peers.Script
+	s.Say("ListCases", &reconciliationv1.ListCasesResponse{Cases: someCases(), NextPageToken: "more"}, nil)
+	s.Say("GetCase", stranded(), nil)
+	s.Say("ListRuns", &reconciliationv1.ListRunsResponse{Runs: someRuns(), NextPageToken: "older"}, nil)
+	s.Say("GetCharging", &ordersv1.GetChargingResponse{Paused: true, Actor: "ada", Reason: "card testing from one network", At: ago(20 * time.Minute)}, nil)
+	s.Say("GetIntegrityReport", aReport(), nil)
+	s.Say("CountChargesByDay", someDays(), nil)
+	s.Say("ListWebhookEvents", &paymentsv1.ListWebhookEventsResponse{Events: someEvents(), NextPageToken: "more"}, nil)
+	s.Say("CountResolutionMethods", someMethods(), nil)
+	d.peers.Reconciliation.Watch = func(r *reconciliationv1.WatchRunRequest, send func(*reconciliationv1.Run) error) error {
+		for i := range 3 {
+			if err := send(&reconciliationv1.Run{Id: 513, Status: reconciliationv1.Run_RUNNING, StartedAt: ago(time.Second), DryRun: r.GetDryRun(), ChargesChecked: int32(i * 100)}); err != nil {
+				return err
+			}
+		}
+		return send(&reconciliationv1.Run{Id: 513, Status: reconciliationv1.Run_SUCCEEDED, DryRun: r.GetDryRun(), StartedAt: ago(time.Second), FinishedAt: timestamppb.New(night), DurationMs: 1200, ChargesChecked: 214, Details: []string{fmt.Sprintf("order %s: advanced, COMPLETE", orderID)}})
+	}
+}
+
+// quiet is a night on which nothing happened.
+func (d *desk) quiet() {
+	s := &d.peers.Script
+	s.Say("ListCases", &reconciliationv1.ListCasesResponse{}, nil)
+	s.Say("ListRuns", &reconciliationv1.ListRunsResponse{}, nil)
+	s.Say("GetCharging", &ordersv1.GetChargingResponse{}, nil)
+	s.Say("GetIntegrityReport", &reconciliationv1.IntegrityReport{MadeAt: timestamppb.New(night), Complete: true}, nil)
+	s.Say("CountChargesByDay", &reconciliationv1.CountChargesByDayResponse{}, nil)
+	s.Say("ListWebhookEvents", &paymentsv1.ListWebhookEventsResponse{}, nil)
+	s.Say("CountResolutionMethods", &paymentsv1.CountResolutionMethodsResponse{}, nil)
+}
