@@ -62,6 +62,8 @@ const (
 	// Of two payments for the same, this one is on its way back. Sent in place of
 	// REFUND, while the order shows the refund.
 	Message_DUPLICATE_REFUNDED Message_Kind = 12
+	// From a person on support, in their words.
+	Message_SUPPORT_REPLY Message_Kind = 14
 )
 
 // Enum value maps for Message_Kind.
@@ -80,6 +82,7 @@ var (
 		10: "REFUND_OFFER",
 		11: "REPEAT_REFUSED",
 		12: "DUPLICATE_REFUNDED",
+		14: "SUPPORT_REPLY",
 	}
 	Message_Kind_value = map[string]int32{
 		"KIND_UNSPECIFIED":   0,
@@ -95,6 +98,7 @@ var (
 		"REFUND_OFFER":       10,
 		"REPEAT_REFUSED":     11,
 		"DUPLICATE_REFUNDED": 12,
+		"SUPPORT_REPLY":      14,
 	}
 )
 
@@ -122,7 +126,7 @@ func (x Message_Kind) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use Message_Kind.Descriptor instead.
 func (Message_Kind) EnumDescriptor() ([]byte, []int) {
-	return file_notifications_v1_notifications_proto_rawDescGZIP(), []int{3, 0}
+	return file_notifications_v1_notifications_proto_rawDescGZIP(), []int{4, 0}
 }
 
 type Message_State int32
@@ -183,7 +187,7 @@ func (x Message_State) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use Message_State.Descriptor instead.
 func (Message_State) EnumDescriptor() ([]byte, []int) {
-	return file_notifications_v1_notifications_proto_rawDescGZIP(), []int{3, 1}
+	return file_notifications_v1_notifications_proto_rawDescGZIP(), []int{4, 1}
 }
 
 type CheckRecipientRequest struct {
@@ -271,8 +275,10 @@ type SendMessageRequest struct {
 	// Names the message, e.g. "order/<id>/confirmation".
 	DedupeKey string       `protobuf:"bytes,1,opt,name=dedupe_key,json=dedupeKey,proto3" json:"dedupe_key,omitempty"`
 	Kind      Message_Kind `protobuf:"varint,2,opt,name=kind,proto3,enum=notifications.v1.Message_Kind" json:"kind,omitempty"`
-	// UUID of the order it is about.
-	OrderId       string `protobuf:"bytes,3,opt,name=order_id,json=orderId,proto3" json:"order_id,omitempty"`
+	// UUID of the order it is about; a SUPPORT_REPLY may be about none.
+	OrderId string `protobuf:"bytes,3,opt,name=order_id,json=orderId,proto3" json:"order_id,omitempty"`
+	// What a person wrote: on a SUPPORT_REPLY, and only there.
+	Letter        *Letter `protobuf:"bytes,4,opt,name=letter,proto3" json:"letter,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -328,6 +334,86 @@ func (x *SendMessageRequest) GetOrderId() string {
 	return ""
 }
 
+func (x *SendMessageRequest) GetLetter() *Letter {
+	if x != nil {
+		return x.Letter
+	}
+	return nil
+}
+
+// Letter is a mail whose words are sent as they are: they were true when a person
+// sent them.
+type Letter struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	To    string                 `protobuf:"bytes,1,opt,name=to,proto3" json:"to,omitempty"`
+	// One line.
+	Subject string `protobuf:"bytes,2,opt,name=subject,proto3" json:"subject,omitempty"`
+	Text    string `protobuf:"bytes,3,opt,name=text,proto3" json:"text,omitempty"`
+	// The Message-ID of the mail that it answers, with angle brackets or without; empty
+	// when it is not known.
+	InReplyTo     string `protobuf:"bytes,4,opt,name=in_reply_to,json=inReplyTo,proto3" json:"in_reply_to,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Letter) Reset() {
+	*x = Letter{}
+	mi := &file_notifications_v1_notifications_proto_msgTypes[3]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Letter) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Letter) ProtoMessage() {}
+
+func (x *Letter) ProtoReflect() protoreflect.Message {
+	mi := &file_notifications_v1_notifications_proto_msgTypes[3]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Letter.ProtoReflect.Descriptor instead.
+func (*Letter) Descriptor() ([]byte, []int) {
+	return file_notifications_v1_notifications_proto_rawDescGZIP(), []int{3}
+}
+
+func (x *Letter) GetTo() string {
+	if x != nil {
+		return x.To
+	}
+	return ""
+}
+
+func (x *Letter) GetSubject() string {
+	if x != nil {
+		return x.Subject
+	}
+	return ""
+}
+
+func (x *Letter) GetText() string {
+	if x != nil {
+		return x.Text
+	}
+	return ""
+}
+
+func (x *Letter) GetInReplyTo() string {
+	if x != nil {
+		return x.InReplyTo
+	}
+	return ""
+}
+
 type Message struct {
 	state     protoimpl.MessageState `protogen:"open.v1"`
 	Id        string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
@@ -349,7 +435,7 @@ type Message struct {
 
 func (x *Message) Reset() {
 	*x = Message{}
-	mi := &file_notifications_v1_notifications_proto_msgTypes[3]
+	mi := &file_notifications_v1_notifications_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -361,7 +447,7 @@ func (x *Message) String() string {
 func (*Message) ProtoMessage() {}
 
 func (x *Message) ProtoReflect() protoreflect.Message {
-	mi := &file_notifications_v1_notifications_proto_msgTypes[3]
+	mi := &file_notifications_v1_notifications_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -374,7 +460,7 @@ func (x *Message) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Message.ProtoReflect.Descriptor instead.
 func (*Message) Descriptor() ([]byte, []int) {
-	return file_notifications_v1_notifications_proto_rawDescGZIP(), []int{3}
+	return file_notifications_v1_notifications_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *Message) GetId() string {
@@ -456,7 +542,7 @@ type ListMessagesRequest struct {
 
 func (x *ListMessagesRequest) Reset() {
 	*x = ListMessagesRequest{}
-	mi := &file_notifications_v1_notifications_proto_msgTypes[4]
+	mi := &file_notifications_v1_notifications_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -468,7 +554,7 @@ func (x *ListMessagesRequest) String() string {
 func (*ListMessagesRequest) ProtoMessage() {}
 
 func (x *ListMessagesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_notifications_v1_notifications_proto_msgTypes[4]
+	mi := &file_notifications_v1_notifications_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -481,7 +567,7 @@ func (x *ListMessagesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListMessagesRequest.ProtoReflect.Descriptor instead.
 func (*ListMessagesRequest) Descriptor() ([]byte, []int) {
-	return file_notifications_v1_notifications_proto_rawDescGZIP(), []int{4}
+	return file_notifications_v1_notifications_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *ListMessagesRequest) GetOrderId() string {
@@ -500,7 +586,7 @@ type ListMessagesResponse struct {
 
 func (x *ListMessagesResponse) Reset() {
 	*x = ListMessagesResponse{}
-	mi := &file_notifications_v1_notifications_proto_msgTypes[5]
+	mi := &file_notifications_v1_notifications_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -512,7 +598,7 @@ func (x *ListMessagesResponse) String() string {
 func (*ListMessagesResponse) ProtoMessage() {}
 
 func (x *ListMessagesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_notifications_v1_notifications_proto_msgTypes[5]
+	mi := &file_notifications_v1_notifications_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -525,7 +611,7 @@ func (x *ListMessagesResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListMessagesResponse.ProtoReflect.Descriptor instead.
 func (*ListMessagesResponse) Descriptor() ([]byte, []int) {
-	return file_notifications_v1_notifications_proto_rawDescGZIP(), []int{5}
+	return file_notifications_v1_notifications_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *ListMessagesResponse) GetMessages() []*Message {
@@ -544,7 +630,7 @@ type FindMessagesRequest struct {
 
 func (x *FindMessagesRequest) Reset() {
 	*x = FindMessagesRequest{}
-	mi := &file_notifications_v1_notifications_proto_msgTypes[6]
+	mi := &file_notifications_v1_notifications_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -556,7 +642,7 @@ func (x *FindMessagesRequest) String() string {
 func (*FindMessagesRequest) ProtoMessage() {}
 
 func (x *FindMessagesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_notifications_v1_notifications_proto_msgTypes[6]
+	mi := &file_notifications_v1_notifications_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -569,7 +655,7 @@ func (x *FindMessagesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FindMessagesRequest.ProtoReflect.Descriptor instead.
 func (*FindMessagesRequest) Descriptor() ([]byte, []int) {
-	return file_notifications_v1_notifications_proto_rawDescGZIP(), []int{6}
+	return file_notifications_v1_notifications_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *FindMessagesRequest) GetDedupeKeys() []string {
@@ -591,7 +677,7 @@ type FindMessagesResponse struct {
 
 func (x *FindMessagesResponse) Reset() {
 	*x = FindMessagesResponse{}
-	mi := &file_notifications_v1_notifications_proto_msgTypes[7]
+	mi := &file_notifications_v1_notifications_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -603,7 +689,7 @@ func (x *FindMessagesResponse) String() string {
 func (*FindMessagesResponse) ProtoMessage() {}
 
 func (x *FindMessagesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_notifications_v1_notifications_proto_msgTypes[7]
+	mi := &file_notifications_v1_notifications_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -616,7 +702,7 @@ func (x *FindMessagesResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FindMessagesResponse.ProtoReflect.Descriptor instead.
 func (*FindMessagesResponse) Descriptor() ([]byte, []int) {
-	return file_notifications_v1_notifications_proto_rawDescGZIP(), []int{7}
+	return file_notifications_v1_notifications_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *FindMessagesResponse) GetMessages() []*Message {
@@ -647,7 +733,7 @@ type AlertTeamRequest struct {
 
 func (x *AlertTeamRequest) Reset() {
 	*x = AlertTeamRequest{}
-	mi := &file_notifications_v1_notifications_proto_msgTypes[8]
+	mi := &file_notifications_v1_notifications_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -659,7 +745,7 @@ func (x *AlertTeamRequest) String() string {
 func (*AlertTeamRequest) ProtoMessage() {}
 
 func (x *AlertTeamRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_notifications_v1_notifications_proto_msgTypes[8]
+	mi := &file_notifications_v1_notifications_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -672,7 +758,7 @@ func (x *AlertTeamRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AlertTeamRequest.ProtoReflect.Descriptor instead.
 func (*AlertTeamRequest) Descriptor() ([]byte, []int) {
-	return file_notifications_v1_notifications_proto_rawDescGZIP(), []int{8}
+	return file_notifications_v1_notifications_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *AlertTeamRequest) GetDedupeKey() string {
@@ -706,7 +792,7 @@ type AlertTeamResponse struct {
 
 func (x *AlertTeamResponse) Reset() {
 	*x = AlertTeamResponse{}
-	mi := &file_notifications_v1_notifications_proto_msgTypes[9]
+	mi := &file_notifications_v1_notifications_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -718,7 +804,7 @@ func (x *AlertTeamResponse) String() string {
 func (*AlertTeamResponse) ProtoMessage() {}
 
 func (x *AlertTeamResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_notifications_v1_notifications_proto_msgTypes[9]
+	mi := &file_notifications_v1_notifications_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -731,7 +817,7 @@ func (x *AlertTeamResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AlertTeamResponse.ProtoReflect.Descriptor instead.
 func (*AlertTeamResponse) Descriptor() ([]byte, []int) {
-	return file_notifications_v1_notifications_proto_rawDescGZIP(), []int{9}
+	return file_notifications_v1_notifications_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *AlertTeamResponse) GetRecipientCount() int32 {
@@ -749,14 +835,22 @@ const file_notifications_v1_notifications_proto_rawDesc = "" +
 	"\x15CheckRecipientRequest\x12 \n" +
 	"\x05email\x18\x01 \x01(\tB\n" +
 	"\xbaH\ar\x05\x10\x01\x18\xc0\x02R\x05email\"\x18\n" +
-	"\x16CheckRecipientResponse\"\xa4\x01\n" +
+	"\x16CheckRecipientResponse\"\xd9\x01\n" +
 	"\x12SendMessageRequest\x12)\n" +
 	"\n" +
 	"dedupe_key\x18\x01 \x01(\tB\n" +
 	"\xbaH\ar\x05\x10\x01\x18\xc8\x01R\tdedupeKey\x12>\n" +
 	"\x04kind\x18\x02 \x01(\x0e2\x1e.notifications.v1.Message.KindB\n" +
-	"\xbaH\a\x82\x01\x04\x10\x01 \x00R\x04kind\x12#\n" +
-	"\border_id\x18\x03 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\aorderId\"\xe0\x05\n" +
+	"\xbaH\a\x82\x01\x04\x10\x01 \x00R\x04kind\x12&\n" +
+	"\border_id\x18\x03 \x01(\tB\v\xbaH\b\xd8\x01\x01r\x03\xb0\x01\x01R\aorderId\x120\n" +
+	"\x06letter\x18\x04 \x01(\v2\x18.notifications.v1.LetterR\x06letter\"\x95\x01\n" +
+	"\x06Letter\x12\x1a\n" +
+	"\x02to\x18\x01 \x01(\tB\n" +
+	"\xbaH\ar\x05\x10\x01\x18\xc0\x02R\x02to\x12$\n" +
+	"\asubject\x18\x02 \x01(\tB\n" +
+	"\xbaH\ar\x05\x10\x01\x18\x90\x03R\asubject\x12\x1f\n" +
+	"\x04text\x18\x03 \x01(\tB\v\xbaH\br\x06\x10\x01\x18\xa0\x9c\x01R\x04text\x12(\n" +
+	"\vin_reply_to\x18\x04 \x01(\tB\b\xbaH\x05r\x03\x18\xac\x02R\tinReplyTo\"\xf3\x05\n" +
 	"\aMessage\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x1d\n" +
 	"\n" +
@@ -772,7 +866,7 @@ const file_notifications_v1_notifications_proto_rawDesc = "" +
 	"\rattempt_count\x18\t \x01(\x05R\fattemptCount\x12\x1d\n" +
 	"\n" +
 	"last_error\x18\n" +
-	" \x01(\tR\tlastError\"\xed\x01\n" +
+	" \x01(\tR\tlastError\"\x80\x02\n" +
 	"\x04Kind\x12\x14\n" +
 	"\x10KIND_UNSPECIFIED\x10\x00\x12\x10\n" +
 	"\fCONFIRMATION\x10\x01\x12\f\n" +
@@ -788,7 +882,8 @@ const file_notifications_v1_notifications_proto_rawDesc = "" +
 	"\fREFUND_OFFER\x10\n" +
 	"\x12\x12\n" +
 	"\x0eREPEAT_REFUSED\x10\v\x12\x16\n" +
-	"\x12DUPLICATE_REFUNDED\x10\f\"]\n" +
+	"\x12DUPLICATE_REFUNDED\x10\f\x12\x11\n" +
+	"\rSUPPORT_REPLY\x10\x0e\"]\n" +
 	"\x05State\x12\x15\n" +
 	"\x11STATE_UNSPECIFIED\x10\x00\x12\n" +
 	"\n" +
@@ -838,46 +933,48 @@ func file_notifications_v1_notifications_proto_rawDescGZIP() []byte {
 }
 
 var file_notifications_v1_notifications_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
-var file_notifications_v1_notifications_proto_msgTypes = make([]protoimpl.MessageInfo, 10)
+var file_notifications_v1_notifications_proto_msgTypes = make([]protoimpl.MessageInfo, 11)
 var file_notifications_v1_notifications_proto_goTypes = []any{
 	(Message_Kind)(0),              // 0: notifications.v1.Message.Kind
 	(Message_State)(0),             // 1: notifications.v1.Message.State
 	(*CheckRecipientRequest)(nil),  // 2: notifications.v1.CheckRecipientRequest
 	(*CheckRecipientResponse)(nil), // 3: notifications.v1.CheckRecipientResponse
 	(*SendMessageRequest)(nil),     // 4: notifications.v1.SendMessageRequest
-	(*Message)(nil),                // 5: notifications.v1.Message
-	(*ListMessagesRequest)(nil),    // 6: notifications.v1.ListMessagesRequest
-	(*ListMessagesResponse)(nil),   // 7: notifications.v1.ListMessagesResponse
-	(*FindMessagesRequest)(nil),    // 8: notifications.v1.FindMessagesRequest
-	(*FindMessagesResponse)(nil),   // 9: notifications.v1.FindMessagesResponse
-	(*AlertTeamRequest)(nil),       // 10: notifications.v1.AlertTeamRequest
-	(*AlertTeamResponse)(nil),      // 11: notifications.v1.AlertTeamResponse
-	(*timestamppb.Timestamp)(nil),  // 12: google.protobuf.Timestamp
+	(*Letter)(nil),                 // 5: notifications.v1.Letter
+	(*Message)(nil),                // 6: notifications.v1.Message
+	(*ListMessagesRequest)(nil),    // 7: notifications.v1.ListMessagesRequest
+	(*ListMessagesResponse)(nil),   // 8: notifications.v1.ListMessagesResponse
+	(*FindMessagesRequest)(nil),    // 9: notifications.v1.FindMessagesRequest
+	(*FindMessagesResponse)(nil),   // 10: notifications.v1.FindMessagesResponse
+	(*AlertTeamRequest)(nil),       // 11: notifications.v1.AlertTeamRequest
+	(*AlertTeamResponse)(nil),      // 12: notifications.v1.AlertTeamResponse
+	(*timestamppb.Timestamp)(nil),  // 13: google.protobuf.Timestamp
 }
 var file_notifications_v1_notifications_proto_depIdxs = []int32{
 	0,  // 0: notifications.v1.SendMessageRequest.kind:type_name -> notifications.v1.Message.Kind
-	0,  // 1: notifications.v1.Message.kind:type_name -> notifications.v1.Message.Kind
-	1,  // 2: notifications.v1.Message.state:type_name -> notifications.v1.Message.State
-	12, // 3: notifications.v1.Message.created_at:type_name -> google.protobuf.Timestamp
-	12, // 4: notifications.v1.Message.sent_at:type_name -> google.protobuf.Timestamp
-	5,  // 5: notifications.v1.ListMessagesResponse.messages:type_name -> notifications.v1.Message
-	5,  // 6: notifications.v1.FindMessagesResponse.messages:type_name -> notifications.v1.Message
-	12, // 7: notifications.v1.FindMessagesResponse.mail_server_failing_since:type_name -> google.protobuf.Timestamp
-	2,  // 8: notifications.v1.NotificationsService.CheckRecipient:input_type -> notifications.v1.CheckRecipientRequest
-	4,  // 9: notifications.v1.NotificationsService.SendMessage:input_type -> notifications.v1.SendMessageRequest
-	10, // 10: notifications.v1.NotificationsService.AlertTeam:input_type -> notifications.v1.AlertTeamRequest
-	8,  // 11: notifications.v1.NotificationsService.FindMessages:input_type -> notifications.v1.FindMessagesRequest
-	6,  // 12: notifications.v1.NotificationsService.ListMessages:input_type -> notifications.v1.ListMessagesRequest
-	3,  // 13: notifications.v1.NotificationsService.CheckRecipient:output_type -> notifications.v1.CheckRecipientResponse
-	5,  // 14: notifications.v1.NotificationsService.SendMessage:output_type -> notifications.v1.Message
-	11, // 15: notifications.v1.NotificationsService.AlertTeam:output_type -> notifications.v1.AlertTeamResponse
-	9,  // 16: notifications.v1.NotificationsService.FindMessages:output_type -> notifications.v1.FindMessagesResponse
-	7,  // 17: notifications.v1.NotificationsService.ListMessages:output_type -> notifications.v1.ListMessagesResponse
-	13, // [13:18] is the sub-list for method output_type
-	8,  // [8:13] is the sub-list for method input_type
-	8,  // [8:8] is the sub-list for extension type_name
-	8,  // [8:8] is the sub-list for extension extendee
-	0,  // [0:8] is the sub-list for field type_name
+	5,  // 1: notifications.v1.SendMessageRequest.letter:type_name -> notifications.v1.Letter
+	0,  // 2: notifications.v1.Message.kind:type_name -> notifications.v1.Message.Kind
+	1,  // 3: notifications.v1.Message.state:type_name -> notifications.v1.Message.State
+	13, // 4: notifications.v1.Message.created_at:type_name -> google.protobuf.Timestamp
+	13, // 5: notifications.v1.Message.sent_at:type_name -> google.protobuf.Timestamp
+	6,  // 6: notifications.v1.ListMessagesResponse.messages:type_name -> notifications.v1.Message
+	6,  // 7: notifications.v1.FindMessagesResponse.messages:type_name -> notifications.v1.Message
+	13, // 8: notifications.v1.FindMessagesResponse.mail_server_failing_since:type_name -> google.protobuf.Timestamp
+	2,  // 9: notifications.v1.NotificationsService.CheckRecipient:input_type -> notifications.v1.CheckRecipientRequest
+	4,  // 10: notifications.v1.NotificationsService.SendMessage:input_type -> notifications.v1.SendMessageRequest
+	11, // 11: notifications.v1.NotificationsService.AlertTeam:input_type -> notifications.v1.AlertTeamRequest
+	9,  // 12: notifications.v1.NotificationsService.FindMessages:input_type -> notifications.v1.FindMessagesRequest
+	7,  // 13: notifications.v1.NotificationsService.ListMessages:input_type -> notifications.v1.ListMessagesRequest
+	3,  // 14: notifications.v1.NotificationsService.CheckRecipient:output_type -> notifications.v1.CheckRecipientResponse
+	6,  // 15: notifications.v1.NotificationsService.SendMessage:output_type -> notifications.v1.Message
+	12, // 16: notifications.v1.NotificationsService.AlertTeam:output_type -> notifications.v1.AlertTeamResponse
+	10, // 17: notifications.v1.NotificationsService.FindMessages:output_type -> notifications.v1.FindMessagesResponse
+	8,  // 18: notifications.v1.NotificationsService.ListMessages:output_type -> notifications.v1.ListMessagesResponse
+	14, // [14:19] is the sub-list for method output_type
+	9,  // [9:14] is the sub-list for method input_type
+	9,  // [9:9] is the sub-list for extension type_name
+	9,  // [9:9] is the sub-list for extension extendee
+	0,  // [0:9] is the sub-list for field type_name
 }
 
 func init() { file_notifications_v1_notifications_proto_init() }
@@ -891,7 +988,7 @@ func file_notifications_v1_notifications_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_notifications_v1_notifications_proto_rawDesc), len(file_notifications_v1_notifications_proto_rawDesc)),
 			NumEnums:      2,
-			NumMessages:   10,
+			NumMessages:   11,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

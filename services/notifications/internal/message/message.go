@@ -33,6 +33,8 @@ const (
 	RepeatRefused  Kind = "REPEAT_REFUSED"
 	// DuplicateRefunded is said in place of Refund.
 	DuplicateRefunded Kind = "DUPLICATE_REFUNDED"
+	// SupportReply has the words of a person (Letter).
+	SupportReply Kind = "SUPPORT_REPLY"
 )
 
 // HasLink says whether the mail carries a sign-in link.
@@ -62,7 +64,7 @@ type Message struct {
 	DedupeKey string
 	Kind      Kind
 	State     State
-	// OrderID is uuid.Nil on an Alert.
+	// OrderID is uuid.Nil on an Alert, and on a SupportReply that is about none.
 	OrderID uuid.UUID
 	// MessageID is the mail's Message-ID without angle brackets.
 	MessageID string

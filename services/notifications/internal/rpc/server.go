@@ -29,14 +29,29 @@ func (s *Server) CheckRecipient(_ context.Context, req *notificationsv1.CheckRec
 
 // SendMessage accepts a message.
 func (s *Server) SendMessage(ctx context.Context, req *notificationsv1.SendMessageRequest) (*notificationsv1.Message, error) {
-	orderID, err := uuid.Parse(req.GetOrderId())
-	if err != nil {
-		return nil, apperr.Invalid("order_id", "must be a UUID")
+	kind, letter, orderID := req.GetKind(), req.GetLetter(), uuid.Nil
+	isReply := kind == notificationsv1.Message_SUPPORT_REPLY
+	if req.GetOrderId() != "" || !isReply {
+		var err error
+		if orderID, err = uuid.Parse(req.GetOrderId()); err != nil {
+			return nil, apperr.Invalid("order_id", "must be a UUID")
+		}
+	}
+	switch {
+	case isReply != (letter != nil):
+		return nil, apperr.Invalid("letter", "belongs to a SUPPORT_REPLY and to nothing else")
+	case isReply:
+		return answer(s.Service.SendLetter(ctx, req.GetDedupeKey(), orderID, message.Letter{
+			To: letter.GetTo(), Subject: letter.GetSubject(), Text: letter.GetText(), InReplyTo: letter.GetInReplyTo(),
+		}))
 	}
 	if req.GetKind() == notificationsv1.Message_ALERT {
 		return nil, apperr.Invalid("kind", "is not about an order: the team is told by AlertTeam")
 	}
-	m, err := s.Service.SendMessage(ctx, req.GetDedupeKey(), message.Kind(req.GetKind().String()), orderID)
+	return answer(s.Service.SendMessage(ctx, req.GetDedupeKey(), message.Kind(kind.String()), orderID))
+}
+
+func answer(m message.Message, err error) (*notificationsv1.Message, error) {
 	if err != nil {
 		return nil, err
 	}

@@ -29,9 +29,12 @@ func (s *Service) Deliver(ctx context.Context, id uuid.UUID) error {
 	if err != nil || m.AtRest() {
 		return err
 	}
-	if m.Kind == message.Alert {
+	switch m.Kind {
+	case message.Alert:
 		err = s.attemptAlert(ctx, m)
-	} else {
+	case message.SupportReply:
+		err = s.attemptLetter(ctx, m)
+	default:
 		err = s.attempt(ctx, m)
 	}
 	if err == nil {
@@ -78,8 +81,13 @@ func (s *Service) attempt(ctx context.Context, m message.Message) error {
 	return s.send(ctx, m, to, rendered)
 }
 
-// send hands a mail to the mail server and records that.
 func (s *Service) send(ctx context.Context, m message.Message, to string, rendered render.Rendered) error {
+	return s.sendWith(ctx, m, to, map[string]string{}, rendered)
+}
+
+// sendWith hands a mail to the mail server, with more headers than the usual ones, and
+// records that.
+func (s *Service) sendWith(ctx context.Context, m message.Message, to string, headers map[string]string, rendered render.Rendered) error {
 	mine, err := s.Store.BeginSending(ctx, m)
 	if err != nil {
 		return err
@@ -87,7 +95,7 @@ func (s *Service) send(ctx context.Context, m message.Message, to string, render
 	if !mine {
 		return errors.New("another worker is sending this message")
 	}
-	headers := map[string]string{"X-Makegood-Kind": strings.ToLower(string(m.Kind))}
+	headers["X-Makegood-Kind"] = strings.ToLower(string(m.Kind))
 	if m.OrderID != uuid.Nil {
 		headers["X-Makegood-Order"] = m.OrderID.String()
 	}
@@ -121,9 +129,12 @@ func (s *Service) giveUp(ctx context.Context, m message.Message, why string) err
 	if len(subject) > 200 { // the most a case takes
 		subject = "message/" + m.ID.String()
 	}
+	which := fmt.Sprintf("The %s mail of order %s", strings.ToLower(string(m.Kind)), m.OrderID)
+	if m.OrderID == uuid.Nil {
+		which = "A support reply that is about no order"
+	}
 	err := s.Cases.OpenUndelivered(ctx, subject, fmt.Sprintf(
-		"The %s mail of order %s could not be delivered: %s. Check the buyer's address, then write to them another way.",
-		strings.ToLower(string(m.Kind)), m.OrderID, why))
+		"%s could not be delivered: %s. Check the buyer's address, then write to them another way.", which, why))
 	note, stop := outlive(ctx)
 	defer stop()
 	if err != nil {

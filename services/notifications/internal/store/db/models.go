@@ -37,6 +37,14 @@ type Message struct {
 	Recipient    *string
 }
 
+type NotificationsLetter struct {
+	MessageID uuid.UUID
+	Recipient string
+	Subject   string
+	Body      string
+	InReplyTo string
+}
+
 type Watch struct {
 	OnlyRow      bool
 	LookAgainAt  time.Time

@@ -1,0 +1,24 @@
+package store
+
+import (
+	"context"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+
+	"makegood.example/services/notifications/internal/message"
+	"makegood.example/services/notifications/internal/store/db"
+)
+
+// InsertLetter keeps what a person wrote, beside its message.
+func (s *Store) InsertLetter(ctx context.Context, tx pgx.Tx, id uuid.UUID, l message.Letter) error {
+	return wrap("insert letter", db.New(tx).InsertLetter(ctx, db.InsertLetterParams{
+		MessageID: id, Recipient: l.To, Subject: l.Subject, Body: l.Text, InReplyTo: l.InReplyTo,
+	}))
+}
+
+// Letter reads what a person wrote.
+func (s *Store) Letter(ctx context.Context, id uuid.UUID) (message.Letter, error) {
+	row, err := db.New(s.pool).LetterOf(ctx, id)
+	return message.Letter{To: row.Recipient, Subject: row.Subject, Text: row.Body, InReplyTo: row.InReplyTo}, wrap("letter of a message", err)
+}
