@@ -19,7 +19,7 @@ var kept = []string{
 	"orders.history", "orders.charging_switch", "orders.notices",
 	"payments.customer_links", "payments.event_actions",
 	"provisioning.grant_events",
-	"reconciliation.case_events",
+	"reconciliation.case_events", "reconciliation.audit",
 }
 
 // What was recorded of what people and machines did cannot be changed, deleted or
