@@ -12,6 +12,8 @@ import (
 type Config struct {
 	host.Config
 	OrdersAddr, PaymentsAddr, ProvisioningAddr, NotificationsAddr string
+	// Addr is where this service is reached, as it is written into calls for people.
+	Addr string
 	// Scheduled: without it there are only the runs started by hand.
 	Scheduled bool
 	Settings  service.Settings
@@ -24,6 +26,7 @@ func LoadConfig(lookup config.Lookup) (Config, error) {
 		Config:     host.LoadConfig(r, "RECONCILIATION"),
 		OrdersAddr: host.PeerAddr(r, "ORDERS"), PaymentsAddr: host.PeerAddr(r, "PAYMENTS"),
 		ProvisioningAddr: host.PeerAddr(r, "PROVISIONING"), NotificationsAddr: host.PeerAddr(r, "NOTIFICATIONS"),
+		Addr: host.PeerAddr(r, "RECONCILIATION"),
 		Settings: service.Settings{
 			StuckAfter:     r.Duration("STUCK_AFTER", 5*time.Minute),
 			Overlap:        r.Duration("RECONCILE_OVERLAP", 10*time.Minute),

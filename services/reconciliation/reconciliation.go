@@ -35,13 +35,15 @@ func Run(ctx context.Context, cfg Config, rt process.Runtime) error {
 	h.Tell(store.Readings...)
 
 	orders, payments, notifications := h.Peer(cfg.OrdersAddr), h.Peer(cfg.PaymentsAddr), h.Peer(cfg.NotificationsAddr)
+	provisioning := h.Peer(cfg.ProvisioningAddr)
 	svc := &service.Service{
 		Store: store.New(h.Pool), Orders: clients.NewOrders(orders), Payments: clients.NewPayments(payments),
-		Provisioning: clients.NewProvisioning(h.Peer(cfg.ProvisioningAddr)), Notifications: clients.NewNotifications(notifications),
+		Provisioning: clients.NewProvisioning(provisioning), Notifications: clients.NewNotifications(notifications),
+		Finder:    clients.NewFinder(orders, payments, provisioning, notifications),
 		CaseFacts: clients.NewCaseFacts(orders, payments, notifications), Runs: service.NewRuns(), Settings: cfg.Settings, Now: rt.Now, Log: rt.Log,
 	}
 	reconciliationv1.RegisterReconciliationServiceServer(h, &rpc.Server{Service: svc})
-	reconciliationv1.RegisterSupportServiceServer(h, &rpc.SupportServer{Service: svc})
+	reconciliationv1.RegisterSupportServiceServer(h, &rpc.SupportServer{Service: svc, Addr: cfg.Addr})
 
 	cases := due.Work[int64]{Name: "cases to look after", Claim: svc.ClaimDueCases, Handle: svc.LookAfterCase, Log: rt.Log}
 	work := []func(context.Context) error{svc.Runs.Serve, cases.Run}

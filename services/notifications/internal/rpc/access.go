@@ -11,5 +11,5 @@ var Access = access.Table{
 	notificationsv1.NotificationsService_SendMessage_FullMethodName:    {Callers: []string{"orders", "reconciliation"}},
 	notificationsv1.NotificationsService_AlertTeam_FullMethodName:      {Callers: []string{"reconciliation"}},
 	notificationsv1.NotificationsService_FindMessages_FullMethodName:   {Callers: []string{"reconciliation"}},
-	notificationsv1.NotificationsService_ListMessages_FullMethodName:   {Role: access.Viewer},
+	notificationsv1.NotificationsService_ListMessages_FullMethodName:   {Callers: []string{"reconciliation"}, Role: access.Viewer},
 }

@@ -2,6 +2,7 @@ package desk
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 )
@@ -33,8 +34,10 @@ type Diagnosis struct {
 	Text string
 	// OrderID and ChargeID are what it is about; either may be empty.
 	OrderID, ChargeID string
-	// Adopt: the charge is for a person to adopt rather than to recover.
+	// Adopt: the charge is for a person to adopt rather than to recover; Email is what
+	// Stripe has for its payer.
 	Adopt bool
+	Email string
 }
 
 // mailPatience is how long a confirmation may be on its way before that is a
@@ -67,6 +70,9 @@ func unreachable(p Person) (Diagnosis, bool) {
 		return Diagnosis{}, false
 	}
 	known := "Nothing about this customer is known here."
+	if p.unread(UnreadOrders) {
+		known = "Our own orders cannot be read either."
+	}
 	if o, ok := p.focus(); ok {
 		known = fmt.Sprintf("Known here: order %s of %s is %s.", o.ReferenceShort, o.AmountDisplay, o.State)
 	}
@@ -84,7 +90,11 @@ func disputed(p Person) (Diagnosis, bool) {
 	}
 	for _, c := range p.Charges {
 		if _, known := p.order(c.OrderID); c.Ours() && c.Disputed && !known {
-			return Diagnosis{Kind: Disputed, ChargeID: c.ID, Text: fmt.Sprintf("Charge %s of %s is disputed, and it has no order here.", c.ID, c.AmountDisplay)}, true
+			order := "it has no order here"
+			if p.unread(UnreadOrders) {
+				order = "its order cannot be read right now"
+			}
+			return Diagnosis{Kind: Disputed, ChargeID: c.ID, Text: fmt.Sprintf("Charge %s of %s is disputed, and %s.", c.ID, c.AmountDisplay, order)}, true
 		}
 	}
 	return Diagnosis{}, false
@@ -110,6 +120,9 @@ func duplicate(p Person) (Diagnosis, bool) {
 }
 
 func orphan(p Person) (Diagnosis, bool) {
+	if p.unread(UnreadOrders) {
+		return Diagnosis{}, false // a charge's order may well be there
+	}
 	for _, c := range p.Charges {
 		if _, known := p.order(c.OrderID); known || !c.Paid || c.RefundedInFull {
 			continue
@@ -118,7 +131,7 @@ func orphan(p Person) (Diagnosis, bool) {
 		case "OURS":
 			return Diagnosis{Kind: OrphanCharge, ChargeID: c.ID, OrderID: c.OrderID, Text: fmt.Sprintf("The customer paid: charge %s of %s on %s is ours, and no order of it is left here.", c.ID, c.AmountDisplay, minute(c.CreatedAt))}, true
 		case "CLAIMED":
-			return Diagnosis{Kind: OrphanCharge, ChargeID: c.ID, Adopt: true, Text: fmt.Sprintf("The customer paid at the earlier checkout: charge %s of %s on %s (%s). It becomes access when a person names buyer and plan.", c.ID, c.AmountDisplay, minute(c.CreatedAt), c.OwnerReason)}, true
+			return Diagnosis{Kind: OrphanCharge, ChargeID: c.ID, Email: c.Email, Adopt: true, Text: fmt.Sprintf("The customer paid at the earlier checkout: charge %s of %s on %s (%s). It becomes access when a person names buyer and plan.", c.ID, c.AmountDisplay, minute(c.CreatedAt), c.OwnerReason)}, true
 		}
 	}
 	return Diagnosis{}, false
@@ -142,7 +155,7 @@ func stuck(p Person) (Diagnosis, bool) {
 
 func noAccess(p Person) (Diagnosis, bool) {
 	for _, o := range p.Orders {
-		if !o.complete() || !o.AccessRead || o.Access || !o.AccessUntil.IsZero() && !o.AccessUntil.After(p.Now) {
+		if !o.complete() || !o.AccessRead || o.Access || o.Lapse != "" || !o.AccessUntil.IsZero() && !o.AccessUntil.After(p.Now) {
 			continue // what has run out was had
 		}
 		return Diagnosis{Kind: PaidNoAccess, OrderID: o.ID, ChargeID: o.ChargeID, Text: fmt.Sprintf("Order %s of %s is %s, and there is no access in force for it.", o.ReferenceShort, o.AmountDisplay, o.State)}, true
@@ -152,7 +165,7 @@ func noAccess(p Person) (Diagnosis, bool) {
 
 func pending(p Person) (Diagnosis, bool) {
 	o, ok := p.focus()
-	if !ok || o.State != "PENDING" {
+	if !ok || o.State != "PENDING" || p.doubted(o.ID) {
 		return Diagnosis{}, false
 	}
 	text := fmt.Sprintf("Order %s of %s: Stripe has not said yet whether money was taken. ", o.ReferenceShort, o.AmountDisplay)
@@ -177,15 +190,19 @@ func refunded(p Person) (Diagnosis, bool) {
 
 func noCharge(p Person) (Diagnosis, bool) {
 	o, ok := p.focus()
-	if !ok || o.State != "FAILED" && o.State != "EXPIRED" {
+	if !ok || o.State != "FAILED" && o.State != "EXPIRED" || p.doubted(o.ID) {
 		return Diagnosis{}, false
 	}
-	return Diagnosis{Kind: OrderNoCharge, OrderID: o.ID, Text: fmt.Sprintf("Order %s of %s is %s, and Stripe shows no money taken for it.", o.ReferenceShort, o.AmountDisplay, o.State)}, true
+	text := fmt.Sprintf("Order %s of %s is %s, and Stripe shows no money taken for it.", o.ReferenceShort, o.AmountDisplay, o.State)
+	if o.Refusal != "" {
+		text += " The last card was refused: " + o.Refusal
+	}
+	return Diagnosis{Kind: OrderNoCharge, OrderID: o.ID, Text: text}, true
 }
 
 func noEmail(p Person) (Diagnosis, bool) {
 	o, ok := p.focus()
-	if !ok || !o.complete() || p.mailsUnread() {
+	if !ok || !o.complete() || p.unread(UnreadMails) {
 		return Diagnosis{}, false
 	}
 	m, found := p.confirmation(o)
@@ -213,6 +230,8 @@ func allGood(p Person) (Diagnosis, bool) {
 		return Diagnosis{}, false
 	case o.Access:
 		text += " until " + day(o.AccessUntil)
+	case o.Lapse != "":
+		text = fmt.Sprintf("Order %s of %s is paid, and gives no access now: %s", o.ReferenceShort, o.AmountDisplay, o.Lapse)
 	default:
 		text = fmt.Sprintf("Order %s of %s was paid, and the access that it bought ran out on %s", o.ReferenceShort, o.AmountDisplay, day(o.AccessUntil))
 	}
@@ -226,7 +245,7 @@ func allGood(p Person) (Diagnosis, bool) {
 }
 
 func nothing(p Person) (Diagnosis, bool) {
-	if len(p.Orders) > 0 {
+	if len(p.Orders) > 0 || p.unread(UnreadOrders) {
 		return Diagnosis{}, false
 	}
 	foreign := 0
@@ -238,7 +257,7 @@ func nothing(p Person) (Diagnosis, bool) {
 	}
 	text := "Neither an order nor a charge of ours was found by what the customer gave."
 	if foreign > 0 {
-		text += fmt.Sprintf(" On the same Stripe account there are %d charges that are not of this product.", foreign)
+		text += fmt.Sprintf(" Charges on the same Stripe account that are not of this product: %d.", foreign)
 	}
 	return Diagnosis{Kind: NoChargeNoOrder, Text: text}, true
 }
@@ -259,6 +278,9 @@ func unclear(p Person) Diagnosis {
 	if len(p.Unread) > 0 {
 		have = append(have, "could not be read: "+strings.Join(p.Unread, ", "))
 	}
+	if len(have) == 0 {
+		have = []string{"nothing"}
+	}
 	d.Text = "No rule fits what was found: " + strings.Join(have, "; ") + "."
 	return d
 }
@@ -268,18 +290,20 @@ func (p Person) focusID() string {
 	return o.ID
 }
 
-// mailsUnread: Notifications could not be asked, so a missing mail means nothing.
-func (p Person) mailsUnread() bool {
-	for _, u := range p.Unread {
-		if u == UnreadMails {
-			return true
-		}
-	}
-	return false
-}
+// unread: that could not be read, so what is missing of it means nothing.
+func (p Person) unread(what string) bool { return slices.Contains(p.Unread, what) }
 
-// UnreadMails is how Person.Unread names the mails.
-const UnreadMails = "the mails"
+// How Person.Unread names what could not be read.
+const (
+	UnreadOrders  = "the orders"
+	UnreadCharges = "the charges"
+	UnreadRefunds = "the refunds"
+	UnreadEvents  = "Stripe's events"
+	UnreadMails   = "the mails"
+	UnreadAccess  = "the access"
+	CutOrders     = "older orders, of which there are more than are shown"
+	CutCharges    = "more charges than were read"
+)
 
 func (o Order) complete() bool { return o.State == "COMPLETE" || o.State == "RECOVERED" }
 

@@ -91,7 +91,7 @@ func TestEachDiagnosis(t *testing.T) {
 		"mails not read":    {with(func(p *Person) { p.Mails, p.Unread = nil, []string{UnreadMails} }), AllGood, "", ReplyCheckSpam, "has its access"},
 		"all good":          {good(), AllGood, "", ReplyCheckSpam, "handed over on 22 November 2026, 14:00 UTC"},
 		"nothing":           {Person{Now: now, StripeRead: true}, NoChargeNoOrder, "", ReplyNotFound, "Neither an order nor a charge"},
-		"only a stranger's": {Person{Now: now, StripeRead: true, Charges: []Charge{{ID: "ch_9", Owner: "FOREIGN", Paid: true}}}, NoChargeNoOrder, "", ReplyNotFound, "1 charges that are not of this product"},
+		"only a stranger's": {Person{Now: now, StripeRead: true, Charges: []Charge{{ID: "ch_9", Owner: "FOREIGN", Paid: true}}}, NoChargeNoOrder, "", ReplyNotFound, "not of this product: 1"},
 		"unclear": {with(func(p *Person) {
 			p.Orders = nil
 			p.Charges[0].Owner, p.Charges[0].OwnerReason = "UNCLEAR", "two orders are named"

@@ -3,7 +3,10 @@
 // decided from facts that others have read; it knows no database and no wire.
 package desk
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // Person is everything that was found about one customer.
 type Person struct {
@@ -21,6 +24,9 @@ type Person struct {
 	Charges    []Charge
 	Mails      []Mail
 	Cases      []Case
+	Events     []Event
+	// Others is what further happened, ready for the timeline.
+	Others []TimelineEntry
 }
 
 // Order is an order as it stands.
@@ -32,6 +38,7 @@ type Order struct {
 	PlanName       string
 	AmountDisplay  string
 	Email          string
+	EmailMasked    string
 	Name           string
 	ChargeID       string
 	CreatedAt      time.Time
@@ -50,6 +57,18 @@ type Order struct {
 	AccessUntil time.Time
 	// AccessRead: whether Provisioning could say so.
 	AccessRead bool
+	// AccessFrom is when what it bought begins, AccessTaken when it was withdrawn; zero
+	// when there was none, or when it was not.
+	AccessFrom, AccessTaken time.Time
+	// GraceUntil is until when its subscription gives access beyond the paid term, as
+	// Orders last heard; zero when it does not.
+	GraceUntil time.Time
+	// Lapse says why its subscription gives no access now although its term is paid;
+	// empty when it does, and for an order without one.
+	Lapse string
+	// Refusal is why the bank refused the last card, in Stripe's words for the buyer.
+	Refusal string
+	Refunds []Refund
 	// Waits says for whom it waits while it is PENDING: buyer, bank or us.
 	Waits string
 	// PromisedBy is by when something was promised; zero for nothing.
@@ -82,6 +101,47 @@ type Charge struct {
 	// Disposition is what reconciliation made of it; empty when it has not seen it.
 	Disposition string
 	CreatedAt   time.Time
+	// Status is SUCCEEDED, PENDING or FAILED.
+	Status string
+	// Email is what Stripe has for its payer, Last4 of the card or account; empty when
+	// not known.
+	Email, Last4 string
+	CustomerID   string
+	// Failure is why the bank refused it, in Stripe's words.
+	Failure  string
+	Refunds  []Refund
+	Disputes []Dispute
+}
+
+// Refund is money on its way back.
+type Refund struct {
+	// ID is Stripe's; empty while Stripe has not answered.
+	ID            string
+	AmountDisplay string
+	// Status is REQUESTED, PENDING, SUCCEEDED or FAILED.
+	Status string
+	// Reason and Actor are known of one that was asked for here.
+	Reason, Actor string
+	At            time.Time
+}
+
+// Dispute is a bank's doubt about a charge.
+type Dispute struct {
+	ID            string
+	AmountDisplay string
+	// Stands is OPEN, LOST or WON.
+	Stands, Reason string
+	At             time.Time
+	// AnswerBy is zero when there is nothing to answer.
+	AnswerBy time.Time
+}
+
+// Event is what Stripe told us, as the ledger has it.
+type Event struct {
+	ID, Type, Status string
+	// Error says why it is not processed.
+	Error                   string
+	ReceivedAt, ProcessedAt time.Time
 }
 
 // Ours says whether it is ours to grant or to give back.
@@ -89,6 +149,7 @@ func (c Charge) Ours() bool { return c.Owner == "OURS" }
 
 // Mail is one message to the customer.
 type Mail struct {
+	ID        string
 	OrderID   string
 	Kind      string
 	State     string
@@ -105,6 +166,40 @@ type Case struct {
 	Open     bool
 	Summary  string
 	OpenedAt time.Time
+	Happened []CaseEvent
+}
+
+// CaseEvent is one entry of a case's history.
+type CaseEvent struct {
+	At                time.Time
+	What, Actor, Note string
+}
+
+// Told is the person with what one part says about another: which order waits for
+// the bank, and what Stripe calls its refunds.
+func (p Person) Told() Person {
+	for i := range p.Orders {
+		o := &p.Orders[i]
+		for _, r := range o.Refunds {
+			if r.ID != "" && r.Status != "FAILED" {
+				o.RefundReferences = append(o.RefundReferences, r.ID)
+			}
+		}
+		for _, c := range p.Charges {
+			if c.OrderID == o.ID && c.Status == "PENDING" && o.State == "PENDING" {
+				o.Waits = "bank"
+			}
+			if c.ID != o.ChargeID {
+				continue
+			}
+			for _, r := range c.Refunds {
+				if r.Status != "FAILED" && !slices.Contains(o.RefundReferences, r.ID) {
+					o.RefundReferences = append(o.RefundReferences, r.ID)
+				}
+			}
+		}
+	}
+	return p
 }
 
 // focus is the order that the customer's words are about, or the newest.
@@ -132,6 +227,16 @@ func (p Person) order(id string) (Order, bool) {
 		}
 	}
 	return Order{}, false
+}
+
+// doubted says whether money was taken for an order by a charge that is not clear.
+func (p Person) doubted(orderID string) bool {
+	for _, c := range p.Charges {
+		if c.Owner == "UNCLEAR" && c.Paid && !c.RefundedInFull && c.OrderID == orderID {
+			return true
+		}
+	}
+	return false
 }
 
 // kept are the charges of ours whose money we hold.

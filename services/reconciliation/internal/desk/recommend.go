@@ -54,8 +54,8 @@ func Recommend(d Diagnosis, key string) Recommendation {
 		call("Refund", map[string]any{"order_id": d.OrderID, "charge_id": d.ChargeID}, "paid twice for the same")
 	case OrphanCharge:
 		if d.Adopt {
-			r.Text, r.Reply = "Adopt the charge: fill in the buyer's address and the plan, and look at the dry run first.", ReplyRecovery
-			call("AdoptCharge", map[string]any{"charge_id": d.ChargeID, "email": "", "plan_id": ""}, "paid at the earlier checkout")
+			r.Text, r.Reply = "Adopt the charge: check the buyer's address, fill in the plan, and look at the dry run first.", ReplyRecovery
+			call("AdoptCharge", map[string]any{"charge_id": d.ChargeID, "email": d.Email, "plan_id": ""}, "paid at the earlier checkout")
 			break
 		}
 		r.Text, r.Reply = "Recover the charge: its order is made again, access is granted, and the customer is told.", ReplyRecovery

@@ -12,6 +12,8 @@ import (
 type SupportServer struct {
 	pb.UnimplementedSupportServiceServer
 	Service *service.Service
+	// Addr is where people reach it with a gRPC client.
+	Addr string
 }
 
 // WhoAmI implements reconciliation.v1.

@@ -41,6 +41,8 @@ type Service struct {
 	Payments      *clients.Payments
 	Provisioning  *clients.Provisioning
 	Notifications *clients.Notifications
+	// Finder reads what the others know of a person.
+	Finder *clients.Finder
 	// CaseFacts says whether what a case is about is still so.
 	CaseFacts *clients.CaseFacts
 	Runs      *Runs

@@ -154,3 +154,10 @@ func orEmpty(s *string) string {
 	}
 	return *s
 }
+
+// CasesAbout lists at most limit cases about orders, and about other subjects: the
+// open ones first, then the newest.
+func (s *Store) CasesAbout(ctx context.Context, orderIDs, subjects []string, limit int) ([]cases.Case, error) {
+	rows, err := s.q.ListCasesAbout(ctx, db.ListCasesAboutParams{OrderIds: orderIDs, Subjects: subjects, PageSize: int32(limit)})
+	return toCases(rows), mapError(err)
+}

@@ -305,6 +305,62 @@ func (q *Queries) ListCases(ctx context.Context, arg ListCasesParams) ([]Case, e
 	return items, nil
 }
 
+const listCasesAbout = `-- name: ListCasesAbout :many
+SELECT id, kind, subject, state, summary, opened_at, resolved_at, reported_count, last_reported_at, waiting_since,
+    claimed_by, claimed_at, snoozed_until, resolved_by, resolution, told_at, next_look_at, look_count
+FROM reconciliation.cases
+WHERE subject = ANY ($1::text[]) OR substring(subject FROM '^(?:message/)?order/([0-9a-f-]{36})') = ANY ($2::text[])
+ORDER BY state = 'OPEN' DESC, opened_at DESC, id DESC
+LIMIT $3
+`
+
+type ListCasesAboutParams struct {
+	Subjects []string
+	OrderIds []string
+	PageSize int32
+}
+
+// The cases about some orders, charges and events: the open ones first, then the
+// newest. There are few cases, so all are read.
+func (q *Queries) ListCasesAbout(ctx context.Context, arg ListCasesAboutParams) ([]Case, error) {
+	rows, err := q.db.Query(ctx, listCasesAbout, arg.Subjects, arg.OrderIds, arg.PageSize)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []Case
+	for rows.Next() {
+		var i Case
+		if err := rows.Scan(
+			&i.ID,
+			&i.Kind,
+			&i.Subject,
+			&i.State,
+			&i.Summary,
+			&i.OpenedAt,
+			&i.ResolvedAt,
+			&i.ReportedCount,
+			&i.LastReportedAt,
+			&i.WaitingSince,
+			&i.ClaimedBy,
+			&i.ClaimedAt,
+			&i.SnoozedUntil,
+			&i.ResolvedBy,
+			&i.Resolution,
+			&i.ToldAt,
+			&i.NextLookAt,
+			&i.LookCount,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const listOpenCases = `-- name: ListOpenCases :many
 SELECT id, kind, subject, state, summary, opened_at, resolved_at, reported_count, last_reported_at, waiting_since,
     claimed_by, claimed_at, snoozed_until, resolved_by, resolution, told_at, next_look_at, look_count, acknowledged_by, acknowledged_at

@@ -82,3 +82,13 @@ INSERT INTO reconciliation.case_events (case_id, what, actor, note, at) VALUES (
 
 -- name: ListCaseEvents :many
 SELECT case_id, what, actor, note, at FROM reconciliation.case_events WHERE case_id = ANY (sqlc.arg(case_ids)::bigint[]) ORDER BY id;
+
+-- name: ListCasesAbout :many
+-- The cases about some orders, charges and events: the open ones first, then the
+-- newest. There are few cases, so all are read.
+SELECT id, kind, subject, state, summary, opened_at, resolved_at, reported_count, last_reported_at, waiting_since,
+    claimed_by, claimed_at, snoozed_until, resolved_by, resolution, told_at, next_look_at, look_count
+FROM reconciliation.cases
+WHERE subject = ANY (@subjects::text[]) OR substring(subject FROM '^(?:message/)?order/([0-9a-f-]{36})') = ANY (@order_ids::text[])
+ORDER BY state = 'OPEN' DESC, opened_at DESC, id DESC
+LIMIT @page_size;
