@@ -1,8 +1,10 @@
 package payments_test
 
 import (
+	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	pb "makegood.example/proto/gen/payments/v1"
 	reconciliationv1 "makegood.example/proto/gen/reconciliation/v1"
@@ -106,18 +108,48 @@ func TestMoneyBesideStripesPage(t *testing.T) {
 	}
 }
 
-// While its page is open, money beside it waits until it is sure how the page ends.
+// While its page is open, money beside it waits until it is sure how the page ends:
+// however often it is asked, that is no failure.
 func TestMoneyBesideAnOpenPageWaits(t *testing.T) {
 	t.Parallel()
 	s := newScene(t, nil)
 	r, _ := s.hosted()
 	_, other := s.paidTwice(r, &pb.Payment{CustomerId: s.account().Customers[0].ID})
 	beside := s.event("payment_intent.succeeded")
-	s.notYet(beside)
+	for range 12 {
+		s.notYet(beside)
+	}
+	for n := range 12 {
+		s.clock.Advance(time.Hour)
+		await(t, "our own retry", func() bool {
+			return s.ledger(beside, "waited_count = 13 + "+fmt.Sprint(n)+" AND in_hand_until IS NULL") == "true"
+		})
+	}
+	if status, n := s.ledger(beside, "status"), s.cases.count(reconciliationv1.Case_FAILED_EVENT, "event/"+s.ledgerID(beside)); status != "RECEIVED" || n != 0 {
+		t.Errorf("it is %s, with %d cases: %s", status, n, s.ledger(beside, "last_error"))
+	}
 	s.cancel(r, pb.Payment_CANCELED)
-	s.delivered(beside, "PROCESSED")
+	await(t, "the event that waited for the page, with the clock standing still", func() bool { return s.ledger(beside, "status") == "PROCESSED" })
 	if told := s.lastTold(r.GetPurchase().GetOrderId()); told.GetStatus() != pb.Payment_SUCCEEDED || told.GetPaymentIntentId() != other {
 		t.Errorf("Orders was told %v", told)
+	}
+}
+
+// What cannot be handled once the page has ended has its ten tries like any other.
+func TestWaitingForAPageUsesUpNoTries(t *testing.T) {
+	t.Parallel()
+	s := newScene(t, nil)
+	r, _ := s.hosted()
+	s.paidTwice(r, &pb.Payment{CustomerId: s.account().Customers[0].ID})
+	beside := s.event("payment_intent.succeeded")
+	for range 12 {
+		s.notYet(beside)
+	}
+	s.cancel(r, pb.Payment_CANCELED)
+	s.orders.set(func() { s.orders.down = true })
+	await(t, "its first failure", func() bool { return strings.Contains(s.ledger(beside, "last_error"), "orders") })
+	if status := s.ledger(beside, "status"); status != "RECEIVED" {
+		t.Errorf("it is %s", status)
 	}
 }
 

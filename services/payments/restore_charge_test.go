@@ -109,6 +109,40 @@ func TestAChargeAfterACanceledPaymentIsRestoredBesideIt(t *testing.T) {
 	}
 }
 
+// Money beside an open page is written down once the page cannot be paid any more.
+func TestAChargeBesideAnOpenPageIsRestoredAndThePageClosed(t *testing.T) {
+	t.Parallel()
+	s := newScene(t, nil)
+	r, session := s.hosted()
+	charge, other := s.paidTwice(r, &pb.Payment{CustomerId: s.account().Customers[0].ID})
+	beside := s.event("payment_intent.succeeded")
+	s.notYet(beside)
+	end := s.fault("POST /v1/checkout/sessions/"+session+"/expire", "error_before", 99, 500)
+	if _, err := s.sweep().RestoreCharge(s.context(), &pb.RestoreChargeRequest{ChargeId: charge}); err == nil {
+		t.Error("written down beside a page that may be open")
+	}
+	end()
+	if p := s.restored(charge).GetPayment(); p.GetStatus() != pb.Payment_SUCCEEDED || p.GetPaymentIntentId() != other {
+		t.Errorf("restored as %v", p)
+	}
+	s.event("checkout.session.expired")
+	await(t, "the event that waited", func() bool { return s.ledger(beside, "status") == "PROCESSED" })
+}
+
+func TestAChargeBesideAPaidPageIsASecondOne(t *testing.T) {
+	t.Parallel()
+	s := newScene(t, nil)
+	r, session := s.hosted()
+	charge, other := s.paidTwice(r, &pb.Payment{CustomerId: s.account().Customers[0].ID})
+	s.paysThere(session, "pm_card_visa") // of which nobody heard here
+	if missing := s.restored(charge).GetMissing(); !strings.Contains(missing, "this was paid for it too") {
+		t.Errorf("missing %q", missing)
+	}
+	if p := s.look(r.GetPurchase(), pb.Payment_SUCCEEDED); p.GetPaymentIntentId() == other {
+		t.Errorf("known as paid by %v", p)
+	}
+}
+
 func TestWhatCannotBeRestoredSaysWhy(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "ownership.json")

@@ -12,6 +12,8 @@ type Session struct {
 	Status     string
 	URL        string
 	CustomerID string
+	// ExpiresAt is when Stripe closes it by itself.
+	ExpiresAt time.Time
 	// Intent is whole when the session was read with it; without an id there is
 	// none yet, or nothing is due.
 	Intent Intent
@@ -32,6 +34,18 @@ func (p Payment) SessionKey() string { return fmt.Sprintf("checkout-session/%s/%
 func (s Session) Settled() bool {
 	return s.Status != SessionOpen && (s.Intent.ID != "" || s.Intent.IsNothingDue())
 }
+
+// PageEnd is the name for which money beside an order's page waits: empty while
+// there is no page, or it is still open.
+func (p Payment) PageEnd() string {
+	if p.SessionID == "" || p.Status == Creating || p.Status == RequiresAction && p.IntentID == "" {
+		return ""
+	}
+	return EndOfPage(p.SessionID)
+}
+
+// EndOfPage names the end of a session's page.
+func EndOfPage(sessionID string) string { return "end/" + sessionID }
 
 // Uncharged says whether the buyer finished the page, and what is due is neither
 // charged nor about to be.

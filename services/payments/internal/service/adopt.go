@@ -101,6 +101,9 @@ func (s *Service) restoreIntent(ctx context.Context, in payment.Intent) (r resto
 		return restoration{missing: missing}, err
 	}
 	p, err := s.Store.Last(ctx, buyer.OrderID)
+	if err == nil {
+		p, err = s.endPage(ctx, p)
+	}
 	switch {
 	case errors.Is(err, store.ErrNone):
 		p, err = s.restore(ctx, buyer, in, 1)

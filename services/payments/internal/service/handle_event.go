@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	"makegood.example/services/payments/internal/clients"
 	"makegood.example/services/payments/internal/payment"
@@ -313,7 +314,11 @@ func (s *Service) handleIntent(ctx context.Context, n news, w whose) (verdict, e
 // handlePagesIntent handles an intent of an order whose page's intent is not known
 // here: it may be that one, or money beside the page.
 func (s *Service) handlePagesIntent(ctx context.Context, n news, w whose) (verdict, error) {
-	k, err := s.ask(ctx, w.payment)
+	session, err := s.Stripe.GetSession(ctx, w.payment.SessionID)
+	if err != nil {
+		return verdict{}, err
+	}
+	k, err := s.recordSession(ctx, w.payment.ID, session)
 	switch page := k.Payment; {
 	case err != nil:
 		return verdict{}, err
@@ -321,11 +326,25 @@ func (s *Service) handlePagesIntent(ctx context.Context, n news, w whose) (verdi
 		return s.tellOrders(ctx, k, w.method)
 	case n.kind != intentPaid && n.kind != chargePaid:
 		return verdict{status: store.Processed, method: w.method, note: "the session is not done with it"}, nil
+	case page.PageEnd() == "":
+		return verdict{}, pageOpen{session}
 	case page.IntentID == "" && page.Status != payment.Succeeded && page.Status != payment.Canceled:
 		return verdict{}, errors.New("the session is not done with it, and it is paid")
 	default:
 		return s.handleUnknown(ctx, n.intent.ID, w.method)
 	}
+}
+
+// pageOpen says that money beside a page waits until it is sure how the page ends.
+type pageOpen struct{ session payment.Session }
+
+func (e pageOpen) Error() string {
+	return fmt.Sprintf("paid beside session %s, which is open until %s: it waits for its end", e.session.ID, e.session.ExpiresAt.Format(time.RFC3339))
+}
+
+// isWaiting says whether that is all: Stripe closes every page in its time.
+func (e pageOpen) isWaiting(now time.Time) bool {
+	return now.Before(e.session.ExpiresAt.Add(pageEndsWithin))
 }
 
 // tellOrders hands the news over; the event is processed once the order has it.

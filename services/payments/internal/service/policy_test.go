@@ -1,6 +1,11 @@
 package service
 
-import "testing"
+import (
+	"testing"
+	"time"
+
+	"makegood.example/services/payments/internal/payment"
+)
 
 // Every cell of what becomes of an event for which nobody is found.
 func TestNobodysPolicy(t *testing.T) {
@@ -45,6 +50,18 @@ func TestNobodysPolicy(t *testing.T) {
 	for eventType, k := range kinds {
 		if k == noNews {
 			t.Errorf("%s has no kind", eventType)
+		}
+	}
+}
+
+// Stripe closes a page in its time: one that it still shows as open long after is
+// not waited for.
+func TestAPageIsWaitedForUntilItsTime(t *testing.T) {
+	ends := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+	open := pageOpen{payment.Session{ID: "cs_1", ExpiresAt: ends}}
+	for at, want := range map[time.Time]bool{ends.Add(-time.Second): true, ends.Add(time.Minute): true, ends.Add(2 * time.Hour): false} {
+		if got := open.isWaiting(at); got != want {
+			t.Errorf("at %s: %t", at, got)
 		}
 	}
 }

@@ -24,6 +24,9 @@ const (
 	// retried all the same, hourly.
 	failedAfter = 10
 	retryFirst  = 2 * time.Second
+	// pageEndsWithin is how long after its time a page of Stripe's may still be said
+	// to be open.
+	pageEndsWithin = time.Hour
 )
 
 // Delivery is an event as Stripe delivered it.
@@ -103,7 +106,15 @@ func (s *Service) work(ctx context.Context, f store.Filed) (string, error) {
 			return v.status, nil
 		}
 	}
-	tries := int(f.AttemptCount + f.RetryCount)
+	tries := int(f.AttemptCount + f.RetryCount - f.WaitedCount)
+	if page := (pageOpen{}); errors.As(err, &page) && page.isWaiting(s.Now()) {
+		s.Metrics.end(f.Type, f.Livemode, store.Received, "")
+		next := s.Now().Add(due.Backoff(retryFirst, int(f.WaitedCount)+1))
+		if waitErr := s.Store.WaitForPage(ctx, f.EventID, page.session.ID, page.Error(), next, s.Now()); waitErr != nil {
+			err = errors.Join(err, waitErr)
+		}
+		return "", payment.ErrNotYet.Because(err)
+	}
 	status := store.Received
 	if tries >= failedAfter {
 		status = store.Failed

@@ -48,8 +48,8 @@ func (s *Service) recordIn(ctx context.Context, tx pgx.Tx, id uuid.UUID, in paym
 	if err := s.Store.Update(ctx, tx, p, now); err != nil {
 		return k, err
 	}
-	if p.IntentID != was.IntentID || p.CustomerID != was.CustomerID {
-		if err := s.Store.Wake(ctx, tx, now, p.IntentID, p.CustomerID); err != nil {
+	if p.IntentID != was.IntentID || p.CustomerID != was.CustomerID || p.PageEnd() != was.PageEnd() {
+		if err := s.Store.Wake(ctx, tx, now, p.IntentID, p.CustomerID, p.PageEnd()); err != nil {
 			return k, err
 		}
 	}

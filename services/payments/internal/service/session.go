@@ -79,10 +79,19 @@ func (s *Service) recordSession(ctx context.Context, id uuid.UUID, session payme
 		if err != nil {
 			return err
 		}
+		was := p.PageEnd()
 		p.LearnSession(session, attempts, now)
 		k = wire.Known{Payment: p, Last: last(attempts)}
-		if err := s.Store.Update(ctx, tx, p, now); err != nil || k.Last == nil {
+		if err := s.Store.Update(ctx, tx, p, now); err != nil {
 			return err
+		}
+		if p.PageEnd() != was {
+			if err := s.Store.Wake(ctx, tx, now, p.PageEnd()); err != nil {
+				return err
+			}
+		}
+		if k.Last == nil {
+			return nil
 		}
 		return s.Store.UpdateAttempt(ctx, tx, *k.Last)
 	})
@@ -106,6 +115,26 @@ func (s *Service) cancelSession(ctx context.Context, p payment.Payment) (wire.Kn
 		return s.unknown(ctx, p, "closing the checkout session", err)
 	}
 	return s.read(ctx, p)
+}
+
+// endPage closes the page of an order for which other money is written down, so that
+// it cannot be paid there, too. Errors: stripegw.ErrUnknown when Stripe does not say
+// that the page is over.
+func (s *Service) endPage(ctx context.Context, p payment.Payment) (payment.Payment, error) {
+	if p.SessionID == "" || p.PageEnd() != "" {
+		return p, nil
+	}
+	if err := s.Stripe.ExpireSession(ctx, p.SessionID); errors.Is(err, stripegw.ErrUnknown) {
+		return p, err
+	}
+	k, err := s.ask(ctx, p)
+	switch {
+	case errors.Is(err, stripegw.ErrNotFound):
+		return p, nil
+	case err == nil && k.Payment.PageEnd() == "":
+		err = fmt.Errorf("session %s is open, and was to be closed: %w", p.SessionID, stripegw.ErrUnknown)
+	}
+	return k.Payment, err
 }
 
 // handleSession follows a page of Stripe's. The event only says where to look.

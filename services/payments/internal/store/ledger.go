@@ -29,6 +29,8 @@ type Filed struct {
 	Payload      []byte
 	AttemptCount int32
 	RetryCount   int32
+	// WaitedCount is how many of the handlings found only that it must wait.
+	WaitedCount int32
 }
 
 // BeginDelivery files a delivery and takes it into hand until a time. ok is
@@ -81,5 +83,5 @@ func (s *Store) MakeEventsDue(ctx context.Context, now time.Time) (int64, error)
 }
 
 func filed(r db.WebhookEvent) Filed {
-	return Filed{EventID: r.StripeEventID, Type: r.Type, Livemode: r.Livemode, Payload: r.Payload, AttemptCount: r.AttemptCount, RetryCount: r.RetryCount}
+	return Filed{EventID: r.StripeEventID, Type: r.Type, Livemode: r.Livemode, Payload: r.Payload, AttemptCount: r.AttemptCount, RetryCount: r.RetryCount, WaitedCount: r.WaitedCount}
 }

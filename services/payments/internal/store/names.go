@@ -51,6 +51,27 @@ func (s *Store) FailWaiting(ctx context.Context, eventID, status, why string, ne
 	})
 }
 
+// WaitForPage records that an event waits for the end of a page of Stripe's, and
+// when it is asked again. It is due at once when the page has ended meanwhile.
+func (s *Store) WaitForPage(ctx context.Context, eventID, sessionID, why string, next, now time.Time) error {
+	return s.InTx(ctx, func(tx pgx.Tx) error {
+		q := db.New(tx)
+		if err := q.LockNames(ctx, namesLock); err != nil {
+			return err
+		}
+		p, err := q.PaymentBySession(ctx, sessionID)
+		switch {
+		case err != nil:
+			return err
+		case fromPayment(p).PageEnd() != "":
+			next = now
+		}
+		return q.WaitForPage(ctx, db.WaitForPageParams{
+			StripeEventID: eventID, LastError: why, NextLookAt: next, WaitsFor: []string{payment.EndOfPage(sessionID)},
+		})
+	})
+}
+
 // unlessKnown lets an event wait, while nobody can save a name for which it would.
 func (s *Store) unlessKnown(ctx context.Context, waitsFor []string, wait func(*db.Queries) error) error {
 	var orders []uuid.UUID

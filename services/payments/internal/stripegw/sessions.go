@@ -129,7 +129,7 @@ func (g *Gateway) ExpireSession(ctx context.Context, id string) error {
 }
 
 func sessionFrom(s *stripe.CheckoutSession) payment.Session {
-	out := payment.Session{ID: s.ID, Status: string(s.Status), URL: s.URL}
+	out := payment.Session{ID: s.ID, Status: string(s.Status), URL: s.URL, ExpiresAt: time.Unix(s.ExpiresAt, 0).UTC()}
 	if s.Customer != nil {
 		out.CustomerID = s.Customer.ID
 	}

@@ -166,7 +166,7 @@ UPDATE payments.webhook_events SET
     status = 'RECEIVED', processed_at = NULL, waits_for = NULL, retry_count = retry_count + 1,
     next_look_at = $1::timestamptz, in_hand_until = $1::timestamptz
 WHERE stripe_event_id = $2 AND status <> 'PROCESSED' AND (in_hand_until IS NULL OR in_hand_until <= $3::timestamptz)
-RETURNING stripe_event_id, type, livemode, api_version, object_id, status, attempt_count, retry_count, last_error, customer_id, customer_email, resolution_method, payload, received_at, processed_at, next_look_at, in_hand_until, waits_for
+RETURNING stripe_event_id, type, livemode, api_version, object_id, status, attempt_count, retry_count, last_error, customer_id, customer_email, resolution_method, payload, received_at, processed_at, next_look_at, in_hand_until, waits_for, waited_count
 `
 
 type TakeEventParams struct {
@@ -199,6 +199,7 @@ func (q *Queries) TakeEvent(ctx context.Context, arg TakeEventParams) (WebhookEv
 		&i.NextLookAt,
 		&i.InHandUntil,
 		&i.WaitsFor,
+		&i.WaitedCount,
 	)
 	return i, err
 }

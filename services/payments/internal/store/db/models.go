@@ -150,4 +150,5 @@ type WebhookEvent struct {
 	NextLookAt       *time.Time
 	InHandUntil      *time.Time
 	WaitsFor         []string
+	WaitedCount      int32
 }

@@ -291,6 +291,31 @@ func (q *Queries) PaymentsByEmail(ctx context.Context, emailKey string) ([]Payme
 	return items, nil
 }
 
+const waitForPage = `-- name: WaitForPage :exec
+UPDATE payments.webhook_events SET
+    status = 'RECEIVED', last_error = $1::text, next_look_at = $2::timestamptz, in_hand_until = NULL,
+    waits_for = $3::text[], waited_count = waited_count + 1
+WHERE stripe_event_id = $4 AND status IN ('RECEIVED', 'FAILED')
+`
+
+type WaitForPageParams struct {
+	LastError     string
+	NextLookAt    time.Time
+	WaitsFor      []string
+	StripeEventID string
+}
+
+// Waiting is no failure, also after failures.
+func (q *Queries) WaitForPage(ctx context.Context, arg WaitForPageParams) error {
+	_, err := q.db.Exec(ctx, waitForPage,
+		arg.LastError,
+		arg.NextLookAt,
+		arg.WaitsFor,
+		arg.StripeEventID,
+	)
+	return err
+}
+
 const wakeWaiting = `-- name: WakeWaiting :execrows
 UPDATE payments.webhook_events SET
     status = 'RECEIVED', processed_at = NULL, waits_for = NULL, next_look_at = $1::timestamptz, in_hand_until = NULL

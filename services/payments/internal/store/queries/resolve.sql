@@ -60,3 +60,10 @@ UPDATE payments.webhook_events SET
     status = @status, last_error = @last_error, next_look_at = sqlc.arg(next_look_at)::timestamptz, in_hand_until = NULL,
     waits_for = sqlc.arg(waits_for)::text[]
 WHERE stripe_event_id = @stripe_event_id AND status IN ('RECEIVED', 'FAILED');
+
+-- name: WaitForPage :exec
+-- Waiting is no failure, also after failures.
+UPDATE payments.webhook_events SET
+    status = 'RECEIVED', last_error = sqlc.arg(last_error)::text, next_look_at = sqlc.arg(next_look_at)::timestamptz, in_hand_until = NULL,
+    waits_for = sqlc.arg(waits_for)::text[], waited_count = waited_count + 1
+WHERE stripe_event_id = @stripe_event_id AND status IN ('RECEIVED', 'FAILED');
