@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/uuid"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/timestamppb"
@@ -185,6 +186,40 @@ func TestWhatWasPaidAfterTheEndIsToldWithIt(t *testing.T) {
 			t.Errorf("Provisioning was told %v", f)
 		}
 	}
+}
+
+// What Provisioning lost it hears again, with the terms that the end left alone.
+func TestAnEndIsToldAgainWithWhatWasPaidAfterIt(t *testing.T) {
+	s := newScene(t)
+	o := s.subscribed()
+	ended := s.observed(o, paymentsv1.Subscription_ENDED, nil)
+	if _, err := s.tell(ended); err != nil {
+		t.Fatal(err)
+	}
+	if s.peers.provisioning.followed().GetAgain() {
+		t.Error("news is told as a repetition")
+	}
+	late := uuid.NewString()
+	known := proto.CloneOf(ended)
+	known.ObservedAt = timestamppb.New(ended.GetObservedAt().AsTime().Add(-time.Second))
+	known.PaidSinceOrderIds = []string{late}
+	if _, err := s.tell(known); err != nil { // by whoever was late
+		t.Fatal(err)
+	}
+	rebuilt := func(again bool, want ...string) {
+		t.Helper()
+		s.peers.provisioning.set(func(f *fakeProvisioning) { f.lost = true; f.grants = nil })
+		if _, err := s.advance(o, "reconciliation", byReconciliation); err != nil {
+			t.Fatal(err)
+		}
+		f := s.peers.provisioning.followed()
+		if f.GetStatus() != provisioningv1.FollowSubscriptionRequest_ENDED || f.GetAgain() != again || !slices.Equal(f.GetPaidSinceOrderIds(), want) {
+			t.Errorf("Provisioning was told %v", f)
+		}
+	}
+	rebuilt(true, late)
+	s.exec("UPDATE orders.subscriptions SET paid_since = NULL") // by a binary that kept none
+	rebuilt(false)
 }
 
 func TestEachNoticeIsToldOnce(t *testing.T) {

@@ -122,6 +122,75 @@ func TestOnePageAtATimeForASubscription(t *testing.T) {
 	}
 }
 
+// hosted is a one-off that is bought on a page of Stripe's.
+func hosted() purchase {
+	return purchase{request: &ordersv1.PlaceOrderRequest{PlanId: "annual", Email: "jane@example.com", Checkout: ordersv1.PlaceOrderRequest_HOSTED}}
+}
+
+// A page that the buyer left open cannot be paid beside the order that they start
+// instead, wherever that one is paid.
+func TestAPageThatWasLeftOpenIsClosedBeforeTheNextOrder(t *testing.T) {
+	for name, next := range map[string]purchase{"on a page, too": hosted(), "here": {}} {
+		t.Run(name, func(t *testing.T) {
+			s := newScene(t)
+			closed := ""
+			s.peers.payments.set(func(f *fakePayments) {
+				f.onPay = opens()
+				f.onCancel = func(ctx context.Context, p *paymentsv1.Purchase, attempt string) (*paymentsv1.Payment, error) {
+					closed = p.GetOrderId()
+					return says(paymentsv1.Payment_CANCELED)(ctx, p, attempt)
+				}
+			})
+			left := s.mustPlace(hosted(), pending)
+			s.mustPlace(purchase{email: "joe@example.com"}, pending)
+			if closed != "" {
+				t.Error("somebody else's purchase closed it")
+			}
+			s.mustPlace(next, pending)
+			if s.awaitState(left, expired); closed != left.GetId() {
+				t.Errorf("closed: %q", closed)
+			}
+		})
+	}
+}
+
+func TestAPageOfAOneOffThatCannotBeClosedStopsNobody(t *testing.T) {
+	for name, cancel := range map[string]answer{"nobody knows": fails(away), "it is open as ever": opens()} {
+		t.Run(name, func(t *testing.T) {
+			s := newScene(t)
+			s.peers.payments.set(func(f *fakePayments) { f.onPay, f.onCancel = opens(), cancel })
+			left := s.mustPlace(hosted(), pending)
+			s.mustPlace(hosted(), pending)
+			s.awaitState(left, pending)
+		})
+	}
+}
+
+func TestAPageOfAOneOffThatTurnsOutPaidRefusesTheNext(t *testing.T) {
+	s := newScene(t)
+	s.peers.payments.set(func(f *fakePayments) {
+		f.onPay = opens()
+		f.onCancel = func(_ context.Context, p *paymentsv1.Purchase, attempt string) (*paymentsv1.Payment, error) {
+			return f.charge(p.GetOrderId(), "ch", p.GetAmountMinor(), p.GetCurrency(), attempt), nil
+		}
+	})
+	left := s.mustPlace(hosted(), pending)
+	_, err := s.place(hosted())
+	wantError(t, "the next", err, codes.Aborted, "DUPLICATE_PURCHASE")
+	s.awaitState(left, complete)
+}
+
+// Both are meant: nothing is closed.
+func TestAPageStaysOpenBesideARepeatThatIsMeant(t *testing.T) {
+	s := newScene(t)
+	s.peers.payments.set(func(f *fakePayments) { f.onPay, f.onCancel = opens(), says(paymentsv1.Payment_CANCELED) })
+	left := s.mustPlace(hosted(), pending)
+	next := hosted()
+	next.request.AllowRepeat = true
+	s.mustPlace(next, pending)
+	s.awaitState(left, pending)
+}
+
 func TestParallelSubscribesLeaveOneOpenPage(t *testing.T) {
 	s := newScene(t)
 	s.peers.payments.set(func(f *fakePayments) { f.onPay = opens() })

@@ -206,6 +206,50 @@ func TestAnEndTakesOnlyTheTermsThatWerePaidBeforeIt(t *testing.T) {
 	r.wantAccess(sub, true, "2027-04-01T00:00:00Z")
 }
 
+// Grants that were lost come back one by one: the end that is told again after each
+// takes what it had taken, and leaves what was paid since, in whichever order.
+func TestAnEndThatIsToldAgainTakesWhatCameBack(t *testing.T) {
+	for name, lateFirst := range map[string]bool{"as they were paid": false, "the late one first": true} {
+		t.Run(name, func(t *testing.T) {
+			r := start(t)
+			r.clock.Set(at(t, "2027-03-20T00:00:00Z"))
+			sub := r.term(nil, "2027-01-01T00:00:00Z", "2027-02-01T00:00:00Z")
+			late := &pb.Grant{OrderId: uuid.NewString()}
+			again := func() {
+				_, err := r.as("orders").FollowSubscription(t.Context(), &pb.FollowSubscriptionRequest{
+					SubscriptionId: subscription(sub), OrderId: sub.GetOrderId(), Status: ended, Again: true,
+					ObservedAt: timestamppb.New(at(t, "2027-02-20T00:00:00Z")), PaidSinceOrderIds: []string{late.GetOrderId()},
+				})
+				if err != nil {
+					t.Fatal(err)
+				}
+			}
+			again()
+			give := map[bool]func(){
+				true: func() {
+					r.grant(func(q *pb.GrantAccessRequest) {
+						q.OrderId, q.SubscriptionId = late.GetOrderId(), subscription(sub)
+						q.PeriodStart, q.PeriodEnd = ts(t, "2027-04-01T00:00:00Z"), ts(t, "2027-05-01T00:00:00Z")
+					})
+				},
+				false: func() {
+					taken := r.term(sub, "2027-03-01T00:00:00Z", "2027-04-01T00:00:00Z")
+					again()
+					r.wantEvents(taken, "GRANTED 2027-03-01 2027-04-01", "ENDED 2027-03-20 2027-04-01")
+				},
+			}
+			for _, first := range []bool{lateFirst, !lateFirst} {
+				give[first]()
+				again()
+			}
+			r.wantEvents(late, "GRANTED 2027-04-01 2027-05-01")
+			r.wantAccess(sub, false, "2027-02-01T00:00:00Z")
+			r.clock.Set(at(t, "2027-04-02T00:00:00Z"))
+			r.wantAccess(sub, true, "2027-05-01T00:00:00Z")
+		})
+	}
+}
+
 func TestARefundedTermDoesNotComeBackAsGrace(t *testing.T) {
 	r := start(t)
 	r.clock.Set(at(t, "2027-02-01T00:00:00Z"))

@@ -575,8 +575,11 @@ type FollowSubscriptionRequest struct {
 	// The orders whose terms were paid after it had ended, which the end leaves alone
 	// however late it is heard of.
 	PaidSinceOrderIds []string `protobuf:"bytes,6,rep,name=paid_since_order_ids,json=paidSinceOrderIds,proto3" json:"paid_since_order_ids,omitempty"`
-	unknownFields     protoimpl.UnknownFields
-	sizeCache         protoimpl.SizeCache
+	// Grants that were lost have been given again since this was told: an end takes
+	// those, too.
+	Again         bool `protobuf:"varint,7,opt,name=again,proto3" json:"again,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *FollowSubscriptionRequest) Reset() {
@@ -649,6 +652,13 @@ func (x *FollowSubscriptionRequest) GetPaidSinceOrderIds() []string {
 		return x.PaidSinceOrderIds
 	}
 	return nil
+}
+
+func (x *FollowSubscriptionRequest) GetAgain() bool {
+	if x != nil {
+		return x.Again
+	}
+	return false
 }
 
 type FollowSubscriptionResponse struct {
@@ -1248,7 +1258,7 @@ const file_provisioning_v1_provisioning_proto_rawDesc = "" +
 	"\x13RevokeAccessRequest\x12#\n" +
 	"\border_id\x18\x01 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\aorderId\";\n" +
 	"\x14RestoreAccessRequest\x12#\n" +
-	"\border_id\x18\x01 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\aorderId\"\xbc\x03\n" +
+	"\border_id\x18\x01 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\aorderId\"\xd2\x03\n" +
 	"\x19FollowSubscriptionRequest\x123\n" +
 	"\x0fsubscription_id\x18\x01 \x01(\tB\n" +
 	"\xbaH\ar\x05\x10\x01\x18\xff\x01R\x0esubscriptionId\x12#\n" +
@@ -1259,7 +1269,8 @@ const file_provisioning_v1_provisioning_proto_rawDesc = "" +
 	"observedAt\x12\x16\n" +
 	"\x06renews\x18\x05 \x01(\bR\x06renews\x12>\n" +
 	"\x14paid_since_order_ids\x18\x06 \x03(\tB\r\xbaH\n" +
-	"\x92\x01\a\"\x05r\x03\xb0\x01\x01R\x11paidSinceOrderIds\"Q\n" +
+	"\x92\x01\a\"\x05r\x03\xb0\x01\x01R\x11paidSinceOrderIds\x12\x14\n" +
+	"\x05again\x18\a \x01(\bR\x05again\"Q\n" +
 	"\x06Status\x12\x16\n" +
 	"\x12STATUS_UNSPECIFIED\x10\x00\x12\n" +
 	"\n" +

@@ -220,7 +220,7 @@ func (p *Provisioning) FollowSubscription(ctx context.Context, sub order.Subscri
 	defer cancel()
 	req := &provisioningv1.FollowSubscriptionRequest{
 		SubscriptionId: sub.ID, OrderId: sub.OrderID.String(), Status: statuses[sub.Status], Renews: sub.Renews,
-		ObservedAt: timestamppb.New(sub.ObservedAt),
+		ObservedAt: timestamppb.New(sub.ObservedAt), Again: sub.Again,
 	}
 	for _, id := range sub.PaidSince {
 		req.PaidSinceOrderIds = append(req.PaidSinceOrderIds, id.String())

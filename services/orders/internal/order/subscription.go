@@ -2,6 +2,7 @@ package order
 
 import (
 	"cmp"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -38,9 +39,11 @@ type Subscription struct {
 	// there is none.
 	Unpaid     UnpaidInvoice
 	ObservedAt time.Time
-	// PaidSince are the orders whose terms were paid after it had ended. It comes
-	// with the news, and is not kept.
+	// PaidSince are the orders whose terms were paid after it had ended: the end
+	// leaves them alone. Nil when that was not kept.
 	PaidSince []uuid.UUID
+	// Again: it is told again because grants were lost; not kept.
+	Again bool
 	// AccessUntil is what Provisioning answered to this observation, grace
 	// included; nil when there is no access, or no answer yet.
 	AccessUntil *time.Time
@@ -68,6 +71,17 @@ var life = map[SubscriptionStatus]int{Active: 1, PastDue: 2, Paused: 3, Unpaid: 
 func (s Subscription) NewerThan(known Subscription) bool {
 	later := cmp.Or(s.ObservedAt.Compare(known.ObservedAt), cmp.Compare(life[s.Status], life[known.Status]))
 	return later > 0 || later == 0 && (known.Renews || !s.Renews)
+}
+
+// LeaveAlone adds terms that an end leaves alone, and says whether one is new: what
+// was paid after it stays so, however late it is told.
+func (s *Subscription) LeaveAlone(terms []uuid.UUID) (news bool) {
+	for _, id := range terms {
+		if s.Status == Ended && !slices.Contains(s.PaidSince, id) {
+			s.PaidSince, news = append(s.PaidSince, id), true
+		}
+	}
+	return news
 }
 
 // Under is the order with the access that its subscription leaves it: one that is

@@ -59,8 +59,11 @@ func (s *Service) observe(ctx context.Context, seen order.Subscription) (latest 
 			latest, err = seen, s.Store.PutSubscription(ctx, tx, seen)
 		default:
 			latest = *known
-			latest.PaidSince = seen.PaidSince // what was so stays so
+			if latest.LeaveAlone(seen.PaidSince) {
+				err = s.Store.PutSubscription(ctx, tx, latest)
+			}
 		}
+		latest.Again = seen.Again
 		return err
 	})
 	return latest, err

@@ -84,6 +84,7 @@ func (s *Service) retellSubscription(ctx context.Context, began uuid.UUID) error
 	if err != nil || sub == nil {
 		return err
 	}
+	sub.Again = sub.PaidSince != nil // else an end might take what was paid after it
 	_, err = s.FollowSubscription(ctx, *sub)
 	if errors.Is(err, order.ErrNotStarted) {
 		return nil // the order that began it is given again too, and tells it then

@@ -166,20 +166,27 @@ func (s *Service) mayCharge(ctx context.Context, sub store.Submission) error {
 	return nil
 }
 
-// write commits the intent. A plan that renews is bought on one page at a time: two
-// would be two subscriptions, each charged year after year. So the page that the
-// buyer left open is closed at Stripe first, and the intent is written only when
-// none is open; from then on the new order refuses every other.
+// write commits the intent, after the pages of Stripe's that the buyer left open for
+// the same were closed there: paid on one of them as well, it would be paid twice. Of
+// a plan that renews two would be two subscriptions, each charged year after year: so
+// its intent is written only when none is open, and from then on the new order refuses
+// every other. For what is paid once nobody is sent away because it is not certain
+// that a page is closed.
 // Errors: ErrDuplicate, ErrStillOpen; store.ErrChanged when the same key was written at the
 // same moment.
 func (s *Service) write(ctx context.Context, p Placement, o order.Order) error {
+	onePage := !o.AllowRepeat
 	for range maxSteps {
-		open, err := s.writeUnlessOpen(ctx, p, o)
+		open, err := s.writeUnlessOpen(ctx, p, o, onePage)
 		if err != nil || len(open) == 0 {
 			return err
 		}
 		for _, id := range open {
-			if err := s.closePage(ctx, id); err != nil {
+			err := s.closePage(ctx, id)
+			if err != nil && !o.Renews {
+				s.Log.Warn("a page that was left open may still be paid", "order_id", id, "error", err)
+				onePage = false
+			} else if err != nil {
 				return err
 			}
 		}
@@ -189,14 +196,15 @@ func (s *Service) write(ctx context.Context, p Placement, o order.Order) error {
 
 var errOpenPages = errors.New("pages of the same buyer for the same are open")
 
-// writeUnlessOpen writes the intent, or lists the pages to close before.
-func (s *Service) writeUnlessOpen(ctx context.Context, p Placement, o order.Order) (open []uuid.UUID, err error) {
+// writeUnlessOpen writes the intent, or, when there is to be one page, lists those to
+// close before.
+func (s *Service) writeUnlessOpen(ctx context.Context, p Placement, o order.Order, onePage bool) (open []uuid.UUID, err error) {
 	err = s.unlessBought(ctx, o, func(tx pgx.Tx) (err error) {
 		// Written first: a repeat of a key that is written already closes no page.
 		if err := s.Store.Insert(ctx, tx, o, order.ByRequest, "order written; nothing charged yet"); err != nil {
 			return err
 		}
-		if o.Renews && !o.AllowRepeat {
+		if onePage {
 			if open, err = s.Store.OpenPages(ctx, tx, o); err != nil {
 				return err
 			}
@@ -224,7 +232,6 @@ func (s *Service) closePage(ctx context.Context, id uuid.UUID) error {
 	}
 	m, err := s.Payments.Cancel(ctx, o)
 	if err != nil {
-		s.Log.Warn("a page that was left open could not be closed; no other is opened", "order_id", o.ID, "error", err)
 		return order.ErrStillOpen.Because(err)
 	}
 	if o, err = s.Advance(ctx, id, order.ByRequest, &m); err != nil {

@@ -33,7 +33,10 @@ func (s *Store) SubscriptionOf(ctx context.Context, orderID uuid.UUID) (*order.S
 func (s *Store) PutSubscription(ctx context.Context, tx pgx.Tx, sub order.Subscription) error {
 	row := db.PutSubscriptionParams{
 		SubscriptionID: sub.ID, OrderID: sub.OrderID, Status: string(sub.Status), Renews: sub.Renews,
-		CurrentPeriodEnd: sub.CurrentPeriodEnd, ObservedAt: sub.ObservedAt,
+		CurrentPeriodEnd: sub.CurrentPeriodEnd, ObservedAt: sub.ObservedAt, PaidSince: sub.PaidSince,
+	}
+	if row.PaidSince == nil {
+		row.PaidSince = []uuid.UUID{}
 	}
 	if u := sub.Unpaid; u.ID != "" {
 		row.UnpaidInvoiceID, row.UnpaidAmountMinor, row.UnpaidCurrency = &u.ID, &u.AmountMinor, &u.Currency
@@ -78,7 +81,7 @@ func subscription(r db.OrdersSubscription, err error) (*order.Subscription, erro
 	}
 	out := &order.Subscription{
 		ID: r.SubscriptionID, OrderID: r.OrderID, Status: order.SubscriptionStatus(r.Status), Renews: r.Renews,
-		CurrentPeriodEnd: r.CurrentPeriodEnd, ObservedAt: r.ObservedAt, AccessUntil: r.AccessUntil,
+		CurrentPeriodEnd: r.CurrentPeriodEnd, ObservedAt: r.ObservedAt, AccessUntil: r.AccessUntil, PaidSince: r.PaidSince,
 	}
 	if r.UnpaidInvoiceID != nil {
 		out.Unpaid = order.UnpaidInvoice{

@@ -42,6 +42,9 @@ type Subscription struct {
 	// PaidSince are the orders whose terms were paid after it had ended. It comes
 	// with the news, and is not kept.
 	PaidSince []uuid.UUID
+	// Again: terms that were lost have been given again since it was first told. It
+	// comes with the news, too.
+	Again bool
 	// GraceUntil is set while it is past due, and kept while it is paused: the
 	// grace counts from when it was first seen past due, until it is paid.
 	GraceUntil *time.Time

@@ -139,7 +139,7 @@ func (s *Server) FollowSubscription(ctx context.Context, r *pb.FollowSubscriptio
 	}
 	seen := grant.Subscription{
 		ID: r.GetSubscriptionId(), OrderID: orderID, Status: statuses[r.GetStatus()],
-		Renews: r.GetRenews(), ObservedAt: observedAt,
+		Renews: r.GetRenews(), ObservedAt: observedAt, Again: r.GetAgain(),
 	}
 	for _, id := range r.GetPaidSinceOrderIds() {
 		paid, err := parseID("paid_since_order_ids", id)

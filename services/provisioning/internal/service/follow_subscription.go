@@ -35,7 +35,8 @@ func (s *Service) FollowSubscription(ctx context.Context, seen grant.Subscriptio
 			}
 		}
 		switch {
-		case sub.Status == grant.Ended && (known == nil || known.Status != grant.Ended):
+		case sub.Status == grant.Ended && (known == nil || known.Status != grant.Ended || seen.Again):
+			sub.PaidSince = seen.PaidSince
 			return s.endTerms(ctx, tx, sub)
 		case sub.Status == grant.Ended:
 			return nil // a term that was paid since is its buyer's

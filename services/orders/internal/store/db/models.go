@@ -113,4 +113,5 @@ type OrdersSubscription struct {
 	UnpaidNextAttemptAt  *time.Time
 	ObservedAt           time.Time
 	AccessUntil          *time.Time
+	PaidSince            []uuid.UUID
 }

@@ -13,7 +13,7 @@ import (
 )
 
 const getSubscription = `-- name: GetSubscription :one
-SELECT subscription_id, order_id, status, renews, current_period_end, unpaid_invoice_id, unpaid_amount_minor, unpaid_currency, unpaid_url, unpaid_action_required, unpaid_next_attempt_at, observed_at, access_until FROM orders.subscriptions WHERE subscription_id = $1
+SELECT subscription_id, order_id, status, renews, current_period_end, unpaid_invoice_id, unpaid_amount_minor, unpaid_currency, unpaid_url, unpaid_action_required, unpaid_next_attempt_at, observed_at, access_until, paid_since FROM orders.subscriptions WHERE subscription_id = $1
 `
 
 func (q *Queries) GetSubscription(ctx context.Context, subscriptionID string) (OrdersSubscription, error) {
@@ -33,12 +33,13 @@ func (q *Queries) GetSubscription(ctx context.Context, subscriptionID string) (O
 		&i.UnpaidNextAttemptAt,
 		&i.ObservedAt,
 		&i.AccessUntil,
+		&i.PaidSince,
 	)
 	return i, err
 }
 
 const getSubscriptionOf = `-- name: GetSubscriptionOf :one
-SELECT subscription_id, order_id, status, renews, current_period_end, unpaid_invoice_id, unpaid_amount_minor, unpaid_currency, unpaid_url, unpaid_action_required, unpaid_next_attempt_at, observed_at, access_until FROM orders.subscriptions WHERE order_id = $1
+SELECT subscription_id, order_id, status, renews, current_period_end, unpaid_invoice_id, unpaid_amount_minor, unpaid_currency, unpaid_url, unpaid_action_required, unpaid_next_attempt_at, observed_at, access_until, paid_since FROM orders.subscriptions WHERE order_id = $1
 `
 
 // The subscription that an order began.
@@ -59,6 +60,7 @@ func (q *Queries) GetSubscriptionOf(ctx context.Context, orderID uuid.UUID) (Ord
 		&i.UnpaidNextAttemptAt,
 		&i.ObservedAt,
 		&i.AccessUntil,
+		&i.PaidSince,
 	)
 	return i, err
 }
@@ -85,7 +87,7 @@ func (q *Queries) InsertNotice(ctx context.Context, arg InsertNoticeParams) (int
 const listOpenPages = `-- name: ListOpenPages :many
 SELECT o.id FROM orders.orders o
 WHERE o.email_key = $1 AND o.plan_id = $2 AND o.id <> $3::uuid
-  AND o.state = 'PENDING' AND o.payment_status IN ('REQUIRES_ACTION', 'REQUIRES_PAYMENT_METHOD')
+  AND o.checkout = 'HOSTED' AND o.state = 'PENDING' AND o.payment_status IN ('REQUIRES_ACTION', 'REQUIRES_PAYMENT_METHOD')
 ORDER BY o.created_at
 LIMIT 20
 `
@@ -168,13 +170,14 @@ func (q *Queries) OrderWithSubscription(ctx context.Context, arg OrderWithSubscr
 const putSubscription = `-- name: PutSubscription :exec
 INSERT INTO orders.subscriptions (
     subscription_id, order_id, status, renews, current_period_end, unpaid_invoice_id, unpaid_amount_minor, unpaid_currency,
-    unpaid_url, unpaid_action_required, unpaid_next_attempt_at, observed_at
+    unpaid_url, unpaid_action_required, unpaid_next_attempt_at, observed_at, paid_since
 ) VALUES (
     $1, $2, $3, $4, $5, $6, $7, $8,
-    $9, $10, $11, $12
+    $9, $10, $11, $12, $13
 )
 ON CONFLICT (subscription_id) DO UPDATE SET
     status = excluded.status,
+    paid_since = excluded.paid_since,
     renews = excluded.renews,
     current_period_end = excluded.current_period_end,
     unpaid_invoice_id = excluded.unpaid_invoice_id,
@@ -199,6 +202,7 @@ type PutSubscriptionParams struct {
 	UnpaidActionRequired *bool
 	UnpaidNextAttemptAt  *time.Time
 	ObservedAt           time.Time
+	PaidSince            []uuid.UUID
 }
 
 // What Provisioning answered stays until it has answered to this.
@@ -216,6 +220,7 @@ func (q *Queries) PutSubscription(ctx context.Context, arg PutSubscriptionParams
 		arg.UnpaidActionRequired,
 		arg.UnpaidNextAttemptAt,
 		arg.ObservedAt,
+		arg.PaidSince,
 	)
 	return err
 }

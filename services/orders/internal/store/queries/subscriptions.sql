@@ -14,13 +14,14 @@ SELECT * FROM orders.subscriptions WHERE order_id = $1;
 -- What Provisioning answered stays until it has answered to this.
 INSERT INTO orders.subscriptions (
     subscription_id, order_id, status, renews, current_period_end, unpaid_invoice_id, unpaid_amount_minor, unpaid_currency,
-    unpaid_url, unpaid_action_required, unpaid_next_attempt_at, observed_at
+    unpaid_url, unpaid_action_required, unpaid_next_attempt_at, observed_at, paid_since
 ) VALUES (
     @subscription_id, @order_id, @status, @renews, @current_period_end, @unpaid_invoice_id, @unpaid_amount_minor, @unpaid_currency,
-    @unpaid_url, @unpaid_action_required, @unpaid_next_attempt_at, @observed_at
+    @unpaid_url, @unpaid_action_required, @unpaid_next_attempt_at, @observed_at, @paid_since
 )
 ON CONFLICT (subscription_id) DO UPDATE SET
     status = excluded.status,
+    paid_since = excluded.paid_since,
     renews = excluded.renews,
     current_period_end = excluded.current_period_end,
     unpaid_invoice_id = excluded.unpaid_invoice_id,
@@ -61,6 +62,6 @@ LIMIT 1;
 -- Other orders of the same buyer for the same plan that wait on a page of Stripe's.
 SELECT o.id FROM orders.orders o
 WHERE o.email_key = $1 AND o.plan_id = $2 AND o.id <> sqlc.arg(id)::uuid
-  AND o.state = 'PENDING' AND o.payment_status IN ('REQUIRES_ACTION', 'REQUIRES_PAYMENT_METHOD')
+  AND o.checkout = 'HOSTED' AND o.state = 'PENDING' AND o.payment_status IN ('REQUIRES_ACTION', 'REQUIRES_PAYMENT_METHOD')
 ORDER BY o.created_at
 LIMIT 20;
