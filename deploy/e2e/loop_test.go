@@ -54,7 +54,7 @@ func TestTheLoopIsClosed(t *testing.T) {
 	a.judgeMails(t, first.ID, "confirmation", 1)
 
 	s.down(t, "provisioning")
-	for _, sql := range []string{"DELETE FROM provisioning.activations", "DELETE FROM provisioning.grant_events", "DELETE FROM provisioning.grants", "DELETE FROM provisioning.accounts"} {
+	for _, sql := range []string{"DELETE FROM provisioning.activations", "DELETE FROM provisioning.grant_events", "DELETE FROM provisioning.grants", "DELETE FROM provisioning.hooks", "DELETE FROM provisioning.app_access", "DELETE FROM provisioning.accounts"} {
 		if _, err := s.DB().Exec(t.Context(), sql); err != nil {
 			t.Fatal(err)
 		}

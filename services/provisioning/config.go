@@ -1,10 +1,12 @@
 package provisioning
 
 import (
+	"strings"
 	"time"
 
 	"makegood.example/services/platform/config"
 	"makegood.example/services/platform/host"
+	"makegood.example/services/provisioning/internal/app"
 	"makegood.example/services/provisioning/internal/service"
 )
 
@@ -12,6 +14,10 @@ import (
 type Config struct {
 	host.Config
 	Settings service.Settings
+	// App is told of changes of access; nil for nobody.
+	App *app.App
+	// ReconciliationAddr is who opens cases.
+	ReconciliationAddr string
 }
 
 // LoadConfig reads the environment; its error lists every problem.
@@ -27,5 +33,28 @@ func LoadConfig(lookup config.Lookup) (Config, error) {
 			GracePeriod:     r.Duration("GRACE_PERIOD", 7*24*time.Hour),
 		},
 	}
+	c.ReconciliationAddr = host.PeerAddr(r, "RECONCILIATION")
+	c.App = loadApp(r)
 	return c, r.Err()
+}
+
+// loadApp reads where hooks go; nil for nowhere.
+func loadApp(r *config.Reader) *app.App {
+	hookURL := r.URL("ACCESS_HOOK_URL", "")
+	secrets := r.List("ACCESS_HOOK_SECRETS")
+	allowPrivate := r.Bool("ACCESS_HOOK_ALLOW_PRIVATE", false)
+	if hookURL == "" {
+		if len(secrets) > 0 {
+			r.Problem("ACCESS_HOOK_SECRETS is set without ACCESS_HOOK_URL: where changes of access are told")
+		}
+		return nil
+	}
+	if strings.HasPrefix(hookURL, "http://") && !allowPrivate {
+		r.Problem("ACCESS_HOOK_URL must be https:// (or set ACCESS_HOOK_ALLOW_PRIVATE=true, in a network of your own)")
+	}
+	a, err := app.New(hookURL, secrets, allowPrivate)
+	if err != nil {
+		r.Problem("ACCESS_HOOK_SECRETS: %v", err)
+	}
+	return a
 }

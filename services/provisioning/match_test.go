@@ -57,7 +57,7 @@ func TestALostDatabaseIsRebuiltAsItWas(t *testing.T) {
 	r := start(t)
 	first := r.grant(func(q *pb.GrantAccessRequest) { q.Email = "jane@example.com" })
 	second := r.grant(func(q *pb.GrantAccessRequest) { q.Email = "Jane@example.com" })
-	for _, table := range []string{"activations", "grants", "grant_events", "accounts"} {
+	for _, table := range []string{"activations", "grants", "grant_events", "hooks", "app_access", "accounts"} {
 		if _, err := r.owner.Exec(t.Context(), "DELETE FROM provisioning."+table); err != nil {
 			t.Fatal(err)
 		}

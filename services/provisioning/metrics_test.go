@@ -12,6 +12,8 @@ func TestMetrics(t *testing.T) {
 	r := start(t, "METRICS_ADDR", addr)
 	told := metricstest.Scrape(t, addr)
 	told.Want(t, 0, "makegood_readings_failed_total")
+	told.Want(t, 0, "makegood_hooks_undelivered")
+	told.Want(t, 0, "makegood_hooks_undelivered_seconds")
 	if _, ok := told.Value("makegood_db_connections", "service", "provisioning", "state", "idle"); !ok {
 		t.Error("the pool is not told")
 	}

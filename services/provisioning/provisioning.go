@@ -6,16 +6,18 @@ import (
 	"context"
 
 	provisioningv1 "makegood.example/proto/gen/provisioning/v1"
+	"makegood.example/services/platform/due"
 	"makegood.example/services/platform/host"
 	"makegood.example/services/platform/migrate"
 	"makegood.example/services/platform/process"
+	"makegood.example/services/provisioning/internal/clients"
 	"makegood.example/services/provisioning/internal/rpc"
 	"makegood.example/services/provisioning/internal/service"
 	"makegood.example/services/provisioning/internal/store"
 )
 
 // Schema is what the service keeps in the database.
-var Schema = migrate.Schema{Name: "provisioning", FS: store.Migrations(), AppendOnly: []string{"grant_events"}}
+var Schema = migrate.Schema{Name: "provisioning", FS: store.Migrations(), AppendOnly: []string{"grant_events", "hook_replays"}}
 
 // Access says who may call what.
 var Access = rpc.Access
@@ -27,9 +29,18 @@ func Run(ctx context.Context, cfg Config, rt process.Runtime) error {
 		return err
 	}
 	defer h.Close()
-	h.Tell()
+	h.Tell(store.Readings...)
 
-	svc := &service.Service{Store: store.New(h.Pool), Settings: cfg.Settings, Now: rt.Now}
+	svc := &service.Service{
+		Store: store.New(h.Pool), Settings: cfg.Settings, App: cfg.App, Cases: clients.NewCases(h.Peer(cfg.ReconciliationAddr)),
+		Now: rt.Now, Log: rt.Log,
+	}
 	provisioningv1.RegisterProvisioningServiceServer(h, &rpc.Server{Service: svc})
-	return h.Serve(ctx)
+	provisioningv1.RegisterProvisioningAdminServiceServer(h, &rpc.Admin{Service: svc})
+
+	if cfg.App == nil {
+		return h.Serve(ctx)
+	}
+	hooks := due.Work[store.Due]{Name: "hooks", Claim: svc.ClaimDueAccess, Handle: svc.TellApp, Log: rt.Log}
+	return h.Serve(ctx, hooks.Run)
 }

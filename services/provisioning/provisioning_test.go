@@ -31,7 +31,10 @@ var neighbour = migrate.Schema{Name: "neighbour", FS: os.DirFS("testdata/neighbo
 
 func TestMain(m *testing.M) { pgtest.Main(m, provisioning.Schema, neighbour) }
 
-const serviceToken = "the-token-of-the-app-in-this-test"
+const (
+	serviceToken = "the-token-of-the-app-in-this-test"
+	supportToken = "the-token-of-sam-in-this-test"
+)
 
 // running is the service, run as its main does, on a database of its own.
 type running struct {
@@ -97,9 +100,10 @@ func start(t *testing.T, more ...string) *running {
 
 func tokensFile(t *testing.T) string {
 	t.Helper()
-	sum := sha256.Sum256([]byte(serviceToken))
+	hash := func(token string) string { sum := sha256.Sum256([]byte(token)); return hex.EncodeToString(sum[:]) }
 	b, err := json.Marshal(map[string]any{"tokens": []map[string]string{
-		{"actor": "app", "role": "service", "sha256": hex.EncodeToString(sum[:])},
+		{"actor": "app", "role": "service", "sha256": hash(serviceToken)},
+		{"actor": "sam", "role": "support", "sha256": hash(supportToken)},
 	}})
 	if err != nil {
 		t.Fatal(err)

@@ -45,6 +45,7 @@ var reads = []string{
 	"/payments.v1.PaymentsAdminService/CountResolutionMethods",
 	"/payments.v1.PaymentsAdminService/ListRefunds",
 	"/payments.v1.PaymentsAdminService/ListWebhookEvents",
+	"/provisioning.v1.ProvisioningAdminService/ListHooks",
 	"/reconciliation.v1.ReconciliationService/CountChargesByDay",
 	"/reconciliation.v1.ReconciliationService/ExplainCharge",
 	"/reconciliation.v1.ReconciliationService/GetCase",

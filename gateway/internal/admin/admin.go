@@ -18,6 +18,7 @@ import (
 	notificationsv1 "makegood.example/proto/gen/notifications/v1"
 	ordersv1 "makegood.example/proto/gen/orders/v1"
 	paymentsv1 "makegood.example/proto/gen/payments/v1"
+	provisioningv1 "makegood.example/proto/gen/provisioning/v1"
 	reconciliationv1 "makegood.example/proto/gen/reconciliation/v1"
 )
 
@@ -45,6 +46,10 @@ func New(cfg Config) (http.Handler, error) {
 	}
 	if err := paymentsv1.RegisterPaymentsAdminServiceHandlerClient(ctx, mux,
 		paymentsv1.NewPaymentsAdminServiceClient(edge.Guard(cfg.Peers.Payments))); err != nil {
+		return nil, err
+	}
+	if err := provisioningv1.RegisterProvisioningAdminServiceHandlerClient(ctx, mux,
+		provisioningv1.NewProvisioningAdminServiceClient(edge.Guard(cfg.Peers.Provisioning))); err != nil {
 		return nil, err
 	}
 	if err := notificationsv1.RegisterNotificationsServiceHandlerClient(ctx, mux,

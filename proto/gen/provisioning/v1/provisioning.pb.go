@@ -27,6 +27,61 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
+type Hook_State int32
+
+const (
+	Hook_STATE_UNSPECIFIED Hook_State = 0
+	// To be delivered, after the account's earlier ones.
+	Hook_QUEUED Hook_State = 1
+	// The app answered 2xx.
+	Hook_DELIVERED Hook_State = 2
+	// Given up on after seven days; it can be replayed.
+	Hook_FAILED Hook_State = 3
+)
+
+// Enum value maps for Hook_State.
+var (
+	Hook_State_name = map[int32]string{
+		0: "STATE_UNSPECIFIED",
+		1: "QUEUED",
+		2: "DELIVERED",
+		3: "FAILED",
+	}
+	Hook_State_value = map[string]int32{
+		"STATE_UNSPECIFIED": 0,
+		"QUEUED":            1,
+		"DELIVERED":         2,
+		"FAILED":            3,
+	}
+)
+
+func (x Hook_State) Enum() *Hook_State {
+	p := new(Hook_State)
+	*p = x
+	return p
+}
+
+func (x Hook_State) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (Hook_State) Descriptor() protoreflect.EnumDescriptor {
+	return file_provisioning_v1_provisioning_proto_enumTypes[0].Descriptor()
+}
+
+func (Hook_State) Type() protoreflect.EnumType {
+	return &file_provisioning_v1_provisioning_proto_enumTypes[0]
+}
+
+func (x Hook_State) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use Hook_State.Descriptor instead.
+func (Hook_State) EnumDescriptor() ([]byte, []int) {
+	return file_provisioning_v1_provisioning_proto_rawDescGZIP(), []int{0, 0}
+}
+
 type FollowSubscriptionRequest_Status int32
 
 const (
@@ -70,11 +125,11 @@ func (x FollowSubscriptionRequest_Status) String() string {
 }
 
 func (FollowSubscriptionRequest_Status) Descriptor() protoreflect.EnumDescriptor {
-	return file_provisioning_v1_provisioning_proto_enumTypes[0].Descriptor()
+	return file_provisioning_v1_provisioning_proto_enumTypes[1].Descriptor()
 }
 
 func (FollowSubscriptionRequest_Status) Type() protoreflect.EnumType {
-	return &file_provisioning_v1_provisioning_proto_enumTypes[0]
+	return &file_provisioning_v1_provisioning_proto_enumTypes[1]
 }
 
 func (x FollowSubscriptionRequest_Status) Number() protoreflect.EnumNumber {
@@ -83,7 +138,7 @@ func (x FollowSubscriptionRequest_Status) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use FollowSubscriptionRequest_Status.Descriptor instead.
 func (FollowSubscriptionRequest_Status) EnumDescriptor() ([]byte, []int) {
-	return file_provisioning_v1_provisioning_proto_rawDescGZIP(), []int{7, 0}
+	return file_provisioning_v1_provisioning_proto_rawDescGZIP(), []int{12, 0}
 }
 
 type CreateSignInLinkResponse_Kind int32
@@ -121,11 +176,11 @@ func (x CreateSignInLinkResponse_Kind) String() string {
 }
 
 func (CreateSignInLinkResponse_Kind) Descriptor() protoreflect.EnumDescriptor {
-	return file_provisioning_v1_provisioning_proto_enumTypes[1].Descriptor()
+	return file_provisioning_v1_provisioning_proto_enumTypes[2].Descriptor()
 }
 
 func (CreateSignInLinkResponse_Kind) Type() protoreflect.EnumType {
-	return &file_provisioning_v1_provisioning_proto_enumTypes[1]
+	return &file_provisioning_v1_provisioning_proto_enumTypes[2]
 }
 
 func (x CreateSignInLinkResponse_Kind) Number() protoreflect.EnumNumber {
@@ -134,7 +189,369 @@ func (x CreateSignInLinkResponse_Kind) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use CreateSignInLinkResponse_Kind.Descriptor instead.
 func (CreateSignInLinkResponse_Kind) EnumDescriptor() ([]byte, []int) {
-	return file_provisioning_v1_provisioning_proto_rawDescGZIP(), []int{13, 0}
+	return file_provisioning_v1_provisioning_proto_rawDescGZIP(), []int{18, 0}
+}
+
+// Hook is one change of an account's access, as the SaaS's own app is told of it.
+type Hook struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// UUID; the header webhook-id.
+	Id string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	// UUID.
+	AccountId string `protobuf:"bytes,2,opt,name=account_id,json=accountId,proto3" json:"account_id,omitempty"`
+	Active    bool   `protobuf:"varint,3,opt,name=active,proto3" json:"active,omitempty"`
+	// The first moment without access, or since when there is none; unset when
+	// nothing was ever granted or all was withdrawn.
+	Until     *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=until,proto3" json:"until,omitempty"`
+	ChangedAt *timestamppb.Timestamp `protobuf:"bytes,5,opt,name=changed_at,json=changedAt,proto3" json:"changed_at,omitempty"`
+	State     Hook_State             `protobuf:"varint,6,opt,name=state,proto3,enum=provisioning.v1.Hook_State" json:"state,omitempty"`
+	// Deliveries begun since it was first tried or last replayed.
+	AttemptCount int32 `protobuf:"varint,7,opt,name=attempt_count,json=attemptCount,proto3" json:"attempt_count,omitempty"`
+	// Why the last delivery failed; empty when it did not.
+	LastError     string                 `protobuf:"bytes,8,opt,name=last_error,json=lastError,proto3" json:"last_error,omitempty"`
+	DeliveredAt   *timestamppb.Timestamp `protobuf:"bytes,9,opt,name=delivered_at,json=deliveredAt,proto3" json:"delivered_at,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Hook) Reset() {
+	*x = Hook{}
+	mi := &file_provisioning_v1_provisioning_proto_msgTypes[0]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Hook) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Hook) ProtoMessage() {}
+
+func (x *Hook) ProtoReflect() protoreflect.Message {
+	mi := &file_provisioning_v1_provisioning_proto_msgTypes[0]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Hook.ProtoReflect.Descriptor instead.
+func (*Hook) Descriptor() ([]byte, []int) {
+	return file_provisioning_v1_provisioning_proto_rawDescGZIP(), []int{0}
+}
+
+func (x *Hook) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *Hook) GetAccountId() string {
+	if x != nil {
+		return x.AccountId
+	}
+	return ""
+}
+
+func (x *Hook) GetActive() bool {
+	if x != nil {
+		return x.Active
+	}
+	return false
+}
+
+func (x *Hook) GetUntil() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Until
+	}
+	return nil
+}
+
+func (x *Hook) GetChangedAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.ChangedAt
+	}
+	return nil
+}
+
+func (x *Hook) GetState() Hook_State {
+	if x != nil {
+		return x.State
+	}
+	return Hook_STATE_UNSPECIFIED
+}
+
+func (x *Hook) GetAttemptCount() int32 {
+	if x != nil {
+		return x.AttemptCount
+	}
+	return 0
+}
+
+func (x *Hook) GetLastError() string {
+	if x != nil {
+		return x.LastError
+	}
+	return ""
+}
+
+func (x *Hook) GetDeliveredAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.DeliveredAt
+	}
+	return nil
+}
+
+type ListHooksRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// UUID; empty is all accounts.
+	AccountId string `protobuf:"bytes,1,opt,name=account_id,json=accountId,proto3" json:"account_id,omitempty"`
+	// Only what the app has not taken.
+	Undelivered bool `protobuf:"varint,2,opt,name=undelivered,proto3" json:"undelivered,omitempty"`
+	// At most 200; 0 is 50.
+	PageSize int32 `protobuf:"varint,3,opt,name=page_size,json=pageSize,proto3" json:"page_size,omitempty"`
+	// Opaque; from the previous page.
+	PageToken     string `protobuf:"bytes,4,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListHooksRequest) Reset() {
+	*x = ListHooksRequest{}
+	mi := &file_provisioning_v1_provisioning_proto_msgTypes[1]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListHooksRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListHooksRequest) ProtoMessage() {}
+
+func (x *ListHooksRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_provisioning_v1_provisioning_proto_msgTypes[1]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListHooksRequest.ProtoReflect.Descriptor instead.
+func (*ListHooksRequest) Descriptor() ([]byte, []int) {
+	return file_provisioning_v1_provisioning_proto_rawDescGZIP(), []int{1}
+}
+
+func (x *ListHooksRequest) GetAccountId() string {
+	if x != nil {
+		return x.AccountId
+	}
+	return ""
+}
+
+func (x *ListHooksRequest) GetUndelivered() bool {
+	if x != nil {
+		return x.Undelivered
+	}
+	return false
+}
+
+func (x *ListHooksRequest) GetPageSize() int32 {
+	if x != nil {
+		return x.PageSize
+	}
+	return 0
+}
+
+func (x *ListHooksRequest) GetPageToken() string {
+	if x != nil {
+		return x.PageToken
+	}
+	return ""
+}
+
+type ListHooksResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Hooks         []*Hook                `protobuf:"bytes,1,rep,name=hooks,proto3" json:"hooks,omitempty"`
+	NextPageToken string                 `protobuf:"bytes,2,opt,name=next_page_token,json=nextPageToken,proto3" json:"next_page_token,omitempty"`
+	// How many of all accounts' the app has not taken.
+	UndeliveredCount int64 `protobuf:"varint,3,opt,name=undelivered_count,json=undeliveredCount,proto3" json:"undelivered_count,omitempty"`
+	// Since when the oldest of them waits; unset for none.
+	OldestUndeliveredAt *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=oldest_undelivered_at,json=oldestUndeliveredAt,proto3" json:"oldest_undelivered_at,omitempty"`
+	unknownFields       protoimpl.UnknownFields
+	sizeCache           protoimpl.SizeCache
+}
+
+func (x *ListHooksResponse) Reset() {
+	*x = ListHooksResponse{}
+	mi := &file_provisioning_v1_provisioning_proto_msgTypes[2]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListHooksResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListHooksResponse) ProtoMessage() {}
+
+func (x *ListHooksResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_provisioning_v1_provisioning_proto_msgTypes[2]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListHooksResponse.ProtoReflect.Descriptor instead.
+func (*ListHooksResponse) Descriptor() ([]byte, []int) {
+	return file_provisioning_v1_provisioning_proto_rawDescGZIP(), []int{2}
+}
+
+func (x *ListHooksResponse) GetHooks() []*Hook {
+	if x != nil {
+		return x.Hooks
+	}
+	return nil
+}
+
+func (x *ListHooksResponse) GetNextPageToken() string {
+	if x != nil {
+		return x.NextPageToken
+	}
+	return ""
+}
+
+func (x *ListHooksResponse) GetUndeliveredCount() int64 {
+	if x != nil {
+		return x.UndeliveredCount
+	}
+	return 0
+}
+
+func (x *ListHooksResponse) GetOldestUndeliveredAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.OldestUndeliveredAt
+	}
+	return nil
+}
+
+type ReplayHooksRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// UUID; empty is all accounts.
+	AccountId     string                 `protobuf:"bytes,1,opt,name=account_id,json=accountId,proto3" json:"account_id,omitempty"`
+	Since         *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=since,proto3" json:"since,omitempty"`
+	Reason        string                 `protobuf:"bytes,3,opt,name=reason,proto3" json:"reason,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ReplayHooksRequest) Reset() {
+	*x = ReplayHooksRequest{}
+	mi := &file_provisioning_v1_provisioning_proto_msgTypes[3]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ReplayHooksRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ReplayHooksRequest) ProtoMessage() {}
+
+func (x *ReplayHooksRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_provisioning_v1_provisioning_proto_msgTypes[3]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ReplayHooksRequest.ProtoReflect.Descriptor instead.
+func (*ReplayHooksRequest) Descriptor() ([]byte, []int) {
+	return file_provisioning_v1_provisioning_proto_rawDescGZIP(), []int{3}
+}
+
+func (x *ReplayHooksRequest) GetAccountId() string {
+	if x != nil {
+		return x.AccountId
+	}
+	return ""
+}
+
+func (x *ReplayHooksRequest) GetSince() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Since
+	}
+	return nil
+}
+
+func (x *ReplayHooksRequest) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+type ReplayHooksResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	HookCount     int64                  `protobuf:"varint,1,opt,name=hook_count,json=hookCount,proto3" json:"hook_count,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ReplayHooksResponse) Reset() {
+	*x = ReplayHooksResponse{}
+	mi := &file_provisioning_v1_provisioning_proto_msgTypes[4]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ReplayHooksResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ReplayHooksResponse) ProtoMessage() {}
+
+func (x *ReplayHooksResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_provisioning_v1_provisioning_proto_msgTypes[4]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ReplayHooksResponse.ProtoReflect.Descriptor instead.
+func (*ReplayHooksResponse) Descriptor() ([]byte, []int) {
+	return file_provisioning_v1_provisioning_proto_rawDescGZIP(), []int{4}
+}
+
+func (x *ReplayHooksResponse) GetHookCount() int64 {
+	if x != nil {
+		return x.HookCount
+	}
+	return 0
 }
 
 type FindAccountRequest struct {
@@ -149,7 +566,7 @@ type FindAccountRequest struct {
 
 func (x *FindAccountRequest) Reset() {
 	*x = FindAccountRequest{}
-	mi := &file_provisioning_v1_provisioning_proto_msgTypes[0]
+	mi := &file_provisioning_v1_provisioning_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -161,7 +578,7 @@ func (x *FindAccountRequest) String() string {
 func (*FindAccountRequest) ProtoMessage() {}
 
 func (x *FindAccountRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_provisioning_v1_provisioning_proto_msgTypes[0]
+	mi := &file_provisioning_v1_provisioning_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -174,7 +591,7 @@ func (x *FindAccountRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FindAccountRequest.ProtoReflect.Descriptor instead.
 func (*FindAccountRequest) Descriptor() ([]byte, []int) {
-	return file_provisioning_v1_provisioning_proto_rawDescGZIP(), []int{0}
+	return file_provisioning_v1_provisioning_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *FindAccountRequest) GetEmail() string {
@@ -205,7 +622,7 @@ type FindAccountResponse struct {
 
 func (x *FindAccountResponse) Reset() {
 	*x = FindAccountResponse{}
-	mi := &file_provisioning_v1_provisioning_proto_msgTypes[1]
+	mi := &file_provisioning_v1_provisioning_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -217,7 +634,7 @@ func (x *FindAccountResponse) String() string {
 func (*FindAccountResponse) ProtoMessage() {}
 
 func (x *FindAccountResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_provisioning_v1_provisioning_proto_msgTypes[1]
+	mi := &file_provisioning_v1_provisioning_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -230,7 +647,7 @@ func (x *FindAccountResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FindAccountResponse.ProtoReflect.Descriptor instead.
 func (*FindAccountResponse) Descriptor() ([]byte, []int) {
-	return file_provisioning_v1_provisioning_proto_rawDescGZIP(), []int{1}
+	return file_provisioning_v1_provisioning_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *FindAccountResponse) GetAccountId() string {
@@ -264,7 +681,7 @@ type CheckBuyerRequest struct {
 
 func (x *CheckBuyerRequest) Reset() {
 	*x = CheckBuyerRequest{}
-	mi := &file_provisioning_v1_provisioning_proto_msgTypes[2]
+	mi := &file_provisioning_v1_provisioning_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -276,7 +693,7 @@ func (x *CheckBuyerRequest) String() string {
 func (*CheckBuyerRequest) ProtoMessage() {}
 
 func (x *CheckBuyerRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_provisioning_v1_provisioning_proto_msgTypes[2]
+	mi := &file_provisioning_v1_provisioning_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -289,7 +706,7 @@ func (x *CheckBuyerRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CheckBuyerRequest.ProtoReflect.Descriptor instead.
 func (*CheckBuyerRequest) Descriptor() ([]byte, []int) {
-	return file_provisioning_v1_provisioning_proto_rawDescGZIP(), []int{2}
+	return file_provisioning_v1_provisioning_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *CheckBuyerRequest) GetAccountId() string {
@@ -307,7 +724,7 @@ type CheckBuyerResponse struct {
 
 func (x *CheckBuyerResponse) Reset() {
 	*x = CheckBuyerResponse{}
-	mi := &file_provisioning_v1_provisioning_proto_msgTypes[3]
+	mi := &file_provisioning_v1_provisioning_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -319,7 +736,7 @@ func (x *CheckBuyerResponse) String() string {
 func (*CheckBuyerResponse) ProtoMessage() {}
 
 func (x *CheckBuyerResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_provisioning_v1_provisioning_proto_msgTypes[3]
+	mi := &file_provisioning_v1_provisioning_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -332,7 +749,7 @@ func (x *CheckBuyerResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CheckBuyerResponse.ProtoReflect.Descriptor instead.
 func (*CheckBuyerResponse) Descriptor() ([]byte, []int) {
-	return file_provisioning_v1_provisioning_proto_rawDescGZIP(), []int{3}
+	return file_provisioning_v1_provisioning_proto_rawDescGZIP(), []int{8}
 }
 
 type GrantAccessRequest struct {
@@ -365,7 +782,7 @@ type GrantAccessRequest struct {
 
 func (x *GrantAccessRequest) Reset() {
 	*x = GrantAccessRequest{}
-	mi := &file_provisioning_v1_provisioning_proto_msgTypes[4]
+	mi := &file_provisioning_v1_provisioning_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -377,7 +794,7 @@ func (x *GrantAccessRequest) String() string {
 func (*GrantAccessRequest) ProtoMessage() {}
 
 func (x *GrantAccessRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_provisioning_v1_provisioning_proto_msgTypes[4]
+	mi := &file_provisioning_v1_provisioning_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -390,7 +807,7 @@ func (x *GrantAccessRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GrantAccessRequest.ProtoReflect.Descriptor instead.
 func (*GrantAccessRequest) Descriptor() ([]byte, []int) {
-	return file_provisioning_v1_provisioning_proto_rawDescGZIP(), []int{4}
+	return file_provisioning_v1_provisioning_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *GrantAccessRequest) GetOrderId() string {
@@ -479,7 +896,7 @@ type RevokeAccessRequest struct {
 
 func (x *RevokeAccessRequest) Reset() {
 	*x = RevokeAccessRequest{}
-	mi := &file_provisioning_v1_provisioning_proto_msgTypes[5]
+	mi := &file_provisioning_v1_provisioning_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -491,7 +908,7 @@ func (x *RevokeAccessRequest) String() string {
 func (*RevokeAccessRequest) ProtoMessage() {}
 
 func (x *RevokeAccessRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_provisioning_v1_provisioning_proto_msgTypes[5]
+	mi := &file_provisioning_v1_provisioning_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -504,7 +921,7 @@ func (x *RevokeAccessRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RevokeAccessRequest.ProtoReflect.Descriptor instead.
 func (*RevokeAccessRequest) Descriptor() ([]byte, []int) {
-	return file_provisioning_v1_provisioning_proto_rawDescGZIP(), []int{5}
+	return file_provisioning_v1_provisioning_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *RevokeAccessRequest) GetOrderId() string {
@@ -523,7 +940,7 @@ type RestoreAccessRequest struct {
 
 func (x *RestoreAccessRequest) Reset() {
 	*x = RestoreAccessRequest{}
-	mi := &file_provisioning_v1_provisioning_proto_msgTypes[6]
+	mi := &file_provisioning_v1_provisioning_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -535,7 +952,7 @@ func (x *RestoreAccessRequest) String() string {
 func (*RestoreAccessRequest) ProtoMessage() {}
 
 func (x *RestoreAccessRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_provisioning_v1_provisioning_proto_msgTypes[6]
+	mi := &file_provisioning_v1_provisioning_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -548,7 +965,7 @@ func (x *RestoreAccessRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RestoreAccessRequest.ProtoReflect.Descriptor instead.
 func (*RestoreAccessRequest) Descriptor() ([]byte, []int) {
-	return file_provisioning_v1_provisioning_proto_rawDescGZIP(), []int{6}
+	return file_provisioning_v1_provisioning_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *RestoreAccessRequest) GetOrderId() string {
@@ -584,7 +1001,7 @@ type FollowSubscriptionRequest struct {
 
 func (x *FollowSubscriptionRequest) Reset() {
 	*x = FollowSubscriptionRequest{}
-	mi := &file_provisioning_v1_provisioning_proto_msgTypes[7]
+	mi := &file_provisioning_v1_provisioning_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -596,7 +1013,7 @@ func (x *FollowSubscriptionRequest) String() string {
 func (*FollowSubscriptionRequest) ProtoMessage() {}
 
 func (x *FollowSubscriptionRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_provisioning_v1_provisioning_proto_msgTypes[7]
+	mi := &file_provisioning_v1_provisioning_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -609,7 +1026,7 @@ func (x *FollowSubscriptionRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FollowSubscriptionRequest.ProtoReflect.Descriptor instead.
 func (*FollowSubscriptionRequest) Descriptor() ([]byte, []int) {
-	return file_provisioning_v1_provisioning_proto_rawDescGZIP(), []int{7}
+	return file_provisioning_v1_provisioning_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *FollowSubscriptionRequest) GetSubscriptionId() string {
@@ -671,7 +1088,7 @@ type FollowSubscriptionResponse struct {
 
 func (x *FollowSubscriptionResponse) Reset() {
 	*x = FollowSubscriptionResponse{}
-	mi := &file_provisioning_v1_provisioning_proto_msgTypes[8]
+	mi := &file_provisioning_v1_provisioning_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -683,7 +1100,7 @@ func (x *FollowSubscriptionResponse) String() string {
 func (*FollowSubscriptionResponse) ProtoMessage() {}
 
 func (x *FollowSubscriptionResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_provisioning_v1_provisioning_proto_msgTypes[8]
+	mi := &file_provisioning_v1_provisioning_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -696,7 +1113,7 @@ func (x *FollowSubscriptionResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FollowSubscriptionResponse.ProtoReflect.Descriptor instead.
 func (*FollowSubscriptionResponse) Descriptor() ([]byte, []int) {
-	return file_provisioning_v1_provisioning_proto_rawDescGZIP(), []int{8}
+	return file_provisioning_v1_provisioning_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *FollowSubscriptionResponse) GetAccessUntil() *timestamppb.Timestamp {
@@ -726,7 +1143,7 @@ type Grant struct {
 
 func (x *Grant) Reset() {
 	*x = Grant{}
-	mi := &file_provisioning_v1_provisioning_proto_msgTypes[9]
+	mi := &file_provisioning_v1_provisioning_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -738,7 +1155,7 @@ func (x *Grant) String() string {
 func (*Grant) ProtoMessage() {}
 
 func (x *Grant) ProtoReflect() protoreflect.Message {
-	mi := &file_provisioning_v1_provisioning_proto_msgTypes[9]
+	mi := &file_provisioning_v1_provisioning_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -751,7 +1168,7 @@ func (x *Grant) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Grant.ProtoReflect.Descriptor instead.
 func (*Grant) Descriptor() ([]byte, []int) {
-	return file_provisioning_v1_provisioning_proto_rawDescGZIP(), []int{9}
+	return file_provisioning_v1_provisioning_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *Grant) GetOrderId() string {
@@ -812,7 +1229,7 @@ type CheckAccessRequest struct {
 
 func (x *CheckAccessRequest) Reset() {
 	*x = CheckAccessRequest{}
-	mi := &file_provisioning_v1_provisioning_proto_msgTypes[10]
+	mi := &file_provisioning_v1_provisioning_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -824,7 +1241,7 @@ func (x *CheckAccessRequest) String() string {
 func (*CheckAccessRequest) ProtoMessage() {}
 
 func (x *CheckAccessRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_provisioning_v1_provisioning_proto_msgTypes[10]
+	mi := &file_provisioning_v1_provisioning_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -837,7 +1254,7 @@ func (x *CheckAccessRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CheckAccessRequest.ProtoReflect.Descriptor instead.
 func (*CheckAccessRequest) Descriptor() ([]byte, []int) {
-	return file_provisioning_v1_provisioning_proto_rawDescGZIP(), []int{10}
+	return file_provisioning_v1_provisioning_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *CheckAccessRequest) GetAccountId() string {
@@ -861,7 +1278,7 @@ type CheckAccessResponse struct {
 
 func (x *CheckAccessResponse) Reset() {
 	*x = CheckAccessResponse{}
-	mi := &file_provisioning_v1_provisioning_proto_msgTypes[11]
+	mi := &file_provisioning_v1_provisioning_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -873,7 +1290,7 @@ func (x *CheckAccessResponse) String() string {
 func (*CheckAccessResponse) ProtoMessage() {}
 
 func (x *CheckAccessResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_provisioning_v1_provisioning_proto_msgTypes[11]
+	mi := &file_provisioning_v1_provisioning_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -886,7 +1303,7 @@ func (x *CheckAccessResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CheckAccessResponse.ProtoReflect.Descriptor instead.
 func (*CheckAccessResponse) Descriptor() ([]byte, []int) {
-	return file_provisioning_v1_provisioning_proto_rawDescGZIP(), []int{11}
+	return file_provisioning_v1_provisioning_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *CheckAccessResponse) GetAccountId() string {
@@ -919,7 +1336,7 @@ type CreateSignInLinkRequest struct {
 
 func (x *CreateSignInLinkRequest) Reset() {
 	*x = CreateSignInLinkRequest{}
-	mi := &file_provisioning_v1_provisioning_proto_msgTypes[12]
+	mi := &file_provisioning_v1_provisioning_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -931,7 +1348,7 @@ func (x *CreateSignInLinkRequest) String() string {
 func (*CreateSignInLinkRequest) ProtoMessage() {}
 
 func (x *CreateSignInLinkRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_provisioning_v1_provisioning_proto_msgTypes[12]
+	mi := &file_provisioning_v1_provisioning_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -944,7 +1361,7 @@ func (x *CreateSignInLinkRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CreateSignInLinkRequest.ProtoReflect.Descriptor instead.
 func (*CreateSignInLinkRequest) Descriptor() ([]byte, []int) {
-	return file_provisioning_v1_provisioning_proto_rawDescGZIP(), []int{12}
+	return file_provisioning_v1_provisioning_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *CreateSignInLinkRequest) GetOrderId() string {
@@ -966,7 +1383,7 @@ type CreateSignInLinkResponse struct {
 
 func (x *CreateSignInLinkResponse) Reset() {
 	*x = CreateSignInLinkResponse{}
-	mi := &file_provisioning_v1_provisioning_proto_msgTypes[13]
+	mi := &file_provisioning_v1_provisioning_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -978,7 +1395,7 @@ func (x *CreateSignInLinkResponse) String() string {
 func (*CreateSignInLinkResponse) ProtoMessage() {}
 
 func (x *CreateSignInLinkResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_provisioning_v1_provisioning_proto_msgTypes[13]
+	mi := &file_provisioning_v1_provisioning_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -991,7 +1408,7 @@ func (x *CreateSignInLinkResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CreateSignInLinkResponse.ProtoReflect.Descriptor instead.
 func (*CreateSignInLinkResponse) Descriptor() ([]byte, []int) {
-	return file_provisioning_v1_provisioning_proto_rawDescGZIP(), []int{13}
+	return file_provisioning_v1_provisioning_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *CreateSignInLinkResponse) GetKind() CreateSignInLinkResponse_Kind {
@@ -1024,7 +1441,7 @@ type RedeemActivationRequest struct {
 
 func (x *RedeemActivationRequest) Reset() {
 	*x = RedeemActivationRequest{}
-	mi := &file_provisioning_v1_provisioning_proto_msgTypes[14]
+	mi := &file_provisioning_v1_provisioning_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1036,7 +1453,7 @@ func (x *RedeemActivationRequest) String() string {
 func (*RedeemActivationRequest) ProtoMessage() {}
 
 func (x *RedeemActivationRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_provisioning_v1_provisioning_proto_msgTypes[14]
+	mi := &file_provisioning_v1_provisioning_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1049,7 +1466,7 @@ func (x *RedeemActivationRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RedeemActivationRequest.ProtoReflect.Descriptor instead.
 func (*RedeemActivationRequest) Descriptor() ([]byte, []int) {
-	return file_provisioning_v1_provisioning_proto_rawDescGZIP(), []int{14}
+	return file_provisioning_v1_provisioning_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *RedeemActivationRequest) GetToken() string {
@@ -1070,7 +1487,7 @@ type RedeemActivationResponse struct {
 
 func (x *RedeemActivationResponse) Reset() {
 	*x = RedeemActivationResponse{}
-	mi := &file_provisioning_v1_provisioning_proto_msgTypes[15]
+	mi := &file_provisioning_v1_provisioning_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1082,7 +1499,7 @@ func (x *RedeemActivationResponse) String() string {
 func (*RedeemActivationResponse) ProtoMessage() {}
 
 func (x *RedeemActivationResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_provisioning_v1_provisioning_proto_msgTypes[15]
+	mi := &file_provisioning_v1_provisioning_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1095,7 +1512,7 @@ func (x *RedeemActivationResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RedeemActivationResponse.ProtoReflect.Descriptor instead.
 func (*RedeemActivationResponse) Descriptor() ([]byte, []int) {
-	return file_provisioning_v1_provisioning_proto_rawDescGZIP(), []int{15}
+	return file_provisioning_v1_provisioning_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *RedeemActivationResponse) GetAccountId() string {
@@ -1129,7 +1546,7 @@ type MatchGrantsRequest struct {
 
 func (x *MatchGrantsRequest) Reset() {
 	*x = MatchGrantsRequest{}
-	mi := &file_provisioning_v1_provisioning_proto_msgTypes[16]
+	mi := &file_provisioning_v1_provisioning_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1141,7 +1558,7 @@ func (x *MatchGrantsRequest) String() string {
 func (*MatchGrantsRequest) ProtoMessage() {}
 
 func (x *MatchGrantsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_provisioning_v1_provisioning_proto_msgTypes[16]
+	mi := &file_provisioning_v1_provisioning_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1154,7 +1571,7 @@ func (x *MatchGrantsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MatchGrantsRequest.ProtoReflect.Descriptor instead.
 func (*MatchGrantsRequest) Descriptor() ([]byte, []int) {
-	return file_provisioning_v1_provisioning_proto_rawDescGZIP(), []int{16}
+	return file_provisioning_v1_provisioning_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *MatchGrantsRequest) GetOrderIds() []string {
@@ -1177,7 +1594,7 @@ type MatchGrantsResponse struct {
 
 func (x *MatchGrantsResponse) Reset() {
 	*x = MatchGrantsResponse{}
-	mi := &file_provisioning_v1_provisioning_proto_msgTypes[17]
+	mi := &file_provisioning_v1_provisioning_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1189,7 +1606,7 @@ func (x *MatchGrantsResponse) String() string {
 func (*MatchGrantsResponse) ProtoMessage() {}
 
 func (x *MatchGrantsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_provisioning_v1_provisioning_proto_msgTypes[17]
+	mi := &file_provisioning_v1_provisioning_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1202,7 +1619,7 @@ func (x *MatchGrantsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MatchGrantsResponse.ProtoReflect.Descriptor instead.
 func (*MatchGrantsResponse) Descriptor() ([]byte, []int) {
-	return file_provisioning_v1_provisioning_proto_rawDescGZIP(), []int{17}
+	return file_provisioning_v1_provisioning_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *MatchGrantsResponse) GetGrants() []*Grant {
@@ -1223,7 +1640,49 @@ var File_provisioning_v1_provisioning_proto protoreflect.FileDescriptor
 
 const file_provisioning_v1_provisioning_proto_rawDesc = "" +
 	"\n" +
-	"\"provisioning/v1/provisioning.proto\x12\x0fprovisioning.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"e\n" +
+	"\"provisioning/v1/provisioning.proto\x12\x0fprovisioning.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xb7\x03\n" +
+	"\x04Hook\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\tR\x02id\x12\x1d\n" +
+	"\n" +
+	"account_id\x18\x02 \x01(\tR\taccountId\x12\x16\n" +
+	"\x06active\x18\x03 \x01(\bR\x06active\x120\n" +
+	"\x05until\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\x05until\x129\n" +
+	"\n" +
+	"changed_at\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampR\tchangedAt\x121\n" +
+	"\x05state\x18\x06 \x01(\x0e2\x1b.provisioning.v1.Hook.StateR\x05state\x12#\n" +
+	"\rattempt_count\x18\a \x01(\x05R\fattemptCount\x12\x1d\n" +
+	"\n" +
+	"last_error\x18\b \x01(\tR\tlastError\x12=\n" +
+	"\fdelivered_at\x18\t \x01(\v2\x1a.google.protobuf.TimestampR\vdeliveredAt\"E\n" +
+	"\x05State\x12\x15\n" +
+	"\x11STATE_UNSPECIFIED\x10\x00\x12\n" +
+	"\n" +
+	"\x06QUEUED\x10\x01\x12\r\n" +
+	"\tDELIVERED\x10\x02\x12\n" +
+	"\n" +
+	"\x06FAILED\x10\x03\"\xb2\x01\n" +
+	"\x10ListHooksRequest\x12*\n" +
+	"\n" +
+	"account_id\x18\x01 \x01(\tB\v\xbaH\b\xd8\x01\x01r\x03\xb0\x01\x01R\taccountId\x12 \n" +
+	"\vundelivered\x18\x02 \x01(\bR\vundelivered\x12'\n" +
+	"\tpage_size\x18\x03 \x01(\x05B\n" +
+	"\xbaH\a\x1a\x05\x18\xc8\x01(\x00R\bpageSize\x12'\n" +
+	"\n" +
+	"page_token\x18\x04 \x01(\tB\b\xbaH\x05r\x03\x18\xc8\x01R\tpageToken\"\xe5\x01\n" +
+	"\x11ListHooksResponse\x12+\n" +
+	"\x05hooks\x18\x01 \x03(\v2\x15.provisioning.v1.HookR\x05hooks\x12&\n" +
+	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\x12+\n" +
+	"\x11undelivered_count\x18\x03 \x01(\x03R\x10undeliveredCount\x12N\n" +
+	"\x15oldest_undelivered_at\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\x13oldestUndeliveredAt\"\x9e\x01\n" +
+	"\x12ReplayHooksRequest\x12*\n" +
+	"\n" +
+	"account_id\x18\x01 \x01(\tB\v\xbaH\b\xd8\x01\x01r\x03\xb0\x01\x01R\taccountId\x128\n" +
+	"\x05since\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampB\x06\xbaH\x03\xc8\x01\x01R\x05since\x12\"\n" +
+	"\x06reason\x18\x03 \x01(\tB\n" +
+	"\xbaH\ar\x05\x10\x01\x18\xf4\x03R\x06reason\"4\n" +
+	"\x13ReplayHooksResponse\x12\x1d\n" +
+	"\n" +
+	"hook_count\x18\x01 \x01(\x03R\thookCount\"e\n" +
 	"\x12FindAccountRequest\x12#\n" +
 	"\x05email\x18\x01 \x01(\tB\r\xbaH\n" +
 	"\xd8\x01\x01r\x05\x10\x03\x18\xc0\x02R\x05email\x12*\n" +
@@ -1337,7 +1796,10 @@ const file_provisioning_v1_provisioning_proto_rawDesc = "" +
 	"\vCheckAccess\x12#.provisioning.v1.CheckAccessRequest\x1a$.provisioning.v1.CheckAccessResponse\"(\x82\xd3\xe4\x93\x02\"\x12 /v1/accounts/{account_id}/access\x12X\n" +
 	"\vFindAccount\x12#.provisioning.v1.FindAccountRequest\x1a$.provisioning.v1.FindAccountResponse\x12g\n" +
 	"\x10CreateSignInLink\x12(.provisioning.v1.CreateSignInLinkRequest\x1a).provisioning.v1.CreateSignInLinkResponse\x12g\n" +
-	"\x10RedeemActivation\x12(.provisioning.v1.RedeemActivationRequest\x1a).provisioning.v1.RedeemActivationResponseB;Z9makegood.example/proto/gen/provisioning/v1;provisioningv1b\x06proto3"
+	"\x10RedeemActivation\x12(.provisioning.v1.RedeemActivationRequest\x1a).provisioning.v1.RedeemActivationResponse2\x84\x02\n" +
+	"\x18ProvisioningAdminService\x12k\n" +
+	"\tListHooks\x12!.provisioning.v1.ListHooksRequest\x1a\".provisioning.v1.ListHooksResponse\"\x17\x82\xd3\xe4\x93\x02\x11\x12\x0f/admin/v1/hooks\x12{\n" +
+	"\vReplayHooks\x12#.provisioning.v1.ReplayHooksRequest\x1a$.provisioning.v1.ReplayHooksResponse\"!\x82\xd3\xe4\x93\x02\x1b:\x01*\"\x16/admin/v1/hooks:replayB;Z9makegood.example/proto/gen/provisioning/v1;provisioningv1b\x06proto3"
 
 var (
 	file_provisioning_v1_provisioning_proto_rawDescOnce sync.Once
@@ -1351,69 +1813,86 @@ func file_provisioning_v1_provisioning_proto_rawDescGZIP() []byte {
 	return file_provisioning_v1_provisioning_proto_rawDescData
 }
 
-var file_provisioning_v1_provisioning_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
-var file_provisioning_v1_provisioning_proto_msgTypes = make([]protoimpl.MessageInfo, 18)
+var file_provisioning_v1_provisioning_proto_enumTypes = make([]protoimpl.EnumInfo, 3)
+var file_provisioning_v1_provisioning_proto_msgTypes = make([]protoimpl.MessageInfo, 23)
 var file_provisioning_v1_provisioning_proto_goTypes = []any{
-	(FollowSubscriptionRequest_Status)(0), // 0: provisioning.v1.FollowSubscriptionRequest.Status
-	(CreateSignInLinkResponse_Kind)(0),    // 1: provisioning.v1.CreateSignInLinkResponse.Kind
-	(*FindAccountRequest)(nil),            // 2: provisioning.v1.FindAccountRequest
-	(*FindAccountResponse)(nil),           // 3: provisioning.v1.FindAccountResponse
-	(*CheckBuyerRequest)(nil),             // 4: provisioning.v1.CheckBuyerRequest
-	(*CheckBuyerResponse)(nil),            // 5: provisioning.v1.CheckBuyerResponse
-	(*GrantAccessRequest)(nil),            // 6: provisioning.v1.GrantAccessRequest
-	(*RevokeAccessRequest)(nil),           // 7: provisioning.v1.RevokeAccessRequest
-	(*RestoreAccessRequest)(nil),          // 8: provisioning.v1.RestoreAccessRequest
-	(*FollowSubscriptionRequest)(nil),     // 9: provisioning.v1.FollowSubscriptionRequest
-	(*FollowSubscriptionResponse)(nil),    // 10: provisioning.v1.FollowSubscriptionResponse
-	(*Grant)(nil),                         // 11: provisioning.v1.Grant
-	(*CheckAccessRequest)(nil),            // 12: provisioning.v1.CheckAccessRequest
-	(*CheckAccessResponse)(nil),           // 13: provisioning.v1.CheckAccessResponse
-	(*CreateSignInLinkRequest)(nil),       // 14: provisioning.v1.CreateSignInLinkRequest
-	(*CreateSignInLinkResponse)(nil),      // 15: provisioning.v1.CreateSignInLinkResponse
-	(*RedeemActivationRequest)(nil),       // 16: provisioning.v1.RedeemActivationRequest
-	(*RedeemActivationResponse)(nil),      // 17: provisioning.v1.RedeemActivationResponse
-	(*MatchGrantsRequest)(nil),            // 18: provisioning.v1.MatchGrantsRequest
-	(*MatchGrantsResponse)(nil),           // 19: provisioning.v1.MatchGrantsResponse
-	(*timestamppb.Timestamp)(nil),         // 20: google.protobuf.Timestamp
+	(Hook_State)(0),                       // 0: provisioning.v1.Hook.State
+	(FollowSubscriptionRequest_Status)(0), // 1: provisioning.v1.FollowSubscriptionRequest.Status
+	(CreateSignInLinkResponse_Kind)(0),    // 2: provisioning.v1.CreateSignInLinkResponse.Kind
+	(*Hook)(nil),                          // 3: provisioning.v1.Hook
+	(*ListHooksRequest)(nil),              // 4: provisioning.v1.ListHooksRequest
+	(*ListHooksResponse)(nil),             // 5: provisioning.v1.ListHooksResponse
+	(*ReplayHooksRequest)(nil),            // 6: provisioning.v1.ReplayHooksRequest
+	(*ReplayHooksResponse)(nil),           // 7: provisioning.v1.ReplayHooksResponse
+	(*FindAccountRequest)(nil),            // 8: provisioning.v1.FindAccountRequest
+	(*FindAccountResponse)(nil),           // 9: provisioning.v1.FindAccountResponse
+	(*CheckBuyerRequest)(nil),             // 10: provisioning.v1.CheckBuyerRequest
+	(*CheckBuyerResponse)(nil),            // 11: provisioning.v1.CheckBuyerResponse
+	(*GrantAccessRequest)(nil),            // 12: provisioning.v1.GrantAccessRequest
+	(*RevokeAccessRequest)(nil),           // 13: provisioning.v1.RevokeAccessRequest
+	(*RestoreAccessRequest)(nil),          // 14: provisioning.v1.RestoreAccessRequest
+	(*FollowSubscriptionRequest)(nil),     // 15: provisioning.v1.FollowSubscriptionRequest
+	(*FollowSubscriptionResponse)(nil),    // 16: provisioning.v1.FollowSubscriptionResponse
+	(*Grant)(nil),                         // 17: provisioning.v1.Grant
+	(*CheckAccessRequest)(nil),            // 18: provisioning.v1.CheckAccessRequest
+	(*CheckAccessResponse)(nil),           // 19: provisioning.v1.CheckAccessResponse
+	(*CreateSignInLinkRequest)(nil),       // 20: provisioning.v1.CreateSignInLinkRequest
+	(*CreateSignInLinkResponse)(nil),      // 21: provisioning.v1.CreateSignInLinkResponse
+	(*RedeemActivationRequest)(nil),       // 22: provisioning.v1.RedeemActivationRequest
+	(*RedeemActivationResponse)(nil),      // 23: provisioning.v1.RedeemActivationResponse
+	(*MatchGrantsRequest)(nil),            // 24: provisioning.v1.MatchGrantsRequest
+	(*MatchGrantsResponse)(nil),           // 25: provisioning.v1.MatchGrantsResponse
+	(*timestamppb.Timestamp)(nil),         // 26: google.protobuf.Timestamp
 }
 var file_provisioning_v1_provisioning_proto_depIdxs = []int32{
-	20, // 0: provisioning.v1.GrantAccessRequest.period_start:type_name -> google.protobuf.Timestamp
-	20, // 1: provisioning.v1.GrantAccessRequest.period_end:type_name -> google.protobuf.Timestamp
-	0,  // 2: provisioning.v1.FollowSubscriptionRequest.status:type_name -> provisioning.v1.FollowSubscriptionRequest.Status
-	20, // 3: provisioning.v1.FollowSubscriptionRequest.observed_at:type_name -> google.protobuf.Timestamp
-	20, // 4: provisioning.v1.FollowSubscriptionResponse.access_until:type_name -> google.protobuf.Timestamp
-	20, // 5: provisioning.v1.Grant.starts_at:type_name -> google.protobuf.Timestamp
-	20, // 6: provisioning.v1.Grant.ends_at:type_name -> google.protobuf.Timestamp
-	20, // 7: provisioning.v1.Grant.revoked_at:type_name -> google.protobuf.Timestamp
-	20, // 8: provisioning.v1.CheckAccessResponse.access_until:type_name -> google.protobuf.Timestamp
-	1,  // 9: provisioning.v1.CreateSignInLinkResponse.kind:type_name -> provisioning.v1.CreateSignInLinkResponse.Kind
-	20, // 10: provisioning.v1.CreateSignInLinkResponse.expires_at:type_name -> google.protobuf.Timestamp
-	11, // 11: provisioning.v1.MatchGrantsResponse.grants:type_name -> provisioning.v1.Grant
-	4,  // 12: provisioning.v1.ProvisioningService.CheckBuyer:input_type -> provisioning.v1.CheckBuyerRequest
-	6,  // 13: provisioning.v1.ProvisioningService.GrantAccess:input_type -> provisioning.v1.GrantAccessRequest
-	7,  // 14: provisioning.v1.ProvisioningService.RevokeAccess:input_type -> provisioning.v1.RevokeAccessRequest
-	8,  // 15: provisioning.v1.ProvisioningService.RestoreAccess:input_type -> provisioning.v1.RestoreAccessRequest
-	9,  // 16: provisioning.v1.ProvisioningService.FollowSubscription:input_type -> provisioning.v1.FollowSubscriptionRequest
-	18, // 17: provisioning.v1.ProvisioningService.MatchGrants:input_type -> provisioning.v1.MatchGrantsRequest
-	12, // 18: provisioning.v1.ProvisioningService.CheckAccess:input_type -> provisioning.v1.CheckAccessRequest
-	2,  // 19: provisioning.v1.ProvisioningService.FindAccount:input_type -> provisioning.v1.FindAccountRequest
-	14, // 20: provisioning.v1.ProvisioningService.CreateSignInLink:input_type -> provisioning.v1.CreateSignInLinkRequest
-	16, // 21: provisioning.v1.ProvisioningService.RedeemActivation:input_type -> provisioning.v1.RedeemActivationRequest
-	5,  // 22: provisioning.v1.ProvisioningService.CheckBuyer:output_type -> provisioning.v1.CheckBuyerResponse
-	11, // 23: provisioning.v1.ProvisioningService.GrantAccess:output_type -> provisioning.v1.Grant
-	11, // 24: provisioning.v1.ProvisioningService.RevokeAccess:output_type -> provisioning.v1.Grant
-	11, // 25: provisioning.v1.ProvisioningService.RestoreAccess:output_type -> provisioning.v1.Grant
-	10, // 26: provisioning.v1.ProvisioningService.FollowSubscription:output_type -> provisioning.v1.FollowSubscriptionResponse
-	19, // 27: provisioning.v1.ProvisioningService.MatchGrants:output_type -> provisioning.v1.MatchGrantsResponse
-	13, // 28: provisioning.v1.ProvisioningService.CheckAccess:output_type -> provisioning.v1.CheckAccessResponse
-	3,  // 29: provisioning.v1.ProvisioningService.FindAccount:output_type -> provisioning.v1.FindAccountResponse
-	15, // 30: provisioning.v1.ProvisioningService.CreateSignInLink:output_type -> provisioning.v1.CreateSignInLinkResponse
-	17, // 31: provisioning.v1.ProvisioningService.RedeemActivation:output_type -> provisioning.v1.RedeemActivationResponse
-	22, // [22:32] is the sub-list for method output_type
-	12, // [12:22] is the sub-list for method input_type
-	12, // [12:12] is the sub-list for extension type_name
-	12, // [12:12] is the sub-list for extension extendee
-	0,  // [0:12] is the sub-list for field type_name
+	26, // 0: provisioning.v1.Hook.until:type_name -> google.protobuf.Timestamp
+	26, // 1: provisioning.v1.Hook.changed_at:type_name -> google.protobuf.Timestamp
+	0,  // 2: provisioning.v1.Hook.state:type_name -> provisioning.v1.Hook.State
+	26, // 3: provisioning.v1.Hook.delivered_at:type_name -> google.protobuf.Timestamp
+	3,  // 4: provisioning.v1.ListHooksResponse.hooks:type_name -> provisioning.v1.Hook
+	26, // 5: provisioning.v1.ListHooksResponse.oldest_undelivered_at:type_name -> google.protobuf.Timestamp
+	26, // 6: provisioning.v1.ReplayHooksRequest.since:type_name -> google.protobuf.Timestamp
+	26, // 7: provisioning.v1.GrantAccessRequest.period_start:type_name -> google.protobuf.Timestamp
+	26, // 8: provisioning.v1.GrantAccessRequest.period_end:type_name -> google.protobuf.Timestamp
+	1,  // 9: provisioning.v1.FollowSubscriptionRequest.status:type_name -> provisioning.v1.FollowSubscriptionRequest.Status
+	26, // 10: provisioning.v1.FollowSubscriptionRequest.observed_at:type_name -> google.protobuf.Timestamp
+	26, // 11: provisioning.v1.FollowSubscriptionResponse.access_until:type_name -> google.protobuf.Timestamp
+	26, // 12: provisioning.v1.Grant.starts_at:type_name -> google.protobuf.Timestamp
+	26, // 13: provisioning.v1.Grant.ends_at:type_name -> google.protobuf.Timestamp
+	26, // 14: provisioning.v1.Grant.revoked_at:type_name -> google.protobuf.Timestamp
+	26, // 15: provisioning.v1.CheckAccessResponse.access_until:type_name -> google.protobuf.Timestamp
+	2,  // 16: provisioning.v1.CreateSignInLinkResponse.kind:type_name -> provisioning.v1.CreateSignInLinkResponse.Kind
+	26, // 17: provisioning.v1.CreateSignInLinkResponse.expires_at:type_name -> google.protobuf.Timestamp
+	17, // 18: provisioning.v1.MatchGrantsResponse.grants:type_name -> provisioning.v1.Grant
+	10, // 19: provisioning.v1.ProvisioningService.CheckBuyer:input_type -> provisioning.v1.CheckBuyerRequest
+	12, // 20: provisioning.v1.ProvisioningService.GrantAccess:input_type -> provisioning.v1.GrantAccessRequest
+	13, // 21: provisioning.v1.ProvisioningService.RevokeAccess:input_type -> provisioning.v1.RevokeAccessRequest
+	14, // 22: provisioning.v1.ProvisioningService.RestoreAccess:input_type -> provisioning.v1.RestoreAccessRequest
+	15, // 23: provisioning.v1.ProvisioningService.FollowSubscription:input_type -> provisioning.v1.FollowSubscriptionRequest
+	24, // 24: provisioning.v1.ProvisioningService.MatchGrants:input_type -> provisioning.v1.MatchGrantsRequest
+	18, // 25: provisioning.v1.ProvisioningService.CheckAccess:input_type -> provisioning.v1.CheckAccessRequest
+	8,  // 26: provisioning.v1.ProvisioningService.FindAccount:input_type -> provisioning.v1.FindAccountRequest
+	20, // 27: provisioning.v1.ProvisioningService.CreateSignInLink:input_type -> provisioning.v1.CreateSignInLinkRequest
+	22, // 28: provisioning.v1.ProvisioningService.RedeemActivation:input_type -> provisioning.v1.RedeemActivationRequest
+	4,  // 29: provisioning.v1.ProvisioningAdminService.ListHooks:input_type -> provisioning.v1.ListHooksRequest
+	6,  // 30: provisioning.v1.ProvisioningAdminService.ReplayHooks:input_type -> provisioning.v1.ReplayHooksRequest
+	11, // 31: provisioning.v1.ProvisioningService.CheckBuyer:output_type -> provisioning.v1.CheckBuyerResponse
+	17, // 32: provisioning.v1.ProvisioningService.GrantAccess:output_type -> provisioning.v1.Grant
+	17, // 33: provisioning.v1.ProvisioningService.RevokeAccess:output_type -> provisioning.v1.Grant
+	17, // 34: provisioning.v1.ProvisioningService.RestoreAccess:output_type -> provisioning.v1.Grant
+	16, // 35: provisioning.v1.ProvisioningService.FollowSubscription:output_type -> provisioning.v1.FollowSubscriptionResponse
+	25, // 36: provisioning.v1.ProvisioningService.MatchGrants:output_type -> provisioning.v1.MatchGrantsResponse
+	19, // 37: provisioning.v1.ProvisioningService.CheckAccess:output_type -> provisioning.v1.CheckAccessResponse
+	9,  // 38: provisioning.v1.ProvisioningService.FindAccount:output_type -> provisioning.v1.FindAccountResponse
+	21, // 39: provisioning.v1.ProvisioningService.CreateSignInLink:output_type -> provisioning.v1.CreateSignInLinkResponse
+	23, // 40: provisioning.v1.ProvisioningService.RedeemActivation:output_type -> provisioning.v1.RedeemActivationResponse
+	5,  // 41: provisioning.v1.ProvisioningAdminService.ListHooks:output_type -> provisioning.v1.ListHooksResponse
+	7,  // 42: provisioning.v1.ProvisioningAdminService.ReplayHooks:output_type -> provisioning.v1.ReplayHooksResponse
+	31, // [31:43] is the sub-list for method output_type
+	19, // [19:31] is the sub-list for method input_type
+	19, // [19:19] is the sub-list for extension type_name
+	19, // [19:19] is the sub-list for extension extendee
+	0,  // [0:19] is the sub-list for field type_name
 }
 
 func init() { file_provisioning_v1_provisioning_proto_init() }
@@ -1426,10 +1905,10 @@ func file_provisioning_v1_provisioning_proto_init() {
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_provisioning_v1_provisioning_proto_rawDesc), len(file_provisioning_v1_provisioning_proto_rawDesc)),
-			NumEnums:      2,
-			NumMessages:   18,
+			NumEnums:      3,
+			NumMessages:   23,
 			NumExtensions: 0,
-			NumServices:   1,
+			NumServices:   2,
 		},
 		GoTypes:           file_provisioning_v1_provisioning_proto_goTypes,
 		DependencyIndexes: file_provisioning_v1_provisioning_proto_depIdxs,

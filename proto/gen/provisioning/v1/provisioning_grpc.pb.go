@@ -522,3 +522,154 @@ var ProvisioningService_ServiceDesc = grpc.ServiceDesc{
 	Streams:  []grpc.StreamDesc{},
 	Metadata: "provisioning/v1/provisioning.proto",
 }
+
+const (
+	ProvisioningAdminService_ListHooks_FullMethodName   = "/provisioning.v1.ProvisioningAdminService/ListHooks"
+	ProvisioningAdminService_ReplayHooks_FullMethodName = "/provisioning.v1.ProvisioningAdminService/ReplayHooks"
+)
+
+// ProvisioningAdminServiceClient is the client API for ProvisioningAdminService service.
+//
+// For semantics around ctx use and closing/ending streaming RPCs, please refer to https://pkg.go.dev/google.golang.org/grpc/?tab=doc#ClientConn.NewStream.
+//
+// ProvisioningAdminService shows people what the SaaS's own app was told.
+type ProvisioningAdminServiceClient interface {
+	// ListHooks lists what the app was told of access, newest first.
+	ListHooks(ctx context.Context, in *ListHooksRequest, opts ...grpc.CallOption) (*ListHooksResponse, error)
+	// ReplayHooks has the app told again, with the same ids, of what changed since a
+	// time; each account's changes are sent in their order.
+	ReplayHooks(ctx context.Context, in *ReplayHooksRequest, opts ...grpc.CallOption) (*ReplayHooksResponse, error)
+}
+
+type provisioningAdminServiceClient struct {
+	cc grpc.ClientConnInterface
+}
+
+func NewProvisioningAdminServiceClient(cc grpc.ClientConnInterface) ProvisioningAdminServiceClient {
+	return &provisioningAdminServiceClient{cc}
+}
+
+func (c *provisioningAdminServiceClient) ListHooks(ctx context.Context, in *ListHooksRequest, opts ...grpc.CallOption) (*ListHooksResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ListHooksResponse)
+	err := c.cc.Invoke(ctx, ProvisioningAdminService_ListHooks_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *provisioningAdminServiceClient) ReplayHooks(ctx context.Context, in *ReplayHooksRequest, opts ...grpc.CallOption) (*ReplayHooksResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ReplayHooksResponse)
+	err := c.cc.Invoke(ctx, ProvisioningAdminService_ReplayHooks_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+// ProvisioningAdminServiceServer is the server API for ProvisioningAdminService service.
+// All implementations must embed UnimplementedProvisioningAdminServiceServer
+// for forward compatibility.
+//
+// ProvisioningAdminService shows people what the SaaS's own app was told.
+type ProvisioningAdminServiceServer interface {
+	// ListHooks lists what the app was told of access, newest first.
+	ListHooks(context.Context, *ListHooksRequest) (*ListHooksResponse, error)
+	// ReplayHooks has the app told again, with the same ids, of what changed since a
+	// time; each account's changes are sent in their order.
+	ReplayHooks(context.Context, *ReplayHooksRequest) (*ReplayHooksResponse, error)
+	mustEmbedUnimplementedProvisioningAdminServiceServer()
+}
+
+// UnimplementedProvisioningAdminServiceServer must be embedded to have
+// forward compatible implementations.
+//
+// NOTE: this should be embedded by value instead of pointer to avoid a nil
+// pointer dereference when methods are called.
+type UnimplementedProvisioningAdminServiceServer struct{}
+
+func (UnimplementedProvisioningAdminServiceServer) ListHooks(context.Context, *ListHooksRequest) (*ListHooksResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ListHooks not implemented")
+}
+func (UnimplementedProvisioningAdminServiceServer) ReplayHooks(context.Context, *ReplayHooksRequest) (*ReplayHooksResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ReplayHooks not implemented")
+}
+func (UnimplementedProvisioningAdminServiceServer) mustEmbedUnimplementedProvisioningAdminServiceServer() {
+}
+func (UnimplementedProvisioningAdminServiceServer) testEmbeddedByValue() {}
+
+// UnsafeProvisioningAdminServiceServer may be embedded to opt out of forward compatibility for this service.
+// Use of this interface is not recommended, as added methods to ProvisioningAdminServiceServer will
+// result in compilation errors.
+type UnsafeProvisioningAdminServiceServer interface {
+	mustEmbedUnimplementedProvisioningAdminServiceServer()
+}
+
+func RegisterProvisioningAdminServiceServer(s grpc.ServiceRegistrar, srv ProvisioningAdminServiceServer) {
+	// If the following call panics, it indicates UnimplementedProvisioningAdminServiceServer was
+	// embedded by pointer and is nil.  This will cause panics if an
+	// unimplemented method is ever invoked, so we test this at initialization
+	// time to prevent it from happening at runtime later due to I/O.
+	if t, ok := srv.(interface{ testEmbeddedByValue() }); ok {
+		t.testEmbeddedByValue()
+	}
+	s.RegisterService(&ProvisioningAdminService_ServiceDesc, srv)
+}
+
+func _ProvisioningAdminService_ListHooks_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ListHooksRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(ProvisioningAdminServiceServer).ListHooks(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: ProvisioningAdminService_ListHooks_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(ProvisioningAdminServiceServer).ListHooks(ctx, req.(*ListHooksRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _ProvisioningAdminService_ReplayHooks_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ReplayHooksRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(ProvisioningAdminServiceServer).ReplayHooks(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: ProvisioningAdminService_ReplayHooks_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(ProvisioningAdminServiceServer).ReplayHooks(ctx, req.(*ReplayHooksRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+// ProvisioningAdminService_ServiceDesc is the grpc.ServiceDesc for ProvisioningAdminService service.
+// It's only intended for direct use with grpc.RegisterService,
+// and not to be introspected or modified (even as a copy)
+var ProvisioningAdminService_ServiceDesc = grpc.ServiceDesc{
+	ServiceName: "provisioning.v1.ProvisioningAdminService",
+	HandlerType: (*ProvisioningAdminServiceServer)(nil),
+	Methods: []grpc.MethodDesc{
+		{
+			MethodName: "ListHooks",
+			Handler:    _ProvisioningAdminService_ListHooks_Handler,
+		},
+		{
+			MethodName: "ReplayHooks",
+			Handler:    _ProvisioningAdminService_ReplayHooks_Handler,
+		},
+	},
+	Streams:  []grpc.StreamDesc{},
+	Metadata: "provisioning/v1/provisioning.proto",
+}

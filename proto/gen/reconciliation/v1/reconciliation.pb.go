@@ -185,6 +185,8 @@ const (
 	Case_CLAIMED_CHARGE Case_Kind = 14
 	// Money and records that do not add up.
 	Case_DISCREPANCY Case_Kind = 15
+	// The SaaS's own app does not take what it is told of access.
+	Case_UNDELIVERED_HOOK Case_Kind = 16
 	// An event whose hints name different people, or that is of ours and fits nobody.
 	Case_UNCLEAR_EVENT Case_Kind = 13
 )
@@ -207,6 +209,7 @@ var (
 		12: "SUBSCRIPTION",
 		14: "CLAIMED_CHARGE",
 		15: "DISCREPANCY",
+		16: "UNDELIVERED_HOOK",
 		13: "UNCLEAR_EVENT",
 	}
 	Case_Kind_value = map[string]int32{
@@ -225,6 +228,7 @@ var (
 		"SUBSCRIPTION":        12,
 		"CLAIMED_CHARGE":      14,
 		"DISCREPANCY":         15,
+		"UNDELIVERED_HOOK":    16,
 		"UNCLEAR_EVENT":       13,
 	}
 )
@@ -2484,7 +2488,7 @@ const file_reconciliation_v1_reconciliation_proto_rawDesc = "" +
 	"\asubject\x18\x02 \x01(\tB\n" +
 	"\xbaH\ar\x05\x10\x01\x18\xc8\x01R\asubject\x12$\n" +
 	"\asummary\x18\x03 \x01(\tB\n" +
-	"\xbaH\ar\x05\x10\x01\x18\xd0\x0fR\asummary\"\xe0\b\n" +
+	"\xbaH\ar\x05\x10\x01\x18\xd0\x0fR\asummary\"\xf6\b\n" +
 	"\x04Case\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\x03R\x02id\x120\n" +
 	"\x04kind\x18\x02 \x01(\x0e2\x1c.reconciliation.v1.Case.KindR\x04kind\x12\x18\n" +
@@ -2508,7 +2512,7 @@ const file_reconciliation_v1_reconciliation_proto_rawDesc = "" +
 	"\n" +
 	"resolution\x18\x0f \x01(\tR\n" +
 	"resolution\x124\n" +
-	"\x06events\x18\x10 \x03(\v2\x1c.reconciliation.v1.CaseEventR\x06events\"\xbe\x02\n" +
+	"\x06events\x18\x10 \x03(\v2\x1c.reconciliation.v1.CaseEventR\x06events\"\xd4\x02\n" +
 	"\x04Kind\x12\x14\n" +
 	"\x10KIND_UNSPECIFIED\x10\x00\x12\x0f\n" +
 	"\vSTUCK_ORDER\x10\x01\x12\x10\n" +
@@ -2525,7 +2529,8 @@ const file_reconciliation_v1_reconciliation_proto_rawDesc = "" +
 	"\x12\x10\n" +
 	"\fSUBSCRIPTION\x10\f\x12\x12\n" +
 	"\x0eCLAIMED_CHARGE\x10\x0e\x12\x0f\n" +
-	"\vDISCREPANCY\x10\x0f\x12\x11\n" +
+	"\vDISCREPANCY\x10\x0f\x12\x14\n" +
+	"\x10UNDELIVERED_HOOK\x10\x10\x12\x11\n" +
 	"\rUNCLEAR_EVENT\x10\r\"6\n" +
 	"\x05State\x12\x15\n" +
 	"\x11STATE_UNSPECIFIED\x10\x00\x12\b\n" +

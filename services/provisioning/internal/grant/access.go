@@ -68,3 +68,27 @@ func coveredUntil(now time.Time, stretches []Stretch) time.Time {
 	}
 	return end
 }
+
+// NextChange is the next moment at which Access may answer otherwise by itself;
+// nil when it will not.
+func NextChange(now time.Time, held []Held, grace time.Duration) (next *time.Time) {
+	consider := func(at time.Time) {
+		if at.After(now) && (next == nil || at.Before(*next)) {
+			next = &at
+		}
+	}
+	for _, h := range held {
+		consider(h.Starts)
+		consider(h.Ends)
+		if h.Subscription == nil {
+			continue
+		}
+		if h.Subscription.GraceUntil != nil {
+			consider(*h.Subscription.GraceUntil)
+		}
+		if h.Subscription.Renews {
+			consider(h.Ends.Add(grace))
+		}
+	}
+	return next
+}

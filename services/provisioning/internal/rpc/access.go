@@ -14,4 +14,7 @@ var Access = access.Table{
 	"/provisioning.v1.ProvisioningService/CheckAccess":        {Callers: []string{"orders", "reconciliation"}, Role: access.Service},
 	"/provisioning.v1.ProvisioningService/CreateSignInLink":   {Callers: []string{"notifications"}},
 	"/provisioning.v1.ProvisioningService/RedeemActivation":   {Role: access.Service},
+
+	"/provisioning.v1.ProvisioningAdminService/ListHooks":   {Callers: []string{"reconciliation"}, Role: access.Viewer},
+	"/provisioning.v1.ProvisioningAdminService/ReplayHooks": {Role: access.Support},
 }

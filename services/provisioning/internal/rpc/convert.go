@@ -74,3 +74,10 @@ func parseID(field, text string) (uuid.UUID, error) {
 	}
 	return id, nil
 }
+
+func timestamp(t *time.Time) *timestamppb.Timestamp {
+	if t == nil {
+		return nil
+	}
+	return timestamppb.New(*t)
+}

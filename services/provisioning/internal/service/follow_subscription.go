@@ -33,6 +33,11 @@ func (s *Service) FollowSubscription(ctx context.Context, seen grant.Subscriptio
 			if err := s.Store.PutSubscription(ctx, tx, sub); err != nil {
 				return err
 			}
+			if account != nil {
+				if err := s.Store.TouchAccess(ctx, tx, *account, s.now()); err != nil {
+					return err
+				}
+			}
 		}
 		switch {
 		case sub.Status == grant.Ended && (known == nil || known.Status != grant.Ended || seen.Again):

@@ -115,7 +115,10 @@ func (s *Service) grantTerm(ctx context.Context, tx pgx.Tx, p Purchase) error {
 	case !written:
 		return errGrantedMeanwhile
 	}
-	return s.Store.InsertEvent(ctx, tx, g.OrderID, store.Granted, now, g.Stretch())
+	if err := s.Store.InsertEvent(ctx, tx, g.OrderID, store.Granted, now, g.Stretch()); err != nil {
+		return err
+	}
+	return s.Store.TouchAccess(ctx, tx, g.AccountID, now)
 }
 
 // lockSubscription holds the subscription that the purchase is a term of, if

@@ -52,7 +52,10 @@ func (s *Service) restore(ctx context.Context, tx pgx.Tx, g grant.Grant) (grant.
 	if err := s.Store.UpdateGrant(ctx, tx, g); err != nil {
 		return g, err
 	}
-	return g, s.Store.InsertEvent(ctx, tx, g.OrderID, store.Restored, now, given)
+	if err := s.Store.InsertEvent(ctx, tx, g.OrderID, store.Restored, now, given); err != nil {
+		return g, err
+	}
+	return g, s.Store.TouchAccess(ctx, tx, g.AccountID, now)
 }
 
 func (s *Service) liftMark(ctx context.Context, tx pgx.Tx, orderID uuid.UUID) error {

@@ -44,6 +44,9 @@ func (s *Service) withdraw(ctx context.Context, tx pgx.Tx, g grant.Grant) (grant
 	if err := s.Store.InsertEvent(ctx, tx, g.OrderID, store.Withdrawn, now, lost); err != nil || lost == nil {
 		return g, err
 	}
+	if err := s.Store.TouchAccess(ctx, tx, g.AccountID, now); err != nil {
+		return g, err
+	}
 	return g, s.moveForward(ctx, tx, g, now)
 }
 

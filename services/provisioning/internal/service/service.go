@@ -2,8 +2,11 @@
 package service
 
 import (
+	"log/slog"
 	"time"
 
+	"makegood.example/services/provisioning/internal/app"
+	"makegood.example/services/provisioning/internal/clients"
 	"makegood.example/services/provisioning/internal/store"
 )
 
@@ -24,7 +27,11 @@ type Settings struct {
 type Service struct {
 	Store    *store.Store
 	Settings Settings
-	Now      func() time.Time
+	// App is who is told of changes of access; nil for nobody.
+	App   *app.App
+	Cases *clients.Cases
+	Now   func() time.Time
+	Log   *slog.Logger
 }
 
 // now has the database's precision, so that what is answered is what is stored.

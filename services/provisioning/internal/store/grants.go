@@ -90,7 +90,16 @@ func (s *Store) InsertEvent(ctx context.Context, tx pgx.Tx, orderID uuid.UUID, w
 // Held are the account's grants that were not revoked, with how their
 // subscriptions stand. ErrAccountNotFound without the account.
 func (s *Store) Held(ctx context.Context, accountID uuid.UUID) ([]grant.Held, error) {
-	rows, err := s.q.ListHeld(ctx, accountID)
+	return heldBy(ctx, s.q, accountID)
+}
+
+// HeldNow is Held for a locked account.
+func (s *Store) HeldNow(ctx context.Context, tx pgx.Tx, accountID uuid.UUID) ([]grant.Held, error) {
+	return heldBy(ctx, s.q.WithTx(tx), accountID)
+}
+
+func heldBy(ctx context.Context, q *db.Queries, accountID uuid.UUID) ([]grant.Held, error) {
+	rows, err := q.ListHeld(ctx, accountID)
 	if err != nil {
 		return nil, mapError(err, nil)
 	}

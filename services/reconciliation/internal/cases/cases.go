@@ -41,6 +41,7 @@ const (
 	ClaimedCharge      Kind = "CLAIMED_CHARGE"
 	StripeAccess       Kind = "STRIPE_ACCESS"
 	Discrepancy        Kind = "DISCREPANCY"
+	UndeliveredHook    Kind = "UNDELIVERED_HOOK"
 )
 
 // State is whether a case still needs somebody.

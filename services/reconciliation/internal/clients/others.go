@@ -3,6 +3,7 @@ package clients
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"google.golang.org/grpc"
 
@@ -14,11 +15,28 @@ import (
 // Provisioning says which orders gave access.
 type Provisioning struct {
 	client provisioningv1.ProvisioningServiceClient
+	admin  provisioningv1.ProvisioningAdminServiceClient
 }
 
 // NewProvisioning uses a connection to Provisioning.
 func NewProvisioning(conn grpc.ClientConnInterface) *Provisioning {
-	return &Provisioning{provisioningv1.NewProvisioningServiceClient(conn)}
+	return &Provisioning{provisioningv1.NewProvisioningServiceClient(conn), provisioningv1.NewProvisioningAdminServiceClient(conn)}
+}
+
+// hooksOverdue is how long the app may take for a hook before that is a problem.
+const hooksOverdue = time.Hour
+
+// HooksTaken says whether the SaaS's own app has taken what it was told, but for
+// what is still on its way.
+func (p *Provisioning) HooksTaken(ctx context.Context, now time.Time) (bool, error) {
+	ctx, cancel := context.WithTimeout(ctx, readTimeout)
+	defer cancel()
+	answer, err := p.admin.ListHooks(ctx, &provisioningv1.ListHooksRequest{Undelivered: true, PageSize: 1})
+	if err != nil {
+		return false, err
+	}
+	oldest := answer.GetOldestUndeliveredAt()
+	return oldest == nil || now.Sub(oldest.AsTime()) < hooksOverdue, nil
 }
 
 // Match answers which of a page of orders gave access, by order, and how far the

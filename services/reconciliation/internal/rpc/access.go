@@ -15,7 +15,7 @@ var Access = access.Table{
 	"/reconciliation.v1.ReconciliationService/SnoozeCase":         {Role: access.Support},
 	"/reconciliation.v1.ReconciliationService/ResolveCase":        {Role: access.Support},
 	"/reconciliation.v1.ReconciliationService/ListRuns":           {Callers: []string{"notifications"}, Role: access.Viewer},
-	"/reconciliation.v1.ReconciliationService/OpenCase":           {Callers: []string{"orders", "payments", "notifications"}},
+	"/reconciliation.v1.ReconciliationService/OpenCase":           {Callers: []string{"orders", "payments", "provisioning", "notifications"}},
 	"/reconciliation.v1.ReconciliationService/ListCases":          {Role: access.Viewer},
 
 	"/reconciliation.v1.SupportService/WhoAmI":         {Role: access.Viewer},

@@ -177,6 +177,12 @@ func (s *Service) goneBecause(ctx context.Context, c cases.Case, now asked) (str
 		if c.Subject == "mail-server" && now.mails.ServerWorks {
 			return "the mail server accepts mail again", nil
 		}
+	case cases.UndeliveredHook:
+		taken, err := s.Provisioning.HooksTaken(ctx, s.now())
+		if err != nil || !taken {
+			return "", err
+		}
+		return "the app has taken all that it was told", nil
 	case cases.StripeAccess:
 		if now.stripe {
 			return "Stripe answers again", nil

@@ -31,6 +31,17 @@ type Activation struct {
 	RedeemedAt *time.Time
 }
 
+// what the newest hook of each account says; due when its access may have changed, or a hook is to be sent
+type AppAccess struct {
+	AccountID    uuid.UUID
+	Active       bool
+	Until        *time.Time
+	LastSequence int64
+	// grows with each change of its grants, so that a look that ends does not hide one
+	Touched    int64
+	NextLookAt *time.Time
+}
+
 type Grant struct {
 	OrderID        uuid.UUID
 	AccountID      uuid.UUID
@@ -59,6 +70,31 @@ type GrantEvent struct {
 	// with ends_at, the access given, moved to or taken; none when nothing was left to take or to give
 	StartsAt *time.Time
 	EndsAt   *time.Time
+}
+
+type Hook struct {
+	ID           uuid.UUID
+	AccountID    uuid.UUID
+	Sequence     int64
+	Active       bool
+	Until        *time.Time
+	ChangedAt    time.Time
+	State        string
+	AttemptCount int32
+	// since when it is tried; a replay begins anew
+	FirstTriedAt *time.Time
+	LastError    string
+	DeliveredAt  *time.Time
+}
+
+type HookReplay struct {
+	ID        int64
+	AccountID *uuid.UUID
+	Since     time.Time
+	HookCount int64
+	Actor     string
+	Reason    string
+	At        time.Time
 }
 
 // how each subscription stood at Stripe when it was last read
