@@ -271,7 +271,9 @@ func TestCasesCloseByThemselves(t *testing.T) {
 	open(pb.Case_UNDELIVERED_MESSAGE, "message/order/"+orderID(6)+"/confirmation", "refused")
 	open(pb.Case_UNDELIVERED_MESSAGE, "mail-server", "no mail can be sent")
 	open(pb.Case_STRIPE_ACCESS, "stripe", "refuses our key")
+	open(pb.Case_UNDELIVERED_HOOK, "access-hook", "the app does not take what it is told")
 	open(pb.Case_DISPUTE, "order/"+orderID(7), "answer it")
+	s.orders.world.set(func() { s.orders.world.hooksSince = timestamppb.New(s.clock.Now().Add(-2 * time.Hour)) })
 	d.set(func() {
 		d.stripeDown, d.mailServer = true, timestamppb.New(s.clock.Now())
 		d.messages["order/"+orderID(6)+"/confirmation"] = notificationsv1.Message_FAILED
@@ -290,6 +292,7 @@ func TestCasesCloseByThemselves(t *testing.T) {
 		d.charges["ch_two"] = &paymentsv1.SeenCharge{ChargeId: "ch_two", AmountMinor: 24900, RefundedMinor: 24900}
 		d.charges["ch_wrong"] = &paymentsv1.SeenCharge{ChargeId: "ch_wrong", AmountMinor: 100, RefundedMinor: 40}
 	})
+	s.orders.world.set(func() { s.orders.world.hooksSince = timestamppb.New(s.clock.Now().Add(-time.Minute)) }) // on its way
 	s.orders.add(orderID(3), ordersv1.Order_REFUNDED, s.clock.Now(), nil)
 	s.orders.add(orderID(4), ordersv1.Order_EXPIRED, s.clock.Now(), nil)
 	run = s.startRun(dial)

@@ -62,7 +62,7 @@ func startFakeOrders(t *testing.T) *fakeOrders {
 	table := access.Table{}
 	for _, d := range []grpc.ServiceDesc{
 		ordersv1.OrdersAdminService_ServiceDesc, paymentsv1.PaymentsAdminService_ServiceDesc,
-		provisioningv1.ProvisioningService_ServiceDesc, notificationsv1.NotificationsService_ServiceDesc,
+		provisioningv1.ProvisioningService_ServiceDesc, provisioningv1.ProvisioningAdminService_ServiceDesc, notificationsv1.NotificationsService_ServiceDesc,
 	} {
 		for _, m := range d.Methods {
 			table["/"+d.ServiceName+"/"+m.MethodName] = onlyReconciliation
@@ -79,6 +79,7 @@ func startFakeOrders(t *testing.T) *fakeOrders {
 	ordersv1.RegisterOrdersAdminServiceServer(server, f)
 	paymentsv1.RegisterPaymentsAdminServiceServer(server, &fakePayments{world: f.world})
 	provisioningv1.RegisterProvisioningServiceServer(server, &fakeProvisioning{world: f.world})
+	provisioningv1.RegisterProvisioningAdminServiceServer(server, &fakeHooks{world: f.world})
 	notificationsv1.RegisterNotificationsServiceServer(server, &fakeNotifications{world: f.world})
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)

@@ -24,13 +24,15 @@ import (
 // fakeWorld is what the peers know: Stripe's charges, the orders, the grants and
 // the messages.
 type fakeWorld struct {
-	mu       sync.Mutex
-	charges  map[string]*paymentsv1.SeenCharge
-	orders   map[string]*fakeOrder
-	grants   map[string]bool // true while it gives access
-	messages map[string]int  // by dedupe key: how often it was asked for
-	balance  []*paymentsv1.BalanceTransaction
-	missing  map[string]string // by charge: what it does not say
+	// hooksSince is since when the app has not taken a hook; nil for none.
+	hooksSince *timestamppb.Timestamp
+	mu         sync.Mutex
+	charges    map[string]*paymentsv1.SeenCharge
+	orders     map[string]*fakeOrder
+	grants     map[string]bool // true while it gives access
+	messages   map[string]int  // by dedupe key: how often it was asked for
+	balance    []*paymentsv1.BalanceTransaction
+	missing    map[string]string // by charge: what it does not say
 
 	ordersHistory, grantsHistory int64
 
@@ -386,6 +388,18 @@ func (p *fakeProvisioning) MatchGrants(_ context.Context, r *provisioningv1.Matc
 		}
 	}
 	return out, nil
+}
+
+// fakeHooks says since when the app has not taken what it was told.
+type fakeHooks struct {
+	provisioningv1.UnimplementedProvisioningAdminServiceServer
+	world *fakeWorld
+}
+
+func (h *fakeHooks) ListHooks(context.Context, *provisioningv1.ListHooksRequest) (*provisioningv1.ListHooksResponse, error) {
+	h.world.mu.Lock()
+	defer h.world.mu.Unlock()
+	return &provisioningv1.ListHooksResponse{OldestUndeliveredAt: h.world.hooksSince}, nil
 }
 
 type fakeNotifications struct {
