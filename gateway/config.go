@@ -1,7 +1,6 @@
 package gateway
 
 import (
-	"net"
 	"net/mail"
 	"net/netip"
 	"net/url"
@@ -24,6 +23,8 @@ type Config struct {
 	ProvisioningAddr   string
 	NotificationsAddr  string
 	ReconciliationAddr string
+	// TLSDir holds the certificates for calls to the services; empty is plain.
+	TLSDir string
 
 	// PublishableKey is Stripe's key for the browser; empty when no checkout
 	// confirms in the browser.
@@ -57,13 +58,14 @@ type Config struct {
 func LoadConfig(lookup config.Lookup) (Config, error) {
 	r := config.NewReader(lookup)
 	cfg := Config{
-		HTTPAddr:           r.String("HTTP_ADDR", "127.0.0.1:8080"),
-		AdminAddr:          r.Listen("ADMIN_ADDR", "127.0.0.1:8081"),
+		HTTPAddr:           r.HostPort("HTTP_ADDR", "127.0.0.1:8080"),
+		AdminAddr:          r.Loopback("ADMIN_ADDR", "127.0.0.1:8081"),
 		OrdersAddr:         r.String("ORDERS_GRPC_ADDR", "127.0.0.1:9101"),
 		PaymentsAddr:       r.String("PAYMENTS_GRPC_ADDR", "127.0.0.1:9102"),
 		ProvisioningAddr:   r.String("PROVISIONING_GRPC_ADDR", "127.0.0.1:9103"),
 		NotificationsAddr:  r.String("NOTIFICATIONS_GRPC_ADDR", "127.0.0.1:9104"),
 		ReconciliationAddr: r.String("RECONCILIATION_GRPC_ADDR", "127.0.0.1:9105"),
+		TLSDir:             r.String("GRPC_TLS_DIR", ""),
 		PublishableKey:     r.String("STRIPE_PUBLISHABLE_KEY", ""),
 		SupportEmail:       r.String("SUPPORT_EMAIL", "support@example.com"),
 		AppName:            r.String("APP_NAME", "Makegood"),
@@ -90,9 +92,6 @@ func LoadConfig(lookup config.Lookup) (Config, error) {
 	}
 	if cfg.CheckoutURL == "" {
 		cfg.CheckoutURL = cfg.HomeURL
-	}
-	if _, _, err := net.SplitHostPort(cfg.HTTPAddr); err != nil {
-		r.Problem("HTTP_ADDR=%q is not host:port", cfg.HTTPAddr)
 	}
 	if a, err := mail.ParseAddress(cfg.SupportEmail); err != nil || a.Address != cfg.SupportEmail {
 		r.Problem("SUPPORT_EMAIL=%q is not a plain email address", cfg.SupportEmail)

@@ -18,6 +18,7 @@ import (
 	ordersv1 "makegood.example/proto/gen/orders/v1"
 	"makegood.example/services/platform/grpcclient"
 	"makegood.example/services/platform/metrics"
+	"makegood.example/services/platform/mtls"
 	"makegood.example/services/platform/process"
 )
 
@@ -27,7 +28,11 @@ import (
 func Run(ctx context.Context, cfg Config, rt process.Runtime) (err error) {
 	told := metrics.New("gateway")
 	requests := edge.NewRequests(told)
-	peers, closePeers, err := dial(cfg, rt.Dial, told.RPC)
+	certificates, err := mtls.Open(cfg.TLSDir, mtls.Gateway, rt.Log)
+	if err != nil {
+		return err
+	}
+	peers, closePeers, err := dial(cfg, certificates, rt.Dial, told.RPC)
 	if err != nil {
 		return err
 	}
@@ -69,7 +74,7 @@ func Run(ctx context.Context, cfg Config, rt process.Runtime) (err error) {
 }
 
 // dial prepares a connection to every service.
-func dial(cfg Config, dialer grpcclient.Dialer, counted *metrics.RPC) (edge.Peers, func() error, error) {
+func dial(cfg Config, certificates *mtls.Folder, dialer grpcclient.Dialer, counted *metrics.RPC) (edge.Peers, func() error, error) {
 	var conns []*grpc.ClientConn
 	closeAll := func() error {
 		var errs []error
@@ -80,16 +85,16 @@ func dial(cfg Config, dialer grpcclient.Dialer, counted *metrics.RPC) (edge.Peer
 	}
 	var peers edge.Peers
 	for _, p := range []struct {
-		addr string
-		conn *grpc.ClientConnInterface
+		name, addr string
+		conn       *grpc.ClientConnInterface
 	}{
-		{cfg.OrdersAddr, &peers.Orders},
-		{cfg.PaymentsAddr, &peers.Payments},
-		{cfg.ProvisioningAddr, &peers.Provisioning},
-		{cfg.NotificationsAddr, &peers.Notifications},
-		{cfg.ReconciliationAddr, &peers.Reconciliation},
+		{"orders", cfg.OrdersAddr, &peers.Orders},
+		{"payments", cfg.PaymentsAddr, &peers.Payments},
+		{"provisioning", cfg.ProvisioningAddr, &peers.Provisioning},
+		{"notifications", cfg.NotificationsAddr, &peers.Notifications},
+		{"reconciliation", cfg.ReconciliationAddr, &peers.Reconciliation},
 	} {
-		conn, err := grpcclient.Dial(p.addr, "gateway", dialer, counted.Dialed()...)
+		conn, err := grpcclient.Dial(p.addr, mtls.Gateway, dialer, append(counted.Dialed(), grpc.WithTransportCredentials(certificates.Client(p.name)))...)
 		if err != nil {
 			return edge.Peers{}, nil, errors.Join(err, closeAll())
 		}

@@ -36,11 +36,11 @@ func Run(ctx context.Context, cfg Config, rt process.Runtime) error {
 
 	svc := &service.Service{
 		Store:        store.New(h.Pool),
-		Orders:       clients.NewOrders(h.Peer(cfg.OrdersAddr)),
-		Payments:     clients.NewPayments(h.Peer(cfg.PaymentsAddr)),
-		Provisioning: clients.NewProvisioning(h.Peer(cfg.ProvisioningAddr)),
-		Cases:        clients.NewCases(h.Peer(cfg.ReconciliationAddr)),
-		Runs:         clients.NewRuns(h.Peer(cfg.ReconciliationAddr)), ReconcileEvery: cfg.ReconcileEvery,
+		Orders:       clients.NewOrders(h.Peer("orders", cfg.OrdersAddr)),
+		Payments:     clients.NewPayments(h.Peer("payments", cfg.PaymentsAddr)),
+		Provisioning: clients.NewProvisioning(h.Peer("provisioning", cfg.ProvisioningAddr)),
+		Cases:        clients.NewCases(h.Peer("reconciliation", cfg.ReconciliationAddr)),
+		Runs:         clients.NewRuns(h.Peer("reconciliation", cfg.ReconciliationAddr)), ReconcileEvery: cfg.ReconcileEvery,
 		Server: cfg.Server, From: cfg.From, Brand: cfg.Brand, PublicURL: cfg.PublicURL, Team: cfg.Team,
 		Metrics: service.NewMetrics(h.Metrics), Now: rt.Now, Log: rt.Log,
 	}

@@ -37,16 +37,16 @@ func Run(ctx context.Context, cfg Config, rt process.Runtime) error {
 	defer h.Close()
 	h.Tell(store.Readings...)
 
-	notifications := clients.NewNotifications(h.Peer(cfg.NotificationsAddr))
-	cases := clients.NewCases(h.Peer(cfg.ReconciliationAddr))
+	notifications := clients.NewNotifications(h.Peer("notifications", cfg.NotificationsAddr))
+	cases := clients.NewCases(h.Peer("reconciliation", cfg.ReconciliationAddr))
 	messages, err := jobs.New(h.Pool, cfg.Listen, &jobs.MessageWorker{Notifications: notifications, Cases: cases}, rt.Log)
 	if err != nil {
 		return err
 	}
 	svc := &service.Service{
 		Store: store.New(h.Pool), Plans: cfg.Plans,
-		Payments:      clients.NewPayments(h.Peer(cfg.PaymentsAddr)),
-		Provisioning:  clients.NewProvisioning(h.Peer(cfg.ProvisioningAddr)),
+		Payments:      clients.NewPayments(h.Peer("payments", cfg.PaymentsAddr)),
+		Provisioning:  clients.NewProvisioning(h.Peer("provisioning", cfg.ProvisioningAddr)),
 		Notifications: notifications, Cases: cases, Messages: messages,
 		Settings: cfg.Settings, Metrics: service.NewMetrics(h.Metrics), Now: rt.Now, Log: rt.Log,
 	}

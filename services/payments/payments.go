@@ -38,8 +38,8 @@ func Run(ctx context.Context, cfg Config, rt process.Runtime) error {
 	stripe := stripegw.New(cfg.Stripe)
 	svc := &service.Service{
 		Store: store.New(h.Pool, stripe.Livemode()), Stripe: stripe,
-		Orders: clients.NewOrders(h.Peer(cfg.OrdersAddr)), Cases: clients.NewCases(h.Peer(cfg.ReconciliationAddr)),
-		Accounts: clients.NewAccounts(h.Peer(cfg.ProvisioningAddr)),
+		Orders: clients.NewOrders(h.Peer("orders", cfg.OrdersAddr)), Cases: clients.NewCases(h.Peer("reconciliation", cfg.ReconciliationAddr)),
+		Accounts: clients.NewAccounts(h.Peer("provisioning", cfg.ProvisioningAddr)),
 		Settings: cfg.Settings, Metrics: service.NewMetrics(h.Metrics), Now: rt.Now, Log: rt.Log,
 	}
 	paymentsv1.RegisterPaymentsServiceServer(h, &rpc.Payments{Service: svc})

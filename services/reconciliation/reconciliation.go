@@ -34,8 +34,8 @@ func Run(ctx context.Context, cfg Config, rt process.Runtime) error {
 	defer h.Close()
 	h.Tell(store.Readings...)
 
-	orders, payments, notifications := h.Peer(cfg.OrdersAddr), h.Peer(cfg.PaymentsAddr), h.Peer(cfg.NotificationsAddr)
-	provisioning := h.Peer(cfg.ProvisioningAddr)
+	orders, payments, notifications := h.Peer("orders", cfg.OrdersAddr), h.Peer("payments", cfg.PaymentsAddr), h.Peer("notifications", cfg.NotificationsAddr)
+	provisioning := h.Peer("provisioning", cfg.ProvisioningAddr)
 	svc := &service.Service{
 		Store: store.New(h.Pool), Orders: clients.NewOrders(orders), Payments: clients.NewPayments(payments),
 		Provisioning: clients.NewProvisioning(provisioning), Notifications: clients.NewNotifications(notifications),

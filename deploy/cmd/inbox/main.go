@@ -28,6 +28,7 @@ func run(ctx context.Context, log *slog.Logger) error {
 	standIn, err := app.New(app.Config{
 		ProvisioningAddr: cmp.Or(os.Getenv("PROVISIONING_GRPC_ADDR"), "127.0.0.1:9103"),
 		TokenFile:        os.Getenv("INBOX_SERVICE_TOKEN_FILE"),
+		TLSDir:           os.Getenv("GRPC_TLS_DIR"),
 		Name:             os.Getenv("APP_NAME"),
 	}, log)
 	if err != nil {

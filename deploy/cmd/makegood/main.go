@@ -25,6 +25,7 @@ var commands = []command{
 	{"bench", "measure the webhook entrance beside what the machine could do", measure},
 	{"setup", "install what running and testing need and is missing", setup},
 	{"token", "make, list and revoke the credentials of people", keepTokens},
+	{"certs", "make certificates for the services in GRPC_TLS_DIR, or renew them", makeCertificates},
 	{"migrate", "bring the database of DATABASE_URL up to date", migrateDatabase},
 }
 

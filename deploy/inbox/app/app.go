@@ -19,11 +19,11 @@ import (
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
-	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
 
 	provisioningv1 "makegood.example/proto/gen/provisioning/v1"
+	"makegood.example/services/platform/mtls"
 )
 
 //go:embed *.html
@@ -45,6 +45,8 @@ type Config struct {
 	// TokenFile holds a service token, by which Provisioning knows the SaaS. It
 	// is read when it is used; empty means that nothing can be redeemed.
 	TokenFile string
+	// TLSDir has the authority of Provisioning's certificate; empty is no TLS.
+	TLSDir string
 	// Name is the product's; empty leaves it unsaid.
 	Name string
 }
@@ -62,8 +64,12 @@ type App struct {
 // twice, because a token is spent by its first use.
 func New(cfg Config, log *slog.Logger) (*App, error) {
 	addr, _, _ := strings.Cut(cfg.ProvisioningAddr, ",")
+	authority, err := mtls.Open(cfg.TLSDir, "", log)
+	if err != nil {
+		return nil, err
+	}
 	conn, err := grpc.NewClient("passthrough:///"+strings.TrimSpace(addr),
-		grpc.WithTransportCredentials(insecure.NewCredentials()), grpc.WithDisableRetry())
+		grpc.WithTransportCredentials(authority.Client("provisioning")), grpc.WithDisableRetry())
 	if err != nil {
 		return nil, fmt.Errorf("PROVISIONING_GRPC_ADDR: %w", err)
 	}

@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"google.golang.org/grpc"
-	"google.golang.org/grpc/credentials/insecure"
+	"google.golang.org/grpc/credentials"
 	healthv1 "google.golang.org/grpc/health/grpc_health_v1"
 )
 
@@ -51,9 +51,9 @@ func (s *Stack) broken(name string, err error) error {
 }
 
 // healthy asks a service's gRPC health.
-func healthy(addr string) func(context.Context) error {
+func healthy(addr string, shown credentials.TransportCredentials) func(context.Context) error {
 	return func(ctx context.Context) error {
-		conn, err := grpc.NewClient("passthrough:///"+addr, grpc.WithTransportCredentials(insecure.NewCredentials()))
+		conn, err := grpc.NewClient("passthrough:///"+addr, grpc.WithTransportCredentials(shown))
 		if err != nil {
 			return err
 		}

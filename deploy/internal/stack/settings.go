@@ -45,6 +45,8 @@ type settings struct {
 	inbox     bool // no mail server was named
 	postgres  bool // no database was named
 	warnings  []string
+
+	certificates string // the folder of those that were made here, if any
 }
 
 // resolve completes the user's environment. A value that the user set is never
@@ -85,6 +87,10 @@ func resolve(dir string, user []string, freePorts bool, state State) (*settings,
 	} else {
 		delete(s.env, "INBOX_HTTP_ADDR")
 		delete(s.env, "INBOX_SMTP_ADDR")
+	}
+	var err error
+	if s.certificates, err = s.chooseCertificates(dir, freePorts); err != nil {
+		return nil, err
 	}
 	return s, s.chooseTokens(dir)
 }

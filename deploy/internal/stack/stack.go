@@ -25,6 +25,7 @@ import (
 
 	"makegood.example/deploy/internal/supervise"
 	"makegood.example/services/platform/migrate"
+	"makegood.example/services/platform/mtls"
 	"makegood.example/services/platform/postgres"
 )
 
@@ -60,6 +61,7 @@ type Stack struct {
 	cluster  *postgres.Cluster
 	owner    string // URL of the database as its owner
 	db       *pgxpool.Pool
+	tls      *mtls.Folder // nil when the services speak plainly
 
 	sockets     map[string]string // where each process tells its metrics; nil when they are off
 	socketDir   string            // of a long state folder's
@@ -108,6 +110,10 @@ func (s *Stack) start(ctx context.Context, opts Options) error {
 	if err := s.settings.checkFree(); err != nil {
 		return err
 	}
+	if err := s.openCertificates(); err != nil {
+		return err
+	}
+	s.renewCertificates()
 	if err := s.placeMetrics(); err != nil {
 		return err
 	}
@@ -263,7 +269,7 @@ func (s *Stack) WaitReady(ctx context.Context) error {
 		}
 	}
 	for _, service := range services {
-		if err := s.awaitReady(ctx, service, healthy(dialable(s.Env(strings.ToUpper(service)+"_GRPC_LISTEN")))); err != nil {
+		if err := s.awaitReady(ctx, service, healthy(dialable(s.Env(strings.ToUpper(service)+"_GRPC_LISTEN")), s.tls.Client(service))); err != nil {
 			return err
 		}
 	}
@@ -277,7 +283,7 @@ func (s *Stack) writeEnv() error {
 		key := strings.ToUpper(service) + "_GRPC_ADDR"
 		told[key] = s.Env(key)
 	}
-	for _, key := range []string{"MAKEGOOD_DIR", "PUBLIC_URL", "STRIPE_API_BASE", "SMTP_URL", "METRICS_ADDR", "ADMIN_TOKENS_FILE", "SERVICE_TOKENS_FILE"} {
+	for _, key := range []string{"MAKEGOOD_DIR", "PUBLIC_URL", "STRIPE_API_BASE", "SMTP_URL", "METRICS_ADDR", "ADMIN_TOKENS_FILE", "SERVICE_TOKENS_FILE", "GRPC_TLS_DIR"} {
 		if value := s.Env(key); value != "" {
 			told[key] = value
 		}

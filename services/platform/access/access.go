@@ -11,10 +11,12 @@ import (
 	"google.golang.org/grpc/metadata"
 
 	"makegood.example/services/platform/apperr"
+	"makegood.example/services/platform/mtls"
 )
 
-// CallerKey is the metadata key by which one service names itself to another.
-// It is trusted because services listen on loopback only.
+// CallerKey is the metadata key by which one service names itself to another
+// without TLS. It is believed because services then listen on loopback only; over
+// TLS it says nothing.
 const CallerKey = "makegood-caller"
 
 // Roles of people, each including the ones before it, and of the SaaS's backend.
@@ -64,7 +66,7 @@ func Check(ctx context.Context, method string, table Table, tokens *Tokens) (Ide
 		return Identity{}, apperr.New(codes.PermissionDenied, "NO_ACCESS_RULE", "nobody may call this")
 	}
 	md, _ := metadata.FromIncomingContext(ctx)
-	id := Identity{Caller: first(md, CallerKey)}
+	id := Identity{Caller: caller(ctx, md)}
 	if header := first(md, "authorization"); header != "" {
 		token, isBearer := strings.CutPrefix(header, "Bearer ")
 		if !isBearer {
@@ -82,6 +84,15 @@ func Check(ctx context.Context, method string, table Table, tokens *Tokens) (Ide
 		return Identity{}, apperr.New(codes.Unauthenticated, "UNAUTHENTICATED", "a token is needed: authorization: Bearer <token>")
 	}
 	return Identity{}, apperr.New(codes.PermissionDenied, "PERMISSION_DENIED", "this credential may not do that")
+}
+
+// caller is the service that the connection's certificate names. Without TLS it
+// is the one that the call says it comes from.
+func caller(ctx context.Context, md metadata.MD) string {
+	if name, overTLS := mtls.Caller(ctx); overTLS {
+		return name
+	}
+	return first(md, CallerKey)
 }
 
 func allows(least, has string) bool {

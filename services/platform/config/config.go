@@ -151,17 +151,23 @@ func (r *Reader) URL(key, fallback string) string {
 	return strings.TrimRight(v, "/")
 }
 
-// Listen is a host:port to listen on. Only loopback is allowed: without
-// mutual TLS the network between services must not leave this machine.
-func (r *Reader) Listen(key, fallback string) string {
+// HostPort is an address to listen on, on any network.
+func (r *Reader) HostPort(key, fallback string) string {
 	v := r.String(key, fallback)
-	host, _, err := net.SplitHostPort(v)
-	if err != nil {
+	if _, _, err := net.SplitHostPort(v); err != nil {
 		r.Problem("%s=%q is not host:port", key, v)
 		return fallback
 	}
-	if ip := net.ParseIP(host); host != "localhost" && (ip == nil || !ip.IsLoopback()) {
-		r.Problem("%s=%q is not a loopback address; calls between services are not encrypted", key, v)
+	return v
+}
+
+// Loopback is an address to listen on that cannot be reached from another
+// machine: what is said there is not encrypted.
+func (r *Reader) Loopback(key, fallback string) string {
+	v := r.HostPort(key, fallback)
+	host, _, err := net.SplitHostPort(v)
+	if ip := net.ParseIP(host); err == nil && host != "localhost" && (ip == nil || !ip.IsLoopback()) {
+		r.Problem("%s=%q is not a loopback address; what is said there is not encrypted", key, v)
 	}
 	return v
 }

@@ -21,6 +21,7 @@ import (
 
 	"makegood.example/services/platform/access"
 	"makegood.example/services/platform/metrics"
+	"makegood.example/services/platform/mtls"
 )
 
 // MaxMessageBytes bounds a request; the largest is a webhook of 1 MiB.
@@ -41,6 +42,8 @@ type Config struct {
 	Listener net.Listener
 	Access   access.Table
 	Tokens   *access.Tokens
+	// Certificates turn TLS on; nil is plain, for loopback.
+	Certificates *mtls.Folder
 	// Ready says whether the service can do its work; asked every second and
 	// told as gRPC health.
 	Ready func(context.Context) error
@@ -64,6 +67,8 @@ func New(cfg Config) (*Server, error) {
 	}
 	s := &Server{cfg: cfg, health: health.NewServer()}
 	s.Server = grpc.NewServer(
+		grpc.Creds(cfg.Certificates.Server()),
+		grpc.KeepaliveParams(connectionAge(cfg.Certificates)),
 		grpc.MaxRecvMsgSize(MaxMessageBytes),
 		grpc.MaxConcurrentStreams(1000),
 		// Fixed windows: messages are small, and measuring the network between
@@ -87,6 +92,20 @@ func New(cfg Config) (*Server, error) {
 	healthv1.RegisterHealthServer(s.Server, s.health)
 	reflection.Register(s.Server)
 	return s, nil
+}
+
+// A connection over TLS is made anew after a while, so that whoever was called
+// by a certificate that has ended does not stay connected.
+const (
+	connectionAgeMost   = 15 * time.Minute
+	connectionAgeMargin = 2 * time.Minute // for the calls in hand
+)
+
+func connectionAge(certificates *mtls.Folder) keepalive.ServerParameters {
+	if certificates == nil {
+		return keepalive.ServerParameters{}
+	}
+	return keepalive.ServerParameters{MaxConnectionAge: connectionAgeMost, MaxConnectionAgeGrace: connectionAgeMargin}
 }
 
 // infrastructure services need no rule: they say nothing about anyone.

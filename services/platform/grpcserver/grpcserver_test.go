@@ -126,11 +126,16 @@ type running struct {
 
 func start(t *testing.T, table access.Table, desc *grpc.ServiceDesc) *running {
 	t.Helper()
-	return startFor(t, table, nil, desc)
+	return startWith(t, table, desc, func(*grpcserver.Config) {})
 }
 
 // startFor is start with credentials.
 func startFor(t *testing.T, table access.Table, tokens *access.Tokens, desc *grpc.ServiceDesc) *running {
+	t.Helper()
+	return startWith(t, table, desc, func(c *grpcserver.Config) { c.Tokens = tokens })
+}
+
+func startWith(t *testing.T, table access.Table, desc *grpc.ServiceDesc, change func(*grpcserver.Config)) *running {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -138,15 +143,17 @@ func startFor(t *testing.T, table access.Table, tokens *access.Tokens, desc *grp
 	}
 	r := &running{addr: listener.Addr().String(), log: &logged{}, told: metrics.New("test")}
 	r.ready.Store(true)
-	server, err := grpcserver.New(grpcserver.Config{
-		Name: "test", Listener: listener, Access: table, Tokens: tokens, Log: slog.New(slog.NewTextHandler(r.log, nil)), Metrics: r.told.RPC,
+	cfg := grpcserver.Config{
+		Name: "test", Listener: listener, Access: table, Log: slog.New(slog.NewTextHandler(r.log, nil)), Metrics: r.told.RPC,
 		Ready: func(context.Context) error {
 			if !r.ready.Load() {
 				return errors.New("not yet")
 			}
 			return nil
 		},
-	})
+	}
+	change(&cfg)
+	server, err := grpcserver.New(cfg)
 	if err != nil {
 		t.Fatal(err)
 	}

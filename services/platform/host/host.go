@@ -18,6 +18,7 @@ import (
 	"makegood.example/services/platform/grpcserver"
 	"makegood.example/services/platform/metrics"
 	"makegood.example/services/platform/migrate"
+	"makegood.example/services/platform/mtls"
 	"makegood.example/services/platform/oidc"
 	"makegood.example/services/platform/pg"
 	"makegood.example/services/platform/process"
@@ -27,8 +28,10 @@ import (
 type Config struct {
 	// DatabaseURL connects as the service's own role.
 	DatabaseURL string
-	// Listen is the loopback address of the gRPC server.
+	// Listen is the address of the gRPC server; without TLS, on loopback.
 	Listen string
+	// TLSDir holds the certificates of the services; empty is no TLS.
+	TLSDir string
 	// AdminTokensFile and ServiceTokensFile name people and the SaaS's backend;
 	// without them nobody but services may call.
 	AdminTokensFile, ServiceTokensFile string
@@ -50,12 +53,17 @@ var addresses = map[string]string{
 func LoadConfig(r *config.Reader, prefix string) Config {
 	c := Config{
 		DatabaseURL:       r.String(prefix+"_DATABASE_URL", r.String("DATABASE_URL", "")),
-		Listen:            r.Listen(prefix+"_GRPC_LISTEN", PeerAddr(r, prefix)),
+		TLSDir:            r.String("GRPC_TLS_DIR", ""),
 		AdminTokensFile:   r.String("ADMIN_TOKENS_FILE", ""),
 		ServiceTokensFile: r.String("SERVICE_TOKENS_FILE", ""),
 		OIDC:              oidc.LoadConfig(r),
 		MetricsAddr:       metrics.LoadAddr(r),
 	}
+	listen := r.Loopback
+	if c.TLSDir != "" {
+		listen = r.HostPort
+	}
+	c.Listen = listen(prefix+"_GRPC_LISTEN", PeerAddr(r, prefix))
 	if c.DatabaseURL == "" {
 		r.Problem("%s_DATABASE_URL is not set (nor DATABASE_URL): the PostgreSQL database that this service keeps its schema in", prefix)
 	}
@@ -76,13 +84,14 @@ type Host struct {
 	// Metrics is what the service tells; it has its calls and its database already.
 	Metrics *metrics.Set
 
-	name     string
-	rt       process.Runtime
-	metrics  string // where they are served
-	jobs     bool
-	peers    []*grpc.ClientConn
-	listener net.Listener
-	problems []error
+	name         string
+	rt           process.Runtime
+	metrics      string // where they are served
+	jobs         bool
+	certificates *mtls.Folder
+	peers        []*grpc.ClientConn
+	listener     net.Listener
+	problems     []error
 }
 
 // Open waits for the database and prepares the rest. Close what it returns.
@@ -95,11 +104,15 @@ func Open(ctx context.Context, cfg Config, schema migrate.Schema, table access.T
 	if cfg.OIDC.Issuer != "" {
 		tokens.Issuer = oidc.New(ctx, cfg.OIDC, rt.Now, rt.Log)
 	}
+	certificates, err := mtls.Open(cfg.TLSDir, schema.Name, rt.Log)
+	if err != nil {
+		return nil, err
+	}
 	pool, err := pg.Open(ctx, cfg.DatabaseURL, schema.Name)
 	if err != nil {
 		return nil, err
 	}
-	h := &Host{Pool: pool, Metrics: metrics.New(schema.Name), name: schema.Name, rt: rt, metrics: cfg.MetricsAddr, jobs: schema.River}
+	h := &Host{Pool: pool, Metrics: metrics.New(schema.Name), name: schema.Name, rt: rt, metrics: cfg.MetricsAddr, jobs: schema.River, certificates: certificates}
 	h.Metrics.Pool(pool)
 	if err := migrate.WaitFor(ctx, pool, schema, rt.Log); err != nil {
 		h.Close()
@@ -110,7 +123,7 @@ func Open(ctx context.Context, cfg Config, schema migrate.Schema, table access.T
 		return nil, err
 	}
 	h.Server, err = grpcserver.New(grpcserver.Config{
-		Name: schema.Name, Listener: h.listener, Access: table, Tokens: tokens, Ready: pool.Ping, Metrics: h.Metrics.RPC, Log: rt.Log,
+		Name: schema.Name, Listener: h.listener, Access: table, Tokens: tokens, Certificates: certificates, Ready: pool.Ping, Metrics: h.Metrics.RPC, Log: rt.Log,
 	})
 	if err != nil {
 		h.Close()
@@ -119,10 +132,11 @@ func Open(ctx context.Context, cfg Config, schema migrate.Schema, table access.T
 	return h, nil
 }
 
-// Peer prepares a connection to another service; it need not be up yet. A bad
-// address is reported by Serve.
-func (h *Host) Peer(addr string) *grpc.ClientConn {
-	conn, err := grpcclient.Dial(addr, h.name, h.rt.Dial, h.Metrics.RPC.Dialed()...)
+// Peer prepares a connection to another service, by its name; it need not be up
+// yet. A bad address is reported by Serve.
+func (h *Host) Peer(name, addr string) *grpc.ClientConn {
+	options := append(h.Metrics.RPC.Dialed(), grpc.WithTransportCredentials(h.certificates.Client(name)))
+	conn, err := grpcclient.Dial(addr, h.name, h.rt.Dial, options...)
 	if err != nil {
 		h.problems = append(h.problems, err)
 		return nil
