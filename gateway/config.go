@@ -59,7 +59,7 @@ func LoadConfig(lookup config.Lookup) (Config, error) {
 	r := config.NewReader(lookup)
 	cfg := Config{
 		HTTPAddr:           r.HostPort("HTTP_ADDR", "127.0.0.1:8080"),
-		AdminAddr:          r.Loopback("ADMIN_ADDR", "127.0.0.1:8081"),
+		AdminAddr:          r.Loopback("ADMIN_ADDR", "127.0.0.1:8081", "let a proxy that speaks TLS stand before it"),
 		OrdersAddr:         r.String("ORDERS_GRPC_ADDR", "127.0.0.1:9101"),
 		PaymentsAddr:       r.String("PAYMENTS_GRPC_ADDR", "127.0.0.1:9102"),
 		ProvisioningAddr:   r.String("PROVISIONING_GRPC_ADDR", "127.0.0.1:9103"),

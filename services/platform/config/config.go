@@ -162,12 +162,13 @@ func (r *Reader) HostPort(key, fallback string) string {
 }
 
 // Loopback is an address to listen on that cannot be reached from another
-// machine: what is said there is not encrypted.
-func (r *Reader) Loopback(key, fallback string) string {
+// machine, because what is said there is not encrypted; remedy says how it can be
+// elsewhere.
+func (r *Reader) Loopback(key, fallback, remedy string) string {
 	v := r.HostPort(key, fallback)
 	host, _, err := net.SplitHostPort(v)
 	if ip := net.ParseIP(host); err == nil && host != "localhost" && (ip == nil || !ip.IsLoopback()) {
-		r.Problem("%s=%q is not a loopback address; what is said there is not encrypted", key, v)
+		r.Problem("%s=%q is not a loopback address, and what is said there is not encrypted: %s", key, v, remedy)
 	}
 	return v
 }

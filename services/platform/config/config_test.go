@@ -39,9 +39,9 @@ func TestEveryProblemIsListed(t *testing.T) {
 	r.Bool("B", true)
 	r.URL("U", "")
 	r.URL("U2", "")
-	r.Loopback("L", "")
-	r.Loopback("L2", "")
-	r.Loopback("L3", "")
+	r.Loopback("L", "", "")
+	r.Loopback("L2", "", "")
+	r.Loopback("L3", "", "")
 	_ = r.String("S", "")
 	r.Required("E", "an empty secret is none")
 	r.Required("N", "what it is for")
@@ -74,7 +74,7 @@ func TestWhatIsReadAndItsDefaults(t *testing.T) {
 		"int":         r.Int("I", 1, 1) == 7,
 		"bool":        r.Bool("B", false) && r.Bool("NONE", true),
 		"url":         r.URL("U", "") == "https://example.com/shop" && r.URL("NONE", "") == "",
-		"listen":      r.Loopback("L", "") == "[::1]:0" && r.Loopback("NONE", "localhost:1") == "localhost:1",
+		"listen":      r.Loopback("L", "", "") == "[::1]:0" && r.Loopback("NONE", "localhost:1", "") == "localhost:1",
 		"secret file": r.Required("SECRET", "") == "from the file",
 		"both":        r.String("BOTH", "") == "from the environment",
 	} {

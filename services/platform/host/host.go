@@ -59,11 +59,11 @@ func LoadConfig(r *config.Reader, prefix string) Config {
 		OIDC:              oidc.LoadConfig(r),
 		MetricsAddr:       metrics.LoadAddr(r),
 	}
-	listen := r.Loopback
-	if c.TLSDir != "" {
-		listen = r.HostPort
+	if key := prefix + "_GRPC_LISTEN"; c.TLSDir != "" {
+		c.Listen = r.HostPort(key, PeerAddr(r, prefix))
+	} else {
+		c.Listen = r.Loopback(key, PeerAddr(r, prefix), "set GRPC_TLS_DIR")
 	}
-	c.Listen = listen(prefix+"_GRPC_LISTEN", PeerAddr(r, prefix))
 	if c.DatabaseURL == "" {
 		r.Problem("%s_DATABASE_URL is not set (nor DATABASE_URL): the PostgreSQL database that this service keeps its schema in", prefix)
 	}

@@ -224,8 +224,10 @@ func (c client) config() *tls.Config {
 	}
 }
 
-func (c client) ClientHandshake(ctx context.Context, authority string, conn net.Conn) (net.Conn, credentials.AuthInfo, error) {
-	return credentials.NewTLS(c.config()).ClientHandshake(ctx, authority, conn)
+// ClientHandshake takes the name that the server must prove from the service that
+// was meant, and not from the address that was dialed.
+func (c client) ClientHandshake(ctx context.Context, _ string, conn net.Conn) (net.Conn, credentials.AuthInfo, error) {
+	return credentials.NewTLS(c.config()).ClientHandshake(ctx, c.service+domain, conn)
 }
 
 func (c client) ServerHandshake(net.Conn) (net.Conn, credentials.AuthInfo, error) {
