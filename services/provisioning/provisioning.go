@@ -32,7 +32,7 @@ func Run(ctx context.Context, cfg Config, rt process.Runtime) error {
 	h.Tell(store.Readings...)
 
 	svc := &service.Service{
-		Store: store.New(h.Pool), Settings: cfg.Settings, App: cfg.App, Cases: clients.NewCases(h.Peer(cfg.ReconciliationAddr)),
+		Store: store.New(h.Pool), Settings: cfg.Settings, App: cfg.App, Cases: clients.NewCases(h.Peer("reconciliation", cfg.ReconciliationAddr)),
 		Now: rt.Now, Log: rt.Log,
 	}
 	provisioningv1.RegisterProvisioningServiceServer(h, &rpc.Server{Service: svc})
