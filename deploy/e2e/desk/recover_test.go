@@ -58,10 +58,7 @@ func TestOneRecoverMendsAnOrderWhoseMoneyNobodyHeardOf(t *testing.T) {
 	if account := one[uuid.UUID](o, "SELECT account_id FROM provisioning.grants WHERE order_id = $1", order.ID); !o.Access(account.String()).Active {
 		t.Error("done was said without access")
 	}
-	o.Settle()
-	if mails := o.Mails(jane.Email); len(mails) != 1 {
-		t.Errorf("%d mails", len(mails))
-	}
+	o.await("the mail", func() bool { return len(o.Mails(jane.Email)) > 0 })
 
 	again, err := o.desk.Recover(o.as("sam"), byOrder(order.ID, a))
 	o.wantSteps("the same again", again, err, allDone...)
@@ -86,6 +83,9 @@ func TestOneRecoverMendsAnOrderWhoseMoneyNobodyHeardOf(t *testing.T) {
 		if n := one[int](o, "SELECT count(*) FROM orders.history WHERE order_id = $1 AND actor = $2", order.ID, actor); n == 0 {
 			t.Errorf("Orders' own history names nobody")
 		}
+	}
+	if mails := o.Mails(jane.Email); len(mails) != 1 {
+		t.Errorf("%d mails", len(mails))
 	}
 	if n := one[int](o, "SELECT count(*) FROM provisioning.grants WHERE order_id = $1", order.ID); n != 1 {
 		t.Errorf("%d grants", n)
@@ -130,12 +130,10 @@ func TestAnOrderWithoutAccessIsRecoveredOnceProvisioningIsBack(t *testing.T) {
 	o.wantAudit(order.ID, "sam Recover FAILED")
 	o.Start("provisioning")
 	var r *pb.ActionResponse
-	for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(50 * time.Millisecond) {
+	o.await("the recovery", func() bool { // Orders may not have found Provisioning again at once
 		r, err = o.desk.Recover(o.as("sam"), byOrder(order.ID, a))
-		if err == nil || time.Now().After(deadline) {
-			break
-		}
-	}
+		return err == nil && r.GetDone()
+	})
 	o.wantSteps("the same key again", r, err, "money looked at DONE", "order recorded NOT_NEEDED", "order advanced DONE", "access granted DONE", "mail queued DONE")
 	o.wantAudit(order.ID, "sam Recover DONE")
 }
@@ -178,6 +176,16 @@ func TestNobodyIsToldThatNothingWasChargedWhenStripeIsAway(t *testing.T) {
 	o.wantRefused("Stripe is away", err, codes.Unavailable, "STRIPE_UNREACHABLE")
 	if entries := o.wantAudit(order.ID, "sam Recover FAILED"); !strings.Contains(entries[0].GetError(), "Stripe") {
 		t.Errorf("the audit says %q", entries[0].GetError())
+	}
+}
+
+// await waits until something holds.
+func (o *office) await(what string, holds func() bool) {
+	o.t.Helper()
+	for deadline := time.Now().Add(30 * time.Second); !holds(); time.Sleep(50 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			o.t.Fatalf("waited in vain: %s", what)
+		}
 	}
 }
 

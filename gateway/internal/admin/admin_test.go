@@ -93,6 +93,7 @@ func TestAPersonWithARoleReachesTheAdminServices(t *testing.T) {
 		{"GET", "/admin/v1/integrity?from=2026-01-01T00:00:00Z&before=2026-01-02T00:00:00Z", "", `"2026-01-02T00:00:00Z"`},
 		{"GET", "/admin/v1/webhook-events?status=ORPHANED&min_attempts=4&customer_id=cus_42", "", `"cus_42"`},
 		{"POST", "/admin/v1/webhook-events/evt_42:link", `{"order_id":"` + orderID + `","reason":"they said so"}`, `they said so`},
+		{"POST", "/admin/v1/cases/42:claim", `{"note":"mine"}`, `"claimed_by":"sam"`},
 		{"POST", "/admin/v1/webhook-events/evt_42:replay", `{}`, `"evt_42"`},
 		{"POST", "/admin/v1/webhook-events/evt_42:ignore", `{"reason":"a test of theirs"}`, `a test of theirs`},
 	} {

@@ -76,17 +76,17 @@ func (c *console) workCase(w http.ResponseWriter, r *http.Request, v *visit) {
 	verb, reason := r.PathValue("verb"), strings.TrimSpace(r.PostFormValue("reason"))
 	switch verb {
 	case "claim":
-		_, err = c.recon.ClaimCase(ctx, &reconciliationv1.ClaimCaseRequest{CaseId: id, TakeOver: r.PostFormValue("take_over") == "yes", Note: reason})
+		_, err = c.support.ClaimCase(ctx, &reconciliationv1.ClaimCaseRequest{CaseId: id, TakeOver: r.PostFormValue("take_over") == "yes", Note: reason})
 	case "hand-over":
-		_, err = c.recon.ClaimCase(ctx, &reconciliationv1.ClaimCaseRequest{CaseId: id, Actor: strings.TrimSpace(r.PostFormValue("to")), Note: reason})
+		_, err = c.support.ClaimCase(ctx, &reconciliationv1.ClaimCaseRequest{CaseId: id, Actor: strings.TrimSpace(r.PostFormValue("to")), Note: reason})
 	case "snooze":
 		for _, s := range snoozes {
 			if s.Value == r.PostFormValue("for") {
-				_, err = c.recon.SnoozeCase(ctx, &reconciliationv1.SnoozeCaseRequest{CaseId: id, Until: timestamppb.New(c.Now().Add(s.For)), Reason: reason})
+				_, err = c.support.SnoozeCase(ctx, &reconciliationv1.SnoozeCaseRequest{CaseId: id, Until: timestamppb.New(c.Now().Add(s.For)), Reason: reason})
 			}
 		}
 	case "resolve":
-		_, err = c.recon.ResolveCase(ctx, &reconciliationv1.ResolveCaseRequest{CaseId: id, Resolution: reason})
+		_, err = c.support.ResolveCase(ctx, &reconciliationv1.ResolveCaseRequest{CaseId: id, Resolution: reason})
 	default:
 		c.nowhere(w, r, v)
 		return

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	ordersv1 "makegood.example/proto/gen/orders/v1"
+	reconciliationv1 "makegood.example/proto/gen/reconciliation/v1"
 )
 
 // chargingBody is the kill switch.
@@ -35,9 +36,9 @@ func (c *console) turnCharging(w http.ResponseWriter, r *http.Request, v *visit)
 	ctx, cancel := v.acting(r)
 	defer cancel()
 	paused := r.PostFormValue("paused") == "yes"
-	_, err := c.orders.SetCharging(ctx, &ordersv1.SetChargingRequest{Paused: paused, Reason: strings.TrimSpace(r.PostFormValue("reason"))})
+	_, err := c.support.SetCharging(ctx, &reconciliationv1.SetChargingRequest{Paused: paused, Reason: strings.TrimSpace(r.PostFormValue("reason"))})
 	if err != nil {
-		c.drawCharging(w, r, v, "", troubleOf("Orders", err))
+		c.drawCharging(w, r, v, "", troubleOf("Reconciliation", err))
 		return
 	}
 	did := "resumed"

@@ -7,6 +7,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	paymentsv1 "makegood.example/proto/gen/payments/v1"
+	reconciliationv1 "makegood.example/proto/gen/reconciliation/v1"
 )
 
 // eventLists are the parts of the ledger that people look at.
@@ -157,17 +158,17 @@ func (c *console) workEvent(w http.ResponseWriter, r *http.Request, v *visit) {
 	var err error
 	switch verb {
 	case "link":
-		_, err = c.payments.LinkWebhookEvent(ctx, &paymentsv1.LinkWebhookEventRequest{StripeEventId: id, OrderId: strings.TrimSpace(r.PostFormValue("order_id")), Reason: reason})
+		_, err = c.support.LinkEvent(ctx, &reconciliationv1.LinkEventRequest{StripeEventId: id, OrderId: strings.TrimSpace(r.PostFormValue("order_id")), Reason: reason})
 	case "replay":
-		_, err = c.payments.ReplayWebhookEvent(ctx, &paymentsv1.ReplayWebhookEventRequest{StripeEventId: id})
+		_, err = c.support.ReplayEvent(ctx, &reconciliationv1.ReplayEventRequest{StripeEventId: id})
 	case "ignore":
-		_, err = c.payments.IgnoreWebhookEvent(ctx, &paymentsv1.IgnoreWebhookEventRequest{StripeEventId: id, Reason: reason})
+		_, err = c.support.IgnoreEvent(ctx, &reconciliationv1.IgnoreEventRequest{StripeEventId: id, Reason: reason})
 	default:
 		c.nowhere(w, r, v)
 		return
 	}
 	if err != nil {
-		c.drawEvent(w, r, v, "", troubleOf("Payments", err))
+		c.drawEvent(w, r, v, "", troubleOf("Reconciliation", err))
 		return
 	}
 	http.Redirect(w, r, "/events/"+escapePath(id)+"?did="+verb, http.StatusSeeOther)

@@ -10,7 +10,6 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"makegood.example/gateway/internal/peertest"
-	ordersv1 "makegood.example/proto/gen/orders/v1"
 	paymentsv1 "makegood.example/proto/gen/payments/v1"
 	reconciliationv1 "makegood.example/proto/gen/reconciliation/v1"
 	"makegood.example/services/platform/apperr"
@@ -54,9 +53,9 @@ func TestACaseIsWorkedOn(t *testing.T) {
 	d := start(t)
 	d.badNight()
 	p, s := d.as(t, "support"), &d.peers.Script
-	s.Say("ClaimCase", stranded(), nil)
-	s.Say("SnoozeCase", stranded(), nil)
-	s.Say("ResolveCase", stranded(), nil)
+	s.Say("ClaimCase", &reconciliationv1.ActionResponse{Case: stranded()}, nil)
+	s.Say("SnoozeCase", &reconciliationv1.ActionResponse{Case: stranded()}, nil)
+	s.Say("ResolveCase", &reconciliationv1.ActionResponse{Case: stranded()}, nil)
 	last := func(method string) proto.Message {
 		t.Helper()
 		asked := s.Asked(method)
@@ -103,7 +102,7 @@ func TestAnEventIsWorkedOn(t *testing.T) {
 	p, s := d.as(t, "support"), &d.peers.Script
 	p.get(t, "/events").says(t, "cus_Stranger is unknown here", "2 deliveries", "Our metadata at Stripe", "No person: orphaned")
 	p.get(t, "/events/evt_1ForNobody").says(t, "jane@example.com", "Handle it again", "Link its customer")
-	s.Say("LinkWebhookEvent", nil, apperr.New(codes.NotFound, "PAYMENT_NOT_FOUND", "no payment of that order is known"))
+	s.Say("LinkEvent", nil, apperr.New(codes.NotFound, "PAYMENT_NOT_FOUND", "no payment of that order is known"))
 	a := p.post(t, "/events/evt_1ForNobody/link", url.Values{"order_id": {orderID}, "reason": {"she wrote from that address"}})
 	if a.status != 404 {
 		t.Errorf("refused: %d", a.status)
@@ -125,7 +124,7 @@ func TestChargingIsPaused(t *testing.T) {
 	p.get(t, "/charging").says(t, "New charges are taken", "Nobody has ever turned the switch", "Pause new charges")
 	p.post(t, "/charging", url.Values{"paused": {"yes"}, "reason": {"card testing"}}).says(t, "New charges are paused.")
 	asked := d.peers.Script.Asked("SetCharging")
-	if r := asked[0].Request.(*ordersv1.SetChargingRequest); !r.GetPaused() || r.GetReason() != "card testing" || asked[0].Actor != "ada" {
+	if r := asked[0].Request.(*reconciliationv1.SetChargingRequest); !r.GetPaused() || r.GetReason() != "card testing" || asked[0].Actor != "ada" {
 		t.Errorf("%v", asked)
 	}
 }

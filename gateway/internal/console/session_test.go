@@ -150,7 +150,7 @@ func TestAnotherSiteCanDoNothing(t *testing.T) {
 			}
 		}
 	}
-	for _, method := range []string{"ClaimCase", "SetCharging", "ReplayWebhookEvent"} {
+	for _, method := range []string{"ClaimCase", "SetCharging", "ReplayEvent"} {
 		if len(d.peers.Script.Asked(method)) > 0 {
 			t.Errorf("%s reached its service", method)
 		}

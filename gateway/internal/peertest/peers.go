@@ -91,10 +91,6 @@ func (o *OrdersPeer) ListPlans(context.Context, *ordersv1.ListPlansRequest) (*or
 	}}}, nil
 }
 
-func (o *OrdersPeer) SetCharging(ctx context.Context, r *ordersv1.SetChargingRequest) (*ordersv1.SetChargingResponse, error) {
-	return &ordersv1.SetChargingResponse{Paused: r.GetPaused(), Actor: access.From(ctx).Actor}, nil
-}
-
 // PaymentsPeer answers webhooks, and says what it was asked about the ledger.
 type PaymentsPeer struct {
 	paymentsv1.UnimplementedPaymentsServiceServer
@@ -127,21 +123,6 @@ func (p *PaymentsPeer) ListWebhookEvents(_ context.Context, r *paymentsv1.ListWe
 	return &paymentsv1.ListWebhookEventsResponse{Events: []*paymentsv1.WebhookEvent{{Status: r.GetStatus(), AttemptCount: r.GetMinAttempts(), CustomerId: r.GetCustomerId()}}}, nil
 }
 
-// LinkWebhookEvent answers with the event that shows what was asked.
-func (p *PaymentsPeer) LinkWebhookEvent(_ context.Context, r *paymentsv1.LinkWebhookEventRequest) (*paymentsv1.WebhookEvent, error) {
-	return &paymentsv1.WebhookEvent{StripeEventId: r.GetStripeEventId(), LastError: r.GetReason()}, nil
-}
-
-// ReplayWebhookEvent answers with the event that was asked for.
-func (p *PaymentsPeer) ReplayWebhookEvent(_ context.Context, r *paymentsv1.ReplayWebhookEventRequest) (*paymentsv1.WebhookEvent, error) {
-	return &paymentsv1.WebhookEvent{StripeEventId: r.GetStripeEventId()}, nil
-}
-
-// IgnoreWebhookEvent answers with the event that shows what was asked.
-func (p *PaymentsPeer) IgnoreWebhookEvent(_ context.Context, r *paymentsv1.IgnoreWebhookEventRequest) (*paymentsv1.WebhookEvent, error) {
-	return &paymentsv1.WebhookEvent{StripeEventId: r.GetStripeEventId(), LastError: r.GetReason()}, nil
-}
-
 // ProvisioningPeer says that every account has access.
 type ProvisioningPeer struct {
 	provisioningv1.UnimplementedProvisioningServiceServer
@@ -163,7 +144,7 @@ func (*NotificationsPeer) ListMessages(context.Context, *notificationsv1.ListMes
 // ReconciliationPeer has one recorded run.
 type ReconciliationPeer struct {
 	reconciliationv1.UnimplementedReconciliationServiceServer
-	reconciliationv1.UnimplementedSupportServiceServer
+	SupportPeer
 	// Watch answers who watches a run; nil is a run that has succeeded at once.
 	Watch func(*reconciliationv1.WatchRunRequest, func(*reconciliationv1.Run) error) error
 }

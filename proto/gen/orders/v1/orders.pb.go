@@ -3474,7 +3474,7 @@ const file_orders_v1_orders_proto_rawDesc = "" +
 	"\bPayOrder\x12\x1a.orders.v1.PayOrderRequest\x1a\x10.orders.v1.Order\"%\x82\xd3\xe4\x93\x02\x1f:\x01*\"\x1a/v1/orders/{reference}:pay\x12k\n" +
 	"\fConfirmOrder\x12\x1e.orders.v1.ConfirmOrderRequest\x1a\x10.orders.v1.Order\")\x82\xd3\xe4\x93\x02#:\x01*\"\x1e/v1/orders/{reference}:confirm\x12h\n" +
 	"\vRefundOrder\x12\x1d.orders.v1.RefundOrderRequest\x1a\x10.orders.v1.Order\"(\x82\xd3\xe4\x93\x02\":\x01*\"\x1d/v1/orders/{reference}:refund\x12X\n" +
-	"\bGetOrder\x12\x1a.orders.v1.GetOrderRequest\x1a\x10.orders.v1.Order\"\x1e\x82\xd3\xe4\x93\x02\x18\x12\x16/v1/orders/{reference}2\xb1\a\n" +
+	"\bGetOrder\x12\x1a.orders.v1.GetOrderRequest\x1a\x10.orders.v1.Order\"\x1e\x82\xd3\xe4\x93\x02\x18\x12\x16/v1/orders/{reference}2\x92\a\n" +
 	"\x12OrdersAdminService\x12O\n" +
 	"\fAdvanceOrder\x12\x1e.orders.v1.AdvanceOrderRequest\x1a\x1f.orders.v1.AdvanceOrderResponse\x12M\n" +
 	"\vAdoptCharge\x12\x1d.orders.v1.AdoptChargeRequest\x1a\x1f.orders.v1.AdvanceOrderResponse\x12a\n" +
@@ -3485,8 +3485,8 @@ const file_orders_v1_orders_proto_rawDesc = "" +
 	"\fMatchCharges\x12\x1e.orders.v1.MatchChargesRequest\x1a\x1f.orders.v1.MatchChargesResponse\x12R\n" +
 	"\rListCompleted\x12\x1f.orders.v1.ListCompletedRequest\x1a .orders.v1.ListCompletedResponse\x12X\n" +
 	"\x0fListStuckOrders\x12!.orders.v1.ListStuckOrdersRequest\x1a\".orders.v1.ListStuckOrdersResponse\x12h\n" +
-	"\vGetCharging\x12\x1d.orders.v1.GetChargingRequest\x1a\x1e.orders.v1.GetChargingResponse\"\x1a\x82\xd3\xe4\x93\x02\x14\x12\x12/admin/v1/charging\x12k\n" +
-	"\vSetCharging\x12\x1d.orders.v1.SetChargingRequest\x1a\x1e.orders.v1.SetChargingResponse\"\x1d\x82\xd3\xe4\x93\x02\x17:\x01*\"\x12/admin/v1/chargingB/Z-makegood.example/proto/gen/orders/v1;ordersv1b\x06proto3"
+	"\vGetCharging\x12\x1d.orders.v1.GetChargingRequest\x1a\x1e.orders.v1.GetChargingResponse\"\x1a\x82\xd3\xe4\x93\x02\x14\x12\x12/admin/v1/charging\x12L\n" +
+	"\vSetCharging\x12\x1d.orders.v1.SetChargingRequest\x1a\x1e.orders.v1.SetChargingResponseB/Z-makegood.example/proto/gen/orders/v1;ordersv1b\x06proto3"
 
 var (
 	file_orders_v1_orders_proto_rawDescOnce sync.Once

@@ -815,8 +815,10 @@ type LinkWebhookEventRequest struct {
 	// UUID of an order of the person whose event it is; either this or account_id.
 	OrderId string `protobuf:"bytes,2,opt,name=order_id,json=orderId,proto3" json:"order_id,omitempty"`
 	// The account of the person whose event it is.
-	AccountId     string `protobuf:"bytes,4,opt,name=account_id,json=accountId,proto3" json:"account_id,omitempty"`
-	Reason        string `protobuf:"bytes,3,opt,name=reason,proto3" json:"reason,omitempty"`
+	AccountId string `protobuf:"bytes,4,opt,name=account_id,json=accountId,proto3" json:"account_id,omitempty"`
+	Reason    string `protobuf:"bytes,3,opt,name=reason,proto3" json:"reason,omitempty"`
+	// Only answer with the event, when it could be linked.
+	DryRun        bool `protobuf:"varint,5,opt,name=dry_run,json=dryRun,proto3" json:"dry_run,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -879,6 +881,13 @@ func (x *LinkWebhookEventRequest) GetReason() string {
 	return ""
 }
 
+func (x *LinkWebhookEventRequest) GetDryRun() bool {
+	if x != nil {
+		return x.DryRun
+	}
+	return false
+}
+
 type ReplayWebhookEventRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	StripeEventId string                 `protobuf:"bytes,1,opt,name=stripe_event_id,json=stripeEventId,proto3" json:"stripe_event_id,omitempty"`
@@ -927,6 +936,8 @@ type IgnoreWebhookEventRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	StripeEventId string                 `protobuf:"bytes,1,opt,name=stripe_event_id,json=stripeEventId,proto3" json:"stripe_event_id,omitempty"`
 	Reason        string                 `protobuf:"bytes,2,opt,name=reason,proto3" json:"reason,omitempty"`
+	// Only answer with the event, when it could be ignored.
+	DryRun        bool `protobuf:"varint,3,opt,name=dry_run,json=dryRun,proto3" json:"dry_run,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -973,6 +984,13 @@ func (x *IgnoreWebhookEventRequest) GetReason() string {
 		return x.Reason
 	}
 	return ""
+}
+
+func (x *IgnoreWebhookEventRequest) GetDryRun() bool {
+	if x != nil {
+		return x.DryRun
+	}
+	return false
 }
 
 // WebhookEvent is one row of the ledger, without its body.
@@ -3941,7 +3959,7 @@ const file_payments_v1_payments_proto_rawDesc = "" +
 	"\x11resolution_method\x18\x01 \x01(\tR\x10resolutionMethod\x128\n" +
 	"\x06status\x18\x02 \x01(\x0e2 .payments.v1.WebhookEvent.StatusR\x06status\x12\x1f\n" +
 	"\vevent_count\x18\x03 \x01(\x03R\n" +
-	"eventCount\"\xc2\x01\n" +
+	"eventCount\"\xdb\x01\n" +
 	"\x17LinkWebhookEventRequest\x122\n" +
 	"\x0fstripe_event_id\x18\x01 \x01(\tB\n" +
 	"\xbaH\ar\x05\x10\x01\x18\xff\x01R\rstripeEventId\x12&\n" +
@@ -3949,15 +3967,17 @@ const file_payments_v1_payments_proto_rawDesc = "" +
 	"\n" +
 	"account_id\x18\x04 \x01(\tB\b\xbaH\x05r\x03\x18\xff\x01R\taccountId\x12\"\n" +
 	"\x06reason\x18\x03 \x01(\tB\n" +
-	"\xbaH\ar\x05\x10\x01\x18\xf4\x03R\x06reason\"O\n" +
+	"\xbaH\ar\x05\x10\x01\x18\xf4\x03R\x06reason\x12\x17\n" +
+	"\adry_run\x18\x05 \x01(\bR\x06dryRun\"O\n" +
 	"\x19ReplayWebhookEventRequest\x122\n" +
 	"\x0fstripe_event_id\x18\x01 \x01(\tB\n" +
-	"\xbaH\ar\x05\x10\x01\x18\xff\x01R\rstripeEventId\"s\n" +
+	"\xbaH\ar\x05\x10\x01\x18\xff\x01R\rstripeEventId\"\x8c\x01\n" +
 	"\x19IgnoreWebhookEventRequest\x122\n" +
 	"\x0fstripe_event_id\x18\x01 \x01(\tB\n" +
 	"\xbaH\ar\x05\x10\x01\x18\xff\x01R\rstripeEventId\x12\"\n" +
 	"\x06reason\x18\x02 \x01(\tB\n" +
-	"\xbaH\ar\x05\x10\x01\x18\xf4\x03R\x06reason\"\x8e\x05\n" +
+	"\xbaH\ar\x05\x10\x01\x18\xf4\x03R\x06reason\x12\x17\n" +
+	"\adry_run\x18\x03 \x01(\bR\x06dryRun\"\x8e\x05\n" +
 	"\fWebhookEvent\x12&\n" +
 	"\x0fstripe_event_id\x18\x01 \x01(\tR\rstripeEventId\x12\x12\n" +
 	"\x04type\x18\x02 \x01(\tR\x04type\x12\x1a\n" +
@@ -4292,15 +4312,16 @@ const file_payments_v1_payments_proto_rawDesc = "" +
 	"\rLookAtPayment\x12!.payments.v1.LookAtPaymentRequest\x1a\x14.payments.v1.Payment\x12H\n" +
 	"\rCancelPayment\x12!.payments.v1.CancelPaymentRequest\x1a\x14.payments.v1.Payment\x12Y\n" +
 	"\x0eReceiveWebhook\x12\".payments.v1.ReceiveWebhookRequest\x1a#.payments.v1.ReceiveWebhookResponse\x12S\n" +
-	"\fFileWebhooks\x12 .payments.v1.FileWebhooksRequest\x1a!.payments.v1.FileWebhooksResponse2\x8e\f\n" +
+	"\fFileWebhooks\x12 .payments.v1.FileWebhooksRequest\x1a!.payments.v1.FileWebhooksResponse2\xd3\n" +
+	"\n" +
 	"\x14PaymentsAdminService\x12G\n" +
 	"\rRefundPayment\x12!.payments.v1.RefundPaymentRequest\x1a\x13.payments.v1.Refund\x12P\n" +
 	"\vListRefunds\x12\x1f.payments.v1.ListRefundsRequest\x1a .payments.v1.ListRefundsResponse\x12\x84\x01\n" +
 	"\x11ListWebhookEvents\x12%.payments.v1.ListWebhookEventsRequest\x1a&.payments.v1.ListWebhookEventsResponse\" \x82\xd3\xe4\x93\x02\x1a\x12\x18/admin/v1/webhook-events\x12\x97\x01\n" +
-	"\x16CountResolutionMethods\x12*.payments.v1.CountResolutionMethodsRequest\x1a+.payments.v1.CountResolutionMethodsResponse\"$\x82\xd3\xe4\x93\x02\x1e\x12\x1c/admin/v1/resolution-methods\x12\x8f\x01\n" +
-	"\x10LinkWebhookEvent\x12$.payments.v1.LinkWebhookEventRequest\x1a\x19.payments.v1.WebhookEvent\":\x82\xd3\xe4\x93\x024:\x01*\"//admin/v1/webhook-events/{stripe_event_id}:link\x12\x95\x01\n" +
-	"\x12ReplayWebhookEvent\x12&.payments.v1.ReplayWebhookEventRequest\x1a\x19.payments.v1.WebhookEvent\"<\x82\xd3\xe4\x93\x026:\x01*\"1/admin/v1/webhook-events/{stripe_event_id}:replay\x12\x95\x01\n" +
-	"\x12IgnoreWebhookEvent\x12&.payments.v1.IgnoreWebhookEventRequest\x1a\x19.payments.v1.WebhookEvent\"<\x82\xd3\xe4\x93\x026:\x01*\"1/admin/v1/webhook-events/{stripe_event_id}:ignore\x12P\n" +
+	"\x16CountResolutionMethods\x12*.payments.v1.CountResolutionMethodsRequest\x1a+.payments.v1.CountResolutionMethodsResponse\"$\x82\xd3\xe4\x93\x02\x1e\x12\x1c/admin/v1/resolution-methods\x12S\n" +
+	"\x10LinkWebhookEvent\x12$.payments.v1.LinkWebhookEventRequest\x1a\x19.payments.v1.WebhookEvent\x12W\n" +
+	"\x12ReplayWebhookEvent\x12&.payments.v1.ReplayWebhookEventRequest\x1a\x19.payments.v1.WebhookEvent\x12W\n" +
+	"\x12IgnoreWebhookEvent\x12&.payments.v1.IgnoreWebhookEventRequest\x1a\x19.payments.v1.WebhookEvent\x12P\n" +
 	"\vListCharges\x12\x1f.payments.v1.ListChargesRequest\x1a .payments.v1.ListChargesResponse\x12P\n" +
 	"\vFindCharges\x12\x1f.payments.v1.FindChargesRequest\x1a .payments.v1.FindChargesResponse\x12V\n" +
 	"\rMatchPayments\x12!.payments.v1.MatchPaymentsRequest\x1a\".payments.v1.MatchPaymentsResponse\x12V\n" +

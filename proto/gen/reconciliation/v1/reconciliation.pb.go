@@ -1777,9 +1777,12 @@ type Case struct {
 	ResolvedBy string `protobuf:"bytes,14,opt,name=resolved_by,json=resolvedBy,proto3" json:"resolved_by,omitempty"`
 	Resolution string `protobuf:"bytes,15,opt,name=resolution,proto3" json:"resolution,omitempty"`
 	// What has been said and done about it, oldest first.
-	Events        []*CaseEvent `protobuf:"bytes,16,rep,name=events,proto3" json:"events,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	Events []*CaseEvent `protobuf:"bytes,16,rep,name=events,proto3" json:"events,omitempty"`
+	// Who has seen it, without working on it yet; empty while nobody has said so.
+	AcknowledgedBy string                 `protobuf:"bytes,17,opt,name=acknowledged_by,json=acknowledgedBy,proto3" json:"acknowledged_by,omitempty"`
+	AcknowledgedAt *timestamppb.Timestamp `protobuf:"bytes,18,opt,name=acknowledged_at,json=acknowledgedAt,proto3" json:"acknowledged_at,omitempty"`
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
 }
 
 func (x *Case) Reset() {
@@ -1924,10 +1927,24 @@ func (x *Case) GetEvents() []*CaseEvent {
 	return nil
 }
 
+func (x *Case) GetAcknowledgedBy() string {
+	if x != nil {
+		return x.AcknowledgedBy
+	}
+	return ""
+}
+
+func (x *Case) GetAcknowledgedAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.AcknowledgedAt
+	}
+	return nil
+}
+
 // CaseEvent is one entry of a case's history; it is append-only.
 type CaseEvent struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// opened, reported, claimed, handed over, snoozed, woken or resolved.
+	// opened, reported, claimed, handed over, acknowledged, snoozed, woken or resolved.
 	What          string                 `protobuf:"bytes,1,opt,name=what,proto3" json:"what,omitempty"`
 	Actor         string                 `protobuf:"bytes,2,opt,name=actor,proto3" json:"actor,omitempty"`
 	Note          string                 `protobuf:"bytes,3,opt,name=note,proto3" json:"note,omitempty"`
@@ -2038,188 +2055,6 @@ func (x *GetCaseRequest) GetCaseId() int64 {
 	return 0
 }
 
-type ClaimCaseRequest struct {
-	state  protoimpl.MessageState `protogen:"open.v1"`
-	CaseId int64                  `protobuf:"varint,1,opt,name=case_id,json=caseId,proto3" json:"case_id,omitempty"`
-	// To whom; empty is the caller.
-	Actor string `protobuf:"bytes,2,opt,name=actor,proto3" json:"actor,omitempty"`
-	// Also when it is somebody else's.
-	TakeOver      bool   `protobuf:"varint,3,opt,name=take_over,json=takeOver,proto3" json:"take_over,omitempty"`
-	Note          string `protobuf:"bytes,4,opt,name=note,proto3" json:"note,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
-}
-
-func (x *ClaimCaseRequest) Reset() {
-	*x = ClaimCaseRequest{}
-	mi := &file_reconciliation_v1_reconciliation_proto_msgTypes[24]
-	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-	ms.StoreMessageInfo(mi)
-}
-
-func (x *ClaimCaseRequest) String() string {
-	return protoimpl.X.MessageStringOf(x)
-}
-
-func (*ClaimCaseRequest) ProtoMessage() {}
-
-func (x *ClaimCaseRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_reconciliation_v1_reconciliation_proto_msgTypes[24]
-	if x != nil {
-		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-		if ms.LoadMessageInfo() == nil {
-			ms.StoreMessageInfo(mi)
-		}
-		return ms
-	}
-	return mi.MessageOf(x)
-}
-
-// Deprecated: Use ClaimCaseRequest.ProtoReflect.Descriptor instead.
-func (*ClaimCaseRequest) Descriptor() ([]byte, []int) {
-	return file_reconciliation_v1_reconciliation_proto_rawDescGZIP(), []int{24}
-}
-
-func (x *ClaimCaseRequest) GetCaseId() int64 {
-	if x != nil {
-		return x.CaseId
-	}
-	return 0
-}
-
-func (x *ClaimCaseRequest) GetActor() string {
-	if x != nil {
-		return x.Actor
-	}
-	return ""
-}
-
-func (x *ClaimCaseRequest) GetTakeOver() bool {
-	if x != nil {
-		return x.TakeOver
-	}
-	return false
-}
-
-func (x *ClaimCaseRequest) GetNote() string {
-	if x != nil {
-		return x.Note
-	}
-	return ""
-}
-
-type SnoozeCaseRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	CaseId        int64                  `protobuf:"varint,1,opt,name=case_id,json=caseId,proto3" json:"case_id,omitempty"`
-	Until         *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=until,proto3" json:"until,omitempty"`
-	Reason        string                 `protobuf:"bytes,3,opt,name=reason,proto3" json:"reason,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
-}
-
-func (x *SnoozeCaseRequest) Reset() {
-	*x = SnoozeCaseRequest{}
-	mi := &file_reconciliation_v1_reconciliation_proto_msgTypes[25]
-	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-	ms.StoreMessageInfo(mi)
-}
-
-func (x *SnoozeCaseRequest) String() string {
-	return protoimpl.X.MessageStringOf(x)
-}
-
-func (*SnoozeCaseRequest) ProtoMessage() {}
-
-func (x *SnoozeCaseRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_reconciliation_v1_reconciliation_proto_msgTypes[25]
-	if x != nil {
-		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-		if ms.LoadMessageInfo() == nil {
-			ms.StoreMessageInfo(mi)
-		}
-		return ms
-	}
-	return mi.MessageOf(x)
-}
-
-// Deprecated: Use SnoozeCaseRequest.ProtoReflect.Descriptor instead.
-func (*SnoozeCaseRequest) Descriptor() ([]byte, []int) {
-	return file_reconciliation_v1_reconciliation_proto_rawDescGZIP(), []int{25}
-}
-
-func (x *SnoozeCaseRequest) GetCaseId() int64 {
-	if x != nil {
-		return x.CaseId
-	}
-	return 0
-}
-
-func (x *SnoozeCaseRequest) GetUntil() *timestamppb.Timestamp {
-	if x != nil {
-		return x.Until
-	}
-	return nil
-}
-
-func (x *SnoozeCaseRequest) GetReason() string {
-	if x != nil {
-		return x.Reason
-	}
-	return ""
-}
-
-type ResolveCaseRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	CaseId        int64                  `protobuf:"varint,1,opt,name=case_id,json=caseId,proto3" json:"case_id,omitempty"`
-	Resolution    string                 `protobuf:"bytes,2,opt,name=resolution,proto3" json:"resolution,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
-}
-
-func (x *ResolveCaseRequest) Reset() {
-	*x = ResolveCaseRequest{}
-	mi := &file_reconciliation_v1_reconciliation_proto_msgTypes[26]
-	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-	ms.StoreMessageInfo(mi)
-}
-
-func (x *ResolveCaseRequest) String() string {
-	return protoimpl.X.MessageStringOf(x)
-}
-
-func (*ResolveCaseRequest) ProtoMessage() {}
-
-func (x *ResolveCaseRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_reconciliation_v1_reconciliation_proto_msgTypes[26]
-	if x != nil {
-		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-		if ms.LoadMessageInfo() == nil {
-			ms.StoreMessageInfo(mi)
-		}
-		return ms
-	}
-	return mi.MessageOf(x)
-}
-
-// Deprecated: Use ResolveCaseRequest.ProtoReflect.Descriptor instead.
-func (*ResolveCaseRequest) Descriptor() ([]byte, []int) {
-	return file_reconciliation_v1_reconciliation_proto_rawDescGZIP(), []int{26}
-}
-
-func (x *ResolveCaseRequest) GetCaseId() int64 {
-	if x != nil {
-		return x.CaseId
-	}
-	return 0
-}
-
-func (x *ResolveCaseRequest) GetResolution() string {
-	if x != nil {
-		return x.Resolution
-	}
-	return ""
-}
-
 type ListCasesRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// STATE_UNSPECIFIED lists all.
@@ -2236,7 +2071,7 @@ type ListCasesRequest struct {
 
 func (x *ListCasesRequest) Reset() {
 	*x = ListCasesRequest{}
-	mi := &file_reconciliation_v1_reconciliation_proto_msgTypes[27]
+	mi := &file_reconciliation_v1_reconciliation_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2248,7 +2083,7 @@ func (x *ListCasesRequest) String() string {
 func (*ListCasesRequest) ProtoMessage() {}
 
 func (x *ListCasesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_reconciliation_v1_reconciliation_proto_msgTypes[27]
+	mi := &file_reconciliation_v1_reconciliation_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2261,7 +2096,7 @@ func (x *ListCasesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListCasesRequest.ProtoReflect.Descriptor instead.
 func (*ListCasesRequest) Descriptor() ([]byte, []int) {
-	return file_reconciliation_v1_reconciliation_proto_rawDescGZIP(), []int{27}
+	return file_reconciliation_v1_reconciliation_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *ListCasesRequest) GetState() Case_State {
@@ -2303,7 +2138,7 @@ type ListCasesResponse struct {
 
 func (x *ListCasesResponse) Reset() {
 	*x = ListCasesResponse{}
-	mi := &file_reconciliation_v1_reconciliation_proto_msgTypes[28]
+	mi := &file_reconciliation_v1_reconciliation_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2315,7 +2150,7 @@ func (x *ListCasesResponse) String() string {
 func (*ListCasesResponse) ProtoMessage() {}
 
 func (x *ListCasesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_reconciliation_v1_reconciliation_proto_msgTypes[28]
+	mi := &file_reconciliation_v1_reconciliation_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2328,7 +2163,7 @@ func (x *ListCasesResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListCasesResponse.ProtoReflect.Descriptor instead.
 func (*ListCasesResponse) Descriptor() ([]byte, []int) {
-	return file_reconciliation_v1_reconciliation_proto_rawDescGZIP(), []int{28}
+	return file_reconciliation_v1_reconciliation_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *ListCasesResponse) GetCases() []*Case {
@@ -2488,7 +2323,7 @@ const file_reconciliation_v1_reconciliation_proto_rawDesc = "" +
 	"\asubject\x18\x02 \x01(\tB\n" +
 	"\xbaH\ar\x05\x10\x01\x18\xc8\x01R\asubject\x12$\n" +
 	"\asummary\x18\x03 \x01(\tB\n" +
-	"\xbaH\ar\x05\x10\x01\x18\xd0\x0fR\asummary\"\xf6\b\n" +
+	"\xbaH\ar\x05\x10\x01\x18\xd0\x0fR\asummary\"\xe4\t\n" +
 	"\x04Case\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\x03R\x02id\x120\n" +
 	"\x04kind\x18\x02 \x01(\x0e2\x1c.reconciliation.v1.Case.KindR\x04kind\x12\x18\n" +
@@ -2512,7 +2347,9 @@ const file_reconciliation_v1_reconciliation_proto_rawDesc = "" +
 	"\n" +
 	"resolution\x18\x0f \x01(\tR\n" +
 	"resolution\x124\n" +
-	"\x06events\x18\x10 \x03(\v2\x1c.reconciliation.v1.CaseEventR\x06events\"\xd4\x02\n" +
+	"\x06events\x18\x10 \x03(\v2\x1c.reconciliation.v1.CaseEventR\x06events\x12'\n" +
+	"\x0facknowledged_by\x18\x11 \x01(\tR\x0eacknowledgedBy\x12C\n" +
+	"\x0facknowledged_at\x18\x12 \x01(\v2\x1a.google.protobuf.TimestampR\x0eacknowledgedAt\"\xd4\x02\n" +
 	"\x04Kind\x12\x14\n" +
 	"\x10KIND_UNSPECIFIED\x10\x00\x12\x0f\n" +
 	"\vSTUCK_ORDER\x10\x01\x12\x10\n" +
@@ -2542,23 +2379,7 @@ const file_reconciliation_v1_reconciliation_proto_rawDesc = "" +
 	"\x04note\x18\x03 \x01(\tR\x04note\x12*\n" +
 	"\x02at\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\x02at\"2\n" +
 	"\x0eGetCaseRequest\x12 \n" +
-	"\acase_id\x18\x01 \x01(\x03B\a\xbaH\x04\"\x02 \x00R\x06caseId\"\x8e\x01\n" +
-	"\x10ClaimCaseRequest\x12 \n" +
-	"\acase_id\x18\x01 \x01(\x03B\a\xbaH\x04\"\x02 \x00R\x06caseId\x12\x1d\n" +
-	"\x05actor\x18\x02 \x01(\tB\a\xbaH\x04r\x02\x18@R\x05actor\x12\x1b\n" +
-	"\ttake_over\x18\x03 \x01(\bR\btakeOver\x12\x1c\n" +
-	"\x04note\x18\x04 \x01(\tB\b\xbaH\x05r\x03\x18\xf4\x03R\x04note\"\x93\x01\n" +
-	"\x11SnoozeCaseRequest\x12 \n" +
-	"\acase_id\x18\x01 \x01(\x03B\a\xbaH\x04\"\x02 \x00R\x06caseId\x128\n" +
-	"\x05until\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampB\x06\xbaH\x03\xc8\x01\x01R\x05until\x12\"\n" +
-	"\x06reason\x18\x03 \x01(\tB\n" +
-	"\xbaH\ar\x05\x10\x01\x18\xf4\x03R\x06reason\"b\n" +
-	"\x12ResolveCaseRequest\x12 \n" +
-	"\acase_id\x18\x01 \x01(\x03B\a\xbaH\x04\"\x02 \x00R\x06caseId\x12*\n" +
-	"\n" +
-	"resolution\x18\x02 \x01(\tB\n" +
-	"\xbaH\ar\x05\x10\x01\x18\xf4\x03R\n" +
-	"resolution\"\xcc\x01\n" +
+	"\acase_id\x18\x01 \x01(\x03B\a\xbaH\x04\"\x02 \x00R\x06caseId\"\xcc\x01\n" +
 	"\x10ListCasesRequest\x12=\n" +
 	"\x05state\x18\x01 \x01(\x0e2\x1d.reconciliation.v1.Case.StateB\b\xbaH\x05\x82\x01\x02\x10\x01R\x05state\x12'\n" +
 	"\tpage_size\x18\x02 \x01(\x05B\n" +
@@ -2568,7 +2389,7 @@ const file_reconciliation_v1_reconciliation_proto_rawDesc = "" +
 	"\x0finclude_snoozed\x18\x04 \x01(\bR\x0eincludeSnoozed\"j\n" +
 	"\x11ListCasesResponse\x12-\n" +
 	"\x05cases\x18\x01 \x03(\v2\x17.reconciliation.v1.CaseR\x05cases\x12&\n" +
-	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken2\x86\v\n" +
+	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken2\x98\b\n" +
 	"\x15ReconciliationService\x12p\n" +
 	"\bStartRun\x12\".reconciliation.v1.StartRunRequest\x1a\x16.reconciliation.v1.Run\"(\x82\xd3\xe4\x93\x02\":\x01*\"\x1d/admin/v1/reconciliation/runs\x12H\n" +
 	"\bWatchRun\x12\".reconciliation.v1.WatchRunRequest\x1a\x16.reconciliation.v1.Run0\x01\x12\x89\x01\n" +
@@ -2578,11 +2399,7 @@ const file_reconciliation_v1_reconciliation_proto_rawDesc = "" +
 	"\bListRuns\x12\".reconciliation.v1.ListRunsRequest\x1a#.reconciliation.v1.ListRunsResponse\"%\x82\xd3\xe4\x93\x02\x1f\x12\x1d/admin/v1/reconciliation/runs\x12G\n" +
 	"\bOpenCase\x12\".reconciliation.v1.OpenCaseRequest\x1a\x17.reconciliation.v1.Case\x12o\n" +
 	"\tListCases\x12#.reconciliation.v1.ListCasesRequest\x1a$.reconciliation.v1.ListCasesResponse\"\x17\x82\xd3\xe4\x93\x02\x11\x12\x0f/admin/v1/cases\x12h\n" +
-	"\aGetCase\x12!.reconciliation.v1.GetCaseRequest\x1a\x17.reconciliation.v1.Case\"!\x82\xd3\xe4\x93\x02\x1b\x12\x19/admin/v1/cases/{case_id}\x12u\n" +
-	"\tClaimCase\x12#.reconciliation.v1.ClaimCaseRequest\x1a\x17.reconciliation.v1.Case\"*\x82\xd3\xe4\x93\x02$:\x01*\"\x1f/admin/v1/cases/{case_id}:claim\x12x\n" +
-	"\n" +
-	"SnoozeCase\x12$.reconciliation.v1.SnoozeCaseRequest\x1a\x17.reconciliation.v1.Case\"+\x82\xd3\xe4\x93\x02%:\x01*\" /admin/v1/cases/{case_id}:snooze\x12{\n" +
-	"\vResolveCase\x12%.reconciliation.v1.ResolveCaseRequest\x1a\x17.reconciliation.v1.Case\",\x82\xd3\xe4\x93\x02&:\x01*\"!/admin/v1/cases/{case_id}:resolveB?Z=makegood.example/proto/gen/reconciliation/v1;reconciliationv1b\x06proto3"
+	"\aGetCase\x12!.reconciliation.v1.GetCaseRequest\x1a\x17.reconciliation.v1.Case\"!\x82\xd3\xe4\x93\x02\x1b\x12\x19/admin/v1/cases/{case_id}B?Z=makegood.example/proto/gen/reconciliation/v1;reconciliationv1b\x06proto3"
 
 var (
 	file_reconciliation_v1_reconciliation_proto_rawDescOnce sync.Once
@@ -2597,7 +2414,7 @@ func file_reconciliation_v1_reconciliation_proto_rawDescGZIP() []byte {
 }
 
 var file_reconciliation_v1_reconciliation_proto_enumTypes = make([]protoimpl.EnumInfo, 4)
-var file_reconciliation_v1_reconciliation_proto_msgTypes = make([]protoimpl.MessageInfo, 30)
+var file_reconciliation_v1_reconciliation_proto_msgTypes = make([]protoimpl.MessageInfo, 27)
 var file_reconciliation_v1_reconciliation_proto_goTypes = []any{
 	(Disposition_Kind)(0),             // 0: reconciliation.v1.Disposition.Kind
 	(Run_Status)(0),                   // 1: reconciliation.v1.Run.Status
@@ -2627,24 +2444,21 @@ var file_reconciliation_v1_reconciliation_proto_goTypes = []any{
 	(*Case)(nil),                      // 25: reconciliation.v1.Case
 	(*CaseEvent)(nil),                 // 26: reconciliation.v1.CaseEvent
 	(*GetCaseRequest)(nil),            // 27: reconciliation.v1.GetCaseRequest
-	(*ClaimCaseRequest)(nil),          // 28: reconciliation.v1.ClaimCaseRequest
-	(*SnoozeCaseRequest)(nil),         // 29: reconciliation.v1.SnoozeCaseRequest
-	(*ResolveCaseRequest)(nil),        // 30: reconciliation.v1.ResolveCaseRequest
-	(*ListCasesRequest)(nil),          // 31: reconciliation.v1.ListCasesRequest
-	(*ListCasesResponse)(nil),         // 32: reconciliation.v1.ListCasesResponse
-	nil,                               // 33: reconciliation.v1.Run.DispositionsEntry
-	(*timestamppb.Timestamp)(nil),     // 34: google.protobuf.Timestamp
+	(*ListCasesRequest)(nil),          // 28: reconciliation.v1.ListCasesRequest
+	(*ListCasesResponse)(nil),         // 29: reconciliation.v1.ListCasesResponse
+	nil,                               // 30: reconciliation.v1.Run.DispositionsEntry
+	(*timestamppb.Timestamp)(nil),     // 31: google.protobuf.Timestamp
 }
 var file_reconciliation_v1_reconciliation_proto_depIdxs = []int32{
 	8,  // 0: reconciliation.v1.ExplainChargeResponse.recorded:type_name -> reconciliation.v1.Disposition
-	34, // 1: reconciliation.v1.ExplainChargeResponse.recorded_at:type_name -> google.protobuf.Timestamp
+	31, // 1: reconciliation.v1.ExplainChargeResponse.recorded_at:type_name -> google.protobuf.Timestamp
 	8,  // 2: reconciliation.v1.ExplainChargeResponse.now:type_name -> reconciliation.v1.Disposition
 	0,  // 3: reconciliation.v1.Disposition.kind:type_name -> reconciliation.v1.Disposition.Kind
-	34, // 4: reconciliation.v1.GetIntegrityReportRequest.from:type_name -> google.protobuf.Timestamp
-	34, // 5: reconciliation.v1.GetIntegrityReportRequest.before:type_name -> google.protobuf.Timestamp
-	34, // 6: reconciliation.v1.IntegrityReport.from:type_name -> google.protobuf.Timestamp
-	34, // 7: reconciliation.v1.IntegrityReport.before:type_name -> google.protobuf.Timestamp
-	34, // 8: reconciliation.v1.IntegrityReport.made_at:type_name -> google.protobuf.Timestamp
+	31, // 4: reconciliation.v1.GetIntegrityReportRequest.from:type_name -> google.protobuf.Timestamp
+	31, // 5: reconciliation.v1.GetIntegrityReportRequest.before:type_name -> google.protobuf.Timestamp
+	31, // 6: reconciliation.v1.IntegrityReport.from:type_name -> google.protobuf.Timestamp
+	31, // 7: reconciliation.v1.IntegrityReport.before:type_name -> google.protobuf.Timestamp
+	31, // 8: reconciliation.v1.IntegrityReport.made_at:type_name -> google.protobuf.Timestamp
 	11, // 9: reconciliation.v1.IntegrityReport.charges:type_name -> reconciliation.v1.DispositionSum
 	12, // 10: reconciliation.v1.IntegrityReport.balance:type_name -> reconciliation.v1.BalanceSum
 	13, // 11: reconciliation.v1.IntegrityReport.differences:type_name -> reconciliation.v1.Difference
@@ -2655,24 +2469,24 @@ var file_reconciliation_v1_reconciliation_proto_depIdxs = []int32{
 	16, // 16: reconciliation.v1.CountChargesByDayResponse.days:type_name -> reconciliation.v1.ChargeDay
 	17, // 17: reconciliation.v1.ChargeDay.counts:type_name -> reconciliation.v1.ChargeDayCount
 	0,  // 18: reconciliation.v1.ChargeDayCount.disposition:type_name -> reconciliation.v1.Disposition.Kind
-	34, // 19: reconciliation.v1.OldestUnserved.charged_at:type_name -> google.protobuf.Timestamp
-	34, // 20: reconciliation.v1.Run.started_at:type_name -> google.protobuf.Timestamp
-	34, // 21: reconciliation.v1.Run.finished_at:type_name -> google.protobuf.Timestamp
+	31, // 19: reconciliation.v1.OldestUnserved.charged_at:type_name -> google.protobuf.Timestamp
+	31, // 20: reconciliation.v1.Run.started_at:type_name -> google.protobuf.Timestamp
+	31, // 21: reconciliation.v1.Run.finished_at:type_name -> google.protobuf.Timestamp
 	1,  // 22: reconciliation.v1.Run.status:type_name -> reconciliation.v1.Run.Status
-	33, // 23: reconciliation.v1.Run.dispositions:type_name -> reconciliation.v1.Run.DispositionsEntry
+	30, // 23: reconciliation.v1.Run.dispositions:type_name -> reconciliation.v1.Run.DispositionsEntry
 	21, // 24: reconciliation.v1.ListRunsResponse.runs:type_name -> reconciliation.v1.Run
 	2,  // 25: reconciliation.v1.OpenCaseRequest.kind:type_name -> reconciliation.v1.Case.Kind
 	2,  // 26: reconciliation.v1.Case.kind:type_name -> reconciliation.v1.Case.Kind
 	3,  // 27: reconciliation.v1.Case.state:type_name -> reconciliation.v1.Case.State
-	34, // 28: reconciliation.v1.Case.opened_at:type_name -> google.protobuf.Timestamp
-	34, // 29: reconciliation.v1.Case.resolved_at:type_name -> google.protobuf.Timestamp
-	34, // 30: reconciliation.v1.Case.last_reported_at:type_name -> google.protobuf.Timestamp
-	34, // 31: reconciliation.v1.Case.claimed_at:type_name -> google.protobuf.Timestamp
-	34, // 32: reconciliation.v1.Case.snoozed_until:type_name -> google.protobuf.Timestamp
-	34, // 33: reconciliation.v1.Case.waiting_since:type_name -> google.protobuf.Timestamp
+	31, // 28: reconciliation.v1.Case.opened_at:type_name -> google.protobuf.Timestamp
+	31, // 29: reconciliation.v1.Case.resolved_at:type_name -> google.protobuf.Timestamp
+	31, // 30: reconciliation.v1.Case.last_reported_at:type_name -> google.protobuf.Timestamp
+	31, // 31: reconciliation.v1.Case.claimed_at:type_name -> google.protobuf.Timestamp
+	31, // 32: reconciliation.v1.Case.snoozed_until:type_name -> google.protobuf.Timestamp
+	31, // 33: reconciliation.v1.Case.waiting_since:type_name -> google.protobuf.Timestamp
 	26, // 34: reconciliation.v1.Case.events:type_name -> reconciliation.v1.CaseEvent
-	34, // 35: reconciliation.v1.CaseEvent.at:type_name -> google.protobuf.Timestamp
-	34, // 36: reconciliation.v1.SnoozeCaseRequest.until:type_name -> google.protobuf.Timestamp
+	31, // 35: reconciliation.v1.Case.acknowledged_at:type_name -> google.protobuf.Timestamp
+	31, // 36: reconciliation.v1.CaseEvent.at:type_name -> google.protobuf.Timestamp
 	3,  // 37: reconciliation.v1.ListCasesRequest.state:type_name -> reconciliation.v1.Case.State
 	25, // 38: reconciliation.v1.ListCasesResponse.cases:type_name -> reconciliation.v1.Case
 	4,  // 39: reconciliation.v1.ReconciliationService.StartRun:input_type -> reconciliation.v1.StartRunRequest
@@ -2682,25 +2496,19 @@ var file_reconciliation_v1_reconciliation_proto_depIdxs = []int32{
 	14, // 43: reconciliation.v1.ReconciliationService.CountChargesByDay:input_type -> reconciliation.v1.CountChargesByDayRequest
 	22, // 44: reconciliation.v1.ReconciliationService.ListRuns:input_type -> reconciliation.v1.ListRunsRequest
 	24, // 45: reconciliation.v1.ReconciliationService.OpenCase:input_type -> reconciliation.v1.OpenCaseRequest
-	31, // 46: reconciliation.v1.ReconciliationService.ListCases:input_type -> reconciliation.v1.ListCasesRequest
+	28, // 46: reconciliation.v1.ReconciliationService.ListCases:input_type -> reconciliation.v1.ListCasesRequest
 	27, // 47: reconciliation.v1.ReconciliationService.GetCase:input_type -> reconciliation.v1.GetCaseRequest
-	28, // 48: reconciliation.v1.ReconciliationService.ClaimCase:input_type -> reconciliation.v1.ClaimCaseRequest
-	29, // 49: reconciliation.v1.ReconciliationService.SnoozeCase:input_type -> reconciliation.v1.SnoozeCaseRequest
-	30, // 50: reconciliation.v1.ReconciliationService.ResolveCase:input_type -> reconciliation.v1.ResolveCaseRequest
-	21, // 51: reconciliation.v1.ReconciliationService.StartRun:output_type -> reconciliation.v1.Run
-	21, // 52: reconciliation.v1.ReconciliationService.WatchRun:output_type -> reconciliation.v1.Run
-	7,  // 53: reconciliation.v1.ReconciliationService.ExplainCharge:output_type -> reconciliation.v1.ExplainChargeResponse
-	10, // 54: reconciliation.v1.ReconciliationService.GetIntegrityReport:output_type -> reconciliation.v1.IntegrityReport
-	15, // 55: reconciliation.v1.ReconciliationService.CountChargesByDay:output_type -> reconciliation.v1.CountChargesByDayResponse
-	23, // 56: reconciliation.v1.ReconciliationService.ListRuns:output_type -> reconciliation.v1.ListRunsResponse
-	25, // 57: reconciliation.v1.ReconciliationService.OpenCase:output_type -> reconciliation.v1.Case
-	32, // 58: reconciliation.v1.ReconciliationService.ListCases:output_type -> reconciliation.v1.ListCasesResponse
-	25, // 59: reconciliation.v1.ReconciliationService.GetCase:output_type -> reconciliation.v1.Case
-	25, // 60: reconciliation.v1.ReconciliationService.ClaimCase:output_type -> reconciliation.v1.Case
-	25, // 61: reconciliation.v1.ReconciliationService.SnoozeCase:output_type -> reconciliation.v1.Case
-	25, // 62: reconciliation.v1.ReconciliationService.ResolveCase:output_type -> reconciliation.v1.Case
-	51, // [51:63] is the sub-list for method output_type
-	39, // [39:51] is the sub-list for method input_type
+	21, // 48: reconciliation.v1.ReconciliationService.StartRun:output_type -> reconciliation.v1.Run
+	21, // 49: reconciliation.v1.ReconciliationService.WatchRun:output_type -> reconciliation.v1.Run
+	7,  // 50: reconciliation.v1.ReconciliationService.ExplainCharge:output_type -> reconciliation.v1.ExplainChargeResponse
+	10, // 51: reconciliation.v1.ReconciliationService.GetIntegrityReport:output_type -> reconciliation.v1.IntegrityReport
+	15, // 52: reconciliation.v1.ReconciliationService.CountChargesByDay:output_type -> reconciliation.v1.CountChargesByDayResponse
+	23, // 53: reconciliation.v1.ReconciliationService.ListRuns:output_type -> reconciliation.v1.ListRunsResponse
+	25, // 54: reconciliation.v1.ReconciliationService.OpenCase:output_type -> reconciliation.v1.Case
+	29, // 55: reconciliation.v1.ReconciliationService.ListCases:output_type -> reconciliation.v1.ListCasesResponse
+	25, // 56: reconciliation.v1.ReconciliationService.GetCase:output_type -> reconciliation.v1.Case
+	48, // [48:57] is the sub-list for method output_type
+	39, // [39:48] is the sub-list for method input_type
 	39, // [39:39] is the sub-list for extension type_name
 	39, // [39:39] is the sub-list for extension extendee
 	0,  // [0:39] is the sub-list for field type_name
@@ -2717,7 +2525,7 @@ func file_reconciliation_v1_reconciliation_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_reconciliation_v1_reconciliation_proto_rawDesc), len(file_reconciliation_v1_reconciliation_proto_rawDesc)),
 			NumEnums:      4,
-			NumMessages:   30,
+			NumMessages:   27,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

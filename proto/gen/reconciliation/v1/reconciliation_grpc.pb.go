@@ -31,9 +31,6 @@ const (
 	ReconciliationService_OpenCase_FullMethodName           = "/reconciliation.v1.ReconciliationService/OpenCase"
 	ReconciliationService_ListCases_FullMethodName          = "/reconciliation.v1.ReconciliationService/ListCases"
 	ReconciliationService_GetCase_FullMethodName            = "/reconciliation.v1.ReconciliationService/GetCase"
-	ReconciliationService_ClaimCase_FullMethodName          = "/reconciliation.v1.ReconciliationService/ClaimCase"
-	ReconciliationService_SnoozeCase_FullMethodName         = "/reconciliation.v1.ReconciliationService/SnoozeCase"
-	ReconciliationService_ResolveCase_FullMethodName        = "/reconciliation.v1.ReconciliationService/ResolveCase"
 )
 
 // ReconciliationServiceClient is the client API for ReconciliationService service.
@@ -68,17 +65,6 @@ type ReconciliationServiceClient interface {
 	ListCases(ctx context.Context, in *ListCasesRequest, opts ...grpc.CallOption) (*ListCasesResponse, error)
 	// GetCase answers with one case. Errors: NOT_FOUND CASE_NOT_FOUND.
 	GetCase(ctx context.Context, in *GetCaseRequest, opts ...grpc.CallOption) (*Case, error)
-	// ClaimCase makes a case the caller's, or hands it to another person. Errors:
-	// NOT_FOUND CASE_NOT_FOUND; ABORTED INVALID_STATE when it is resolved,
-	// CASE_CLAIMED when it is somebody else's and take_over is not set.
-	ClaimCase(ctx context.Context, in *ClaimCaseRequest, opts ...grpc.CallOption) (*Case, error)
-	// SnoozeCase puts a case out of the queue until a time. A new report of it
-	// wakes it only when it says something new. Errors: NOT_FOUND CASE_NOT_FOUND;
-	// ABORTED INVALID_STATE.
-	SnoozeCase(ctx context.Context, in *SnoozeCaseRequest, opts ...grpc.CallOption) (*Case, error)
-	// ResolveCase closes a case. Reported again, it is a new one. Errors: NOT_FOUND
-	// CASE_NOT_FOUND.
-	ResolveCase(ctx context.Context, in *ResolveCaseRequest, opts ...grpc.CallOption) (*Case, error)
 }
 
 type reconciliationServiceClient struct {
@@ -188,36 +174,6 @@ func (c *reconciliationServiceClient) GetCase(ctx context.Context, in *GetCaseRe
 	return out, nil
 }
 
-func (c *reconciliationServiceClient) ClaimCase(ctx context.Context, in *ClaimCaseRequest, opts ...grpc.CallOption) (*Case, error) {
-	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
-	out := new(Case)
-	err := c.cc.Invoke(ctx, ReconciliationService_ClaimCase_FullMethodName, in, out, cOpts...)
-	if err != nil {
-		return nil, err
-	}
-	return out, nil
-}
-
-func (c *reconciliationServiceClient) SnoozeCase(ctx context.Context, in *SnoozeCaseRequest, opts ...grpc.CallOption) (*Case, error) {
-	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
-	out := new(Case)
-	err := c.cc.Invoke(ctx, ReconciliationService_SnoozeCase_FullMethodName, in, out, cOpts...)
-	if err != nil {
-		return nil, err
-	}
-	return out, nil
-}
-
-func (c *reconciliationServiceClient) ResolveCase(ctx context.Context, in *ResolveCaseRequest, opts ...grpc.CallOption) (*Case, error) {
-	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
-	out := new(Case)
-	err := c.cc.Invoke(ctx, ReconciliationService_ResolveCase_FullMethodName, in, out, cOpts...)
-	if err != nil {
-		return nil, err
-	}
-	return out, nil
-}
-
 // ReconciliationServiceServer is the server API for ReconciliationService service.
 // All implementations must embed UnimplementedReconciliationServiceServer
 // for forward compatibility.
@@ -250,17 +206,6 @@ type ReconciliationServiceServer interface {
 	ListCases(context.Context, *ListCasesRequest) (*ListCasesResponse, error)
 	// GetCase answers with one case. Errors: NOT_FOUND CASE_NOT_FOUND.
 	GetCase(context.Context, *GetCaseRequest) (*Case, error)
-	// ClaimCase makes a case the caller's, or hands it to another person. Errors:
-	// NOT_FOUND CASE_NOT_FOUND; ABORTED INVALID_STATE when it is resolved,
-	// CASE_CLAIMED when it is somebody else's and take_over is not set.
-	ClaimCase(context.Context, *ClaimCaseRequest) (*Case, error)
-	// SnoozeCase puts a case out of the queue until a time. A new report of it
-	// wakes it only when it says something new. Errors: NOT_FOUND CASE_NOT_FOUND;
-	// ABORTED INVALID_STATE.
-	SnoozeCase(context.Context, *SnoozeCaseRequest) (*Case, error)
-	// ResolveCase closes a case. Reported again, it is a new one. Errors: NOT_FOUND
-	// CASE_NOT_FOUND.
-	ResolveCase(context.Context, *ResolveCaseRequest) (*Case, error)
 	mustEmbedUnimplementedReconciliationServiceServer()
 }
 
@@ -297,15 +242,6 @@ func (UnimplementedReconciliationServiceServer) ListCases(context.Context, *List
 }
 func (UnimplementedReconciliationServiceServer) GetCase(context.Context, *GetCaseRequest) (*Case, error) {
 	return nil, status.Error(codes.Unimplemented, "method GetCase not implemented")
-}
-func (UnimplementedReconciliationServiceServer) ClaimCase(context.Context, *ClaimCaseRequest) (*Case, error) {
-	return nil, status.Error(codes.Unimplemented, "method ClaimCase not implemented")
-}
-func (UnimplementedReconciliationServiceServer) SnoozeCase(context.Context, *SnoozeCaseRequest) (*Case, error) {
-	return nil, status.Error(codes.Unimplemented, "method SnoozeCase not implemented")
-}
-func (UnimplementedReconciliationServiceServer) ResolveCase(context.Context, *ResolveCaseRequest) (*Case, error) {
-	return nil, status.Error(codes.Unimplemented, "method ResolveCase not implemented")
 }
 func (UnimplementedReconciliationServiceServer) mustEmbedUnimplementedReconciliationServiceServer() {}
 func (UnimplementedReconciliationServiceServer) testEmbeddedByValue()                               {}
@@ -483,60 +419,6 @@ func _ReconciliationService_GetCase_Handler(srv interface{}, ctx context.Context
 	return interceptor(ctx, in, info, handler)
 }
 
-func _ReconciliationService_ClaimCase_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
-	in := new(ClaimCaseRequest)
-	if err := dec(in); err != nil {
-		return nil, err
-	}
-	if interceptor == nil {
-		return srv.(ReconciliationServiceServer).ClaimCase(ctx, in)
-	}
-	info := &grpc.UnaryServerInfo{
-		Server:     srv,
-		FullMethod: ReconciliationService_ClaimCase_FullMethodName,
-	}
-	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
-		return srv.(ReconciliationServiceServer).ClaimCase(ctx, req.(*ClaimCaseRequest))
-	}
-	return interceptor(ctx, in, info, handler)
-}
-
-func _ReconciliationService_SnoozeCase_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
-	in := new(SnoozeCaseRequest)
-	if err := dec(in); err != nil {
-		return nil, err
-	}
-	if interceptor == nil {
-		return srv.(ReconciliationServiceServer).SnoozeCase(ctx, in)
-	}
-	info := &grpc.UnaryServerInfo{
-		Server:     srv,
-		FullMethod: ReconciliationService_SnoozeCase_FullMethodName,
-	}
-	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
-		return srv.(ReconciliationServiceServer).SnoozeCase(ctx, req.(*SnoozeCaseRequest))
-	}
-	return interceptor(ctx, in, info, handler)
-}
-
-func _ReconciliationService_ResolveCase_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
-	in := new(ResolveCaseRequest)
-	if err := dec(in); err != nil {
-		return nil, err
-	}
-	if interceptor == nil {
-		return srv.(ReconciliationServiceServer).ResolveCase(ctx, in)
-	}
-	info := &grpc.UnaryServerInfo{
-		Server:     srv,
-		FullMethod: ReconciliationService_ResolveCase_FullMethodName,
-	}
-	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
-		return srv.(ReconciliationServiceServer).ResolveCase(ctx, req.(*ResolveCaseRequest))
-	}
-	return interceptor(ctx, in, info, handler)
-}
-
 // ReconciliationService_ServiceDesc is the grpc.ServiceDesc for ReconciliationService service.
 // It's only intended for direct use with grpc.RegisterService,
 // and not to be introspected or modified (even as a copy)
@@ -575,18 +457,6 @@ var ReconciliationService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "GetCase",
 			Handler:    _ReconciliationService_GetCase_Handler,
-		},
-		{
-			MethodName: "ClaimCase",
-			Handler:    _ReconciliationService_ClaimCase_Handler,
-		},
-		{
-			MethodName: "SnoozeCase",
-			Handler:    _ReconciliationService_SnoozeCase_Handler,
-		},
-		{
-			MethodName: "ResolveCase",
-			Handler:    _ReconciliationService_ResolveCase_Handler,
 		},
 	},
 	Streams: []grpc.StreamDesc{

@@ -163,7 +163,7 @@ func (x Step_Outcome) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use Step_Outcome.Descriptor instead.
 func (Step_Outcome) EnumDescriptor() ([]byte, []int) {
-	return file_reconciliation_v1_support_proto_rawDescGZIP(), []int{14, 0}
+	return file_reconciliation_v1_support_proto_rawDescGZIP(), []int{22, 0}
 }
 
 type ReplyRequest_Template int32
@@ -227,7 +227,7 @@ func (x ReplyRequest_Template) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use ReplyRequest_Template.Descriptor instead.
 func (ReplyRequest_Template) EnumDescriptor() ([]byte, []int) {
-	return file_reconciliation_v1_support_proto_rawDescGZIP(), []int{15, 0}
+	return file_reconciliation_v1_support_proto_rawDescGZIP(), []int{23, 0}
 }
 
 type Ticket_Category int32
@@ -279,7 +279,7 @@ func (x Ticket_Category) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use Ticket_Category.Descriptor instead.
 func (Ticket_Category) EnumDescriptor() ([]byte, []int) {
-	return file_reconciliation_v1_support_proto_rawDescGZIP(), []int{17, 0}
+	return file_reconciliation_v1_support_proto_rawDescGZIP(), []int{25, 0}
 }
 
 type Ticket_State int32
@@ -331,7 +331,7 @@ func (x Ticket_State) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use Ticket_State.Descriptor instead.
 func (Ticket_State) EnumDescriptor() ([]byte, []int) {
-	return file_reconciliation_v1_support_proto_rawDescGZIP(), []int{17, 1}
+	return file_reconciliation_v1_support_proto_rawDescGZIP(), []int{25, 1}
 }
 
 type AuditEntry_Outcome int32
@@ -387,7 +387,7 @@ func (x AuditEntry_Outcome) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use AuditEntry_Outcome.Descriptor instead.
 func (AuditEntry_Outcome) EnumDescriptor() ([]byte, []int) {
-	return file_reconciliation_v1_support_proto_rawDescGZIP(), []int{24, 0}
+	return file_reconciliation_v1_support_proto_rawDescGZIP(), []int{32, 0}
 }
 
 type WhoAmIRequest struct {
@@ -1377,6 +1377,526 @@ func (x *RefundRequest) GetChargeId() string {
 	return ""
 }
 
+type ClaimCaseRequest struct {
+	state  protoimpl.MessageState `protogen:"open.v1"`
+	CaseId int64                  `protobuf:"varint,1,opt,name=case_id,json=caseId,proto3" json:"case_id,omitempty"`
+	// To whom; empty is the caller.
+	Actor string `protobuf:"bytes,2,opt,name=actor,proto3" json:"actor,omitempty"`
+	// Also when it is somebody else's.
+	TakeOver      bool   `protobuf:"varint,3,opt,name=take_over,json=takeOver,proto3" json:"take_over,omitempty"`
+	Note          string `protobuf:"bytes,4,opt,name=note,proto3" json:"note,omitempty"`
+	Act           *Act   `protobuf:"bytes,5,opt,name=act,proto3" json:"act,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ClaimCaseRequest) Reset() {
+	*x = ClaimCaseRequest{}
+	mi := &file_reconciliation_v1_support_proto_msgTypes[13]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ClaimCaseRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ClaimCaseRequest) ProtoMessage() {}
+
+func (x *ClaimCaseRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_reconciliation_v1_support_proto_msgTypes[13]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ClaimCaseRequest.ProtoReflect.Descriptor instead.
+func (*ClaimCaseRequest) Descriptor() ([]byte, []int) {
+	return file_reconciliation_v1_support_proto_rawDescGZIP(), []int{13}
+}
+
+func (x *ClaimCaseRequest) GetCaseId() int64 {
+	if x != nil {
+		return x.CaseId
+	}
+	return 0
+}
+
+func (x *ClaimCaseRequest) GetActor() string {
+	if x != nil {
+		return x.Actor
+	}
+	return ""
+}
+
+func (x *ClaimCaseRequest) GetTakeOver() bool {
+	if x != nil {
+		return x.TakeOver
+	}
+	return false
+}
+
+func (x *ClaimCaseRequest) GetNote() string {
+	if x != nil {
+		return x.Note
+	}
+	return ""
+}
+
+func (x *ClaimCaseRequest) GetAct() *Act {
+	if x != nil {
+		return x.Act
+	}
+	return nil
+}
+
+type AcknowledgeCaseRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	CaseId        int64                  `protobuf:"varint,1,opt,name=case_id,json=caseId,proto3" json:"case_id,omitempty"`
+	Note          string                 `protobuf:"bytes,2,opt,name=note,proto3" json:"note,omitempty"`
+	Act           *Act                   `protobuf:"bytes,3,opt,name=act,proto3" json:"act,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *AcknowledgeCaseRequest) Reset() {
+	*x = AcknowledgeCaseRequest{}
+	mi := &file_reconciliation_v1_support_proto_msgTypes[14]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *AcknowledgeCaseRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*AcknowledgeCaseRequest) ProtoMessage() {}
+
+func (x *AcknowledgeCaseRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_reconciliation_v1_support_proto_msgTypes[14]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use AcknowledgeCaseRequest.ProtoReflect.Descriptor instead.
+func (*AcknowledgeCaseRequest) Descriptor() ([]byte, []int) {
+	return file_reconciliation_v1_support_proto_rawDescGZIP(), []int{14}
+}
+
+func (x *AcknowledgeCaseRequest) GetCaseId() int64 {
+	if x != nil {
+		return x.CaseId
+	}
+	return 0
+}
+
+func (x *AcknowledgeCaseRequest) GetNote() string {
+	if x != nil {
+		return x.Note
+	}
+	return ""
+}
+
+func (x *AcknowledgeCaseRequest) GetAct() *Act {
+	if x != nil {
+		return x.Act
+	}
+	return nil
+}
+
+type SnoozeCaseRequest struct {
+	state  protoimpl.MessageState `protogen:"open.v1"`
+	CaseId int64                  `protobuf:"varint,1,opt,name=case_id,json=caseId,proto3" json:"case_id,omitempty"`
+	Until  *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=until,proto3" json:"until,omitempty"`
+	// Without act it must be given.
+	Reason        string `protobuf:"bytes,3,opt,name=reason,proto3" json:"reason,omitempty"`
+	Act           *Act   `protobuf:"bytes,4,opt,name=act,proto3" json:"act,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SnoozeCaseRequest) Reset() {
+	*x = SnoozeCaseRequest{}
+	mi := &file_reconciliation_v1_support_proto_msgTypes[15]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SnoozeCaseRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SnoozeCaseRequest) ProtoMessage() {}
+
+func (x *SnoozeCaseRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_reconciliation_v1_support_proto_msgTypes[15]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SnoozeCaseRequest.ProtoReflect.Descriptor instead.
+func (*SnoozeCaseRequest) Descriptor() ([]byte, []int) {
+	return file_reconciliation_v1_support_proto_rawDescGZIP(), []int{15}
+}
+
+func (x *SnoozeCaseRequest) GetCaseId() int64 {
+	if x != nil {
+		return x.CaseId
+	}
+	return 0
+}
+
+func (x *SnoozeCaseRequest) GetUntil() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Until
+	}
+	return nil
+}
+
+func (x *SnoozeCaseRequest) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+func (x *SnoozeCaseRequest) GetAct() *Act {
+	if x != nil {
+		return x.Act
+	}
+	return nil
+}
+
+type ResolveCaseRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	CaseId        int64                  `protobuf:"varint,1,opt,name=case_id,json=caseId,proto3" json:"case_id,omitempty"`
+	Resolution    string                 `protobuf:"bytes,2,opt,name=resolution,proto3" json:"resolution,omitempty"`
+	Act           *Act                   `protobuf:"bytes,3,opt,name=act,proto3" json:"act,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ResolveCaseRequest) Reset() {
+	*x = ResolveCaseRequest{}
+	mi := &file_reconciliation_v1_support_proto_msgTypes[16]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ResolveCaseRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ResolveCaseRequest) ProtoMessage() {}
+
+func (x *ResolveCaseRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_reconciliation_v1_support_proto_msgTypes[16]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ResolveCaseRequest.ProtoReflect.Descriptor instead.
+func (*ResolveCaseRequest) Descriptor() ([]byte, []int) {
+	return file_reconciliation_v1_support_proto_rawDescGZIP(), []int{16}
+}
+
+func (x *ResolveCaseRequest) GetCaseId() int64 {
+	if x != nil {
+		return x.CaseId
+	}
+	return 0
+}
+
+func (x *ResolveCaseRequest) GetResolution() string {
+	if x != nil {
+		return x.Resolution
+	}
+	return ""
+}
+
+func (x *ResolveCaseRequest) GetAct() *Act {
+	if x != nil {
+		return x.Act
+	}
+	return nil
+}
+
+type LinkEventRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	StripeEventId string                 `protobuf:"bytes,1,opt,name=stripe_event_id,json=stripeEventId,proto3" json:"stripe_event_id,omitempty"`
+	// UUID of an order of the person whose event it is; either this or account_id.
+	OrderId string `protobuf:"bytes,2,opt,name=order_id,json=orderId,proto3" json:"order_id,omitempty"`
+	// Without act it must be given.
+	Reason string `protobuf:"bytes,3,opt,name=reason,proto3" json:"reason,omitempty"`
+	// The account of the person whose event it is.
+	AccountId     string `protobuf:"bytes,4,opt,name=account_id,json=accountId,proto3" json:"account_id,omitempty"`
+	Act           *Act   `protobuf:"bytes,5,opt,name=act,proto3" json:"act,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *LinkEventRequest) Reset() {
+	*x = LinkEventRequest{}
+	mi := &file_reconciliation_v1_support_proto_msgTypes[17]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *LinkEventRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*LinkEventRequest) ProtoMessage() {}
+
+func (x *LinkEventRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_reconciliation_v1_support_proto_msgTypes[17]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use LinkEventRequest.ProtoReflect.Descriptor instead.
+func (*LinkEventRequest) Descriptor() ([]byte, []int) {
+	return file_reconciliation_v1_support_proto_rawDescGZIP(), []int{17}
+}
+
+func (x *LinkEventRequest) GetStripeEventId() string {
+	if x != nil {
+		return x.StripeEventId
+	}
+	return ""
+}
+
+func (x *LinkEventRequest) GetOrderId() string {
+	if x != nil {
+		return x.OrderId
+	}
+	return ""
+}
+
+func (x *LinkEventRequest) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+func (x *LinkEventRequest) GetAccountId() string {
+	if x != nil {
+		return x.AccountId
+	}
+	return ""
+}
+
+func (x *LinkEventRequest) GetAct() *Act {
+	if x != nil {
+		return x.Act
+	}
+	return nil
+}
+
+type ReplayEventRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	StripeEventId string                 `protobuf:"bytes,1,opt,name=stripe_event_id,json=stripeEventId,proto3" json:"stripe_event_id,omitempty"`
+	Act           *Act                   `protobuf:"bytes,2,opt,name=act,proto3" json:"act,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ReplayEventRequest) Reset() {
+	*x = ReplayEventRequest{}
+	mi := &file_reconciliation_v1_support_proto_msgTypes[18]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ReplayEventRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ReplayEventRequest) ProtoMessage() {}
+
+func (x *ReplayEventRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_reconciliation_v1_support_proto_msgTypes[18]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ReplayEventRequest.ProtoReflect.Descriptor instead.
+func (*ReplayEventRequest) Descriptor() ([]byte, []int) {
+	return file_reconciliation_v1_support_proto_rawDescGZIP(), []int{18}
+}
+
+func (x *ReplayEventRequest) GetStripeEventId() string {
+	if x != nil {
+		return x.StripeEventId
+	}
+	return ""
+}
+
+func (x *ReplayEventRequest) GetAct() *Act {
+	if x != nil {
+		return x.Act
+	}
+	return nil
+}
+
+type IgnoreEventRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	StripeEventId string                 `protobuf:"bytes,1,opt,name=stripe_event_id,json=stripeEventId,proto3" json:"stripe_event_id,omitempty"`
+	// Without act it must be given.
+	Reason        string `protobuf:"bytes,2,opt,name=reason,proto3" json:"reason,omitempty"`
+	Act           *Act   `protobuf:"bytes,3,opt,name=act,proto3" json:"act,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *IgnoreEventRequest) Reset() {
+	*x = IgnoreEventRequest{}
+	mi := &file_reconciliation_v1_support_proto_msgTypes[19]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *IgnoreEventRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*IgnoreEventRequest) ProtoMessage() {}
+
+func (x *IgnoreEventRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_reconciliation_v1_support_proto_msgTypes[19]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use IgnoreEventRequest.ProtoReflect.Descriptor instead.
+func (*IgnoreEventRequest) Descriptor() ([]byte, []int) {
+	return file_reconciliation_v1_support_proto_rawDescGZIP(), []int{19}
+}
+
+func (x *IgnoreEventRequest) GetStripeEventId() string {
+	if x != nil {
+		return x.StripeEventId
+	}
+	return ""
+}
+
+func (x *IgnoreEventRequest) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+func (x *IgnoreEventRequest) GetAct() *Act {
+	if x != nil {
+		return x.Act
+	}
+	return nil
+}
+
+type SetChargingRequest struct {
+	state  protoimpl.MessageState `protogen:"open.v1"`
+	Paused bool                   `protobuf:"varint,1,opt,name=paused,proto3" json:"paused,omitempty"`
+	// Without act it must be given.
+	Reason        string `protobuf:"bytes,2,opt,name=reason,proto3" json:"reason,omitempty"`
+	Act           *Act   `protobuf:"bytes,3,opt,name=act,proto3" json:"act,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SetChargingRequest) Reset() {
+	*x = SetChargingRequest{}
+	mi := &file_reconciliation_v1_support_proto_msgTypes[20]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SetChargingRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SetChargingRequest) ProtoMessage() {}
+
+func (x *SetChargingRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_reconciliation_v1_support_proto_msgTypes[20]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SetChargingRequest.ProtoReflect.Descriptor instead.
+func (*SetChargingRequest) Descriptor() ([]byte, []int) {
+	return file_reconciliation_v1_support_proto_rawDescGZIP(), []int{20}
+}
+
+func (x *SetChargingRequest) GetPaused() bool {
+	if x != nil {
+		return x.Paused
+	}
+	return false
+}
+
+func (x *SetChargingRequest) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+func (x *SetChargingRequest) GetAct() *Act {
+	if x != nil {
+		return x.Act
+	}
+	return nil
+}
+
 // ActionResponse is what a step did, or would do.
 type ActionResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -1386,14 +1906,19 @@ type ActionResponse struct {
 	// Every step is DONE or NOT_NEEDED, or, in a dry run, would be.
 	Done bool `protobuf:"varint,3,opt,name=done,proto3" json:"done,omitempty"`
 	// Of its audit entry; 0 in a dry run.
-	AuditId       int64 `protobuf:"varint,4,opt,name=audit_id,json=auditId,proto3" json:"audit_id,omitempty"`
+	AuditId int64 `protobuf:"varint,4,opt,name=audit_id,json=auditId,proto3" json:"audit_id,omitempty"`
+	// The case, the event or the switch that it was about, as it is now, and in a dry
+	// run as it would be; unset when it was about something else.
+	Case          *Case                   `protobuf:"bytes,5,opt,name=case,proto3" json:"case,omitempty"`
+	Event         *v11.WebhookEvent       `protobuf:"bytes,6,opt,name=event,proto3" json:"event,omitempty"`
+	Charging      *v1.SetChargingResponse `protobuf:"bytes,7,opt,name=charging,proto3" json:"charging,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *ActionResponse) Reset() {
 	*x = ActionResponse{}
-	mi := &file_reconciliation_v1_support_proto_msgTypes[13]
+	mi := &file_reconciliation_v1_support_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1405,7 +1930,7 @@ func (x *ActionResponse) String() string {
 func (*ActionResponse) ProtoMessage() {}
 
 func (x *ActionResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_reconciliation_v1_support_proto_msgTypes[13]
+	mi := &file_reconciliation_v1_support_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1418,7 +1943,7 @@ func (x *ActionResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ActionResponse.ProtoReflect.Descriptor instead.
 func (*ActionResponse) Descriptor() ([]byte, []int) {
-	return file_reconciliation_v1_support_proto_rawDescGZIP(), []int{13}
+	return file_reconciliation_v1_support_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *ActionResponse) GetSteps() []*Step {
@@ -1449,6 +1974,27 @@ func (x *ActionResponse) GetAuditId() int64 {
 	return 0
 }
 
+func (x *ActionResponse) GetCase() *Case {
+	if x != nil {
+		return x.Case
+	}
+	return nil
+}
+
+func (x *ActionResponse) GetEvent() *v11.WebhookEvent {
+	if x != nil {
+		return x.Event
+	}
+	return nil
+}
+
+func (x *ActionResponse) GetCharging() *v1.SetChargingResponse {
+	if x != nil {
+		return x.Charging
+	}
+	return nil
+}
+
 // Step is one thing that had to happen.
 type Step struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -1462,7 +2008,7 @@ type Step struct {
 
 func (x *Step) Reset() {
 	*x = Step{}
-	mi := &file_reconciliation_v1_support_proto_msgTypes[14]
+	mi := &file_reconciliation_v1_support_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1474,7 +2020,7 @@ func (x *Step) String() string {
 func (*Step) ProtoMessage() {}
 
 func (x *Step) ProtoReflect() protoreflect.Message {
-	mi := &file_reconciliation_v1_support_proto_msgTypes[14]
+	mi := &file_reconciliation_v1_support_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1487,7 +2033,7 @@ func (x *Step) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Step.ProtoReflect.Descriptor instead.
 func (*Step) Descriptor() ([]byte, []int) {
-	return file_reconciliation_v1_support_proto_rawDescGZIP(), []int{14}
+	return file_reconciliation_v1_support_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *Step) GetWhat() string {
@@ -1532,7 +2078,7 @@ type ReplyRequest struct {
 
 func (x *ReplyRequest) Reset() {
 	*x = ReplyRequest{}
-	mi := &file_reconciliation_v1_support_proto_msgTypes[15]
+	mi := &file_reconciliation_v1_support_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1544,7 +2090,7 @@ func (x *ReplyRequest) String() string {
 func (*ReplyRequest) ProtoMessage() {}
 
 func (x *ReplyRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_reconciliation_v1_support_proto_msgTypes[15]
+	mi := &file_reconciliation_v1_support_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1557,7 +2103,7 @@ func (x *ReplyRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReplyRequest.ProtoReflect.Descriptor instead.
 func (*ReplyRequest) Descriptor() ([]byte, []int) {
-	return file_reconciliation_v1_support_proto_rawDescGZIP(), []int{15}
+	return file_reconciliation_v1_support_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *ReplyRequest) GetTemplate() ReplyRequest_Template {
@@ -1629,7 +2175,7 @@ type ReplyResponse struct {
 
 func (x *ReplyResponse) Reset() {
 	*x = ReplyResponse{}
-	mi := &file_reconciliation_v1_support_proto_msgTypes[16]
+	mi := &file_reconciliation_v1_support_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1641,7 +2187,7 @@ func (x *ReplyResponse) String() string {
 func (*ReplyResponse) ProtoMessage() {}
 
 func (x *ReplyResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_reconciliation_v1_support_proto_msgTypes[16]
+	mi := &file_reconciliation_v1_support_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1654,7 +2200,7 @@ func (x *ReplyResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReplyResponse.ProtoReflect.Descriptor instead.
 func (*ReplyResponse) Descriptor() ([]byte, []int) {
-	return file_reconciliation_v1_support_proto_rawDescGZIP(), []int{16}
+	return file_reconciliation_v1_support_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *ReplyResponse) GetTo() string {
@@ -1711,7 +2257,7 @@ type Ticket struct {
 
 func (x *Ticket) Reset() {
 	*x = Ticket{}
-	mi := &file_reconciliation_v1_support_proto_msgTypes[17]
+	mi := &file_reconciliation_v1_support_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1723,7 +2269,7 @@ func (x *Ticket) String() string {
 func (*Ticket) ProtoMessage() {}
 
 func (x *Ticket) ProtoReflect() protoreflect.Message {
-	mi := &file_reconciliation_v1_support_proto_msgTypes[17]
+	mi := &file_reconciliation_v1_support_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1736,7 +2282,7 @@ func (x *Ticket) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Ticket.ProtoReflect.Descriptor instead.
 func (*Ticket) Descriptor() ([]byte, []int) {
-	return file_reconciliation_v1_support_proto_rawDescGZIP(), []int{17}
+	return file_reconciliation_v1_support_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *Ticket) GetId() int64 {
@@ -1851,7 +2397,7 @@ type OpenTicketRequest struct {
 
 func (x *OpenTicketRequest) Reset() {
 	*x = OpenTicketRequest{}
-	mi := &file_reconciliation_v1_support_proto_msgTypes[18]
+	mi := &file_reconciliation_v1_support_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1863,7 +2409,7 @@ func (x *OpenTicketRequest) String() string {
 func (*OpenTicketRequest) ProtoMessage() {}
 
 func (x *OpenTicketRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_reconciliation_v1_support_proto_msgTypes[18]
+	mi := &file_reconciliation_v1_support_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1876,7 +2422,7 @@ func (x *OpenTicketRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OpenTicketRequest.ProtoReflect.Descriptor instead.
 func (*OpenTicketRequest) Descriptor() ([]byte, []int) {
-	return file_reconciliation_v1_support_proto_rawDescGZIP(), []int{18}
+	return file_reconciliation_v1_support_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *OpenTicketRequest) GetEmail() string {
@@ -1929,7 +2475,7 @@ type ChangeTicketRequest struct {
 
 func (x *ChangeTicketRequest) Reset() {
 	*x = ChangeTicketRequest{}
-	mi := &file_reconciliation_v1_support_proto_msgTypes[19]
+	mi := &file_reconciliation_v1_support_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1941,7 +2487,7 @@ func (x *ChangeTicketRequest) String() string {
 func (*ChangeTicketRequest) ProtoMessage() {}
 
 func (x *ChangeTicketRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_reconciliation_v1_support_proto_msgTypes[19]
+	mi := &file_reconciliation_v1_support_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1954,7 +2500,7 @@ func (x *ChangeTicketRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ChangeTicketRequest.ProtoReflect.Descriptor instead.
 func (*ChangeTicketRequest) Descriptor() ([]byte, []int) {
-	return file_reconciliation_v1_support_proto_rawDescGZIP(), []int{19}
+	return file_reconciliation_v1_support_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *ChangeTicketRequest) GetTicketId() int64 {
@@ -2006,7 +2552,7 @@ type ListTicketsRequest struct {
 
 func (x *ListTicketsRequest) Reset() {
 	*x = ListTicketsRequest{}
-	mi := &file_reconciliation_v1_support_proto_msgTypes[20]
+	mi := &file_reconciliation_v1_support_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2018,7 +2564,7 @@ func (x *ListTicketsRequest) String() string {
 func (*ListTicketsRequest) ProtoMessage() {}
 
 func (x *ListTicketsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_reconciliation_v1_support_proto_msgTypes[20]
+	mi := &file_reconciliation_v1_support_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2031,7 +2577,7 @@ func (x *ListTicketsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListTicketsRequest.ProtoReflect.Descriptor instead.
 func (*ListTicketsRequest) Descriptor() ([]byte, []int) {
-	return file_reconciliation_v1_support_proto_rawDescGZIP(), []int{20}
+	return file_reconciliation_v1_support_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *ListTicketsRequest) GetState() Ticket_State {
@@ -2065,7 +2611,7 @@ type ListTicketsResponse struct {
 
 func (x *ListTicketsResponse) Reset() {
 	*x = ListTicketsResponse{}
-	mi := &file_reconciliation_v1_support_proto_msgTypes[21]
+	mi := &file_reconciliation_v1_support_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2077,7 +2623,7 @@ func (x *ListTicketsResponse) String() string {
 func (*ListTicketsResponse) ProtoMessage() {}
 
 func (x *ListTicketsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_reconciliation_v1_support_proto_msgTypes[21]
+	mi := &file_reconciliation_v1_support_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2090,7 +2636,7 @@ func (x *ListTicketsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListTicketsResponse.ProtoReflect.Descriptor instead.
 func (*ListTicketsResponse) Descriptor() ([]byte, []int) {
-	return file_reconciliation_v1_support_proto_rawDescGZIP(), []int{21}
+	return file_reconciliation_v1_support_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *ListTicketsResponse) GetTickets() []*Ticket {
@@ -2111,7 +2657,8 @@ type ListAuditRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Empty is anybody's.
 	Actor string `protobuf:"bytes,1,opt,name=actor,proto3" json:"actor,omitempty"`
-	// Empty is about anything; otherwise an order, charge, event, case or ticket id.
+	// Empty is about anything; otherwise an order, charge or event id, case/<id>,
+	// ticket/<id>, or charging.
 	Subject string `protobuf:"bytes,2,opt,name=subject,proto3" json:"subject,omitempty"`
 	// At most 200; 0 is 50.
 	PageSize      int32  `protobuf:"varint,3,opt,name=page_size,json=pageSize,proto3" json:"page_size,omitempty"`
@@ -2122,7 +2669,7 @@ type ListAuditRequest struct {
 
 func (x *ListAuditRequest) Reset() {
 	*x = ListAuditRequest{}
-	mi := &file_reconciliation_v1_support_proto_msgTypes[22]
+	mi := &file_reconciliation_v1_support_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2134,7 +2681,7 @@ func (x *ListAuditRequest) String() string {
 func (*ListAuditRequest) ProtoMessage() {}
 
 func (x *ListAuditRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_reconciliation_v1_support_proto_msgTypes[22]
+	mi := &file_reconciliation_v1_support_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2147,7 +2694,7 @@ func (x *ListAuditRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListAuditRequest.ProtoReflect.Descriptor instead.
 func (*ListAuditRequest) Descriptor() ([]byte, []int) {
-	return file_reconciliation_v1_support_proto_rawDescGZIP(), []int{22}
+	return file_reconciliation_v1_support_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *ListAuditRequest) GetActor() string {
@@ -2188,7 +2735,7 @@ type ListAuditResponse struct {
 
 func (x *ListAuditResponse) Reset() {
 	*x = ListAuditResponse{}
-	mi := &file_reconciliation_v1_support_proto_msgTypes[23]
+	mi := &file_reconciliation_v1_support_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2200,7 +2747,7 @@ func (x *ListAuditResponse) String() string {
 func (*ListAuditResponse) ProtoMessage() {}
 
 func (x *ListAuditResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_reconciliation_v1_support_proto_msgTypes[23]
+	mi := &file_reconciliation_v1_support_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2213,7 +2760,7 @@ func (x *ListAuditResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListAuditResponse.ProtoReflect.Descriptor instead.
 func (*ListAuditResponse) Descriptor() ([]byte, []int) {
-	return file_reconciliation_v1_support_proto_rawDescGZIP(), []int{23}
+	return file_reconciliation_v1_support_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *ListAuditResponse) GetEntries() []*AuditEntry {
@@ -2258,7 +2805,7 @@ type AuditEntry struct {
 
 func (x *AuditEntry) Reset() {
 	*x = AuditEntry{}
-	mi := &file_reconciliation_v1_support_proto_msgTypes[24]
+	mi := &file_reconciliation_v1_support_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2270,7 +2817,7 @@ func (x *AuditEntry) String() string {
 func (*AuditEntry) ProtoMessage() {}
 
 func (x *AuditEntry) ProtoReflect() protoreflect.Message {
-	mi := &file_reconciliation_v1_support_proto_msgTypes[24]
+	mi := &file_reconciliation_v1_support_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2283,7 +2830,7 @@ func (x *AuditEntry) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AuditEntry.ProtoReflect.Descriptor instead.
 func (*AuditEntry) Descriptor() ([]byte, []int) {
-	return file_reconciliation_v1_support_proto_rawDescGZIP(), []int{24}
+	return file_reconciliation_v1_support_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *AuditEntry) GetId() int64 {
@@ -2473,12 +3020,58 @@ const file_reconciliation_v1_support_proto_rawDesc = "" +
 	"\border_id\x18\x01 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\aorderId\x12*\n" +
 	"\famount_minor\x18\x02 \x01(\x03B\a\xbaH\x04\"\x02(\x00R\vamountMinor\x120\n" +
 	"\x03act\x18\x03 \x01(\v2\x16.reconciliation.v1.ActB\x06\xbaH\x03\xc8\x01\x01R\x03act\x12%\n" +
-	"\tcharge_id\x18\x04 \x01(\tB\b\xbaH\x05r\x03\x18\xff\x01R\bchargeId\"\x96\x01\n" +
+	"\tcharge_id\x18\x04 \x01(\tB\b\xbaH\x05r\x03\x18\xff\x01R\bchargeId\"\xb8\x01\n" +
+	"\x10ClaimCaseRequest\x12 \n" +
+	"\acase_id\x18\x01 \x01(\x03B\a\xbaH\x04\"\x02 \x00R\x06caseId\x12\x1d\n" +
+	"\x05actor\x18\x02 \x01(\tB\a\xbaH\x04r\x02\x18@R\x05actor\x12\x1b\n" +
+	"\ttake_over\x18\x03 \x01(\bR\btakeOver\x12\x1c\n" +
+	"\x04note\x18\x04 \x01(\tB\b\xbaH\x05r\x03\x18\xf4\x03R\x04note\x12(\n" +
+	"\x03act\x18\x05 \x01(\v2\x16.reconciliation.v1.ActR\x03act\"\x82\x01\n" +
+	"\x16AcknowledgeCaseRequest\x12 \n" +
+	"\acase_id\x18\x01 \x01(\x03B\a\xbaH\x04\"\x02 \x00R\x06caseId\x12\x1c\n" +
+	"\x04note\x18\x02 \x01(\tB\b\xbaH\x05r\x03\x18\xf4\x03R\x04note\x12(\n" +
+	"\x03act\x18\x03 \x01(\v2\x16.reconciliation.v1.ActR\x03act\"\xbb\x01\n" +
+	"\x11SnoozeCaseRequest\x12 \n" +
+	"\acase_id\x18\x01 \x01(\x03B\a\xbaH\x04\"\x02 \x00R\x06caseId\x128\n" +
+	"\x05until\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampB\x06\xbaH\x03\xc8\x01\x01R\x05until\x12 \n" +
+	"\x06reason\x18\x03 \x01(\tB\b\xbaH\x05r\x03\x18\xf4\x03R\x06reason\x12(\n" +
+	"\x03act\x18\x04 \x01(\v2\x16.reconciliation.v1.ActR\x03act\"\x8c\x01\n" +
+	"\x12ResolveCaseRequest\x12 \n" +
+	"\acase_id\x18\x01 \x01(\x03B\a\xbaH\x04\"\x02 \x00R\x06caseId\x12*\n" +
+	"\n" +
+	"resolution\x18\x02 \x01(\tB\n" +
+	"\xbaH\ar\x05\x10\x01\x18\xf4\x03R\n" +
+	"resolution\x12(\n" +
+	"\x03act\x18\x03 \x01(\v2\x16.reconciliation.v1.ActR\x03act\"\xe3\x01\n" +
+	"\x10LinkEventRequest\x122\n" +
+	"\x0fstripe_event_id\x18\x01 \x01(\tB\n" +
+	"\xbaH\ar\x05\x10\x01\x18\xff\x01R\rstripeEventId\x12&\n" +
+	"\border_id\x18\x02 \x01(\tB\v\xbaH\b\xd8\x01\x01r\x03\xb0\x01\x01R\aorderId\x12 \n" +
+	"\x06reason\x18\x03 \x01(\tB\b\xbaH\x05r\x03\x18\xf4\x03R\x06reason\x12'\n" +
+	"\n" +
+	"account_id\x18\x04 \x01(\tB\b\xbaH\x05r\x03\x18\xff\x01R\taccountId\x12(\n" +
+	"\x03act\x18\x05 \x01(\v2\x16.reconciliation.v1.ActR\x03act\"r\n" +
+	"\x12ReplayEventRequest\x122\n" +
+	"\x0fstripe_event_id\x18\x01 \x01(\tB\n" +
+	"\xbaH\ar\x05\x10\x01\x18\xff\x01R\rstripeEventId\x12(\n" +
+	"\x03act\x18\x02 \x01(\v2\x16.reconciliation.v1.ActR\x03act\"\x94\x01\n" +
+	"\x12IgnoreEventRequest\x122\n" +
+	"\x0fstripe_event_id\x18\x01 \x01(\tB\n" +
+	"\xbaH\ar\x05\x10\x01\x18\xff\x01R\rstripeEventId\x12 \n" +
+	"\x06reason\x18\x02 \x01(\tB\b\xbaH\x05r\x03\x18\xf4\x03R\x06reason\x12(\n" +
+	"\x03act\x18\x03 \x01(\v2\x16.reconciliation.v1.ActR\x03act\"x\n" +
+	"\x12SetChargingRequest\x12\x16\n" +
+	"\x06paused\x18\x01 \x01(\bR\x06paused\x12 \n" +
+	"\x06reason\x18\x02 \x01(\tB\b\xbaH\x05r\x03\x18\xf4\x03R\x06reason\x12(\n" +
+	"\x03act\x18\x03 \x01(\v2\x16.reconciliation.v1.ActR\x03act\"\xb0\x02\n" +
 	"\x0eActionResponse\x12-\n" +
 	"\x05steps\x18\x01 \x03(\v2\x17.reconciliation.v1.StepR\x05steps\x12&\n" +
 	"\x05order\x18\x02 \x01(\v2\x10.orders.v1.OrderR\x05order\x12\x12\n" +
 	"\x04done\x18\x03 \x01(\bR\x04done\x12\x19\n" +
-	"\baudit_id\x18\x04 \x01(\x03R\aauditId\"\xc1\x01\n" +
+	"\baudit_id\x18\x04 \x01(\x03R\aauditId\x12+\n" +
+	"\x04case\x18\x05 \x01(\v2\x17.reconciliation.v1.CaseR\x04case\x12/\n" +
+	"\x05event\x18\x06 \x01(\v2\x19.payments.v1.WebhookEventR\x05event\x12:\n" +
+	"\bcharging\x18\a \x01(\v2\x1e.orders.v1.SetChargingResponseR\bcharging\"\xc1\x01\n" +
 	"\x04Step\x12\x12\n" +
 	"\x04what\x18\x01 \x01(\tR\x04what\x129\n" +
 	"\aoutcome\x18\x02 \x01(\x0e2\x1f.reconciliation.v1.Step.OutcomeR\aoutcome\x12\x12\n" +
@@ -2629,15 +3222,23 @@ const file_reconciliation_v1_support_proto_rawDesc = "" +
 	"\x12\f\n" +
 	"\bALL_GOOD\x10\v\x12\x16\n" +
 	"\x12NO_CHARGE_NO_ORDER\x10\f\x12\v\n" +
-	"\aUNCLEAR\x10\r2\xbd\n" +
-	"\n" +
+	"\aUNCLEAR\x10\r2\xd2\x13\n" +
 	"\x0eSupportService\x12g\n" +
 	"\x06WhoAmI\x12 .reconciliation.v1.WhoAmIRequest\x1a!.reconciliation.v1.WhoAmIResponse\"\x18\x82\xd3\xe4\x93\x02\x12\x12\x10/admin/v1/whoami\x12\x8a\x01\n" +
 	"\x0eLookupCustomer\x12(.reconciliation.v1.LookupCustomerRequest\x1a).reconciliation.v1.LookupCustomerResponse\"#\x82\xd3\xe4\x93\x02\x1d:\x01*\"\x18/admin/v1/support:lookup\x12u\n" +
 	"\aRecover\x12!.reconciliation.v1.RecoverRequest\x1a!.reconciliation.v1.ActionResponse\"$\x82\xd3\xe4\x93\x02\x1e:\x01*\"\x19/admin/v1/support:recover\x12{\n" +
 	"\vAdoptCharge\x12%.reconciliation.v1.AdoptChargeRequest\x1a!.reconciliation.v1.ActionResponse\"\"\x82\xd3\xe4\x93\x02\x1c:\x01*\"\x17/admin/v1/support:adopt\x12\x80\x01\n" +
 	"\rResendMessage\x12'.reconciliation.v1.ResendMessageRequest\x1a!.reconciliation.v1.ActionResponse\"#\x82\xd3\xe4\x93\x02\x1d:\x01*\"\x18/admin/v1/support:resend\x12r\n" +
-	"\x06Refund\x12 .reconciliation.v1.RefundRequest\x1a!.reconciliation.v1.ActionResponse\"#\x82\xd3\xe4\x93\x02\x1d:\x01*\"\x18/admin/v1/support:refund\x12n\n" +
+	"\x06Refund\x12 .reconciliation.v1.RefundRequest\x1a!.reconciliation.v1.ActionResponse\"#\x82\xd3\xe4\x93\x02\x1d:\x01*\"\x18/admin/v1/support:refund\x12\x85\x01\n" +
+	"\tClaimCase\x12#.reconciliation.v1.ClaimCaseRequest\x1a!.reconciliation.v1.ActionResponse\"0\x82\xd3\xe4\x93\x02*:\x01*b\x04case\"\x1f/admin/v1/cases/{case_id}:claim\x12\x97\x01\n" +
+	"\x0fAcknowledgeCase\x12).reconciliation.v1.AcknowledgeCaseRequest\x1a!.reconciliation.v1.ActionResponse\"6\x82\xd3\xe4\x93\x020:\x01*b\x04case\"%/admin/v1/cases/{case_id}:acknowledge\x12\x88\x01\n" +
+	"\n" +
+	"SnoozeCase\x12$.reconciliation.v1.SnoozeCaseRequest\x1a!.reconciliation.v1.ActionResponse\"1\x82\xd3\xe4\x93\x02+:\x01*b\x04case\" /admin/v1/cases/{case_id}:snooze\x12\x8b\x01\n" +
+	"\vResolveCase\x12%.reconciliation.v1.ResolveCaseRequest\x1a!.reconciliation.v1.ActionResponse\"2\x82\xd3\xe4\x93\x02,:\x01*b\x04case\"!/admin/v1/cases/{case_id}:resolve\x12\x96\x01\n" +
+	"\tLinkEvent\x12#.reconciliation.v1.LinkEventRequest\x1a!.reconciliation.v1.ActionResponse\"A\x82\xd3\xe4\x93\x02;:\x01*b\x05event\"//admin/v1/webhook-events/{stripe_event_id}:link\x12\x9c\x01\n" +
+	"\vReplayEvent\x12%.reconciliation.v1.ReplayEventRequest\x1a!.reconciliation.v1.ActionResponse\"C\x82\xd3\xe4\x93\x02=:\x01*b\x05event\"1/admin/v1/webhook-events/{stripe_event_id}:replay\x12\x9c\x01\n" +
+	"\vIgnoreEvent\x12%.reconciliation.v1.IgnoreEventRequest\x1a!.reconciliation.v1.ActionResponse\"C\x82\xd3\xe4\x93\x02=:\x01*b\x05event\"1/admin/v1/webhook-events/{stripe_event_id}:ignore\x12\x80\x01\n" +
+	"\vSetCharging\x12%.reconciliation.v1.SetChargingRequest\x1a!.reconciliation.v1.ActionResponse\"'\x82\xd3\xe4\x93\x02!:\x01*b\bcharging\"\x12/admin/v1/charging\x12n\n" +
 	"\x05Reply\x12\x1f.reconciliation.v1.ReplyRequest\x1a .reconciliation.v1.ReplyResponse\"\"\x82\xd3\xe4\x93\x02\x1c:\x01*\"\x17/admin/v1/support:reply\x12k\n" +
 	"\n" +
 	"OpenTicket\x12$.reconciliation.v1.OpenTicketRequest\x1a\x19.reconciliation.v1.Ticket\"\x1c\x82\xd3\xe4\x93\x02\x16:\x01*\"\x11/admin/v1/tickets\x12\x82\x01\n" +
@@ -2658,7 +3259,7 @@ func file_reconciliation_v1_support_proto_rawDescGZIP() []byte {
 }
 
 var file_reconciliation_v1_support_proto_enumTypes = make([]protoimpl.EnumInfo, 6)
-var file_reconciliation_v1_support_proto_msgTypes = make([]protoimpl.MessageInfo, 25)
+var file_reconciliation_v1_support_proto_msgTypes = make([]protoimpl.MessageInfo, 33)
 var file_reconciliation_v1_support_proto_goTypes = []any{
 	(Diagnosis)(0),                   // 0: reconciliation.v1.Diagnosis
 	(Step_Outcome)(0),                // 1: reconciliation.v1.Step.Outcome
@@ -2679,23 +3280,33 @@ var file_reconciliation_v1_support_proto_goTypes = []any{
 	(*AdoptChargeRequest)(nil),       // 16: reconciliation.v1.AdoptChargeRequest
 	(*ResendMessageRequest)(nil),     // 17: reconciliation.v1.ResendMessageRequest
 	(*RefundRequest)(nil),            // 18: reconciliation.v1.RefundRequest
-	(*ActionResponse)(nil),           // 19: reconciliation.v1.ActionResponse
-	(*Step)(nil),                     // 20: reconciliation.v1.Step
-	(*ReplyRequest)(nil),             // 21: reconciliation.v1.ReplyRequest
-	(*ReplyResponse)(nil),            // 22: reconciliation.v1.ReplyResponse
-	(*Ticket)(nil),                   // 23: reconciliation.v1.Ticket
-	(*OpenTicketRequest)(nil),        // 24: reconciliation.v1.OpenTicketRequest
-	(*ChangeTicketRequest)(nil),      // 25: reconciliation.v1.ChangeTicketRequest
-	(*ListTicketsRequest)(nil),       // 26: reconciliation.v1.ListTicketsRequest
-	(*ListTicketsResponse)(nil),      // 27: reconciliation.v1.ListTicketsResponse
-	(*ListAuditRequest)(nil),         // 28: reconciliation.v1.ListAuditRequest
-	(*ListAuditResponse)(nil),        // 29: reconciliation.v1.ListAuditResponse
-	(*AuditEntry)(nil),               // 30: reconciliation.v1.AuditEntry
-	(*v1.DescribeOrderResponse)(nil), // 31: orders.v1.DescribeOrderResponse
-	(*v11.SeenCharge)(nil),           // 32: payments.v1.SeenCharge
-	(*Case)(nil),                     // 33: reconciliation.v1.Case
-	(*timestamppb.Timestamp)(nil),    // 34: google.protobuf.Timestamp
-	(*v1.Order)(nil),                 // 35: orders.v1.Order
+	(*ClaimCaseRequest)(nil),         // 19: reconciliation.v1.ClaimCaseRequest
+	(*AcknowledgeCaseRequest)(nil),   // 20: reconciliation.v1.AcknowledgeCaseRequest
+	(*SnoozeCaseRequest)(nil),        // 21: reconciliation.v1.SnoozeCaseRequest
+	(*ResolveCaseRequest)(nil),       // 22: reconciliation.v1.ResolveCaseRequest
+	(*LinkEventRequest)(nil),         // 23: reconciliation.v1.LinkEventRequest
+	(*ReplayEventRequest)(nil),       // 24: reconciliation.v1.ReplayEventRequest
+	(*IgnoreEventRequest)(nil),       // 25: reconciliation.v1.IgnoreEventRequest
+	(*SetChargingRequest)(nil),       // 26: reconciliation.v1.SetChargingRequest
+	(*ActionResponse)(nil),           // 27: reconciliation.v1.ActionResponse
+	(*Step)(nil),                     // 28: reconciliation.v1.Step
+	(*ReplyRequest)(nil),             // 29: reconciliation.v1.ReplyRequest
+	(*ReplyResponse)(nil),            // 30: reconciliation.v1.ReplyResponse
+	(*Ticket)(nil),                   // 31: reconciliation.v1.Ticket
+	(*OpenTicketRequest)(nil),        // 32: reconciliation.v1.OpenTicketRequest
+	(*ChangeTicketRequest)(nil),      // 33: reconciliation.v1.ChangeTicketRequest
+	(*ListTicketsRequest)(nil),       // 34: reconciliation.v1.ListTicketsRequest
+	(*ListTicketsResponse)(nil),      // 35: reconciliation.v1.ListTicketsResponse
+	(*ListAuditRequest)(nil),         // 36: reconciliation.v1.ListAuditRequest
+	(*ListAuditResponse)(nil),        // 37: reconciliation.v1.ListAuditResponse
+	(*AuditEntry)(nil),               // 38: reconciliation.v1.AuditEntry
+	(*v1.DescribeOrderResponse)(nil), // 39: orders.v1.DescribeOrderResponse
+	(*v11.SeenCharge)(nil),           // 40: payments.v1.SeenCharge
+	(*Case)(nil),                     // 41: reconciliation.v1.Case
+	(*timestamppb.Timestamp)(nil),    // 42: google.protobuf.Timestamp
+	(*v1.Order)(nil),                 // 43: orders.v1.Order
+	(*v11.WebhookEvent)(nil),         // 44: payments.v1.WebhookEvent
+	(*v1.SetChargingResponse)(nil),   // 45: orders.v1.SetChargingResponse
 }
 var file_reconciliation_v1_support_proto_depIdxs = []int32{
 	9,  // 0: reconciliation.v1.LookupCustomerRequest.card:type_name -> reconciliation.v1.CardHint
@@ -2703,62 +3314,90 @@ var file_reconciliation_v1_support_proto_depIdxs = []int32{
 	0,  // 2: reconciliation.v1.LookupCustomerResponse.diagnosis:type_name -> reconciliation.v1.Diagnosis
 	12, // 3: reconciliation.v1.LookupCustomerResponse.recommendation:type_name -> reconciliation.v1.Recommendation
 	13, // 4: reconciliation.v1.LookupCustomerResponse.timeline:type_name -> reconciliation.v1.TimelineEntry
-	31, // 5: reconciliation.v1.LookupCustomerResponse.orders:type_name -> orders.v1.DescribeOrderResponse
-	32, // 6: reconciliation.v1.LookupCustomerResponse.charges:type_name -> payments.v1.SeenCharge
-	33, // 7: reconciliation.v1.LookupCustomerResponse.cases:type_name -> reconciliation.v1.Case
-	23, // 8: reconciliation.v1.LookupCustomerResponse.tickets:type_name -> reconciliation.v1.Ticket
-	34, // 9: reconciliation.v1.Candidate.created_at:type_name -> google.protobuf.Timestamp
+	39, // 5: reconciliation.v1.LookupCustomerResponse.orders:type_name -> orders.v1.DescribeOrderResponse
+	40, // 6: reconciliation.v1.LookupCustomerResponse.charges:type_name -> payments.v1.SeenCharge
+	41, // 7: reconciliation.v1.LookupCustomerResponse.cases:type_name -> reconciliation.v1.Case
+	31, // 8: reconciliation.v1.LookupCustomerResponse.tickets:type_name -> reconciliation.v1.Ticket
+	42, // 9: reconciliation.v1.Candidate.created_at:type_name -> google.protobuf.Timestamp
 	2,  // 10: reconciliation.v1.Recommendation.reply:type_name -> reconciliation.v1.ReplyRequest.Template
-	34, // 11: reconciliation.v1.TimelineEntry.at:type_name -> google.protobuf.Timestamp
+	42, // 11: reconciliation.v1.TimelineEntry.at:type_name -> google.protobuf.Timestamp
 	14, // 12: reconciliation.v1.RecoverRequest.act:type_name -> reconciliation.v1.Act
 	14, // 13: reconciliation.v1.AdoptChargeRequest.act:type_name -> reconciliation.v1.Act
 	14, // 14: reconciliation.v1.ResendMessageRequest.act:type_name -> reconciliation.v1.Act
 	14, // 15: reconciliation.v1.RefundRequest.act:type_name -> reconciliation.v1.Act
-	20, // 16: reconciliation.v1.ActionResponse.steps:type_name -> reconciliation.v1.Step
-	35, // 17: reconciliation.v1.ActionResponse.order:type_name -> orders.v1.Order
-	1,  // 18: reconciliation.v1.Step.outcome:type_name -> reconciliation.v1.Step.Outcome
-	2,  // 19: reconciliation.v1.ReplyRequest.template:type_name -> reconciliation.v1.ReplyRequest.Template
-	14, // 20: reconciliation.v1.ReplyRequest.act:type_name -> reconciliation.v1.Act
-	3,  // 21: reconciliation.v1.Ticket.category:type_name -> reconciliation.v1.Ticket.Category
-	4,  // 22: reconciliation.v1.Ticket.state:type_name -> reconciliation.v1.Ticket.State
-	34, // 23: reconciliation.v1.Ticket.opened_at:type_name -> google.protobuf.Timestamp
-	34, // 24: reconciliation.v1.Ticket.resolved_at:type_name -> google.protobuf.Timestamp
-	3,  // 25: reconciliation.v1.OpenTicketRequest.category:type_name -> reconciliation.v1.Ticket.Category
-	4,  // 26: reconciliation.v1.ChangeTicketRequest.state:type_name -> reconciliation.v1.Ticket.State
-	4,  // 27: reconciliation.v1.ListTicketsRequest.state:type_name -> reconciliation.v1.Ticket.State
-	23, // 28: reconciliation.v1.ListTicketsResponse.tickets:type_name -> reconciliation.v1.Ticket
-	30, // 29: reconciliation.v1.ListAuditResponse.entries:type_name -> reconciliation.v1.AuditEntry
-	34, // 30: reconciliation.v1.AuditEntry.at:type_name -> google.protobuf.Timestamp
-	5,  // 31: reconciliation.v1.AuditEntry.outcome:type_name -> reconciliation.v1.AuditEntry.Outcome
-	34, // 32: reconciliation.v1.AuditEntry.ended_at:type_name -> google.protobuf.Timestamp
-	20, // 33: reconciliation.v1.AuditEntry.steps:type_name -> reconciliation.v1.Step
-	6,  // 34: reconciliation.v1.SupportService.WhoAmI:input_type -> reconciliation.v1.WhoAmIRequest
-	8,  // 35: reconciliation.v1.SupportService.LookupCustomer:input_type -> reconciliation.v1.LookupCustomerRequest
-	15, // 36: reconciliation.v1.SupportService.Recover:input_type -> reconciliation.v1.RecoverRequest
-	16, // 37: reconciliation.v1.SupportService.AdoptCharge:input_type -> reconciliation.v1.AdoptChargeRequest
-	17, // 38: reconciliation.v1.SupportService.ResendMessage:input_type -> reconciliation.v1.ResendMessageRequest
-	18, // 39: reconciliation.v1.SupportService.Refund:input_type -> reconciliation.v1.RefundRequest
-	21, // 40: reconciliation.v1.SupportService.Reply:input_type -> reconciliation.v1.ReplyRequest
-	24, // 41: reconciliation.v1.SupportService.OpenTicket:input_type -> reconciliation.v1.OpenTicketRequest
-	25, // 42: reconciliation.v1.SupportService.ChangeTicket:input_type -> reconciliation.v1.ChangeTicketRequest
-	26, // 43: reconciliation.v1.SupportService.ListTickets:input_type -> reconciliation.v1.ListTicketsRequest
-	28, // 44: reconciliation.v1.SupportService.ListAudit:input_type -> reconciliation.v1.ListAuditRequest
-	7,  // 45: reconciliation.v1.SupportService.WhoAmI:output_type -> reconciliation.v1.WhoAmIResponse
-	10, // 46: reconciliation.v1.SupportService.LookupCustomer:output_type -> reconciliation.v1.LookupCustomerResponse
-	19, // 47: reconciliation.v1.SupportService.Recover:output_type -> reconciliation.v1.ActionResponse
-	19, // 48: reconciliation.v1.SupportService.AdoptCharge:output_type -> reconciliation.v1.ActionResponse
-	19, // 49: reconciliation.v1.SupportService.ResendMessage:output_type -> reconciliation.v1.ActionResponse
-	19, // 50: reconciliation.v1.SupportService.Refund:output_type -> reconciliation.v1.ActionResponse
-	22, // 51: reconciliation.v1.SupportService.Reply:output_type -> reconciliation.v1.ReplyResponse
-	23, // 52: reconciliation.v1.SupportService.OpenTicket:output_type -> reconciliation.v1.Ticket
-	23, // 53: reconciliation.v1.SupportService.ChangeTicket:output_type -> reconciliation.v1.Ticket
-	27, // 54: reconciliation.v1.SupportService.ListTickets:output_type -> reconciliation.v1.ListTicketsResponse
-	29, // 55: reconciliation.v1.SupportService.ListAudit:output_type -> reconciliation.v1.ListAuditResponse
-	45, // [45:56] is the sub-list for method output_type
-	34, // [34:45] is the sub-list for method input_type
-	34, // [34:34] is the sub-list for extension type_name
-	34, // [34:34] is the sub-list for extension extendee
-	0,  // [0:34] is the sub-list for field type_name
+	14, // 16: reconciliation.v1.ClaimCaseRequest.act:type_name -> reconciliation.v1.Act
+	14, // 17: reconciliation.v1.AcknowledgeCaseRequest.act:type_name -> reconciliation.v1.Act
+	42, // 18: reconciliation.v1.SnoozeCaseRequest.until:type_name -> google.protobuf.Timestamp
+	14, // 19: reconciliation.v1.SnoozeCaseRequest.act:type_name -> reconciliation.v1.Act
+	14, // 20: reconciliation.v1.ResolveCaseRequest.act:type_name -> reconciliation.v1.Act
+	14, // 21: reconciliation.v1.LinkEventRequest.act:type_name -> reconciliation.v1.Act
+	14, // 22: reconciliation.v1.ReplayEventRequest.act:type_name -> reconciliation.v1.Act
+	14, // 23: reconciliation.v1.IgnoreEventRequest.act:type_name -> reconciliation.v1.Act
+	14, // 24: reconciliation.v1.SetChargingRequest.act:type_name -> reconciliation.v1.Act
+	28, // 25: reconciliation.v1.ActionResponse.steps:type_name -> reconciliation.v1.Step
+	43, // 26: reconciliation.v1.ActionResponse.order:type_name -> orders.v1.Order
+	41, // 27: reconciliation.v1.ActionResponse.case:type_name -> reconciliation.v1.Case
+	44, // 28: reconciliation.v1.ActionResponse.event:type_name -> payments.v1.WebhookEvent
+	45, // 29: reconciliation.v1.ActionResponse.charging:type_name -> orders.v1.SetChargingResponse
+	1,  // 30: reconciliation.v1.Step.outcome:type_name -> reconciliation.v1.Step.Outcome
+	2,  // 31: reconciliation.v1.ReplyRequest.template:type_name -> reconciliation.v1.ReplyRequest.Template
+	14, // 32: reconciliation.v1.ReplyRequest.act:type_name -> reconciliation.v1.Act
+	3,  // 33: reconciliation.v1.Ticket.category:type_name -> reconciliation.v1.Ticket.Category
+	4,  // 34: reconciliation.v1.Ticket.state:type_name -> reconciliation.v1.Ticket.State
+	42, // 35: reconciliation.v1.Ticket.opened_at:type_name -> google.protobuf.Timestamp
+	42, // 36: reconciliation.v1.Ticket.resolved_at:type_name -> google.protobuf.Timestamp
+	3,  // 37: reconciliation.v1.OpenTicketRequest.category:type_name -> reconciliation.v1.Ticket.Category
+	4,  // 38: reconciliation.v1.ChangeTicketRequest.state:type_name -> reconciliation.v1.Ticket.State
+	4,  // 39: reconciliation.v1.ListTicketsRequest.state:type_name -> reconciliation.v1.Ticket.State
+	31, // 40: reconciliation.v1.ListTicketsResponse.tickets:type_name -> reconciliation.v1.Ticket
+	38, // 41: reconciliation.v1.ListAuditResponse.entries:type_name -> reconciliation.v1.AuditEntry
+	42, // 42: reconciliation.v1.AuditEntry.at:type_name -> google.protobuf.Timestamp
+	5,  // 43: reconciliation.v1.AuditEntry.outcome:type_name -> reconciliation.v1.AuditEntry.Outcome
+	42, // 44: reconciliation.v1.AuditEntry.ended_at:type_name -> google.protobuf.Timestamp
+	28, // 45: reconciliation.v1.AuditEntry.steps:type_name -> reconciliation.v1.Step
+	6,  // 46: reconciliation.v1.SupportService.WhoAmI:input_type -> reconciliation.v1.WhoAmIRequest
+	8,  // 47: reconciliation.v1.SupportService.LookupCustomer:input_type -> reconciliation.v1.LookupCustomerRequest
+	15, // 48: reconciliation.v1.SupportService.Recover:input_type -> reconciliation.v1.RecoverRequest
+	16, // 49: reconciliation.v1.SupportService.AdoptCharge:input_type -> reconciliation.v1.AdoptChargeRequest
+	17, // 50: reconciliation.v1.SupportService.ResendMessage:input_type -> reconciliation.v1.ResendMessageRequest
+	18, // 51: reconciliation.v1.SupportService.Refund:input_type -> reconciliation.v1.RefundRequest
+	19, // 52: reconciliation.v1.SupportService.ClaimCase:input_type -> reconciliation.v1.ClaimCaseRequest
+	20, // 53: reconciliation.v1.SupportService.AcknowledgeCase:input_type -> reconciliation.v1.AcknowledgeCaseRequest
+	21, // 54: reconciliation.v1.SupportService.SnoozeCase:input_type -> reconciliation.v1.SnoozeCaseRequest
+	22, // 55: reconciliation.v1.SupportService.ResolveCase:input_type -> reconciliation.v1.ResolveCaseRequest
+	23, // 56: reconciliation.v1.SupportService.LinkEvent:input_type -> reconciliation.v1.LinkEventRequest
+	24, // 57: reconciliation.v1.SupportService.ReplayEvent:input_type -> reconciliation.v1.ReplayEventRequest
+	25, // 58: reconciliation.v1.SupportService.IgnoreEvent:input_type -> reconciliation.v1.IgnoreEventRequest
+	26, // 59: reconciliation.v1.SupportService.SetCharging:input_type -> reconciliation.v1.SetChargingRequest
+	29, // 60: reconciliation.v1.SupportService.Reply:input_type -> reconciliation.v1.ReplyRequest
+	32, // 61: reconciliation.v1.SupportService.OpenTicket:input_type -> reconciliation.v1.OpenTicketRequest
+	33, // 62: reconciliation.v1.SupportService.ChangeTicket:input_type -> reconciliation.v1.ChangeTicketRequest
+	34, // 63: reconciliation.v1.SupportService.ListTickets:input_type -> reconciliation.v1.ListTicketsRequest
+	36, // 64: reconciliation.v1.SupportService.ListAudit:input_type -> reconciliation.v1.ListAuditRequest
+	7,  // 65: reconciliation.v1.SupportService.WhoAmI:output_type -> reconciliation.v1.WhoAmIResponse
+	10, // 66: reconciliation.v1.SupportService.LookupCustomer:output_type -> reconciliation.v1.LookupCustomerResponse
+	27, // 67: reconciliation.v1.SupportService.Recover:output_type -> reconciliation.v1.ActionResponse
+	27, // 68: reconciliation.v1.SupportService.AdoptCharge:output_type -> reconciliation.v1.ActionResponse
+	27, // 69: reconciliation.v1.SupportService.ResendMessage:output_type -> reconciliation.v1.ActionResponse
+	27, // 70: reconciliation.v1.SupportService.Refund:output_type -> reconciliation.v1.ActionResponse
+	27, // 71: reconciliation.v1.SupportService.ClaimCase:output_type -> reconciliation.v1.ActionResponse
+	27, // 72: reconciliation.v1.SupportService.AcknowledgeCase:output_type -> reconciliation.v1.ActionResponse
+	27, // 73: reconciliation.v1.SupportService.SnoozeCase:output_type -> reconciliation.v1.ActionResponse
+	27, // 74: reconciliation.v1.SupportService.ResolveCase:output_type -> reconciliation.v1.ActionResponse
+	27, // 75: reconciliation.v1.SupportService.LinkEvent:output_type -> reconciliation.v1.ActionResponse
+	27, // 76: reconciliation.v1.SupportService.ReplayEvent:output_type -> reconciliation.v1.ActionResponse
+	27, // 77: reconciliation.v1.SupportService.IgnoreEvent:output_type -> reconciliation.v1.ActionResponse
+	27, // 78: reconciliation.v1.SupportService.SetCharging:output_type -> reconciliation.v1.ActionResponse
+	30, // 79: reconciliation.v1.SupportService.Reply:output_type -> reconciliation.v1.ReplyResponse
+	31, // 80: reconciliation.v1.SupportService.OpenTicket:output_type -> reconciliation.v1.Ticket
+	31, // 81: reconciliation.v1.SupportService.ChangeTicket:output_type -> reconciliation.v1.Ticket
+	35, // 82: reconciliation.v1.SupportService.ListTickets:output_type -> reconciliation.v1.ListTicketsResponse
+	37, // 83: reconciliation.v1.SupportService.ListAudit:output_type -> reconciliation.v1.ListAuditResponse
+	65, // [65:84] is the sub-list for method output_type
+	46, // [46:65] is the sub-list for method input_type
+	46, // [46:46] is the sub-list for extension type_name
+	46, // [46:46] is the sub-list for extension extendee
+	0,  // [0:46] is the sub-list for field type_name
 }
 
 func init() { file_reconciliation_v1_support_proto_init() }
@@ -2778,7 +3417,7 @@ func file_reconciliation_v1_support_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_reconciliation_v1_support_proto_rawDesc), len(file_reconciliation_v1_support_proto_rawDesc)),
 			NumEnums:      6,
-			NumMessages:   25,
+			NumMessages:   33,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

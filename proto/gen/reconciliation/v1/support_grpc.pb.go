@@ -19,17 +19,25 @@ import (
 const _ = grpc.SupportPackageIsVersion9
 
 const (
-	SupportService_WhoAmI_FullMethodName         = "/reconciliation.v1.SupportService/WhoAmI"
-	SupportService_LookupCustomer_FullMethodName = "/reconciliation.v1.SupportService/LookupCustomer"
-	SupportService_Recover_FullMethodName        = "/reconciliation.v1.SupportService/Recover"
-	SupportService_AdoptCharge_FullMethodName    = "/reconciliation.v1.SupportService/AdoptCharge"
-	SupportService_ResendMessage_FullMethodName  = "/reconciliation.v1.SupportService/ResendMessage"
-	SupportService_Refund_FullMethodName         = "/reconciliation.v1.SupportService/Refund"
-	SupportService_Reply_FullMethodName          = "/reconciliation.v1.SupportService/Reply"
-	SupportService_OpenTicket_FullMethodName     = "/reconciliation.v1.SupportService/OpenTicket"
-	SupportService_ChangeTicket_FullMethodName   = "/reconciliation.v1.SupportService/ChangeTicket"
-	SupportService_ListTickets_FullMethodName    = "/reconciliation.v1.SupportService/ListTickets"
-	SupportService_ListAudit_FullMethodName      = "/reconciliation.v1.SupportService/ListAudit"
+	SupportService_WhoAmI_FullMethodName          = "/reconciliation.v1.SupportService/WhoAmI"
+	SupportService_LookupCustomer_FullMethodName  = "/reconciliation.v1.SupportService/LookupCustomer"
+	SupportService_Recover_FullMethodName         = "/reconciliation.v1.SupportService/Recover"
+	SupportService_AdoptCharge_FullMethodName     = "/reconciliation.v1.SupportService/AdoptCharge"
+	SupportService_ResendMessage_FullMethodName   = "/reconciliation.v1.SupportService/ResendMessage"
+	SupportService_Refund_FullMethodName          = "/reconciliation.v1.SupportService/Refund"
+	SupportService_ClaimCase_FullMethodName       = "/reconciliation.v1.SupportService/ClaimCase"
+	SupportService_AcknowledgeCase_FullMethodName = "/reconciliation.v1.SupportService/AcknowledgeCase"
+	SupportService_SnoozeCase_FullMethodName      = "/reconciliation.v1.SupportService/SnoozeCase"
+	SupportService_ResolveCase_FullMethodName     = "/reconciliation.v1.SupportService/ResolveCase"
+	SupportService_LinkEvent_FullMethodName       = "/reconciliation.v1.SupportService/LinkEvent"
+	SupportService_ReplayEvent_FullMethodName     = "/reconciliation.v1.SupportService/ReplayEvent"
+	SupportService_IgnoreEvent_FullMethodName     = "/reconciliation.v1.SupportService/IgnoreEvent"
+	SupportService_SetCharging_FullMethodName     = "/reconciliation.v1.SupportService/SetCharging"
+	SupportService_Reply_FullMethodName           = "/reconciliation.v1.SupportService/Reply"
+	SupportService_OpenTicket_FullMethodName      = "/reconciliation.v1.SupportService/OpenTicket"
+	SupportService_ChangeTicket_FullMethodName    = "/reconciliation.v1.SupportService/ChangeTicket"
+	SupportService_ListTickets_FullMethodName     = "/reconciliation.v1.SupportService/ListTickets"
+	SupportService_ListAudit_FullMethodName       = "/reconciliation.v1.SupportService/ListAudit"
 )
 
 // SupportServiceClient is the client API for SupportService service.
@@ -64,6 +72,31 @@ type SupportServiceClient interface {
 	// Refund gives money back, all or a part; the second of two payments of a
 	// DUPLICATE_CHARGE case too. Errors as of Payments.RefundPayment.
 	Refund(ctx context.Context, in *RefundRequest, opts ...grpc.CallOption) (*ActionResponse, error)
+	// ClaimCase makes a case the caller's, or hands it to another person. Errors:
+	// NOT_FOUND CASE_NOT_FOUND; ABORTED INVALID_STATE when it is resolved,
+	// CASE_CLAIMED when it is somebody else's and take_over is not set.
+	ClaimCase(ctx context.Context, in *ClaimCaseRequest, opts ...grpc.CallOption) (*ActionResponse, error)
+	// AcknowledgeCase says that somebody has seen a case. It stays in the queue.
+	// Errors: NOT_FOUND CASE_NOT_FOUND; ABORTED INVALID_STATE.
+	AcknowledgeCase(ctx context.Context, in *AcknowledgeCaseRequest, opts ...grpc.CallOption) (*ActionResponse, error)
+	// SnoozeCase puts a case out of the queue until a time. A new report of it
+	// wakes it only when it says something new. Errors: NOT_FOUND CASE_NOT_FOUND;
+	// ABORTED INVALID_STATE.
+	SnoozeCase(ctx context.Context, in *SnoozeCaseRequest, opts ...grpc.CallOption) (*ActionResponse, error)
+	// ResolveCase closes a case. Reported again, it is a new one. Errors: NOT_FOUND
+	// CASE_NOT_FOUND.
+	ResolveCase(ctx context.Context, in *ResolveCaseRequest, opts ...grpc.CallOption) (*ActionResponse, error)
+	// LinkEvent says whose an event's Stripe customer is. Errors as of
+	// Payments.LinkWebhookEvent.
+	LinkEvent(ctx context.Context, in *LinkEventRequest, opts ...grpc.CallOption) (*ActionResponse, error)
+	// ReplayEvent handles an event again, now. Errors as of
+	// Payments.ReplayWebhookEvent.
+	ReplayEvent(ctx context.Context, in *ReplayEventRequest, opts ...grpc.CallOption) (*ActionResponse, error)
+	// IgnoreEvent ends an event that needs nothing. Errors as of
+	// Payments.IgnoreWebhookEvent.
+	IgnoreEvent(ctx context.Context, in *IgnoreEventRequest, opts ...grpc.CallOption) (*ActionResponse, error)
+	// SetCharging pauses or resumes new charges. Recovery goes on while paused.
+	SetCharging(ctx context.Context, in *SetChargingRequest, opts ...grpc.CallOption) (*ActionResponse, error)
 	// Reply renders an answer to a customer from what has happened, and sends it
 	// when asked to. Errors: ABORTED NOT_SO_YET when what the template says has not
 	// happened.
@@ -142,6 +175,86 @@ func (c *supportServiceClient) Refund(ctx context.Context, in *RefundRequest, op
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(ActionResponse)
 	err := c.cc.Invoke(ctx, SupportService_Refund_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *supportServiceClient) ClaimCase(ctx context.Context, in *ClaimCaseRequest, opts ...grpc.CallOption) (*ActionResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ActionResponse)
+	err := c.cc.Invoke(ctx, SupportService_ClaimCase_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *supportServiceClient) AcknowledgeCase(ctx context.Context, in *AcknowledgeCaseRequest, opts ...grpc.CallOption) (*ActionResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ActionResponse)
+	err := c.cc.Invoke(ctx, SupportService_AcknowledgeCase_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *supportServiceClient) SnoozeCase(ctx context.Context, in *SnoozeCaseRequest, opts ...grpc.CallOption) (*ActionResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ActionResponse)
+	err := c.cc.Invoke(ctx, SupportService_SnoozeCase_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *supportServiceClient) ResolveCase(ctx context.Context, in *ResolveCaseRequest, opts ...grpc.CallOption) (*ActionResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ActionResponse)
+	err := c.cc.Invoke(ctx, SupportService_ResolveCase_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *supportServiceClient) LinkEvent(ctx context.Context, in *LinkEventRequest, opts ...grpc.CallOption) (*ActionResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ActionResponse)
+	err := c.cc.Invoke(ctx, SupportService_LinkEvent_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *supportServiceClient) ReplayEvent(ctx context.Context, in *ReplayEventRequest, opts ...grpc.CallOption) (*ActionResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ActionResponse)
+	err := c.cc.Invoke(ctx, SupportService_ReplayEvent_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *supportServiceClient) IgnoreEvent(ctx context.Context, in *IgnoreEventRequest, opts ...grpc.CallOption) (*ActionResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ActionResponse)
+	err := c.cc.Invoke(ctx, SupportService_IgnoreEvent_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *supportServiceClient) SetCharging(ctx context.Context, in *SetChargingRequest, opts ...grpc.CallOption) (*ActionResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ActionResponse)
+	err := c.cc.Invoke(ctx, SupportService_SetCharging_FullMethodName, in, out, cOpts...)
 	if err != nil {
 		return nil, err
 	}
@@ -230,6 +343,31 @@ type SupportServiceServer interface {
 	// Refund gives money back, all or a part; the second of two payments of a
 	// DUPLICATE_CHARGE case too. Errors as of Payments.RefundPayment.
 	Refund(context.Context, *RefundRequest) (*ActionResponse, error)
+	// ClaimCase makes a case the caller's, or hands it to another person. Errors:
+	// NOT_FOUND CASE_NOT_FOUND; ABORTED INVALID_STATE when it is resolved,
+	// CASE_CLAIMED when it is somebody else's and take_over is not set.
+	ClaimCase(context.Context, *ClaimCaseRequest) (*ActionResponse, error)
+	// AcknowledgeCase says that somebody has seen a case. It stays in the queue.
+	// Errors: NOT_FOUND CASE_NOT_FOUND; ABORTED INVALID_STATE.
+	AcknowledgeCase(context.Context, *AcknowledgeCaseRequest) (*ActionResponse, error)
+	// SnoozeCase puts a case out of the queue until a time. A new report of it
+	// wakes it only when it says something new. Errors: NOT_FOUND CASE_NOT_FOUND;
+	// ABORTED INVALID_STATE.
+	SnoozeCase(context.Context, *SnoozeCaseRequest) (*ActionResponse, error)
+	// ResolveCase closes a case. Reported again, it is a new one. Errors: NOT_FOUND
+	// CASE_NOT_FOUND.
+	ResolveCase(context.Context, *ResolveCaseRequest) (*ActionResponse, error)
+	// LinkEvent says whose an event's Stripe customer is. Errors as of
+	// Payments.LinkWebhookEvent.
+	LinkEvent(context.Context, *LinkEventRequest) (*ActionResponse, error)
+	// ReplayEvent handles an event again, now. Errors as of
+	// Payments.ReplayWebhookEvent.
+	ReplayEvent(context.Context, *ReplayEventRequest) (*ActionResponse, error)
+	// IgnoreEvent ends an event that needs nothing. Errors as of
+	// Payments.IgnoreWebhookEvent.
+	IgnoreEvent(context.Context, *IgnoreEventRequest) (*ActionResponse, error)
+	// SetCharging pauses or resumes new charges. Recovery goes on while paused.
+	SetCharging(context.Context, *SetChargingRequest) (*ActionResponse, error)
 	// Reply renders an answer to a customer from what has happened, and sends it
 	// when asked to. Errors: ABORTED NOT_SO_YET when what the template says has not
 	// happened.
@@ -271,6 +409,30 @@ func (UnimplementedSupportServiceServer) ResendMessage(context.Context, *ResendM
 }
 func (UnimplementedSupportServiceServer) Refund(context.Context, *RefundRequest) (*ActionResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method Refund not implemented")
+}
+func (UnimplementedSupportServiceServer) ClaimCase(context.Context, *ClaimCaseRequest) (*ActionResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ClaimCase not implemented")
+}
+func (UnimplementedSupportServiceServer) AcknowledgeCase(context.Context, *AcknowledgeCaseRequest) (*ActionResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method AcknowledgeCase not implemented")
+}
+func (UnimplementedSupportServiceServer) SnoozeCase(context.Context, *SnoozeCaseRequest) (*ActionResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method SnoozeCase not implemented")
+}
+func (UnimplementedSupportServiceServer) ResolveCase(context.Context, *ResolveCaseRequest) (*ActionResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ResolveCase not implemented")
+}
+func (UnimplementedSupportServiceServer) LinkEvent(context.Context, *LinkEventRequest) (*ActionResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method LinkEvent not implemented")
+}
+func (UnimplementedSupportServiceServer) ReplayEvent(context.Context, *ReplayEventRequest) (*ActionResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ReplayEvent not implemented")
+}
+func (UnimplementedSupportServiceServer) IgnoreEvent(context.Context, *IgnoreEventRequest) (*ActionResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method IgnoreEvent not implemented")
+}
+func (UnimplementedSupportServiceServer) SetCharging(context.Context, *SetChargingRequest) (*ActionResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method SetCharging not implemented")
 }
 func (UnimplementedSupportServiceServer) Reply(context.Context, *ReplyRequest) (*ReplyResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method Reply not implemented")
@@ -416,6 +578,150 @@ func _SupportService_Refund_Handler(srv interface{}, ctx context.Context, dec fu
 	return interceptor(ctx, in, info, handler)
 }
 
+func _SupportService_ClaimCase_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ClaimCaseRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(SupportServiceServer).ClaimCase(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: SupportService_ClaimCase_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(SupportServiceServer).ClaimCase(ctx, req.(*ClaimCaseRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _SupportService_AcknowledgeCase_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(AcknowledgeCaseRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(SupportServiceServer).AcknowledgeCase(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: SupportService_AcknowledgeCase_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(SupportServiceServer).AcknowledgeCase(ctx, req.(*AcknowledgeCaseRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _SupportService_SnoozeCase_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(SnoozeCaseRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(SupportServiceServer).SnoozeCase(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: SupportService_SnoozeCase_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(SupportServiceServer).SnoozeCase(ctx, req.(*SnoozeCaseRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _SupportService_ResolveCase_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ResolveCaseRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(SupportServiceServer).ResolveCase(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: SupportService_ResolveCase_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(SupportServiceServer).ResolveCase(ctx, req.(*ResolveCaseRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _SupportService_LinkEvent_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(LinkEventRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(SupportServiceServer).LinkEvent(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: SupportService_LinkEvent_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(SupportServiceServer).LinkEvent(ctx, req.(*LinkEventRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _SupportService_ReplayEvent_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ReplayEventRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(SupportServiceServer).ReplayEvent(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: SupportService_ReplayEvent_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(SupportServiceServer).ReplayEvent(ctx, req.(*ReplayEventRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _SupportService_IgnoreEvent_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(IgnoreEventRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(SupportServiceServer).IgnoreEvent(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: SupportService_IgnoreEvent_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(SupportServiceServer).IgnoreEvent(ctx, req.(*IgnoreEventRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _SupportService_SetCharging_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(SetChargingRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(SupportServiceServer).SetCharging(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: SupportService_SetCharging_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(SupportServiceServer).SetCharging(ctx, req.(*SetChargingRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _SupportService_Reply_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(ReplyRequest)
 	if err := dec(in); err != nil {
@@ -536,6 +842,38 @@ var SupportService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "Refund",
 			Handler:    _SupportService_Refund_Handler,
+		},
+		{
+			MethodName: "ClaimCase",
+			Handler:    _SupportService_ClaimCase_Handler,
+		},
+		{
+			MethodName: "AcknowledgeCase",
+			Handler:    _SupportService_AcknowledgeCase_Handler,
+		},
+		{
+			MethodName: "SnoozeCase",
+			Handler:    _SupportService_SnoozeCase_Handler,
+		},
+		{
+			MethodName: "ResolveCase",
+			Handler:    _SupportService_ResolveCase_Handler,
+		},
+		{
+			MethodName: "LinkEvent",
+			Handler:    _SupportService_LinkEvent_Handler,
+		},
+		{
+			MethodName: "ReplayEvent",
+			Handler:    _SupportService_ReplayEvent_Handler,
+		},
+		{
+			MethodName: "IgnoreEvent",
+			Handler:    _SupportService_IgnoreEvent_Handler,
+		},
+		{
+			MethodName: "SetCharging",
+			Handler:    _SupportService_SetCharging_Handler,
 		},
 		{
 			MethodName: "Reply",

@@ -78,7 +78,9 @@ func (r *Admin) LinkWebhookEvent(ctx context.Context, req *paymentsv1.LinkWebhoo
 		return nil, apperr.Invalid("order_id", "name an order or an account, and not both")
 	}
 	orderID, _ := uuid.Parse(req.GetOrderId())
-	return eventReply(r.Service.LinkEvent(ctx, req.GetStripeEventId(), orderID, req.GetAccountId(), access.From(ctx).Actor, req.GetReason()))
+	return eventReply(r.Service.LinkEvent(ctx, orderID, req.GetAccountId(), store.Act{
+		EventID: req.GetStripeEventId(), Actor: access.From(ctx).Actor, Reason: req.GetReason(), DryRun: req.GetDryRun(),
+	}))
 }
 
 // ReplayWebhookEvent handles an event again.
@@ -88,7 +90,9 @@ func (r *Admin) ReplayWebhookEvent(ctx context.Context, req *paymentsv1.ReplayWe
 
 // IgnoreWebhookEvent ends an event that needs nothing.
 func (r *Admin) IgnoreWebhookEvent(ctx context.Context, req *paymentsv1.IgnoreWebhookEventRequest) (*paymentsv1.WebhookEvent, error) {
-	return eventReply(r.Service.IgnoreEvent(ctx, req.GetStripeEventId(), access.From(ctx).Actor, req.GetReason()))
+	return eventReply(r.Service.IgnoreEvent(ctx, store.Act{
+		EventID: req.GetStripeEventId(), Actor: access.From(ctx).Actor, Reason: req.GetReason(), DryRun: req.GetDryRun(),
+	}))
 }
 
 func eventReply(e store.Entry, err error) (*paymentsv1.WebhookEvent, error) {

@@ -8,10 +8,13 @@ import (
 
 // IgnoreEvent ends an event that needs nothing. Errors: payment.ErrEventNotFound,
 // payment.ErrEventState.
-func (s *Service) IgnoreEvent(ctx context.Context, eventID, actor, reason string) (store.Entry, error) {
-	if err := s.Store.Ignore(ctx, store.Act{EventID: eventID, Actor: actor, Reason: reason, At: s.Now()}); err != nil {
+func (s *Service) IgnoreEvent(ctx context.Context, act store.Act) (store.Entry, error) {
+	act.At = s.Now()
+	if err := s.Store.Ignore(ctx, act); err != nil {
 		return store.Entry{}, err
 	}
-	s.Log.Info("an event was ignored by a person", "event_id", eventID, "actor", actor)
-	return s.Store.Entry(ctx, eventID)
+	if !act.DryRun {
+		s.Log.Info("an event was ignored by a person", "event_id", act.EventID, "actor", act.Actor)
+	}
+	return s.Store.Entry(ctx, act.EventID)
 }

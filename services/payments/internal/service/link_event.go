@@ -13,7 +13,7 @@ import (
 // LinkEvent says that an event's Stripe customer is the buyer of an order, or the
 // holder of an account who bought something here; what waited for that is then due.
 // Errors: those of store.Link.
-func (s *Service) LinkEvent(ctx context.Context, eventID string, orderID uuid.UUID, accountID, actor, reason string) (store.Entry, error) {
+func (s *Service) LinkEvent(ctx context.Context, orderID uuid.UUID, accountID string, act store.Act) (store.Entry, error) {
 	w := store.Whose{BoughtBy: orderID, AccountID: accountID}
 	if accountID != "" {
 		p, err := s.byAccount(ctx, accountID)
@@ -25,10 +25,12 @@ func (s *Service) LinkEvent(ctx context.Context, eventID string, orderID uuid.UU
 		}
 		w.BoughtBy = p.OrderID
 	}
-	act := store.Act{EventID: eventID, Actor: actor, Reason: reason, At: s.Now()}
+	act.At = s.Now()
 	if err := s.Store.Link(ctx, act, w); err != nil {
 		return store.Entry{}, err
 	}
-	s.Log.Info("an event's customer was linked", "event_id", eventID, "order_id", w.BoughtBy, "actor", actor)
-	return s.Store.Entry(ctx, eventID)
+	if !act.DryRun {
+		s.Log.Info("an event's customer was linked", "event_id", act.EventID, "order_id", w.BoughtBy, "actor", act.Actor)
+	}
+	return s.Store.Entry(ctx, act.EventID)
 }

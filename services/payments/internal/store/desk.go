@@ -117,6 +117,25 @@ type Act struct {
 	Actor   string
 	Reason  string
 	At      time.Time
+	// DryRun: what is written is undone.
+	DryRun bool
+}
+
+// errDryRun undoes what a dry run wrote.
+var errDryRun = errors.New("a dry run")
+
+// try runs what a person does with an event, and in a dry run undoes it.
+func (s *Store) try(ctx context.Context, a Act, do func(pgx.Tx) error) error {
+	err := s.InTx(ctx, func(tx pgx.Tx) error {
+		if err := do(tx); err != nil || !a.DryRun {
+			return err
+		}
+		return errDryRun
+	})
+	if errors.Is(err, errDryRun) {
+		return nil
+	}
+	return err
 }
 
 // Whose is the person that an event's customer is said to be.
@@ -158,7 +177,7 @@ func (s *Store) Take(ctx context.Context, a Act, inHandUntil time.Time) (f Filed
 // Ignore ends an event that needs nothing; one that is ignored already stays as
 // it is. Errors: payment.ErrEventNotFound, payment.ErrEventState.
 func (s *Store) Ignore(ctx context.Context, a Act) error {
-	return s.InTx(ctx, func(tx pgx.Tx) error {
+	return s.try(ctx, a, func(tx pgx.Tx) error {
 		e, err := lockEvent(ctx, tx, a.EventID)
 		switch {
 		case err != nil || e.Status == Ignored:
@@ -178,7 +197,7 @@ func (s *Store) Ignore(ctx context.Context, a Act) error {
 // no customer of this account's mode, payment.ErrNone when the order has no
 // payment, payment.ErrLinked when the customer is known as somebody else's.
 func (s *Store) Link(ctx context.Context, a Act, w Whose) error {
-	return s.InTx(ctx, func(tx pgx.Tx) error {
+	return s.try(ctx, a, func(tx pgx.Tx) error {
 		q := db.New(tx)
 		// The names come before the event, as for who lets an event wait for one.
 		if err := q.LockNamesShared(ctx, namesLock); err != nil {

@@ -74,6 +74,9 @@ type Case struct {
 	// ClaimedBy is who works on it; empty while nobody does.
 	ClaimedBy string
 	ClaimedAt *time.Time
+	// AcknowledgedBy has seen it; empty while nobody said so.
+	AcknowledgedBy string
+	AcknowledgedAt *time.Time
 	// SnoozedUntil: out of the queue until then; nil when it is not.
 	SnoozedUntil *time.Time
 	ResolvedBy   string
@@ -90,6 +93,7 @@ const (
 	Reported   = "reported"
 	Claimed    = "claimed"
 	HandedOver = "handed over"
+	Seen       = "acknowledged"
 	Snoozed    = "snoozed"
 	Woken      = "woken"
 	Closed     = "resolved"

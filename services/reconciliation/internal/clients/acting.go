@@ -127,3 +127,50 @@ func (p *Payments) Refund(ctx context.Context, w RefundWish) (*paymentsv1.Refund
 		OrderId: w.OrderID, RefundId: w.ID, AmountMinor: w.AmountMinor, Reason: w.Reason, ChargeId: w.ChargeID, DryRun: w.DryRun,
 	})
 }
+
+// Event reads one event of the ledger; nil when there is none.
+func (p *Payments) Event(ctx context.Context, id string) (*paymentsv1.WebhookEvent, error) {
+	ctx, cancel := context.WithTimeout(ctx, readTimeout)
+	defer cancel()
+	page, err := p.client.ListWebhookEvents(ctx, &paymentsv1.ListWebhookEventsRequest{StripeEventIds: []string{id}})
+	if err != nil || len(page.GetEvents()) == 0 {
+		return nil, err
+	}
+	return page.GetEvents()[0], nil
+}
+
+// LinkEvent says whose an event's Stripe customer is.
+func (p *Payments) LinkEvent(ctx context.Context, r *paymentsv1.LinkWebhookEventRequest) (*paymentsv1.WebhookEvent, error) {
+	ctx, cancel := context.WithTimeout(ctx, readTimeout)
+	defer cancel()
+	return p.client.LinkWebhookEvent(ctx, r)
+}
+
+// ReplayEvent handles an event again.
+func (p *Payments) ReplayEvent(ctx context.Context, id string) (*paymentsv1.WebhookEvent, error) {
+	ctx, cancel := context.WithTimeout(ctx, listTimeout)
+	defer cancel()
+	return p.client.ReplayWebhookEvent(ctx, &paymentsv1.ReplayWebhookEventRequest{StripeEventId: id})
+}
+
+// IgnoreEvent ends an event that needs nothing.
+func (p *Payments) IgnoreEvent(ctx context.Context, r *paymentsv1.IgnoreWebhookEventRequest) (*paymentsv1.WebhookEvent, error) {
+	ctx, cancel := context.WithTimeout(ctx, readTimeout)
+	defer cancel()
+	return p.client.IgnoreWebhookEvent(ctx, r)
+}
+
+// Charging is how the switch of new charges stands.
+func (o *Orders) Charging(ctx context.Context) (*ordersv1.GetChargingResponse, error) {
+	ctx, cancel := context.WithTimeout(ctx, readTimeout)
+	defer cancel()
+	return o.client.GetCharging(ctx, &ordersv1.GetChargingRequest{})
+}
+
+// SetCharging turns it.
+func (o *Orders) SetCharging(ctx context.Context, paused bool, reason string) error {
+	ctx, cancel := context.WithTimeout(ctx, readTimeout)
+	defer cancel()
+	_, err := o.client.SetCharging(ctx, &ordersv1.SetChargingRequest{Paused: paused, Reason: reason})
+	return err
+}

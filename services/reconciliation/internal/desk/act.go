@@ -46,6 +46,14 @@ type Act struct {
 	DryRun bool
 }
 
+// Did is the outcome of what was done, or would be.
+func (a Act) Did() Outcome {
+	if a.DryRun {
+		return WouldDo
+	}
+	return Done
+}
+
 // Outcome is what became of a step.
 type Outcome string
 

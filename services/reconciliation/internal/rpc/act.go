@@ -11,6 +11,7 @@ import (
 
 	pb "makegood.example/proto/gen/reconciliation/v1"
 	"makegood.example/services/platform/access"
+	"makegood.example/services/platform/apperr"
 	"makegood.example/services/reconciliation/internal/desk"
 	"makegood.example/services/reconciliation/internal/service"
 )
@@ -30,11 +31,26 @@ func actOf(ctx context.Context, a *pb.Act, req proto.Message) (desk.Act, error) 
 	return act, nil
 }
 
+// oldActOf is actOf for the paths on which a key was not asked for: without an act it
+// is minted here, and the reason is what the request says.
+func oldActOf(ctx context.Context, a *pb.Act, reason string, req proto.Message) (desk.Act, error) {
+	if a == nil {
+		a = &pb.Act{IdempotencyKey: uuid.NewString(), Reason: reason}
+	}
+	return actOf(ctx, a, req)
+}
+
+// errNoReason: without an act the request itself must say why.
+var errNoReason = apperr.Invalid("reason", "say why")
+
 func actionReply(a service.Acted, err error) (*pb.ActionResponse, error) {
 	if err != nil {
 		return nil, err
 	}
-	out := &pb.ActionResponse{Order: a.Order, Done: a.Done, AuditId: a.AuditID, Steps: toSteps(a.Steps)}
+	out := &pb.ActionResponse{Order: a.Order, Event: a.Event, Charging: a.Charging, Done: a.Done, AuditId: a.AuditID, Steps: toSteps(a.Steps)}
+	if a.Case != nil {
+		out.Case = toCase(*a.Case)
+	}
 	return out, nil
 }
 

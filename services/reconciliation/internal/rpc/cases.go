@@ -6,28 +6,12 @@ import (
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	pb "makegood.example/proto/gen/reconciliation/v1"
-	"makegood.example/services/platform/access"
 	"makegood.example/services/reconciliation/internal/cases"
 )
 
 // GetCase implements reconciliation.v1.
 func (s *Server) GetCase(ctx context.Context, r *pb.GetCaseRequest) (*pb.Case, error) {
 	return answerCase(s.Service.Case(ctx, r.GetCaseId()))
-}
-
-// ClaimCase implements reconciliation.v1.
-func (s *Server) ClaimCase(ctx context.Context, r *pb.ClaimCaseRequest) (*pb.Case, error) {
-	return answerCase(s.Service.ClaimCase(ctx, r.GetCaseId(), access.From(ctx).Actor, r.GetActor(), r.GetTakeOver(), r.GetNote()))
-}
-
-// SnoozeCase implements reconciliation.v1.
-func (s *Server) SnoozeCase(ctx context.Context, r *pb.SnoozeCaseRequest) (*pb.Case, error) {
-	return answerCase(s.Service.SnoozeCase(ctx, r.GetCaseId(), access.From(ctx).Actor, r.GetUntil().AsTime(), r.GetReason()))
-}
-
-// ResolveCase implements reconciliation.v1.
-func (s *Server) ResolveCase(ctx context.Context, r *pb.ResolveCaseRequest) (*pb.Case, error) {
-	return answerCase(s.Service.ResolveCase(ctx, r.GetCaseId(), access.From(ctx).Actor, r.GetResolution()))
 }
 
 func answerCase(c cases.Case, err error) (*pb.Case, error) {
@@ -45,6 +29,7 @@ func toCase(c cases.Case) *pb.Case {
 		ReportedCount: int32(c.ReportedCount), LastReportedAt: timestamppb.New(c.LastReportedAt),
 		ClaimedBy: c.ClaimedBy, ClaimedAt: toTimestamp(c.ClaimedAt), SnoozedUntil: toTimestamp(c.SnoozedUntil),
 		WaitingSince: toTimestamp(c.WaitingSince), ResolvedBy: c.ResolvedBy, Resolution: c.Resolution,
+		AcknowledgedBy: c.AcknowledgedBy, AcknowledgedAt: toTimestamp(c.AcknowledgedAt),
 	}
 	for _, e := range c.Events {
 		out.Events = append(out.Events, &pb.CaseEvent{What: e.What, Actor: e.Actor, Note: e.Note, At: timestamppb.New(e.At)})

@@ -8,26 +8,27 @@ import (
 
 	"makegood.example/services/platform/apperr"
 	"makegood.example/services/reconciliation/internal/cases"
+	"makegood.example/services/reconciliation/internal/desk"
 )
 
-// ClaimCase makes a case caller's, or to's when that is somebody else. Whoever has
+// ClaimCase makes a case the actor's, or to's when that is somebody else. Whoever has
 // it may hand it over; another must say takeOver. Errors: cases.ErrNotFound,
 // ErrResolved, ErrClaimed.
-func (s *Service) ClaimCase(ctx context.Context, id int64, caller, to string, takeOver bool, note string) (cases.Case, error) {
+func (s *Service) ClaimCase(ctx context.Context, a desk.Act, id int64, to string, takeOver bool, note string) (Acted, error) {
 	if to == "" {
-		to = caller
+		to = a.Actor
 	}
-	return s.changeCase(ctx, id, func(c *cases.Case, now time.Time) (*cases.Event, error) {
+	return s.actOnCase(ctx, a, id, "case claimed", func(c *cases.Case, now time.Time) (*cases.Event, error) {
 		switch {
 		case c.State == cases.Resolved:
 			return nil, cases.ErrResolved
 		case c.ClaimedBy == to:
 			return nil, nil
-		case c.ClaimedBy != "" && c.ClaimedBy != caller && !takeOver:
+		case c.ClaimedBy != "" && c.ClaimedBy != a.Actor && !takeOver:
 			return nil, cases.ErrClaimed.With("claimed_by", c.ClaimedBy)
 		}
 		e := &cases.Event{What: cases.Claimed, Note: note}
-		if to != caller {
+		if to != a.Actor {
 			e.What, e.Note = cases.HandedOver, "to "+to
 		} else if c.ClaimedBy != "" {
 			e.Note = "from " + c.ClaimedBy
@@ -37,17 +38,34 @@ func (s *Service) ClaimCase(ctx context.Context, id int64, caller, to string, ta
 		}
 		c.ClaimedBy, c.ClaimedAt = to, &now
 		return e, nil
-	}, caller)
+	})
+}
+
+// AcknowledgeCase says that the actor has seen a case; whoever was first stands.
+// Errors: cases.ErrNotFound, ErrResolved.
+func (s *Service) AcknowledgeCase(ctx context.Context, a desk.Act, id int64, note string) (Acted, error) {
+	return s.actOnCase(ctx, a, id, "case acknowledged", func(c *cases.Case, now time.Time) (*cases.Event, error) {
+		switch {
+		case c.State == cases.Resolved:
+			return nil, cases.ErrResolved
+		case c.AcknowledgedBy != "":
+			return nil, nil
+		}
+		c.AcknowledgedBy, c.AcknowledgedAt = a.Actor, &now
+		return &cases.Event{What: cases.Seen, Note: note}, nil
+	})
 }
 
 // SnoozeCase puts a case out of the queue until a time, or until it is reported
 // with something new. Errors: cases.ErrNotFound, ErrResolved; INVALID_ARGUMENT.
-func (s *Service) SnoozeCase(ctx context.Context, id int64, caller string, until time.Time, reason string) (cases.Case, error) {
+func (s *Service) SnoozeCase(ctx context.Context, a desk.Act, id int64, until time.Time) (Acted, error) {
 	until = until.UTC().Truncate(time.Microsecond)
-	return s.changeCase(ctx, id, func(c *cases.Case, now time.Time) (*cases.Event, error) {
+	return s.actOnCase(ctx, a, id, "case snoozed", func(c *cases.Case, now time.Time) (*cases.Event, error) {
 		switch {
 		case c.State == cases.Resolved:
 			return nil, cases.ErrResolved
+		case c.SnoozedUntil != nil && c.SnoozedUntil.Equal(until):
+			return nil, nil
 		case !until.After(now):
 			return nil, apperr.Invalid("until", "is not in the future")
 		}
@@ -55,19 +73,19 @@ func (s *Service) SnoozeCase(ctx context.Context, id int64, caller string, until
 		if c.NextLookAt == nil || c.ToldAt != nil {
 			c.NextLookAt = &until
 		}
-		return &cases.Event{What: cases.Snoozed, Note: "until " + until.Format(time.RFC3339) + ": " + reason}, nil
-	}, caller)
+		return &cases.Event{What: cases.Snoozed, Note: "until " + until.Format(time.RFC3339) + ": " + a.Reason}, nil
+	})
 }
 
 // ResolveCase closes a case; one that is closed is answered as it is. Errors:
 // cases.ErrNotFound.
-func (s *Service) ResolveCase(ctx context.Context, id int64, caller, resolution string) (cases.Case, error) {
-	return s.changeCase(ctx, id, func(c *cases.Case, now time.Time) (*cases.Event, error) {
+func (s *Service) ResolveCase(ctx context.Context, a desk.Act, id int64, resolution string) (Acted, error) {
+	return s.actOnCase(ctx, a, id, "case resolved", func(c *cases.Case, now time.Time) (*cases.Event, error) {
 		if c.State == cases.Resolved {
 			return nil, nil
 		}
-		return resolve(c, caller, resolution, now), nil
-	}, caller)
+		return resolve(c, a.Actor, resolution, now), nil
+	})
 }
 
 func resolve(c *cases.Case, by, resolution string, now time.Time) *cases.Event {
@@ -79,26 +97,30 @@ func resolve(c *cases.Case, by, resolution string, now time.Time) *cases.Event {
 // closeCase closes a case because its problem has gone away, and says whether it
 // did: not when it was closed or reported again since it was read.
 func (s *Service) closeCase(ctx context.Context, read cases.Case, resolution string) (closed bool, err error) {
-	_, err = s.changeCase(ctx, read.ID, func(c *cases.Case, now time.Time) (*cases.Event, error) {
-		if closed = c.State == cases.Open && c.ReportedCount == read.ReportedCount; !closed {
+	_, closed, err = s.changeCase(ctx, read.ID, func(c *cases.Case, now time.Time) (*cases.Event, error) {
+		if c.State != cases.Open || c.ReportedCount != read.ReportedCount {
 			return nil, nil
 		}
 		return resolve(c, cases.System, resolution, now), nil
-	}, cases.System)
+	}, cases.System, false)
 	return closed && err == nil, err
 }
 
-// changeCase changes one case under its lock. No event means that there was nothing
-// to change.
-func (s *Service) changeCase(ctx context.Context, id int64, change func(*cases.Case, time.Time) (*cases.Event, error), actor string) (cases.Case, error) {
+// change decides what becomes of a case; no event means that there is nothing to
+// change.
+type change func(c *cases.Case, now time.Time) (*cases.Event, error)
+
+// changeCase changes one case under its lock, and says whether there was anything to
+// change. In a dry run it answers with the case as it would be.
+func (s *Service) changeCase(ctx context.Context, id int64, do change, actor string, dry bool) (c cases.Case, changed bool, err error) {
 	now := s.now()
-	err := s.Store.InTx(ctx, func(tx pgx.Tx) error {
-		c, err := s.Store.LockCase(ctx, tx, id)
-		if err != nil {
+	err = s.Store.InTx(ctx, func(tx pgx.Tx) error {
+		var err error
+		if c, err = s.Store.LockCase(ctx, tx, id); err != nil {
 			return err
 		}
-		e, err := change(&c, now)
-		if err != nil || e == nil {
+		e, err := do(&c, now)
+		if changed = err == nil && e != nil; !changed || dry {
 			return err
 		}
 		if err := s.Store.UpdateCase(ctx, tx, c); err != nil {
@@ -107,10 +129,7 @@ func (s *Service) changeCase(ctx context.Context, id int64, change func(*cases.C
 		e.Actor, e.At = actor, now
 		return s.Store.AddCaseEvent(ctx, tx, id, *e)
 	})
-	if err != nil {
-		return cases.Case{}, err
-	}
-	return s.Case(ctx, id)
+	return c, changed, err
 }
 
 // Case reads one case with what happened to it. Errors: cases.ErrNotFound.

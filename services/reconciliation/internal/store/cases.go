@@ -73,7 +73,7 @@ func (s *Store) UpdateCase(ctx context.Context, tx pgx.Tx, c cases.Case) error {
 	_, err := s.q.WithTx(tx).UpdateCase(ctx, db.UpdateCaseParams{
 		ID: c.ID, State: string(c.State), ResolvedAt: c.ResolvedAt, ResolvedBy: orNull(c.ResolvedBy), Resolution: orNull(c.Resolution),
 		ClaimedBy: orNull(c.ClaimedBy), ClaimedAt: c.ClaimedAt, SnoozedUntil: c.SnoozedUntil, WaitingSince: c.WaitingSince,
-		ToldAt: c.ToldAt, NextLookAt: c.NextLookAt,
+		ToldAt: c.ToldAt, NextLookAt: c.NextLookAt, AcknowledgedBy: orNull(c.AcknowledgedBy), AcknowledgedAt: c.AcknowledgedAt,
 	})
 	return mapError(err)
 }
@@ -130,6 +130,7 @@ func toCase(row db.Case) cases.Case {
 		ReportedCount: int(row.ReportedCount), LastReportedAt: row.LastReportedAt,
 		WaitingSince: row.WaitingSince, ClaimedBy: orEmpty(row.ClaimedBy), ClaimedAt: row.ClaimedAt, SnoozedUntil: row.SnoozedUntil,
 		ResolvedBy: orEmpty(row.ResolvedBy), Resolution: orEmpty(row.Resolution), ToldAt: row.ToldAt, NextLookAt: row.NextLookAt,
+		AcknowledgedBy: orEmpty(row.AcknowledgedBy), AcknowledgedAt: row.AcknowledgedAt,
 	}
 }
 

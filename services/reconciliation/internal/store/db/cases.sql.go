@@ -307,7 +307,7 @@ func (q *Queries) ListCases(ctx context.Context, arg ListCasesParams) ([]Case, e
 
 const listCasesAbout = `-- name: ListCasesAbout :many
 SELECT id, kind, subject, state, summary, opened_at, resolved_at, reported_count, last_reported_at, waiting_since,
-    claimed_by, claimed_at, snoozed_until, resolved_by, resolution, told_at, next_look_at, look_count
+    claimed_by, claimed_at, snoozed_until, resolved_by, resolution, told_at, next_look_at, look_count, acknowledged_by, acknowledged_at
 FROM reconciliation.cases
 WHERE subject = ANY ($1::text[]) OR substring(subject FROM '^(?:message/)?order/([0-9a-f-]{36})') = ANY ($2::text[])
 ORDER BY state = 'OPEN' DESC, opened_at DESC, id DESC
@@ -350,6 +350,8 @@ func (q *Queries) ListCasesAbout(ctx context.Context, arg ListCasesAboutParams) 
 			&i.ToldAt,
 			&i.NextLookAt,
 			&i.LookCount,
+			&i.AcknowledgedBy,
+			&i.AcknowledgedAt,
 		); err != nil {
 			return nil, err
 		}

@@ -87,7 +87,7 @@ SELECT case_id, what, actor, note, at FROM reconciliation.case_events WHERE case
 -- The cases about some orders, charges and events: the open ones first, then the
 -- newest. There are few cases, so all are read.
 SELECT id, kind, subject, state, summary, opened_at, resolved_at, reported_count, last_reported_at, waiting_since,
-    claimed_by, claimed_at, snoozed_until, resolved_by, resolution, told_at, next_look_at, look_count
+    claimed_by, claimed_at, snoozed_until, resolved_by, resolution, told_at, next_look_at, look_count, acknowledged_by, acknowledged_at
 FROM reconciliation.cases
 WHERE subject = ANY (@subjects::text[]) OR substring(subject FROM '^(?:message/)?order/([0-9a-f-]{36})') = ANY (@order_ids::text[])
 ORDER BY state = 'OPEN' DESC, opened_at DESC, id DESC
