@@ -74,12 +74,24 @@ func New(cfg Config) http.Handler {
 		"GET /{$}":                 c.queue,
 		"GET /cases/{id}":          c.showCase,
 		"POST /cases/{id}/{verb}":  c.workCase,
+		"GET /lookup":              c.lookup,
+		"POST /lookup":             c.askLookup,
+		"GET /do/{deed}":           c.preview,
+		"POST /do/{deed}":          c.do,
+		"GET /reply":               c.reply,
+		"POST /reply":              c.reply,
+		"GET /tickets":             c.listTickets,
+		"POST /tickets":            c.openTicket,
+		"GET /tickets/new":         c.newTicket,
+		"GET /tickets/{id}":        c.showTicket,
+		"POST /tickets/{id}":       c.changeTicket,
 		"GET /runs":                c.listRuns,
 		"POST /runs":               c.startRun,
 		"GET /integrity":           c.integrity,
 		"GET /events":              c.listEvents,
 		"GET /events/{id}":         c.showEvent,
 		"POST /events/{id}/{verb}": c.workEvent,
+		"GET /audit":               c.audit,
 		"GET /charging":            c.showCharging,
 		"POST /charging":           c.turnCharging,
 		"GET /more":                c.more,
@@ -87,7 +99,7 @@ func New(cfg Config) http.Handler {
 	} {
 		mux.Handle(pattern, named(pattern, c.signedIn(h)))
 	}
-	return safely(mux)
+	return safely(parsed(mux))
 }
 
 // handler answers somebody who is signed in.
@@ -116,6 +128,20 @@ func safely(next http.Handler) http.Handler {
 		h.Set("Cross-Origin-Opener-Policy", "same-origin")
 		h.Set("Cross-Origin-Resource-Policy", "same-origin")
 		r.Body = http.MaxBytesReader(w, r.Body, maxForm)
+		next.ServeHTTP(w, r)
+	})
+}
+
+// parsed reads a form before anything else does, so that one that is too large or
+// broken is refused as a whole.
+func parsed(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Method == http.MethodPost {
+			if err := r.ParseForm(); err != nil {
+				http.Error(w, "The form could not be read: it is too large, or was cut off. Nothing was done.", http.StatusBadRequest)
+				return
+			}
+		}
 		next.ServeHTTP(w, r)
 	})
 }
@@ -150,6 +176,11 @@ func asset(file, contentType string) http.HandlerFunc {
 // asking is the context in which a page asks the services for its reader.
 func (v *visit) asking(r *http.Request) (context.Context, context.CancelFunc) {
 	return context.WithTimeout(withToken(r.Context(), v.token), askTimeout)
+}
+
+// within is asking with another bound, for what takes its time.
+func (v *visit) within(r *http.Request, bound time.Duration) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(withToken(r.Context(), v.token), bound)
 }
 
 // acting is the context of something that a person wants done: it goes on when

@@ -102,20 +102,23 @@ func functions(now time.Time) template.FuncMap {
 		"both": func(t *timestamppb.Timestamp) template.HTML {
 			return timeTag(t, whenWords(t, now)) + template.HTML(" ("+agoWords(t, now)+")")
 		},
-		"ahead":  func(t *timestamppb.Timestamp) bool { return t != nil && t.AsTime().After(now) },
-		"money":  amount,
-		"ms":     millis,
-		"plural": plural,
-		"short":  shortID,
-		"human":  human,
-		"kind":   caseWords,
-		"link":   subjectLink,
-		"key":    newKey,
-		"join":   strings.Join,
-		"lower":  strings.ToLower,
-		"query":  url.QueryEscape,
-		"add":    func(a, b int) int { return a + b },
-		"places": func() []place { return places },
+		"ahead":    func(t *timestamppb.Timestamp) bool { return t != nil && t.AsTime().After(now) },
+		"money":    amount,
+		"ms":       millis,
+		"plural":   plural,
+		"short":    shortID,
+		"human":    human,
+		"kind":     caseWords,
+		"link":     subjectLink,
+		"path":     subjectPath,
+		"key":      newKey,
+		"outcome":  outcomeWords,
+		"lastPart": func(s string) string { return path.Base(s) },
+		"join":     strings.Join,
+		"lower":    strings.ToLower,
+		"query":    url.QueryEscape,
+		"add":      func(a, b int) int { return a + b },
+		"places":   func() []place { return places },
 	}
 }
 
@@ -229,6 +232,20 @@ func human(name any) string {
 		return ""
 	}
 	return upperFirst(text)
+}
+
+// outcomeWords are the sign and the word of a step's outcome.
+func outcomeWords(outcome string) [2]string {
+	switch outcome {
+	case "DONE":
+		return [2]string{"good", "done"}
+	case "FAILED":
+		return [2]string{"bad", "did not happen"}
+	case "WOULD_DO":
+		return [2]string{"wait", "would be done"}
+	default:
+		return [2]string{"none", "not needed"}
+	}
 }
 
 func escape(s string) string { return url.QueryEscape(s) }

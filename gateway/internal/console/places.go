@@ -14,9 +14,12 @@ type place struct {
 // places are in the order of how often they are needed; the ones under a thumb first.
 var places = []place{
 	{Name: "queue", Path: "/", Text: "Queue", Key: "q", Tab: true},
-	{Name: "integrity", Path: "/integrity", Text: "Integrity", Tab: true},
+	{Name: "lookup", Path: "/lookup", Text: "Look up", Key: "l", Tab: true},
+	{Name: "tickets", Path: "/tickets", Text: "Tickets", Key: "t", Tab: true},
+	{Name: "integrity", Path: "/integrity", Text: "Integrity", Key: "i", Tab: true},
 	{Name: "events", Path: "/events", Text: "Events", Means: "Webhook events for nobody, failed ones, and how events found their person"},
 	{Name: "runs", Path: "/runs", Text: "Runs", Means: "What the sweep found and made good; start one"},
+	{Name: "audit", Path: "/audit", Text: "Audit", Means: "Who did what, when and why"},
 	{Name: "charging", Path: "/charging", Text: "Charging", Means: "Whether new charges are taken"},
 	{Name: "more", Path: "/more", Text: "More", Tab: true},
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"html/template"
 	"net/url"
+	"regexp"
 	"strings"
 
 	reconciliationv1 "makegood.example/proto/gen/reconciliation/v1"
@@ -40,26 +41,35 @@ func caseWords(kind reconciliationv1.Case_Kind) caseWord {
 	return caseWord{Name: human(kind)}
 }
 
-// subjectLink leads from what something is about to where it is shown.
-func subjectLink(subject string) template.HTML {
+// subjectPath is where what something is about is shown; empty when nowhere.
+func subjectPath(subject string) string {
 	what, id, _ := strings.Cut(strings.TrimPrefix(subject, "message/"), "/")
 	if id == "" {
 		what, id = "", subject
 	}
 	id, _, _ = strings.Cut(id, "/")
-	text := template.HTMLEscapeString(subject)
 	switch {
 	case what == "event" || strings.HasPrefix(id, "evt_"):
-		return anchor("/events/"+url.PathEscape(id), text)
-	case what == "case":
-		return anchor("/cases/"+url.PathEscape(id), text)
-	case what == "ticket":
-		return anchor("/tickets/"+url.PathEscape(id), text)
+		return "/events/" + url.PathEscape(id)
+	case what == "case", what == "ticket":
+		return "/" + what + "s/" + url.PathEscape(id)
 	case what == "order", what == "charge", isUUID(id), strings.HasPrefix(id, "ch_"), strings.HasPrefix(id, "py_"), strings.HasPrefix(id, "pi_"):
-		return anchor("/lookup?q="+url.QueryEscape(id), text)
+		return "/lookup?q=" + url.QueryEscape(id)
+	}
+	return ""
+}
+
+// subjectLink leads from what something is about to where it is shown. Orders are
+// called by the characters that people say.
+func subjectLink(subject string) template.HTML {
+	text := template.HTMLEscapeString(orderIDs.ReplaceAllStringFunc(subject, shortID))
+	if to := subjectPath(subject); to != "" {
+		return anchor(to, text)
 	}
 	return template.HTML("<code>" + text + "</code>")
 }
+
+var orderIDs = regexp.MustCompile(`[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}`)
 
 func anchor(to, text string) template.HTML {
 	return template.HTML(fmt.Sprintf(`<a href="%s">%s</a>`, template.HTMLEscapeString(to), text))

@@ -128,6 +128,12 @@ func (d *desk) badNight() {
 	s.Say("CountChargesByDay", someDays(), nil)
 	s.Say("ListWebhookEvents", &paymentsv1.ListWebhookEventsResponse{Events: someEvents(), NextPageToken: "more"}, nil)
 	s.Say("CountResolutionMethods", someMethods(), nil)
+	s.Say("LookupCustomer", aPerson(), nil)
+	s.Say("Recover", wouldRecover(), nil)
+	s.Say("Refund", &reconciliationv1.ActionResponse{Done: true, Steps: []*reconciliationv1.Step{{What: "refund $249.00 of charge " + chargeID, Outcome: reconciliationv1.Step_WOULD_DO}, {What: "withdraw the access of order 5F0C1C1E", Outcome: reconciliationv1.Step_WOULD_DO}}}, nil)
+	s.Say("Reply", &reconciliationv1.ReplyResponse{To: "jane@example.com", Subject: "Re: I paid and have nothing", Text: "Hello Jane,\n\nyou paid, and our system stopped before it could give you access. That was our fault, and it gave you a fright. It works now.\n\nSam"}, nil)
+	s.Say("ListTickets", &reconciliationv1.ListTicketsResponse{Tickets: someTickets(), NextPageToken: "more"}, nil)
+	s.Say("ListAudit", &reconciliationv1.ListAuditResponse{Entries: someAudit(), NextPageToken: "older"}, nil)
 	d.peers.Reconciliation.Watch = func(r *reconciliationv1.WatchRunRequest, send func(*reconciliationv1.Run) error) error {
 		for i := range 3 {
 			if err := send(&reconciliationv1.Run{Id: 513, Status: reconciliationv1.Run_RUNNING, StartedAt: ago(time.Second), DryRun: r.GetDryRun(), ChargesChecked: int32(i * 100)}); err != nil {
@@ -148,4 +154,78 @@ func (d *desk) quiet() {
 	s.Say("CountChargesByDay", &reconciliationv1.CountChargesByDayResponse{}, nil)
 	s.Say("ListWebhookEvents", &paymentsv1.ListWebhookEventsResponse{}, nil)
 	s.Say("CountResolutionMethods", &paymentsv1.CountResolutionMethodsResponse{}, nil)
+	s.Say("LookupCustomer", &reconciliationv1.LookupCustomerResponse{Candidates: []*reconciliationv1.Candidate{
+		{OrderId: orderID, ReferenceShort: "5F0C1C1E", EmailMasked: "j***@example.com", AmountDisplay: "$249.00", CreatedAt: ago(time.Hour), Query: orderID},
+		{ReferenceShort: "5F0C1C1E", EmailMasked: "s***@example.com", AmountDisplay: "$249.00", CreatedAt: ago(900 * time.Hour), Query: "sam@example.com"},
+	}, StripeRead: true}, nil)
+	s.Say("Recover", &reconciliationv1.ActionResponse{Done: true, Steps: []*reconciliationv1.Step{{What: "look at the money at Stripe", Outcome: reconciliationv1.Step_NOT_NEEDED, Note: "paid, as recorded"}, {What: "grant access", Outcome: reconciliationv1.Step_NOT_NEEDED, Note: "in force until 21 November 2027"}}}, nil)
+	s.Say("ListTickets", &reconciliationv1.ListTicketsResponse{}, nil)
+	s.Say("ListAudit", &reconciliationv1.ListAuditResponse{}, nil)
+}
+
+// aPerson paid and has nothing.
+func aPerson() *reconciliationv1.LookupCustomerResponse {
+	order := &ordersv1.DescribeOrderResponse{
+		Email: "jane@example.com", Name: "Jane Example", PlanName: "Annual", ChargeId: chargeID, PaymentIntentId: "pi_3PExample0Stranded",
+		Order: &ordersv1.Order{Id: orderID, ReferenceShort: "5F0C1C1E", State: ordersv1.Order_CHARGED, AmountMinor: 24900, Currency: "USD", AmountDisplay: "$249.00", CreatedAt: ago(55 * time.Minute), ChargedAt: ago(54 * time.Minute)},
+	}
+	return &reconciliationv1.LookupCustomerResponse{
+		Diagnosis:   reconciliationv1.Diagnosis_STUCK_ORDER,
+		Explanation: "The customer paid the $249.00 of order 5F0C1C1E, and the order is still CHARGED: access is not there yet.",
+		Recommendation: &reconciliationv1.Recommendation{
+			Text: "Recover the order: access is granted, and the customer is told.", Rpc: "reconciliation.v1.SupportService/Recover",
+			RequestJson: `{"order_id":"` + orderID + `","act":{"idempotency_key":"0d9a4c7e-7d8e-4c7b-9d7e-0d8a5a6f3333","reason":"paid, and no access"}}`,
+			Grpcurl:     `grpcurl -plaintext -H "authorization: Bearer $ADMIN_TOKEN" -d '{"order_id":"` + orderID + `","act":{"idempotency_key":"0d9a4c7e-7d8e-4c7b-9d7e-0d8a5a6f3333","reason":"paid, and no access"}}' 127.0.0.1:9105 reconciliation.v1.SupportService/Recover`,
+			Reply:       reconciliationv1.ReplyRequest_RECOVERY,
+		},
+		Timeline: []*reconciliationv1.TimelineEntry{
+			{At: ago(55 * time.Minute), Source: "order", Text: "ordered Annual for $249.00", Subject: orderID},
+			{At: ago(54 * time.Minute), Source: "stripe", Text: "charged $249.00", Subject: chargeID},
+			{At: ago(54 * time.Minute), Source: "order", Text: "PENDING to CHARGED, by the webhook", Subject: orderID},
+			{At: ago(52 * time.Minute), Source: "mail", Text: "mail STILL_WORKING was handed to the mail server", Subject: "order/" + orderID + "/still-working"},
+			{At: ago(49 * time.Minute), Source: "case", Text: "case 41 was opened: stuck order", Subject: "case/41"},
+			{At: ago(20 * time.Minute), Source: "ticket", Text: "wrote: I paid and have nothing", Subject: "ticket/7"},
+			{At: ago(5 * time.Minute), Source: "support", Text: "a reply was sent", Subject: orderID, Actor: "alex"},
+		},
+		Orders: []*ordersv1.DescribeOrderResponse{order},
+		Charges: []*paymentsv1.SeenCharge{
+			{ChargeId: chargeID, Status: paymentsv1.SeenCharge_SUCCEEDED, Captured: true, AmountMinor: 24900, Currency: "USD", CreatedAt: ago(54 * time.Minute), Owner: paymentsv1.SeenCharge_OURS, OwnerReason: "its payment intent is saved here", OrderId: orderID},
+			{ChargeId: "ch_3PNotOurs", Status: paymentsv1.SeenCharge_SUCCEEDED, Captured: true, AmountMinor: 1900, Currency: "USD", CreatedAt: ago(400 * time.Hour), Owner: paymentsv1.SeenCharge_FOREIGN, OwnerReason: "nothing says that it is ours"},
+			{ChargeId: "ch_3PClaimed", Status: paymentsv1.SeenCharge_SUCCEEDED, Captured: true, AmountMinor: 24900, Currency: "USD", CreatedAt: ago(9000 * time.Hour), Owner: paymentsv1.SeenCharge_CLAIMED, OwnerReason: "the rule for product prod_old claims it"},
+		},
+		Cases: someCases()[:1], Tickets: someTickets()[:1], StripeRead: true,
+	}
+}
+
+func wouldRecover() *reconciliationv1.ActionResponse {
+	return &reconciliationv1.ActionResponse{Done: true, Steps: []*reconciliationv1.Step{
+		{What: "look at the money at Stripe", Outcome: reconciliationv1.Step_NOT_NEEDED, Note: "$249.00 is paid, as recorded"},
+		{What: "grant access for 12 months", Outcome: reconciliationv1.Step_WOULD_DO},
+		{What: "queue the mail that says so", Outcome: reconciliationv1.Step_WOULD_DO},
+	}}
+}
+
+func recovered() *reconciliationv1.ActionResponse {
+	return &reconciliationv1.ActionResponse{
+		Done: true, AuditId: 88, Order: &ordersv1.Order{Id: orderID, ReferenceShort: "5F0C1C1E", State: ordersv1.Order_RECOVERED, AccessUntil: timestamppb.New(night.AddDate(1, 0, 0))},
+		Steps: []*reconciliationv1.Step{
+			{What: "look at the money at Stripe", Outcome: reconciliationv1.Step_NOT_NEEDED, Note: "$249.00 is paid, as recorded"},
+			{What: "grant access for 12 months", Outcome: reconciliationv1.Step_DONE}, {What: "queue the mail that says so", Outcome: reconciliationv1.Step_DONE},
+		},
+	}
+}
+
+func someTickets() []*reconciliationv1.Ticket {
+	return []*reconciliationv1.Ticket{
+		{Id: 7, Email: "jane@example.com", Subject: "I paid and have nothing", Description: "Hello,\n\nyou took $249 and I cannot log in. Please answer.\n\nJane", Category: reconciliationv1.Ticket_ACCESS, State: reconciliationv1.Ticket_OPEN, OpenedAt: ago(20 * time.Minute), OrderIds: []string{orderID}, ChargeIds: []string{chargeID}, Version: 1},
+		{Id: 5, Email: "sam@example.com", Subject: "An invoice, please", Category: reconciliationv1.Ticket_BILLING, State: reconciliationv1.Ticket_IN_PROGRESS, OpenedAt: ago(30 * time.Hour), AssignedTo: "alex", Version: 3},
+	}
+}
+
+func someAudit() []*reconciliationv1.AuditEntry {
+	return []*reconciliationv1.AuditEntry{
+		{Id: 88, At: ago(time.Minute), Actor: "sam", Role: "support", Action: "reconciliation.v1.SupportService/Recover", Subject: orderID, Reason: "paid, and no access", Outcome: reconciliationv1.AuditEntry_DONE, Steps: recovered().GetSteps(), BeforeJson: `{"state":"CHARGED"}`, AfterJson: `{"state":"RECOVERED"}`},
+		{Id: 87, At: ago(40 * time.Minute), Actor: "alex", Role: "support", Action: "reconciliation.v1.SupportService/Refund", Subject: orderID, Reason: "asked for it", Outcome: reconciliationv1.AuditEntry_FAILED, Error: "REFUND_DISPUTED: a dispute is open"},
+		{Id: 86, At: ago(50 * time.Minute), Actor: "alex", Role: "support", Action: "reconciliation.v1.SupportService/ResendMessage", Subject: orderID, Reason: "did not arrive", Outcome: reconciliationv1.AuditEntry_ASKED},
+	}
 }

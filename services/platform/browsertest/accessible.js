@@ -41,7 +41,7 @@
   const touch = matchMedia("(pointer: coarse)").matches;
   let last = null;
   for (const e of usable) {
-    const box = e.getBoundingClientRect(), name = (e.getAttribute("aria-label") || (e.labels && e.labels[0] || e).textContent).trim();
+    const seen = e.getBoundingClientRect(), box = new DOMRect(seen.x + scrollX, seen.y + scrollY, seen.width, seen.height), name = (e.getAttribute("aria-label") || (e.labels && e.labels[0] || e).textContent).trim();
     if (!name) wrong.push("4.1.2: nameless " + e.outerHTML);
     if (e.getAttribute("aria-label") && !e.getAttribute("aria-label").startsWith(e.textContent.trim())) wrong.push("2.5.3: the label of " + name + " does not begin with what is seen");
     if (e.classList.contains("button") && (box.width < 24 || box.height < 24)) wrong.push("2.5.8: small " + name);
