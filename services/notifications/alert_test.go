@@ -6,8 +6,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/emersion/go-smtp"
-	"google.golang.org/grpc"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	notificationsv1 "makegood.example/proto/gen/notifications/v1"
@@ -41,78 +39,6 @@ func (w *world) mailsWith(text string) (n int) {
 		}
 	}
 	return n
-}
-
-var alert = &notificationsv1.AlertTeamRequest{
-	DedupeKey: "case/12", Title: "Case 12: a charge to look at", Lines: []string{"What is known.", "What to do."},
-}
-
-func TestTheTeamIsToldOnceByAPlainMail(t *testing.T) {
-	w := newWorld(t)
-	w.with(map[string]string{"ALERT_EMAILS": "ops@example.com, boss@example.com,,ops@example.com", "RECONCILE_EVERY": "off"})
-	refusals := 0
-	w.mail.answer(func(to string) error {
-		if to == "boss@example.com" && refusals == 0 {
-			refusals++
-			return &smtp.SMTPError{Code: 451, Message: "later"}
-		}
-		return nil
-	}, nil)
-	team := w.asReconciliation()
-	for range 3 {
-		got, err := team.AlertTeam(t.Context(), alert, grpc.WaitForReady(true))
-		if err != nil || got.GetRecipientCount() != 2 {
-			t.Fatalf("%v, %v", got, err)
-		}
-	}
-	w.until("both mails", func() bool { return w.mailsWith("What is known.") == 2 })
-	for _, m := range w.mail.mails() {
-		if strings.Contains(m, "text/html") || strings.Contains(m, "X-Makegood-Order") || !strings.Contains(m, "X-Makegood-Kind: alert") ||
-			!strings.Contains(m, "Subject: [Example App] Case 12: a charge to look at") {
-			t.Errorf("the mail is\n%s", m)
-		}
-	}
-	w.peers.set(func(p *peers) {
-		if p.caseCalls != 0 {
-			t.Errorf("%d cases", p.caseCalls)
-		}
-	})
-}
-
-func TestAnAlertThatIsRefusedOpensNoCase(t *testing.T) {
-	w := newWorld(t)
-	w.with(map[string]string{"ALERT_EMAILS": "ops@example.com", "RECONCILE_EVERY": "off"})
-	w.mail.answer(func(string) error { return &smtp.SMTPError{Code: 550, Message: "no such user"} }, nil)
-	if _, err := w.asReconciliation().AlertTeam(t.Context(), alert, grpc.WaitForReady(true)); err != nil {
-		t.Fatal(err)
-	}
-	w.until("the alert is given up", func() bool {
-		var n int
-		err := w.owner.QueryRow(t.Context(), `SELECT count(*) FROM notifications.messages WHERE kind = 'ALERT' AND state = 'FAILED'`).Scan(&n)
-		return err == nil && n == 1
-	})
-	w.peers.set(func(p *peers) {
-		if p.caseCalls != 0 {
-			t.Errorf("%d cases", p.caseCalls)
-		}
-	})
-}
-
-func TestWithoutAddressesAnAlertIsInTheLog(t *testing.T) {
-	w := newWorld(t)
-	got, err := w.asReconciliation().AlertTeam(t.Context(), alert)
-	if err != nil || got.GetRecipientCount() != 0 {
-		t.Fatalf("%v, %v", got, err)
-	}
-	if !strings.Contains(w.log.String(), alert.GetTitle()) {
-		t.Error("the log does not have it")
-	}
-	_, err = w.client.SendMessage(t.Context(), &notificationsv1.SendMessageRequest{
-		DedupeKey: "x", Kind: notificationsv1.Message_ALERT, OrderId: orderID.String(),
-	})
-	if err == nil {
-		t.Error("an alert about an order was accepted")
-	}
 }
 
 func TestMessagesAreFoundByThePage(t *testing.T) {
@@ -198,7 +124,7 @@ func TestTheTeamIsToldWhenReconciliationStopsAndWhenItWorksAgain(t *testing.T) {
 	w.pass(1)
 	w.wantMails(0)
 	w.pass(5)
-	w.until("the word that it stopped", func() bool { return w.mailsWith("Reconciliation has stopped") == 1 })
+	w.until("the word that it stopped", func() bool { return w.mailsWith("Now: Reconciliation has stopped") == 1 })
 	w.with(w.settings) // a restart forgets nothing
 	w.peers.set(func(p *peers) { p.reconciliationDown = false })
 	w.ran(reconciliationv1.Run_FAILED, func(r *reconciliationv1.Run) { r.CutShort = true })
@@ -206,7 +132,7 @@ func TestTheTeamIsToldWhenReconciliationStopsAndWhenItWorksAgain(t *testing.T) {
 	w.wantMails(1)
 	w.ran(reconciliationv1.Run_SUCCEEDED)
 	w.pass(2)
-	w.until("the word that it works", func() bool { return w.mailsWith("Reconciliation works again") == 1 })
+	w.until("the word that it works", func() bool { return w.mailsWith("Over: Reconciliation has stopped") == 1 })
 	w.wantMails(2)
 }
 
@@ -220,18 +146,19 @@ func TestTheTeamIsToldThatRunsFailAndNotThatTheyStopped(t *testing.T) {
 	}
 	w.ran(reconciliationv1.Run_SUCCEEDED)
 	w.pass(12, fails)
-	w.until("the word that runs fail", func() bool { return w.mailsWith("Reconciliation runs, but does not succeed") == 1 })
+	w.until("the word that runs fail", func() bool { return w.mailsWith("Today: Reconciliation runs, but does not succeed") == 1 })
 	if w.mailsWith("Stripe cannot be reached") != 1 || w.mailsWith("has stopped") != 0 {
 		t.Errorf("the mail says:\n%s", w.mail.mails()[0])
 	}
 	w.wantMails(1)
-	// Now the process dies, too: that is another word.
+	// Now the process dies, too: that is another word, and does not take the first back.
 	w.pass(8)
-	w.until("the word that it stopped", func() bool { return w.mailsWith("Reconciliation has stopped") == 1 })
+	w.until("the word that it stopped", func() bool { return w.mailsWith("Now: Reconciliation has stopped") == 1 })
 	w.pass(2, fails)
-	w.until("the word that it runs", func() bool { return w.mailsWith("Reconciliation runs again") == 1 })
+	w.until("the word that it runs", func() bool { return w.mailsWith("Over: Reconciliation has stopped") == 1 })
+	w.wantMails(3)
 	w.ran(reconciliationv1.Run_SUCCEEDED)
 	w.pass(2)
-	w.until("the word that it succeeds", func() bool { return w.mailsWith("Reconciliation succeeds again") == 1 })
+	w.until("the word that it succeeds", func() bool { return w.mailsWith("Over: Reconciliation runs, but does not succeed") == 1 })
 	w.wantMails(4)
 }

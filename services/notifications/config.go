@@ -7,6 +7,7 @@ import (
 	"time"
 	"unicode"
 
+	"makegood.example/services/notifications/internal/incident"
 	render "makegood.example/services/notifications/internal/mail"
 	"makegood.example/services/notifications/internal/message"
 	"makegood.example/services/platform/config"
@@ -25,8 +26,12 @@ type Config struct {
 	Brand render.Brand
 	// PublicURL is where buyers reach the edge: links to their order's page lead there.
 	PublicURL string
-	// Team is whom alerts go to; may be empty.
+	// Team is whom alerts go to by mail; may be empty.
 	Team []string
+	// Quiet are the hours in which only what cannot wait is told.
+	Quiet incident.Quiet
+	// AdminURL is where people reach the console: links of alerts lead there.
+	AdminURL string
 	// Watched: the sweep is on, every ReconcileEvery, and watched from here.
 	Watched        bool
 	ReconcileEvery time.Duration
@@ -71,6 +76,14 @@ func LoadConfig(lookup config.Lookup) (Config, error) {
 		r.Problem(`MAIL_FROM=%q is not a sender such as "Example <no-reply@example.com>"`, from)
 	} else {
 		cfg.From = *parsed
+	}
+	cfg.AdminURL = r.URL("ADMIN_URL", "http://"+r.String("ADMIN_ADDR", "127.0.0.1:8081"))
+	if hours := r.String("QUIET_HOURS", ""); hours != "" {
+		quiet, err := incident.ParseQuiet(hours)
+		if err != nil {
+			r.Problem("QUIET_HOURS=%q %v", hours, err)
+		}
+		cfg.Quiet = quiet
 	}
 	cfg.ReconcileEvery, cfg.Watched = r.DurationOrOff("RECONCILE_EVERY", 2*time.Minute)
 	for _, typed := range strings.Split(r.String("ALERT_EMAILS", ""), ",") {

@@ -220,6 +220,9 @@ func (b *syncBuffer) String() string {
 
 const viewerToken = "a-viewer-of-tests"
 
+// tokens are those of the people, by name.
+var tokens = map[string]string{"jo": viewerToken, "sam": "a-supporter-of-tests"}
+
 var orderID = uuid.MustParse("11111111-2222-4333-8444-555555555555")
 
 func newWorld(t *testing.T) *world {
@@ -241,8 +244,8 @@ func newWorld(t *testing.T) *world {
 		},
 	}
 	w.tokens = filepath.Join(t.TempDir(), "tokens.json")
-	sum := sha256.Sum256([]byte(viewerToken))
-	file := fmt.Sprintf(`{"tokens": [{"actor": "jo", "role": "viewer", "sha256": "%x"}]}`, sum)
+	file := fmt.Sprintf(`{"tokens": [{"actor": "jo", "role": "viewer", "sha256": "%x"}, {"actor": "sam", "role": "support", "sha256": "%x"}]}`,
+		sha256.Sum256([]byte(tokens["jo"])), sha256.Sum256([]byte(tokens["sam"])))
 	if err := os.WriteFile(w.tokens, []byte(file), 0o600); err != nil {
 		t.Fatal(err)
 	}

@@ -19,13 +19,14 @@ import (
 )
 
 // Schema is what the service keeps in the database.
-var Schema = migrate.Schema{Name: "notifications", FS: store.Migrations(), River: true}
+var Schema = migrate.Schema{Name: "notifications", FS: store.Migrations(), River: true, AppendOnly: []string{"incident_events"}}
 
 // Access says who may call what.
 var Access = rpc.Access
 
-// Run serves, delivers mail, and watches over reconciliation, until ctx ends. It waits for its database; the
-// other services may be away.
+// Run serves, delivers mail, tells the team of incidents, and watches over
+// reconciliation, until ctx ends. It waits for its database; the other services may be
+// away.
 func Run(ctx context.Context, cfg Config, rt process.Runtime) error {
 	h, err := host.Open(ctx, cfg.Config, Schema, Access, rt)
 	if err != nil {
@@ -41,7 +42,8 @@ func Run(ctx context.Context, cfg Config, rt process.Runtime) error {
 		Provisioning: clients.NewProvisioning(h.Peer("provisioning", cfg.ProvisioningAddr)),
 		Cases:        clients.NewCases(h.Peer("reconciliation", cfg.ReconciliationAddr)),
 		Runs:         clients.NewRuns(h.Peer("reconciliation", cfg.ReconciliationAddr)), ReconcileEvery: cfg.ReconcileEvery,
-		Server: cfg.Server, From: cfg.From, Brand: cfg.Brand, PublicURL: cfg.PublicURL, Team: cfg.Team,
+		Server: cfg.Server, From: cfg.From, Brand: cfg.Brand, PublicURL: cfg.PublicURL,
+		Team: cfg.Team, Quiet: cfg.Quiet, AdminURL: cfg.AdminURL,
 		Metrics: service.NewMetrics(h.Metrics), Now: rt.Now, Log: rt.Log,
 	}
 	deliveries, err := jobs.New(h.Pool, cfg.Listen, svc, rt.Log)
@@ -50,7 +52,8 @@ func Run(ctx context.Context, cfg Config, rt process.Runtime) error {
 	}
 	svc.Queue = deliveries
 	notificationsv1.RegisterNotificationsServiceServer(h, &rpc.Server{Service: svc})
-	work := []func(context.Context) error{deliveries.Run}
+	tellings := due.Work[store.ChannelDue]{Name: "incidents to tell", Claim: svc.ClaimTellings, Handle: svc.TellChannel, Log: rt.Log}
+	work := []func(context.Context) error{deliveries.Run, tellings.Run}
 	if cfg.Watched {
 		watch := due.Work[bool]{Name: "watch over reconciliation", Claim: svc.ClaimWatch, Handle: svc.WatchReconciliation, Log: rt.Log}
 		work = append(work, watch.Run)

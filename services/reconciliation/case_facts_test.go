@@ -29,7 +29,7 @@ type desk struct {
 	addr string
 
 	mu         sync.Mutex
-	alerts     []*notificationsv1.AlertTeamRequest
+	reports    []*notificationsv1.ReportIncidentsRequest
 	mailDown   bool // Notifications answers nothing
 	mailServer *timestamppb.Timestamp
 	messages   map[string]notificationsv1.Message_State
@@ -84,25 +84,32 @@ func (d *desk) set(do func()) {
 	do()
 }
 
-func (d *desk) told() (titles []string) {
+// incident is how an incident stands by the last report; nil when it names none of
+// that key.
+func (d *desk) incident(key string) (last *notificationsv1.IncidentReport) {
 	d.set(func() {
-		for _, a := range d.alerts {
-			titles = append(titles, a.GetDedupeKey()+" "+a.GetTitle())
+		if len(d.reports) == 0 {
+			return
+		}
+		for _, r := range d.reports[len(d.reports)-1].GetIncidents() {
+			if r.GetKey() == key {
+				last = r
+			}
 		}
 	})
-	return titles
+	return last
 }
 
 var errDown = apperr.New(codes.Unavailable, "AWAY", "away, by the will of the test")
 
-func (d *desk) AlertTeam(_ context.Context, r *notificationsv1.AlertTeamRequest) (*notificationsv1.AlertTeamResponse, error) {
+func (d *desk) ReportIncidents(_ context.Context, r *notificationsv1.ReportIncidentsRequest) (*notificationsv1.ReportIncidentsResponse, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if d.mailDown {
 		return nil, errDown
 	}
-	d.alerts = append(d.alerts, r)
-	return &notificationsv1.AlertTeamResponse{RecipientCount: 1}, nil
+	d.reports = append(d.reports, r)
+	return &notificationsv1.ReportIncidentsResponse{}, nil
 }
 
 func (d *desk) FindMessages(_ context.Context, r *notificationsv1.FindMessagesRequest) (*notificationsv1.FindMessagesResponse, error) {
@@ -168,37 +175,6 @@ func (d *desk) ListRefunds(context.Context, *paymentsv1.ListRefundsRequest) (*pa
 
 func (d *desk) env() map[string]string {
 	return map[string]string{"PAYMENTS_GRPC_ADDR": d.addr, "NOTIFICATIONS_GRPC_ADDR": d.addr}
-}
-
-func TestTheTeamIsToldOfEachCaseOnce(t *testing.T) {
-	s, d := newScene(t), startDesk(t)
-	d.set(func() { d.mailDown = true })
-	s.orders.add(orderID(1), ordersv1.Order_CHARGED, s.clock.Now(), nil)
-	orders := s.client(s.instance(d.env()), "orders")
-	for range 3 {
-		if _, err := orders.OpenCase(t.Context(), stuck(1)); err != nil {
-			t.Fatal(err)
-		}
-	}
-	await(t, "a first try", func() bool { return s.count(`SELECT look_count FROM reconciliation.cases`) == 1 })
-	d.set(func() { d.mailDown = false })
-	s.clock.Advance(time.Minute)
-	await(t, "the word", func() bool {
-		return s.count(`SELECT count(*) FROM reconciliation.cases WHERE told_at IS NOT NULL AND next_look_at IS NULL`) == 1
-	})
-	if _, err := orders.OpenCase(t.Context(), stuck(1)); err != nil {
-		t.Fatal(err)
-	}
-	s.clock.Advance(2 * time.Hour)
-	if got := d.told(); len(got) != 1 || got[0] != "case/1 Case 1: stuck order" {
-		t.Errorf("told %q", got)
-	}
-	d.set(func() {
-		text := strings.Join(d.alerts[0].GetLines(), "\n")
-		if !strings.Contains(text, "five looks") || !strings.Contains(text, orderID(1)) || !strings.Contains(text, "/admin/v1/cases/1:claim") {
-			t.Errorf("the team reads\n%s", text)
-		}
-	})
 }
 
 func TestTheLongestWaitOfACustomerComesFirst(t *testing.T) {

@@ -46,7 +46,8 @@ func Run(ctx context.Context, cfg Config, rt process.Runtime) error {
 	reconciliationv1.RegisterSupportServiceServer(h, &rpc.SupportServer{Service: svc, Addr: cfg.Addr})
 
 	cases := due.Work[int64]{Name: "cases to look after", Claim: svc.ClaimDueCases, Handle: svc.LookAfterCase, Log: rt.Log}
-	work := []func(context.Context) error{svc.Runs.Serve, cases.Run}
+	incidents := due.Work[bool]{Name: "incidents to report", Claim: svc.ClaimIncidentLook, Handle: svc.ReportIncidents, Log: rt.Log}
+	work := []func(context.Context) error{svc.Runs.Serve, cases.Run, incidents.Run}
 	if cfg.Scheduled {
 		sweeps := due.Work[string]{
 			Name: "sweeps", Claim: svc.ClaimSweeps, Log: rt.Log,

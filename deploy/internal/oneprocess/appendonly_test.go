@@ -16,6 +16,7 @@ import (
 
 // kept are the tables whose rows stay as they were written, whoever asks.
 var kept = []string{
+	"notifications.incident_events",
 	"orders.history", "orders.charging_switch", "orders.notices",
 	"payments.customer_links", "payments.event_actions",
 	"provisioning.grant_events",

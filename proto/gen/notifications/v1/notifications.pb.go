@@ -62,6 +62,8 @@ const (
 	// Of two payments for the same, this one is on its way back. Sent in place of
 	// REFUND, while the order shows the refund.
 	Message_DUPLICATE_REFUNDED Message_Kind = 12
+	// To the team, each morning: what became of yesterday's charges.
+	Message_DIGEST Message_Kind = 13
 	// From a person on support, in their words.
 	Message_SUPPORT_REPLY Message_Kind = 14
 )
@@ -82,6 +84,7 @@ var (
 		10: "REFUND_OFFER",
 		11: "REPEAT_REFUSED",
 		12: "DUPLICATE_REFUNDED",
+		13: "DIGEST",
 		14: "SUPPORT_REPLY",
 	}
 	Message_Kind_value = map[string]int32{
@@ -98,6 +101,7 @@ var (
 		"REFUND_OFFER":       10,
 		"REPEAT_REFUSED":     11,
 		"DUPLICATE_REFUNDED": 12,
+		"DIGEST":             13,
 		"SUPPORT_REPLY":      14,
 	}
 )
@@ -188,6 +192,61 @@ func (x Message_State) Number() protoreflect.EnumNumber {
 // Deprecated: Use Message_State.Descriptor instead.
 func (Message_State) EnumDescriptor() ([]byte, []int) {
 	return file_notifications_v1_notifications_proto_rawDescGZIP(), []int{4, 1}
+}
+
+type Incident_Tier int32
+
+const (
+	Incident_TIER_UNSPECIFIED Incident_Tier = 0
+	// Somebody must hear of it at any hour.
+	Incident_PAGE_NOW Incident_Tier = 1
+	// It waits for the end of the quiet hours.
+	Incident_SAME_DAY Incident_Tier = 2
+	// What healed by itself, once a morning.
+	Incident_DIGEST Incident_Tier = 3
+)
+
+// Enum value maps for Incident_Tier.
+var (
+	Incident_Tier_name = map[int32]string{
+		0: "TIER_UNSPECIFIED",
+		1: "PAGE_NOW",
+		2: "SAME_DAY",
+		3: "DIGEST",
+	}
+	Incident_Tier_value = map[string]int32{
+		"TIER_UNSPECIFIED": 0,
+		"PAGE_NOW":         1,
+		"SAME_DAY":         2,
+		"DIGEST":           3,
+	}
+)
+
+func (x Incident_Tier) Enum() *Incident_Tier {
+	p := new(Incident_Tier)
+	*p = x
+	return p
+}
+
+func (x Incident_Tier) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (Incident_Tier) Descriptor() protoreflect.EnumDescriptor {
+	return file_notifications_v1_notifications_proto_enumTypes[2].Descriptor()
+}
+
+func (Incident_Tier) Type() protoreflect.EnumType {
+	return &file_notifications_v1_notifications_proto_enumTypes[2]
+}
+
+func (x Incident_Tier) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use Incident_Tier.Descriptor instead.
+func (Incident_Tier) EnumDescriptor() ([]byte, []int) {
+	return file_notifications_v1_notifications_proto_rawDescGZIP(), []int{13, 0}
 }
 
 type CheckRecipientRequest struct {
@@ -719,32 +778,32 @@ func (x *FindMessagesResponse) GetMailServerFailingSince() *timestamppb.Timestam
 	return nil
 }
 
-type AlertTeamRequest struct {
+type ReportIncidentsRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Names the alert, e.g. "case/12".
-	DedupeKey string `protobuf:"bytes,1,opt,name=dedupe_key,json=dedupeKey,proto3" json:"dedupe_key,omitempty"`
-	// One line; no personal data.
-	Title string `protobuf:"bytes,2,opt,name=title,proto3" json:"title,omitempty"`
-	// What is known, what it means, what to do; no personal data.
-	Lines         []string `protobuf:"bytes,3,rep,name=lines,proto3" json:"lines,omitempty"`
+	// Who reports, e.g. "cases".
+	Source string `protobuf:"bytes,1,opt,name=source,proto3" json:"source,omitempty"`
+	// When the source looked; by this an older report is known.
+	AsOf *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=as_of,json=asOf,proto3" json:"as_of,omitempty"`
+	// All that are open now, each key once.
+	Incidents     []*IncidentReport `protobuf:"bytes,3,rep,name=incidents,proto3" json:"incidents,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
-func (x *AlertTeamRequest) Reset() {
-	*x = AlertTeamRequest{}
+func (x *ReportIncidentsRequest) Reset() {
+	*x = ReportIncidentsRequest{}
 	mi := &file_notifications_v1_notifications_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
 
-func (x *AlertTeamRequest) String() string {
+func (x *ReportIncidentsRequest) String() string {
 	return protoimpl.X.MessageStringOf(x)
 }
 
-func (*AlertTeamRequest) ProtoMessage() {}
+func (*ReportIncidentsRequest) ProtoMessage() {}
 
-func (x *AlertTeamRequest) ProtoReflect() protoreflect.Message {
+func (x *ReportIncidentsRequest) ProtoReflect() protoreflect.Message {
 	mi := &file_notifications_v1_notifications_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
@@ -756,55 +815,212 @@ func (x *AlertTeamRequest) ProtoReflect() protoreflect.Message {
 	return mi.MessageOf(x)
 }
 
-// Deprecated: Use AlertTeamRequest.ProtoReflect.Descriptor instead.
-func (*AlertTeamRequest) Descriptor() ([]byte, []int) {
+// Deprecated: Use ReportIncidentsRequest.ProtoReflect.Descriptor instead.
+func (*ReportIncidentsRequest) Descriptor() ([]byte, []int) {
 	return file_notifications_v1_notifications_proto_rawDescGZIP(), []int{9}
 }
 
-func (x *AlertTeamRequest) GetDedupeKey() string {
+func (x *ReportIncidentsRequest) GetSource() string {
 	if x != nil {
-		return x.DedupeKey
+		return x.Source
 	}
 	return ""
 }
 
-func (x *AlertTeamRequest) GetTitle() string {
+func (x *ReportIncidentsRequest) GetAsOf() *timestamppb.Timestamp {
+	if x != nil {
+		return x.AsOf
+	}
+	return nil
+}
+
+func (x *ReportIncidentsRequest) GetIncidents() []*IncidentReport {
+	if x != nil {
+		return x.Incidents
+	}
+	return nil
+}
+
+type ReportIncidentsResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ReportIncidentsResponse) Reset() {
+	*x = ReportIncidentsResponse{}
+	mi := &file_notifications_v1_notifications_proto_msgTypes[10]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ReportIncidentsResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ReportIncidentsResponse) ProtoMessage() {}
+
+func (x *ReportIncidentsResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_notifications_v1_notifications_proto_msgTypes[10]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ReportIncidentsResponse.ProtoReflect.Descriptor instead.
+func (*ReportIncidentsResponse) Descriptor() ([]byte, []int) {
+	return file_notifications_v1_notifications_proto_rawDescGZIP(), []int{10}
+}
+
+// IncidentReport is how one problem stands. No part of it holds personal data.
+type IncidentReport struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Names the problem, whatever it is about, e.g. "stuck-order".
+	Key string `protobuf:"bytes,1,opt,name=key,proto3" json:"key,omitempty"`
+	// How soon somebody must hear of it; DIGEST is no incident's.
+	Tier Incident_Tier `protobuf:"varint,2,opt,name=tier,proto3,enum=notifications.v1.Incident_Tier" json:"tier,omitempty"`
+	// One line.
+	Title string `protobuf:"bytes,3,opt,name=title,proto3" json:"title,omitempty"`
+	// What it means for whom, in a sentence or two.
+	Meaning string `protobuf:"bytes,4,opt,name=meaning,proto3" json:"meaning,omitempty"`
+	// What to do.
+	NextStep string `protobuf:"bytes,5,opt,name=next_step,json=nextStep,proto3" json:"next_step,omitempty"`
+	// How many things it is about, e.g. cases.
+	Count int64 `protobuf:"varint,6,opt,name=count,proto3" json:"count,omitempty"`
+	// Since when there is a problem; unset is since it was first reported.
+	Since *timestamppb.Timestamp `protobuf:"bytes,7,opt,name=since,proto3" json:"since,omitempty"`
+	// When the newest of those things came; unset when they do not come one by one.
+	NewestAt *timestamppb.Timestamp `protobuf:"bytes,8,opt,name=newest_at,json=newestAt,proto3" json:"newest_at,omitempty"`
+	// The most pressing of them.
+	Items         []*IncidentItem `protobuf:"bytes,9,rep,name=items,proto3" json:"items,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *IncidentReport) Reset() {
+	*x = IncidentReport{}
+	mi := &file_notifications_v1_notifications_proto_msgTypes[11]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *IncidentReport) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*IncidentReport) ProtoMessage() {}
+
+func (x *IncidentReport) ProtoReflect() protoreflect.Message {
+	mi := &file_notifications_v1_notifications_proto_msgTypes[11]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use IncidentReport.ProtoReflect.Descriptor instead.
+func (*IncidentReport) Descriptor() ([]byte, []int) {
+	return file_notifications_v1_notifications_proto_rawDescGZIP(), []int{11}
+}
+
+func (x *IncidentReport) GetKey() string {
+	if x != nil {
+		return x.Key
+	}
+	return ""
+}
+
+func (x *IncidentReport) GetTier() Incident_Tier {
+	if x != nil {
+		return x.Tier
+	}
+	return Incident_TIER_UNSPECIFIED
+}
+
+func (x *IncidentReport) GetTitle() string {
 	if x != nil {
 		return x.Title
 	}
 	return ""
 }
 
-func (x *AlertTeamRequest) GetLines() []string {
+func (x *IncidentReport) GetMeaning() string {
 	if x != nil {
-		return x.Lines
+		return x.Meaning
+	}
+	return ""
+}
+
+func (x *IncidentReport) GetNextStep() string {
+	if x != nil {
+		return x.NextStep
+	}
+	return ""
+}
+
+func (x *IncidentReport) GetCount() int64 {
+	if x != nil {
+		return x.Count
+	}
+	return 0
+}
+
+func (x *IncidentReport) GetSince() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Since
 	}
 	return nil
 }
 
-type AlertTeamResponse struct {
-	state protoimpl.MessageState `protogen:"open.v1"`
-	// To how many addresses it goes; 0 when none is set.
-	RecipientCount int32 `protobuf:"varint,1,opt,name=recipient_count,json=recipientCount,proto3" json:"recipient_count,omitempty"`
-	unknownFields  protoimpl.UnknownFields
-	sizeCache      protoimpl.SizeCache
+func (x *IncidentReport) GetNewestAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.NewestAt
+	}
+	return nil
 }
 
-func (x *AlertTeamResponse) Reset() {
-	*x = AlertTeamResponse{}
-	mi := &file_notifications_v1_notifications_proto_msgTypes[10]
+func (x *IncidentReport) GetItems() []*IncidentItem {
+	if x != nil {
+		return x.Items
+	}
+	return nil
+}
+
+// IncidentItem is one of the things that an incident is about.
+type IncidentItem struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// What is known, in one line: charge, amount, time.
+	Text string `protobuf:"bytes,1,opt,name=text,proto3" json:"text,omitempty"`
+	// The console's page of it, e.g. "/cases/12"; may be empty.
+	Path          string `protobuf:"bytes,2,opt,name=path,proto3" json:"path,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *IncidentItem) Reset() {
+	*x = IncidentItem{}
+	mi := &file_notifications_v1_notifications_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
 
-func (x *AlertTeamResponse) String() string {
+func (x *IncidentItem) String() string {
 	return protoimpl.X.MessageStringOf(x)
 }
 
-func (*AlertTeamResponse) ProtoMessage() {}
+func (*IncidentItem) ProtoMessage() {}
 
-func (x *AlertTeamResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_notifications_v1_notifications_proto_msgTypes[10]
+func (x *IncidentItem) ProtoReflect() protoreflect.Message {
+	mi := &file_notifications_v1_notifications_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -815,16 +1031,566 @@ func (x *AlertTeamResponse) ProtoReflect() protoreflect.Message {
 	return mi.MessageOf(x)
 }
 
-// Deprecated: Use AlertTeamResponse.ProtoReflect.Descriptor instead.
-func (*AlertTeamResponse) Descriptor() ([]byte, []int) {
-	return file_notifications_v1_notifications_proto_rawDescGZIP(), []int{10}
+// Deprecated: Use IncidentItem.ProtoReflect.Descriptor instead.
+func (*IncidentItem) Descriptor() ([]byte, []int) {
+	return file_notifications_v1_notifications_proto_rawDescGZIP(), []int{12}
 }
 
-func (x *AlertTeamResponse) GetRecipientCount() int32 {
+func (x *IncidentItem) GetText() string {
 	if x != nil {
-		return x.RecipientCount
+		return x.Text
+	}
+	return ""
+}
+
+func (x *IncidentItem) GetPath() string {
+	if x != nil {
+		return x.Path
+	}
+	return ""
+}
+
+// Incident is one problem that the team is told of, from its opening until it is
+// over; or a digest, which is told once.
+type Incident struct {
+	state    protoimpl.MessageState `protogen:"open.v1"`
+	Id       int64                  `protobuf:"varint,1,opt,name=id,proto3" json:"id,omitempty"`
+	Key      string                 `protobuf:"bytes,2,opt,name=key,proto3" json:"key,omitempty"`
+	Tier     Incident_Tier          `protobuf:"varint,3,opt,name=tier,proto3,enum=notifications.v1.Incident_Tier" json:"tier,omitempty"`
+	Title    string                 `protobuf:"bytes,4,opt,name=title,proto3" json:"title,omitempty"`
+	Meaning  string                 `protobuf:"bytes,5,opt,name=meaning,proto3" json:"meaning,omitempty"`
+	NextStep string                 `protobuf:"bytes,6,opt,name=next_step,json=nextStep,proto3" json:"next_step,omitempty"`
+	Count    int64                  `protobuf:"varint,7,opt,name=count,proto3" json:"count,omitempty"`
+	Items    []*IncidentItem        `protobuf:"bytes,8,rep,name=items,proto3" json:"items,omitempty"`
+	OpenedAt *timestamppb.Timestamp `protobuf:"bytes,9,opt,name=opened_at,json=openedAt,proto3" json:"opened_at,omitempty"`
+	// When any of this last changed.
+	ChangedAt *timestamppb.Timestamp `protobuf:"bytes,10,opt,name=changed_at,json=changedAt,proto3" json:"changed_at,omitempty"`
+	// Unset while it is open.
+	ResolvedAt *timestamppb.Timestamp `protobuf:"bytes,11,opt,name=resolved_at,json=resolvedAt,proto3" json:"resolved_at,omitempty"`
+	// Who looks after it; empty when nobody does, or something new came since.
+	AcknowledgedBy string                 `protobuf:"bytes,12,opt,name=acknowledged_by,json=acknowledgedBy,proto3" json:"acknowledged_by,omitempty"`
+	AcknowledgedAt *timestamppb.Timestamp `protobuf:"bytes,13,opt,name=acknowledged_at,json=acknowledgedAt,proto3" json:"acknowledged_at,omitempty"`
+	// Quiet until then.
+	SnoozedUntil *timestamppb.Timestamp `protobuf:"bytes,14,opt,name=snoozed_until,json=snoozedUntil,proto3" json:"snoozed_until,omitempty"`
+	// What happened to it, oldest first.
+	Events []*IncidentEvent `protobuf:"bytes,15,rep,name=events,proto3" json:"events,omitempty"`
+	// What each channel was told.
+	Channels      []*IncidentChannel `protobuf:"bytes,16,rep,name=channels,proto3" json:"channels,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Incident) Reset() {
+	*x = Incident{}
+	mi := &file_notifications_v1_notifications_proto_msgTypes[13]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Incident) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Incident) ProtoMessage() {}
+
+func (x *Incident) ProtoReflect() protoreflect.Message {
+	mi := &file_notifications_v1_notifications_proto_msgTypes[13]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Incident.ProtoReflect.Descriptor instead.
+func (*Incident) Descriptor() ([]byte, []int) {
+	return file_notifications_v1_notifications_proto_rawDescGZIP(), []int{13}
+}
+
+func (x *Incident) GetId() int64 {
+	if x != nil {
+		return x.Id
 	}
 	return 0
+}
+
+func (x *Incident) GetKey() string {
+	if x != nil {
+		return x.Key
+	}
+	return ""
+}
+
+func (x *Incident) GetTier() Incident_Tier {
+	if x != nil {
+		return x.Tier
+	}
+	return Incident_TIER_UNSPECIFIED
+}
+
+func (x *Incident) GetTitle() string {
+	if x != nil {
+		return x.Title
+	}
+	return ""
+}
+
+func (x *Incident) GetMeaning() string {
+	if x != nil {
+		return x.Meaning
+	}
+	return ""
+}
+
+func (x *Incident) GetNextStep() string {
+	if x != nil {
+		return x.NextStep
+	}
+	return ""
+}
+
+func (x *Incident) GetCount() int64 {
+	if x != nil {
+		return x.Count
+	}
+	return 0
+}
+
+func (x *Incident) GetItems() []*IncidentItem {
+	if x != nil {
+		return x.Items
+	}
+	return nil
+}
+
+func (x *Incident) GetOpenedAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.OpenedAt
+	}
+	return nil
+}
+
+func (x *Incident) GetChangedAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.ChangedAt
+	}
+	return nil
+}
+
+func (x *Incident) GetResolvedAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.ResolvedAt
+	}
+	return nil
+}
+
+func (x *Incident) GetAcknowledgedBy() string {
+	if x != nil {
+		return x.AcknowledgedBy
+	}
+	return ""
+}
+
+func (x *Incident) GetAcknowledgedAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.AcknowledgedAt
+	}
+	return nil
+}
+
+func (x *Incident) GetSnoozedUntil() *timestamppb.Timestamp {
+	if x != nil {
+		return x.SnoozedUntil
+	}
+	return nil
+}
+
+func (x *Incident) GetEvents() []*IncidentEvent {
+	if x != nil {
+		return x.Events
+	}
+	return nil
+}
+
+func (x *Incident) GetChannels() []*IncidentChannel {
+	if x != nil {
+		return x.Channels
+	}
+	return nil
+}
+
+// IncidentEvent is one entry of an incident's history; it is append-only.
+type IncidentEvent struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// opened, worse, acknowledged, snoozed, woken or resolved.
+	What          string                 `protobuf:"bytes,1,opt,name=what,proto3" json:"what,omitempty"`
+	Actor         string                 `protobuf:"bytes,2,opt,name=actor,proto3" json:"actor,omitempty"`
+	Note          string                 `protobuf:"bytes,3,opt,name=note,proto3" json:"note,omitempty"`
+	At            *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=at,proto3" json:"at,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *IncidentEvent) Reset() {
+	*x = IncidentEvent{}
+	mi := &file_notifications_v1_notifications_proto_msgTypes[14]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *IncidentEvent) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*IncidentEvent) ProtoMessage() {}
+
+func (x *IncidentEvent) ProtoReflect() protoreflect.Message {
+	mi := &file_notifications_v1_notifications_proto_msgTypes[14]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use IncidentEvent.ProtoReflect.Descriptor instead.
+func (*IncidentEvent) Descriptor() ([]byte, []int) {
+	return file_notifications_v1_notifications_proto_rawDescGZIP(), []int{14}
+}
+
+func (x *IncidentEvent) GetWhat() string {
+	if x != nil {
+		return x.What
+	}
+	return ""
+}
+
+func (x *IncidentEvent) GetActor() string {
+	if x != nil {
+		return x.Actor
+	}
+	return ""
+}
+
+func (x *IncidentEvent) GetNote() string {
+	if x != nil {
+		return x.Note
+	}
+	return ""
+}
+
+func (x *IncidentEvent) GetAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.At
+	}
+	return nil
+}
+
+// IncidentChannel is what one channel was told of an incident.
+type IncidentChannel struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// slack, slack-webhook, or mail-1, mail-2 … in the order of ALERT_EMAILS.
+	Channel string `protobuf:"bytes,1,opt,name=channel,proto3" json:"channel,omitempty"`
+	// Unset while it was told nothing.
+	ToldAt *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=told_at,json=toldAt,proto3" json:"told_at,omitempty"`
+	// Why the last attempt failed; empty when it did not.
+	LastError     string `protobuf:"bytes,3,opt,name=last_error,json=lastError,proto3" json:"last_error,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *IncidentChannel) Reset() {
+	*x = IncidentChannel{}
+	mi := &file_notifications_v1_notifications_proto_msgTypes[15]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *IncidentChannel) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*IncidentChannel) ProtoMessage() {}
+
+func (x *IncidentChannel) ProtoReflect() protoreflect.Message {
+	mi := &file_notifications_v1_notifications_proto_msgTypes[15]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use IncidentChannel.ProtoReflect.Descriptor instead.
+func (*IncidentChannel) Descriptor() ([]byte, []int) {
+	return file_notifications_v1_notifications_proto_rawDescGZIP(), []int{15}
+}
+
+func (x *IncidentChannel) GetChannel() string {
+	if x != nil {
+		return x.Channel
+	}
+	return ""
+}
+
+func (x *IncidentChannel) GetToldAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.ToldAt
+	}
+	return nil
+}
+
+func (x *IncidentChannel) GetLastError() string {
+	if x != nil {
+		return x.LastError
+	}
+	return ""
+}
+
+type ListIncidentsRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Only those under this key; empty is all.
+	Key string `protobuf:"bytes,1,opt,name=key,proto3" json:"key,omitempty"`
+	// Also those that are over, and digests.
+	IncludeResolved bool `protobuf:"varint,2,opt,name=include_resolved,json=includeResolved,proto3" json:"include_resolved,omitempty"`
+	// At most 200; 0 is 50.
+	PageSize int32 `protobuf:"varint,3,opt,name=page_size,json=pageSize,proto3" json:"page_size,omitempty"`
+	// Opaque; from the previous page.
+	PageToken     string `protobuf:"bytes,4,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListIncidentsRequest) Reset() {
+	*x = ListIncidentsRequest{}
+	mi := &file_notifications_v1_notifications_proto_msgTypes[16]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListIncidentsRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListIncidentsRequest) ProtoMessage() {}
+
+func (x *ListIncidentsRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_notifications_v1_notifications_proto_msgTypes[16]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListIncidentsRequest.ProtoReflect.Descriptor instead.
+func (*ListIncidentsRequest) Descriptor() ([]byte, []int) {
+	return file_notifications_v1_notifications_proto_rawDescGZIP(), []int{16}
+}
+
+func (x *ListIncidentsRequest) GetKey() string {
+	if x != nil {
+		return x.Key
+	}
+	return ""
+}
+
+func (x *ListIncidentsRequest) GetIncludeResolved() bool {
+	if x != nil {
+		return x.IncludeResolved
+	}
+	return false
+}
+
+func (x *ListIncidentsRequest) GetPageSize() int32 {
+	if x != nil {
+		return x.PageSize
+	}
+	return 0
+}
+
+func (x *ListIncidentsRequest) GetPageToken() string {
+	if x != nil {
+		return x.PageToken
+	}
+	return ""
+}
+
+type ListIncidentsResponse struct {
+	state     protoimpl.MessageState `protogen:"open.v1"`
+	Incidents []*Incident            `protobuf:"bytes,1,rep,name=incidents,proto3" json:"incidents,omitempty"`
+	// Empty on the last page.
+	NextPageToken string `protobuf:"bytes,2,opt,name=next_page_token,json=nextPageToken,proto3" json:"next_page_token,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListIncidentsResponse) Reset() {
+	*x = ListIncidentsResponse{}
+	mi := &file_notifications_v1_notifications_proto_msgTypes[17]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListIncidentsResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListIncidentsResponse) ProtoMessage() {}
+
+func (x *ListIncidentsResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_notifications_v1_notifications_proto_msgTypes[17]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListIncidentsResponse.ProtoReflect.Descriptor instead.
+func (*ListIncidentsResponse) Descriptor() ([]byte, []int) {
+	return file_notifications_v1_notifications_proto_rawDescGZIP(), []int{17}
+}
+
+func (x *ListIncidentsResponse) GetIncidents() []*Incident {
+	if x != nil {
+		return x.Incidents
+	}
+	return nil
+}
+
+func (x *ListIncidentsResponse) GetNextPageToken() string {
+	if x != nil {
+		return x.NextPageToken
+	}
+	return ""
+}
+
+type AcknowledgeIncidentRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Key           string                 `protobuf:"bytes,1,opt,name=key,proto3" json:"key,omitempty"`
+	Note          string                 `protobuf:"bytes,2,opt,name=note,proto3" json:"note,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *AcknowledgeIncidentRequest) Reset() {
+	*x = AcknowledgeIncidentRequest{}
+	mi := &file_notifications_v1_notifications_proto_msgTypes[18]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *AcknowledgeIncidentRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*AcknowledgeIncidentRequest) ProtoMessage() {}
+
+func (x *AcknowledgeIncidentRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_notifications_v1_notifications_proto_msgTypes[18]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use AcknowledgeIncidentRequest.ProtoReflect.Descriptor instead.
+func (*AcknowledgeIncidentRequest) Descriptor() ([]byte, []int) {
+	return file_notifications_v1_notifications_proto_rawDescGZIP(), []int{18}
+}
+
+func (x *AcknowledgeIncidentRequest) GetKey() string {
+	if x != nil {
+		return x.Key
+	}
+	return ""
+}
+
+func (x *AcknowledgeIncidentRequest) GetNote() string {
+	if x != nil {
+		return x.Note
+	}
+	return ""
+}
+
+type SnoozeIncidentRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Key           string                 `protobuf:"bytes,1,opt,name=key,proto3" json:"key,omitempty"`
+	Until         *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=until,proto3" json:"until,omitempty"`
+	Reason        string                 `protobuf:"bytes,3,opt,name=reason,proto3" json:"reason,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SnoozeIncidentRequest) Reset() {
+	*x = SnoozeIncidentRequest{}
+	mi := &file_notifications_v1_notifications_proto_msgTypes[19]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SnoozeIncidentRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SnoozeIncidentRequest) ProtoMessage() {}
+
+func (x *SnoozeIncidentRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_notifications_v1_notifications_proto_msgTypes[19]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SnoozeIncidentRequest.ProtoReflect.Descriptor instead.
+func (*SnoozeIncidentRequest) Descriptor() ([]byte, []int) {
+	return file_notifications_v1_notifications_proto_rawDescGZIP(), []int{19}
+}
+
+func (x *SnoozeIncidentRequest) GetKey() string {
+	if x != nil {
+		return x.Key
+	}
+	return ""
+}
+
+func (x *SnoozeIncidentRequest) GetUntil() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Until
+	}
+	return nil
+}
+
+func (x *SnoozeIncidentRequest) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
 }
 
 var File_notifications_v1_notifications_proto protoreflect.FileDescriptor
@@ -850,7 +1616,7 @@ const file_notifications_v1_notifications_proto_rawDesc = "" +
 	"\asubject\x18\x02 \x01(\tB\n" +
 	"\xbaH\ar\x05\x10\x01\x18\x90\x03R\asubject\x12\x1f\n" +
 	"\x04text\x18\x03 \x01(\tB\v\xbaH\br\x06\x10\x01\x18\xa0\x9c\x01R\x04text\x12(\n" +
-	"\vin_reply_to\x18\x04 \x01(\tB\b\xbaH\x05r\x03\x18\xac\x02R\tinReplyTo\"\xf3\x05\n" +
+	"\vin_reply_to\x18\x04 \x01(\tB\b\xbaH\x05r\x03\x18\xac\x02R\tinReplyTo\"\xff\x05\n" +
 	"\aMessage\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x1d\n" +
 	"\n" +
@@ -866,7 +1632,7 @@ const file_notifications_v1_notifications_proto_rawDesc = "" +
 	"\rattempt_count\x18\t \x01(\x05R\fattemptCount\x12\x1d\n" +
 	"\n" +
 	"last_error\x18\n" +
-	" \x01(\tR\tlastError\"\x80\x02\n" +
+	" \x01(\tR\tlastError\"\x8c\x02\n" +
 	"\x04Kind\x12\x14\n" +
 	"\x10KIND_UNSPECIFIED\x10\x00\x12\x10\n" +
 	"\fCONFIRMATION\x10\x01\x12\f\n" +
@@ -882,7 +1648,9 @@ const file_notifications_v1_notifications_proto_rawDesc = "" +
 	"\fREFUND_OFFER\x10\n" +
 	"\x12\x12\n" +
 	"\x0eREPEAT_REFUSED\x10\v\x12\x16\n" +
-	"\x12DUPLICATE_REFUNDED\x10\f\x12\x11\n" +
+	"\x12DUPLICATE_REFUNDED\x10\f\x12\n" +
+	"\n" +
+	"\x06DIGEST\x10\r\x12\x11\n" +
 	"\rSUPPORT_REPLY\x10\x0e\"]\n" +
 	"\x05State\x12\x15\n" +
 	"\x11STATE_UNSPECIFIED\x10\x00\x12\n" +
@@ -903,20 +1671,90 @@ const file_notifications_v1_notifications_proto_rawDesc = "" +
 	"dedupeKeys\"\xa4\x01\n" +
 	"\x14FindMessagesResponse\x125\n" +
 	"\bmessages\x18\x01 \x03(\v2\x19.notifications.v1.MessageR\bmessages\x12U\n" +
-	"\x19mail_server_failing_since\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\x16mailServerFailingSince\"\x86\x01\n" +
-	"\x10AlertTeamRequest\x12)\n" +
+	"\x19mail_server_failing_since\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\x16mailServerFailingSince\"\xbe\x01\n" +
+	"\x16ReportIncidentsRequest\x12!\n" +
+	"\x06source\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18(R\x06source\x127\n" +
+	"\x05as_of\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampB\x06\xbaH\x03\xc8\x01\x01R\x04asOf\x12H\n" +
+	"\tincidents\x18\x03 \x03(\v2 .notifications.v1.IncidentReportB\b\xbaH\x05\x92\x01\x02\x10dR\tincidents\"\x19\n" +
+	"\x17ReportIncidentsResponse\"\xb4\x03\n" +
+	"\x0eIncidentReport\x12*\n" +
+	"\x03key\x18\x01 \x01(\tB\x18\xbaH\x15r\x132\x11^[a-z0-9-]{1,60}$R\x03key\x12?\n" +
+	"\x04tier\x18\x02 \x01(\x0e2\x1f.notifications.v1.Incident.TierB\n" +
+	"\xbaH\a\x82\x01\x04\x18\x01\x18\x02R\x04tier\x12 \n" +
+	"\x05title\x18\x03 \x01(\tB\n" +
+	"\xbaH\ar\x05\x10\x01\x18\xc8\x01R\x05title\x12\"\n" +
+	"\ameaning\x18\x04 \x01(\tB\b\xbaH\x05r\x03\x18\xe8\aR\ameaning\x12%\n" +
+	"\tnext_step\x18\x05 \x01(\tB\b\xbaH\x05r\x03\x18\xe8\aR\bnextStep\x12\x1d\n" +
+	"\x05count\x18\x06 \x01(\x03B\a\xbaH\x04\"\x02(\x01R\x05count\x120\n" +
+	"\x05since\x18\a \x01(\v2\x1a.google.protobuf.TimestampR\x05since\x127\n" +
+	"\tnewest_at\x18\b \x01(\v2\x1a.google.protobuf.TimestampR\bnewestAt\x12>\n" +
+	"\x05items\x18\t \x03(\v2\x1e.notifications.v1.IncidentItemB\b\xbaH\x05\x92\x01\x02\x10\n" +
+	"R\x05items\"L\n" +
+	"\fIncidentItem\x12\x1e\n" +
+	"\x04text\x18\x01 \x01(\tB\n" +
+	"\xbaH\ar\x05\x10\x01\x18\xe8\aR\x04text\x12\x1c\n" +
+	"\x04path\x18\x02 \x01(\tB\b\xbaH\x05r\x03\x18\xc8\x01R\x04path\"\x98\x06\n" +
+	"\bIncident\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\x03R\x02id\x12\x10\n" +
+	"\x03key\x18\x02 \x01(\tR\x03key\x123\n" +
+	"\x04tier\x18\x03 \x01(\x0e2\x1f.notifications.v1.Incident.TierR\x04tier\x12\x14\n" +
+	"\x05title\x18\x04 \x01(\tR\x05title\x12\x18\n" +
+	"\ameaning\x18\x05 \x01(\tR\ameaning\x12\x1b\n" +
+	"\tnext_step\x18\x06 \x01(\tR\bnextStep\x12\x14\n" +
+	"\x05count\x18\a \x01(\x03R\x05count\x124\n" +
+	"\x05items\x18\b \x03(\v2\x1e.notifications.v1.IncidentItemR\x05items\x127\n" +
+	"\topened_at\x18\t \x01(\v2\x1a.google.protobuf.TimestampR\bopenedAt\x129\n" +
 	"\n" +
-	"dedupe_key\x18\x01 \x01(\tB\n" +
-	"\xbaH\ar\x05\x10\x01\x18\x96\x01R\tdedupeKey\x12 \n" +
-	"\x05title\x18\x02 \x01(\tB\n" +
-	"\xbaH\ar\x05\x10\x01\x18\xc8\x01R\x05title\x12%\n" +
-	"\x05lines\x18\x03 \x03(\tB\x0f\xbaH\f\x92\x01\t\x102\"\x05r\x03\x18\xd0\x0fR\x05lines\"<\n" +
-	"\x11AlertTeamResponse\x12'\n" +
-	"\x0frecipient_count\x18\x01 \x01(\x05R\x0erecipientCount2\x8e\x04\n" +
+	"changed_at\x18\n" +
+	" \x01(\v2\x1a.google.protobuf.TimestampR\tchangedAt\x12;\n" +
+	"\vresolved_at\x18\v \x01(\v2\x1a.google.protobuf.TimestampR\n" +
+	"resolvedAt\x12'\n" +
+	"\x0facknowledged_by\x18\f \x01(\tR\x0eacknowledgedBy\x12C\n" +
+	"\x0facknowledged_at\x18\r \x01(\v2\x1a.google.protobuf.TimestampR\x0eacknowledgedAt\x12?\n" +
+	"\rsnoozed_until\x18\x0e \x01(\v2\x1a.google.protobuf.TimestampR\fsnoozedUntil\x127\n" +
+	"\x06events\x18\x0f \x03(\v2\x1f.notifications.v1.IncidentEventR\x06events\x12=\n" +
+	"\bchannels\x18\x10 \x03(\v2!.notifications.v1.IncidentChannelR\bchannels\"D\n" +
+	"\x04Tier\x12\x14\n" +
+	"\x10TIER_UNSPECIFIED\x10\x00\x12\f\n" +
+	"\bPAGE_NOW\x10\x01\x12\f\n" +
+	"\bSAME_DAY\x10\x02\x12\n" +
+	"\n" +
+	"\x06DIGEST\x10\x03\"y\n" +
+	"\rIncidentEvent\x12\x12\n" +
+	"\x04what\x18\x01 \x01(\tR\x04what\x12\x14\n" +
+	"\x05actor\x18\x02 \x01(\tR\x05actor\x12\x12\n" +
+	"\x04note\x18\x03 \x01(\tR\x04note\x12*\n" +
+	"\x02at\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\x02at\"\x7f\n" +
+	"\x0fIncidentChannel\x12\x18\n" +
+	"\achannel\x18\x01 \x01(\tR\achannel\x123\n" +
+	"\atold_at\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\x06toldAt\x12\x1d\n" +
+	"\n" +
+	"last_error\x18\x03 \x01(\tR\tlastError\"\xae\x01\n" +
+	"\x14ListIncidentsRequest\x12\x19\n" +
+	"\x03key\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x18<R\x03key\x12)\n" +
+	"\x10include_resolved\x18\x02 \x01(\bR\x0fincludeResolved\x12'\n" +
+	"\tpage_size\x18\x03 \x01(\x05B\n" +
+	"\xbaH\a\x1a\x05\x18\xc8\x01(\x00R\bpageSize\x12'\n" +
+	"\n" +
+	"page_token\x18\x04 \x01(\tB\b\xbaH\x05r\x03\x18\xc8\x01R\tpageToken\"y\n" +
+	"\x15ListIncidentsResponse\x128\n" +
+	"\tincidents\x18\x01 \x03(\v2\x1a.notifications.v1.IncidentR\tincidents\x12&\n" +
+	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"W\n" +
+	"\x1aAcknowledgeIncidentRequest\x12\x1b\n" +
+	"\x03key\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18<R\x03key\x12\x1c\n" +
+	"\x04note\x18\x02 \x01(\tB\b\xbaH\x05r\x03\x18\xf4\x03R\x04note\"\x92\x01\n" +
+	"\x15SnoozeIncidentRequest\x12\x1b\n" +
+	"\x03key\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18<R\x03key\x128\n" +
+	"\x05until\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampB\x06\xbaH\x03\xc8\x01\x01R\x05until\x12\"\n" +
+	"\x06reason\x18\x03 \x01(\tB\n" +
+	"\xbaH\ar\x05\x10\x01\x18\xf4\x03R\x06reason2\xb8\a\n" +
 	"\x14NotificationsService\x12c\n" +
 	"\x0eCheckRecipient\x12'.notifications.v1.CheckRecipientRequest\x1a(.notifications.v1.CheckRecipientResponse\x12N\n" +
-	"\vSendMessage\x12$.notifications.v1.SendMessageRequest\x1a\x19.notifications.v1.Message\x12T\n" +
-	"\tAlertTeam\x12\".notifications.v1.AlertTeamRequest\x1a#.notifications.v1.AlertTeamResponse\x12]\n" +
+	"\vSendMessage\x12$.notifications.v1.SendMessageRequest\x1a\x19.notifications.v1.Message\x12f\n" +
+	"\x0fReportIncidents\x12(.notifications.v1.ReportIncidentsRequest\x1a).notifications.v1.ReportIncidentsResponse\x12}\n" +
+	"\rListIncidents\x12&.notifications.v1.ListIncidentsRequest\x1a'.notifications.v1.ListIncidentsResponse\"\x1b\x82\xd3\xe4\x93\x02\x15\x12\x13/admin/v1/incidents\x12\x91\x01\n" +
+	"\x13AcknowledgeIncident\x12,.notifications.v1.AcknowledgeIncidentRequest\x1a\x1a.notifications.v1.Incident\"0\x82\xd3\xe4\x93\x02*:\x01*\"%/admin/v1/incidents/{key}:acknowledge\x12\x82\x01\n" +
+	"\x0eSnoozeIncident\x12'.notifications.v1.SnoozeIncidentRequest\x1a\x1a.notifications.v1.Incident\"+\x82\xd3\xe4\x93\x02%:\x01*\" /admin/v1/incidents/{key}:snooze\x12]\n" +
 	"\fFindMessages\x12%.notifications.v1.FindMessagesRequest\x1a&.notifications.v1.FindMessagesResponse\x12\x8b\x01\n" +
 	"\fListMessages\x12%.notifications.v1.ListMessagesRequest\x1a&.notifications.v1.ListMessagesResponse\",\x82\xd3\xe4\x93\x02&\x12$/admin/v1/orders/{order_id}/messagesB=Z;makegood.example/proto/gen/notifications/v1;notificationsv1b\x06proto3"
 
@@ -932,49 +1770,84 @@ func file_notifications_v1_notifications_proto_rawDescGZIP() []byte {
 	return file_notifications_v1_notifications_proto_rawDescData
 }
 
-var file_notifications_v1_notifications_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
-var file_notifications_v1_notifications_proto_msgTypes = make([]protoimpl.MessageInfo, 11)
+var file_notifications_v1_notifications_proto_enumTypes = make([]protoimpl.EnumInfo, 3)
+var file_notifications_v1_notifications_proto_msgTypes = make([]protoimpl.MessageInfo, 20)
 var file_notifications_v1_notifications_proto_goTypes = []any{
-	(Message_Kind)(0),              // 0: notifications.v1.Message.Kind
-	(Message_State)(0),             // 1: notifications.v1.Message.State
-	(*CheckRecipientRequest)(nil),  // 2: notifications.v1.CheckRecipientRequest
-	(*CheckRecipientResponse)(nil), // 3: notifications.v1.CheckRecipientResponse
-	(*SendMessageRequest)(nil),     // 4: notifications.v1.SendMessageRequest
-	(*Letter)(nil),                 // 5: notifications.v1.Letter
-	(*Message)(nil),                // 6: notifications.v1.Message
-	(*ListMessagesRequest)(nil),    // 7: notifications.v1.ListMessagesRequest
-	(*ListMessagesResponse)(nil),   // 8: notifications.v1.ListMessagesResponse
-	(*FindMessagesRequest)(nil),    // 9: notifications.v1.FindMessagesRequest
-	(*FindMessagesResponse)(nil),   // 10: notifications.v1.FindMessagesResponse
-	(*AlertTeamRequest)(nil),       // 11: notifications.v1.AlertTeamRequest
-	(*AlertTeamResponse)(nil),      // 12: notifications.v1.AlertTeamResponse
-	(*timestamppb.Timestamp)(nil),  // 13: google.protobuf.Timestamp
+	(Message_Kind)(0),                  // 0: notifications.v1.Message.Kind
+	(Message_State)(0),                 // 1: notifications.v1.Message.State
+	(Incident_Tier)(0),                 // 2: notifications.v1.Incident.Tier
+	(*CheckRecipientRequest)(nil),      // 3: notifications.v1.CheckRecipientRequest
+	(*CheckRecipientResponse)(nil),     // 4: notifications.v1.CheckRecipientResponse
+	(*SendMessageRequest)(nil),         // 5: notifications.v1.SendMessageRequest
+	(*Letter)(nil),                     // 6: notifications.v1.Letter
+	(*Message)(nil),                    // 7: notifications.v1.Message
+	(*ListMessagesRequest)(nil),        // 8: notifications.v1.ListMessagesRequest
+	(*ListMessagesResponse)(nil),       // 9: notifications.v1.ListMessagesResponse
+	(*FindMessagesRequest)(nil),        // 10: notifications.v1.FindMessagesRequest
+	(*FindMessagesResponse)(nil),       // 11: notifications.v1.FindMessagesResponse
+	(*ReportIncidentsRequest)(nil),     // 12: notifications.v1.ReportIncidentsRequest
+	(*ReportIncidentsResponse)(nil),    // 13: notifications.v1.ReportIncidentsResponse
+	(*IncidentReport)(nil),             // 14: notifications.v1.IncidentReport
+	(*IncidentItem)(nil),               // 15: notifications.v1.IncidentItem
+	(*Incident)(nil),                   // 16: notifications.v1.Incident
+	(*IncidentEvent)(nil),              // 17: notifications.v1.IncidentEvent
+	(*IncidentChannel)(nil),            // 18: notifications.v1.IncidentChannel
+	(*ListIncidentsRequest)(nil),       // 19: notifications.v1.ListIncidentsRequest
+	(*ListIncidentsResponse)(nil),      // 20: notifications.v1.ListIncidentsResponse
+	(*AcknowledgeIncidentRequest)(nil), // 21: notifications.v1.AcknowledgeIncidentRequest
+	(*SnoozeIncidentRequest)(nil),      // 22: notifications.v1.SnoozeIncidentRequest
+	(*timestamppb.Timestamp)(nil),      // 23: google.protobuf.Timestamp
 }
 var file_notifications_v1_notifications_proto_depIdxs = []int32{
 	0,  // 0: notifications.v1.SendMessageRequest.kind:type_name -> notifications.v1.Message.Kind
-	5,  // 1: notifications.v1.SendMessageRequest.letter:type_name -> notifications.v1.Letter
+	6,  // 1: notifications.v1.SendMessageRequest.letter:type_name -> notifications.v1.Letter
 	0,  // 2: notifications.v1.Message.kind:type_name -> notifications.v1.Message.Kind
 	1,  // 3: notifications.v1.Message.state:type_name -> notifications.v1.Message.State
-	13, // 4: notifications.v1.Message.created_at:type_name -> google.protobuf.Timestamp
-	13, // 5: notifications.v1.Message.sent_at:type_name -> google.protobuf.Timestamp
-	6,  // 6: notifications.v1.ListMessagesResponse.messages:type_name -> notifications.v1.Message
-	6,  // 7: notifications.v1.FindMessagesResponse.messages:type_name -> notifications.v1.Message
-	13, // 8: notifications.v1.FindMessagesResponse.mail_server_failing_since:type_name -> google.protobuf.Timestamp
-	2,  // 9: notifications.v1.NotificationsService.CheckRecipient:input_type -> notifications.v1.CheckRecipientRequest
-	4,  // 10: notifications.v1.NotificationsService.SendMessage:input_type -> notifications.v1.SendMessageRequest
-	11, // 11: notifications.v1.NotificationsService.AlertTeam:input_type -> notifications.v1.AlertTeamRequest
-	9,  // 12: notifications.v1.NotificationsService.FindMessages:input_type -> notifications.v1.FindMessagesRequest
-	7,  // 13: notifications.v1.NotificationsService.ListMessages:input_type -> notifications.v1.ListMessagesRequest
-	3,  // 14: notifications.v1.NotificationsService.CheckRecipient:output_type -> notifications.v1.CheckRecipientResponse
-	6,  // 15: notifications.v1.NotificationsService.SendMessage:output_type -> notifications.v1.Message
-	12, // 16: notifications.v1.NotificationsService.AlertTeam:output_type -> notifications.v1.AlertTeamResponse
-	10, // 17: notifications.v1.NotificationsService.FindMessages:output_type -> notifications.v1.FindMessagesResponse
-	8,  // 18: notifications.v1.NotificationsService.ListMessages:output_type -> notifications.v1.ListMessagesResponse
-	14, // [14:19] is the sub-list for method output_type
-	9,  // [9:14] is the sub-list for method input_type
-	9,  // [9:9] is the sub-list for extension type_name
-	9,  // [9:9] is the sub-list for extension extendee
-	0,  // [0:9] is the sub-list for field type_name
+	23, // 4: notifications.v1.Message.created_at:type_name -> google.protobuf.Timestamp
+	23, // 5: notifications.v1.Message.sent_at:type_name -> google.protobuf.Timestamp
+	7,  // 6: notifications.v1.ListMessagesResponse.messages:type_name -> notifications.v1.Message
+	7,  // 7: notifications.v1.FindMessagesResponse.messages:type_name -> notifications.v1.Message
+	23, // 8: notifications.v1.FindMessagesResponse.mail_server_failing_since:type_name -> google.protobuf.Timestamp
+	23, // 9: notifications.v1.ReportIncidentsRequest.as_of:type_name -> google.protobuf.Timestamp
+	14, // 10: notifications.v1.ReportIncidentsRequest.incidents:type_name -> notifications.v1.IncidentReport
+	2,  // 11: notifications.v1.IncidentReport.tier:type_name -> notifications.v1.Incident.Tier
+	23, // 12: notifications.v1.IncidentReport.since:type_name -> google.protobuf.Timestamp
+	23, // 13: notifications.v1.IncidentReport.newest_at:type_name -> google.protobuf.Timestamp
+	15, // 14: notifications.v1.IncidentReport.items:type_name -> notifications.v1.IncidentItem
+	2,  // 15: notifications.v1.Incident.tier:type_name -> notifications.v1.Incident.Tier
+	15, // 16: notifications.v1.Incident.items:type_name -> notifications.v1.IncidentItem
+	23, // 17: notifications.v1.Incident.opened_at:type_name -> google.protobuf.Timestamp
+	23, // 18: notifications.v1.Incident.changed_at:type_name -> google.protobuf.Timestamp
+	23, // 19: notifications.v1.Incident.resolved_at:type_name -> google.protobuf.Timestamp
+	23, // 20: notifications.v1.Incident.acknowledged_at:type_name -> google.protobuf.Timestamp
+	23, // 21: notifications.v1.Incident.snoozed_until:type_name -> google.protobuf.Timestamp
+	17, // 22: notifications.v1.Incident.events:type_name -> notifications.v1.IncidentEvent
+	18, // 23: notifications.v1.Incident.channels:type_name -> notifications.v1.IncidentChannel
+	23, // 24: notifications.v1.IncidentEvent.at:type_name -> google.protobuf.Timestamp
+	23, // 25: notifications.v1.IncidentChannel.told_at:type_name -> google.protobuf.Timestamp
+	16, // 26: notifications.v1.ListIncidentsResponse.incidents:type_name -> notifications.v1.Incident
+	23, // 27: notifications.v1.SnoozeIncidentRequest.until:type_name -> google.protobuf.Timestamp
+	3,  // 28: notifications.v1.NotificationsService.CheckRecipient:input_type -> notifications.v1.CheckRecipientRequest
+	5,  // 29: notifications.v1.NotificationsService.SendMessage:input_type -> notifications.v1.SendMessageRequest
+	12, // 30: notifications.v1.NotificationsService.ReportIncidents:input_type -> notifications.v1.ReportIncidentsRequest
+	19, // 31: notifications.v1.NotificationsService.ListIncidents:input_type -> notifications.v1.ListIncidentsRequest
+	21, // 32: notifications.v1.NotificationsService.AcknowledgeIncident:input_type -> notifications.v1.AcknowledgeIncidentRequest
+	22, // 33: notifications.v1.NotificationsService.SnoozeIncident:input_type -> notifications.v1.SnoozeIncidentRequest
+	10, // 34: notifications.v1.NotificationsService.FindMessages:input_type -> notifications.v1.FindMessagesRequest
+	8,  // 35: notifications.v1.NotificationsService.ListMessages:input_type -> notifications.v1.ListMessagesRequest
+	4,  // 36: notifications.v1.NotificationsService.CheckRecipient:output_type -> notifications.v1.CheckRecipientResponse
+	7,  // 37: notifications.v1.NotificationsService.SendMessage:output_type -> notifications.v1.Message
+	13, // 38: notifications.v1.NotificationsService.ReportIncidents:output_type -> notifications.v1.ReportIncidentsResponse
+	20, // 39: notifications.v1.NotificationsService.ListIncidents:output_type -> notifications.v1.ListIncidentsResponse
+	16, // 40: notifications.v1.NotificationsService.AcknowledgeIncident:output_type -> notifications.v1.Incident
+	16, // 41: notifications.v1.NotificationsService.SnoozeIncident:output_type -> notifications.v1.Incident
+	11, // 42: notifications.v1.NotificationsService.FindMessages:output_type -> notifications.v1.FindMessagesResponse
+	9,  // 43: notifications.v1.NotificationsService.ListMessages:output_type -> notifications.v1.ListMessagesResponse
+	36, // [36:44] is the sub-list for method output_type
+	28, // [28:36] is the sub-list for method input_type
+	28, // [28:28] is the sub-list for extension type_name
+	28, // [28:28] is the sub-list for extension extendee
+	0,  // [0:28] is the sub-list for field type_name
 }
 
 func init() { file_notifications_v1_notifications_proto_init() }
@@ -987,8 +1860,8 @@ func file_notifications_v1_notifications_proto_init() {
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_notifications_v1_notifications_proto_rawDesc), len(file_notifications_v1_notifications_proto_rawDesc)),
-			NumEnums:      2,
-			NumMessages:   11,
+			NumEnums:      3,
+			NumMessages:   20,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

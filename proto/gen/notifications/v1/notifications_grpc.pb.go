@@ -22,11 +22,14 @@ import (
 const _ = grpc.SupportPackageIsVersion9
 
 const (
-	NotificationsService_CheckRecipient_FullMethodName = "/notifications.v1.NotificationsService/CheckRecipient"
-	NotificationsService_SendMessage_FullMethodName    = "/notifications.v1.NotificationsService/SendMessage"
-	NotificationsService_AlertTeam_FullMethodName      = "/notifications.v1.NotificationsService/AlertTeam"
-	NotificationsService_FindMessages_FullMethodName   = "/notifications.v1.NotificationsService/FindMessages"
-	NotificationsService_ListMessages_FullMethodName   = "/notifications.v1.NotificationsService/ListMessages"
+	NotificationsService_CheckRecipient_FullMethodName      = "/notifications.v1.NotificationsService/CheckRecipient"
+	NotificationsService_SendMessage_FullMethodName         = "/notifications.v1.NotificationsService/SendMessage"
+	NotificationsService_ReportIncidents_FullMethodName     = "/notifications.v1.NotificationsService/ReportIncidents"
+	NotificationsService_ListIncidents_FullMethodName       = "/notifications.v1.NotificationsService/ListIncidents"
+	NotificationsService_AcknowledgeIncident_FullMethodName = "/notifications.v1.NotificationsService/AcknowledgeIncident"
+	NotificationsService_SnoozeIncident_FullMethodName      = "/notifications.v1.NotificationsService/SnoozeIncident"
+	NotificationsService_FindMessages_FullMethodName        = "/notifications.v1.NotificationsService/FindMessages"
+	NotificationsService_ListMessages_FullMethodName        = "/notifications.v1.NotificationsService/ListMessages"
 )
 
 // NotificationsServiceClient is the client API for NotificationsService service.
@@ -40,9 +43,19 @@ type NotificationsServiceClient interface {
 	// Idempotent by dedupe_key: the first message under a key is the only one.
 	// What it says is read from the order when it is sent.
 	SendMessage(ctx context.Context, in *SendMessageRequest, opts ...grpc.CallOption) (*Message, error)
-	// AlertTeam tells the people who run this, by mail to ALERT_EMAILS; without any it
-	// is in the log alone. Idempotent by dedupe_key.
-	AlertTeam(ctx context.Context, in *AlertTeamRequest, opts ...grpc.CallOption) (*AlertTeamResponse, error)
+	// ReportIncidents says how all incidents of one source stand; those that it does
+	// not name are over. Idempotent; a report older than the last is ignored.
+	ReportIncidents(ctx context.Context, in *ReportIncidentsRequest, opts ...grpc.CallOption) (*ReportIncidentsResponse, error)
+	// ListIncidents lists incidents, the open ones first and then the newest.
+	ListIncidents(ctx context.Context, in *ListIncidentsRequest, opts ...grpc.CallOption) (*ListIncidentsResponse, error)
+	// AcknowledgeIncident says that the caller looks after an incident: nobody is told
+	// again until there is something new. Acknowledged by the same person, it stays as
+	// it is. Errors: NOT_FOUND INCIDENT_NOT_FOUND when none is open under that key.
+	AcknowledgeIncident(ctx context.Context, in *AcknowledgeIncidentRequest, opts ...grpc.CallOption) (*Incident, error)
+	// SnoozeIncident keeps an incident quiet until a time; then the team is told of it
+	// again, or before, when there is something new. Errors: NOT_FOUND
+	// INCIDENT_NOT_FOUND; INVALID_ARGUMENT when the time is past or over a week away.
+	SnoozeIncident(ctx context.Context, in *SnoozeIncidentRequest, opts ...grpc.CallOption) (*Incident, error)
 	// FindMessages answers for a page of dedupe keys which messages there are, in one
 	// question.
 	FindMessages(ctx context.Context, in *FindMessagesRequest, opts ...grpc.CallOption) (*FindMessagesResponse, error)
@@ -78,10 +91,40 @@ func (c *notificationsServiceClient) SendMessage(ctx context.Context, in *SendMe
 	return out, nil
 }
 
-func (c *notificationsServiceClient) AlertTeam(ctx context.Context, in *AlertTeamRequest, opts ...grpc.CallOption) (*AlertTeamResponse, error) {
+func (c *notificationsServiceClient) ReportIncidents(ctx context.Context, in *ReportIncidentsRequest, opts ...grpc.CallOption) (*ReportIncidentsResponse, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
-	out := new(AlertTeamResponse)
-	err := c.cc.Invoke(ctx, NotificationsService_AlertTeam_FullMethodName, in, out, cOpts...)
+	out := new(ReportIncidentsResponse)
+	err := c.cc.Invoke(ctx, NotificationsService_ReportIncidents_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *notificationsServiceClient) ListIncidents(ctx context.Context, in *ListIncidentsRequest, opts ...grpc.CallOption) (*ListIncidentsResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ListIncidentsResponse)
+	err := c.cc.Invoke(ctx, NotificationsService_ListIncidents_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *notificationsServiceClient) AcknowledgeIncident(ctx context.Context, in *AcknowledgeIncidentRequest, opts ...grpc.CallOption) (*Incident, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(Incident)
+	err := c.cc.Invoke(ctx, NotificationsService_AcknowledgeIncident_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *notificationsServiceClient) SnoozeIncident(ctx context.Context, in *SnoozeIncidentRequest, opts ...grpc.CallOption) (*Incident, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(Incident)
+	err := c.cc.Invoke(ctx, NotificationsService_SnoozeIncident_FullMethodName, in, out, cOpts...)
 	if err != nil {
 		return nil, err
 	}
@@ -119,9 +162,19 @@ type NotificationsServiceServer interface {
 	// Idempotent by dedupe_key: the first message under a key is the only one.
 	// What it says is read from the order when it is sent.
 	SendMessage(context.Context, *SendMessageRequest) (*Message, error)
-	// AlertTeam tells the people who run this, by mail to ALERT_EMAILS; without any it
-	// is in the log alone. Idempotent by dedupe_key.
-	AlertTeam(context.Context, *AlertTeamRequest) (*AlertTeamResponse, error)
+	// ReportIncidents says how all incidents of one source stand; those that it does
+	// not name are over. Idempotent; a report older than the last is ignored.
+	ReportIncidents(context.Context, *ReportIncidentsRequest) (*ReportIncidentsResponse, error)
+	// ListIncidents lists incidents, the open ones first and then the newest.
+	ListIncidents(context.Context, *ListIncidentsRequest) (*ListIncidentsResponse, error)
+	// AcknowledgeIncident says that the caller looks after an incident: nobody is told
+	// again until there is something new. Acknowledged by the same person, it stays as
+	// it is. Errors: NOT_FOUND INCIDENT_NOT_FOUND when none is open under that key.
+	AcknowledgeIncident(context.Context, *AcknowledgeIncidentRequest) (*Incident, error)
+	// SnoozeIncident keeps an incident quiet until a time; then the team is told of it
+	// again, or before, when there is something new. Errors: NOT_FOUND
+	// INCIDENT_NOT_FOUND; INVALID_ARGUMENT when the time is past or over a week away.
+	SnoozeIncident(context.Context, *SnoozeIncidentRequest) (*Incident, error)
 	// FindMessages answers for a page of dedupe keys which messages there are, in one
 	// question.
 	FindMessages(context.Context, *FindMessagesRequest) (*FindMessagesResponse, error)
@@ -143,8 +196,17 @@ func (UnimplementedNotificationsServiceServer) CheckRecipient(context.Context, *
 func (UnimplementedNotificationsServiceServer) SendMessage(context.Context, *SendMessageRequest) (*Message, error) {
 	return nil, status.Error(codes.Unimplemented, "method SendMessage not implemented")
 }
-func (UnimplementedNotificationsServiceServer) AlertTeam(context.Context, *AlertTeamRequest) (*AlertTeamResponse, error) {
-	return nil, status.Error(codes.Unimplemented, "method AlertTeam not implemented")
+func (UnimplementedNotificationsServiceServer) ReportIncidents(context.Context, *ReportIncidentsRequest) (*ReportIncidentsResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ReportIncidents not implemented")
+}
+func (UnimplementedNotificationsServiceServer) ListIncidents(context.Context, *ListIncidentsRequest) (*ListIncidentsResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ListIncidents not implemented")
+}
+func (UnimplementedNotificationsServiceServer) AcknowledgeIncident(context.Context, *AcknowledgeIncidentRequest) (*Incident, error) {
+	return nil, status.Error(codes.Unimplemented, "method AcknowledgeIncident not implemented")
+}
+func (UnimplementedNotificationsServiceServer) SnoozeIncident(context.Context, *SnoozeIncidentRequest) (*Incident, error) {
+	return nil, status.Error(codes.Unimplemented, "method SnoozeIncident not implemented")
 }
 func (UnimplementedNotificationsServiceServer) FindMessages(context.Context, *FindMessagesRequest) (*FindMessagesResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method FindMessages not implemented")
@@ -209,20 +271,74 @@ func _NotificationsService_SendMessage_Handler(srv interface{}, ctx context.Cont
 	return interceptor(ctx, in, info, handler)
 }
 
-func _NotificationsService_AlertTeam_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
-	in := new(AlertTeamRequest)
+func _NotificationsService_ReportIncidents_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ReportIncidentsRequest)
 	if err := dec(in); err != nil {
 		return nil, err
 	}
 	if interceptor == nil {
-		return srv.(NotificationsServiceServer).AlertTeam(ctx, in)
+		return srv.(NotificationsServiceServer).ReportIncidents(ctx, in)
 	}
 	info := &grpc.UnaryServerInfo{
 		Server:     srv,
-		FullMethod: NotificationsService_AlertTeam_FullMethodName,
+		FullMethod: NotificationsService_ReportIncidents_FullMethodName,
 	}
 	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
-		return srv.(NotificationsServiceServer).AlertTeam(ctx, req.(*AlertTeamRequest))
+		return srv.(NotificationsServiceServer).ReportIncidents(ctx, req.(*ReportIncidentsRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _NotificationsService_ListIncidents_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ListIncidentsRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(NotificationsServiceServer).ListIncidents(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: NotificationsService_ListIncidents_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(NotificationsServiceServer).ListIncidents(ctx, req.(*ListIncidentsRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _NotificationsService_AcknowledgeIncident_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(AcknowledgeIncidentRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(NotificationsServiceServer).AcknowledgeIncident(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: NotificationsService_AcknowledgeIncident_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(NotificationsServiceServer).AcknowledgeIncident(ctx, req.(*AcknowledgeIncidentRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _NotificationsService_SnoozeIncident_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(SnoozeIncidentRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(NotificationsServiceServer).SnoozeIncident(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: NotificationsService_SnoozeIncident_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(NotificationsServiceServer).SnoozeIncident(ctx, req.(*SnoozeIncidentRequest))
 	}
 	return interceptor(ctx, in, info, handler)
 }
@@ -279,8 +395,20 @@ var NotificationsService_ServiceDesc = grpc.ServiceDesc{
 			Handler:    _NotificationsService_SendMessage_Handler,
 		},
 		{
-			MethodName: "AlertTeam",
-			Handler:    _NotificationsService_AlertTeam_Handler,
+			MethodName: "ReportIncidents",
+			Handler:    _NotificationsService_ReportIncidents_Handler,
+		},
+		{
+			MethodName: "ListIncidents",
+			Handler:    _NotificationsService_ListIncidents_Handler,
+		},
+		{
+			MethodName: "AcknowledgeIncident",
+			Handler:    _NotificationsService_AcknowledgeIncident_Handler,
+		},
+		{
+			MethodName: "SnoozeIncident",
+			Handler:    _NotificationsService_SnoozeIncident_Handler,
 		},
 		{
 			MethodName: "FindMessages",

@@ -2,28 +2,40 @@ package message
 
 import (
 	"encoding/hex"
+	"fmt"
 	"strings"
-	"unicode"
+	"time"
 
 	"github.com/google/uuid"
 )
 
-// TeamAlert is something for the people who run this.
+// TeamAlert is a mail to one of the people who run this.
 type TeamAlert struct {
-	// DedupeKey names it; told again under the same name, it is the same.
-	DedupeKey string
+	Recipient string
 	Title     string
 	Lines     []string
+	// IncidentID and News are what it is about; 0 for what an earlier version of us
+	// queued. Closes: it says that the incident is over.
+	IncidentID, News int64
+	Closes           bool
+	// At is when the news came: ids begin again in a database that was restored.
+	At time.Time
+	// InReplyTo is the Message-ID of the first mail of the incident; empty on that.
+	InReplyTo string
 }
 
-// KeyFor is the dedupe key of the mail to one address. Each address has a mail of
-// its own: one that is refused must not stop the others.
-func (a TeamAlert) KeyFor(address string) string {
+// AddressKey names an address without saying it.
+func AddressKey(address string) string {
 	to := uuid.NewSHA1(keys, []byte(strings.ToLower(address)))
-	return "alert/" + a.DedupeKey + "/" + hex.EncodeToString(to[:6])
+	return hex.EncodeToString(to[:6])
 }
 
-// OneLine is the title fit for a subject line.
-func (a TeamAlert) OneLine() string {
-	return strings.Join(strings.FieldsFunc(a.Title, func(r rune) bool { return unicode.IsSpace(r) || unicode.IsControl(r) }), " ")
+// DedupeKey is the key of the mail. Each address has a mail of its own: one that is
+// refused must not stop the others.
+func (a TeamAlert) DedupeKey() string {
+	what := fmt.Sprint(a.News)
+	if a.Closes {
+		what = "over"
+	}
+	return fmt.Sprintf("incident/%d/%d/%s/%s", a.IncidentID, a.At.Unix(), what, AddressKey(a.Recipient))
 }

@@ -35,7 +35,12 @@ const (
 	DuplicateRefunded Kind = "DUPLICATE_REFUNDED"
 	// SupportReply has the words of a person (Letter).
 	SupportReply Kind = "SUPPORT_REPLY"
+	// Digest goes to the team, as Alert does.
+	Digest Kind = "DIGEST"
 )
+
+// ToTeam says whether the mail goes to the people who run this.
+func (k Kind) ToTeam() bool { return k == Alert || k == Digest }
 
 // HasLink says whether the mail carries a sign-in link.
 func (k Kind) HasLink() bool { return k == Confirmation || k == Recovery }
@@ -64,7 +69,7 @@ type Message struct {
 	DedupeKey string
 	Kind      Kind
 	State     State
-	// OrderID is uuid.Nil on an Alert, and on a SupportReply that is about none.
+	// OrderID is uuid.Nil on what goes to the team, and on a SupportReply that is about none.
 	OrderID uuid.UUID
 	// MessageID is the mail's Message-ID without angle brackets.
 	MessageID string

@@ -45,8 +45,8 @@ func (s *Server) SendMessage(ctx context.Context, req *notificationsv1.SendMessa
 			To: letter.GetTo(), Subject: letter.GetSubject(), Text: letter.GetText(), InReplyTo: letter.GetInReplyTo(),
 		}))
 	}
-	if req.GetKind() == notificationsv1.Message_ALERT {
-		return nil, apperr.Invalid("kind", "is not about an order: the team is told by AlertTeam")
+	if message.Kind(req.GetKind().String()).ToTeam() {
+		return nil, apperr.Invalid("kind", "is not about an order: the team is told by ReportIncidents")
 	}
 	return answer(s.Service.SendMessage(ctx, req.GetDedupeKey(), message.Kind(kind.String()), orderID))
 }
@@ -73,12 +73,6 @@ func (s *Server) ListMessages(ctx context.Context, req *notificationsv1.ListMess
 		out.Messages = append(out.Messages, toProto(m))
 	}
 	return out, nil
-}
-
-// AlertTeam tells the people who run this.
-func (s *Server) AlertTeam(ctx context.Context, req *notificationsv1.AlertTeamRequest) (*notificationsv1.AlertTeamResponse, error) {
-	n, err := s.Service.AlertTeam(ctx, message.TeamAlert{DedupeKey: req.GetDedupeKey(), Title: req.GetTitle(), Lines: req.GetLines()})
-	return &notificationsv1.AlertTeamResponse{RecipientCount: int32(n)}, err
 }
 
 // FindMessages answers for a page of keys.

@@ -30,7 +30,7 @@ func (s *Service) Deliver(ctx context.Context, id uuid.UUID) error {
 		return err
 	}
 	switch m.Kind {
-	case message.Alert:
+	case message.Alert, message.Digest:
 		err = s.attemptAlert(ctx, m)
 	case message.SupportReply:
 		err = s.attemptLetter(ctx, m)
@@ -122,7 +122,7 @@ func (s *Service) sendWith(ctx context.Context, m message.Message, to string, he
 // giveUp leaves the message to a person. The case comes first: as long as it
 // cannot be opened the message stays due, so that neither can be lost.
 func (s *Service) giveUp(ctx context.Context, m message.Message, why string) error {
-	if m.Kind == message.Alert {
+	if m.Kind.ToTeam() {
 		return s.giveUpAlert(ctx, m, why)
 	}
 	subject := "message/" + m.DedupeKey

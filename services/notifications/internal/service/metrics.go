@@ -13,6 +13,7 @@ type Metrics struct {
 	rested *prometheus.CounterVec
 	failed prometheus.Counter
 	sent   prometheus.Histogram
+	alerts *prometheus.CounterVec
 }
 
 // NewMetrics registers the counters.
@@ -29,7 +30,10 @@ func NewMetrics(r prometheus.Registerer) *Metrics {
 			Buckets: []float64{.1, .25, .5, 1, 2.5, 5, 10, 30, 60, 300, 1800, 7200, 86400},
 		}),
 	}
-	r.MustRegister(m.rested, m.failed, m.sent)
+	m.alerts = prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "makegood_alerts_total", Help: "Attempts to tell the team something, by channel and outcome.",
+	}, []string{"channel", "outcome"})
+	r.MustRegister(m.rested, m.failed, m.sent, m.alerts)
 	// The mail of every purchase is told from the beginning.
 	for _, state := range []message.State{message.Sent, message.Failed, message.Superseded} {
 		m.rested.WithLabelValues(string(message.Confirmation), string(state))
@@ -51,4 +55,16 @@ func (m *Metrics) fail() {
 	if m != nil {
 		m.failed.Inc()
 	}
+}
+
+// told counts an attempt to tell the team something.
+func (m *Metrics) told(channel string, ok bool) {
+	if m == nil {
+		return
+	}
+	outcome := "told"
+	if !ok {
+		outcome = "failed"
+	}
+	m.alerts.WithLabelValues(channel, outcome).Inc()
 }

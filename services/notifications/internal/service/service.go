@@ -13,6 +13,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"makegood.example/services/notifications/internal/clients"
+	"makegood.example/services/notifications/internal/incident"
 	render "makegood.example/services/notifications/internal/mail"
 	"makegood.example/services/notifications/internal/store"
 )
@@ -36,8 +37,14 @@ type Service struct {
 	Brand  render.Brand
 	// PublicURL is where buyers reach the edge, without a slash at its end.
 	PublicURL string
-	// Team is whom an alert goes to; without anybody it is in the log alone.
-	Team []string
+	// Team is whom an incident is told to by mail, and Posters are the other channels;
+	// without any it is in the log and the console alone.
+	Team    []string
+	Posters []Poster
+	// Quiet are the hours in which only what cannot wait is told.
+	Quiet incident.Quiet
+	// AdminURL is where the console is, without a slash at its end.
+	AdminURL string
 	// Runs is asked whether reconciliation works; ReconcileEvery is its period.
 	Runs           *clients.Runs
 	ReconcileEvery time.Duration

@@ -8,8 +8,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"makegood.example/services/notifications/internal/clients"
-	"makegood.example/services/notifications/internal/message"
-	"makegood.example/services/notifications/internal/watch"
+	"makegood.example/services/notifications/internal/incident"
 )
 
 // stoppedAfter is how many periods without a run that came to its end mean that the
@@ -25,10 +24,13 @@ func (s *Service) ClaimWatch(ctx context.Context, _ int) ([]bool, error) {
 	return s.Store.ClaimWatch(ctx, now, now.Add(min(s.ReconcileEvery, lookEvery)))
 }
 
-// WatchReconciliation tells the team, once each, when no run has come to its end for
-// three periods, when runs end and none has succeeded for as long, and when either is
-// over. That Reconciliation cannot be asked is no news of a run: after three periods
-// it has stopped.
+// watchSource is the source of the incidents that reconciliation is watched for.
+const watchSource = "watch"
+
+// WatchReconciliation keeps one incident while no run has come to its end for three
+// periods, and another while runs end and none has succeeded for as long. That
+// Reconciliation cannot be asked is no news of a run: after three periods it has
+// stopped.
 func (s *Service) WatchReconciliation(ctx context.Context, _ bool) error {
 	last, askErr := s.Runs.Last(ctx)
 	limit := stoppedAfter * s.ReconcileEvery
@@ -37,53 +39,41 @@ func (s *Service) WatchReconciliation(ctx context.Context, _ bool) error {
 		if err != nil {
 			return err
 		}
-		stoppedSince, failingSince, now := ends.StoppedSince, succeeds.StoppedSince, s.Now().UTC()
-		ends, endNews := ends.Look(now, last.EndedAt, limit)
-		successNews := watch.Nothing
+		now := s.now()
+		ends = ends.Look(now, last.EndedAt, limit)
 		if ends.StoppedSince == nil { // while nothing runs, nothing can succeed
-			succeeds, successNews = succeeds.Look(now, last.SucceededAt, limit)
+			succeeds = succeeds.Look(now, last.SucceededAt, limit)
 		}
 		if err := s.Store.PutWatch(ctx, tx, ends, succeeds); err != nil {
 			return err
 		}
-		var alerts []message.TeamAlert
-		switch endNews {
-		case watch.Stopped:
-			alerts = append(alerts, s.hasStopped(*ends.StoppedSince, last, askErr))
-		case watch.Works:
-			alerts = append(alerts, runsAgain(*stoppedSince, *ends.WorkedAt, last))
+		var reports []incident.Report
+		if ends.StoppedSince != nil {
+			reports = append(reports, s.hasStopped(*ends.StoppedSince, last, askErr))
 		}
-		switch successNews {
-		case watch.Stopped:
-			alerts = append(alerts, s.doesNotSucceed(*succeeds.StoppedSince, last))
-		case watch.Works:
-			alerts = append(alerts, succeedsAgain(*failingSince, *succeeds.WorkedAt))
+		if succeeds.StoppedSince != nil {
+			reports = append(reports, s.doesNotSucceed(*succeeds.StoppedSince, last))
 		}
-		for _, a := range alerts {
-			if err := s.alert(ctx, tx, a); err != nil {
-				return err
-			}
-		}
-		return nil
+		return s.takeIn(ctx, tx, watchSource, now, reports)
 	})
 }
 
-func (s *Service) hasStopped(since time.Time, last clients.LastRuns, askErr error) message.TeamAlert {
+func (s *Service) hasStopped(since time.Time, last clients.LastRuns, askErr error) incident.Report {
 	found := "Reconciliation answers, but none of its runs has ended since: they are not begun, or cut short."
 	switch {
 	case askErr != nil:
 		found = "Reconciliation does not answer: " + askErr.Error() + "."
 	case last.WorksSince != nil:
-		found = fmt.Sprintf("Reconciliation answers. A run has been at work since %s and has not ended.", spoken(*last.WorksSince))
+		found = fmt.Sprintf("Reconciliation answers. A run has been at work since %s and has not ended.", incident.Spoken(*last.WorksSince))
 	}
-	return message.TeamAlert{
-		DedupeKey: fmt.Sprintf("reconciliation/stopped/%d", since.Unix()),
-		Title:     "Reconciliation has stopped",
-		Lines: []string{
-			fmt.Sprintf("No reconciliation run has come to its end since %s, and there should be one every %s.", spoken(since), s.ReconcileEvery),
-			found,
-			"Until it works again, a payment that request, rescue and webhook all miss is not found, and no case closes by itself.",
-			"Check that the process of Reconciliation runs and what its log says; its runs are listed under /admin/v1/reconciliation/runs.",
+	return incident.Report{
+		Key: "reconciliation-stopped", Tier: incident.PageNow, Count: 1, Since: &since,
+		Words: incident.Words{
+			Title: "Reconciliation has stopped",
+			Meaning: fmt.Sprintf("No run has come to its end since then, and there should be one every %s. %s ", s.ReconcileEvery, found) +
+				"Until it works again, a payment that request, rescue and webhook all miss is not found, and no case closes by itself.",
+			NextStep: "Check that the process of Reconciliation runs and what its log says.",
+			Items:    []incident.Item{{Text: "Its runs", Path: "/runs"}},
 		},
 	}
 }
@@ -91,46 +81,23 @@ func (s *Service) hasStopped(since time.Time, last clients.LastRuns, askErr erro
 // quoted bounds how much of a failed run is told.
 const quoted = 3
 
-func (s *Service) doesNotSucceed(since time.Time, last clients.LastRuns) message.TeamAlert {
-	lines := []string{
-		fmt.Sprintf("Reconciliation runs, but no run has succeeded since %s, and there should be one every %s.", spoken(since), s.ReconcileEvery),
-		"Each run does what it can and begins again where it could not go on. What it could not read, at Stripe or at another service, is not checked until it can be.",
+func (s *Service) doesNotSucceed(since time.Time, last clients.LastRuns) incident.Report {
+	words := incident.Words{
+		Title: "Reconciliation runs, but does not succeed",
+		Meaning: fmt.Sprintf("No run has succeeded since then, and there should be one every %s. ", s.ReconcileEvery) +
+			"Each run does what it can and begins again where it could not go on. What it could not read, at Stripe or at another service, is not checked until it can be.",
+		NextStep: "If Stripe or a service of ours is away, nothing: it ends with that.",
 	}
 	for _, line := range last.Failed[:min(len(last.Failed), quoted)] {
-		lines = append(lines, "The last run says: "+line)
+		words.Items = append(words.Items, incident.Item{Text: "The last run says: " + cut(line, 900), Path: "/runs"})
 	}
-	return message.TeamAlert{
-		DedupeKey: fmt.Sprintf("reconciliation/failing/%d", since.Unix()),
-		Title:     "Reconciliation runs, but does not succeed",
-		Lines: append(lines,
-			"If Stripe or a service of ours is away, there is nothing to do here: it ends with that. The runs are listed under /admin/v1/reconciliation/runs."),
-	}
+	return incident.Report{Key: "reconciliation-failing", Tier: incident.SameDay, Count: 1, Since: &since, Words: words}
 }
 
-func runsAgain(stopped, ended time.Time, last clients.LastRuns) message.TeamAlert {
-	a := message.TeamAlert{
-		DedupeKey: fmt.Sprintf("reconciliation/works/%d", stopped.Unix()),
-		Title:     "Reconciliation works again",
-		Lines: []string{
-			fmt.Sprintf("A reconciliation run came to its end at %s; before that, none had since %s.", spoken(ended), spoken(stopped)),
-			"It goes on where it had stopped. There is nothing to do.",
-		},
+// cut shortens what others say.
+func cut(text string, most int) string {
+	if r := []rune(text); len(r) > most {
+		return string(r[:most]) + "…"
 	}
-	if last.Failed != nil {
-		a.Title, a.Lines[1] = "Reconciliation runs again", "It could not do everything: its details say what. If that lasts, you hear of it."
-	}
-	return a
+	return text
 }
-
-func succeedsAgain(failing, succeeded time.Time) message.TeamAlert {
-	return message.TeamAlert{
-		DedupeKey: fmt.Sprintf("reconciliation/succeeds/%d", failing.Unix()),
-		Title:     "Reconciliation succeeds again",
-		Lines: []string{
-			fmt.Sprintf("A reconciliation run succeeded at %s; before that, none had since %s.", spoken(succeeded), spoken(failing)),
-			"It goes on where it could not. There is nothing to do.",
-		},
-	}
-}
-
-func spoken(t time.Time) string { return t.UTC().Format("2 January 2006, 15:04:05 UTC") }

@@ -16,20 +16,10 @@ type Watch struct {
 	StoppedSince *time.Time
 }
 
-// News is what a look found out.
-type News string
-
-// What a look may find out.
-const (
-	Nothing News = ""
-	Stopped News = "stopped"
-	Works   News = "works"
-)
-
-// Look is the watch after a look at now, and what is new. worked is when the thing
-// last happened, nil when nobody could say; limit is how long it may stay away. Time
-// in which nobody looked does not count: whoever was asleep cannot know.
-func (w Watch) Look(now time.Time, worked *time.Time, limit time.Duration) (Watch, News) {
+// Look is the watch after a look at now; StoppedSince says what came of it. worked is
+// when the thing last happened, nil when nobody could say; limit is how long it may
+// stay away. Time in which nobody looked does not count: whoever was asleep cannot know.
+func (w Watch) Look(now time.Time, worked *time.Time, limit time.Duration) Watch {
 	if w.LookedAt == nil || w.WatchedSince == nil || now.Sub(*w.LookedAt) > limit {
 		w.WatchedSince = &now
 	}
@@ -44,10 +34,8 @@ func (w Watch) Look(now time.Time, worked *time.Time, limit time.Duration) (Watc
 	switch {
 	case w.StoppedSince == nil && now.Sub(since) > limit:
 		w.StoppedSince = &since
-		return w, Stopped
 	case w.StoppedSince != nil && w.WorkedAt != nil && w.WorkedAt.After(*w.StoppedSince) && now.Sub(*w.WorkedAt) <= limit:
 		w.StoppedSince = nil
-		return w, Works
 	}
-	return w, Nothing
+	return w
 }

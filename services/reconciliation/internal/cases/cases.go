@@ -81,8 +81,8 @@ type Case struct {
 	SnoozedUntil *time.Time
 	ResolvedBy   string
 	Resolution   string
-	// ToldAt is when Notifications took on telling the team.
-	ToldAt     *time.Time
+	// Urgent: a customer paid and has no access past what was promised.
+	Urgent     bool
 	NextLookAt *time.Time
 	Events     []Event
 }

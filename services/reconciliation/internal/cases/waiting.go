@@ -1,10 +1,6 @@
 package cases
 
-import (
-	"strconv"
-	"strings"
-	"time"
-)
+import "strings"
 
 // Wait is from when on a customer waits because of a case.
 type Wait int
@@ -47,14 +43,4 @@ func (c Case) Waits() Wait {
 		return SinceOpened // for their money, however old the order is
 	}
 	return Nobody
-}
-
-// Told is what the team is told of a case: a title, and lines.
-func (c Case) Told(now time.Time) (title string, lines []string) {
-	title = "Case " + strconv.FormatInt(c.ID, 10) + ": " + strings.ToLower(strings.ReplaceAll(string(c.Kind), "_", " "))
-	lines = []string{c.Summary, "", "About: " + c.Subject, "Opened: " + c.OpenedAt.UTC().Format(time.RFC3339)}
-	if c.WaitingSince != nil {
-		lines = append(lines, "A customer waits since: "+c.WaitingSince.UTC().Format(time.RFC3339)+" ("+now.Sub(*c.WaitingSince).Round(time.Minute).String()+")")
-	}
-	return title, append(lines, "", "Claim it with POST /admin/v1/cases/"+strconv.FormatInt(c.ID, 10)+":claim, and close it with :resolve. It closes by itself when the problem goes away; this mail comes once.")
 }

@@ -17,8 +17,7 @@ import (
 // stripeTimeout bounds a question that Payments asks of Stripe.
 const stripeTimeout = 20 * time.Second
 
-// CaseFacts asks the other services whether what a case is about is still so, and
-// tells the team.
+// CaseFacts asks the other services whether what a case is about is still so.
 type CaseFacts struct {
 	orders        ordersv1.OrdersAdminServiceClient
 	payments      paymentsv1.PaymentsAdminServiceClient
@@ -43,6 +42,10 @@ type OrderFacts struct {
 	// ChargedAt is nil while it is not known to be paid.
 	ChargedAt *time.Time
 	CreatedAt time.Time
+	// PaidWithoutAccess: what was promised is that they get in by PromisedBy; nil when
+	// nothing was, or when it has passed.
+	PaidWithoutAccess bool
+	PromisedBy        *time.Time
 	// Lapses says in plain words why its subscription is not charged again by itself;
 	// empty when it is, and for an order without one.
 	Lapses string
@@ -63,6 +66,11 @@ func (f *CaseFacts) Order(ctx context.Context, id uuid.UUID) (*OrderFacts, error
 	facts := &OrderFacts{
 		State: o.GetState().String(), Refunded: o.GetState() == ordersv1.Order_REFUNDED,
 		AtRest: answer.GetNextLookAt() == nil, CreatedAt: o.GetCreatedAt().AsTime(),
+	}
+	facts.PaidWithoutAccess = o.GetState() == ordersv1.Order_CHARGED || o.GetState() == ordersv1.Order_ORPHANED
+	if p := o.GetPromise(); p.GetBy() != nil && p.GetMissedBy() == nil {
+		by := p.GetBy().AsTime()
+		facts.PromisedBy = &by
 	}
 	switch sub := answer.GetSubscription(); {
 	case sub.GetStatus() == paymentsv1.Subscription_ENDED:
@@ -197,12 +205,4 @@ func (f *CaseFacts) Messages(ctx context.Context, dedupeKeys []string) (Delivery
 		}
 	}
 	return d, nil
-}
-
-// AlertTeam tells the team, once for each key.
-func (f *CaseFacts) AlertTeam(ctx context.Context, dedupeKey, title string, lines []string) error {
-	ctx, cancel := context.WithTimeout(ctx, readTimeout)
-	defer cancel()
-	_, err := f.notifications.AlertTeam(ctx, &notificationsv1.AlertTeamRequest{DedupeKey: dedupeKey, Title: title, Lines: lines})
-	return err
 }

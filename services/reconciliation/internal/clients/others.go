@@ -6,9 +6,11 @@ import (
 	"time"
 
 	"google.golang.org/grpc"
+	"google.golang.org/protobuf/types/known/timestamppb"
 
 	notificationsv1 "makegood.example/proto/gen/notifications/v1"
 	provisioningv1 "makegood.example/proto/gen/provisioning/v1"
+	"makegood.example/services/reconciliation/internal/cases"
 	"makegood.example/services/reconciliation/internal/disposition"
 )
 
@@ -94,5 +96,28 @@ func (n *Notifications) Send(ctx context.Context, m Message) error {
 	_, err := n.client.SendMessage(ctx, &notificationsv1.SendMessageRequest{
 		DedupeKey: m.DedupeKey, Kind: notificationsv1.Message_Kind(kind), OrderId: m.OrderID,
 	})
+	return err
+}
+
+// ReportCases says how all open cases stand as of a time, each kind as one problem.
+func (n *Notifications) ReportCases(ctx context.Context, asOf time.Time, standings []cases.Standing) error {
+	req := &notificationsv1.ReportIncidentsRequest{Source: "cases", AsOf: timestamppb.New(asOf)}
+	for _, st := range standings {
+		words := st.Words()
+		r := &notificationsv1.IncidentReport{
+			Key: st.Key(), Tier: notificationsv1.Incident_SAME_DAY, Title: words.Title, Meaning: words.Meaning, NextStep: words.Next,
+			Count: st.Count, Since: timestamppb.New(st.Since), NewestAt: timestamppb.New(st.NewestAt),
+		}
+		if words.PageNow {
+			r.Tier = notificationsv1.Incident_PAGE_NOW
+		}
+		for _, item := range words.Items {
+			r.Items = append(r.Items, &notificationsv1.IncidentItem{Text: item.Text, Path: item.Path})
+		}
+		req.Incidents = append(req.Incidents, r)
+	}
+	ctx, cancel := context.WithTimeout(ctx, readTimeout)
+	defer cancel()
+	_, err := n.client.ReportIncidents(ctx, req)
 	return err
 }

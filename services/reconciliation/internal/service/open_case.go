@@ -46,7 +46,7 @@ func (s *Service) openOrReport(ctx context.Context, tx pgx.Tx, kind cases.Kind, 
 	}
 	news := !known.SaysTheSame(summary)
 	wakes := news && known.SnoozedUntil != nil
-	if c, err = s.Store.ReportCase(ctx, tx, known.ID, summary, wakes, now); err != nil || !news {
+	if c, err = s.Store.ReportCase(ctx, tx, known.ID, summary, news, now); err != nil || !news {
 		return c, true, err
 	}
 	if err = s.Store.AddCaseEvent(ctx, tx, c.ID, cases.Event{What: cases.Reported, Actor: cases.System, Note: summary, At: now}); err != nil || !wakes {

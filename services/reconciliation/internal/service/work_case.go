@@ -70,7 +70,7 @@ func (s *Service) SnoozeCase(ctx context.Context, a desk.Act, id int64, until ti
 			return nil, apperr.Invalid("until", "is not in the future")
 		}
 		c.SnoozedUntil = &until
-		if c.NextLookAt == nil || c.ToldAt != nil {
+		if c.NextLookAt == nil || c.NextLookAt.After(until) || c.WaitingSince != nil {
 			c.NextLookAt = &until
 		}
 		return &cases.Event{What: cases.Snoozed, Note: "until " + until.Format(time.RFC3339) + ": " + a.Reason}, nil

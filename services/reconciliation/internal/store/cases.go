@@ -44,9 +44,10 @@ func (s *Store) OpenCaseOf(ctx context.Context, kind cases.Kind, subject string)
 	return toCase(row), err == nil, mapError(err)
 }
 
-// ReportCase counts one more report of a locked case, with its newer summary.
-func (s *Store) ReportCase(ctx context.Context, tx pgx.Tx, id int64, summary string, wakes bool, now time.Time) (cases.Case, error) {
-	row, err := s.q.WithTx(tx).ReportCase(ctx, db.ReportCaseParams{ID: id, Summary: summary, Wakes: wakes, Now: now})
+// ReportCase counts one more report of a locked case, with its newer summary. One that
+// has news wakes it, and has it looked after anew.
+func (s *Store) ReportCase(ctx context.Context, tx pgx.Tx, id int64, summary string, news bool, now time.Time) (cases.Case, error) {
+	row, err := s.q.WithTx(tx).ReportCase(ctx, db.ReportCaseParams{ID: id, Summary: summary, News: news, Now: now})
 	return toCase(row), mapError(err)
 }
 
@@ -73,7 +74,7 @@ func (s *Store) UpdateCase(ctx context.Context, tx pgx.Tx, c cases.Case) error {
 	_, err := s.q.WithTx(tx).UpdateCase(ctx, db.UpdateCaseParams{
 		ID: c.ID, State: string(c.State), ResolvedAt: c.ResolvedAt, ResolvedBy: orNull(c.ResolvedBy), Resolution: orNull(c.Resolution),
 		ClaimedBy: orNull(c.ClaimedBy), ClaimedAt: c.ClaimedAt, SnoozedUntil: c.SnoozedUntil, WaitingSince: c.WaitingSince,
-		ToldAt: c.ToldAt, NextLookAt: c.NextLookAt, AcknowledgedBy: orNull(c.AcknowledgedBy), AcknowledgedAt: c.AcknowledgedAt,
+		Urgent: c.Urgent, NextLookAt: c.NextLookAt, AcknowledgedBy: orNull(c.AcknowledgedBy), AcknowledgedAt: c.AcknowledgedAt,
 	})
 	return mapError(err)
 }
@@ -129,7 +130,7 @@ func toCase(row db.Case) cases.Case {
 		OpenedAt: row.OpenedAt, ResolvedAt: row.ResolvedAt,
 		ReportedCount: int(row.ReportedCount), LastReportedAt: row.LastReportedAt,
 		WaitingSince: row.WaitingSince, ClaimedBy: orEmpty(row.ClaimedBy), ClaimedAt: row.ClaimedAt, SnoozedUntil: row.SnoozedUntil,
-		ResolvedBy: orEmpty(row.ResolvedBy), Resolution: orEmpty(row.Resolution), ToldAt: row.ToldAt, NextLookAt: row.NextLookAt,
+		ResolvedBy: orEmpty(row.ResolvedBy), Resolution: orEmpty(row.Resolution), Urgent: row.Urgent, NextLookAt: row.NextLookAt,
 		AcknowledgedBy: orEmpty(row.AcknowledgedBy), AcknowledgedAt: row.AcknowledgedAt,
 	}
 }

@@ -13,19 +13,31 @@ import (
 )
 
 const alertOf = `-- name: AlertOf :one
-SELECT recipient, title, lines FROM notifications.alerts WHERE message_id = $1
+SELECT recipient, title, lines, incident_id, news, closes, in_reply_to FROM notifications.alerts WHERE message_id = $1
 `
 
 type AlertOfRow struct {
-	Recipient string
-	Title     string
-	Lines     []string
+	Recipient  string
+	Title      string
+	Lines      []string
+	IncidentID *int64
+	News       *int64
+	Closes     bool
+	InReplyTo  string
 }
 
 func (q *Queries) AlertOf(ctx context.Context, messageID uuid.UUID) (AlertOfRow, error) {
 	row := q.db.QueryRow(ctx, alertOf, messageID)
 	var i AlertOfRow
-	err := row.Scan(&i.Recipient, &i.Title, &i.Lines)
+	err := row.Scan(
+		&i.Recipient,
+		&i.Title,
+		&i.Lines,
+		&i.IncidentID,
+		&i.News,
+		&i.Closes,
+		&i.InReplyTo,
+	)
 	return i, err
 }
 
@@ -62,14 +74,19 @@ func (q *Queries) ClaimWatch(ctx context.Context, arg ClaimWatchParams) ([]bool,
 }
 
 const insertAlert = `-- name: InsertAlert :exec
-INSERT INTO notifications.alerts (message_id, recipient, title, lines) VALUES ($1, $2, $3, $4)
+INSERT INTO notifications.alerts (message_id, recipient, title, lines, incident_id, news, closes, in_reply_to)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
 `
 
 type InsertAlertParams struct {
-	MessageID uuid.UUID
-	Recipient string
-	Title     string
-	Lines     []string
+	MessageID  uuid.UUID
+	Recipient  string
+	Title      string
+	Lines      []string
+	IncidentID *int64
+	News       *int64
+	Closes     bool
+	InReplyTo  string
 }
 
 func (q *Queries) InsertAlert(ctx context.Context, arg InsertAlertParams) error {
@@ -78,6 +95,10 @@ func (q *Queries) InsertAlert(ctx context.Context, arg InsertAlertParams) error 
 		arg.Recipient,
 		arg.Title,
 		arg.Lines,
+		arg.IncidentID,
+		arg.News,
+		arg.Closes,
+		arg.InReplyTo,
 	)
 	return err
 }

@@ -11,10 +11,74 @@ import (
 )
 
 type Alert struct {
-	MessageID uuid.UUID
-	Recipient string
-	Title     string
-	Lines     []string
+	MessageID  uuid.UUID
+	Recipient  string
+	Title      string
+	Lines      []string
+	IncidentID *int64
+	News       *int64
+	Closes     bool
+	InReplyTo  string
+}
+
+type FailingChannel struct {
+	Channel  string
+	Since    time.Time
+	FailedAt time.Time
+	Tier     string
+	Told     bool
+	Why      string
+}
+
+type Incident struct {
+	ID               int64
+	Key              string
+	Source           string
+	Tier             string
+	Words            []byte
+	Count            int64
+	Version          int64
+	News             int64
+	NewsAt           time.Time
+	NewsCount        int64
+	NewsWhy          string
+	OpenedAt         time.Time
+	ChangedAt        time.Time
+	ResolvedAt       *time.Time
+	AcknowledgedBy   *string
+	AcknowledgedAt   *time.Time
+	AcknowledgedNews int64
+	SnoozedUntil     *time.Time
+}
+
+type IncidentChannel struct {
+	IncidentID  int64
+	Channel     string
+	News        int64
+	Version     int64
+	ToldAt      *time.Time
+	Closed      bool
+	Thread      string
+	BegunAt     *time.Time
+	Failures    int32
+	RetryAt     *time.Time
+	LastError   string
+	NextLookAt  *time.Time
+	LeasedUntil *time.Time
+}
+
+type IncidentEvent struct {
+	ID         int64
+	IncidentID int64
+	What       string
+	Actor      string
+	Note       string
+	At         time.Time
+}
+
+type IncidentSource struct {
+	Source string
+	AsOf   time.Time
 }
 
 type MailServer struct {

@@ -1,8 +1,9 @@
 -- name: InsertAlert :exec
-INSERT INTO notifications.alerts (message_id, recipient, title, lines) VALUES ($1, $2, $3, $4);
+INSERT INTO notifications.alerts (message_id, recipient, title, lines, incident_id, news, closes, in_reply_to)
+VALUES (@message_id, @recipient, @title, @lines, @incident_id, @news, @closes, @in_reply_to);
 
 -- name: AlertOf :one
-SELECT recipient, title, lines FROM notifications.alerts WHERE message_id = $1;
+SELECT recipient, title, lines, incident_id, news, closes, in_reply_to FROM notifications.alerts WHERE message_id = @message_id;
 
 -- name: MessagesByKeys :many
 SELECT * FROM notifications.messages WHERE dedupe_key = ANY (@dedupe_keys::text[]);

@@ -52,7 +52,7 @@ func (q *Queries) ClaimDueCases(ctx context.Context, arg ClaimDueCasesParams) ([
 
 const getCase = `-- name: GetCase :one
 SELECT id, kind, subject, state, summary, opened_at, resolved_at, reported_count, last_reported_at, waiting_since,
-    claimed_by, claimed_at, snoozed_until, resolved_by, resolution, told_at, next_look_at, look_count, acknowledged_by, acknowledged_at
+    claimed_by, claimed_at, snoozed_until, resolved_by, resolution, told_at, next_look_at, look_count, acknowledged_by, acknowledged_at, urgent
 FROM reconciliation.cases WHERE id = $1
 `
 
@@ -80,13 +80,14 @@ func (q *Queries) GetCase(ctx context.Context, id int64) (Case, error) {
 		&i.LookCount,
 		&i.AcknowledgedBy,
 		&i.AcknowledgedAt,
+		&i.Urgent,
 	)
 	return i, err
 }
 
 const getOpenCase = `-- name: GetOpenCase :one
 SELECT id, kind, subject, state, summary, opened_at, resolved_at, reported_count, last_reported_at, waiting_since,
-    claimed_by, claimed_at, snoozed_until, resolved_by, resolution, told_at, next_look_at, look_count, acknowledged_by, acknowledged_at
+    claimed_by, claimed_at, snoozed_until, resolved_by, resolution, told_at, next_look_at, look_count, acknowledged_by, acknowledged_at, urgent
 FROM reconciliation.cases WHERE kind = $1 AND subject = $2 AND state = 'OPEN'
 `
 
@@ -119,6 +120,7 @@ func (q *Queries) GetOpenCase(ctx context.Context, arg GetOpenCaseParams) (Case,
 		&i.LookCount,
 		&i.AcknowledgedBy,
 		&i.AcknowledgedAt,
+		&i.Urgent,
 	)
 	return i, err
 }
@@ -128,7 +130,7 @@ INSERT INTO reconciliation.cases AS c (kind, subject, state, summary, opened_at,
 VALUES ($1, $2, 'OPEN', $3, $4, 1, $4, $5)
 ON CONFLICT (kind, subject) WHERE state = 'OPEN' DO NOTHING
 RETURNING id, kind, subject, state, summary, opened_at, resolved_at, reported_count, last_reported_at, waiting_since,
-    claimed_by, claimed_at, snoozed_until, resolved_by, resolution, told_at, next_look_at, look_count, acknowledged_by, acknowledged_at
+    claimed_by, claimed_at, snoozed_until, resolved_by, resolution, told_at, next_look_at, look_count, acknowledged_by, acknowledged_at, urgent
 `
 
 type InsertCaseParams struct {
@@ -139,7 +141,7 @@ type InsertCaseParams struct {
 	Due     *time.Time
 }
 
-// The team is told of it at once, by whoever looks after cases.
+// Whoever looks after cases finds out at once who waits because of it.
 func (q *Queries) InsertCase(ctx context.Context, arg InsertCaseParams) (Case, error) {
 	row := q.db.QueryRow(ctx, insertCase,
 		arg.Kind,
@@ -170,6 +172,7 @@ func (q *Queries) InsertCase(ctx context.Context, arg InsertCaseParams) (Case, e
 		&i.LookCount,
 		&i.AcknowledgedBy,
 		&i.AcknowledgedAt,
+		&i.Urgent,
 	)
 	return i, err
 }
@@ -237,7 +240,7 @@ func (q *Queries) ListCaseEvents(ctx context.Context, caseIds []int64) ([]ListCa
 
 const listCases = `-- name: ListCases :many
 SELECT id, kind, subject, state, summary, opened_at, resolved_at, reported_count, last_reported_at, waiting_since,
-    claimed_by, claimed_at, snoozed_until, resolved_by, resolution, told_at, next_look_at, look_count, acknowledged_by, acknowledged_at
+    claimed_by, claimed_at, snoozed_until, resolved_by, resolution, told_at, next_look_at, look_count, acknowledged_by, acknowledged_at, urgent
 FROM reconciliation.cases
 WHERE ($1::text = '' OR state = $1::text)
     AND ($2::timestamptz IS NULL OR snoozed_until IS NULL OR snoozed_until <= $2::timestamptz)
@@ -294,6 +297,7 @@ func (q *Queries) ListCases(ctx context.Context, arg ListCasesParams) ([]Case, e
 			&i.LookCount,
 			&i.AcknowledgedBy,
 			&i.AcknowledgedAt,
+			&i.Urgent,
 		); err != nil {
 			return nil, err
 		}
@@ -307,7 +311,7 @@ func (q *Queries) ListCases(ctx context.Context, arg ListCasesParams) ([]Case, e
 
 const listCasesAbout = `-- name: ListCasesAbout :many
 SELECT id, kind, subject, state, summary, opened_at, resolved_at, reported_count, last_reported_at, waiting_since,
-    claimed_by, claimed_at, snoozed_until, resolved_by, resolution, told_at, next_look_at, look_count, acknowledged_by, acknowledged_at
+    claimed_by, claimed_at, snoozed_until, resolved_by, resolution, told_at, next_look_at, look_count, acknowledged_by, acknowledged_at, urgent
 FROM reconciliation.cases
 WHERE subject = ANY ($1::text[]) OR substring(subject FROM '^(?:message/)?order/([0-9a-f-]{36})') = ANY ($2::text[])
 ORDER BY state = 'OPEN' DESC, opened_at DESC, id DESC
@@ -352,6 +356,7 @@ func (q *Queries) ListCasesAbout(ctx context.Context, arg ListCasesAboutParams) 
 			&i.LookCount,
 			&i.AcknowledgedBy,
 			&i.AcknowledgedAt,
+			&i.Urgent,
 		); err != nil {
 			return nil, err
 		}
@@ -365,7 +370,7 @@ func (q *Queries) ListCasesAbout(ctx context.Context, arg ListCasesAboutParams) 
 
 const listOpenCases = `-- name: ListOpenCases :many
 SELECT id, kind, subject, state, summary, opened_at, resolved_at, reported_count, last_reported_at, waiting_since,
-    claimed_by, claimed_at, snoozed_until, resolved_by, resolution, told_at, next_look_at, look_count, acknowledged_by, acknowledged_at
+    claimed_by, claimed_at, snoozed_until, resolved_by, resolution, told_at, next_look_at, look_count, acknowledged_by, acknowledged_at, urgent
 FROM reconciliation.cases
 WHERE state = 'OPEN' AND id > $1
 ORDER BY id
@@ -407,6 +412,7 @@ func (q *Queries) ListOpenCases(ctx context.Context, arg ListOpenCasesParams) ([
 			&i.LookCount,
 			&i.AcknowledgedBy,
 			&i.AcknowledgedAt,
+			&i.Urgent,
 		); err != nil {
 			return nil, err
 		}
@@ -420,7 +426,7 @@ func (q *Queries) ListOpenCases(ctx context.Context, arg ListOpenCasesParams) ([
 
 const lockCase = `-- name: LockCase :one
 SELECT id, kind, subject, state, summary, opened_at, resolved_at, reported_count, last_reported_at, waiting_since,
-    claimed_by, claimed_at, snoozed_until, resolved_by, resolution, told_at, next_look_at, look_count, acknowledged_by, acknowledged_at
+    claimed_by, claimed_at, snoozed_until, resolved_by, resolution, told_at, next_look_at, look_count, acknowledged_by, acknowledged_at, urgent
 FROM reconciliation.cases WHERE id = $1 FOR UPDATE
 `
 
@@ -448,13 +454,14 @@ func (q *Queries) LockCase(ctx context.Context, id int64) (Case, error) {
 		&i.LookCount,
 		&i.AcknowledgedBy,
 		&i.AcknowledgedAt,
+		&i.Urgent,
 	)
 	return i, err
 }
 
 const lockOpenCase = `-- name: LockOpenCase :one
 SELECT id, kind, subject, state, summary, opened_at, resolved_at, reported_count, last_reported_at, waiting_since,
-    claimed_by, claimed_at, snoozed_until, resolved_by, resolution, told_at, next_look_at, look_count, acknowledged_by, acknowledged_at
+    claimed_by, claimed_at, snoozed_until, resolved_by, resolution, told_at, next_look_at, look_count, acknowledged_by, acknowledged_at, urgent
 FROM reconciliation.cases WHERE kind = $1 AND subject = $2 AND state = 'OPEN' FOR UPDATE
 `
 
@@ -487,6 +494,7 @@ func (q *Queries) LockOpenCase(ctx context.Context, arg LockOpenCaseParams) (Cas
 		&i.LookCount,
 		&i.AcknowledgedBy,
 		&i.AcknowledgedAt,
+		&i.Urgent,
 	)
 	return i, err
 }
@@ -494,16 +502,17 @@ func (q *Queries) LockOpenCase(ctx context.Context, arg LockOpenCaseParams) (Cas
 const reportCase = `-- name: ReportCase :one
 UPDATE reconciliation.cases
 SET summary = $1, reported_count = reported_count + 1, last_reported_at = greatest(last_reported_at, $2::timestamptz),
-    snoozed_until = CASE WHEN $3::boolean THEN NULL ELSE snoozed_until END
+    snoozed_until = CASE WHEN $3::boolean THEN NULL ELSE snoozed_until END,
+    next_look_at = CASE WHEN $3::boolean THEN $2::timestamptz ELSE next_look_at END
 WHERE id = $4
 RETURNING id, kind, subject, state, summary, opened_at, resolved_at, reported_count, last_reported_at, waiting_since,
-    claimed_by, claimed_at, snoozed_until, resolved_by, resolution, told_at, next_look_at, look_count, acknowledged_by, acknowledged_at
+    claimed_by, claimed_at, snoozed_until, resolved_by, resolution, told_at, next_look_at, look_count, acknowledged_by, acknowledged_at, urgent
 `
 
 type ReportCaseParams struct {
 	Summary string
 	Now     time.Time
-	Wakes   bool
+	News    bool
 	ID      int64
 }
 
@@ -511,7 +520,7 @@ func (q *Queries) ReportCase(ctx context.Context, arg ReportCaseParams) (Case, e
 	row := q.db.QueryRow(ctx, reportCase,
 		arg.Summary,
 		arg.Now,
-		arg.Wakes,
+		arg.News,
 		arg.ID,
 	)
 	var i Case
@@ -536,6 +545,7 @@ func (q *Queries) ReportCase(ctx context.Context, arg ReportCaseParams) (Case, e
 		&i.LookCount,
 		&i.AcknowledgedBy,
 		&i.AcknowledgedAt,
+		&i.Urgent,
 	)
 	return i, err
 }
@@ -544,10 +554,10 @@ const updateCase = `-- name: UpdateCase :one
 UPDATE reconciliation.cases
 SET state = $1, resolved_at = $2, resolved_by = $3, resolution = $4,
     claimed_by = $5, claimed_at = $6, snoozed_until = $7, waiting_since = $8,
-    told_at = $9, next_look_at = $10, acknowledged_by = $11, acknowledged_at = $12
+    next_look_at = $9, urgent = $10, acknowledged_by = $11, acknowledged_at = $12
 WHERE id = $13
 RETURNING id, kind, subject, state, summary, opened_at, resolved_at, reported_count, last_reported_at, waiting_since,
-    claimed_by, claimed_at, snoozed_until, resolved_by, resolution, told_at, next_look_at, look_count, acknowledged_by, acknowledged_at
+    claimed_by, claimed_at, snoozed_until, resolved_by, resolution, told_at, next_look_at, look_count, acknowledged_by, acknowledged_at, urgent
 `
 
 type UpdateCaseParams struct {
@@ -559,8 +569,8 @@ type UpdateCaseParams struct {
 	ClaimedAt      *time.Time
 	SnoozedUntil   *time.Time
 	WaitingSince   *time.Time
-	ToldAt         *time.Time
 	NextLookAt     *time.Time
+	Urgent         bool
 	AcknowledgedBy *string
 	AcknowledgedAt *time.Time
 	ID             int64
@@ -576,8 +586,8 @@ func (q *Queries) UpdateCase(ctx context.Context, arg UpdateCaseParams) (Case, e
 		arg.ClaimedAt,
 		arg.SnoozedUntil,
 		arg.WaitingSince,
-		arg.ToldAt,
 		arg.NextLookAt,
+		arg.Urgent,
 		arg.AcknowledgedBy,
 		arg.AcknowledgedAt,
 		arg.ID,
@@ -604,6 +614,7 @@ func (q *Queries) UpdateCase(ctx context.Context, arg UpdateCaseParams) (Case, e
 		&i.LookCount,
 		&i.AcknowledgedBy,
 		&i.AcknowledgedAt,
+		&i.Urgent,
 	)
 	return i, err
 }

@@ -56,13 +56,14 @@ type Case struct {
 	SnoozedUntil *time.Time
 	ResolvedBy   *string
 	Resolution   *string
-	// when Notifications took on telling the team
+	// when an earlier version had the team told; the team is told of incidents since
 	ToldAt *time.Time
-	// when the team is to be told, or the case woken
+	// when it is to be found out who waits because of it, or when it is woken
 	NextLookAt     *time.Time
 	LookCount      int32
 	AcknowledgedBy *string
 	AcknowledgedAt *time.Time
+	Urgent         bool
 }
 
 type ChargeDisposition struct {
@@ -137,6 +138,11 @@ type ReconciliationDeepPassSlice struct {
 	SliceBefore time.Time
 	PageToken   string
 	FinishedAt  *time.Time
+}
+
+type ReconciliationIncidentLook struct {
+	OnlyRow     bool
+	LookAgainAt time.Time
 }
 
 type Run struct {

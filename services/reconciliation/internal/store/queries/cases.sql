@@ -1,47 +1,48 @@
 -- name: InsertCase :one
--- The team is told of it at once, by whoever looks after cases.
+-- Whoever looks after cases finds out at once who waits because of it.
 INSERT INTO reconciliation.cases AS c (kind, subject, state, summary, opened_at, reported_count, last_reported_at, next_look_at)
 VALUES (@kind, @subject, 'OPEN', @summary, @now, 1, @now, sqlc.arg(due))
 ON CONFLICT (kind, subject) WHERE state = 'OPEN' DO NOTHING
 RETURNING id, kind, subject, state, summary, opened_at, resolved_at, reported_count, last_reported_at, waiting_since,
-    claimed_by, claimed_at, snoozed_until, resolved_by, resolution, told_at, next_look_at, look_count, acknowledged_by, acknowledged_at;
+    claimed_by, claimed_at, snoozed_until, resolved_by, resolution, told_at, next_look_at, look_count, acknowledged_by, acknowledged_at, urgent;
 
 -- name: LockOpenCase :one
 SELECT id, kind, subject, state, summary, opened_at, resolved_at, reported_count, last_reported_at, waiting_since,
-    claimed_by, claimed_at, snoozed_until, resolved_by, resolution, told_at, next_look_at, look_count, acknowledged_by, acknowledged_at
+    claimed_by, claimed_at, snoozed_until, resolved_by, resolution, told_at, next_look_at, look_count, acknowledged_by, acknowledged_at, urgent
 FROM reconciliation.cases WHERE kind = @kind AND subject = @subject AND state = 'OPEN' FOR UPDATE;
 
 -- name: GetOpenCase :one
 SELECT id, kind, subject, state, summary, opened_at, resolved_at, reported_count, last_reported_at, waiting_since,
-    claimed_by, claimed_at, snoozed_until, resolved_by, resolution, told_at, next_look_at, look_count, acknowledged_by, acknowledged_at
+    claimed_by, claimed_at, snoozed_until, resolved_by, resolution, told_at, next_look_at, look_count, acknowledged_by, acknowledged_at, urgent
 FROM reconciliation.cases WHERE kind = @kind AND subject = @subject AND state = 'OPEN';
 
 -- name: LockCase :one
 SELECT id, kind, subject, state, summary, opened_at, resolved_at, reported_count, last_reported_at, waiting_since,
-    claimed_by, claimed_at, snoozed_until, resolved_by, resolution, told_at, next_look_at, look_count, acknowledged_by, acknowledged_at
+    claimed_by, claimed_at, snoozed_until, resolved_by, resolution, told_at, next_look_at, look_count, acknowledged_by, acknowledged_at, urgent
 FROM reconciliation.cases WHERE id = @id FOR UPDATE;
 
 -- name: GetCase :one
 SELECT id, kind, subject, state, summary, opened_at, resolved_at, reported_count, last_reported_at, waiting_since,
-    claimed_by, claimed_at, snoozed_until, resolved_by, resolution, told_at, next_look_at, look_count, acknowledged_by, acknowledged_at
+    claimed_by, claimed_at, snoozed_until, resolved_by, resolution, told_at, next_look_at, look_count, acknowledged_by, acknowledged_at, urgent
 FROM reconciliation.cases WHERE id = @id;
 
 -- name: ReportCase :one
 UPDATE reconciliation.cases
 SET summary = @summary, reported_count = reported_count + 1, last_reported_at = greatest(last_reported_at, sqlc.arg(now)::timestamptz),
-    snoozed_until = CASE WHEN sqlc.arg(wakes)::boolean THEN NULL ELSE snoozed_until END
+    snoozed_until = CASE WHEN sqlc.arg(news)::boolean THEN NULL ELSE snoozed_until END,
+    next_look_at = CASE WHEN sqlc.arg(news)::boolean THEN sqlc.arg(now)::timestamptz ELSE next_look_at END
 WHERE id = @id
 RETURNING id, kind, subject, state, summary, opened_at, resolved_at, reported_count, last_reported_at, waiting_since,
-    claimed_by, claimed_at, snoozed_until, resolved_by, resolution, told_at, next_look_at, look_count, acknowledged_by, acknowledged_at;
+    claimed_by, claimed_at, snoozed_until, resolved_by, resolution, told_at, next_look_at, look_count, acknowledged_by, acknowledged_at, urgent;
 
 -- name: UpdateCase :one
 UPDATE reconciliation.cases
 SET state = @state, resolved_at = @resolved_at, resolved_by = @resolved_by, resolution = @resolution,
     claimed_by = @claimed_by, claimed_at = @claimed_at, snoozed_until = @snoozed_until, waiting_since = @waiting_since,
-    told_at = @told_at, next_look_at = @next_look_at, acknowledged_by = @acknowledged_by, acknowledged_at = @acknowledged_at
+    next_look_at = @next_look_at, urgent = @urgent, acknowledged_by = @acknowledged_by, acknowledged_at = @acknowledged_at
 WHERE id = @id
 RETURNING id, kind, subject, state, summary, opened_at, resolved_at, reported_count, last_reported_at, waiting_since,
-    claimed_by, claimed_at, snoozed_until, resolved_by, resolution, told_at, next_look_at, look_count, acknowledged_by, acknowledged_at;
+    claimed_by, claimed_at, snoozed_until, resolved_by, resolution, told_at, next_look_at, look_count, acknowledged_by, acknowledged_at, urgent;
 
 -- name: ClaimDueCases :many
 -- The claim moves the next look forward, further each time and at most an hour.
@@ -60,7 +61,7 @@ RETURNING id;
 -- name: ListCases :many
 -- The longest wait of a customer first, then the longest open.
 SELECT id, kind, subject, state, summary, opened_at, resolved_at, reported_count, last_reported_at, waiting_since,
-    claimed_by, claimed_at, snoozed_until, resolved_by, resolution, told_at, next_look_at, look_count, acknowledged_by, acknowledged_at
+    claimed_by, claimed_at, snoozed_until, resolved_by, resolution, told_at, next_look_at, look_count, acknowledged_by, acknowledged_at, urgent
 FROM reconciliation.cases
 WHERE (sqlc.arg(state)::text = '' OR state = sqlc.arg(state)::text)
     AND (sqlc.narg(awake_at)::timestamptz IS NULL OR snoozed_until IS NULL OR snoozed_until <= sqlc.narg(awake_at)::timestamptz)
@@ -71,7 +72,7 @@ LIMIT @page_size;
 
 -- name: ListOpenCases :many
 SELECT id, kind, subject, state, summary, opened_at, resolved_at, reported_count, last_reported_at, waiting_since,
-    claimed_by, claimed_at, snoozed_until, resolved_by, resolution, told_at, next_look_at, look_count, acknowledged_by, acknowledged_at
+    claimed_by, claimed_at, snoozed_until, resolved_by, resolution, told_at, next_look_at, look_count, acknowledged_by, acknowledged_at, urgent
 FROM reconciliation.cases
 WHERE state = 'OPEN' AND id > @after_id
 ORDER BY id
@@ -87,7 +88,7 @@ SELECT case_id, what, actor, note, at FROM reconciliation.case_events WHERE case
 -- The cases about some orders, charges and events: the open ones first, then the
 -- newest. There are few cases, so all are read.
 SELECT id, kind, subject, state, summary, opened_at, resolved_at, reported_count, last_reported_at, waiting_since,
-    claimed_by, claimed_at, snoozed_until, resolved_by, resolution, told_at, next_look_at, look_count, acknowledged_by, acknowledged_at
+    claimed_by, claimed_at, snoozed_until, resolved_by, resolution, told_at, next_look_at, look_count, acknowledged_by, acknowledged_at, urgent
 FROM reconciliation.cases
 WHERE subject = ANY (@subjects::text[]) OR substring(subject FROM '^(?:message/)?order/([0-9a-f-]{36})') = ANY (@order_ids::text[])
 ORDER BY state = 'OPEN' DESC, opened_at DESC, id DESC

@@ -2,37 +2,13 @@ package store
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"time"
 
-	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 
-	"makegood.example/services/notifications/internal/message"
 	"makegood.example/services/notifications/internal/store/db"
 	"makegood.example/services/notifications/internal/watch"
 )
-
-// InsertAlert writes what the queued message m of an alert says, and to whom.
-func (s *Store) InsertAlert(ctx context.Context, tx pgx.Tx, m message.Message, a message.TeamAlert, recipient string) error {
-	lines := a.Lines
-	if lines == nil {
-		lines = []string{}
-	}
-	return wrap("insert alert", db.New(tx).InsertAlert(ctx, db.InsertAlertParams{
-		MessageID: m.ID, Recipient: recipient, Title: a.Title, Lines: lines,
-	}))
-}
-
-// Alert reads what the message of an alert says, and to whom.
-func (s *Store) Alert(ctx context.Context, messageID uuid.UUID) (a message.TeamAlert, recipient string, err error) {
-	row, err := db.New(s.pool).AlertOf(ctx, messageID)
-	if errors.Is(err, pgx.ErrNoRows) {
-		err = fmt.Errorf("message %s has no text: %w", messageID, message.ErrNotFound)
-	}
-	return message.TeamAlert{Title: row.Title, Lines: row.Lines}, row.Recipient, wrap("alert", err)
-}
 
 // ServerFailingSince is since when the mail server cannot be used; nil while it can.
 func (s *Store) ServerFailingSince(ctx context.Context) (*time.Time, error) {

@@ -1,0 +1,19 @@
+package service
+
+import (
+	"context"
+	"time"
+
+	"makegood.example/services/notifications/internal/message"
+)
+
+// FindMessages reads the messages that there are under these keys, and since when
+// the mail server cannot be used; nil while it can.
+func (s *Service) FindMessages(ctx context.Context, dedupeKeys []string) ([]message.Message, *time.Time, error) {
+	failing, err := s.Store.ServerFailingSince(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	found, err := s.Store.Find(ctx, dedupeKeys)
+	return found, failing, err
+}
