@@ -50,6 +50,10 @@ func Run(ctx context.Context, cfg Config, rt process.Runtime) error {
 	}
 	retries := due.Work[store.Filed]{Name: "webhook events", Claim: svc.ClaimDueEvents, Handle: svc.RetryEvent, Log: rt.Log}
 	work := []func(context.Context) error{retries.Run}
+	if cfg.Settings.MatchByEmail {
+		addresses := due.Work[store.Awaited]{Name: "addresses of orphaned events", Claim: svc.ClaimAwaitedAddresses, Handle: svc.LookAtAddress, Log: rt.Log}
+		work = append(work, addresses.Run)
+	}
 	if cfg.RescueOn {
 		if err := svc.ResumeAtStart(ctx); err != nil {
 			return err

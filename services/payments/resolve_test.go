@@ -7,12 +7,14 @@ import (
 	"net/url"
 	"sync"
 	"testing"
+	"time"
 
 	"google.golang.org/grpc/codes"
 
 	pb "makegood.example/proto/gen/payments/v1"
 	provisioningv1 "makegood.example/proto/gen/provisioning/v1"
 	reconciliationv1 "makegood.example/proto/gen/reconciliation/v1"
+	"makegood.example/services/platform/access"
 	"makegood.example/services/platform/apperr"
 	"makegood.example/services/platform/grpcserver"
 )
@@ -197,6 +199,42 @@ func TestResolvedByAProvenEmailOnlyWhenAllowed(t *testing.T) {
 			foreign := bySubscription("theirs", false, s.newCustomer(c.email, nil), nil)
 			s.delivered(foreign, "IGNORED")
 		})
+	}
+}
+
+// An address may be proven long after an event of its buyer was orphaned.
+func TestAnOrphanIsReplayedWhenItsAddressIsProven(t *testing.T) {
+	t.Parallel()
+	accounts := startFakeAccounts(t)
+	accounts.account = "7d0d3c44-5a1c-4f0e-8a3d-0c6b6f0f7a01"
+	s := newScene(t, map[string]string{"MATCH_BY_EMAIL": "on", "PROVISIONING_GRPC_ADDR": accounts.addr})
+	s.buyer("jane@example.com", "")
+	waits := bySubscription("waits", false, s.newCustomer("Jane@example.com", nil), ours())
+	foreign := bySubscription("theirs", false, s.newCustomer("jane@example.com", nil), nil)
+	gone := bySubscription("gone", false, s.newCustomer("jane@example.com", nil), ours())
+	s.delivered(waits, "ORPHANED")
+	s.delivered(gone, "ORPHANED")
+	s.delivered(foreign, "IGNORED")
+	if _, err := s.desk.IgnoreWebhookEvent(s.as(access.Support), &pb.IgnoreWebhookEventRequest{StripeEventId: s.ledgerID(gone), Reason: "not hers"}); err != nil {
+		t.Fatal(err)
+	}
+	for range 3 { // asked, and not proven yet
+		was := s.ledger(waits, "address_look_at")
+		s.clock.Advance(10 * 24 * time.Hour)
+		await(t, "a look at the address", func() bool { return s.ledger(waits, "address_look_at") != was })
+	}
+	if status := s.ledger(waits, "concat_ws(' ', status, retry_count)"); status != "ORPHANED 0" {
+		t.Errorf("before: %s", status)
+	}
+	accounts.mu.Lock()
+	accounts.verified = true
+	accounts.mu.Unlock()
+	s.clock.Advance(3 * 24 * time.Hour)
+	await(t, "its replay", func() bool { return s.ledger(waits, "resolution_method") == "email" })
+	for _, left := range [][]byte{foreign, gone} {
+		if status := s.ledger(left, "concat_ws(' ', status, retry_count)"); status != "IGNORED 0" {
+			t.Errorf("left alone, and it is %s", status)
+		}
 	}
 }
 

@@ -21,6 +21,8 @@ import (
 type verdict struct {
 	status, method, note string
 	waitsFor             []string
+	// address is one by which it may be found for whom it is, once it is proven.
+	address string
 }
 
 func quarantine(method, note string) verdict {
@@ -253,11 +255,13 @@ func (s *Service) nobodyFound(ctx context.Context, n news, w whose, attempt int3
 			return v, nil
 		}
 	}
+	address := payment.Purchase{Email: w.address}.EmailKey()
 	if w.found() { // the person alone does not tell
+		address = ""
 		n.Subject.CustomerID, n.Subject.Metadata["account_id"] = "", ""
 	}
 	if what == orphan {
-		return verdict{status: store.Orphaned, note: "of ours, and nobody is known here whom it is for", waitsFor: namesOf(n.Subject)}, nil
+		return verdict{status: store.Orphaned, note: "of ours, and nobody is known here whom it is for", waitsFor: namesOf(n.Subject), address: address}, nil
 	}
 	return verdict{}, nobodyYet{namesOf(n.Subject)}
 }

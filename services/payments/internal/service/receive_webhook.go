@@ -146,7 +146,7 @@ func (s *Service) finish(ctx context.Context, f store.Filed, v verdict) error {
 	if len(v.waitsFor) == 0 {
 		return s.Store.FinishEvent(ctx, f.EventID, v.status, v.method, v.note, s.Now())
 	}
-	return s.Store.FinishWaiting(ctx, f.EventID, v.status, v.method, v.note, v.waitsFor, s.Now())
+	return s.Store.FinishWaiting(ctx, f.EventID, v.status, v.method, v.note, v.waitsFor, v.address, s.Now())
 }
 
 // ClaimDueEvents takes unfinished events that are due for our own retry.

@@ -26,6 +26,8 @@ type whose struct {
 	saved bool
 	// order: the event names the order of the payment.
 	order bool
+	// address is what Stripe knows of whoever was not found.
+	address string
 	// conflict says which hints name different people; nothing may follow then.
 	conflict string
 }
@@ -64,6 +66,7 @@ func (s *Service) resolve(ctx context.Context, k kind, sub *webhook.Subject) (wh
 			return w, err
 		}
 	}
+	w.address = customer.Email
 	if s.Settings.MatchByEmail {
 		err = s.byProvenEmail(ctx, customer.Email, &w)
 	}

@@ -31,14 +31,36 @@ func (s *Store) Wake(ctx context.Context, tx pgx.Tx, now time.Time, names ...str
 	return err
 }
 
+// addressLooks is how soon an address is asked about first.
+const addressLooks = time.Minute
+
 // FinishWaiting records what became of an event until one of the names that it
-// waits for is saved. Errors: ErrKnownNow.
-func (s *Store) FinishWaiting(ctx context.Context, eventID, status, method, note string, waitsFor []string, now time.Time) error {
+// waits for is saved, or its address, if it has one, is proven. Errors: ErrKnownNow.
+func (s *Store) FinishWaiting(ctx context.Context, eventID, status, method, note string, waitsFor []string, address string, now time.Time) error {
 	return s.unlessKnown(ctx, waitsFor, func(q *db.Queries) error {
 		return q.FinishWaiting(ctx, db.FinishWaitingParams{
 			StripeEventID: eventID, Status: status, ResolutionMethod: orNil(method), LastError: orNil(note), WaitsFor: waitsFor, Now: now,
+			AwaitsAddress: address, AddressLookAt: now.Add(addressLooks),
 		})
 	})
+}
+
+// Awaited is an orphaned event that waits for its address to be proven.
+type Awaited struct{ EventID, Address string }
+
+// ClaimAwaited takes events whose address is due to be asked about.
+func (s *Store) ClaimAwaited(ctx context.Context, now time.Time, limit int) ([]Awaited, error) {
+	rows, err := s.q().ClaimAwaitedAddresses(ctx, db.ClaimAwaitedAddressesParams{Now: now, RowLimit: int32(limit)})
+	var out []Awaited
+	for _, r := range rows {
+		out = append(out, Awaited{EventID: r.StripeEventID, Address: r.AwaitsAddress})
+	}
+	return out, err
+}
+
+// WakeOrphan makes an orphaned event due now.
+func (s *Store) WakeOrphan(ctx context.Context, eventID string, now time.Time) error {
+	return s.q().WakeOrphan(ctx, db.WakeOrphanParams{StripeEventID: eventID, Now: now})
 }
 
 // FailWaiting records why an event could not be handled, when it is next, and for

@@ -166,7 +166,7 @@ UPDATE payments.webhook_events SET
     status = 'RECEIVED', processed_at = NULL, waits_for = NULL, retry_count = retry_count + 1,
     next_look_at = $1::timestamptz, in_hand_until = $1::timestamptz
 WHERE stripe_event_id = $2 AND status <> 'PROCESSED' AND (in_hand_until IS NULL OR in_hand_until <= $3::timestamptz)
-RETURNING stripe_event_id, type, livemode, api_version, object_id, status, attempt_count, retry_count, last_error, customer_id, customer_email, resolution_method, payload, received_at, processed_at, next_look_at, in_hand_until, waits_for, waited_count
+RETURNING stripe_event_id, type, livemode, api_version, object_id, status, attempt_count, retry_count, last_error, customer_id, customer_email, resolution_method, payload, received_at, processed_at, next_look_at, in_hand_until, waits_for, waited_count, awaits_address, address_look_at
 `
 
 type TakeEventParams struct {
@@ -200,6 +200,8 @@ func (q *Queries) TakeEvent(ctx context.Context, arg TakeEventParams) (WebhookEv
 		&i.InHandUntil,
 		&i.WaitsFor,
 		&i.WaitedCount,
+		&i.AwaitsAddress,
+		&i.AddressLookAt,
 	)
 	return i, err
 }

@@ -151,4 +151,6 @@ type WebhookEvent struct {
 	InHandUntil      *time.Time
 	WaitsFor         []string
 	WaitedCount      int32
+	AwaitsAddress    *string
+	AddressLookAt    *time.Time
 }

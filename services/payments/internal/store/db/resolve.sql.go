@@ -37,6 +37,50 @@ func (q *Queries) AnyNameKnown(ctx context.Context, arg AnyNameKnownParams) (boo
 	return known, err
 }
 
+const claimAwaitedAddresses = `-- name: ClaimAwaitedAddresses :many
+UPDATE payments.webhook_events e SET
+    address_look_at = $1::timestamptz + greatest(interval '1 minute', least(interval '1 day', ($1::timestamptz - e.received_at) / 10))
+WHERE stripe_event_id IN (
+    SELECT w.stripe_event_id FROM payments.webhook_events w
+    WHERE w.status = 'ORPHANED' AND w.address_look_at <= $1::timestamptz
+    ORDER BY w.address_look_at
+    LIMIT $2::int
+    FOR UPDATE SKIP LOCKED
+)
+RETURNING e.stripe_event_id, coalesce(e.awaits_address, '')::text AS awaits_address
+`
+
+type ClaimAwaitedAddressesParams struct {
+	Now      time.Time
+	RowLimit int32
+}
+
+type ClaimAwaitedAddressesRow struct {
+	StripeEventID string
+	AwaitsAddress string
+}
+
+// The next look is a tenth of the event's age away.
+func (q *Queries) ClaimAwaitedAddresses(ctx context.Context, arg ClaimAwaitedAddressesParams) ([]ClaimAwaitedAddressesRow, error) {
+	rows, err := q.db.Query(ctx, claimAwaitedAddresses, arg.Now, arg.RowLimit)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []ClaimAwaitedAddressesRow
+	for rows.Next() {
+		var i ClaimAwaitedAddressesRow
+		if err := rows.Scan(&i.StripeEventID, &i.AwaitsAddress); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const failWaiting = `-- name: FailWaiting :exec
 UPDATE payments.webhook_events SET
     status = $1, last_error = $2, next_look_at = $3::timestamptz, in_hand_until = NULL,
@@ -66,8 +110,10 @@ func (q *Queries) FailWaiting(ctx context.Context, arg FailWaitingParams) error 
 const finishWaiting = `-- name: FinishWaiting :exec
 UPDATE payments.webhook_events SET
     status = $1, resolution_method = $2, last_error = $3, processed_at = $4::timestamptz,
-    next_look_at = NULL, in_hand_until = NULL, waits_for = $5::text[]
-WHERE stripe_event_id = $6 AND status IN ('RECEIVED', 'FAILED')
+    next_look_at = NULL, in_hand_until = NULL, waits_for = $5::text[],
+    awaits_address = nullif($6::text, ''),
+    address_look_at = CASE WHEN $6::text <> '' THEN $7::timestamptz END
+WHERE stripe_event_id = $8 AND status IN ('RECEIVED', 'FAILED')
 `
 
 type FinishWaitingParams struct {
@@ -76,6 +122,8 @@ type FinishWaitingParams struct {
 	LastError        *string
 	Now              time.Time
 	WaitsFor         []string
+	AwaitsAddress    string
+	AddressLookAt    time.Time
 	StripeEventID    string
 }
 
@@ -86,6 +134,8 @@ func (q *Queries) FinishWaiting(ctx context.Context, arg FinishWaitingParams) er
 		arg.LastError,
 		arg.Now,
 		arg.WaitsFor,
+		arg.AwaitsAddress,
+		arg.AddressLookAt,
 		arg.StripeEventID,
 	)
 	return err
@@ -313,6 +363,22 @@ func (q *Queries) WaitForPage(ctx context.Context, arg WaitForPageParams) error 
 		arg.WaitsFor,
 		arg.StripeEventID,
 	)
+	return err
+}
+
+const wakeOrphan = `-- name: WakeOrphan :exec
+UPDATE payments.webhook_events SET
+    status = 'RECEIVED', processed_at = NULL, waits_for = NULL, next_look_at = $1::timestamptz, in_hand_until = NULL
+WHERE stripe_event_id = $2 AND status = 'ORPHANED'
+`
+
+type WakeOrphanParams struct {
+	Now           time.Time
+	StripeEventID string
+}
+
+func (q *Queries) WakeOrphan(ctx context.Context, arg WakeOrphanParams) error {
+	_, err := q.db.Exec(ctx, wakeOrphan, arg.Now, arg.StripeEventID)
 	return err
 }
 

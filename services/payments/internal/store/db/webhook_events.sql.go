@@ -21,7 +21,7 @@ INSERT INTO payments.webhook_events AS e (
 ON CONFLICT (stripe_event_id) DO UPDATE SET
     attempt_count = e.attempt_count + 1, next_look_at = excluded.next_look_at, in_hand_until = excluded.in_hand_until
 WHERE e.status IN ('RECEIVED', 'FAILED') AND (e.in_hand_until IS NULL OR e.in_hand_until <= $9)
-RETURNING stripe_event_id, type, livemode, api_version, object_id, status, attempt_count, retry_count, last_error, customer_id, customer_email, resolution_method, payload, received_at, processed_at, next_look_at, in_hand_until, waits_for, waited_count
+RETURNING stripe_event_id, type, livemode, api_version, object_id, status, attempt_count, retry_count, last_error, customer_id, customer_email, resolution_method, payload, received_at, processed_at, next_look_at, in_hand_until, waits_for, waited_count, awaits_address, address_look_at
 `
 
 type BeginDeliveryParams struct {
@@ -73,6 +73,8 @@ func (q *Queries) BeginDelivery(ctx context.Context, arg BeginDeliveryParams) (W
 		&i.InHandUntil,
 		&i.WaitsFor,
 		&i.WaitedCount,
+		&i.AwaitsAddress,
+		&i.AddressLookAt,
 	)
 	return i, err
 }
@@ -86,7 +88,7 @@ WHERE stripe_event_id IN (
     LIMIT $3::int
     FOR UPDATE SKIP LOCKED
 )
-RETURNING stripe_event_id, type, livemode, api_version, object_id, status, attempt_count, retry_count, last_error, customer_id, customer_email, resolution_method, payload, received_at, processed_at, next_look_at, in_hand_until, waits_for, waited_count
+RETURNING stripe_event_id, type, livemode, api_version, object_id, status, attempt_count, retry_count, last_error, customer_id, customer_email, resolution_method, payload, received_at, processed_at, next_look_at, in_hand_until, waits_for, waited_count, awaits_address, address_look_at
 `
 
 type ClaimDueEventsParams struct {
@@ -124,6 +126,8 @@ func (q *Queries) ClaimDueEvents(ctx context.Context, arg ClaimDueEventsParams) 
 			&i.InHandUntil,
 			&i.WaitsFor,
 			&i.WaitedCount,
+			&i.AwaitsAddress,
+			&i.AddressLookAt,
 		); err != nil {
 			return nil, err
 		}

@@ -52,8 +52,28 @@ SELECT (EXISTS (SELECT FROM payments.payments p WHERE p.payment_intent_id = ANY 
 -- name: FinishWaiting :exec
 UPDATE payments.webhook_events SET
     status = @status, resolution_method = @resolution_method, last_error = @last_error, processed_at = sqlc.arg(now)::timestamptz,
-    next_look_at = NULL, in_hand_until = NULL, waits_for = sqlc.arg(waits_for)::text[]
+    next_look_at = NULL, in_hand_until = NULL, waits_for = sqlc.arg(waits_for)::text[],
+    awaits_address = nullif(sqlc.arg(awaits_address)::text, ''),
+    address_look_at = CASE WHEN sqlc.arg(awaits_address)::text <> '' THEN sqlc.arg(address_look_at)::timestamptz END
 WHERE stripe_event_id = @stripe_event_id AND status IN ('RECEIVED', 'FAILED');
+
+-- name: ClaimAwaitedAddresses :many
+-- The next look is a tenth of the event's age away.
+UPDATE payments.webhook_events e SET
+    address_look_at = sqlc.arg(now)::timestamptz + greatest(interval '1 minute', least(interval '1 day', (sqlc.arg(now)::timestamptz - e.received_at) / 10))
+WHERE stripe_event_id IN (
+    SELECT w.stripe_event_id FROM payments.webhook_events w
+    WHERE w.status = 'ORPHANED' AND w.address_look_at <= sqlc.arg(now)::timestamptz
+    ORDER BY w.address_look_at
+    LIMIT sqlc.arg(row_limit)::int
+    FOR UPDATE SKIP LOCKED
+)
+RETURNING e.stripe_event_id, coalesce(e.awaits_address, '')::text AS awaits_address;
+
+-- name: WakeOrphan :exec
+UPDATE payments.webhook_events SET
+    status = 'RECEIVED', processed_at = NULL, waits_for = NULL, next_look_at = sqlc.arg(now)::timestamptz, in_hand_until = NULL
+WHERE stripe_event_id = @stripe_event_id AND status = 'ORPHANED';
 
 -- name: FailWaiting :exec
 UPDATE payments.webhook_events SET
