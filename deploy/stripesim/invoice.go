@@ -99,14 +99,6 @@ type details struct {
 	Metadata map[string]string `json:"metadata"`
 }
 
-type invoiceLines struct {
-	Object     string         `json:"object"`
-	Data       []*invoiceLine `json:"data"`
-	HasMore    bool           `json:"has_more"`
-	TotalCount int            `json:"total_count"`
-	URL        string         `json:"url"`
-}
-
 type invoiceLine struct {
 	ID                 string            `json:"id"`
 	Object             string            `json:"object"`
@@ -118,6 +110,7 @@ type invoiceLine struct {
 	Discountable       bool              `json:"discountable"`
 	Discounts          []any             `json:"discounts"`
 	Invoice            string            `json:"invoice"`
+	InvoiceItem        string            `json:"invoice_item,omitempty"`
 	Livemode           bool              `json:"livemode"`
 	Metadata           map[string]string `json:"metadata"`
 	Period             period            `json:"period"`
@@ -127,7 +120,7 @@ type invoiceLine struct {
 	ProrationDetails   map[string]any    `json:"proration_details"`
 	Quantity           int64             `json:"quantity"`
 	Subscription       string            `json:"subscription"`
-	SubscriptionItem   string            `json:"subscription_item"`
+	SubscriptionItem   string            `json:"subscription_item,omitempty"`
 	TaxAmounts         []any             `json:"tax_amounts"`
 	TaxRates           []any             `json:"tax_rates"`
 	Type               string            `json:"type"`
@@ -142,14 +135,25 @@ type period struct {
 type storedInvoice struct {
 	*Invoice
 	Retries int `json:"automatic_retries,omitempty"`
+	// AllLines are kept where the invoice shows only some.
+	AllLines []*invoiceLine `json:"all_lines,omitempty"`
 }
 
-func (inv *Invoice) stored() any { return storedInvoice{inv, inv.retries} }
+func (inv *Invoice) stored() any {
+	s := storedInvoice{Invoice: inv, Retries: inv.retries}
+	if len(inv.Lines.Data) > shownLines {
+		s.AllLines = inv.Lines.Data
+	}
+	return s
+}
 
 func (inv *Invoice) restore(raw json.RawMessage) error {
 	s := storedInvoice{Invoice: inv}
 	err := json.Unmarshal(raw, &s)
 	inv.retries = s.Retries
+	if s.AllLines != nil {
+		inv.Lines.Data = s.AllLines
+	}
 	return err
 }
 

@@ -30,7 +30,8 @@ func (t *tx) newInvoice(sub *Subscription, reason string, start, end int64) *Inv
 	if cus, ok := t.w.customers.get(string(sub.Customer)); ok {
 		inv.CustomerEmail, inv.CustomerName, inv.CustomerPhone, inv.CustomerAddress = cus.Email, cus.Name, cus.Phone, cus.Address
 	}
-	inv.Lines = &invoiceLines{Object: "list", Data: []*invoiceLine{}, TotalCount: len(sub.Items.Data), URL: "/v1/invoices/" + inv.ID + "/lines"}
+	inv.Lines = &invoiceLines{URL: "/v1/invoices/" + inv.ID + "/lines"}
+	items := t.takeItems(sub, inv)
 	for _, it := range sub.Items.Data {
 		line := &invoiceLine{ID: newID("il_", 24), Object: "line_item", Amount: it.Price.UnitAmount * it.Quantity, Currency: sub.Currency,
 			Description:     fmt.Sprintf("%d × %s (at %s / %s)", it.Quantity, t.productName(it.Price.Product), amountText(it.Price), it.Price.Recurring.Interval),
@@ -40,7 +41,7 @@ func (t *tx) newInvoice(sub *Subscription, reason string, start, end int64) *Inv
 		line.AmountExcludingTax = line.Amount
 		inv.Lines.Data = append(inv.Lines.Data, line)
 	}
-	inv.add(sub.total())
+	inv.add(sub.total() + items)
 	inv.discount(sub)
 	save(t, t.w.invoices, inv)
 	return inv

@@ -25,6 +25,7 @@ func TestRestartForgetsNoKindOfObjectAndNothingThatIsDue(t *testing.T) {
 	s := start(t, cfg)
 	cus := s.payer("pm_card_visa")
 	sub := must[*stripe.Subscription](t)(s.stripe.Subscriptions.New(subscription(cus.ID, s.price(2500, "month"))))
+	s.items(sub, 12)
 	s.control("POST", "charges/"+sub.LatestInvoice.Charge.ID+"/early_fraud_warning", nil, nil)
 	s.control("POST", "charges/"+s.pay("pm_card_visa", 500).ID+"/dispute", nil, nil)
 	must[*stripe.Refund](t)(s.stripe.Refunds.New(&stripe.RefundParams{Charge: stripe.String(s.pay("pm_card_pendingRefund", 700).ID)}))
@@ -37,7 +38,7 @@ func TestRestartForgetsNoKindOfObjectAndNothingThatIsDue(t *testing.T) {
 		return p
 	}()))
 	before := s.everything()
-	for _, kind := range []string{"customers", "products", "prices", "subscriptions", "invoices", "charges", "refunds", "disputes", "balance_transactions",
+	for _, kind := range []string{"customers", "products", "prices", "subscriptions", "invoiceitems", "invoices", "charges", "refunds", "disputes", "balance_transactions",
 		"payouts", "radar_early_fraud_warnings", "checkout_sessions", "timers", "clocks", "events"} {
 		if len(before[kind]) == 0 {
 			t.Errorf("no %s", kind)

@@ -81,8 +81,10 @@ var apiRoutes = []route{
 	{"POST /v1/subscriptions/{id}/resume", "subscription", resumeSubscription},
 	{"DELETE /v1/subscriptions/{id}", "subscription", cancelSubscription},
 
+	{"POST /v1/invoiceitems", "invoiceitem", createInvoiceItem},
 	{"GET /v1/invoices", "list:invoice", listInvoices},
 	{"GET /v1/invoices/{id}", "invoice", retrieveInvoice},
+	{"GET /v1/invoices/{id}/lines", "list:item", listInvoiceLines},
 	{"POST /v1/invoices/{id}/pay", "invoice", payInvoiceNow},
 	{"POST /v1/invoices/{id}/finalize", "invoice", finalizeInvoice},
 	{"POST /v1/invoices/{id}/void", "invoice", voidInvoice},

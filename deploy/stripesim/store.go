@@ -169,6 +169,7 @@ type world struct {
 	warnings       *collection[*EarlyFraudWarning]
 	seeds          *collection[*seed]
 	products       *collection[*Product]
+	invoiceItems   *collection[*InvoiceItem]
 	prices         *collection[*Price]
 	subscriptions  *collection[*Subscription]
 	invoices       *collection[*Invoice]
@@ -197,6 +198,7 @@ func newWorld(live bool, clock func() time.Time) *world {
 		disputes:       newCollection("dispute", func() *Dispute { return &Dispute{} }),
 		warnings:       newCollection("radar.early_fraud_warning", func() *EarlyFraudWarning { return &EarlyFraudWarning{} }),
 		seeds:          newCollection("seed", func() *seed { return &seed{} }),
+		invoiceItems:   newCollection("invoiceitem", func() *InvoiceItem { return &InvoiceItem{} }),
 		products:       newCollection("product", func() *Product { return &Product{} }),
 		prices:         newCollection("price", func() *Price { return &Price{} }),
 		subscriptions:  newCollection("subscription", func() *Subscription { return &Subscription{} }),
@@ -210,7 +212,7 @@ func newWorld(live bool, clock func() time.Time) *world {
 	}
 	// Seeds come first: what changed after them is restored over what they make.
 	w.all = []anyCollection{w.seeds, w.customers, w.paymentMethods, w.paymentIntents, w.charges,
-		w.refunds, w.balance, w.payouts, w.disputes, w.warnings, w.products, w.prices, w.subscriptions, w.invoices, w.sessions, w.events, w.timers, w.clocks, w.keys, w.deliveries}
+		w.refunds, w.balance, w.payouts, w.disputes, w.warnings, w.products, w.prices, w.subscriptions, w.invoiceItems, w.invoices, w.sessions, w.events, w.timers, w.clocks, w.keys, w.deliveries}
 	return w
 }
 

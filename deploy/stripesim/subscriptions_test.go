@@ -1,7 +1,9 @@
 package stripesim_test
 
 import (
+	"fmt"
 	"net/url"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -65,6 +67,57 @@ func (s *sim) invoices(sub string) (out []*stripe.Invoice) {
 // billing leaves out the events of payouts.
 func (s *sim) billing(seen *int) []string {
 	return slices.DeleteFunc(s.news(seen), func(e string) bool { return e[:6] == "payout" })
+}
+
+// items are lines of one dollar each for a subscription's next invoice.
+func (s *sim) items(sub *stripe.Subscription, n int) {
+	s.t.Helper()
+	for i := range n {
+		must[*stripe.InvoiceItem](s.t)(s.stripe.InvoiceItems.New(&stripe.InvoiceItemParams{
+			Customer: stripe.String(sub.Customer.ID), Subscription: stripe.String(sub.ID), Amount: stripe.Int64(100), Currency: stripe.String("usd"),
+			Description: stripe.String(fmt.Sprint("extra ", i)), Period: &stripe.InvoiceItemPeriodParams{Start: stripe.Int64(1000), End: stripe.Int64(2000)},
+		}))
+	}
+}
+
+// An invoice shows its first lines; the subscription's own comes after what was
+// added in between, and all are there after a restart.
+func TestAnInvoiceShowsItsFirstLinesAndListsThemAll(t *testing.T) {
+	cfg := stripesim.Config{JournalPath: filepath.Join(t.TempDir(), "journal")}
+	s := start(t, cfg)
+	cus := s.payer("pm_card_visa")
+	sub := must[*stripe.Subscription](t)(s.stripe.Subscriptions.New(subscription(cus.ID, s.price(2500, "month"))))
+	s.items(sub, 24)
+	if _, err := s.stripe.InvoiceItems.New(&stripe.InvoiceItemParams{Customer: stripe.String(s.payer("pm_card_visa").ID), Subscription: stripe.String(sub.ID),
+		Amount: stripe.Int64(100), Currency: stripe.String("usd")}); err == nil {
+		t.Error("a line for somebody else's subscription")
+	}
+	s.advance(32 * day)
+	for range 2 {
+		inv := s.sub(sub.ID).LatestInvoice
+		if inv.AmountPaid != 2500+24*100 || len(inv.Lines.Data) != 10 || !inv.Lines.HasMore || inv.Lines.URL != "/v1/invoices/"+inv.ID+"/lines" {
+			t.Fatalf("%d paid, %d lines at %s", inv.AmountPaid, len(inv.Lines.Data), inv.Lines.URL)
+		}
+		var all []*stripe.InvoiceLineItem
+		it := s.stripe.Invoices.ListLines(&stripe.InvoiceListLinesParams{Invoice: stripe.String(inv.ID), ListParams: stripe.ListParams{Limit: stripe.Int64(7)}})
+		for it.Next() {
+			all = append(all, it.InvoiceLineItem())
+		}
+		if it.Err() != nil || len(all) != 25 || all[0].ID != inv.Lines.Data[0].ID {
+			t.Fatalf("%d lines, %v", len(all), it.Err())
+		}
+		for i, line := range all {
+			if own := i == 24; own != (line.Type == stripe.InvoiceLineItemTypeSubscription) || !own && (line.Amount != 100 || line.Period.Start != 1000) {
+				t.Errorf("line %d is %+v", i, line)
+			}
+		}
+		s.stop()
+		s = start(t, cfg)
+	}
+	s.advance(32 * day)
+	if inv := s.sub(sub.ID).LatestInvoice; inv.AmountPaid != 2500 || inv.Lines.HasMore {
+		t.Errorf("billed again: %d, %d lines", inv.AmountPaid, len(inv.Lines.Data))
+	}
 }
 
 func TestSubscriptionLivesForTwoYears(t *testing.T) {
