@@ -26,6 +26,8 @@ var commands = []command{
 	{"setup", "install what running and testing need and is missing", setup},
 	{"token", "make, list and revoke the credentials of people", keepTokens},
 	{"certs", "make certificates for the services in GRPC_TLS_DIR, or renew them", makeCertificates},
+	{"backup", "dump what is kept at DATABASE_URL into a folder", saveBackup},
+	{"restore", "put a dump in the place of what is kept at DATABASE_URL", restoreBackup},
 	{"migrate", "bring the database of DATABASE_URL up to date", migrateDatabase},
 }
 

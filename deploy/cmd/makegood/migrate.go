@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"flag"
 	"log/slog"
 	"os"
 	"strings"
@@ -11,15 +12,17 @@ import (
 )
 
 // migrateDatabase is the only thing that ever changes the schemas; the
-// services' passwords are kept in the state folder.
-func migrateDatabase(ctx context.Context, _ []string) error {
-	url := os.Getenv("DATABASE_URL")
-	if path := os.Getenv("DATABASE_URL_FILE"); url == "" && path != "" {
-		body, err := os.ReadFile(path)
-		if err != nil {
-			return err
-		}
-		url = strings.TrimSpace(string(body))
+// services' passwords are kept in the state folder. With -urls, each service's
+// way to its own schema is left in a folder, as <service>.url.
+func migrateDatabase(ctx context.Context, args []string) error {
+	flags := flag.NewFlagSet("migrate", flag.ContinueOnError)
+	urls := flags.String("urls", "", "a folder for each service's own database URL")
+	if err := flags.Parse(args); err != nil {
+		return errUsage
+	}
+	url, err := ownerURL()
+	if err != nil {
+		return err
 	}
 	if url == "" {
 		return errors.New("DATABASE_URL is not set; make up migrates its private database by itself")
@@ -32,5 +35,25 @@ func migrateDatabase(ctx context.Context, _ []string) error {
 	if err != nil {
 		return err
 	}
-	return stack.Migrate(ctx, url, state, slog.New(slog.NewTextHandler(os.Stdout, nil)))
+	if err := stack.Migrate(ctx, url, state, slog.New(slog.NewTextHandler(os.Stdout, nil))); err != nil {
+		return err
+	}
+	if *urls == "" {
+		return nil
+	}
+	return stack.WriteServiceURLs(*urls, url, state)
+}
+
+// ownerURL is DATABASE_URL, or what the file DATABASE_URL_FILE says; empty for
+// neither.
+func ownerURL() (string, error) {
+	if url := os.Getenv("DATABASE_URL"); url != "" {
+		return url, nil
+	}
+	path := os.Getenv("DATABASE_URL_FILE")
+	if path == "" {
+		return "", nil
+	}
+	body, err := os.ReadFile(path)
+	return strings.TrimSpace(string(body)), err
 }

@@ -18,6 +18,7 @@ var secrets = map[string][]string{
 	"STRIPE_SECRET_KEY":           {"payments"},
 	"STRIPE_WEBHOOK_SECRETS":      {"payments", "stripesim"},
 	"SMTP_URL":                    {"notifications"},
+	"ACCESS_HOOK_SECRETS":         {"provisioning"},
 	"SLACK_BOT_TOKEN":             {"notifications"},
 	"SLACK_WEBHOOK_URL":           {"notifications"},
 	// The gateway forwards a token; the service that is asked judges it.

@@ -221,6 +221,24 @@ func Migrate(ctx context.Context, ownerURL string, state State, log *slog.Logger
 	return migrate.Apply(ctx, ownerURL, Schemas, state.DatabasePasswords, log)
 }
 
+// WriteServiceURLs leaves each service's way to its own schema in dir, as
+// <service>.url, readable by its owner only.
+func WriteServiceURLs(dir, ownerURL string, state State) error {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return err
+	}
+	for _, service := range services {
+		url, err := migrate.ServiceURL(ownerURL, service, state.DatabasePasswords[service])
+		if err != nil {
+			return err
+		}
+		if err := replaceFile(filepath.Join(dir, service+".url"), []byte(url+"\n"), 0o600); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // databaseURLs is each service's way to its own schema, unless the user named
 // one for it.
 func (s *Stack) databaseURLs(state State) (map[string]map[string]string, error) {
