@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/uuid"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	pb "makegood.example/proto/gen/payments/v1"
@@ -70,6 +71,7 @@ func TestAllChargesOfAPersonAreFoundAndLabelled(t *testing.T) {
 	for name, r := range map[string]*pb.FindChargesRequest{
 		"charge": {ChargeIds: []string{ours.GetChargeId(), "ch_unknown"}},
 		"intent": {PaymentIntentIds: []string{ours.GetPaymentIntentId(), "pi_unknown"}},
+		"order":  {OrderIds: []string{ours.GetOrderId(), uuid.NewString()}},
 	} {
 		got := s.find(r)
 		if !slices.Equal(foundIDs(got), []string{"OURS " + ours.GetChargeId()}) || !got.GetStripeRead() {

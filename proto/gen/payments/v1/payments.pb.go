@@ -2775,8 +2775,11 @@ type FindChargesRequest struct {
 	PaymentIntentIds []string    `protobuf:"bytes,3,rep,name=payment_intent_ids,json=paymentIntentIds,proto3" json:"payment_intent_ids,omitempty"`
 	ChargeIds        []string    `protobuf:"bytes,4,rep,name=charge_ids,json=chargeIds,proto3" json:"charge_ids,omitempty"`
 	Card             *CardSearch `protobuf:"bytes,5,opt,name=card,proto3" json:"card,omitempty"`
-	unknownFields    protoimpl.UnknownFields
-	sizeCache        protoimpl.SizeCache
+	// UUIDs of orders, or the references that orders' ids derive from: what is kept of
+	// their payments says which intents and charges they are.
+	OrderIds      []string `protobuf:"bytes,6,rep,name=order_ids,json=orderIds,proto3" json:"order_ids,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *FindChargesRequest) Reset() {
@@ -2840,6 +2843,13 @@ func (x *FindChargesRequest) GetChargeIds() []string {
 func (x *FindChargesRequest) GetCard() *CardSearch {
 	if x != nil {
 		return x.Card
+	}
+	return nil
+}
+
+func (x *FindChargesRequest) GetOrderIds() []string {
+	if x != nil {
+		return x.OrderIds
 	}
 	return nil
 }
@@ -4201,7 +4211,7 @@ const file_payments_v1_payments_proto_rawDesc = "" +
 	"\aFOREIGN\x10\x01\x12\b\n" +
 	"\x04OURS\x10\x02\x12\v\n" +
 	"\aCLAIMED\x10\x03\x12\v\n" +
-	"\aUNCLEAR\x10\x04\"\x95\x02\n" +
+	"\aUNCLEAR\x10\x04\"\xc3\x02\n" +
 	"\x12FindChargesRequest\x12)\n" +
 	"\x06emails\x18\x01 \x03(\tB\x11\xbaH\x0e\x92\x01\v\x10\n" +
 	"\"\ar\x05\x10\x03\x18\xc0\x02R\x06emails\x124\n" +
@@ -4209,7 +4219,8 @@ const file_payments_v1_payments_proto_rawDesc = "" +
 	"\x12payment_intent_ids\x18\x03 \x03(\tB\x11\xbaH\x0e\x92\x01\v\x102\"\ar\x05\x10\x01\x18\xff\x01R\x10paymentIntentIds\x120\n" +
 	"\n" +
 	"charge_ids\x18\x04 \x03(\tB\x11\xbaH\x0e\x92\x01\v\x102\"\ar\x05\x10\x01\x18\xff\x01R\tchargeIds\x12+\n" +
-	"\x04card\x18\x05 \x01(\v2\x17.payments.v1.CardSearchR\x04card\"\xcb\x01\n" +
+	"\x04card\x18\x05 \x01(\v2\x17.payments.v1.CardSearchR\x04card\x12,\n" +
+	"\torder_ids\x18\x06 \x03(\tB\x0f\xbaH\f\x92\x01\t\x102\"\x05r\x03\xb0\x01\x01R\borderIds\"\xcb\x01\n" +
 	"\n" +
 	"CardSearch\x12'\n" +
 	"\x05last4\x18\x01 \x01(\tB\x11\xbaH\x0er\f2\n" +

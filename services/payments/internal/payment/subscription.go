@@ -34,8 +34,11 @@ func OrderOfCharge(chargeID string) (id, reference uuid.UUID) { return orderOf("
 
 func orderOf(name string) (id, reference uuid.UUID) {
 	reference = uuid.NewSHA1(orders, []byte(name))
-	return uuid.NewSHA1(orders, reference[:]), reference
+	return OrderOfReference(reference), reference
 }
+
+// OrderOfReference is the id that an order with this reference has.
+func OrderOfReference(reference uuid.UUID) uuid.UUID { return uuid.NewSHA1(orders, reference[:]) }
 
 // SubscriptionStatus is how a subscription stands.
 type SubscriptionStatus string

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/google/uuid"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	paymentsv1 "makegood.example/proto/gen/payments/v1"
@@ -16,6 +17,10 @@ import (
 func (r *Admin) FindCharges(ctx context.Context, req *paymentsv1.FindChargesRequest) (*paymentsv1.FindChargesResponse, error) {
 	q := service.Search{
 		Emails: req.GetEmails(), CustomerIDs: req.GetCustomerIds(), IntentIDs: req.GetPaymentIntentIds(), ChargeIDs: req.GetChargeIds(),
+	}
+	for _, text := range req.GetOrderIds() {
+		id := uuid.MustParse(text) // checked by the contract
+		q.OrderIDs = append(q.OrderIDs, id, payment.OrderOfReference(id))
 	}
 	if card := req.GetCard(); card != nil {
 		q.Card = &payment.CardSearch{

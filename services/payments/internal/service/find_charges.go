@@ -9,6 +9,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/google/uuid"
+
 	"makegood.example/services/payments/internal/payment"
 	"makegood.example/services/payments/internal/stripegw"
 )
@@ -16,20 +18,22 @@ import (
 const (
 	// findTimeout bounds what is read of Stripe for a person who waits: what is kept
 	// here is answered then.
-	findTimeout = 12 * time.Second
+	findTimeout = 8 * time.Second
 	// foundMax is how many charges one question finds.
 	foundMax = 200
 	// customersMax is how many Stripe customers of one person are read.
 	customersMax = 20
 	// searchSlices of a window are read at once, at most searchPages of each.
-	searchSlices = 4
-	searchPages  = 10
+	searchSlices = 6
+	searchPages  = 7
 )
 
 // Search names charges in as many ways as are known.
 type Search struct {
 	// Emails as they may stand at Stripe, which compares them with case.
 	Emails, CustomerIDs, IntentIDs, ChargeIDs []string
+	// OrderIDs are of orders whose payments are kept here.
+	OrderIDs []uuid.UUID
 	// Card is what a bank statement shows; nil when there is none.
 	Card *payment.CardSearch
 }
@@ -61,6 +65,16 @@ func (s *Service) FindCharges(ctx context.Context, q Search) (FoundCharges, erro
 	known, err := s.Store.CustomersOfPeople(ctx, keys)
 	if err != nil {
 		return FoundCharges{}, err
+	}
+	payments, err := s.Store.PaymentsOf(ctx, nil, nil, q.OrderIDs)
+	if err != nil {
+		return FoundCharges{}, err
+	}
+	q.IntentIDs = slices.Clone(q.IntentIDs)
+	for _, p := range payments {
+		if p.IntentID != "" {
+			q.IntentIDs = append(q.IntentIDs, p.IntentID)
+		}
 	}
 	kept, err := s.Store.PaidPayments(ctx, keys, q.CustomerIDs, q.ChargeIDs, q.IntentIDs, foundMax)
 	if err != nil {

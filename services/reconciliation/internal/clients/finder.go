@@ -94,6 +94,9 @@ func foundOrder(f *ordersv1.FoundOrder) FoundOrder {
 	if d.GetDispute() != paymentsv1.Payment_DISPUTE_UNSPECIFIED {
 		out.Dispute = d.GetDispute().String()
 	}
+	if d.GetSubscription().GetUnpaid() != nil {
+		out.Unpaid = d.GetUnpaidDisplay()
+	}
 	if o.GetState() == ordersv1.Order_PENDING {
 		switch o.GetNextAction().GetType() {
 		case ordersv1.NextAction_USE_STRIPE_SDK, ordersv1.NextAction_REDIRECT:
@@ -119,12 +122,14 @@ func foundOrder(f *ordersv1.FoundOrder) FoundOrder {
 // ChargesBy names charges in as many ways as are known.
 type ChargesBy struct {
 	Emails, CustomerIDs, IntentIDs, ChargeIDs []string
-	Card                                      *desk.CardHint
+	// OrderIDs are of orders, or the references that their ids derive from.
+	OrderIDs []string
+	Card     *desk.CardHint
 }
 
 // Empty says whether nothing is named.
 func (by ChargesBy) Empty() bool {
-	return by.Card == nil && len(few(slices.Concat(by.Emails, by.CustomerIDs, by.IntentIDs, by.ChargeIDs), 1)) == 0
+	return by.Card == nil && len(few(slices.Concat(by.Emails, by.CustomerIDs, by.IntentIDs, by.ChargeIDs, by.OrderIDs), 1)) == 0
 }
 
 // FoundCharge is a charge that was looked for.
@@ -145,6 +150,7 @@ type FoundCharges struct {
 func (f *Finder) Charges(ctx context.Context, by ChargesBy) (FoundCharges, error) {
 	r := &paymentsv1.FindChargesRequest{
 		Emails: few(by.Emails, 10), CustomerIds: few(by.CustomerIDs, 20), PaymentIntentIds: few(by.IntentIDs, 50), ChargeIds: few(by.ChargeIDs, 50),
+		OrderIds: few(by.OrderIDs, 50),
 	}
 	if c := by.Card; c != nil {
 		from, before := c.Window()
@@ -166,7 +172,7 @@ func (f *Finder) Charges(ctx context.Context, by ChargesBy) (FoundCharges, error
 func foundCharge(f *paymentsv1.FoundCharge) FoundCharge {
 	c := f.GetCharge()
 	out := FoundCharge{Seen: c, Charge: desk.Charge{
-		ID: c.GetChargeId(), Owner: c.GetOwner().String(), OwnerReason: c.GetOwnerReason(), OrderID: c.GetOrderId(), CustomerID: c.GetCustomerId(),
+		ID: c.GetChargeId(), Owner: c.GetOwner().String(), OwnerReason: c.GetOwnerReason(), OrderID: c.GetOrderId(), CustomerID: c.GetCustomerId(), IntentID: c.GetPaymentIntentId(),
 		AmountDisplay: money.Display(c.GetAmountMinor(), c.GetCurrency()), Status: c.GetStatus().String(),
 		Paid:           c.GetStatus() == paymentsv1.SeenCharge_SUCCEEDED && c.GetCaptured(),
 		RefundedInFull: c.GetAmountMinor() > 0 && c.GetRefundedMinor() >= c.GetAmountMinor(), Disputed: c.GetDisputed(), CreatedAt: c.GetCreatedAt().AsTime(),

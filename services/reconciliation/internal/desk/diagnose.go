@@ -83,7 +83,7 @@ func disputed(p Person) (Diagnosis, bool) {
 	for _, o := range p.Orders {
 		switch o.Dispute {
 		case "OPEN":
-			return Diagnosis{Kind: Disputed, OrderID: o.ID, ChargeID: o.ChargeID, Text: fmt.Sprintf("The customer's bank disputes the %s of order %s; it is not decided. Access is kept meanwhile.", o.AmountDisplay, o.ReferenceShort)}, true
+			return Diagnosis{Kind: Disputed, OrderID: o.ID, ChargeID: o.ChargeID, Text: fmt.Sprintf("The customer's bank disputes the %s of order %s; it is not decided.%s Access is kept meanwhile.", o.AmountDisplay, o.ReferenceShort, p.answerBy(o.ChargeID))}, true
 		case "LOST":
 			return Diagnosis{Kind: Disputed, OrderID: o.ID, ChargeID: o.ChargeID, Text: fmt.Sprintf("The dispute of the %s of order %s was lost: the bank has the money, and the access is withdrawn.", o.AmountDisplay, o.ReferenceShort)}, true
 		}
@@ -98,6 +98,18 @@ func disputed(p Person) (Diagnosis, bool) {
 		}
 	}
 	return Diagnosis{}, false
+}
+
+// answerBy says by when the open dispute of a charge must be answered.
+func (p Person) answerBy(chargeID string) string {
+	for _, c := range p.Charges {
+		for _, d := range c.Disputes {
+			if c.ID == chargeID && d.Stands == "OPEN" && !d.AnswerBy.IsZero() {
+				return " It must be answered by " + minute(d.AnswerBy) + "."
+			}
+		}
+	}
+	return ""
 }
 
 func duplicate(p Person) (Diagnosis, bool) {
@@ -240,6 +252,9 @@ func allGood(p Person) (Diagnosis, bool) {
 	}
 	if o.RefundedMinor > 0 {
 		text += "; " + o.RefundedDisplay + " of it went back"
+	}
+	if o.Unpaid != "" {
+		text += "; its renewal of " + o.Unpaid + " could not be charged"
 	}
 	return Diagnosis{Kind: AllGood, OrderID: o.ID, ChargeID: o.ChargeID, Text: text + "."}, true
 }

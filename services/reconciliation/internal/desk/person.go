@@ -25,8 +25,8 @@ type Person struct {
 	Mails      []Mail
 	Cases      []Case
 	Events     []Event
-	// Others is what further happened, ready for the timeline.
-	Others []TimelineEntry
+	// Acts is what the team did about it, as the audit has it.
+	Acts []Audited
 }
 
 // Order is an order as it stands.
@@ -60,6 +60,8 @@ type Order struct {
 	// AccessFrom is when what it bought begins, AccessTaken when it was withdrawn; zero
 	// when there was none, or when it was not.
 	AccessFrom, AccessTaken time.Time
+	// Unpaid is the renewal that could not be charged, for people; empty for none.
+	Unpaid string
 	// GraceUntil is until when its subscription gives access beyond the paid term, as
 	// Orders last heard; zero when it does not.
 	GraceUntil time.Time
@@ -107,6 +109,7 @@ type Charge struct {
 	// not known.
 	Email, Last4 string
 	CustomerID   string
+	IntentID     string
 	// Failure is why the bank refused it, in Stripe's words.
 	Failure  string
 	Refunds  []Refund

@@ -48,7 +48,7 @@ func Recommend(d Diagnosis, key string) Recommendation {
 	case StripeUnreachable:
 		r.Text = "Promise nothing, and do not say that nothing was charged. Look again in a few minutes."
 	case Disputed:
-		r.Text = "Answer the dispute at Stripe by its date, with what the timeline shows. Do not refund: the bank has the money or will decide."
+		r.Text = "Answer the dispute at Stripe by its date, with what the timeline shows. Do not refund: the bank has the money or will decide." + atStripe(d.ChargeID)
 	case DuplicateCharge:
 		r.Text, r.Reply = "Refund the second payment; the first and its access stay.", ReplyDuplicate
 		call("Refund", map[string]any{"order_id": d.OrderID, "charge_id": d.ChargeID}, "paid twice for the same")
@@ -77,12 +77,17 @@ func Recommend(d Diagnosis, key string) Recommendation {
 	case NoChargeNoOrder:
 		r.Text, r.Reply = "Ask for another address they may have used, the card's last four digits, the exact amount and the date. Perhaps it was another seller.", ReplyNotFound
 	default:
-		r.Text = "Open it in Stripe's dashboard and in the timeline; take a case if there is one."
-		if d.ChargeID != "" {
-			r.Text = fmt.Sprintf("Open charge %s in Stripe's dashboard, and the case about it if there is one.", d.ChargeID)
-		}
+		r.Text = "Look at the timeline, and at the case about it if there is one." + atStripe(d.ChargeID)
 	}
 	return r
+}
+
+// atStripe is where a charge is to be seen; Stripe shows it in the mode that it has.
+func atStripe(chargeID string) string {
+	if chargeID == "" {
+		return ""
+	}
+	return " It is at https://dashboard.stripe.com/search?query=" + chargeID
 }
 
 // Grpcurl is the recommended call for a shell; $ADMIN_TOKEN and the address are the

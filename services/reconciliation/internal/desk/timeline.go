@@ -49,7 +49,9 @@ func Timeline(p Person) []TimelineEntry {
 	for _, c := range p.Cases {
 		t.aCase(c)
 	}
-	t.entries = append(t.entries, p.Others...)
+	for _, a := range p.Acts {
+		t.act(a)
+	}
 	slices.SortStableFunc(t.entries, func(a, b TimelineEntry) int {
 		return cmp.Or(a.At.Compare(b.At), cmp.Compare(slices.Index(causes, a.Source), slices.Index(causes, b.Source)))
 	})
@@ -259,4 +261,16 @@ func (t *timeline) aCase(c Case) {
 		}
 		t.add(h.At, FromCase, subject, actor, "%s", text)
 	}
+}
+
+func (t *timeline) act(a Audited) {
+	action := a.Act.Action[strings.LastIndexByte(a.Act.Action, '/')+1:]
+	text := fmt.Sprintf("%s was asked for: %s", action, a.Act.Reason)
+	switch a.What {
+	case AuditDone:
+		text = action + " was done."
+	case AuditFailed:
+		text = fmt.Sprintf("%s did not happen, or not all of it: %s", action, a.Error)
+	}
+	t.add(a.At, FromSupport, a.Act.Key.String(), a.Act.Actor, "%s", text)
 }

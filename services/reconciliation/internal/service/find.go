@@ -42,9 +42,13 @@ func (s *Service) find(ctx context.Context, q desk.Query) *finding {
 		f.ordersBy(ctx, clients.OrdersBy{Reference: q.Text})
 	case desk.ByID:
 		for _, by := range []clients.OrdersBy{{OrderID: q.Text}, {Reference: q.Text}, {AccountID: q.Text}} {
-			if f.named = by.AccountID == ""; len(f.orders) == 0 {
-				f.ordersBy(ctx, by)
+			if f.ordersBy(ctx, by); len(f.orders) > 0 {
+				f.named = by.AccountID == ""
+				break
 			}
+		}
+		if len(f.orders) == 0 { // lost, or Orders is away: what was paid for it is kept by Payments
+			f.chargesBy(ctx, clients.ChargesBy{OrderIDs: []string{q.Text}})
 		}
 	case desk.ByIntent:
 		together(func() { f.ordersBy(ctx, clients.OrdersBy{IntentID: q.Text}) }, func() { f.chargesBy(ctx, clients.ChargesBy{IntentIDs: []string{q.Text}}) })

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"slices"
+	"strconv"
 
 	"makegood.example/services/reconciliation/internal/cases"
 	"makegood.example/services/reconciliation/internal/clients"
@@ -11,8 +12,9 @@ import (
 )
 
 const (
-	// casesShown and customersShown bound what is read of one person.
+	// casesShown, actsShown and customersShown bound what is read of one person.
 	casesShown     = 100
+	actsShown      = 200
 	customersShown = 5
 )
 
@@ -71,8 +73,12 @@ func (f *finding) gather(ctx context.Context) (p desk.Person, about []cases.Case
 	if about, err = f.readCases(ctx, events); err != nil {
 		return desk.Person{}, nil, err
 	}
+	acts, err := f.readActs(ctx, about)
+	if err != nil {
+		return desk.Person{}, nil, err
+	}
 	p = desk.Person{
-		Now: f.s.now(), StripeRead: !f.stripeUnread, Unread: f.unread, OrderNamed: f.named && len(f.orders) > 0,
+		Acts: acts, Now: f.s.now(), StripeRead: !f.stripeUnread, Unread: f.unread, OrderNamed: f.named && len(f.orders) > 0,
 		Orders: f.deskOrders(), Charges: f.deskCharges(), Mails: mails, Events: events, Cases: deskCases(about),
 	}
 	return p.Told(), about, nil
@@ -192,6 +198,24 @@ func (f *finding) readCases(ctx context.Context, events []desk.Event) ([]cases.C
 		return nil, err
 	}
 	return list, f.s.Store.WithEvents(ctx, list)
+}
+
+// readActs reads what the team did about their orders, charges and cases.
+func (f *finding) readActs(ctx context.Context, about []cases.Case) ([]desk.Audited, error) {
+	var subjects []string
+	for _, o := range f.orders {
+		subjects = append(subjects, o.ID)
+	}
+	for _, c := range f.charges {
+		subjects = append(subjects, c.ID)
+	}
+	for _, c := range about {
+		subjects = append(subjects, "case/"+strconv.FormatInt(c.ID, 10))
+	}
+	if len(subjects) == 0 {
+		return nil, nil
+	}
+	return f.s.Store.AuditAbout(ctx, subjects, actsShown)
 }
 
 func deskCases(list []cases.Case) (out []desk.Case) {

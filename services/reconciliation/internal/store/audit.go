@@ -88,3 +88,20 @@ func steps(raw []byte) (steps []desk.Step, err error) {
 	}
 	return steps, err
 }
+
+// AuditAbout reads at most limit rows about any of some subjects, newest first: what
+// was asked, and what came of it, each with who, when and why.
+func (s *Store) AuditAbout(ctx context.Context, subjects []string, limit int) ([]desk.Audited, error) {
+	rows, err := s.q.ListAuditAbout(ctx, db.ListAuditAboutParams{Subjects: subjects, PageSize: int32(limit)})
+	if err != nil {
+		return nil, mapError(err)
+	}
+	list := make([]desk.Audited, len(rows))
+	for i, row := range rows {
+		list[i] = desk.Audited{
+			At: row.At, What: row.What, Error: orEmpty(row.Error),
+			Act: desk.Act{Key: row.IdempotencyKey, Actor: row.Actor, Action: row.Action, Reason: row.Reason},
+		}
+	}
+	return list, nil
+}

@@ -142,6 +142,58 @@ func (q *Queries) ListAudit(ctx context.Context, arg ListAuditParams) ([]ListAud
 	return items, nil
 }
 
+const listAuditAbout = `-- name: ListAuditAbout :many
+SELECT at, what, idempotency_key, actor, action, reason, error
+FROM reconciliation.audit
+WHERE subjects && $1::text[]
+ORDER BY id DESC
+LIMIT $2
+`
+
+type ListAuditAboutParams struct {
+	Subjects []string
+	PageSize int32
+}
+
+type ListAuditAboutRow struct {
+	At             time.Time
+	What           string
+	IdempotencyKey uuid.UUID
+	Actor          string
+	Action         string
+	Reason         string
+	Error          *string
+}
+
+// The newest that was asked and done about some subjects.
+func (q *Queries) ListAuditAbout(ctx context.Context, arg ListAuditAboutParams) ([]ListAuditAboutRow, error) {
+	rows, err := q.db.Query(ctx, listAuditAbout, arg.Subjects, arg.PageSize)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []ListAuditAboutRow
+	for rows.Next() {
+		var i ListAuditAboutRow
+		if err := rows.Scan(
+			&i.At,
+			&i.What,
+			&i.IdempotencyKey,
+			&i.Actor,
+			&i.Action,
+			&i.Reason,
+			&i.Error,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const listAudited = `-- name: ListAudited :many
 SELECT id, at, what, idempotency_key, request_hash, actor, role, action, subjects, reason, stood, steps, error
 FROM reconciliation.audit

@@ -30,3 +30,11 @@ WHERE asked.what = 'ASKED' AND asked.id < @before_id
         SELECT about.idempotency_key FROM reconciliation.audit AS about WHERE about.subjects @> ARRAY [sqlc.arg(subject)::text]))
 ORDER BY asked.id DESC
 LIMIT @page_size;
+
+-- name: ListAuditAbout :many
+-- The newest that was asked and done about some subjects.
+SELECT at, what, idempotency_key, actor, action, reason, error
+FROM reconciliation.audit
+WHERE subjects && @subjects::text[]
+ORDER BY id DESC
+LIMIT @page_size;
