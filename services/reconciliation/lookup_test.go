@@ -317,6 +317,66 @@ func (l *lookups) wantRecommended(r *pb.Recommendation, method string, reply pb.
 	}
 }
 
+// Everything that anybody knows is one timeline, oldest first.
+func TestEverythingIsOneTimeline(t *testing.T) {
+	l := newLookups(t)
+	at := l.clock.Now().Add(-time.Hour).Truncate(time.Second)
+	l.town.buys(1, "jane@example.com", at, func(c *customer) {
+		c.charge.Refunds = []*paymentsv1.ChargeRefund{{StripeRefundId: "re_1", AmountMinor: 1000, Status: paymentsv1.Refund_SUCCEEDED, CreatedAt: timestamppb.New(at.Add(time.Minute))}}
+	})
+	l.town.buys(2, "jane@example.com", at.AddDate(-1, 0, 0), func(c *customer) { // foreign, on another Stripe customer
+		c.order, c.grant, c.mail = nil, nil, nil
+		c.charge.Charge.Owner, c.charge.Charge.OrderId, c.charge.Charge.OwnerReason = paymentsv1.SeenCharge_FOREIGN, "", "it carries no mark of ours"
+	})
+	l.town.set(func() {
+		l.town.refunds[orderID(1)] = []*paymentsv1.Refund{{RefundId: orderID(8), OrderId: orderID(1), AmountMinor: 500, Currency: "USD", Status: paymentsv1.Refund_REQUESTED, Reason: "asked by phone", Actor: "sam", CreatedAt: timestamppb.New(at.Add(2 * time.Minute))}}
+		l.town.events["cus_1"] = []*paymentsv1.WebhookEvent{{StripeEventId: "evt_1", Type: "charge.succeeded", Status: paymentsv1.WebhookEvent_FAILED, LastError: "Orders was away", ReceivedAt: timestamppb.New(at.Add(5 * time.Second))}}
+	})
+	peer := l.client(l.dial, "payments")
+	for kind, subject := range map[pb.Case_Kind]string{
+		pb.Case_DISPUTE: "order/" + orderID(1), pb.Case_FRAUD_WARNING: "charge/ch_1", pb.Case_UNDELIVERED_MESSAGE: "message/order/" + orderID(1) + "/confirmation", pb.Case_FAILED_EVENT: "event/evt_1",
+		pb.Case_STUCK_ORDER: "order/" + orderID(7),
+	} {
+		caller := peer
+		if kind == pb.Case_UNDELIVERED_MESSAGE {
+			caller = l.client(l.dial, "notifications")
+		}
+		if _, err := caller.OpenCase(t.Context(), &pb.OpenCaseRequest{Kind: kind, Subject: subject, Summary: "look at " + subject}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := l.owner.Exec(t.Context(), `INSERT INTO reconciliation.audit (at, what, idempotency_key, request_hash, actor, role, action, subjects, reason, stood, steps, error)
+		VALUES ($1, 'ASKED', gen_random_uuid(), sha256('x'), 'sam', 'support', 'ResendMessage', ARRAY[$2], 'they wrote', '{}', NULL, NULL),
+			($1::timestamptz + interval '1 second', 'FAILED', gen_random_uuid(), sha256('x'), 'sam', 'support', 'Recover', ARRAY['ch_x', $3], 'they wrote', '{}', '[]', 'the bank says no'),
+			($1, 'ASKED', gen_random_uuid(), sha256('x'), 'sam', 'support', 'Recover', ARRAY['ch_other'], 'another customer', '{}', NULL, NULL)`,
+		at.Add(3*time.Minute), orderID(1), "ch_1"); err != nil {
+		t.Fatal(err)
+	}
+	got := l.lookUp(words("jane@example.com"))
+	var all string
+	for i, e := range got.GetTimeline() {
+		all += e.GetSource() + " " + e.GetActor() + ": " + e.GetText() + "\n"
+		if e.GetAt() == nil || i > 0 && e.GetAt().AsTime().Before(got.GetTimeline()[i-1].GetAt().AsTime()) {
+			t.Errorf("%q is told before what came before it", e.GetText())
+		}
+	}
+	for _, want := range []string{
+		"stripe : Stripe took the money: $249.00, card or account ending in 4242. It is not of this product: it carries no mark of ours.\norder : Order 11111111 was placed",
+		"order : Order 11111111 is complete", "access : Access of order 11111111 begins", "mail : The mail server took the confirmation for order 11111111.",
+		"stripe : A refund of $10.00 of charge ch_1 was made.", "order sam: A refund of $5.00 of order 11111111 was asked for; Stripe has not answered (asked by phone).",
+		"event : Stripe told us of charge.succeeded; it could not be handled yet, and is tried again (Orders was away).",
+		"support sam: ResendMessage was asked for: they wrote", "support sam: Recover did not happen, or not all of it: the bank says no",
+		"was opened: look at order/" + orderID(1), "was opened: look at charge/ch_1", "was opened: look at message/order/" + orderID(1), "was opened: look at event/evt_1",
+	} {
+		if !strings.Contains(all, want) {
+			t.Errorf("it lacks %q:\n%s", want, all)
+		}
+	}
+	if len(got.GetCases()) != 4 || strings.Contains(all, "another customer") || strings.Contains(all, orderID(7)) {
+		t.Errorf("somebody else's is told: %d cases\n%s", len(got.GetCases()), all)
+	}
+}
+
 // Whoever is down leaves its part out, and the answer says which; nothing is
 // concluded from what was not read.
 func TestWhatCannotBeReadIsNamed(t *testing.T) {

@@ -13,6 +13,7 @@ import (
 	"makegood.example/services/platform/migrate"
 	"makegood.example/services/platform/process"
 	"makegood.example/services/reconciliation/internal/clients"
+	"makegood.example/services/reconciliation/internal/desk"
 	"makegood.example/services/reconciliation/internal/rpc"
 	"makegood.example/services/reconciliation/internal/service"
 	"makegood.example/services/reconciliation/internal/store"
@@ -43,7 +44,7 @@ func Run(ctx context.Context, cfg Config, rt process.Runtime) error {
 		CaseFacts: clients.NewCaseFacts(orders, payments, notifications), Runs: service.NewRuns(), Settings: cfg.Settings, Now: rt.Now, Log: rt.Log,
 	}
 	reconciliationv1.RegisterReconciliationServiceServer(h, &rpc.Server{Service: svc})
-	reconciliationv1.RegisterSupportServiceServer(h, &rpc.SupportServer{Service: svc, Addr: cfg.Addr})
+	reconciliationv1.RegisterSupportServiceServer(h, &rpc.SupportServer{Service: svc, Shell: desk.Shell{Addr: cfg.Addr, TLS: cfg.TLSDir != ""}})
 
 	cases := due.Work[int64]{Name: "cases to look after", Claim: svc.ClaimDueCases, Handle: svc.LookAfterCase, Log: rt.Log}
 	incidents := due.Work[bool]{Name: "incidents to report", Claim: svc.ClaimIncidentLook, Handle: svc.ReportIncidents, Log: rt.Log}

@@ -99,6 +99,33 @@ func TestEachDiagnosis(t *testing.T) {
 		"access not read": {with(func(p *Person) {
 			p.Orders[0].AccessRead, p.Orders[0].Access, p.Unread = false, false, []string{"the access"}
 		}), Unclear, "", "", "could not be read: the access"},
+		// What was not read is no reason to say that something is missing.
+		"orders not read": {with(func(p *Person) {
+			p.Orders, p.Mails, p.Unread = nil, nil, []string{UnreadOrders}
+		}), Unclear, "", "", "could not be read: the orders"},
+		"orders not read, nothing at Stripe": {Person{Now: now, StripeRead: true, Unread: []string{UnreadOrders}}, Unclear, "", "", "could not be read: the orders"},
+		"neither orders nor Stripe":          {Person{Now: now, Unread: []string{UnreadOrders}}, StripeUnreachable, "", "", "Our own orders cannot be read either"},
+		"disputed, orders not read": {with(func(p *Person) {
+			p.Orders, p.Unread, p.Charges[0].Disputed = nil, []string{UnreadOrders}, true
+		}), Disputed, "", "", "its order cannot be read right now"},
+		"disputed, with its date": {with(func(p *Person) {
+			p.Orders[0].Dispute, p.Charges[0].Disputes = "OPEN", []Dispute{{ID: "dp_1", Stands: "OPEN", AnswerBy: now.AddDate(0, 0, 7)}}
+		}), Disputed, "", "", "It must be answered by 29 November 2026, 15:00 UTC."},
+		// Money that is not what was asked for: "nothing was taken" would be untrue.
+		"pending, other money": {with(func(p *Person) {
+			state("PENDING", true)(p)
+			p.Charges[0].Owner, p.Charges[0].OwnerReason = "UNCLEAR", "it is 100 USD"
+		}), Unclear, "", "", "it is 100 USD"},
+		"expired, other money": {with(func(p *Person) {
+			state("EXPIRED", true)(p)
+			p.Charges[0].Owner, p.Charges[0].OwnerReason = "UNCLEAR", "it is 100 USD"
+		}), Unclear, "", "", "it is 100 USD"},
+		"failed, with the bank's word": {with(func(p *Person) {
+			state("FAILED", false)(p)
+			p.Orders[0].Refusal = "Your card was declined."
+		}), OrderNoCharge, "", ReplyNotFound, "The last card was refused: Your card was declined."},
+		"paused":         {with(func(p *Person) { p.Orders[0].Access, p.Orders[0].Lapse = false, "its subscription is paused" }), AllGood, "", ReplyCheckSpam, "gives no access now: its subscription is paused"},
+		"renewal unpaid": {with(func(p *Person) { p.Orders[0].Unpaid = "$249.00" }), AllGood, "", ReplyCheckSpam, "its renewal of $249.00 could not be charged"},
 		// An old refund does not hide the order that is well.
 		"a newer order": {with(func(p *Person) {
 			old := p.Orders[0]
@@ -132,10 +159,13 @@ func TestEachDiagnosis(t *testing.T) {
 
 func TestTheCallIsReadyForAShell(t *testing.T) {
 	r := Recommendation{RPC: desk + "Recover", RequestJSON: `{"reason":"it's late"}`}
-	if got, want := r.Grpcurl("127.0.0.1:9105"), `grpcurl -plaintext -H "authorization: Bearer $ADMIN_TOKEN" -d '{"reason":"it'\''s late"}' 127.0.0.1:9105 reconciliation.v1.SupportService/Recover`; got != want {
+	if got, want := r.Grpcurl(Shell{Addr: "127.0.0.1:9105"}), `grpcurl -plaintext -H "authorization: Bearer $ADMIN_TOKEN" -d '{"reason":"it'\''s late"}' 127.0.0.1:9105 reconciliation.v1.SupportService/Recover`; got != want {
 		t.Errorf("%s", got)
 	}
-	if (Recommendation{}).Grpcurl("x") != "" {
+	if got := r.Grpcurl(Shell{Addr: "127.0.0.1:9105", TLS: true}); !strings.HasPrefix(got, `grpcurl -cacert "$GRPC_TLS_DIR/ca.pem" -H `) {
+		t.Errorf("%s", got)
+	}
+	if (Recommendation{}).Grpcurl(Shell{}) != "" {
 		t.Error("a call for nothing")
 	}
 }

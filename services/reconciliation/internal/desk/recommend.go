@@ -90,12 +90,23 @@ func atStripe(chargeID string) string {
 	return " It is at https://dashboard.stripe.com/search?query=" + chargeID
 }
 
-// Grpcurl is the recommended call for a shell; $ADMIN_TOKEN and the address are the
-// caller's own.
-func (r Recommendation) Grpcurl(addr string) string {
+// Shell is how people reach this service from a shell.
+type Shell struct {
+	Addr string
+	// TLS: it is served with a certificate, whose authority is in $GRPC_TLS_DIR.
+	TLS bool
+}
+
+// Grpcurl is the recommended call for a shell, in which $ADMIN_TOKEN is the caller's
+// own; empty when nothing is to be called.
+func (r Recommendation) Grpcurl(sh Shell) string {
 	if r.RPC == "" {
 		return ""
 	}
 	quoted := "'" + strings.ReplaceAll(r.RequestJSON, "'", `'\''`) + "'"
-	return fmt.Sprintf(`grpcurl -plaintext -H "authorization: Bearer $ADMIN_TOKEN" -d %s %s %s`, quoted, addr, r.RPC)
+	transport := "-plaintext"
+	if sh.TLS {
+		transport = `-cacert "$GRPC_TLS_DIR/ca.pem"`
+	}
+	return fmt.Sprintf(`grpcurl %s -H "authorization: Bearer $ADMIN_TOKEN" -d %s %s %s`, transport, quoted, sh.Addr, r.RPC)
 }

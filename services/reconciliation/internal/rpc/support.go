@@ -5,6 +5,7 @@ import (
 
 	pb "makegood.example/proto/gen/reconciliation/v1"
 	"makegood.example/services/platform/access"
+	"makegood.example/services/reconciliation/internal/desk"
 	"makegood.example/services/reconciliation/internal/service"
 )
 
@@ -12,8 +13,8 @@ import (
 type SupportServer struct {
 	pb.UnimplementedSupportServiceServer
 	Service *service.Service
-	// Addr is where people reach it with a gRPC client.
-	Addr string
+	// Shell is how the people reach it from one.
+	Shell desk.Shell
 }
 
 // WhoAmI implements reconciliation.v1.

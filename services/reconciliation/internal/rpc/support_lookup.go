@@ -63,7 +63,7 @@ func (s *SupportServer) lookedUp(l service.Looked) *pb.LookupCustomerResponse {
 	}
 	rec := l.Recommendation
 	out.Recommendation = &pb.Recommendation{
-		Text: rec.Text, Rpc: rec.RPC, RequestJson: rec.RequestJSON, Grpcurl: rec.Grpcurl(s.Addr),
+		Text: rec.Text, Rpc: rec.RPC, RequestJson: rec.RequestJSON, Grpcurl: rec.Grpcurl(s.Shell),
 		Reply: pb.ReplyRequest_Template(pb.ReplyRequest_Template_value[string(rec.Reply)]),
 	}
 	for _, e := range l.Timeline {

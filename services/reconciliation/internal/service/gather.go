@@ -73,7 +73,7 @@ func (f *finding) gather(ctx context.Context) (p desk.Person, about []cases.Case
 	if about, err = f.readCases(ctx, events); err != nil {
 		return desk.Person{}, nil, err
 	}
-	acts, err := f.readActs(ctx, about)
+	acts, err := f.readActs(ctx, about, events)
 	if err != nil {
 		return desk.Person{}, nil, err
 	}
@@ -200,8 +200,8 @@ func (f *finding) readCases(ctx context.Context, events []desk.Event) ([]cases.C
 	return list, f.s.Store.WithEvents(ctx, list)
 }
 
-// readActs reads what the team did about their orders, charges and cases.
-func (f *finding) readActs(ctx context.Context, about []cases.Case) ([]desk.Audited, error) {
+// readActs reads what the team did about their orders, charges, events and cases.
+func (f *finding) readActs(ctx context.Context, about []cases.Case, events []desk.Event) ([]desk.Audited, error) {
 	var subjects []string
 	for _, o := range f.orders {
 		subjects = append(subjects, o.ID)
@@ -211,6 +211,9 @@ func (f *finding) readActs(ctx context.Context, about []cases.Case) ([]desk.Audi
 	}
 	for _, c := range about {
 		subjects = append(subjects, "case/"+strconv.FormatInt(c.ID, 10))
+	}
+	for _, e := range events {
+		subjects = append(subjects, e.ID)
 	}
 	if len(subjects) == 0 {
 		return nil, nil
