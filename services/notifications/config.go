@@ -2,6 +2,7 @@ package notifications
 
 import (
 	"net/mail"
+	"net/url"
 	"slices"
 	"strings"
 	"time"
@@ -10,6 +11,7 @@ import (
 	"makegood.example/services/notifications/internal/incident"
 	render "makegood.example/services/notifications/internal/mail"
 	"makegood.example/services/notifications/internal/message"
+	"makegood.example/services/notifications/internal/slack"
 	"makegood.example/services/platform/config"
 	"makegood.example/services/platform/host"
 )
@@ -28,6 +30,9 @@ type Config struct {
 	PublicURL string
 	// Team is whom alerts go to by mail; may be empty.
 	Team []string
+	// SlackToken and SlackChannel are a bot's; SlackWebhook is used without them. Each
+	// may be empty. SlackAPI is where Slack is.
+	SlackToken, SlackChannel, SlackWebhook, SlackAPI string
 	// Quiet are the hours in which only what cannot wait is told.
 	Quiet incident.Quiet
 	// AdminURL is where people reach the console: links of alerts lead there.
@@ -78,6 +83,14 @@ func LoadConfig(lookup config.Lookup) (Config, error) {
 		cfg.From = *parsed
 	}
 	cfg.AdminURL = r.URL("ADMIN_URL", "http://"+r.String("ADMIN_ADDR", "127.0.0.1:8081"))
+	cfg.SlackToken, cfg.SlackChannel = r.String("SLACK_BOT_TOKEN", ""), r.String("SLACK_CHANNEL", "")
+	cfg.SlackWebhook, cfg.SlackAPI = r.String("SLACK_WEBHOOK_URL", ""), slack.API
+	if (cfg.SlackToken == "") != (cfg.SlackChannel == "") {
+		r.Problem("SLACK_BOT_TOKEN and SLACK_CHANNEL belong together: set both or none")
+	}
+	if u, err := url.Parse(cfg.SlackWebhook); err != nil || cfg.SlackWebhook != "" && (u.Scheme != "https" && u.Scheme != "http" || u.Host == "") {
+		r.Problem("SLACK_WEBHOOK_URL is not a web address") // a secret: not quoted
+	}
 	if hours := r.String("QUIET_HOURS", ""); hours != "" {
 		quiet, err := incident.ParseQuiet(hours)
 		if err != nil {

@@ -198,6 +198,7 @@ type world struct {
 	stop     func()
 	dialOwn  grpcclient.Dialer
 	tokens   string       // path of the token file
+	slackAPI string       // where Slack is
 	later    atomic.Int64 // nanoseconds the clock is ahead
 }
 
@@ -254,11 +255,10 @@ func newWorld(t *testing.T) *world {
 	return w
 }
 
-// start runs the service; again after stop, on the same database.
-func (w *world) start() {
-	w.t.Helper()
-	cfg, err := notifications.LoadConfig(func(key string) (string, bool) {
-		if v, ok := w.settings[key]; ok {
+// config is what the service is told.
+func (w *world) config(settings map[string]string) (notifications.Config, error) {
+	return notifications.LoadConfig(func(key string) (string, bool) {
+		if v, ok := settings[key]; ok {
 			return v, true
 		}
 		v, ok := map[string]string{
@@ -269,8 +269,23 @@ func (w *world) start() {
 		}[key]
 		return v, ok
 	})
+}
+
+// refused is why settings are.
+func (w *world) refused(settings map[string]string) error {
+	_, err := w.config(settings)
+	return err
+}
+
+// start runs the service; again after stop, on the same database.
+func (w *world) start() {
+	w.t.Helper()
+	cfg, err := w.config(w.settings)
 	if err != nil {
 		w.t.Fatal(err)
+	}
+	if w.slackAPI != "" {
+		cfg.SlackAPI = w.slackAPI
 	}
 	around := bufconn.Listen(1 << 16)
 	fakes := grpc.NewServer()

@@ -20,6 +20,9 @@ func TestMetrics(t *testing.T) {
 	told.Want(t, 0, "makegood_messages_waiting")
 	told.Want(t, 0, "makegood_mail_server_failing_seconds")
 	told.Want(t, 0, "makegood_deadman_stopped")
+	told.Want(t, 0, "makegood_incidents_open", "tier", "PAGE_NOW")
+	told.Want(t, 0, "makegood_alert_channels_failing")
+	told.Want(t, 0, "makegood_alerts_failing_seconds")
 	told.Want(t, 0, "makegood_deadman_late_seconds")
 	told.Want(t, 0, "makegood_readings_failed_total")
 

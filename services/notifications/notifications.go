@@ -11,6 +11,7 @@ import (
 	"makegood.example/services/notifications/internal/jobs"
 	"makegood.example/services/notifications/internal/rpc"
 	"makegood.example/services/notifications/internal/service"
+	"makegood.example/services/notifications/internal/slack"
 	"makegood.example/services/notifications/internal/store"
 	"makegood.example/services/platform/due"
 	"makegood.example/services/platform/host"
@@ -45,6 +46,12 @@ func Run(ctx context.Context, cfg Config, rt process.Runtime) error {
 		Server: cfg.Server, From: cfg.From, Brand: cfg.Brand, PublicURL: cfg.PublicURL,
 		Team: cfg.Team, Quiet: cfg.Quiet, AdminURL: cfg.AdminURL,
 		Metrics: service.NewMetrics(h.Metrics), Now: rt.Now, Log: rt.Log,
+	}
+	switch {
+	case cfg.SlackToken != "":
+		svc.Posters = []service.Poster{&slack.Bot{Base: cfg.SlackAPI, Token: cfg.SlackToken, Channel: cfg.SlackChannel, Admin: cfg.AdminURL}}
+	case cfg.SlackWebhook != "":
+		svc.Posters = []service.Poster{&slack.Webhook{URL: cfg.SlackWebhook, Admin: cfg.AdminURL}}
 	}
 	deliveries, err := jobs.New(h.Pool, cfg.Listen, svc, rt.Log)
 	if err != nil {

@@ -26,6 +26,26 @@ var Readings = []metrics.Reading{
 		SQL:    `SELECT coalesce((SELECT extract(epoch FROM $1::timestamptz - failing_since) FROM notifications.mail_server), 0)::float8`,
 	},
 	{
+		Labels: []string{"tier"},
+		Gauges: []metrics.Gauge{{Name: "makegood_incidents_open", Help: "Problems that the team was told of, or will be, and that are not over, by tier."}},
+		SQL: `SELECT t.tier, count(i.id)::float8
+			FROM unnest(ARRAY['PAGE_NOW', 'SAME_DAY']) AS t (tier)
+			LEFT JOIN (SELECT id, tier FROM notifications.incidents WHERE resolved_at IS NULL) AS i ON i.tier = t.tier
+			GROUP BY t.tier`,
+	},
+	{
+		Gauges: []metrics.Gauge{
+			{Name: "makegood_alert_channels_failing", Help: "Channels by which the team cannot be told: Slack, a webhook, an address."},
+			{Name: "makegood_alerts_failing", Help: "Incidents that a channel could not be told of yet, for each channel."},
+			{Name: "makegood_alerts_failing_seconds", Help: "How long ago there was something to tell that the oldest of them does not know; 0 when there is none."},
+		},
+		SQL: `SELECT (SELECT count(*) FROM notifications.failing_channels)::float8, count(*)::float8,
+				coalesce(extract(epoch FROM $1::timestamptz - min(i.news_at)), 0)::float8
+			FROM notifications.incident_channels AS c
+			JOIN notifications.incidents AS i ON i.id = c.incident_id
+			WHERE c.next_look_at IS NOT NULL AND c.failures > 0`,
+	},
+	{
 		Gauges: []metrics.Gauge{
 			{Name: "makegood_deadman_stopped", Help: "1 while the watch over reconciliation says that it stopped, else 0."},
 			{Name: "makegood_deadman_late_seconds", Help: "How late the watch itself is with its next look; 0 when it is in time."},
