@@ -21,6 +21,8 @@ var pages = []struct{ name, path string }{
 	{"preview", "/do/recover?order_id=" + orderID + "&reason=paid%2C+and+no+access&back=%2F"},
 	{"refund", "/do/refund?order_id=" + orderID + "&currency=USD"},
 	{"adopt", "/do/adopt?charge_id=" + chargeID},
+	{"link", "/do/link?event_id=evt_1ForNobody"},
+	{"pause", "/do/pause"},
 	{"reply", "/reply?template=RECOVERY&order_id=" + orderID},
 	{"tickets", "/tickets"},
 	{"new-ticket", "/tickets/new"},

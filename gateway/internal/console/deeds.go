@@ -1,10 +1,9 @@
 package console
 
 import (
+	"cmp"
 	"context"
-	"net/http"
 	"net/url"
-	"strings"
 
 	reconciliationv1 "makegood.example/proto/gen/reconciliation/v1"
 )
@@ -13,6 +12,8 @@ import (
 // with a reason, and told as it went.
 type deed struct {
 	Name, Title string
+	// Nav is the page that it belongs to; Role is the least that may, support when empty.
+	Nav, Role string
 	// Will says what it does, Button is what confirms it.
 	Will, Button string
 	// Done is said when every step of it has happened.
@@ -34,7 +35,7 @@ type deedField struct {
 
 var deeds = map[string]*deed{
 	"recover": {
-		Name: "recover", Title: "Recover", Button: "Recover now",
+		Name: "recover", Title: "Recover", Nav: "lookup", Button: "Recover now",
 		Will: "Looks at Stripe afresh and makes good what is missing: the order, the access, the mail. What is there already is left alone.",
 		Done: "Recovered: access is in force",
 		Fields: []deedField{
@@ -54,7 +55,7 @@ var deeds = map[string]*deed{
 		},
 	},
 	"adopt": {
-		Name: "adopt", Title: "Adopt a charge", Button: "Adopt it",
+		Name: "adopt", Title: "Adopt a charge", Nav: "lookup", Button: "Adopt it",
 		Will: "Makes an order of a charge that has none, for the buyer and the plan that you name, and gives access.",
 		Done: "Adopted: access is in force",
 		Fields: []deedField{
@@ -68,7 +69,7 @@ var deeds = map[string]*deed{
 		},
 	},
 	"resend": {
-		Name: "resend", Title: "Resend the confirmation", Button: "Send it again",
+		Name: "resend", Title: "Resend the confirmation", Nav: "lookup", Button: "Send it again",
 		Will:   "Sends the order's confirmation again, with a fresh link into the account.",
 		Done:   "The mail is on its way",
 		Fields: []deedField{{Name: "order_id", Label: "Order", Given: true, Required: true}},
@@ -77,7 +78,7 @@ var deeds = map[string]*deed{
 		},
 	},
 	"refund": {
-		Name: "refund", Title: "Refund", Button: "Refund", Danger: true,
+		Name: "refund", Title: "Refund", Nav: "lookup", Button: "Refund", Danger: true,
 		Will: "Gives money back. All of it ends the order's access; a part of it, or the second of two payments, does not.",
 		Done: "The refund is made",
 		Fields: []deedField{
@@ -96,7 +97,56 @@ var deeds = map[string]*deed{
 			return c.support.Refund(ctx, &reconciliationv1.RefundRequest{OrderId: v.Get("order_id"), ChargeId: v.Get("charge_id"), AmountMinor: minor, Act: act})
 		},
 	},
+	"link": {
+		Name: "link", Title: "Link an event", Nav: "events", Button: "Link it",
+		Will: "Says whose the event's Stripe customer is. From then on everything of that customer is that person's, and what waits for it is handled by itself.",
+		Done: "The event's customer is linked",
+		Fields: []deedField{
+			eventField,
+			{Name: "order_id", Label: "Order id of the person whose it is", Hint: "The whole id, as the lookup shows it.", Required: true},
+		},
+		call: func(ctx context.Context, c *console, v url.Values, act *reconciliationv1.Act) (*reconciliationv1.ActionResponse, error) {
+			return c.support.LinkEvent(ctx, &reconciliationv1.LinkEventRequest{StripeEventId: v.Get("event_id"), OrderId: v.Get("order_id"), Act: act})
+		},
+	},
+	"replay": {
+		Name: "replay", Title: "Handle an event again", Nav: "events", Button: "Handle it now",
+		Will: "Handles the event once more, now, and says what came of it. One that has its effects is left alone.",
+		Done: "The event is handled", Fields: []deedField{eventField},
+		call: func(ctx context.Context, c *console, v url.Values, act *reconciliationv1.Act) (*reconciliationv1.ActionResponse, error) {
+			return c.support.ReplayEvent(ctx, &reconciliationv1.ReplayEventRequest{StripeEventId: v.Get("event_id"), Act: act})
+		},
+	},
+	"ignore": {
+		Name: "ignore", Title: "Ignore an event", Nav: "events", Button: "Ignore it",
+		Will: "Ends an event that needs nothing. It stays in the ledger.",
+		Done: "The event is ignored", Fields: []deedField{eventField},
+		call: func(ctx context.Context, c *console, v url.Values, act *reconciliationv1.Act) (*reconciliationv1.ActionResponse, error) {
+			return c.support.IgnoreEvent(ctx, &reconciliationv1.IgnoreEventRequest{StripeEventId: v.Get("event_id"), Act: act})
+		},
+	},
+	"pause": {
+		Name: "pause", Title: "Pause new charges", Nav: "charging", Role: "admin", Button: "Pause new charges", Danger: true,
+		Will: "From then on nobody can buy, and the shop says so. Whoever has paid still gets their access.",
+		Done: "New charges are paused",
+		call: func(ctx context.Context, c *console, _ url.Values, act *reconciliationv1.Act) (*reconciliationv1.ActionResponse, error) {
+			return c.support.SetCharging(ctx, &reconciliationv1.SetChargingRequest{Paused: true, Act: act})
+		},
+	},
+	"resume": {
+		Name: "resume", Title: "Take charges again", Nav: "charging", Role: "admin", Button: "Take charges again",
+		Will: "From then on people can buy again.",
+		Done: "New charges are taken",
+		call: func(ctx context.Context, c *console, _ url.Values, act *reconciliationv1.Act) (*reconciliationv1.ActionResponse, error) {
+			return c.support.SetCharging(ctx, &reconciliationv1.SetChargingRequest{Act: act})
+		},
+	},
 }
+
+var eventField = deedField{Name: "event_id", Label: "Event", Given: true, Required: true}
+
+// Least is the least role that may.
+func (d *deed) Least() string { return cmp.Or(d.Role, "support") }
 
 // deedOfRPC finds the step that a recommended call is.
 var deedOfRPC = map[string]*deed{
@@ -104,117 +154,4 @@ var deedOfRPC = map[string]*deed{
 	"reconciliation.v1.SupportService/AdoptCharge":   deeds["adopt"],
 	"reconciliation.v1.SupportService/ResendMessage": deeds["resend"],
 	"reconciliation.v1.SupportService/Refund":        deeds["refund"],
-}
-
-// values are the fields of a deed among what was sent.
-func (d *deed) values(sent url.Values) url.Values {
-	values := url.Values{}
-	for _, f := range d.Fields {
-		if value := strings.TrimSpace(sent.Get(f.Name)); value != "" {
-			values.Set(f.Name, value)
-		}
-	}
-	return values
-}
-
-// complete says whether all is given that must be.
-func (d *deed) complete(values url.Values) bool {
-	for _, f := range d.Fields {
-		if f.Required && values.Get(f.Name) == "" {
-			return false
-		}
-	}
-	return len(values) > 0
-}
-
-// deedBody is a deed on its way: its fields, its preview, or what came of it.
-type deedBody struct {
-	Deed   *deed
-	Values url.Values
-	Reason string
-	Back   string
-	Key    string
-	// Preview is the dry run; Result is what happened.
-	Preview, Result *reconciliationv1.ActionResponse
-	Trouble         *trouble
-	// ReplyPath leads to the reply that fits what was done.
-	ReplyPath string
-}
-
-// Would says whether the preview has anything that would be done.
-func (b deedBody) Would() bool {
-	for _, s := range b.Preview.GetSteps() {
-		if s.GetOutcome() == reconciliationv1.Step_WOULD_DO {
-			return true
-		}
-	}
-	return false
-}
-
-// Asks are the fields that a person may still change.
-func (b deedBody) Asks() bool {
-	for _, f := range b.Deed.Fields {
-		if !f.Given {
-			return true
-		}
-	}
-	return false
-}
-
-// previewReason fills the field that the contract wants; a dry run leaves no trace.
-const previewReason = "a look at what would happen"
-
-// preview shows what a step would do: nothing is done yet.
-func (c *console) preview(w http.ResponseWriter, r *http.Request, v *visit) {
-	d, ok := deeds[r.PathValue("deed")]
-	if !ok {
-		c.nowhere(w, r, v)
-		return
-	}
-	sent, wrong := v.asked(r)
-	if r.Method == http.MethodPost {
-		sent, wrong = r.PostForm, nil
-	}
-	b := deedBody{Deed: d, Values: d.values(sent), Reason: sent.Get("reason"), Back: ownPath(sent.Get("back")), Key: newKey(), Trouble: wrong}
-	if wrong == nil && d.complete(b.Values) {
-		ctx, cancel := v.within(r, lookupTimeout)
-		defer cancel()
-		preview, err := d.call(ctx, c, b.Values, &reconciliationv1.Act{IdempotencyKey: newKey(), Reason: previewReason, DryRun: true})
-		b.Preview, b.Trouble = preview, troubleOf("Reconciliation", err)
-		if b.Trouble != nil {
-			b.Trouble.Open = false // a dry run does nothing
-		}
-	}
-	c.drawDeed(w, r, v, b)
-}
-
-// do takes the step, and says what came of it and no more. The page may be loaded
-// again: the same key is answered the same.
-func (c *console) do(w http.ResponseWriter, r *http.Request, v *visit) {
-	if r.PostFormValue("confirm") != "yes" {
-		c.preview(w, r, v)
-		return
-	}
-	d, ok := deeds[r.PathValue("deed")]
-	if !ok {
-		c.nowhere(w, r, v)
-		return
-	}
-	b := deedBody{Deed: d, Values: d.values(r.PostForm), Reason: strings.TrimSpace(r.PostFormValue("reason")), Back: ownPath(r.PostFormValue("back")), Key: r.PostFormValue("key")}
-	ctx, cancel := v.acting(r)
-	defer cancel()
-	result, err := d.call(ctx, c, b.Values, &reconciliationv1.Act{IdempotencyKey: b.Key, Reason: b.Reason})
-	b.Result, b.Trouble = result, troubleOf("Reconciliation", err)
-	if id := result.GetOrder().GetId(); id != "" && result.GetDone() && d.Name == "recover" {
-		b.ReplyPath = plainOrSealed(v.token, "/reply", url.Values{"template": {"RECOVERY"}, "order_id": {id}, "back": {b.Back}})
-	}
-	c.drawDeed(w, r, v, b)
-}
-
-func (c *console) drawDeed(w http.ResponseWriter, r *http.Request, v *visit, b deedBody) {
-	status := http.StatusOK
-	if b.Trouble != nil {
-		status = b.Trouble.Status
-	}
-	c.showAs(w, r, v, status, "deed", page{Title: b.Deed.Title, Nav: "lookup", Body: b})
 }

@@ -139,7 +139,7 @@ func TestAStepIsSeenBeforeItIsTaken(t *testing.T) {
 	for range 2 {
 		both.Go(func() {
 			a := p.post(t, "/do/recover", form)
-			a.says(t, "Recovered: access is in force", "audit entry 88", "RECOVERED", "Write the reply", "Back to the customer")
+			a.says(t, "Recovered: access is in force", "audit entry 88", "RECOVERED", "Write the reply", ">Back<")
 		})
 	}
 	both.Wait()

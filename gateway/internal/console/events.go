@@ -2,12 +2,12 @@ package console
 
 import (
 	"net/http"
+	"net/url"
 	"strings"
 
 	"golang.org/x/sync/errgroup"
 
 	paymentsv1 "makegood.example/proto/gen/payments/v1"
-	reconciliationv1 "makegood.example/proto/gen/reconciliation/v1"
 )
 
 // eventLists are the parts of the ledger that people look at.
@@ -108,11 +108,8 @@ func countMethods(counts []*paymentsv1.ResolutionMethodCount) (out []methodCount
 
 // eventBody is one event and what can be done with it.
 type eventBody struct {
-	Event   *paymentsv1.WebhookEvent
-	Trouble *trouble
-	OrderID string
-	Reason  string
-	Key     string
+	Event *paymentsv1.WebhookEvent
+	Do    []doLink
 }
 
 // Ended says that there is nothing left to do.
@@ -121,55 +118,24 @@ func (b eventBody) Ended() bool {
 }
 
 func (c *console) showEvent(w http.ResponseWriter, r *http.Request, v *visit) {
-	told := map[string]string{
-		"link": "The event's customer is linked.", "replay": "The event was handled again; below is what came of it.", "ignore": "The event is ignored.",
-	}[r.URL.Query().Get("did")]
-	c.drawEvent(w, r, v, told, nil)
-}
-
-func (c *console) drawEvent(w http.ResponseWriter, r *http.Request, v *visit, told string, wrong *trouble) {
 	ctx, cancel := v.asking(r)
 	defer cancel()
-	id := r.PathValue("id")
-	list, err := c.payments.ListWebhookEvents(ctx, &paymentsv1.ListWebhookEventsRequest{StripeEventIds: []string{id}})
-	if err == nil && len(list.GetEvents()) == 0 {
+	list, err := c.payments.ListWebhookEvents(ctx, &paymentsv1.ListWebhookEventsRequest{StripeEventIds: []string{r.PathValue("id")}})
+	wrong := troubleOf("Payments", err)
+	if wrong == nil && len(list.GetEvents()) == 0 {
 		wrong = &trouble{Text: "The ledger has no event of this id.", Reason: "EVENT_NOT_FOUND", Status: http.StatusNotFound}
 	}
-	if err != nil && wrong == nil {
-		wrong = troubleOf("Payments", err)
-	}
-	if len(list.GetEvents()) == 0 {
+	if wrong != nil {
 		c.inTrouble(w, r, v, "events", "Event", wrong)
 		return
 	}
-	status := http.StatusOK
-	if wrong != nil {
-		status = wrong.Status
+	b := eventBody{Event: list.GetEvents()[0]}
+	names := []string{"replay", "link", "ignore"}
+	if b.Event.GetCustomerId() == "" {
+		names = []string{"replay", "ignore"} // there is nobody to link
 	}
-	c.showAs(w, r, v, status, "event", page{Title: "Event", Nav: "events", Told: told, Body: eventBody{
-		Event: list.GetEvents()[0], Trouble: wrong, OrderID: r.PostFormValue("order_id"), Reason: r.PostFormValue("reason"), Key: newKey(),
-	}})
-}
-
-func (c *console) workEvent(w http.ResponseWriter, r *http.Request, v *visit) {
-	ctx, cancel := v.acting(r)
-	defer cancel()
-	id, verb, reason := r.PathValue("id"), r.PathValue("verb"), strings.TrimSpace(r.PostFormValue("reason"))
-	var err error
-	switch verb {
-	case "link":
-		_, err = c.support.LinkEvent(ctx, &reconciliationv1.LinkEventRequest{StripeEventId: id, OrderId: strings.TrimSpace(r.PostFormValue("order_id")), Reason: reason})
-	case "replay":
-		_, err = c.support.ReplayEvent(ctx, &reconciliationv1.ReplayEventRequest{StripeEventId: id})
-	case "ignore":
-		_, err = c.support.IgnoreEvent(ctx, &reconciliationv1.IgnoreEventRequest{StripeEventId: id, Reason: reason})
-	default:
-		c.nowhere(w, r, v)
-		return
+	for _, name := range names {
+		b.Do = append(b.Do, doLink{deeds[name].Title, plainOrSealed(v.token, "/do/"+name, url.Values{"event_id": {b.Event.GetStripeEventId()}, "back": {r.URL.RequestURI()}})})
 	}
-	if err != nil {
-		c.drawEvent(w, r, v, "", troubleOf("Reconciliation", err))
-		return
-	}
-	http.Redirect(w, r, "/events/"+escapePath(id)+"?did="+verb, http.StatusSeeOther)
+	c.show(w, r, v, "event", page{Title: "Event", Nav: "events", Body: b})
 }

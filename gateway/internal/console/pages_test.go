@@ -56,40 +56,29 @@ func TestACaseIsWorkedOn(t *testing.T) {
 	s.Say("ClaimCase", &reconciliationv1.ActionResponse{Case: stranded()}, nil)
 	s.Say("SnoozeCase", &reconciliationv1.ActionResponse{Case: stranded()}, nil)
 	s.Say("ResolveCase", &reconciliationv1.ActionResponse{Case: stranded()}, nil)
-	last := func(method string) proto.Message {
-		t.Helper()
-		asked := s.Asked(method)
-		if len(asked) == 0 {
-			t.Fatalf("%s was not called", method)
-		}
-		if asked[len(asked)-1].Actor != "sam" {
-			t.Errorf("%s by %q", method, asked[len(asked)-1].Actor)
-		}
-		return asked[len(asked)-1].Request
-	}
 	p.get(t, "/cases/41").says(t, "has no access", "What to do first", "/lookup?q="+orderID, "the third look failed too", "54 min")
-	if a := p.post(t, "/cases/41/claim", url.Values{}); a.path != "/cases/41?did=claim" {
+	if a := p.post(t, "/cases/41/claim", url.Values{"key": {aKey}}); a.path != "/cases/41?did=claim" {
 		t.Errorf("claimed: %s", a.path)
 	} else {
 		a.says(t, "The case is yours")
 	}
-	if r := last("ClaimCase").(*reconciliationv1.ClaimCaseRequest); r.GetCaseId() != 41 || r.GetActor() != "" || r.GetTakeOver() {
+	if r := last(t, s, "ClaimCase").(*reconciliationv1.ClaimCaseRequest); r.GetCaseId() != 41 || r.GetActor() != "" || r.GetTakeOver() {
 		t.Errorf("%v", r)
 	}
-	p.post(t, "/cases/41/hand-over", url.Values{"to": {"alex"}, "reason": {"my night is over"}}).says(t, "handed over")
-	if r := last("ClaimCase").(*reconciliationv1.ClaimCaseRequest); r.GetActor() != "alex" || r.GetNote() != "my night is over" {
+	p.post(t, "/cases/41/hand-over", url.Values{"to": {"alex"}, "reason": {"my night is over"}, "key": {aKey}}).says(t, "handed over")
+	if r := last(t, s, "ClaimCase").(*reconciliationv1.ClaimCaseRequest); r.GetActor() != "alex" || r.GetNote() != "my night is over" {
 		t.Errorf("%v", r)
 	}
-	p.post(t, "/cases/41/snooze", url.Values{"for": {"4h"}, "reason": {"they sleep"}}).says(t, "out of the queue")
-	if r := last("SnoozeCase").(*reconciliationv1.SnoozeCaseRequest); !r.GetUntil().AsTime().Equal(night.Add(4*time.Hour)) || r.GetReason() != "they sleep" {
+	p.post(t, "/cases/41/snooze", url.Values{"until": {"2026-11-21T06:14:00Z"}, "reason": {"they sleep"}, "key": {aKey}}).says(t, "out of the queue")
+	if r := last(t, s, "SnoozeCase").(*reconciliationv1.SnoozeCaseRequest); !r.GetUntil().AsTime().Equal(night.Add(4*time.Hour)) || r.GetReason() != "they sleep" || r.GetAct().GetIdempotencyKey() != aKey || r.GetAct().GetReason() != "they sleep" {
 		t.Errorf("%v", r)
 	}
-	p.post(t, "/cases/41/resolve", url.Values{"reason": {"they wrote that it works"}}).says(t, "The case is closed")
-	if r := last("ResolveCase").(*reconciliationv1.ResolveCaseRequest); r.GetResolution() != "they wrote that it works" {
+	p.post(t, "/cases/41/resolve", url.Values{"reason": {"they wrote that it works"}, "key": {aKey}}).says(t, "The case is closed")
+	if r := last(t, s, "ResolveCase").(*reconciliationv1.ResolveCaseRequest); r.GetResolution() != "they wrote that it works" {
 		t.Errorf("%v", r)
 	}
 	s.Say("ClaimCase", nil, apperr.New(codes.Aborted, "CASE_CLAIMED", "somebody else has this case"))
-	a := p.post(t, "/cases/41/claim", url.Values{})
+	a := p.post(t, "/cases/41/claim", url.Values{"key": {aKey}})
 	if a.status != 409 {
 		t.Errorf("refused: %d", a.status)
 	}
@@ -101,16 +90,21 @@ func TestAnEventIsWorkedOn(t *testing.T) {
 	d.badNight()
 	p, s := d.as(t, "support"), &d.peers.Script
 	p.get(t, "/events").says(t, "cus_Stranger is unknown here", "2 deliveries", "Our metadata at Stripe", "No person: orphaned")
-	p.get(t, "/events/evt_1ForNobody").says(t, "jane@example.com", "Handle it again", "Link its customer")
+	p.get(t, "/events/evt_1ForNobody").says(t, "jane@example.com", "Handle an event again", "/do/link?", "/do/ignore?")
 	s.Say("LinkEvent", nil, apperr.New(codes.NotFound, "PAYMENT_NOT_FOUND", "no payment of that order is known"))
-	a := p.post(t, "/events/evt_1ForNobody/link", url.Values{"order_id": {orderID}, "reason": {"she wrote from that address"}})
+	a := p.post(t, "/do/link", url.Values{"event_id": {"evt_1ForNobody"}, "order_id": {orderID}})
 	if a.status != 404 {
 		t.Errorf("refused: %d", a.status)
 	}
-	a.says(t, "No payment of that order is known.", `value="`+orderID+`"`, `value="she wrote from that address"`)
-	if a := p.post(t, "/events/evt_1ForNobody/replay", nil); a.path != "/events/evt_1ForNobody?did=replay" {
-		t.Errorf("replayed: %s", a.path)
+	a.says(t, "No payment of that order is known.", `value="`+orderID+`"`)
+	s.Say("ReplayEvent", &reconciliationv1.ActionResponse{Event: &paymentsv1.WebhookEvent{Status: paymentsv1.WebhookEvent_ORPHANED}, Steps: []*reconciliationv1.Step{{What: "event handled", Outcome: reconciliationv1.Step_FAILED, Note: "it is ORPHANED: nobody was found"}}}, nil)
+	a = p.post(t, "/do/replay", url.Values{"event_id": {"evt_1ForNobody"}, "confirm": {"yes"}, "key": {aKey}, "reason": {"the order is there now"}})
+	a.says(t, "Not done", "nobody was found", "The event is <strong>ORPHANED")
+	if r := last(t, s, "ReplayEvent").(*reconciliationv1.ReplayEventRequest); r.GetStripeEventId() != "evt_1ForNobody" || r.GetAct().GetIdempotencyKey() != aKey || r.GetAct().GetReason() != "the order is there now" {
+		t.Errorf("%v", r)
 	}
+	s.Say("IgnoreEvent", &reconciliationv1.ActionResponse{Done: true}, nil)
+	p.post(t, "/do/ignore", url.Values{"event_id": {"evt_1ForNobody"}, "confirm": {"yes"}, "key": {aKey}, "reason": {"a test of theirs"}}).says(t, "The event is ignored")
 	s.Say("ListWebhookEvents", &paymentsv1.ListWebhookEventsResponse{}, nil)
 	if a := p.get(t, "/events/evt_gone"); a.status != 404 {
 		t.Errorf("no such event: %d", a.status)
@@ -122,11 +116,19 @@ func TestChargingIsPaused(t *testing.T) {
 	d.quiet()
 	p := d.as(t, "admin")
 	p.get(t, "/charging").says(t, "New charges are taken", "Nobody has ever turned the switch", "Pause new charges")
-	p.post(t, "/charging", url.Values{"paused": {"yes"}, "reason": {"card testing"}}).says(t, "New charges are paused.")
-	asked := d.peers.Script.Asked("SetCharging")
-	if r := asked[0].Request.(*reconciliationv1.SetChargingRequest); !r.GetPaused() || r.GetReason() != "card testing" || asked[0].Actor != "ada" {
-		t.Errorf("%v", asked)
+	s := &d.peers.Script
+	s.Say("SetCharging", &reconciliationv1.ActionResponse{Done: true, Steps: []*reconciliationv1.Step{{What: "charges paused", Outcome: reconciliationv1.Step_WOULD_DO}}}, nil)
+	preview := p.get(t, "/do/pause")
+	preview.says(t, "nobody can buy", "would be done")
+	p.post(t, "/do/pause", url.Values{"confirm": {"yes"}, "key": {field(t, preview, "key")}, "reason": {"card testing"}}).says(t, "New charges are paused")
+	if r := last(t, s, "SetCharging").(*reconciliationv1.SetChargingRequest); !r.GetPaused() || r.GetAct().GetReason() != "card testing" || r.GetAct().GetDryRun() || r.GetAct().GetIdempotencyKey() != field(t, preview, "key") {
+		t.Errorf("%v", r)
 	}
+	p.get(t, "/do/resume")
+	if r := last(t, s, "SetCharging").(*reconciliationv1.SetChargingRequest); r.GetPaused() || !r.GetAct().GetDryRun() {
+		t.Errorf("%v", r)
+	}
+	d.as(t, "support").get(t, "/do/pause").hides(t, "name=\"confirm\"")
 }
 
 func TestARunIsWatchedWithoutScripts(t *testing.T) {
@@ -162,4 +164,16 @@ func TestASlowServiceIsNotWaitedForForEver(t *testing.T) {
 		return nil, ctx.Err()
 	})
 	d.as(t, "viewer").get(t, "/").says(t, "Nobody needs you", "Whether new charges are paused cannot be read")
+}
+
+const aKey = "0d9a4c7e-7d8e-4c7b-9d7e-0d8a5a6f3333"
+
+// last is the last call of a method.
+func last(t *testing.T, s *peertest.Script, method string) proto.Message {
+	t.Helper()
+	asked := s.Asked(method)
+	if len(asked) == 0 {
+		t.Fatalf("%s was not called", method)
+	}
+	return asked[len(asked)-1].Request
 }

@@ -144,7 +144,7 @@ func TestAnotherSiteCanDoNothing(t *testing.T) {
 		"an old browser":         {"Sec-Fetch-Site", "", "Origin", "https://example.com"},
 		"a proxy adds the token": {"Sec-Fetch-Site", "cross-site", "Origin", "https://example.com", "Authorization", "Bearer support" + tokenTail},
 	} {
-		for _, path := range []string{"/cases/41/claim", "/runs", "/sign-out", "/charging", "/events/evt_1/replay", "/admin/v1/webhook-events/evt_1:replay"} {
+		for _, path := range []string{"/cases/41/claim", "/runs", "/sign-out", "/do/pause", "/do/replay", "/admin/v1/webhook-events/evt_1:replay"} {
 			if a := p.post(t, path, url.Values{"reason": {"r"}}, headers...); a.status != 403 {
 				t.Errorf("%s, %s: %d", name, path, a.status)
 			}
@@ -189,8 +189,8 @@ func TestAViewerSeesNoButtonsAndCanDoNothing(t *testing.T) {
 			t.Errorf("%s has %d forms", path, n)
 		}
 	}
-	for _, path := range []string{"/cases/41/claim", "/cases/41/resolve", "/runs", "/charging", "/events/evt_1ForNobody/replay"} {
-		a := p.post(t, path, url.Values{"reason": {"I would like to"}, "for": {"1h"}})
+	for _, path := range []string{"/cases/41/claim", "/cases/41/resolve", "/cases/41/snooze", "/runs", "/do/pause", "/do/replay", "/do/recover"} {
+		a := p.post(t, path, url.Values{"reason": {"I would like to"}, "until": {"2026-11-22T00:00:00Z"}, "confirm": {"yes"}, "key": {aKey}, "event_id": {"evt_1"}, "order_id": {orderID}})
 		if a.status != 403 {
 			t.Errorf("%s: %d", path, a.status)
 		}
