@@ -27,6 +27,8 @@ var pages = []struct{ name, path string }{
 	{"tickets", "/tickets"},
 	{"new-ticket", "/tickets/new"},
 	{"ticket", "/tickets/7"},
+	{"incidents", "/incidents"},
+	{"incident", "/incidents/stuck-order"},
 	{"audit", "/audit"},
 	{"charging", "/charging"},
 	{"more", "/more"},
@@ -105,7 +107,7 @@ func TestEveryPageCanBeReadAndUsed(t *testing.T) {
 			check(page.name + "-quiet")
 		}
 		for _, problem := range p.Problems() {
-			if !strings.Contains(problem, "/nowhere: 404") && !strings.Contains(problem, "/events/evt_1ForNobody: 404") && !strings.Contains(problem, "/tickets/7: 404") {
+			if !strings.Contains(problem, "/nowhere: 404") && !strings.Contains(problem, "/events/evt_1ForNobody: 404") && !strings.Contains(problem, "/tickets/7: 404") && !strings.Contains(problem, "/incidents/stuck-order: 404") {
 				t.Errorf("%s: %s", look.name, problem)
 			}
 		}

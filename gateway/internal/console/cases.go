@@ -115,7 +115,7 @@ func (c *console) workCase(w http.ResponseWriter, r *http.Request, v *visit) {
 		return
 	}
 	if err != nil {
-		c.drawCase(w, r, v, "", troubleOf("Reconciliation", err))
+		c.drawCase(w, r, v, "", actedTrouble("Reconciliation", err))
 		return
 	}
 	http.Redirect(w, r, "/cases/"+strconv.FormatInt(id, 10)+"?did="+verb, http.StatusSeeOther)

@@ -83,9 +83,6 @@ func (c *console) preview(w http.ResponseWriter, r *http.Request, v *visit) {
 		defer cancel()
 		preview, err := d.call(ctx, c, b.Values, &reconciliationv1.Act{IdempotencyKey: newKey(), Reason: previewReason, DryRun: true})
 		b.Preview, b.Trouble = preview, troubleOf("Reconciliation", err)
-		if b.Trouble != nil {
-			b.Trouble.Open = false // a dry run does nothing
-		}
 	}
 	c.drawDeed(w, r, v, b)
 }
@@ -106,7 +103,7 @@ func (c *console) do(w http.ResponseWriter, r *http.Request, v *visit) {
 	ctx, cancel := v.acting(r)
 	defer cancel()
 	result, err := d.call(ctx, c, b.Values, &reconciliationv1.Act{IdempotencyKey: b.Key, Reason: b.Reason})
-	b.Result, b.Trouble = result, troubleOf("Reconciliation", err)
+	b.Result, b.Trouble = result, actedTrouble("Reconciliation", err)
 	if id := result.GetOrder().GetId(); id != "" && result.GetDone() && d.Name == "recover" {
 		b.ReplyPath = plainOrSealed(v.token, "/reply", url.Values{"template": {"RECOVERY"}, "order_id": {id}, "back": {b.Back}})
 	}

@@ -15,6 +15,7 @@ import (
 
 	"google.golang.org/protobuf/types/known/timestamppb"
 
+	notificationsv1 "makegood.example/proto/gen/notifications/v1"
 	"makegood.example/services/platform/money"
 )
 
@@ -113,6 +114,7 @@ func functions(now time.Time) template.FuncMap {
 		"path":     subjectPath,
 		"key":      newKey,
 		"outcome":  outcomeWords,
+		"len64":    func(items []*notificationsv1.IncidentItem) int64 { return int64(len(items)) },
 		"lastPart": func(s string) string { return path.Base(s) },
 		"join":     strings.Join,
 		"lower":    strings.ToLower,

@@ -51,8 +51,8 @@ func (c *console) reply(w http.ResponseWriter, r *http.Request, v *visit) {
 			InReplyTo: b.Values.Get("in_reply_to"), SignedBy: b.Values.Get("signed_by"), Send: send, Act: act,
 		})
 		b.Rendered, b.Trouble = rendered, troubleOf("Reconciliation", err)
-		if b.Trouble != nil && !send {
-			b.Trouble.Open = false // it was only to be rendered
+		if send {
+			b.Trouble = actedTrouble("Reconciliation", err)
 		}
 	}
 	status, told := http.StatusOK, ""

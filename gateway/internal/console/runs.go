@@ -53,7 +53,7 @@ func (c *console) startRun(w http.ResponseWriter, r *http.Request, v *visit) {
 		first, err = stream.Recv()
 	}
 	if err != nil {
-		c.inTrouble(w, r, v, "runs", "Run", troubleOf("Reconciliation", err))
+		c.inTrouble(w, r, v, "runs", "Run", actedTrouble("Reconciliation", err))
 		return
 	}
 	p := c.dressed(r, page{Title: "Run", Nav: "runs", Visit: v, Body: watchBody{DryRun: dry}})

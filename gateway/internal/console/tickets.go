@@ -49,7 +49,7 @@ func (c *console) openTicket(w http.ResponseWriter, r *http.Request, v *visit) {
 		Email: strings.TrimSpace(r.PostFormValue("email")), Subject: strings.TrimSpace(r.PostFormValue("subject")), Description: strings.TrimSpace(r.PostFormValue("description")),
 		Category: reconciliationv1.Ticket_Category(reconciliationv1.Ticket_Category_value[r.PostFormValue("category")]), IdempotencyKey: r.PostFormValue("key"),
 	})
-	if wrong := troubleOf("Reconciliation", err); wrong != nil {
+	if wrong := actedTrouble("Reconciliation", err); wrong != nil {
 		// The same key again: it may be open already.
 		c.showAs(w, r, v, wrong.Status, "new-ticket", page{Title: "New ticket", Nav: "tickets", Body: newTicketBody{Values: r.PostForm, Key: r.PostFormValue("key"), Trouble: wrong}})
 		return
@@ -116,7 +116,7 @@ func (c *console) changeTicket(w http.ResponseWriter, r *http.Request, v *visit)
 		Resolution: strings.TrimSpace(r.PostFormValue("resolution")), AssignedTo: strings.TrimSpace(r.PostFormValue("assigned_to")),
 	})
 	if err != nil {
-		c.drawTicket(w, r, v, "", troubleOf("Reconciliation", err))
+		c.drawTicket(w, r, v, "", actedTrouble("Reconciliation", err))
 		return
 	}
 	http.Redirect(w, r, "/tickets/"+r.PathValue("id")+"?did=change", http.StatusSeeOther)

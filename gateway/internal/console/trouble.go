@@ -29,9 +29,9 @@ func troubleOf(service string, err error) *trouble {
 	switch code := apperr.CodeOf(err); code {
 	case codes.Unavailable, codes.DeadlineExceeded, codes.Canceled:
 		if e != nil && e.Reason != "" && e.Reason != "PEER_UNAVAILABLE" {
-			return &trouble{Text: sentence(e.Message), Reason: e.Reason, Open: code != codes.Unavailable, Status: http.StatusServiceUnavailable}
+			return &trouble{Text: sentence(e.Message), Reason: e.Reason, Status: http.StatusServiceUnavailable}
 		}
-		return &trouble{Text: service + " gives no answer right now.", Reason: "SERVICE_UNAVAILABLE", Open: true, Status: http.StatusServiceUnavailable}
+		return &trouble{Text: service + " gives no answer right now.", Reason: "SERVICE_UNAVAILABLE", Status: http.StatusServiceUnavailable}
 	case codes.PermissionDenied:
 		return &trouble{Text: "Your role may not do that.", Reason: "PERMISSION_DENIED", Status: http.StatusForbidden}
 	case codes.Unauthenticated:
@@ -39,7 +39,7 @@ func troubleOf(service string, err error) *trouble {
 	case codes.Unimplemented:
 		return &trouble{Text: service + " cannot do this in the version that is running.", Reason: "UNIMPLEMENTED", Status: http.StatusNotImplemented}
 	case codes.Internal, codes.Unknown, codes.DataLoss:
-		return &trouble{Text: "Something went wrong in " + service + ". Its log says what.", Reason: "INTERNAL", Open: true, Status: http.StatusInternalServerError}
+		return &trouble{Text: "Something went wrong in " + service + ". Its log says what.", Reason: "INTERNAL", Status: http.StatusInternalServerError}
 	case codes.NotFound:
 		return &trouble{Text: sentence(e.Message), Reason: e.Reason, Status: http.StatusNotFound}
 	case codes.InvalidArgument:
@@ -47,6 +47,17 @@ func troubleOf(service string, err error) *trouble {
 	default:
 		return &trouble{Text: sentence(e.Message), Reason: e.Reason, Status: http.StatusConflict}
 	}
+}
+
+// actedTrouble is troubleOf for what a person wanted done: without an answer it may
+// have happened all the same.
+func actedTrouble(service string, err error) *trouble {
+	t := troubleOf(service, err)
+	switch apperr.CodeOf(err) {
+	case codes.Unavailable, codes.DeadlineExceeded, codes.Canceled, codes.Internal, codes.Unknown, codes.DataLoss:
+		t.Open = true
+	}
+	return t
 }
 
 // sentence makes of a service's words a sentence.

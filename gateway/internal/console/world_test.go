@@ -6,6 +6,7 @@ import (
 
 	"google.golang.org/protobuf/types/known/timestamppb"
 
+	notificationsv1 "makegood.example/proto/gen/notifications/v1"
 	ordersv1 "makegood.example/proto/gen/orders/v1"
 	paymentsv1 "makegood.example/proto/gen/payments/v1"
 	reconciliationv1 "makegood.example/proto/gen/reconciliation/v1"
@@ -133,6 +134,7 @@ func (d *desk) badNight() {
 	s.Say("Refund", &reconciliationv1.ActionResponse{Done: true, Steps: []*reconciliationv1.Step{{What: "refund $249.00 of charge " + chargeID, Outcome: reconciliationv1.Step_WOULD_DO}, {What: "withdraw the access of order 5F0C1C1E", Outcome: reconciliationv1.Step_WOULD_DO}}}, nil)
 	s.Say("Reply", &reconciliationv1.ReplyResponse{To: "jane@example.com", Subject: "Re: I paid and have nothing", Text: "Hello Jane,\n\nyou paid, and our system stopped before it could give you access. That was our fault, and it gave you a fright. It works now.\n\nSam"}, nil)
 	s.Say("ListTickets", &reconciliationv1.ListTicketsResponse{Tickets: someTickets(), NextPageToken: "more"}, nil)
+	s.Say("ListIncidents", &notificationsv1.ListIncidentsResponse{Incidents: someIncidents(), NextPageToken: "older"}, nil)
 	s.Say("ListAudit", &reconciliationv1.ListAuditResponse{Entries: someAudit(), NextPageToken: "older"}, nil)
 	d.peers.Reconciliation.Watch = func(r *reconciliationv1.WatchRunRequest, send func(*reconciliationv1.Run) error) error {
 		for i := range 3 {
@@ -161,6 +163,7 @@ func (d *desk) quiet() {
 	s.Say("Recover", &reconciliationv1.ActionResponse{Done: true, Steps: []*reconciliationv1.Step{{What: "look at the money at Stripe", Outcome: reconciliationv1.Step_NOT_NEEDED, Note: "paid, as recorded"}, {What: "grant access", Outcome: reconciliationv1.Step_NOT_NEEDED, Note: "in force until 21 November 2027"}}}, nil)
 	s.Say("ListTickets", &reconciliationv1.ListTicketsResponse{}, nil)
 	s.Say("ListAudit", &reconciliationv1.ListAuditResponse{}, nil)
+	s.Say("ListIncidents", &notificationsv1.ListIncidentsResponse{}, nil)
 }
 
 // aPerson paid and has nothing.
@@ -227,5 +230,18 @@ func someAudit() []*reconciliationv1.AuditEntry {
 		{Id: 88, At: ago(time.Minute), Actor: "sam", Role: "support", Action: "reconciliation.v1.SupportService/Recover", Subject: orderID, Reason: "paid, and no access", Outcome: reconciliationv1.AuditEntry_DONE, Steps: recovered().GetSteps(), BeforeJson: `{"state":"CHARGED"}`, AfterJson: `{"state":"RECOVERED"}`},
 		{Id: 87, At: ago(40 * time.Minute), Actor: "alex", Role: "support", Action: "reconciliation.v1.SupportService/Refund", Subject: orderID, Reason: "asked for it", Outcome: reconciliationv1.AuditEntry_FAILED, Error: "REFUND_DISPUTED: a dispute is open"},
 		{Id: 86, At: ago(50 * time.Minute), Actor: "alex", Role: "support", Action: "reconciliation.v1.SupportService/ResendMessage", Subject: orderID, Reason: "did not arrive", Outcome: reconciliationv1.AuditEntry_ASKED},
+	}
+}
+
+func someIncidents() []*notificationsv1.Incident {
+	return []*notificationsv1.Incident{
+		{
+			Id: 3, Key: "stuck-order", Tier: notificationsv1.Incident_PAGE_NOW, Title: "A customer paid and has no access", Meaning: "One order is paid and past what its buyer was promised.", NextStep: "Open the case and recover the order.",
+			Count: 12, Items: []*notificationsv1.IncidentItem{{Text: "order 5F0C1C1E, $249.00, waits 54 min", Path: "/cases/41"}}, OpenedAt: ago(49 * time.Minute), ChangedAt: ago(2 * time.Minute),
+			Events:   []*notificationsv1.IncidentEvent{{What: "opened", Actor: "system", At: ago(49 * time.Minute)}, {What: "worse", Actor: "system", Note: "12 cases", At: ago(2 * time.Minute)}},
+			Channels: []*notificationsv1.IncidentChannel{{Channel: "slack", LastError: "channel_not_found"}, {Channel: "mail-1", ToldAt: ago(48 * time.Minute)}},
+		},
+		{Id: 2, Key: "dispute", Tier: notificationsv1.Incident_SAME_DAY, Title: "A dispute to answer", Count: 1, OpenedAt: ago(30 * time.Hour), AcknowledgedBy: "alex", AcknowledgedAt: ago(20 * time.Hour)},
+		{Id: 1, Key: "stuck-order", Tier: notificationsv1.Incident_PAGE_NOW, Title: "A customer paid and has no access", Count: 1, OpenedAt: ago(300 * time.Hour), ResolvedAt: ago(299 * time.Hour)},
 	}
 }
