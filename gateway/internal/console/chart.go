@@ -13,8 +13,8 @@ const chartDays = 30
 
 // The picture's measures, in its own units; the page scales it.
 const (
-	chartWidth, chartHeight    = 720, 200
-	chartLeft, chartFoot       = 34, 22
+	chartWidth, chartHeight    = 720, 240
+	chartLeft, chartFoot       = 56, 34
 	chartTop, chartGap, barEnd = 8, 3, 2
 )
 
@@ -117,6 +117,10 @@ func newChart(days []*reconciliationv1.ChargeDay, now time.Time) chart {
 			}
 			c.Marks = append(c.Marks, m)
 		}
+	}
+	if c.Total == 0 {
+		c.Says = fmt.Sprintf("The runs have kept no charge of ours of the last %d days.", chartDays)
+		return c
 	}
 	c.Says = fmt.Sprintf("%s of ours in %d days, the most on one day %d; %d need something.", plural(c.Total, "charge", "charges"), chartDays, most, open)
 	return c

@@ -115,6 +115,7 @@ func functions(now time.Time) template.FuncMap {
 		"key":      newKey,
 		"outcome":  outcomeWords,
 		"len64":    func(items []*notificationsv1.IncidentItem) int64 { return int64(len(items)) },
+		"sentence": sentence,
 		"lastPart": func(s string) string { return path.Base(s) },
 		"join":     strings.Join,
 		"lower":    strings.ToLower,
@@ -251,8 +252,6 @@ func outcomeWords(outcome string) [2]string {
 }
 
 func escape(s string) string { return url.QueryEscape(s) }
-
-func escapePath(s string) string { return url.PathEscape(s) }
 
 func addQuery(where, key, value string) string {
 	mark := "?"
