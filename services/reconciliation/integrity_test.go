@@ -39,6 +39,15 @@ func (w *fakeWorld) movement(kind, source, charge string, amount int64, at time.
 	})
 }
 
+// booked changes how a refund was booked off the balance.
+func (w *fakeWorld) booked(source string, amount int64, rate string) {
+	for _, b := range w.balance {
+		if b.GetSourceId() == source {
+			b.AmountMinor, b.NetMinor, b.ExchangeRate = amount, amount, rate
+		}
+	}
+}
+
 // shop is two days of trade that add up.
 func (s *scene) shop() (dayOne time.Time) {
 	w := s.world
@@ -56,17 +65,36 @@ func (s *scene) shop() (dayOne time.Time) {
 	w.movement("refund", "re_part", "ch_part", -1000, noon.Add(time.Hour))
 	w.charge("ch_foreign", noon, "", func(c *paymentsv1.SeenCharge) { c.Owner, c.AmountMinor = paymentsv1.SeenCharge_FOREIGN, 777 })
 	w.order(orderID(22), ordersv1.Order_COMPLETE, w.charge("ch_next_day", noon.Add(24*time.Hour), orderID(22)), took(time.Second))
-	yen := w.charge("ch_yen", noon.Add(24*time.Hour), orderID(23), func(c *paymentsv1.SeenCharge) { c.AmountMinor, c.Currency = 25000, "JPY" })
-	w.order(orderID(23), ordersv1.Order_COMPLETE, yen, took(time.Second))
-	euro := w.charge("ch_euro", noon.Add(24*time.Hour), orderID(24), func(c *paymentsv1.SeenCharge) { c.AmountMinor, c.Currency = 20000, "EUR" })
-	w.order(orderID(24), ordersv1.Order_COMPLETE, euro, took(time.Second))
+	yen := w.charge("ch_yen", noon.Add(24*time.Hour), orderID(23), func(c *paymentsv1.SeenCharge) { c.AmountMinor, c.Currency, c.RefundedMinor = 25000, "JPY", 1000 })
+	w.order(orderID(23), ordersv1.Order_COMPLETE, yen, took(time.Second), func(o *fakeOrder) { o.RefundedMinor = 1000 })
+	euro := w.charge("ch_euro", noon.Add(24*time.Hour), orderID(24), func(c *paymentsv1.SeenCharge) { c.AmountMinor, c.Currency, c.RefundedMinor = 20000, "EUR", 5333 })
+	w.order(orderID(24), ordersv1.Order_COMPLETE, euro, took(time.Second), func(o *fakeOrder) { o.RefundedMinor = 5333 })
+	w.movement("refund", "re_euro_1", "ch_euro", -3667, noon.Add(25*time.Hour)) // 3333 of it
+	w.movement("refund", "re_euro_2", "ch_euro", -2400, noon.Add(26*time.Hour))
+	w.movement("refund", "re_yen", "ch_yen", -700, noon.Add(25*time.Hour))
+	dollarsInYen := w.charge("ch_yen_cents", noon.Add(24*time.Hour), orderID(25), func(c *paymentsv1.SeenCharge) { c.AmountMinor, c.Currency, c.RefundedMinor = 25000, "JPY", 25000 })
+	w.order(orderID(25), ordersv1.Order_REFUNDED, dollarsInYen, took(time.Second), func(o *fakeOrder) { o.RefundedMinor, o.AccessWithdrawnAt = 25000, timestamppb.New(noon) })
+	w.movement("refund", "re_yen_cents", "ch_yen_cents", -17500, noon.Add(25*time.Hour))
 	w.set(func() {
 		for _, b := range w.balance {
 			switch b.GetChargeId() {
 			case "ch_yen":
 				b.AmountMinor, b.Currency, b.ExchangeRate = 16750, "USD", "0.67"
+				if b.GetType() == "refund" {
+					b.AmountMinor, b.ExchangeRate = -700, "0.7"
+				}
 			case "ch_euro":
 				b.AmountMinor, b.Currency, b.ExchangeRate = 22000, "USD", "1.1"
+				switch b.GetSourceId() {
+				case "re_euro_1":
+					b.AmountMinor, b.ExchangeRate = -3667, "1.1002"
+				case "re_euro_2":
+					b.AmountMinor, b.ExchangeRate = -2400, "1.2"
+				}
+			case "ch_yen_cents":
+				if b.AmountMinor, b.Currency, b.ExchangeRate = 16750, "USD", "0.0067"; b.GetType() == "refund" {
+					b.AmountMinor, b.ExchangeRate = -17500, "0.007"
+				}
 			default:
 				continue
 			}
@@ -126,7 +154,7 @@ func TestTheReportAddsUp(t *testing.T) {
 		t.Errorf("unserved: %v", day.GetOldestUnserved())
 	}
 	all := s.report(dial, time.Time{}, time.Time{})
-	if all.GetDifferenceCount() != 0 || len(all.GetCharges()) != 5 || !all.GetComplete() {
+	if all.GetDifferenceCount() != 0 || len(all.GetCharges()) != 6 || !all.GetComplete() {
 		t.Errorf("of all time: %v", all)
 	}
 	byDay, err := s.client(dial, "gateway").CountChargesByDay(s.support(), &pb.CountChargesByDayRequest{Days: 92})
@@ -171,11 +199,23 @@ func TestTheReportNamesOneCent(t *testing.T) {
 		"no movement":               {func(_ *scene, w *fakeWorld) { w.balance[5].Type = "other" }, "ch_05", "no balance transaction", 24900, 0},
 		"a refund of another amount": {func(_ *scene, w *fakeWorld) {
 			for _, b := range w.balance {
-				if b.GetType() == "refund" {
+				if b.GetSourceId() == "re_part" {
 					b.AmountMinor, b.NetMinor = -999, -999
 				}
 			}
 		}, "ch_part", "refunded", 1000, 999},
+		"a refund at the rate": {func(_ *scene, w *fakeWorld) { w.booked("re_euro_2", -2403, "1.2") }, "ch_euro", "at the rate 1.1002, 1.2", 5333, 5336},
+		"a refund of yen":      {func(_ *scene, w *fakeWorld) { w.booked("re_yen", -699, "0.7") }, "ch_yen", "at the rate 0.7", 1000, 999},
+		"a refund of yen in cents": {func(_ *scene, w *fakeWorld) { w.booked("re_yen_cents", -17400, "0.007") },
+			"ch_yen_cents", "at the rate 0.007", 25000, 24857},
+		"a refund without a rate": {func(_ *scene, w *fakeWorld) { w.booked("re_euro_2", -2400, "") }, "ch_euro", "at no rate", 5333, 0},
+		"a charge without a rate": {func(_ *scene, w *fakeWorld) {
+			for _, b := range w.balance {
+				if b.GetChargeId() == "ch_euro" && b.GetType() == "charge" {
+					b.ExchangeRate = ""
+				}
+			}
+		}, "ch_euro", "has no rate", 0, 22000},
 		"the order's amount":    {func(_ *scene, w *fakeWorld) { w.orders[orderID(6)].AmountMinor++ }, "ch_06", "order", 24900, 24901},
 		"the order's refund":    {func(_ *scene, w *fakeWorld) { w.orders[orderID(21)].RefundedMinor++ }, "ch_part", "knows", 1000, 1001},
 		"an order that is gone": {func(_ *scene, w *fakeWorld) { delete(w.orders, orderID(7)) }, "ch_07", "not there", 24900, 0},

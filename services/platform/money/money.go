@@ -5,6 +5,8 @@ package money
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -37,6 +39,11 @@ func Decimals(currency string) int {
 	default:
 		return 2
 	}
+}
+
+// NotInCents lists the currencies whose minor unit is no hundredth.
+func NotInCents() []string {
+	return slices.Concat(slices.Sorted(maps.Keys(zeroDecimal)), slices.Sorted(maps.Keys(threeDecimal)))
 }
 
 // Display writes an amount for people: "$249.00", "¥24,900", "KWD 75.000".

@@ -96,21 +96,9 @@ func (s *Store) Report(ctx context.Context, b Bounds, limit int) (r balance.Repo
 
 // Differences lists at most limit of what does not fit, and counts all.
 func (s *Store) Differences(ctx context.Context, b Bounds, limit int, r *balance.Report) error {
-	currencies, err := s.q.ListCurrencies(ctx)
-	if err != nil {
-		return mapError(err)
-	}
-	// A rate says what one unit costs. Only where both sides have cents is it known
-	// what one cent costs.
-	twoDecimals := []string{}
-	for _, c := range currencies {
-		if money.Decimals(c) == 2 {
-			twoDecimals = append(twoDecimals, c)
-		}
-	}
 	rows, err := s.q.FindDifferences(ctx, db.FindDifferencesParams{
 		FromAt: b.From, BeforeAt: b.Before, BalanceReadBefore: b.BalanceBefore, ChargesReadBefore: b.ChargesBefore, ChargesReadFrom: b.ChargesFrom,
-		OpenSince: b.OpenSince, PassFrom: b.PassFrom, PassStartedAt: b.PassStartedAt, TwoDecimals: twoDecimals, MaxRows: int32(limit),
+		OpenSince: b.OpenSince, PassFrom: b.PassFrom, PassStartedAt: b.PassStartedAt, NotInCents: money.NotInCents(), MaxRows: int32(limit),
 	})
 	for _, row := range rows {
 		r.Differences = append(r.Differences, balance.Difference{Subject: row.Subject, What: row.What, Currency: row.Currency,

@@ -107,6 +107,26 @@ WITH charges AS (
     WHERE c.captured AND c.seen_at <= $4::timestamptz
     GROUP BY c.charge_id, c.currency, c.refunded_minor, c.seen_at
     HAVING coalesce(max(b.created_at) < c.seen_at - interval '1 minute', true)
+), converted AS (
+    -- What went back, in the charge's currency: each refund has a rate of its own, and
+    -- may be booked off by less than one. Where a side has no cents, what one unit costs
+    -- shows only in how the charge was booked.
+    SELECT r.charge_id, r.currency, r.refunded_minor, bool_or(u.unit IS NULL) AS unknown, sum(-b.amount_minor / u.unit) AS booked_minor,
+        sum((1 + trunc(abs(b.amount_minor) / u.unit / 2000000)) / u.unit) AS tolerance, string_agg(DISTINCT b.exchange_rate, ', ') AS exchange_rates
+    FROM refunds AS r
+    JOIN reconciliation.balance_transactions AS b ON b.charge_id = r.charge_id
+        AND b.type IN ('refund', 'payment_refund', 'refund_failure', 'payment_failure_refund')
+    LEFT JOIN bookings AS k ON k.charge_id = r.charge_id AND k.booked_currency = b.currency
+    CROSS JOIN LATERAL (
+        SELECT CASE
+            WHEN b.currency = r.currency THEN 1
+            WHEN b.currency <> ALL ($5::text[]) AND r.currency <> ALL ($5::text[]) THEN nullif(b.exchange_rate, '')::numeric
+            WHEN k.booked_minor > 0 AND k.exchange_rate <> '' THEN
+                nullif(b.exchange_rate, '')::numeric * 10::numeric ^ round(log(k.booked_minor / (k.amount_minor * k.exchange_rate::numeric)))
+            END AS unit
+    ) AS u
+    WHERE NOT r.same_currency
+    GROUP BY r.charge_id, r.currency, r.refunded_minor
 ), differences AS (
     SELECT 1 AS sort, charge_id AS subject, 'the charge has no balance transaction'::text AS what, currency,
         amount_minor AS expected_minor, 0::bigint AS found_minor
@@ -119,12 +139,22 @@ WITH charges AS (
         booked_currency, round(amount_minor * exchange_rate::numeric)::bigint, booked_minor
     FROM bookings
     WHERE booked_currency <> currency AND exchange_rate <> ''
-        AND currency = ANY ($5::text[]) AND booked_currency = ANY ($5::text[])
+        -- A rate says what one unit costs: only where both sides have cents, what one cent does.
+        AND currency <> ALL ($5::text[]) AND booked_currency <> ALL ($5::text[])
         -- However Stripe rounds, that is less than one; a rate of six decimals says no more of large amounts.
         AND abs(amount_minor * exchange_rate::numeric - booked_minor) >= 1 + trunc(amount_minor / 2000000.0)
     UNION ALL
+    SELECT 2, charge_id, 'balance transaction ' || id || ' is in another currency than its charge, and has no rate', booked_currency, 0, booked_minor
+    FROM bookings WHERE booked_currency <> currency AND exchange_rate = ''
+    UNION ALL
     SELECT 3, charge_id, 'refunded at the charge, and in its balance transactions', currency, refunded_minor, booked_minor
     FROM refunds WHERE coalesce(same_currency, true) AND refunded_minor <> booked_minor
+    UNION ALL
+    SELECT 3, charge_id, 'refunded at the charge, and in its balance transactions at the rate ' || exchange_rates, currency, refunded_minor, round(booked_minor)::bigint
+    FROM converted WHERE NOT unknown AND abs(booked_minor - refunded_minor) >= tolerance - 0.000001
+    UNION ALL
+    SELECT 3, charge_id, 'its refunds are booked in another currency, and at no rate by which they can be compared', currency, refunded_minor, 0
+    FROM converted WHERE unknown
     UNION ALL
     SELECT 4, charge_id, 'it is OPEN for more than one period: ' || reason, currency, amount_minor, 0
     FROM charges WHERE disposition = 'OPEN' AND status = 'SUCCEEDED' AND created_at < $6::timestamptz
@@ -161,7 +191,7 @@ type FindDifferencesParams struct {
 	FromAt            time.Time
 	BeforeAt          time.Time
 	BalanceReadBefore time.Time
-	TwoDecimals       []string
+	NotInCents        []string
 	OpenSince         time.Time
 	ChargesReadFrom   time.Time
 	ChargesReadBefore time.Time
@@ -185,7 +215,7 @@ func (q *Queries) FindDifferences(ctx context.Context, arg FindDifferencesParams
 		arg.FromAt,
 		arg.BeforeAt,
 		arg.BalanceReadBefore,
-		arg.TwoDecimals,
+		arg.NotInCents,
 		arg.OpenSince,
 		arg.ChargesReadFrom,
 		arg.ChargesReadBefore,
@@ -319,30 +349,6 @@ func (q *Queries) InsertBalanceTransactions(ctx context.Context, arg InsertBalan
 		arg.CreatedAt,
 	)
 	return err
-}
-
-const listCurrencies = `-- name: ListCurrencies :many
-SELECT DISTINCT currency FROM reconciliation.charge_dispositions
-`
-
-func (q *Queries) ListCurrencies(ctx context.Context) ([]string, error) {
-	rows, err := q.db.Query(ctx, listCurrencies)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	var items []string
-	for rows.Next() {
-		var currency string
-		if err := rows.Scan(&currency); err != nil {
-			return nil, err
-		}
-		items = append(items, currency)
-	}
-	if err := rows.Err(); err != nil {
-		return nil, err
-	}
-	return items, nil
 }
 
 const listOrdersOfCharges = `-- name: ListOrdersOfCharges :many
