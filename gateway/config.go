@@ -4,6 +4,7 @@ import (
 	"net/mail"
 	"net/netip"
 	"net/url"
+	"strings"
 
 	"makegood.example/gateway/internal/demo"
 	"makegood.example/services/platform/config"
@@ -48,6 +49,10 @@ type Config struct {
 	TrustedProxies []netip.Prefix
 	// AllowedOrigins are the sites whose scripts may call the REST API.
 	AllowedOrigins []string
+	// RequestsPerIP is how many requests a second one address may make.
+	RequestsPerIP int
+	// HTTPS says that the public address is an https one.
+	HTTPS bool
 
 	// MetricsAddr is where metrics are served: host:port, unix:/path, or nothing
 	// for nowhere.
@@ -73,6 +78,8 @@ func LoadConfig(lookup config.Lookup) (Config, error) {
 		MetricsAddr:        metrics.LoadAddr(r),
 		CheckoutURL:        r.URL("CHECKOUT_URL", ""),
 		RefundDays:         r.String("REFUND_DAYS", "5 to 10 business days"),
+		RequestsPerIP:      r.Int("REQUESTS_PER_IP", 500, 1),
+		HTTPS:              strings.HasPrefix(r.URL("PUBLIC_URL", ""), "https://"),
 	}
 	switch on := r.String("DEMO_CHECKOUT", "off"); on {
 	case "on", "off":

@@ -47,6 +47,7 @@ func Run(ctx context.Context, cfg Config, rt process.Runtime) (err error) {
 		Peers: peers, Log: rt.Log, Requests: requests, StatusPage: statusPage,
 		PublishableKey: cfg.PublishableKey, SupportEmail: cfg.SupportEmail, AppName: cfg.AppName,
 		TrustedProxies: cfg.TrustedProxies, AllowedOrigins: cfg.AllowedOrigins,
+		RequestsPerIP: cfg.RequestsPerIP, HTTPS: cfg.HTTPS,
 		RefundDays: cfg.RefundDays, DemoCheckout: cfg.DemoCheckout, Demo: cfg.Demo,
 	})
 	if err != nil {

@@ -80,7 +80,7 @@ func start(t *testing.T, throwaway bool, settings []string) *shop {
 		}
 	})
 	// The developer's own settings stay out: they may name a real Stripe.
-	env := append([]string{"PATH=" + os.Getenv("PATH"), "HOME=" + os.Getenv("HOME"), "ATTEMPTS_PER_IP=10000"}, settings...)
+	env := append([]string{"PATH=" + os.Getenv("PATH"), "HOME=" + os.Getenv("HOME"), "ATTEMPTS_PER_IP=10000", "REQUESTS_PER_IP=100000"}, settings...)
 	out := &told{}
 	s, err := stack.Start(t.Context(), stack.Options{Dir: dir, BinDir: programs, Env: env, FreePorts: true, Throwaway: throwaway, Out: out})
 	if err != nil {

@@ -137,7 +137,7 @@ func (b *bench) withStackOn(ctx context.Context, slow, database string, do func(
 	defer func() { err = errors.Join(err, stack.Remove(dir)) }()
 	// Sweeps and rescues would read Stripe for payments that only the bench's
 	// events know of, at moments that only they choose.
-	env := append(stack.MachineEnv(b.opts.Env), "RECONCILE_EVERY=off", "RESCUE_AFTER=off", "ATTEMPTS_PER_IP=1000000")
+	env := append(stack.MachineEnv(b.opts.Env), "RECONCILE_EVERY=off", "RESCUE_AFTER=off", "ATTEMPTS_PER_IP=1000000", "REQUESTS_PER_IP=1000000")
 	env = append(env, b.extra...)
 	if database != "" {
 		env = append(env, "DATABASE_URL="+database)

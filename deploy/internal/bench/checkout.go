@@ -31,7 +31,7 @@ var idlers = []string{"orders", "payments", "provisioning", "notifications", "re
 // commits for each order on the same server; and what the product takes when nobody
 // buys. Sweeps and looks are on, as they always are.
 func (b *bench) checkout(ctx context.Context) error {
-	b.extra = []string{"RECONCILE_EVERY=2m", "RESCUE_AFTER=30s", "ATTEMPTS_PER_IP=1000000"}
+	b.extra = []string{"RECONCILE_EVERY=2m", "RESCUE_AFTER=30s", "ATTEMPTS_PER_IP=1000000", "REQUESTS_PER_IP=1000000"}
 	defer func() { b.extra = nil }()
 	return b.withStack(ctx, "", func(s *stack.Stack) error {
 		if err := buy(ctx, s, 10); err != nil { // warm

@@ -144,7 +144,7 @@ func (w *World) standard(db *pgtest.DB) map[string]string {
 		"STRIPE_TIMEOUT": "20s", // a slow machine is no silent Stripe
 		"SMTP_URL":       "smtp://" + w.inbox.SMTPAddr(), "PUBLIC_URL": w.url, "APP_URL": "https://app.example.com",
 		"ADMIN_ADDR": "127.0.0.1:0", "SERVICE_TOKENS_FILE": w.tokensFile(), "ADMIN_TOKENS_FILE": w.makePeople(),
-		"ATTEMPTS_PER_IP": "100000", "ATTEMPTS_PER_EMAIL": "100000",
+		"ATTEMPTS_PER_IP": "100000", "REQUESTS_PER_IP": "1000000", "ATTEMPTS_PER_EMAIL": "100000",
 		// Sweeps would look every two minutes of two years.
 		"RECONCILE_EVERY": "off",
 	}

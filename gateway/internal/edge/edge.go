@@ -57,6 +57,11 @@ type Config struct {
 	TrustedProxies []netip.Prefix
 	// AllowedOrigins are the sites whose scripts may call /v1/.
 	AllowedOrigins []string
+	// RequestsPerIP is how many requests a second one address may make, on average
+	// over some seconds. Stripe's deliveries are not among them.
+	RequestsPerIP int
+	// HTTPS says that the public reaches this listener by https only.
+	HTTPS bool
 }
 
 // New builds the public entrance.
@@ -122,5 +127,6 @@ func New(cfg Config) (http.Handler, error) {
 			return nil, err
 		}
 	}
-	return Wrap(webhooksFirst(webhooks, allowOrigins(cfg.AllowedOrigins, mux)), cfg.Log, cfg.Requests, cfg.TrustedProxies), nil
+	buyers := allowOrigins(cfg.AllowedOrigins, boundRate(cfg.RequestsPerIP, mux))
+	return Wrap(onlyHTTPS(cfg.HTTPS, webhooksFirst(webhooks, buyers)), cfg.Log, cfg.Requests, cfg.TrustedProxies), nil
 }

@@ -36,6 +36,10 @@ func handleError(_ context.Context, _ *runtime.ServeMux, _ runtime.Marshaler, w 
 		open.Message += outcomeOpen
 		e = &open
 	}
+	if httpStatus == http.StatusTooManyRequests {
+		// Services count what was tried within an hour.
+		w.Header().Set("Retry-After", "3600")
+	}
 	writeError(w, r, httpStatus, e)
 }
 

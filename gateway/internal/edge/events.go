@@ -5,9 +5,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
-	"net/netip"
 	"strings"
-	"sync"
 	"time"
 
 	"google.golang.org/grpc"
@@ -55,7 +53,7 @@ type orderReader interface {
 // gives no answer; it is asked on) and end (the order rests). A stream is one
 // handler that asks on its reader's behalf; it starts nothing of its own.
 func orderEvents(orders orderReader, p pace) http.Handler {
-	open := &openStreams{pace: p, perAddress: map[netip.Prefix]int{}}
+	open := newTurnstile(p.perAddress, p.inAll)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		info := infoOf(r.Context())
 		if info.reference == "" {
@@ -198,51 +196,6 @@ func (s *stream) send(text string) error {
 		return err
 	}
 	return s.control.Flush()
-}
-
-// openStreams counts, so that nobody can open them without end.
-type openStreams struct {
-	pace       pace
-	mu         sync.Mutex
-	all        int
-	perAddress map[netip.Prefix]int
-}
-
-// enter answers 0, or the status to refuse with.
-func (o *openStreams) enter(from netip.Prefix) int {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	if o.perAddress[from] >= o.pace.perAddress {
-		return http.StatusTooManyRequests
-	}
-	if o.all >= o.pace.inAll {
-		return http.StatusServiceUnavailable
-	}
-	o.all++
-	o.perAddress[from]++
-	return 0
-}
-
-func (o *openStreams) leave(from netip.Prefix) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	o.all--
-	if o.perAddress[from]--; o.perAddress[from] == 0 {
-		delete(o.perAddress, from)
-	}
-}
-
-// network is what counts as one address: of IPv6, what one household has.
-func network(ip netip.Addr) netip.Prefix {
-	bits := ip.BitLen()
-	if ip.Is6() {
-		bits = 64
-	}
-	prefix, err := ip.Prefix(bits)
-	if err != nil {
-		return netip.Prefix{}
-	}
-	return prefix
 }
 
 // isStream says that a request is answered for as long as there is news.

@@ -117,9 +117,7 @@ func TestAReaderThatDoesNotReadIsGivenUp(t *testing.T) {
 }
 
 func TestStreamsAreBoundedTogetherAndByAddress(t *testing.T) {
-	p := usualPace
-	p.perAddress, p.inAll = 2, 3
-	open := &openStreams{pace: p, perAddress: map[netip.Prefix]int{}}
+	open := newTurnstile(2, 3)
 	enter := func(ip string) int { return open.enter(network(netip.MustParseAddr(ip))) }
 	for _, c := range []struct {
 		ip   string
@@ -142,7 +140,7 @@ func TestStreamsAreBoundedTogetherAndByAddress(t *testing.T) {
 	for _, ip := range []string{"192.0.2.1", "2001:db8::1", "2001:db8::2"} {
 		open.leave(network(netip.MustParseAddr(ip)))
 	}
-	if open.all != 0 || len(open.perAddress) != 0 {
+	if open.all != 0 || len(open.by) != 0 {
 		t.Errorf("left over: %+v", open)
 	}
 }

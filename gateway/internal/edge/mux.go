@@ -41,7 +41,7 @@ func NewMux(timeout time.Duration) *runtime.ServeMux {
 		runtime.WithForwardResponseOption(orderStatus),
 		runtime.WithErrorHandler(handleError),
 		runtime.WithRoutingErrorHandler(handleRoutingError),
-		runtime.WithMiddlewares(noteRoute, boundBody, boundTime(timeout)),
+		runtime.WithMiddlewares(noteRoute, boundBody, boundCalls(callsPerAddress, callsInAll), boundTime(timeout)),
 		runtime.WithDisablePathLengthFallback(),
 		runtime.WithDisableHTTPMethodOverride(),
 	)

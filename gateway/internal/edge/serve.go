@@ -10,9 +10,24 @@ import (
 	"time"
 )
 
-// drainFor is how long requests in hand may take when the gateway is told to
-// stop. What is cut off is finished by the order's own rescue.
-const drainFor = 8 * time.Second
+// limits are how long a connection may take for what it does.
+type limits struct {
+	// header and read bound a request that comes slowly, write an answer that is
+	// taken slowly, idle a connection that asks nothing.
+	header, read, write, idle time.Duration
+	// drain is how long requests in hand may take when the gateway is told to stop.
+	// What is cut off is finished by the order's own rescue.
+	drain time.Duration
+}
+
+var usualLimits = limits{
+	header: 5 * time.Second, read: 15 * time.Second,
+	write: 90 * time.Second, // above the longest call, an admin's
+	idle:  60 * time.Second, drain: 8 * time.Second,
+}
+
+// maxHeader bounds the headers of a request, in bytes.
+const maxHeader = 32 << 10
 
 type lifeKey struct{}
 
@@ -21,10 +36,10 @@ type drainKey struct{}
 // Serve serves until ctx ends, then lets the requests in hand finish; none of
 // them runs on when it returns.
 func Serve(ctx context.Context, name string, listener net.Listener, handler http.Handler, log *slog.Logger) error {
-	return serve(ctx, name, listener, handler, log, drainFor)
+	return serve(ctx, name, listener, handler, log, usualLimits)
 }
 
-func serve(ctx context.Context, name string, listener net.Listener, handler http.Handler, log *slog.Logger, drainFor time.Duration) error {
+func serve(ctx context.Context, name string, listener net.Listener, handler http.Handler, log *slog.Logger, at limits) error {
 	// Requests outlive ctx, for they are drained; they do not outlive Serve.
 	life, end := context.WithCancel(context.WithoutCancel(ctx))
 	defer end()
@@ -38,12 +53,9 @@ func serve(ctx context.Context, name string, listener net.Listener, handler http
 		BaseContext: func(net.Listener) context.Context {
 			return context.WithValue(context.WithValue(life, lifeKey{}, life), drainKey{}, ctx)
 		},
-		ReadHeaderTimeout: 5 * time.Second,
-		ReadTimeout:       15 * time.Second,
-		WriteTimeout:      90 * time.Second, // above the longest call, an admin's
-		IdleTimeout:       60 * time.Second,
-		MaxHeaderBytes:    32 << 10,
-		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelWarn),
+		ReadHeaderTimeout: at.header, ReadTimeout: at.read, WriteTimeout: at.write, IdleTimeout: at.idle,
+		MaxHeaderBytes: maxHeader,
+		ErrorLog:       slog.NewLogLogger(log.Handler(), slog.LevelWarn),
 	}
 	served := make(chan error, 1)
 	go func() { served <- server.Serve(listener) }()
@@ -54,7 +66,7 @@ func serve(ctx context.Context, name string, listener net.Listener, handler http
 		return err
 	case <-ctx.Done():
 	}
-	drain, cancel := context.WithTimeout(life, drainFor)
+	drain, cancel := context.WithTimeout(life, at.drain)
 	defer cancel()
 	err := server.Shutdown(drain)
 	if errors.Is(err, context.DeadlineExceeded) {

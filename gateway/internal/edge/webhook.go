@@ -35,12 +35,15 @@ const (
 type entrance struct {
 	payments paymentsv1.PaymentsServiceClient
 	filing   batch.Group[*paymentsv1.ReceiveWebhookRequest, string]
+	// arriving are those whose body is still read too; inHand has room for deliveries
+	// alone, and only for whole ones.
+	arriving, inHand *turnstile
 }
 
 // stripeWebhook hands deliveries to Payments exactly as they came: a signature
 // is over these bytes. It acknowledges only what Payments acknowledges.
 func stripeWebhook(payments paymentsv1.PaymentsServiceClient) http.Handler {
-	e := &entrance{payments: payments}
+	e := &entrance{payments: payments, arriving: newTurnstile(deliveriesPerAddress, unbounded), inHand: newTurnstile(unbounded, deliveriesInAll)}
 	e.filing = batch.Group[*paymentsv1.ReceiveWebhookRequest, string]{Do: e.file, Hands: filers, Most: filedMost, Timeout: webhookTimeout}
 	return e
 }
@@ -59,11 +62,22 @@ func webhooksFirst(webhooks, next http.Handler) http.Handler {
 }
 
 func (e *entrance) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	from := network(infoOf(r.Context()).clientIP)
+	if status := e.arriving.enter(from); status != 0 {
+		refuse(w, r, status, 5)
+		return
+	}
+	defer e.arriving.leave(from)
 	payload, status, problem := readBody(w, r, MaxWebhookBody)
 	if problem != nil {
 		writeError(w, r, status, problem)
 		return
 	}
+	if status := e.inHand.enter(from); status != 0 {
+		refuse(w, r, status, 5)
+		return
+	}
+	defer e.inHand.leave(from)
 	ctx, cancel := context.WithTimeout(UntilServerStops(r.Context()), webhookTimeout)
 	defer cancel()
 	became, err := e.deliver(ctx, &paymentsv1.ReceiveWebhookRequest{Payload: payload, Signature: signature(r)})

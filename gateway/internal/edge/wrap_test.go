@@ -91,7 +91,7 @@ func TestNothingRunsOnAfterServe(t *testing.T) {
 	ctx, stop := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
 	go func() {
-		ended <- serve(ctx, "test", listener, handler, slog.New(slog.DiscardHandler), 50*time.Millisecond)
+		ended <- serve(ctx, "test", listener, handler, slog.New(slog.DiscardHandler), limits{drain: 50 * time.Millisecond})
 	}()
 	go func() {
 		if resp, err := http.Get("http://" + listener.Addr().String()); err == nil {

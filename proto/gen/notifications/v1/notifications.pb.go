@@ -1665,9 +1665,10 @@ const file_notifications_v1_notifications_proto_rawDesc = "" +
 	"\x13ListMessagesRequest\x12#\n" +
 	"\border_id\x18\x01 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\aorderId\"M\n" +
 	"\x14ListMessagesResponse\x125\n" +
-	"\bmessages\x18\x01 \x03(\v2\x19.notifications.v1.MessageR\bmessages\"A\n" +
-	"\x13FindMessagesRequest\x12*\n" +
-	"\vdedupe_keys\x18\x01 \x03(\tB\t\xbaH\x06\x92\x01\x03\x10\xe8\aR\n" +
+	"\bmessages\x18\x01 \x03(\v2\x19.notifications.v1.MessageR\bmessages\"H\n" +
+	"\x13FindMessagesRequest\x121\n" +
+	"\vdedupe_keys\x18\x01 \x03(\tB\x10\xbaH\r\x92\x01\n" +
+	"\x10\xe8\a\"\x05r\x03\x18\x80\x04R\n" +
 	"dedupeKeys\"\xa4\x01\n" +
 	"\x14FindMessagesResponse\x125\n" +
 	"\bmessages\x18\x01 \x03(\v2\x19.notifications.v1.MessageR\bmessages\x12U\n" +

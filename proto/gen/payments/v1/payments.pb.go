@@ -3945,7 +3945,7 @@ var File_payments_v1_payments_proto protoreflect.FileDescriptor
 
 const file_payments_v1_payments_proto_rawDesc = "" +
 	"\n" +
-	"\x1apayments/v1/payments.proto\x12\vpayments.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xb0\x03\n" +
+	"\x1apayments/v1/payments.proto\x12\vpayments.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xb7\x03\n" +
 	"\x18ListWebhookEventsRequest\x12B\n" +
 	"\x06status\x18\x01 \x01(\x0e2 .payments.v1.WebhookEvent.StatusB\b\xbaH\x05\x82\x01\x02\x10\x01R\x06status\x12C\n" +
 	"\x0freceived_before\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\x0ereceivedBefore\x12*\n" +
@@ -3956,8 +3956,8 @@ const file_payments_v1_payments_proto_rawDesc = "" +
 	"\tpage_size\x18\x06 \x01(\x05B\n" +
 	"\xbaH\a\x1a\x05\x18\xc8\x01(\x00R\bpageSize\x12'\n" +
 	"\n" +
-	"page_token\x18\a \x01(\tB\b\xbaH\x05r\x03\x18\x90\x03R\tpageToken\x122\n" +
-	"\x10stripe_event_ids\x18\b \x03(\tB\b\xbaH\x05\x92\x01\x02\x10dR\x0estripeEventIds\"v\n" +
+	"page_token\x18\a \x01(\tB\b\xbaH\x05r\x03\x18\x90\x03R\tpageToken\x129\n" +
+	"\x10stripe_event_ids\x18\b \x03(\tB\x0f\xbaH\f\x92\x01\t\x10d\"\x05r\x03\x18\xff\x01R\x0estripeEventIds\"v\n" +
 	"\x19ListWebhookEventsResponse\x121\n" +
 	"\x06events\x18\x01 \x03(\v2\x19.payments.v1.WebhookEventR\x06events\x12&\n" +
 	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\">\n" +
@@ -4170,11 +4170,11 @@ const file_payments_v1_payments_proto_rawDesc = "" +
 	"\bstatuses\x18\x01 \x03(\tR\bstatuses\"|\n" +
 	"\x06Window\x126\n" +
 	"\x04from\x18\x01 \x01(\v2\x1a.google.protobuf.TimestampB\x06\xbaH\x03\xc8\x01\x01R\x04from\x12:\n" +
-	"\x06before\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampB\x06\xbaH\x03\xc8\x01\x01R\x06before\"\x93\x01\n" +
+	"\x06before\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampB\x06\xbaH\x03\xc8\x01\x01R\x06before\"\x9a\x01\n" +
 	"\x12ListChargesRequest\x12+\n" +
-	"\x06window\x18\x01 \x01(\v2\x13.payments.v1.WindowR\x06window\x12'\n" +
+	"\x06window\x18\x01 \x01(\v2\x13.payments.v1.WindowR\x06window\x12.\n" +
 	"\n" +
-	"charge_ids\x18\x02 \x03(\tB\b\xbaH\x05\x92\x01\x02\x10dR\tchargeIds\x12'\n" +
+	"charge_ids\x18\x02 \x03(\tB\x0f\xbaH\f\x92\x01\t\x10d\"\x05r\x03\x18\xff\x01R\tchargeIds\x12'\n" +
 	"\n" +
 	"page_token\x18\x03 \x01(\tB\b\xbaH\x05r\x03\x18\xff\x01R\tpageToken\"p\n" +
 	"\x13ListChargesResponse\x121\n" +

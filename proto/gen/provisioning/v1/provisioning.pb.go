@@ -1717,7 +1717,7 @@ const file_provisioning_v1_provisioning_proto_rawDesc = "" +
 	"\x13RevokeAccessRequest\x12#\n" +
 	"\border_id\x18\x01 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\aorderId\";\n" +
 	"\x14RestoreAccessRequest\x12#\n" +
-	"\border_id\x18\x01 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\aorderId\"\xd2\x03\n" +
+	"\border_id\x18\x01 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\aorderId\"\xd5\x03\n" +
 	"\x19FollowSubscriptionRequest\x123\n" +
 	"\x0fsubscription_id\x18\x01 \x01(\tB\n" +
 	"\xbaH\ar\x05\x10\x01\x18\xff\x01R\x0esubscriptionId\x12#\n" +
@@ -1726,9 +1726,9 @@ const file_provisioning_v1_provisioning_proto_rawDesc = "" +
 	"\xbaH\a\x82\x01\x04\x10\x01 \x00R\x06status\x12C\n" +
 	"\vobserved_at\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampB\x06\xbaH\x03\xc8\x01\x01R\n" +
 	"observedAt\x12\x16\n" +
-	"\x06renews\x18\x05 \x01(\bR\x06renews\x12>\n" +
-	"\x14paid_since_order_ids\x18\x06 \x03(\tB\r\xbaH\n" +
-	"\x92\x01\a\"\x05r\x03\xb0\x01\x01R\x11paidSinceOrderIds\x12\x14\n" +
+	"\x06renews\x18\x05 \x01(\bR\x06renews\x12A\n" +
+	"\x14paid_since_order_ids\x18\x06 \x03(\tB\x10\xbaH\r\x92\x01\n" +
+	"\x10\x90N\"\x05r\x03\xb0\x01\x01R\x11paidSinceOrderIds\x12\x14\n" +
 	"\x05again\x18\a \x01(\bR\x05again\"Q\n" +
 	"\x06Status\x12\x16\n" +
 	"\x12STATUS_UNSPECIFIED\x10\x00\x12\n" +
