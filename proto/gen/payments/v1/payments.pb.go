@@ -495,7 +495,7 @@ func (x FollowChangesRequest_Kind) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use FollowChangesRequest_Kind.Descriptor instead.
 func (FollowChangesRequest_Kind) EnumDescriptor() ([]byte, []int) {
-	return file_payments_v1_payments_proto_rawDescGZIP(), []int{42, 0}
+	return file_payments_v1_payments_proto_rawDescGZIP(), []int{43, 0}
 }
 
 type ListWebhookEventsRequest struct {
@@ -3325,8 +3325,12 @@ func (x *MatchPaymentsResponse) GetRecordedChargeIds() []string {
 }
 
 type RestoreChargeRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	ChargeId      string                 `protobuf:"bytes,1,opt,name=charge_id,json=chargeId,proto3" json:"charge_id,omitempty"`
+	state    protoimpl.MessageState `protogen:"open.v1"`
+	ChargeId string                 `protobuf:"bytes,1,opt,name=charge_id,json=chargeId,proto3" json:"charge_id,omitempty"`
+	// For whom and for what it was paid, as a person says who has adopted it; needs
+	// their credential. Then a charge is written down, too, that is claimed, or whose
+	// hints do not agree or say too little. One that is recorded stays as it is.
+	Named         *NamedBuyer `protobuf:"bytes,2,opt,name=named,proto3" json:"named,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -3368,6 +3372,74 @@ func (x *RestoreChargeRequest) GetChargeId() string {
 	return ""
 }
 
+func (x *RestoreChargeRequest) GetNamed() *NamedBuyer {
+	if x != nil {
+		return x.Named
+	}
+	return nil
+}
+
+// NamedBuyer is a charge's buyer as a person names them.
+type NamedBuyer struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Email         string                 `protobuf:"bytes,1,opt,name=email,proto3" json:"email,omitempty"`
+	Name          string                 `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`
+	PlanId        string                 `protobuf:"bytes,3,opt,name=plan_id,json=planId,proto3" json:"plan_id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *NamedBuyer) Reset() {
+	*x = NamedBuyer{}
+	mi := &file_payments_v1_payments_proto_msgTypes[39]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *NamedBuyer) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*NamedBuyer) ProtoMessage() {}
+
+func (x *NamedBuyer) ProtoReflect() protoreflect.Message {
+	mi := &file_payments_v1_payments_proto_msgTypes[39]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use NamedBuyer.ProtoReflect.Descriptor instead.
+func (*NamedBuyer) Descriptor() ([]byte, []int) {
+	return file_payments_v1_payments_proto_rawDescGZIP(), []int{39}
+}
+
+func (x *NamedBuyer) GetEmail() string {
+	if x != nil {
+		return x.Email
+	}
+	return ""
+}
+
+func (x *NamedBuyer) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *NamedBuyer) GetPlanId() string {
+	if x != nil {
+		return x.PlanId
+	}
+	return ""
+}
+
 type RestoreChargeResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// What AdoptCharge needs; payment is unset when the charge is not paid.
@@ -3386,7 +3458,7 @@ type RestoreChargeResponse struct {
 
 func (x *RestoreChargeResponse) Reset() {
 	*x = RestoreChargeResponse{}
-	mi := &file_payments_v1_payments_proto_msgTypes[39]
+	mi := &file_payments_v1_payments_proto_msgTypes[40]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3398,7 +3470,7 @@ func (x *RestoreChargeResponse) String() string {
 func (*RestoreChargeResponse) ProtoMessage() {}
 
 func (x *RestoreChargeResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_payments_v1_payments_proto_msgTypes[39]
+	mi := &file_payments_v1_payments_proto_msgTypes[40]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3411,7 +3483,7 @@ func (x *RestoreChargeResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RestoreChargeResponse.ProtoReflect.Descriptor instead.
 func (*RestoreChargeResponse) Descriptor() ([]byte, []int) {
-	return file_payments_v1_payments_proto_rawDescGZIP(), []int{39}
+	return file_payments_v1_payments_proto_rawDescGZIP(), []int{40}
 }
 
 func (x *RestoreChargeResponse) GetReference() string {
@@ -3480,7 +3552,7 @@ type CatchUpEventsRequest struct {
 
 func (x *CatchUpEventsRequest) Reset() {
 	*x = CatchUpEventsRequest{}
-	mi := &file_payments_v1_payments_proto_msgTypes[40]
+	mi := &file_payments_v1_payments_proto_msgTypes[41]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3492,7 +3564,7 @@ func (x *CatchUpEventsRequest) String() string {
 func (*CatchUpEventsRequest) ProtoMessage() {}
 
 func (x *CatchUpEventsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_payments_v1_payments_proto_msgTypes[40]
+	mi := &file_payments_v1_payments_proto_msgTypes[41]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3505,7 +3577,7 @@ func (x *CatchUpEventsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CatchUpEventsRequest.ProtoReflect.Descriptor instead.
 func (*CatchUpEventsRequest) Descriptor() ([]byte, []int) {
-	return file_payments_v1_payments_proto_rawDescGZIP(), []int{40}
+	return file_payments_v1_payments_proto_rawDescGZIP(), []int{41}
 }
 
 func (x *CatchUpEventsRequest) GetWindow() *Window {
@@ -3534,7 +3606,7 @@ type CatchUpEventsResponse struct {
 
 func (x *CatchUpEventsResponse) Reset() {
 	*x = CatchUpEventsResponse{}
-	mi := &file_payments_v1_payments_proto_msgTypes[41]
+	mi := &file_payments_v1_payments_proto_msgTypes[42]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3546,7 +3618,7 @@ func (x *CatchUpEventsResponse) String() string {
 func (*CatchUpEventsResponse) ProtoMessage() {}
 
 func (x *CatchUpEventsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_payments_v1_payments_proto_msgTypes[41]
+	mi := &file_payments_v1_payments_proto_msgTypes[42]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3559,7 +3631,7 @@ func (x *CatchUpEventsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CatchUpEventsResponse.ProtoReflect.Descriptor instead.
 func (*CatchUpEventsResponse) Descriptor() ([]byte, []int) {
-	return file_payments_v1_payments_proto_rawDescGZIP(), []int{41}
+	return file_payments_v1_payments_proto_rawDescGZIP(), []int{42}
 }
 
 func (x *CatchUpEventsResponse) GetReadCount() int32 {
@@ -3594,7 +3666,7 @@ type FollowChangesRequest struct {
 
 func (x *FollowChangesRequest) Reset() {
 	*x = FollowChangesRequest{}
-	mi := &file_payments_v1_payments_proto_msgTypes[42]
+	mi := &file_payments_v1_payments_proto_msgTypes[43]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3606,7 +3678,7 @@ func (x *FollowChangesRequest) String() string {
 func (*FollowChangesRequest) ProtoMessage() {}
 
 func (x *FollowChangesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_payments_v1_payments_proto_msgTypes[42]
+	mi := &file_payments_v1_payments_proto_msgTypes[43]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3619,7 +3691,7 @@ func (x *FollowChangesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FollowChangesRequest.ProtoReflect.Descriptor instead.
 func (*FollowChangesRequest) Descriptor() ([]byte, []int) {
-	return file_payments_v1_payments_proto_rawDescGZIP(), []int{42}
+	return file_payments_v1_payments_proto_rawDescGZIP(), []int{43}
 }
 
 func (x *FollowChangesRequest) GetKind() FollowChangesRequest_Kind {
@@ -3657,7 +3729,7 @@ type FollowChangesResponse struct {
 
 func (x *FollowChangesResponse) Reset() {
 	*x = FollowChangesResponse{}
-	mi := &file_payments_v1_payments_proto_msgTypes[43]
+	mi := &file_payments_v1_payments_proto_msgTypes[44]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3669,7 +3741,7 @@ func (x *FollowChangesResponse) String() string {
 func (*FollowChangesResponse) ProtoMessage() {}
 
 func (x *FollowChangesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_payments_v1_payments_proto_msgTypes[43]
+	mi := &file_payments_v1_payments_proto_msgTypes[44]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3682,7 +3754,7 @@ func (x *FollowChangesResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FollowChangesResponse.ProtoReflect.Descriptor instead.
 func (*FollowChangesResponse) Descriptor() ([]byte, []int) {
-	return file_payments_v1_payments_proto_rawDescGZIP(), []int{43}
+	return file_payments_v1_payments_proto_rawDescGZIP(), []int{44}
 }
 
 func (x *FollowChangesResponse) GetReadCount() int32 {
@@ -3723,7 +3795,7 @@ type ListBalanceTransactionsRequest struct {
 
 func (x *ListBalanceTransactionsRequest) Reset() {
 	*x = ListBalanceTransactionsRequest{}
-	mi := &file_payments_v1_payments_proto_msgTypes[44]
+	mi := &file_payments_v1_payments_proto_msgTypes[45]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3735,7 +3807,7 @@ func (x *ListBalanceTransactionsRequest) String() string {
 func (*ListBalanceTransactionsRequest) ProtoMessage() {}
 
 func (x *ListBalanceTransactionsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_payments_v1_payments_proto_msgTypes[44]
+	mi := &file_payments_v1_payments_proto_msgTypes[45]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3748,7 +3820,7 @@ func (x *ListBalanceTransactionsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListBalanceTransactionsRequest.ProtoReflect.Descriptor instead.
 func (*ListBalanceTransactionsRequest) Descriptor() ([]byte, []int) {
-	return file_payments_v1_payments_proto_rawDescGZIP(), []int{44}
+	return file_payments_v1_payments_proto_rawDescGZIP(), []int{45}
 }
 
 func (x *ListBalanceTransactionsRequest) GetWindow() *Window {
@@ -3775,7 +3847,7 @@ type ListBalanceTransactionsResponse struct {
 
 func (x *ListBalanceTransactionsResponse) Reset() {
 	*x = ListBalanceTransactionsResponse{}
-	mi := &file_payments_v1_payments_proto_msgTypes[45]
+	mi := &file_payments_v1_payments_proto_msgTypes[46]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3787,7 +3859,7 @@ func (x *ListBalanceTransactionsResponse) String() string {
 func (*ListBalanceTransactionsResponse) ProtoMessage() {}
 
 func (x *ListBalanceTransactionsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_payments_v1_payments_proto_msgTypes[45]
+	mi := &file_payments_v1_payments_proto_msgTypes[46]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3800,7 +3872,7 @@ func (x *ListBalanceTransactionsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListBalanceTransactionsResponse.ProtoReflect.Descriptor instead.
 func (*ListBalanceTransactionsResponse) Descriptor() ([]byte, []int) {
-	return file_payments_v1_payments_proto_rawDescGZIP(), []int{45}
+	return file_payments_v1_payments_proto_rawDescGZIP(), []int{46}
 }
 
 func (x *ListBalanceTransactionsResponse) GetTransactions() []*BalanceTransaction {
@@ -3843,7 +3915,7 @@ type BalanceTransaction struct {
 
 func (x *BalanceTransaction) Reset() {
 	*x = BalanceTransaction{}
-	mi := &file_payments_v1_payments_proto_msgTypes[46]
+	mi := &file_payments_v1_payments_proto_msgTypes[47]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3855,7 +3927,7 @@ func (x *BalanceTransaction) String() string {
 func (*BalanceTransaction) ProtoMessage() {}
 
 func (x *BalanceTransaction) ProtoReflect() protoreflect.Message {
-	mi := &file_payments_v1_payments_proto_msgTypes[46]
+	mi := &file_payments_v1_payments_proto_msgTypes[47]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3868,7 +3940,7 @@ func (x *BalanceTransaction) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use BalanceTransaction.ProtoReflect.Descriptor instead.
 func (*BalanceTransaction) Descriptor() ([]byte, []int) {
-	return file_payments_v1_payments_proto_rawDescGZIP(), []int{46}
+	return file_payments_v1_payments_proto_rawDescGZIP(), []int{47}
 }
 
 func (x *BalanceTransaction) GetId() string {
@@ -4258,10 +4330,17 @@ const file_payments_v1_payments_proto_rawDesc = "" +
 	"\n" +
 	"charge_ids\x18\x01 \x03(\tB\x12\xbaH\x0f\x92\x01\f\x10\xe8\a\"\ar\x05\x10\x01\x18\xff\x01R\tchargeIds\"G\n" +
 	"\x15MatchPaymentsResponse\x12.\n" +
-	"\x13recorded_charge_ids\x18\x01 \x03(\tR\x11recordedChargeIds\"?\n" +
+	"\x13recorded_charge_ids\x18\x01 \x03(\tR\x11recordedChargeIds\"n\n" +
 	"\x14RestoreChargeRequest\x12'\n" +
 	"\tcharge_id\x18\x01 \x01(\tB\n" +
-	"\xbaH\ar\x05\x10\x01\x18\xff\x01R\bchargeId\"\x89\x02\n" +
+	"\xbaH\ar\x05\x10\x01\x18\xff\x01R\bchargeId\x12-\n" +
+	"\x05named\x18\x02 \x01(\v2\x17.payments.v1.NamedBuyerR\x05named\"p\n" +
+	"\n" +
+	"NamedBuyer\x12 \n" +
+	"\x05email\x18\x01 \x01(\tB\n" +
+	"\xbaH\ar\x05\x10\x03\x18\xfe\x01R\x05email\x12\x1c\n" +
+	"\x04name\x18\x02 \x01(\tB\b\xbaH\x05r\x03\x18\xc8\x01R\x04name\x12\"\n" +
+	"\aplan_id\x18\x03 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\x06planId\"\x89\x02\n" +
 	"\x15RestoreChargeResponse\x12\x1c\n" +
 	"\treference\x18\x01 \x01(\tR\treference\x12\x17\n" +
 	"\aplan_id\x18\x02 \x01(\tR\x06planId\x12\x14\n" +
@@ -4354,7 +4433,7 @@ func file_payments_v1_payments_proto_rawDescGZIP() []byte {
 }
 
 var file_payments_v1_payments_proto_enumTypes = make([]protoimpl.EnumInfo, 8)
-var file_payments_v1_payments_proto_msgTypes = make([]protoimpl.MessageInfo, 47)
+var file_payments_v1_payments_proto_msgTypes = make([]protoimpl.MessageInfo, 48)
 var file_payments_v1_payments_proto_goTypes = []any{
 	(WebhookEvent_Status)(0),                // 0: payments.v1.WebhookEvent.Status
 	(Refund_Status)(0),                      // 1: payments.v1.Refund.Status
@@ -4403,52 +4482,53 @@ var file_payments_v1_payments_proto_goTypes = []any{
 	(*MatchPaymentsRequest)(nil),            // 44: payments.v1.MatchPaymentsRequest
 	(*MatchPaymentsResponse)(nil),           // 45: payments.v1.MatchPaymentsResponse
 	(*RestoreChargeRequest)(nil),            // 46: payments.v1.RestoreChargeRequest
-	(*RestoreChargeResponse)(nil),           // 47: payments.v1.RestoreChargeResponse
-	(*CatchUpEventsRequest)(nil),            // 48: payments.v1.CatchUpEventsRequest
-	(*CatchUpEventsResponse)(nil),           // 49: payments.v1.CatchUpEventsResponse
-	(*FollowChangesRequest)(nil),            // 50: payments.v1.FollowChangesRequest
-	(*FollowChangesResponse)(nil),           // 51: payments.v1.FollowChangesResponse
-	(*ListBalanceTransactionsRequest)(nil),  // 52: payments.v1.ListBalanceTransactionsRequest
-	(*ListBalanceTransactionsResponse)(nil), // 53: payments.v1.ListBalanceTransactionsResponse
-	(*BalanceTransaction)(nil),              // 54: payments.v1.BalanceTransaction
-	(*timestamppb.Timestamp)(nil),           // 55: google.protobuf.Timestamp
+	(*NamedBuyer)(nil),                      // 47: payments.v1.NamedBuyer
+	(*RestoreChargeResponse)(nil),           // 48: payments.v1.RestoreChargeResponse
+	(*CatchUpEventsRequest)(nil),            // 49: payments.v1.CatchUpEventsRequest
+	(*CatchUpEventsResponse)(nil),           // 50: payments.v1.CatchUpEventsResponse
+	(*FollowChangesRequest)(nil),            // 51: payments.v1.FollowChangesRequest
+	(*FollowChangesResponse)(nil),           // 52: payments.v1.FollowChangesResponse
+	(*ListBalanceTransactionsRequest)(nil),  // 53: payments.v1.ListBalanceTransactionsRequest
+	(*ListBalanceTransactionsResponse)(nil), // 54: payments.v1.ListBalanceTransactionsResponse
+	(*BalanceTransaction)(nil),              // 55: payments.v1.BalanceTransaction
+	(*timestamppb.Timestamp)(nil),           // 56: google.protobuf.Timestamp
 }
 var file_payments_v1_payments_proto_depIdxs = []int32{
 	0,  // 0: payments.v1.ListWebhookEventsRequest.status:type_name -> payments.v1.WebhookEvent.Status
-	55, // 1: payments.v1.ListWebhookEventsRequest.received_before:type_name -> google.protobuf.Timestamp
+	56, // 1: payments.v1.ListWebhookEventsRequest.received_before:type_name -> google.protobuf.Timestamp
 	16, // 2: payments.v1.ListWebhookEventsResponse.events:type_name -> payments.v1.WebhookEvent
 	12, // 3: payments.v1.CountResolutionMethodsResponse.methods:type_name -> payments.v1.ResolutionMethodCount
 	0,  // 4: payments.v1.ResolutionMethodCount.status:type_name -> payments.v1.WebhookEvent.Status
 	0,  // 5: payments.v1.WebhookEvent.status:type_name -> payments.v1.WebhookEvent.Status
-	55, // 6: payments.v1.WebhookEvent.received_at:type_name -> google.protobuf.Timestamp
-	55, // 7: payments.v1.WebhookEvent.processed_at:type_name -> google.protobuf.Timestamp
+	56, // 6: payments.v1.WebhookEvent.received_at:type_name -> google.protobuf.Timestamp
+	56, // 7: payments.v1.WebhookEvent.processed_at:type_name -> google.protobuf.Timestamp
 	20, // 8: payments.v1.ListRefundsResponse.refunds:type_name -> payments.v1.Refund
 	1,  // 9: payments.v1.Refund.status:type_name -> payments.v1.Refund.Status
-	55, // 10: payments.v1.Refund.created_at:type_name -> google.protobuf.Timestamp
-	55, // 11: payments.v1.Purchase.ordered_at:type_name -> google.protobuf.Timestamp
+	56, // 10: payments.v1.Refund.created_at:type_name -> google.protobuf.Timestamp
+	56, // 11: payments.v1.Purchase.ordered_at:type_name -> google.protobuf.Timestamp
 	21, // 12: payments.v1.PayRequest.purchase:type_name -> payments.v1.Purchase
-	55, // 13: payments.v1.PayRequest.charge_by:type_name -> google.protobuf.Timestamp
+	56, // 13: payments.v1.PayRequest.charge_by:type_name -> google.protobuf.Timestamp
 	21, // 14: payments.v1.LookAtPaymentRequest.purchase:type_name -> payments.v1.Purchase
 	21, // 15: payments.v1.CancelPaymentRequest.purchase:type_name -> payments.v1.Purchase
 	3,  // 16: payments.v1.Payment.status:type_name -> payments.v1.Payment.Status
-	55, // 17: payments.v1.Payment.charged_at:type_name -> google.protobuf.Timestamp
+	56, // 17: payments.v1.Payment.charged_at:type_name -> google.protobuf.Timestamp
 	29, // 18: payments.v1.Payment.decline:type_name -> payments.v1.Decline
 	2,  // 19: payments.v1.Payment.dispute:type_name -> payments.v1.Payment.Dispute
 	26, // 20: payments.v1.Payment.term:type_name -> payments.v1.Term
-	55, // 21: payments.v1.Term.period_start:type_name -> google.protobuf.Timestamp
-	55, // 22: payments.v1.Term.period_end:type_name -> google.protobuf.Timestamp
+	56, // 21: payments.v1.Term.period_start:type_name -> google.protobuf.Timestamp
+	56, // 22: payments.v1.Term.period_end:type_name -> google.protobuf.Timestamp
 	4,  // 23: payments.v1.Subscription.status:type_name -> payments.v1.Subscription.Status
-	55, // 24: payments.v1.Subscription.current_period_end:type_name -> google.protobuf.Timestamp
+	56, // 24: payments.v1.Subscription.current_period_end:type_name -> google.protobuf.Timestamp
 	28, // 25: payments.v1.Subscription.unpaid:type_name -> payments.v1.UnpaidInvoice
-	55, // 26: payments.v1.Subscription.observed_at:type_name -> google.protobuf.Timestamp
-	55, // 27: payments.v1.UnpaidInvoice.next_attempt_at:type_name -> google.protobuf.Timestamp
+	56, // 26: payments.v1.Subscription.observed_at:type_name -> google.protobuf.Timestamp
+	56, // 27: payments.v1.UnpaidInvoice.next_attempt_at:type_name -> google.protobuf.Timestamp
 	30, // 28: payments.v1.FileWebhooksRequest.deliveries:type_name -> payments.v1.ReceiveWebhookRequest
-	55, // 29: payments.v1.Window.from:type_name -> google.protobuf.Timestamp
-	55, // 30: payments.v1.Window.before:type_name -> google.protobuf.Timestamp
+	56, // 29: payments.v1.Window.from:type_name -> google.protobuf.Timestamp
+	56, // 30: payments.v1.Window.before:type_name -> google.protobuf.Timestamp
 	34, // 31: payments.v1.ListChargesRequest.window:type_name -> payments.v1.Window
 	37, // 32: payments.v1.ListChargesResponse.charges:type_name -> payments.v1.SeenCharge
 	5,  // 33: payments.v1.SeenCharge.status:type_name -> payments.v1.SeenCharge.Status
-	55, // 34: payments.v1.SeenCharge.created_at:type_name -> google.protobuf.Timestamp
+	56, // 34: payments.v1.SeenCharge.created_at:type_name -> google.protobuf.Timestamp
 	6,  // 35: payments.v1.SeenCharge.owner:type_name -> payments.v1.SeenCharge.Owner
 	39, // 36: payments.v1.FindChargesRequest.card:type_name -> payments.v1.CardSearch
 	34, // 37: payments.v1.CardSearch.window:type_name -> payments.v1.Window
@@ -4457,60 +4537,61 @@ var file_payments_v1_payments_proto_depIdxs = []int32{
 	42, // 40: payments.v1.FoundCharge.refunds:type_name -> payments.v1.ChargeRefund
 	43, // 41: payments.v1.FoundCharge.disputes:type_name -> payments.v1.ChargeDispute
 	1,  // 42: payments.v1.ChargeRefund.status:type_name -> payments.v1.Refund.Status
-	55, // 43: payments.v1.ChargeRefund.created_at:type_name -> google.protobuf.Timestamp
+	56, // 43: payments.v1.ChargeRefund.created_at:type_name -> google.protobuf.Timestamp
 	2,  // 44: payments.v1.ChargeDispute.stands:type_name -> payments.v1.Payment.Dispute
-	55, // 45: payments.v1.ChargeDispute.created_at:type_name -> google.protobuf.Timestamp
-	55, // 46: payments.v1.ChargeDispute.answer_by:type_name -> google.protobuf.Timestamp
-	25, // 47: payments.v1.RestoreChargeResponse.payment:type_name -> payments.v1.Payment
-	34, // 48: payments.v1.CatchUpEventsRequest.window:type_name -> payments.v1.Window
-	7,  // 49: payments.v1.FollowChangesRequest.kind:type_name -> payments.v1.FollowChangesRequest.Kind
-	34, // 50: payments.v1.FollowChangesRequest.window:type_name -> payments.v1.Window
-	34, // 51: payments.v1.ListBalanceTransactionsRequest.window:type_name -> payments.v1.Window
-	54, // 52: payments.v1.ListBalanceTransactionsResponse.transactions:type_name -> payments.v1.BalanceTransaction
-	55, // 53: payments.v1.BalanceTransaction.created_at:type_name -> google.protobuf.Timestamp
-	22, // 54: payments.v1.PaymentsService.Pay:input_type -> payments.v1.PayRequest
-	23, // 55: payments.v1.PaymentsService.LookAtPayment:input_type -> payments.v1.LookAtPaymentRequest
-	24, // 56: payments.v1.PaymentsService.CancelPayment:input_type -> payments.v1.CancelPaymentRequest
-	30, // 57: payments.v1.PaymentsService.ReceiveWebhook:input_type -> payments.v1.ReceiveWebhookRequest
-	32, // 58: payments.v1.PaymentsService.FileWebhooks:input_type -> payments.v1.FileWebhooksRequest
-	17, // 59: payments.v1.PaymentsAdminService.RefundPayment:input_type -> payments.v1.RefundPaymentRequest
-	18, // 60: payments.v1.PaymentsAdminService.ListRefunds:input_type -> payments.v1.ListRefundsRequest
-	8,  // 61: payments.v1.PaymentsAdminService.ListWebhookEvents:input_type -> payments.v1.ListWebhookEventsRequest
-	10, // 62: payments.v1.PaymentsAdminService.CountResolutionMethods:input_type -> payments.v1.CountResolutionMethodsRequest
-	13, // 63: payments.v1.PaymentsAdminService.LinkWebhookEvent:input_type -> payments.v1.LinkWebhookEventRequest
-	14, // 64: payments.v1.PaymentsAdminService.ReplayWebhookEvent:input_type -> payments.v1.ReplayWebhookEventRequest
-	15, // 65: payments.v1.PaymentsAdminService.IgnoreWebhookEvent:input_type -> payments.v1.IgnoreWebhookEventRequest
-	35, // 66: payments.v1.PaymentsAdminService.ListCharges:input_type -> payments.v1.ListChargesRequest
-	38, // 67: payments.v1.PaymentsAdminService.FindCharges:input_type -> payments.v1.FindChargesRequest
-	44, // 68: payments.v1.PaymentsAdminService.MatchPayments:input_type -> payments.v1.MatchPaymentsRequest
-	46, // 69: payments.v1.PaymentsAdminService.RestoreCharge:input_type -> payments.v1.RestoreChargeRequest
-	48, // 70: payments.v1.PaymentsAdminService.CatchUpEvents:input_type -> payments.v1.CatchUpEventsRequest
-	50, // 71: payments.v1.PaymentsAdminService.FollowChanges:input_type -> payments.v1.FollowChangesRequest
-	52, // 72: payments.v1.PaymentsAdminService.ListBalanceTransactions:input_type -> payments.v1.ListBalanceTransactionsRequest
-	25, // 73: payments.v1.PaymentsService.Pay:output_type -> payments.v1.Payment
-	25, // 74: payments.v1.PaymentsService.LookAtPayment:output_type -> payments.v1.Payment
-	25, // 75: payments.v1.PaymentsService.CancelPayment:output_type -> payments.v1.Payment
-	31, // 76: payments.v1.PaymentsService.ReceiveWebhook:output_type -> payments.v1.ReceiveWebhookResponse
-	33, // 77: payments.v1.PaymentsService.FileWebhooks:output_type -> payments.v1.FileWebhooksResponse
-	20, // 78: payments.v1.PaymentsAdminService.RefundPayment:output_type -> payments.v1.Refund
-	19, // 79: payments.v1.PaymentsAdminService.ListRefunds:output_type -> payments.v1.ListRefundsResponse
-	9,  // 80: payments.v1.PaymentsAdminService.ListWebhookEvents:output_type -> payments.v1.ListWebhookEventsResponse
-	11, // 81: payments.v1.PaymentsAdminService.CountResolutionMethods:output_type -> payments.v1.CountResolutionMethodsResponse
-	16, // 82: payments.v1.PaymentsAdminService.LinkWebhookEvent:output_type -> payments.v1.WebhookEvent
-	16, // 83: payments.v1.PaymentsAdminService.ReplayWebhookEvent:output_type -> payments.v1.WebhookEvent
-	16, // 84: payments.v1.PaymentsAdminService.IgnoreWebhookEvent:output_type -> payments.v1.WebhookEvent
-	36, // 85: payments.v1.PaymentsAdminService.ListCharges:output_type -> payments.v1.ListChargesResponse
-	40, // 86: payments.v1.PaymentsAdminService.FindCharges:output_type -> payments.v1.FindChargesResponse
-	45, // 87: payments.v1.PaymentsAdminService.MatchPayments:output_type -> payments.v1.MatchPaymentsResponse
-	47, // 88: payments.v1.PaymentsAdminService.RestoreCharge:output_type -> payments.v1.RestoreChargeResponse
-	49, // 89: payments.v1.PaymentsAdminService.CatchUpEvents:output_type -> payments.v1.CatchUpEventsResponse
-	51, // 90: payments.v1.PaymentsAdminService.FollowChanges:output_type -> payments.v1.FollowChangesResponse
-	53, // 91: payments.v1.PaymentsAdminService.ListBalanceTransactions:output_type -> payments.v1.ListBalanceTransactionsResponse
-	73, // [73:92] is the sub-list for method output_type
-	54, // [54:73] is the sub-list for method input_type
-	54, // [54:54] is the sub-list for extension type_name
-	54, // [54:54] is the sub-list for extension extendee
-	0,  // [0:54] is the sub-list for field type_name
+	56, // 45: payments.v1.ChargeDispute.created_at:type_name -> google.protobuf.Timestamp
+	56, // 46: payments.v1.ChargeDispute.answer_by:type_name -> google.protobuf.Timestamp
+	47, // 47: payments.v1.RestoreChargeRequest.named:type_name -> payments.v1.NamedBuyer
+	25, // 48: payments.v1.RestoreChargeResponse.payment:type_name -> payments.v1.Payment
+	34, // 49: payments.v1.CatchUpEventsRequest.window:type_name -> payments.v1.Window
+	7,  // 50: payments.v1.FollowChangesRequest.kind:type_name -> payments.v1.FollowChangesRequest.Kind
+	34, // 51: payments.v1.FollowChangesRequest.window:type_name -> payments.v1.Window
+	34, // 52: payments.v1.ListBalanceTransactionsRequest.window:type_name -> payments.v1.Window
+	55, // 53: payments.v1.ListBalanceTransactionsResponse.transactions:type_name -> payments.v1.BalanceTransaction
+	56, // 54: payments.v1.BalanceTransaction.created_at:type_name -> google.protobuf.Timestamp
+	22, // 55: payments.v1.PaymentsService.Pay:input_type -> payments.v1.PayRequest
+	23, // 56: payments.v1.PaymentsService.LookAtPayment:input_type -> payments.v1.LookAtPaymentRequest
+	24, // 57: payments.v1.PaymentsService.CancelPayment:input_type -> payments.v1.CancelPaymentRequest
+	30, // 58: payments.v1.PaymentsService.ReceiveWebhook:input_type -> payments.v1.ReceiveWebhookRequest
+	32, // 59: payments.v1.PaymentsService.FileWebhooks:input_type -> payments.v1.FileWebhooksRequest
+	17, // 60: payments.v1.PaymentsAdminService.RefundPayment:input_type -> payments.v1.RefundPaymentRequest
+	18, // 61: payments.v1.PaymentsAdminService.ListRefunds:input_type -> payments.v1.ListRefundsRequest
+	8,  // 62: payments.v1.PaymentsAdminService.ListWebhookEvents:input_type -> payments.v1.ListWebhookEventsRequest
+	10, // 63: payments.v1.PaymentsAdminService.CountResolutionMethods:input_type -> payments.v1.CountResolutionMethodsRequest
+	13, // 64: payments.v1.PaymentsAdminService.LinkWebhookEvent:input_type -> payments.v1.LinkWebhookEventRequest
+	14, // 65: payments.v1.PaymentsAdminService.ReplayWebhookEvent:input_type -> payments.v1.ReplayWebhookEventRequest
+	15, // 66: payments.v1.PaymentsAdminService.IgnoreWebhookEvent:input_type -> payments.v1.IgnoreWebhookEventRequest
+	35, // 67: payments.v1.PaymentsAdminService.ListCharges:input_type -> payments.v1.ListChargesRequest
+	38, // 68: payments.v1.PaymentsAdminService.FindCharges:input_type -> payments.v1.FindChargesRequest
+	44, // 69: payments.v1.PaymentsAdminService.MatchPayments:input_type -> payments.v1.MatchPaymentsRequest
+	46, // 70: payments.v1.PaymentsAdminService.RestoreCharge:input_type -> payments.v1.RestoreChargeRequest
+	49, // 71: payments.v1.PaymentsAdminService.CatchUpEvents:input_type -> payments.v1.CatchUpEventsRequest
+	51, // 72: payments.v1.PaymentsAdminService.FollowChanges:input_type -> payments.v1.FollowChangesRequest
+	53, // 73: payments.v1.PaymentsAdminService.ListBalanceTransactions:input_type -> payments.v1.ListBalanceTransactionsRequest
+	25, // 74: payments.v1.PaymentsService.Pay:output_type -> payments.v1.Payment
+	25, // 75: payments.v1.PaymentsService.LookAtPayment:output_type -> payments.v1.Payment
+	25, // 76: payments.v1.PaymentsService.CancelPayment:output_type -> payments.v1.Payment
+	31, // 77: payments.v1.PaymentsService.ReceiveWebhook:output_type -> payments.v1.ReceiveWebhookResponse
+	33, // 78: payments.v1.PaymentsService.FileWebhooks:output_type -> payments.v1.FileWebhooksResponse
+	20, // 79: payments.v1.PaymentsAdminService.RefundPayment:output_type -> payments.v1.Refund
+	19, // 80: payments.v1.PaymentsAdminService.ListRefunds:output_type -> payments.v1.ListRefundsResponse
+	9,  // 81: payments.v1.PaymentsAdminService.ListWebhookEvents:output_type -> payments.v1.ListWebhookEventsResponse
+	11, // 82: payments.v1.PaymentsAdminService.CountResolutionMethods:output_type -> payments.v1.CountResolutionMethodsResponse
+	16, // 83: payments.v1.PaymentsAdminService.LinkWebhookEvent:output_type -> payments.v1.WebhookEvent
+	16, // 84: payments.v1.PaymentsAdminService.ReplayWebhookEvent:output_type -> payments.v1.WebhookEvent
+	16, // 85: payments.v1.PaymentsAdminService.IgnoreWebhookEvent:output_type -> payments.v1.WebhookEvent
+	36, // 86: payments.v1.PaymentsAdminService.ListCharges:output_type -> payments.v1.ListChargesResponse
+	40, // 87: payments.v1.PaymentsAdminService.FindCharges:output_type -> payments.v1.FindChargesResponse
+	45, // 88: payments.v1.PaymentsAdminService.MatchPayments:output_type -> payments.v1.MatchPaymentsResponse
+	48, // 89: payments.v1.PaymentsAdminService.RestoreCharge:output_type -> payments.v1.RestoreChargeResponse
+	50, // 90: payments.v1.PaymentsAdminService.CatchUpEvents:output_type -> payments.v1.CatchUpEventsResponse
+	52, // 91: payments.v1.PaymentsAdminService.FollowChanges:output_type -> payments.v1.FollowChangesResponse
+	54, // 92: payments.v1.PaymentsAdminService.ListBalanceTransactions:output_type -> payments.v1.ListBalanceTransactionsResponse
+	74, // [74:93] is the sub-list for method output_type
+	55, // [55:74] is the sub-list for method input_type
+	55, // [55:55] is the sub-list for extension type_name
+	55, // [55:55] is the sub-list for extension extendee
+	0,  // [0:55] is the sub-list for field type_name
 }
 
 func init() { file_payments_v1_payments_proto_init() }
@@ -4524,7 +4605,7 @@ func file_payments_v1_payments_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_payments_v1_payments_proto_rawDesc), len(file_payments_v1_payments_proto_rawDesc)),
 			NumEnums:      8,
-			NumMessages:   47,
+			NumMessages:   48,
 			NumExtensions: 0,
 			NumServices:   2,
 		},

@@ -7,7 +7,7 @@ import (
 
 // Access says who may call what.
 var Access = access.Table{
-	notificationsv1.NotificationsService_CheckRecipient_FullMethodName:      {Callers: []string{"orders"}},
+	notificationsv1.NotificationsService_CheckRecipient_FullMethodName:      {Callers: []string{"orders", "reconciliation"}},
 	notificationsv1.NotificationsService_SendMessage_FullMethodName:         {Callers: []string{"orders", "reconciliation"}},
 	notificationsv1.NotificationsService_ReportIncidents_FullMethodName:     {Callers: []string{"reconciliation"}},
 	notificationsv1.NotificationsService_ListIncidents_FullMethodName:       {Role: access.Viewer},

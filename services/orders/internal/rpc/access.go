@@ -7,7 +7,7 @@ import (
 
 // Access says who may call what.
 var Access = access.Table{
-	ordersv1.OrdersService_ListPlans_FullMethodName:    {Callers: []string{"gateway"}, Role: access.Service},
+	ordersv1.OrdersService_ListPlans_FullMethodName:    {Callers: []string{"gateway", "reconciliation"}, Role: access.Service},
 	ordersv1.OrdersService_PlaceOrder_FullMethodName:   {Callers: []string{"gateway"}, Role: access.Service},
 	ordersv1.OrdersService_PayOrder_FullMethodName:     {Callers: []string{"gateway"}, Role: access.Service},
 	ordersv1.OrdersService_ConfirmOrder_FullMethodName: {Callers: []string{"gateway"}, Role: access.Service},

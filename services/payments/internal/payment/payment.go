@@ -102,6 +102,8 @@ type Payment struct {
 	Dispute       Dispute
 	Decline       Decline
 	CreatedAt     time.Time
+	// AdoptedBy is the person who named its buyer and plan; empty when it says so itself.
+	AdoptedBy string
 }
 
 // Decline is Stripe's refusal, with its message for the buyer.

@@ -4,12 +4,14 @@ import (
 	"context"
 
 	"github.com/google/uuid"
+	"google.golang.org/grpc/codes"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	paymentsv1 "makegood.example/proto/gen/payments/v1"
 	"makegood.example/services/payments/internal/payment"
 	"makegood.example/services/payments/internal/service"
 	"makegood.example/services/payments/internal/wire"
+	"makegood.example/services/platform/access"
 	"makegood.example/services/platform/apperr"
 )
 
@@ -68,7 +70,14 @@ func (r *Admin) MatchPayments(ctx context.Context, req *paymentsv1.MatchPayments
 
 // RestoreCharge writes down what was lost of a charge's payment.
 func (r *Admin) RestoreCharge(ctx context.Context, req *paymentsv1.RestoreChargeRequest) (*paymentsv1.RestoreChargeResponse, error) {
-	restored, err := r.Service.RestoreCharge(ctx, req.GetChargeId())
+	var named *service.Named
+	if n := req.GetNamed(); n != nil {
+		named = &service.Named{Email: n.GetEmail(), Name: n.GetName(), PlanID: n.GetPlanId(), Actor: access.From(ctx).Actor}
+		if named.Actor == "" {
+			return nil, apperr.New(codes.PermissionDenied, "PERMISSION_DENIED", "only a named person may say whose a charge is")
+		}
+	}
+	restored, err := r.Service.RestoreCharge(ctx, req.GetChargeId(), named)
 	if err != nil {
 		return nil, err
 	}

@@ -125,6 +125,10 @@ func (s *Service) bySavedNames(ctx context.Context, seen []Seen) error {
 func (c *Seen) settle(p payment.Payment, why string, marked bool) {
 	c.Owner, c.Why, c.OrderID = Ours, why, p.OrderID
 	c.Recorded = p.Status == payment.Succeeded && p.ChargeID == c.ID
+	if p.AdoptedBy != "" && c.Recorded {
+		c.Why = p.AdoptedBy + " has said whose it is" // whatever else it says
+		return
+	}
 	named, _ := uuid.Parse(c.Metadata["order_id"])
 	account := c.Metadata["account_id"]
 	switch {

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
 
 	"makegood.example/services/payments/internal/payment"
 	"makegood.example/services/payments/internal/store"
@@ -25,10 +26,14 @@ type Restored struct {
 	Missing string
 }
 
+// Named is for whom and for what a charge was paid, as a person says.
+type Named struct{ Email, Name, PlanID, Actor string }
+
 // RestoreCharge reads one charge from Stripe and writes down what was lost of its
-// payment here. It tells Orders nothing, and does nothing about a charge that is
+// payment here, or, of one that does not say enough itself, what a person has named;
+// nil when nobody has. It tells Orders nothing, and does nothing about a charge that is
 // not certainly ours. Errors: payment.ErrNoCharge, payment.ErrUnreachable.
-func (s *Service) RestoreCharge(ctx context.Context, id string) (Restored, error) {
+func (s *Service) RestoreCharge(ctx context.Context, id string, named *Named) (Restored, error) {
 	ctx, cancel := detach(ctx)
 	defer cancel()
 	page, err := s.SeeCharges(ctx, []string{id})
@@ -38,7 +43,13 @@ func (s *Service) RestoreCharge(ctx context.Context, id string) (Restored, error
 	case len(page) == 0:
 		return Restored{}, payment.ErrNoCharge
 	}
-	r, err := s.restoreCharge(ctx, page[0])
+	c := page[0]
+	var r Restored
+	if named != nil && c.Owner != Foreign && c.Paid() && !c.Recorded {
+		r, err = s.restoreNamed(ctx, c, *named)
+	} else {
+		r, err = s.restoreCharge(ctx, c)
+	}
 	return r, s.unreachable(ctx, err)
 }
 
@@ -134,6 +145,36 @@ func (s *Service) restoredAs(ctx context.Context, c Seen, p payment.Payment) (Re
 		k, _, err = s.readCharge(ctx, p)
 	}
 	return Restored{Known: k, Email: buyer.Email, Name: buyer.Name}, err
+}
+
+// restoreNamed writes down a charge as the payment of an order of its own, for the
+// buyer and the plan that a person has named: what the charge says of others does not
+// count any more.
+func (s *Service) restoreNamed(ctx context.Context, c Seen, n Named) (Restored, error) {
+	orderID, reference := payment.OrderOfCharge(c.ID)
+	buyer := payment.Purchase{
+		OrderID: orderID, Reference: reference, PlanID: n.PlanID, Email: n.Email, Name: n.Name,
+		AmountMinor: c.AmountMinor, Currency: c.Currency, OrderedAt: c.CreatedAt,
+	}
+	at := c.CreatedAt
+	p := newPayment(buyer, 1, s.Now())
+	p.Status, p.IntentID, p.CustomerID, p.ChargeID = payment.Succeeded, c.IntentID, c.CustomerID, c.ID
+	p.ReceivedMinor, p.ReceivedCurrency, p.ChargedAt, p.AdoptedBy = c.AmountMinor, c.Currency, &at, n.Actor
+	err := s.Store.InTx(ctx, func(tx pgx.Tx) error {
+		if err := s.Store.InsertAdopted(ctx, tx, p, buyer); err != nil {
+			return err
+		}
+		return s.Store.Wake(ctx, tx, s.Now(), p.IntentID, p.CustomerID)
+	})
+	if errors.Is(err, store.ErrTaken) { // by the same wish a moment ago, or by another
+		if p, err = s.Store.ByCharge(ctx, c.ID); errors.Is(err, store.ErrNone) {
+			return s.unrestored(ctx, c, "payment intent of its own: it is saved for another payment")
+		}
+	}
+	if err != nil {
+		return Restored{}, err
+	}
+	return s.restoredAs(ctx, c, p)
 }
 
 // unrestored answers with all that Stripe says of a paid charge that cannot be

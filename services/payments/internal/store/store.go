@@ -59,7 +59,7 @@ func domainError(err error) error {
 		return payment.ErrAttemptID
 	case "refunds_one_requested":
 		return payment.ErrRefundRunning
-	case "refunds_pkey", "payments_pkey", "payments_order_seq", "payments_one_payable", "payments_intent_unique", "payments_invoice_unique":
+	case "refunds_pkey", "payments_pkey", "payments_order_seq", "payments_one_payable", "payments_intent_unique", "payments_charge_unique", "payments_invoice_unique":
 		return ErrTaken
 	default:
 		return err
@@ -123,6 +123,18 @@ func (s *Store) Insert(ctx context.Context, tx pgx.Tx, p payment.Payment, buyer 
 		return err
 	}
 	return s.Wake(ctx, tx, p.CreatedAt, p.OrderID.String(), p.AccountID)
+}
+
+// InsertAdopted writes a payment whose buyer a person has named, as it is at Stripe.
+// Errors: ErrTaken.
+func (s *Store) InsertAdopted(ctx context.Context, tx pgx.Tx, p payment.Payment, buyer payment.Purchase) error {
+	if err := s.Insert(ctx, tx, p, buyer); err != nil {
+		return domainError(err)
+	}
+	if err := db.New(tx).SetAdoptedBy(ctx, db.SetAdoptedByParams{ID: p.ID, AdoptedBy: p.AdoptedBy}); err != nil {
+		return err
+	}
+	return s.Update(ctx, tx, p, p.CreatedAt)
 }
 
 // Last reads an order's latest payment. Errors: ErrNone.
@@ -285,6 +297,7 @@ func fromPayment(r db.Payment) payment.Payment {
 		CustomerID: orEmpty(r.CustomerID), ClientSecret: orEmpty(r.ClientSecret), RedirectURL: orEmpty(r.RedirectUrl),
 		ChargeID: orEmpty(r.ChargeID), ReceivedCurrency: orEmpty(r.ReceivedCurrency), ChargedAt: r.ChargedAt,
 		Decline: payment.Decline{Code: orEmpty(r.DeclineCode), Message: orEmpty(r.DeclineMessage)}, CreatedAt: r.CreatedAt,
+		AdoptedBy: orEmpty(r.AdoptedBy),
 	}
 	if r.RenewsOrderID != nil {
 		p.RenewsOrderID = *r.RenewsOrderID

@@ -8,6 +8,7 @@ import (
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
+	notificationsv1 "makegood.example/proto/gen/notifications/v1"
 	ordersv1 "makegood.example/proto/gen/orders/v1"
 	paymentsv1 "makegood.example/proto/gen/payments/v1"
 	provisioningv1 "makegood.example/proto/gen/provisioning/v1"
@@ -172,5 +173,26 @@ func (o *Orders) SetCharging(ctx context.Context, paused bool, reason string) er
 	ctx, cancel := context.WithTimeout(ctx, readTimeout)
 	defer cancel()
 	_, err := o.client.SetCharging(ctx, &ordersv1.SetChargingRequest{Paused: paused, Reason: reason})
+	return err
+}
+
+// Plan finds a plan that can be bought; nil when there is none with that id.
+func (o *Orders) Plan(ctx context.Context, id string) (*ordersv1.Plan, error) {
+	ctx, cancel := context.WithTimeout(ctx, readTimeout)
+	defer cancel()
+	list, err := o.shop.ListPlans(ctx, &ordersv1.ListPlansRequest{})
+	for _, p := range list.GetPlans() {
+		if p.GetId() == id {
+			return p, nil
+		}
+	}
+	return nil, err
+}
+
+// CheckRecipient says whether mail can be addressed there.
+func (n *Notifications) CheckRecipient(ctx context.Context, email string) error {
+	ctx, cancel := context.WithTimeout(ctx, readTimeout)
+	defer cancel()
+	_, err := n.client.CheckRecipient(ctx, &notificationsv1.CheckRecipientRequest{Email: email})
 	return err
 }

@@ -26,11 +26,12 @@ const (
 // Orders says what it knows of charges and orders, and advances them.
 type Orders struct {
 	client ordersv1.OrdersAdminServiceClient
+	shop   ordersv1.OrdersServiceClient
 }
 
 // NewOrders uses a connection to Orders.
 func NewOrders(conn grpc.ClientConnInterface) *Orders {
-	return &Orders{ordersv1.NewOrdersAdminServiceClient(conn)}
+	return &Orders{client: ordersv1.NewOrdersAdminServiceClient(conn), shop: ordersv1.NewOrdersServiceClient(conn)}
 }
 
 // ListStuck reads one page of the orders without progress since a time, and the

@@ -2,6 +2,7 @@ package clients
 
 import (
 	"context"
+	"strings"
 	"time"
 
 	"google.golang.org/grpc"
@@ -97,11 +98,26 @@ type Restored struct {
 // OrderID is the order that it is for.
 func (r Restored) OrderID() string { return r.adoption.GetPayment().GetOrderId() }
 
+// IsFor says whether it is for a buyer and a plan.
+func (r Restored) IsFor(email, planID string) bool {
+	return strings.EqualFold(strings.TrimSpace(r.adoption.GetEmail()), strings.TrimSpace(email)) && r.adoption.GetPlanId() == planID
+}
+
 // Restore has Payments read a charge and write down what it lacks of it.
 func (p *Payments) Restore(ctx context.Context, chargeID string) (Restored, error) {
+	return p.restore(ctx, &paymentsv1.RestoreChargeRequest{ChargeId: chargeID})
+}
+
+// RestoreAs is Restore of a charge whose buyer and plan the person names whose
+// credential ctx carries.
+func (p *Payments) RestoreAs(ctx context.Context, chargeID, email, name, planID string) (Restored, error) {
+	return p.restore(ctx, &paymentsv1.RestoreChargeRequest{ChargeId: chargeID, Named: &paymentsv1.NamedBuyer{Email: email, Name: name, PlanId: planID}})
+}
+
+func (p *Payments) restore(ctx context.Context, req *paymentsv1.RestoreChargeRequest) (Restored, error) {
 	ctx, cancel := context.WithTimeout(ctx, listTimeout)
 	defer cancel()
-	r, err := p.client.RestoreCharge(ctx, &paymentsv1.RestoreChargeRequest{ChargeId: chargeID})
+	r, err := p.client.RestoreCharge(ctx, req)
 	if err != nil {
 		return Restored{}, err
 	}

@@ -20,6 +20,8 @@ var (
 	ErrOrderNotFound = apperr.New(codes.NotFound, "ORDER_NOT_FOUND", "there is no such order")
 	// ErrChargeNotFound says that Stripe has no such charge.
 	ErrChargeNotFound = apperr.New(codes.NotFound, "CHARGE_NOT_FOUND", "Stripe has no such charge")
+	// ErrStripeUnreachable says that Stripe could not be read: what it knows is not known.
+	ErrStripeUnreachable = apperr.New(codes.Unavailable, "STRIPE_UNREACHABLE", "Stripe cannot be read right now; nothing is known of what it has")
 	// ErrState refuses what cannot be done as things stand.
 	ErrState = apperr.New(codes.Aborted, "INVALID_STATE", "that cannot be done as things stand")
 )
@@ -81,6 +83,16 @@ func Failure(steps []Step) string {
 		}
 	}
 	return ""
+}
+
+// AnyDone says whether one of the steps had an effect.
+func AnyDone(steps []Step) bool {
+	for _, s := range steps {
+		if s.Outcome == Done {
+			return true
+		}
+	}
+	return false
 }
 
 // What a row of the audit says.

@@ -2,8 +2,8 @@ package rpc
 
 import (
 	"context"
+	"strings"
 
-	"google.golang.org/grpc/codes"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	pb "makegood.example/proto/gen/reconciliation/v1"
@@ -18,10 +18,28 @@ func (s *SupportServer) Recover(ctx context.Context, r *pb.RecoverRequest) (*pb.
 	if err != nil {
 		return nil, err
 	}
-	if r.GetEmail() != "" {
-		return nil, apperr.New(codes.Unimplemented, "UNIMPLEMENTED", "name the order or the charge")
+	if r.GetOrderId() == "" && r.GetChargeId() == "" && strings.TrimSpace(r.GetEmail()) == "" {
+		return nil, apperr.Invalid("target", "name an order, a charge or an address")
 	}
-	return actionReply(s.Service.Recover(ctx, a, service.Target{OrderID: r.GetOrderId(), ChargeID: r.GetChargeId()}))
+	return actionReply(s.Service.Recover(ctx, a, service.Target{OrderID: r.GetOrderId(), ChargeID: r.GetChargeId(), Email: strings.TrimSpace(r.GetEmail())}))
+}
+
+// AdoptCharge implements reconciliation.v1.
+func (s *SupportServer) AdoptCharge(ctx context.Context, r *pb.AdoptChargeRequest) (*pb.ActionResponse, error) {
+	a, err := actOf(ctx, r.GetAct(), r)
+	if err != nil {
+		return nil, err
+	}
+	return actionReply(s.Service.AdoptCharge(ctx, a, r.GetChargeId(), service.Buyer{Email: strings.TrimSpace(r.GetEmail()), Name: strings.TrimSpace(r.GetName()), PlanID: r.GetPlanId()}))
+}
+
+// ResendMessage implements reconciliation.v1.
+func (s *SupportServer) ResendMessage(ctx context.Context, r *pb.ResendMessageRequest) (*pb.ActionResponse, error) {
+	a, err := actOf(ctx, r.GetAct(), r)
+	if err != nil {
+		return nil, err
+	}
+	return actionReply(s.Service.ResendMessage(ctx, a, r.GetOrderId()))
 }
 
 // Refund implements reconciliation.v1.

@@ -7,12 +7,18 @@ import (
 	"slices"
 	"time"
 
+	"google.golang.org/grpc/codes"
+
 	ordersv1 "makegood.example/proto/gen/orders/v1"
 	paymentsv1 "makegood.example/proto/gen/payments/v1"
+	"makegood.example/services/platform/apperr"
 	"makegood.example/services/reconciliation/internal/cases"
 	"makegood.example/services/reconciliation/internal/clients"
 	"makegood.example/services/reconciliation/internal/desk"
 )
+
+// errPeersAway: what must be known cannot be asked now.
+var errPeersAway = apperr.New(codes.Unavailable, "PEER_UNAVAILABLE", "the orders of this customer cannot be read at the moment")
 
 // actTimeout bounds an action whose person has gone: what was begun is ended.
 const actTimeout = 50 * time.Second

@@ -3,7 +3,6 @@ package service
 import (
 	"context"
 	"fmt"
-	"slices"
 	"time"
 
 	"makegood.example/services/platform/money"
@@ -13,7 +12,7 @@ import (
 )
 
 // Target is what is to be made good; one of them is set.
-type Target struct{ OrderID, ChargeID string }
+type Target struct{ OrderID, ChargeID, Email string }
 
 // The steps of a recovery, in their order.
 const (
@@ -24,20 +23,16 @@ const (
 	stepMail     = "mail queued"
 )
 
-// A charge that names an order which does not know it is looked for among those made
-// within a day and an hour of the order, and among so many pages of them at most.
-const (
-	payableFor     = 25 * time.Hour
-	windowPagesMax = 20
-)
-
 // Recover makes good what is not, after a fresh look at Stripe, through the one way to
 // fulfil. Every step is judged by how it stands afterwards, and access by what
 // Provisioning shows. Errors: desk.ErrNothingToRecover; when Stripe cannot be read.
 func (s *Service) Recover(ctx context.Context, a desk.Act, t Target) (Acted, error) {
+	if t.Email != "" {
+		return s.recoverCustomer(ctx, a, t.Email)
+	}
 	r := &recovery{Service: s, dry: a.DryRun, orderID: t.OrderID, chargeID: t.ChargeID}
 	return s.act(ctx, a, deed{
-		subjects: slices.DeleteFunc([]string{t.OrderID, t.ChargeID}, func(id string) bool { return id == "" }),
+		subjects: about(nil, []string{t.OrderID, t.ChargeID}),
 		stands:   func(ctx context.Context) any { return r.stands(ctx) },
 		do: func(ctx context.Context) (did, error) {
 			err := r.run(ctx)
@@ -120,7 +115,7 @@ func (r *recovery) withoutCharge(ctx context.Context) error {
 	if before.paid() {
 		r.step(stepLooked, desk.NotNeeded, "it was settled at Stripe without a charge")
 	} else {
-		if r.chargeID, err = r.unrecordedCharge(ctx, before.CreatedAt); err != nil {
+		if r.chargeID, err = r.unrecordedCharge(ctx); err != nil {
 			return err
 		}
 		if r.chargeID != "" {
@@ -369,25 +364,26 @@ func nonEmpty(s, otherwise string) string {
 	return s
 }
 
-// unrecordedCharge finds a charge at Stripe that names the order, among those that were
-// made since the order was: while the order can be paid, or soon after.
-func (r *recovery) unrecordedCharge(ctx context.Context, since time.Time) (string, error) {
-	w := clients.Window{From: since.Add(-time.Minute), Before: r.now().Add(time.Minute)}
-	if end := since.Add(payableFor); end.Before(w.Before) {
-		w.Before = end
+// unrecordedCharge finds a charge at Stripe that names the order and that nobody here
+// has recorded for it.
+func (r *recovery) unrecordedCharge(ctx context.Context) (string, error) {
+	d, err := r.Orders.Standing(ctx, r.orderID)
+	if err != nil {
+		return "", err
 	}
-	for range windowPagesMax {
-		page, next, err := r.Payments.ListCharges(ctx, w)
-		if err != nil {
-			return "", err
-		}
-		for _, c := range page {
-			if c.OrderID == r.orderID && c.Taken() {
-				return c.ID, nil
-			}
-		}
-		if w.Token = next; next == "" {
-			break
+	found, err := r.Finder.Charges(ctx, clients.ChargesBy{
+		Emails:      []string{d.GetEmail(), desk.AddressKey(d.GetEmail())},
+		CustomerIDs: []string{d.GetCustomerId()}, IntentIDs: []string{d.GetPaymentIntentId()},
+	})
+	switch {
+	case err != nil:
+		return "", err
+	case !found.StripeRead:
+		return "", desk.ErrStripeUnreachable
+	}
+	for _, c := range found.Charges {
+		if c.OrderID == r.orderID && c.Paid && !c.RefundedInFull {
+			return c.ID, nil
 		}
 	}
 	return "", nil

@@ -11,13 +11,12 @@ import (
 // orderStanding is how an order stands, for what is done about it and for the audit: no
 // personal data.
 type orderStanding struct {
-	OrderID        string    `json:"order_id"`
-	ReferenceShort string    `json:"reference_short"`
-	State          string    `json:"state"`
-	RecoveredBy    string    `json:"recovered_by,omitempty"`
-	ChargeID       string    `json:"charge_id,omitempty"`
-	RefundedMinor  int64     `json:"refunded_minor,omitempty"`
-	CreatedAt      time.Time `json:"-"`
+	OrderID        string `json:"order_id"`
+	ReferenceShort string `json:"reference_short"`
+	State          string `json:"state"`
+	RecoveredBy    string `json:"recovered_by,omitempty"`
+	ChargeID       string `json:"charge_id,omitempty"`
+	RefundedMinor  int64  `json:"refunded_minor,omitempty"`
 	// Access: Provisioning shows that what it bought can be used.
 	Access      bool      `json:"access"`
 	AccessUntil time.Time `json:"access_until,omitzero"`
@@ -59,7 +58,7 @@ func (s *Service) standingOf(ctx context.Context, orderID string) (orderStanding
 	o := d.GetOrder()
 	st := orderStanding{
 		OrderID: o.GetId(), ReferenceShort: o.GetReferenceShort(), State: o.GetState().String(), RecoveredBy: o.GetRecoveredBy(),
-		ChargeID: d.GetChargeId(), RefundedMinor: d.GetRefundedMinor(), CreatedAt: o.GetCreatedAt().AsTime(),
+		ChargeID: d.GetChargeId(), RefundedMinor: d.GetRefundedMinor(),
 	}
 	if !st.paid() {
 		return st, nil

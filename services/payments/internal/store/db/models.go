@@ -94,6 +94,7 @@ type Payment struct {
 	TermEnd           *time.Time
 	ToldAt            *time.Time
 	AskedMinor        *int64
+	AdoptedBy         *string
 }
 
 type Refund struct {

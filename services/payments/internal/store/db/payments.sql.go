@@ -216,7 +216,7 @@ func (q *Queries) InsertPayment(ctx context.Context, arg InsertPaymentParams) er
 }
 
 const lastPayment = `-- name: LastPayment :one
-SELECT id, order_id, seq, reference, plan_id, description, account_id, email_key, amount_minor, currency, status, create_try, payment_intent_id, customer_id, client_secret, redirect_url, charge_id, received_minor, received_currency, charged_at, decline_code, decline_message, created_at, updated_at, refunded_minor, dispute, charge_read_at, checkout_session_id, renews_months, renews_order_id, subscription_id, invoice_id, term_start, term_end, told_at, asked_minor FROM payments.payments WHERE order_id = $1 ORDER BY seq DESC LIMIT 1
+SELECT id, order_id, seq, reference, plan_id, description, account_id, email_key, amount_minor, currency, status, create_try, payment_intent_id, customer_id, client_secret, redirect_url, charge_id, received_minor, received_currency, charged_at, decline_code, decline_message, created_at, updated_at, refunded_minor, dispute, charge_read_at, checkout_session_id, renews_months, renews_order_id, subscription_id, invoice_id, term_start, term_end, told_at, asked_minor, adopted_by FROM payments.payments WHERE order_id = $1 ORDER BY seq DESC LIMIT 1
 `
 
 func (q *Queries) LastPayment(ctx context.Context, orderID uuid.UUID) (Payment, error) {
@@ -259,6 +259,7 @@ func (q *Queries) LastPayment(ctx context.Context, orderID uuid.UUID) (Payment, 
 		&i.TermEnd,
 		&i.ToldAt,
 		&i.AskedMinor,
+		&i.AdoptedBy,
 	)
 	return i, err
 }
@@ -301,7 +302,7 @@ func (q *Queries) ListAttempts(ctx context.Context, paymentID uuid.UUID) ([]Atte
 }
 
 const lockLastPayment = `-- name: LockLastPayment :one
-SELECT id, order_id, seq, reference, plan_id, description, account_id, email_key, amount_minor, currency, status, create_try, payment_intent_id, customer_id, client_secret, redirect_url, charge_id, received_minor, received_currency, charged_at, decline_code, decline_message, created_at, updated_at, refunded_minor, dispute, charge_read_at, checkout_session_id, renews_months, renews_order_id, subscription_id, invoice_id, term_start, term_end, told_at, asked_minor FROM payments.payments WHERE order_id = $1 ORDER BY seq DESC LIMIT 1 FOR UPDATE
+SELECT id, order_id, seq, reference, plan_id, description, account_id, email_key, amount_minor, currency, status, create_try, payment_intent_id, customer_id, client_secret, redirect_url, charge_id, received_minor, received_currency, charged_at, decline_code, decline_message, created_at, updated_at, refunded_minor, dispute, charge_read_at, checkout_session_id, renews_months, renews_order_id, subscription_id, invoice_id, term_start, term_end, told_at, asked_minor, adopted_by FROM payments.payments WHERE order_id = $1 ORDER BY seq DESC LIMIT 1 FOR UPDATE
 `
 
 func (q *Queries) LockLastPayment(ctx context.Context, orderID uuid.UUID) (Payment, error) {
@@ -344,12 +345,13 @@ func (q *Queries) LockLastPayment(ctx context.Context, orderID uuid.UUID) (Payme
 		&i.TermEnd,
 		&i.ToldAt,
 		&i.AskedMinor,
+		&i.AdoptedBy,
 	)
 	return i, err
 }
 
 const lockPayment = `-- name: LockPayment :one
-SELECT id, order_id, seq, reference, plan_id, description, account_id, email_key, amount_minor, currency, status, create_try, payment_intent_id, customer_id, client_secret, redirect_url, charge_id, received_minor, received_currency, charged_at, decline_code, decline_message, created_at, updated_at, refunded_minor, dispute, charge_read_at, checkout_session_id, renews_months, renews_order_id, subscription_id, invoice_id, term_start, term_end, told_at, asked_minor FROM payments.payments WHERE id = $1 FOR UPDATE
+SELECT id, order_id, seq, reference, plan_id, description, account_id, email_key, amount_minor, currency, status, create_try, payment_intent_id, customer_id, client_secret, redirect_url, charge_id, received_minor, received_currency, charged_at, decline_code, decline_message, created_at, updated_at, refunded_minor, dispute, charge_read_at, checkout_session_id, renews_months, renews_order_id, subscription_id, invoice_id, term_start, term_end, told_at, asked_minor, adopted_by FROM payments.payments WHERE id = $1 FOR UPDATE
 `
 
 func (q *Queries) LockPayment(ctx context.Context, id uuid.UUID) (Payment, error) {
@@ -392,6 +394,7 @@ func (q *Queries) LockPayment(ctx context.Context, id uuid.UUID) (Payment, error
 		&i.TermEnd,
 		&i.ToldAt,
 		&i.AskedMinor,
+		&i.AdoptedBy,
 	)
 	return i, err
 }
@@ -440,7 +443,7 @@ func (q *Queries) NextCustomerTry(ctx context.Context, arg NextCustomerTryParams
 }
 
 const paymentByIntent = `-- name: PaymentByIntent :one
-SELECT id, order_id, seq, reference, plan_id, description, account_id, email_key, amount_minor, currency, status, create_try, payment_intent_id, customer_id, client_secret, redirect_url, charge_id, received_minor, received_currency, charged_at, decline_code, decline_message, created_at, updated_at, refunded_minor, dispute, charge_read_at, checkout_session_id, renews_months, renews_order_id, subscription_id, invoice_id, term_start, term_end, told_at, asked_minor FROM payments.payments WHERE payment_intent_id = $1::text
+SELECT id, order_id, seq, reference, plan_id, description, account_id, email_key, amount_minor, currency, status, create_try, payment_intent_id, customer_id, client_secret, redirect_url, charge_id, received_minor, received_currency, charged_at, decline_code, decline_message, created_at, updated_at, refunded_minor, dispute, charge_read_at, checkout_session_id, renews_months, renews_order_id, subscription_id, invoice_id, term_start, term_end, told_at, asked_minor, adopted_by FROM payments.payments WHERE payment_intent_id = $1::text
 `
 
 func (q *Queries) PaymentByIntent(ctx context.Context, paymentIntentID string) (Payment, error) {
@@ -483,6 +486,7 @@ func (q *Queries) PaymentByIntent(ctx context.Context, paymentIntentID string) (
 		&i.TermEnd,
 		&i.ToldAt,
 		&i.AskedMinor,
+		&i.AdoptedBy,
 	)
 	return i, err
 }
@@ -517,6 +521,20 @@ func (q *Queries) SaveIntent(ctx context.Context, arg SaveIntentParams) (int64, 
 		return 0, err
 	}
 	return result.RowsAffected(), nil
+}
+
+const setAdoptedBy = `-- name: SetAdoptedBy :exec
+UPDATE payments.payments SET adopted_by = $1::text WHERE id = $2
+`
+
+type SetAdoptedByParams struct {
+	AdoptedBy string
+	ID        uuid.UUID
+}
+
+func (q *Queries) SetAdoptedBy(ctx context.Context, arg SetAdoptedByParams) error {
+	_, err := q.db.Exec(ctx, setAdoptedBy, arg.AdoptedBy, arg.ID)
+	return err
 }
 
 const setCustomerID = `-- name: SetCustomerID :exec

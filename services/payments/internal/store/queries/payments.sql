@@ -92,3 +92,6 @@ RETURNING *;
 -- name: MakeAttemptsDue :execrows
 UPDATE payments.attempts SET next_look_at = sqlc.arg(now)::timestamptz
 WHERE next_look_at > sqlc.arg(now)::timestamptz AND status = 'OPEN';
+
+-- name: SetAdoptedBy :exec
+UPDATE payments.payments SET adopted_by = sqlc.arg(adopted_by)::text WHERE id = @id;
