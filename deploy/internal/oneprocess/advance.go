@@ -138,6 +138,7 @@ func (w *World) askForDue() {
 			jobs = append(jobs, `SELECT count(*) FILTER (WHERE state = 'running' OR scheduled_at <= now()),
 				count(*) FILTER (WHERE state <> 'running' AND scheduled_at > now() AND scheduled_at < now() + `+asideBy+`) FROM `+table.name+` WHERE finalized_at IS NULL`)
 		case table.name == "reconciliation.sweeps" && w.settings["RECONCILE_EVERY"] == "off": // nobody looks
+		case table.name == "provisioning.app_access" && w.settings["ACCESS_HOOK_URL"] == "": // nobody looks
 		default:
 			due = append(due, "SELECT min(next_look_at) FROM "+table.name)
 		}
