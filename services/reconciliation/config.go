@@ -5,6 +5,7 @@ import (
 
 	"makegood.example/services/platform/config"
 	"makegood.example/services/platform/host"
+	"makegood.example/services/reconciliation/internal/desk"
 	"makegood.example/services/reconciliation/internal/service"
 )
 
@@ -17,6 +18,7 @@ type Config struct {
 	// Scheduled: without it there are only the runs started by hand.
 	Scheduled bool
 	Settings  service.Settings
+	House     desk.House
 }
 
 // LoadConfig reads the environment; its error lists every problem.
@@ -35,6 +37,11 @@ func LoadConfig(lookup config.Lookup) (Config, error) {
 
 			DeepPassReaders: r.Int("DEEP_PASS_READERS", 4, 1),
 		},
+	}
+	appURL := r.URL("APP_URL", "http://127.0.0.1:8080")
+	c.House = desk.House{
+		AppName: r.String("APP_NAME", "Your app"), LoginURL: r.URL("LOGIN_URL", appURL+"/login"),
+		RefundDays: r.String("REFUND_DAYS", "5 to 10 business days"), ApologyAfter: r.Duration("APOLOGY_AFTER", 10*time.Second),
 	}
 	c.Settings.Every, c.Scheduled = r.DurationOrOff("RECONCILE_EVERY", 2*time.Minute)
 	if c.Scheduled { // else whoever starts a run knows what is going on

@@ -487,7 +487,9 @@ type Message struct {
 	// Deliveries begun.
 	AttemptCount int32 `protobuf:"varint,9,opt,name=attempt_count,json=attemptCount,proto3" json:"attempt_count,omitempty"`
 	// Why the last delivery failed; no personal data.
-	LastError     string `protobuf:"bytes,10,opt,name=last_error,json=lastError,proto3" json:"last_error,omitempty"`
+	LastError string `protobuf:"bytes,10,opt,name=last_error,json=lastError,proto3" json:"last_error,omitempty"`
+	// What a SUPPORT_REPLY says; FindMessages tells it.
+	Letter        *Letter `protobuf:"bytes,11,opt,name=letter,proto3" json:"letter,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -590,6 +592,13 @@ func (x *Message) GetLastError() string {
 		return x.LastError
 	}
 	return ""
+}
+
+func (x *Message) GetLetter() *Letter {
+	if x != nil {
+		return x.Letter
+	}
+	return nil
 }
 
 type ListMessagesRequest struct {
@@ -1616,7 +1625,7 @@ const file_notifications_v1_notifications_proto_rawDesc = "" +
 	"\asubject\x18\x02 \x01(\tB\n" +
 	"\xbaH\ar\x05\x10\x01\x18\x90\x03R\asubject\x12\x1f\n" +
 	"\x04text\x18\x03 \x01(\tB\v\xbaH\br\x06\x10\x01\x18\xa0\x9c\x01R\x04text\x12(\n" +
-	"\vin_reply_to\x18\x04 \x01(\tB\b\xbaH\x05r\x03\x18\xac\x02R\tinReplyTo\"\xff\x05\n" +
+	"\vin_reply_to\x18\x04 \x01(\tB\b\xbaH\x05r\x03\x18\xac\x02R\tinReplyTo\"\xb1\x06\n" +
 	"\aMessage\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x1d\n" +
 	"\n" +
@@ -1632,7 +1641,8 @@ const file_notifications_v1_notifications_proto_rawDesc = "" +
 	"\rattempt_count\x18\t \x01(\x05R\fattemptCount\x12\x1d\n" +
 	"\n" +
 	"last_error\x18\n" +
-	" \x01(\tR\tlastError\"\x8c\x02\n" +
+	" \x01(\tR\tlastError\x120\n" +
+	"\x06letter\x18\v \x01(\v2\x18.notifications.v1.LetterR\x06letter\"\x8c\x02\n" +
 	"\x04Kind\x12\x14\n" +
 	"\x10KIND_UNSPECIFIED\x10\x00\x12\x10\n" +
 	"\fCONFIRMATION\x10\x01\x12\f\n" +
@@ -1806,49 +1816,50 @@ var file_notifications_v1_notifications_proto_depIdxs = []int32{
 	1,  // 3: notifications.v1.Message.state:type_name -> notifications.v1.Message.State
 	23, // 4: notifications.v1.Message.created_at:type_name -> google.protobuf.Timestamp
 	23, // 5: notifications.v1.Message.sent_at:type_name -> google.protobuf.Timestamp
-	7,  // 6: notifications.v1.ListMessagesResponse.messages:type_name -> notifications.v1.Message
-	7,  // 7: notifications.v1.FindMessagesResponse.messages:type_name -> notifications.v1.Message
-	23, // 8: notifications.v1.FindMessagesResponse.mail_server_failing_since:type_name -> google.protobuf.Timestamp
-	23, // 9: notifications.v1.ReportIncidentsRequest.as_of:type_name -> google.protobuf.Timestamp
-	14, // 10: notifications.v1.ReportIncidentsRequest.incidents:type_name -> notifications.v1.IncidentReport
-	2,  // 11: notifications.v1.IncidentReport.tier:type_name -> notifications.v1.Incident.Tier
-	23, // 12: notifications.v1.IncidentReport.since:type_name -> google.protobuf.Timestamp
-	23, // 13: notifications.v1.IncidentReport.newest_at:type_name -> google.protobuf.Timestamp
-	15, // 14: notifications.v1.IncidentReport.items:type_name -> notifications.v1.IncidentItem
-	2,  // 15: notifications.v1.Incident.tier:type_name -> notifications.v1.Incident.Tier
-	15, // 16: notifications.v1.Incident.items:type_name -> notifications.v1.IncidentItem
-	23, // 17: notifications.v1.Incident.opened_at:type_name -> google.protobuf.Timestamp
-	23, // 18: notifications.v1.Incident.changed_at:type_name -> google.protobuf.Timestamp
-	23, // 19: notifications.v1.Incident.resolved_at:type_name -> google.protobuf.Timestamp
-	23, // 20: notifications.v1.Incident.acknowledged_at:type_name -> google.protobuf.Timestamp
-	23, // 21: notifications.v1.Incident.snoozed_until:type_name -> google.protobuf.Timestamp
-	17, // 22: notifications.v1.Incident.events:type_name -> notifications.v1.IncidentEvent
-	18, // 23: notifications.v1.Incident.channels:type_name -> notifications.v1.IncidentChannel
-	23, // 24: notifications.v1.IncidentEvent.at:type_name -> google.protobuf.Timestamp
-	23, // 25: notifications.v1.IncidentChannel.told_at:type_name -> google.protobuf.Timestamp
-	16, // 26: notifications.v1.ListIncidentsResponse.incidents:type_name -> notifications.v1.Incident
-	23, // 27: notifications.v1.SnoozeIncidentRequest.until:type_name -> google.protobuf.Timestamp
-	3,  // 28: notifications.v1.NotificationsService.CheckRecipient:input_type -> notifications.v1.CheckRecipientRequest
-	5,  // 29: notifications.v1.NotificationsService.SendMessage:input_type -> notifications.v1.SendMessageRequest
-	12, // 30: notifications.v1.NotificationsService.ReportIncidents:input_type -> notifications.v1.ReportIncidentsRequest
-	19, // 31: notifications.v1.NotificationsService.ListIncidents:input_type -> notifications.v1.ListIncidentsRequest
-	21, // 32: notifications.v1.NotificationsService.AcknowledgeIncident:input_type -> notifications.v1.AcknowledgeIncidentRequest
-	22, // 33: notifications.v1.NotificationsService.SnoozeIncident:input_type -> notifications.v1.SnoozeIncidentRequest
-	10, // 34: notifications.v1.NotificationsService.FindMessages:input_type -> notifications.v1.FindMessagesRequest
-	8,  // 35: notifications.v1.NotificationsService.ListMessages:input_type -> notifications.v1.ListMessagesRequest
-	4,  // 36: notifications.v1.NotificationsService.CheckRecipient:output_type -> notifications.v1.CheckRecipientResponse
-	7,  // 37: notifications.v1.NotificationsService.SendMessage:output_type -> notifications.v1.Message
-	13, // 38: notifications.v1.NotificationsService.ReportIncidents:output_type -> notifications.v1.ReportIncidentsResponse
-	20, // 39: notifications.v1.NotificationsService.ListIncidents:output_type -> notifications.v1.ListIncidentsResponse
-	16, // 40: notifications.v1.NotificationsService.AcknowledgeIncident:output_type -> notifications.v1.Incident
-	16, // 41: notifications.v1.NotificationsService.SnoozeIncident:output_type -> notifications.v1.Incident
-	11, // 42: notifications.v1.NotificationsService.FindMessages:output_type -> notifications.v1.FindMessagesResponse
-	9,  // 43: notifications.v1.NotificationsService.ListMessages:output_type -> notifications.v1.ListMessagesResponse
-	36, // [36:44] is the sub-list for method output_type
-	28, // [28:36] is the sub-list for method input_type
-	28, // [28:28] is the sub-list for extension type_name
-	28, // [28:28] is the sub-list for extension extendee
-	0,  // [0:28] is the sub-list for field type_name
+	6,  // 6: notifications.v1.Message.letter:type_name -> notifications.v1.Letter
+	7,  // 7: notifications.v1.ListMessagesResponse.messages:type_name -> notifications.v1.Message
+	7,  // 8: notifications.v1.FindMessagesResponse.messages:type_name -> notifications.v1.Message
+	23, // 9: notifications.v1.FindMessagesResponse.mail_server_failing_since:type_name -> google.protobuf.Timestamp
+	23, // 10: notifications.v1.ReportIncidentsRequest.as_of:type_name -> google.protobuf.Timestamp
+	14, // 11: notifications.v1.ReportIncidentsRequest.incidents:type_name -> notifications.v1.IncidentReport
+	2,  // 12: notifications.v1.IncidentReport.tier:type_name -> notifications.v1.Incident.Tier
+	23, // 13: notifications.v1.IncidentReport.since:type_name -> google.protobuf.Timestamp
+	23, // 14: notifications.v1.IncidentReport.newest_at:type_name -> google.protobuf.Timestamp
+	15, // 15: notifications.v1.IncidentReport.items:type_name -> notifications.v1.IncidentItem
+	2,  // 16: notifications.v1.Incident.tier:type_name -> notifications.v1.Incident.Tier
+	15, // 17: notifications.v1.Incident.items:type_name -> notifications.v1.IncidentItem
+	23, // 18: notifications.v1.Incident.opened_at:type_name -> google.protobuf.Timestamp
+	23, // 19: notifications.v1.Incident.changed_at:type_name -> google.protobuf.Timestamp
+	23, // 20: notifications.v1.Incident.resolved_at:type_name -> google.protobuf.Timestamp
+	23, // 21: notifications.v1.Incident.acknowledged_at:type_name -> google.protobuf.Timestamp
+	23, // 22: notifications.v1.Incident.snoozed_until:type_name -> google.protobuf.Timestamp
+	17, // 23: notifications.v1.Incident.events:type_name -> notifications.v1.IncidentEvent
+	18, // 24: notifications.v1.Incident.channels:type_name -> notifications.v1.IncidentChannel
+	23, // 25: notifications.v1.IncidentEvent.at:type_name -> google.protobuf.Timestamp
+	23, // 26: notifications.v1.IncidentChannel.told_at:type_name -> google.protobuf.Timestamp
+	16, // 27: notifications.v1.ListIncidentsResponse.incidents:type_name -> notifications.v1.Incident
+	23, // 28: notifications.v1.SnoozeIncidentRequest.until:type_name -> google.protobuf.Timestamp
+	3,  // 29: notifications.v1.NotificationsService.CheckRecipient:input_type -> notifications.v1.CheckRecipientRequest
+	5,  // 30: notifications.v1.NotificationsService.SendMessage:input_type -> notifications.v1.SendMessageRequest
+	12, // 31: notifications.v1.NotificationsService.ReportIncidents:input_type -> notifications.v1.ReportIncidentsRequest
+	19, // 32: notifications.v1.NotificationsService.ListIncidents:input_type -> notifications.v1.ListIncidentsRequest
+	21, // 33: notifications.v1.NotificationsService.AcknowledgeIncident:input_type -> notifications.v1.AcknowledgeIncidentRequest
+	22, // 34: notifications.v1.NotificationsService.SnoozeIncident:input_type -> notifications.v1.SnoozeIncidentRequest
+	10, // 35: notifications.v1.NotificationsService.FindMessages:input_type -> notifications.v1.FindMessagesRequest
+	8,  // 36: notifications.v1.NotificationsService.ListMessages:input_type -> notifications.v1.ListMessagesRequest
+	4,  // 37: notifications.v1.NotificationsService.CheckRecipient:output_type -> notifications.v1.CheckRecipientResponse
+	7,  // 38: notifications.v1.NotificationsService.SendMessage:output_type -> notifications.v1.Message
+	13, // 39: notifications.v1.NotificationsService.ReportIncidents:output_type -> notifications.v1.ReportIncidentsResponse
+	20, // 40: notifications.v1.NotificationsService.ListIncidents:output_type -> notifications.v1.ListIncidentsResponse
+	16, // 41: notifications.v1.NotificationsService.AcknowledgeIncident:output_type -> notifications.v1.Incident
+	16, // 42: notifications.v1.NotificationsService.SnoozeIncident:output_type -> notifications.v1.Incident
+	11, // 43: notifications.v1.NotificationsService.FindMessages:output_type -> notifications.v1.FindMessagesResponse
+	9,  // 44: notifications.v1.NotificationsService.ListMessages:output_type -> notifications.v1.ListMessagesResponse
+	37, // [37:45] is the sub-list for method output_type
+	29, // [29:37] is the sub-list for method input_type
+	29, // [29:29] is the sub-list for extension type_name
+	29, // [29:29] is the sub-list for extension extendee
+	0,  // [0:29] is the sub-list for field type_name
 }
 
 func init() { file_notifications_v1_notifications_proto_init() }

@@ -2391,8 +2391,10 @@ type OpenTicketRequest struct {
 	Category    Ticket_Category        `protobuf:"varint,4,opt,name=category,proto3,enum=reconciliation.v1.Ticket_Category" json:"category,omitempty"`
 	// UUID; the same again is the same ticket.
 	IdempotencyKey string `protobuf:"bytes,5,opt,name=idempotency_key,json=idempotencyKey,proto3" json:"idempotency_key,omitempty"`
-	unknownFields  protoimpl.UnknownFields
-	sizeCache      protoimpl.SizeCache
+	// Only say what would be linked: the answer has no id.
+	DryRun        bool `protobuf:"varint,6,opt,name=dry_run,json=dryRun,proto3" json:"dry_run,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *OpenTicketRequest) Reset() {
@@ -2460,6 +2462,13 @@ func (x *OpenTicketRequest) GetIdempotencyKey() string {
 	return ""
 }
 
+func (x *OpenTicketRequest) GetDryRun() bool {
+	if x != nil {
+		return x.DryRun
+	}
+	return false
+}
+
 type ChangeTicketRequest struct {
 	state    protoimpl.MessageState `protogen:"open.v1"`
 	TicketId int64                  `protobuf:"varint,1,opt,name=ticket_id,json=ticketId,proto3" json:"ticket_id,omitempty"`
@@ -2468,7 +2477,11 @@ type ChangeTicketRequest struct {
 	// Required for RESOLVED.
 	Resolution string `protobuf:"bytes,4,opt,name=resolution,proto3" json:"resolution,omitempty"`
 	// Empty is the caller.
-	AssignedTo    string `protobuf:"bytes,5,opt,name=assigned_to,json=assignedTo,proto3" json:"assigned_to,omitempty"`
+	AssignedTo string `protobuf:"bytes,5,opt,name=assigned_to,json=assignedTo,proto3" json:"assigned_to,omitempty"`
+	// Why, for the audit; the resolution, or what changes, when empty.
+	Reason string `protobuf:"bytes,6,opt,name=reason,proto3" json:"reason,omitempty"`
+	// Only say how the ticket would be.
+	DryRun        bool `protobuf:"varint,7,opt,name=dry_run,json=dryRun,proto3" json:"dry_run,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2536,6 +2549,20 @@ func (x *ChangeTicketRequest) GetAssignedTo() string {
 		return x.AssignedTo
 	}
 	return ""
+}
+
+func (x *ChangeTicketRequest) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+func (x *ChangeTicketRequest) GetDryRun() bool {
+	if x != nil {
+		return x.DryRun
+	}
+	return false
 }
 
 type ListTicketsRequest struct {
@@ -3144,7 +3171,7 @@ const file_reconciliation_v1_support_proto_rawDesc = "" +
 	"\x11STATE_UNSPECIFIED\x10\x00\x12\b\n" +
 	"\x04OPEN\x10\x01\x12\x0f\n" +
 	"\vIN_PROGRESS\x10\x02\x12\f\n" +
-	"\bRESOLVED\x10\x03\"\x87\x02\n" +
+	"\bRESOLVED\x10\x03\"\xa0\x02\n" +
 	"\x11OpenTicketRequest\x12 \n" +
 	"\x05email\x18\x01 \x01(\tB\n" +
 	"\xbaH\ar\x05\x10\x03\x18\xc0\x02R\x05email\x12$\n" +
@@ -3153,7 +3180,8 @@ const file_reconciliation_v1_support_proto_rawDesc = "" +
 	"\vdescription\x18\x03 \x01(\tB\t\xbaH\x06r\x04\x18\xa0\x9c\x01R\vdescription\x12J\n" +
 	"\bcategory\x18\x04 \x01(\x0e2\".reconciliation.v1.Ticket.CategoryB\n" +
 	"\xbaH\a\x82\x01\x04\x10\x01 \x00R\bcategory\x121\n" +
-	"\x0fidempotency_key\x18\x05 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\x0eidempotencyKey\"\xec\x01\n" +
+	"\x0fidempotency_key\x18\x05 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\x0eidempotencyKey\x12\x17\n" +
+	"\adry_run\x18\x06 \x01(\bR\x06dryRun\"\xa7\x02\n" +
 	"\x13ChangeTicketRequest\x12$\n" +
 	"\tticket_id\x18\x01 \x01(\x03B\a\xbaH\x04\"\x02 \x00R\bticketId\x12\x18\n" +
 	"\aversion\x18\x02 \x01(\x03R\aversion\x12A\n" +
@@ -3163,7 +3191,9 @@ const file_reconciliation_v1_support_proto_rawDesc = "" +
 	"resolution\x18\x04 \x01(\tB\b\xbaH\x05r\x03\x18\xd0\x0fR\n" +
 	"resolution\x12(\n" +
 	"\vassigned_to\x18\x05 \x01(\tB\a\xbaH\x04r\x02\x18@R\n" +
-	"assignedTo\"\xa7\x01\n" +
+	"assignedTo\x12 \n" +
+	"\x06reason\x18\x06 \x01(\tB\b\xbaH\x05r\x03\x18\xf4\x03R\x06reason\x12\x17\n" +
+	"\adry_run\x18\a \x01(\bR\x06dryRun\"\xa7\x01\n" +
 	"\x12ListTicketsRequest\x12?\n" +
 	"\x05state\x18\x01 \x01(\x0e2\x1f.reconciliation.v1.Ticket.StateB\b\xbaH\x05\x82\x01\x02\x10\x01R\x05state\x12'\n" +
 	"\tpage_size\x18\x02 \x01(\x05B\n" +

@@ -102,10 +102,12 @@ type SupportServiceClient interface {
 	// happened.
 	Reply(ctx context.Context, in *ReplyRequest, opts ...grpc.CallOption) (*ReplyResponse, error)
 	// OpenTicket keeps what a customer wrote; orders and charges of theirs link by
-	// themselves.
+	// themselves, now and whenever the ticket is looked at. Errors: ABORTED
+	// IDEMPOTENCY_KEY_REUSED.
 	OpenTicket(ctx context.Context, in *OpenTicketRequest, opts ...grpc.CallOption) (*Ticket, error)
-	// ChangeTicket moves a ticket on. Errors: NOT_FOUND TICKET_NOT_FOUND; ABORTED
-	// INVALID_STATE when somebody else has changed it since it was read.
+	// ChangeTicket moves a ticket on. The same change of the same version again is
+	// answered with the ticket as it is. Errors: NOT_FOUND TICKET_NOT_FOUND; ABORTED
+	// INVALID_STATE when somebody has changed it since it was read.
 	ChangeTicket(ctx context.Context, in *ChangeTicketRequest, opts ...grpc.CallOption) (*Ticket, error)
 	// ListTickets lists tickets, the longest waiting first.
 	ListTickets(ctx context.Context, in *ListTicketsRequest, opts ...grpc.CallOption) (*ListTicketsResponse, error)
@@ -373,10 +375,12 @@ type SupportServiceServer interface {
 	// happened.
 	Reply(context.Context, *ReplyRequest) (*ReplyResponse, error)
 	// OpenTicket keeps what a customer wrote; orders and charges of theirs link by
-	// themselves.
+	// themselves, now and whenever the ticket is looked at. Errors: ABORTED
+	// IDEMPOTENCY_KEY_REUSED.
 	OpenTicket(context.Context, *OpenTicketRequest) (*Ticket, error)
-	// ChangeTicket moves a ticket on. Errors: NOT_FOUND TICKET_NOT_FOUND; ABORTED
-	// INVALID_STATE when somebody else has changed it since it was read.
+	// ChangeTicket moves a ticket on. The same change of the same version again is
+	// answered with the ticket as it is. Errors: NOT_FOUND TICKET_NOT_FOUND; ABORTED
+	// INVALID_STATE when somebody has changed it since it was read.
 	ChangeTicket(context.Context, *ChangeTicketRequest) (*Ticket, error)
 	// ListTickets lists tickets, the longest waiting first.
 	ListTickets(context.Context, *ListTicketsRequest) (*ListTicketsResponse, error)

@@ -78,6 +78,8 @@ type Message struct {
 	// AttemptCount is how many deliveries have begun.
 	AttemptCount int32
 	LastError    string
+	// Letter is what a SupportReply says, where it was asked for.
+	Letter *Letter
 }
 
 // keys is the namespace of the ids that derive from dedupe keys.

@@ -102,6 +102,9 @@ func toProto(m message.Message) *notificationsv1.Message {
 	if m.OrderID != uuid.Nil {
 		out.OrderId = m.OrderID.String()
 	}
+	if l := m.Letter; l != nil {
+		out.Letter = &notificationsv1.Letter{To: l.To, Subject: l.Subject, Text: l.Text, InReplyTo: l.InReplyTo}
+	}
 	if m.SentAt != nil {
 		out.SentAt = timestamppb.New(*m.SentAt)
 	}

@@ -15,5 +15,12 @@ func (s *Service) FindMessages(ctx context.Context, dedupeKeys []string) ([]mess
 		return nil, nil, err
 	}
 	found, err := s.Store.Find(ctx, dedupeKeys)
+	for i := range found {
+		if err == nil && found[i].Kind == message.SupportReply {
+			var l message.Letter
+			l, err = s.Store.Letter(ctx, found[i].ID)
+			found[i].Letter = &l
+		}
+	}
 	return found, failing, err
 }

@@ -121,3 +121,32 @@ func (n *Notifications) ReportCases(ctx context.Context, asOf time.Time, standin
 	_, err := n.client.ReportIncidents(ctx, req)
 	return err
 }
+
+// Letter is a reply of a person on support.
+type Letter struct{ To, Subject, Text, InReplyTo string }
+
+// LetterKey names the reply that a wish asks for.
+func LetterKey(wish string) string { return "reply/" + wish }
+
+// SentLetter reads the reply that was queued under a key; false when none was.
+func (n *Notifications) SentLetter(ctx context.Context, key string) (Letter, bool, error) {
+	ctx, cancel := context.WithTimeout(ctx, readTimeout)
+	defer cancel()
+	answer, err := n.client.FindMessages(ctx, &notificationsv1.FindMessagesRequest{DedupeKeys: []string{key}})
+	if err != nil || len(answer.GetMessages()) == 0 {
+		return Letter{}, false, err
+	}
+	l := answer.GetMessages()[0].GetLetter()
+	return Letter{To: l.GetTo(), Subject: l.GetSubject(), Text: l.GetText(), InReplyTo: l.GetInReplyTo()}, true, nil
+}
+
+// SendLetter queues a reply, once under a key. orderID may be empty.
+func (n *Notifications) SendLetter(ctx context.Context, key, orderID string, l Letter) error {
+	ctx, cancel := context.WithTimeout(ctx, readTimeout)
+	defer cancel()
+	_, err := n.client.SendMessage(ctx, &notificationsv1.SendMessageRequest{
+		DedupeKey: key, Kind: notificationsv1.Message_SUPPORT_REPLY, OrderId: orderID,
+		Letter: &notificationsv1.Letter{To: l.To, Subject: l.Subject, Text: l.Text, InReplyTo: l.InReplyTo},
+	})
+	return err
+}

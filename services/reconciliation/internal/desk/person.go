@@ -25,6 +25,7 @@ type Person struct {
 	Mails      []Mail
 	Cases      []Case
 	Events     []Event
+	Tickets    []Ticket
 	// Acts is what the team did about it, as the audit has it.
 	Acts []Audited
 }

@@ -115,7 +115,7 @@ func (h House) paragraphs(p Person, o Order, t Template) ([]string, error) {
 		}
 		return append([]string{
 			fmt.Sprintf("I have looked, and everything about your order %s is in place. Our mail about it was handed to your mail provider on %s, to %s; when it is not in the inbox, it is mostly in the spam folder.", o.ReferenceShort, minute(m.SentAt), o.Email),
-		}, h.getIn(o, true)...), nil
+		}, append(h.getIn(o, true), "If the login page does not take your password, ask it for a new one, and write to me if that does not help.")...), nil
 	case ReplyDuplicate:
 		return h.duplicateWords(p, o)
 	}
@@ -124,7 +124,7 @@ func (h House) paragraphs(p Person, o Order, t Template) ([]string, error) {
 
 // whatBroke says what happened to the order, as far as its times show it.
 func (h House) whatBroke(o Order) []string {
-	first := "You paid and had nothing to show for it. I understand that this is frightening, and I am sorry."
+	first := "To pay and then to have nothing to show for it is frightening. I understand that, and I am sorry."
 	if late := o.CompletedAt.Sub(o.ChargedAt); !o.ChargedAt.IsZero() && late >= h.ApologyAfter {
 		return []string{first, fmt.Sprintf("This is what happened: Stripe, our payment provider, confirmed your payment of %s on %s. On our side, setting up your access did not go through then; it was done %s later. The payment is applied to your order; there is nothing for you to put right, and no need to pay again.",
 			o.AmountDisplay, minute(o.ChargedAt), span(late))}

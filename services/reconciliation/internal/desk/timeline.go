@@ -49,6 +49,9 @@ func Timeline(p Person) []TimelineEntry {
 	for _, c := range p.Cases {
 		t.aCase(c)
 	}
+	for _, k := range p.Tickets {
+		t.ticket(k)
+	}
 	for _, a := range p.Acts {
 		t.act(a)
 	}
@@ -224,6 +227,7 @@ var about = map[string]string{
 	"REFUND": "word about the refund", "RENEWED": "confirmation of the renewal", "ACTION_REQUIRED": "request to authenticate the renewal",
 	"ACCESS_ENDING": "word that access ends", "STILL_WORKING": "word that we have the payment and are setting up", "REFUND_OFFER": "offer of a refund",
 	"REPEAT_REFUSED": "word that the same was bought already", "DUPLICATE_REFUNDED": "word that the second payment goes back",
+	"SUPPORT_REPLY": "reply of a person on support",
 }
 
 func (t *timeline) mail(p Person, m Mail) {
@@ -242,6 +246,13 @@ func (t *timeline) mail(p Person, m Mail) {
 		t.add(m.CreatedAt, FromMail, subject, "", "The %s for order %s could not be delivered (%s).", what, o.ReferenceShort, cmp.Or(m.Error, "no reason is known"))
 	default:
 		t.add(m.CreatedAt, FromMail, subject, "", "The %s for order %s was queued, and the mail server has not taken it yet.", what, o.ReferenceShort)
+	}
+}
+
+func (t *timeline) ticket(k Ticket) {
+	t.add(k.OpenedAt, FromTicket, k.Name(), k.OpenedBy, "Ticket %d: the customer wrote %q.", k.ID, k.Subject)
+	if k.ResolvedAt != nil {
+		t.add(*k.ResolvedAt, FromTicket, k.Name(), k.ResolvedBy, "Ticket %d was resolved: %s", k.ID, k.Resolution)
 	}
 }
 

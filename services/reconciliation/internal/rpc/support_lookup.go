@@ -72,5 +72,8 @@ func (s *SupportServer) lookedUp(l service.Looked) *pb.LookupCustomerResponse {
 	for _, c := range l.Cases {
 		out.Cases = append(out.Cases, toCase(c))
 	}
+	for _, t := range l.Tickets {
+		out.Tickets = append(out.Tickets, toTicket(t))
+	}
 	return out
 }

@@ -12,8 +12,9 @@ import (
 )
 
 const (
-	// casesShown, actsShown and customersShown bound what is read of one person.
+	// casesShown, ticketsShown, actsShown and customersShown bound what is read of one person.
 	casesShown     = 100
+	ticketsShown   = 50
 	actsShown      = 200
 	customersShown = 5
 )
@@ -73,13 +74,17 @@ func (f *finding) gather(ctx context.Context) (p desk.Person, about []cases.Case
 	if about, err = f.readCases(ctx, events); err != nil {
 		return desk.Person{}, nil, err
 	}
+	tickets, err := f.readTickets(ctx, email)
+	if err != nil {
+		return desk.Person{}, nil, err
+	}
 	acts, err := f.readActs(ctx, about, events)
 	if err != nil {
 		return desk.Person{}, nil, err
 	}
 	p = desk.Person{
 		Acts: acts, Now: f.s.now(), StripeRead: !f.stripeUnread, Unread: f.unread, OrderNamed: f.named && len(f.orders) > 0,
-		Orders: f.deskOrders(), Charges: f.deskCharges(), Mails: mails, Events: events, Cases: deskCases(about),
+		Orders: f.deskOrders(), Charges: f.deskCharges(), Mails: mails, Events: events, Cases: deskCases(about), Tickets: tickets,
 	}
 	return p.Told(), about, nil
 }
@@ -219,6 +224,31 @@ func (f *finding) readActs(ctx context.Context, about []cases.Case, events []des
 		return nil, nil
 	}
 	return f.s.Store.AuditAbout(ctx, subjects, actsShown)
+}
+
+// readTickets reads what was written from the person's addresses.
+func (f *finding) readTickets(ctx context.Context, email string) ([]desk.Ticket, error) {
+	addresses := []string{email}
+	for _, o := range f.orders {
+		addresses = append(addresses, o.Email)
+	}
+	list, err := f.s.Store.TicketsOf(ctx, addresses, ticketsShown)
+	if err != nil || len(list) == 0 {
+		return nil, err
+	}
+	var orders, charges []string
+	for _, o := range f.orders {
+		orders = append(orders, o.ID)
+	}
+	for _, c := range f.charges {
+		if c.Owner != "FOREIGN" {
+			charges = append(charges, c.ID)
+		}
+	}
+	for i := range list {
+		list[i].Link(orders, charges)
+	}
+	return list, nil
 }
 
 func deskCases(list []cases.Case) (out []desk.Case) {

@@ -26,6 +26,7 @@ type Looked struct {
 	Orders     []*ordersv1.DescribeOrderResponse
 	Charges    []*paymentsv1.SeenCharge
 	Cases      []cases.Case
+	Tickets    []desk.Ticket
 	StripeRead bool
 	// Unread names what else could not be read, in plain words.
 	Unread []string
@@ -48,7 +49,7 @@ func (s *Service) LookUp(ctx context.Context, q desk.Query) (Looked, error) {
 	d := desk.Diagnose(p)
 	out := Looked{
 		Diagnosis: d, Recommendation: desk.Recommend(d, uuid.NewString()), Timeline: desk.Timeline(p),
-		Cases: about, StripeRead: p.StripeRead, Unread: p.Unread,
+		Cases: about, Tickets: p.Tickets, StripeRead: p.StripeRead, Unread: p.Unread,
 	}
 	for _, o := range f.orders {
 		out.Orders = append(out.Orders, o.Described)

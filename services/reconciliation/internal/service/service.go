@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"makegood.example/services/reconciliation/internal/clients"
+	"makegood.example/services/reconciliation/internal/desk"
 	"makegood.example/services/reconciliation/internal/run"
 	"makegood.example/services/reconciliation/internal/store"
 )
@@ -46,9 +47,11 @@ type Service struct {
 	// CaseFacts says whether what a case is about is still so.
 	CaseFacts *clients.CaseFacts
 	Runs      *Runs
-	Settings  Settings
-	Now       func() time.Time
-	Log       *slog.Logger
+	// House is what all replies have in common.
+	House    desk.House
+	Settings Settings
+	Now      func() time.Time
+	Log      *slog.Logger
 }
 
 // now has the database's precision, so that what is answered is what is stored.

@@ -169,3 +169,24 @@ type Sweep struct {
 	Name       string
 	NextLookAt time.Time
 }
+
+type Ticket struct {
+	ID             int64
+	IdempotencyKey uuid.UUID
+	Email          string
+	Address        string
+	Subject        string
+	Description    string
+	Category       string
+	State          string
+	Resolution     string
+	ResolvedBy     string
+	OpenedBy       string
+	OpenedAt       time.Time
+	ResolvedAt     *time.Time
+	AssignedTo     string
+	OrderIds       []string
+	ChargeIds      []string
+	Version        int64
+	ChangedByKey   *uuid.UUID
+}
