@@ -31,10 +31,13 @@ func (w *world) asReconciliation() notificationsv1.NotificationsServiceClient {
 	return notificationsv1.NewNotificationsServiceClient(conn)
 }
 
+// unfolded undoes the breaking of long lines.
+var unfolded = strings.NewReplacer("=\r\n", "", "\r\n ", " ")
+
 // mailsWith are the mails that contain a text.
 func (w *world) mailsWith(text string) (n int) {
 	for _, m := range w.mail.mails() {
-		if strings.Contains(strings.ReplaceAll(m, "=\r\n", ""), text) {
+		if strings.Contains(unfolded.Replace(m), text) {
 			n++
 		}
 	}

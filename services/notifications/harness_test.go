@@ -53,6 +53,8 @@ type peers struct {
 	reconciliationDown bool
 	described          int
 	runs               []*reconciliationv1.Run
+	integrity          *reconciliationv1.IntegrityReport
+	asked              *reconciliationv1.GetIntegrityReportRequest
 	caseCalls          int
 	cases              []*reconciliationv1.OpenCaseRequest
 }
@@ -101,6 +103,16 @@ func (p *peers) ListRuns(context.Context, *reconciliationv1.ListRunsRequest) (*r
 		return nil, status.Error(codes.Unavailable, "down")
 	}
 	return &reconciliationv1.ListRunsResponse{Runs: p.runs}, nil
+}
+
+func (p *peers) GetIntegrityReport(_ context.Context, req *reconciliationv1.GetIntegrityReportRequest) (*reconciliationv1.IntegrityReport, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.reconciliationDown || p.integrity == nil {
+		return nil, status.Error(codes.Unavailable, "down")
+	}
+	p.asked = req
+	return p.integrity, nil
 }
 
 func (p *peers) OpenCase(_ context.Context, req *reconciliationv1.OpenCaseRequest) (*reconciliationv1.Case, error) {

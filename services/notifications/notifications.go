@@ -62,8 +62,9 @@ func Run(ctx context.Context, cfg Config, rt process.Runtime) error {
 	tellings := due.Work[store.ChannelDue]{Name: "incidents to tell", Claim: svc.ClaimTellings, Handle: svc.TellChannel, Log: rt.Log}
 	work := []func(context.Context) error{deliveries.Run, tellings.Run}
 	if cfg.Watched {
+		digests := due.Work[bool]{Name: "the digest", Claim: svc.ClaimDigest, Handle: svc.MakeDigest, Log: rt.Log}
 		watch := due.Work[bool]{Name: "watch over reconciliation", Claim: svc.ClaimWatch, Handle: svc.WatchReconciliation, Log: rt.Log}
-		work = append(work, watch.Run)
+		work = append(work, watch.Run, digests.Run) // without sweeps nothing is proven
 	}
 	return h.Serve(ctx, work...)
 }

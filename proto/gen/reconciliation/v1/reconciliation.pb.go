@@ -1351,9 +1351,11 @@ func (x *ServiceTime) GetP99Ms() int64 {
 }
 
 type CompletedBy struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	RecoveredBy   string                 `protobuf:"bytes,1,opt,name=recovered_by,json=recoveredBy,proto3" json:"recovered_by,omitempty"`
-	OrderCount    int64                  `protobuf:"varint,2,opt,name=order_count,json=orderCount,proto3" json:"order_count,omitempty"`
+	state       protoimpl.MessageState `protogen:"open.v1"`
+	RecoveredBy string                 `protobuf:"bytes,1,opt,name=recovered_by,json=recoveredBy,proto3" json:"recovered_by,omitempty"`
+	OrderCount  int64                  `protobuf:"varint,2,opt,name=order_count,json=orderCount,proto3" json:"order_count,omitempty"`
+	// The longest that one of them took, from Stripe's charge to access.
+	SlowestMs     int64 `protobuf:"varint,3,opt,name=slowest_ms,json=slowestMs,proto3" json:"slowest_ms,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1398,6 +1400,13 @@ func (x *CompletedBy) GetRecoveredBy() string {
 func (x *CompletedBy) GetOrderCount() int64 {
 	if x != nil {
 		return x.OrderCount
+	}
+	return 0
+}
+
+func (x *CompletedBy) GetSlowestMs() int64 {
+	if x != nil {
+		return x.SlowestMs
 	}
 	return 0
 }
@@ -2272,11 +2281,13 @@ const file_reconciliation_v1_reconciliation_proto_rawDesc = "" +
 	"orderCount\x12\x17\n" +
 	"\amean_ms\x18\x02 \x01(\x03R\x06meanMs\x12\x15\n" +
 	"\x06p95_ms\x18\x03 \x01(\x03R\x05p95Ms\x12\x15\n" +
-	"\x06p99_ms\x18\x04 \x01(\x03R\x05p99Ms\"Q\n" +
+	"\x06p99_ms\x18\x04 \x01(\x03R\x05p99Ms\"p\n" +
 	"\vCompletedBy\x12!\n" +
 	"\frecovered_by\x18\x01 \x01(\tR\vrecoveredBy\x12\x1f\n" +
 	"\vorder_count\x18\x02 \x01(\x03R\n" +
-	"orderCount\"\xbd\x06\n" +
+	"orderCount\x12\x1d\n" +
+	"\n" +
+	"slowest_ms\x18\x03 \x01(\x03R\tslowestMs\"\xbd\x06\n" +
 	"\x03Run\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\x03R\x02id\x129\n" +
 	"\n" +

@@ -2,6 +2,7 @@ package service
 
 import (
 	"context"
+	"log/slog"
 	"slices"
 	"time"
 
@@ -94,7 +95,11 @@ func (s *Service) changed(ctx context.Context, tx pgx.Tx, i incident.Incident, e
 
 // logIncident is how an incident is heard of where no channel is set up.
 func (s *Service) logIncident(i incident.Incident, e incident.Event) {
-	s.Log.Warn("incident "+e.What, "incident", i.Key, "tier", i.Tier, "title", i.Words.Title, "count", i.Count, "note", e.Note)
+	level := slog.LevelWarn
+	if i.Tier == incident.Digest {
+		level = slog.LevelInfo
+	}
+	s.Log.Log(context.Background(), level, "incident "+e.What, "incident", i.Key, "tier", i.Tier, "title", i.Words.Title, "count", i.Count, "note", e.Note)
 }
 
 // AcknowledgeIncident notes that actor looks after the open incident of a key.

@@ -91,4 +91,6 @@ type ServiceTime struct{ Orders, MeanMS, P95MS, P99MS int64 }
 type CompletedBy struct {
 	RecoveredBy string
 	Orders      int64
+	// SlowestMS is the longest that one of them took from charge to access.
+	SlowestMS int64
 }

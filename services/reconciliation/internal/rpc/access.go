@@ -8,7 +8,7 @@ var Access = access.Table{
 	"/reconciliation.v1.ReconciliationService/StartRun":           {Role: access.Support},
 	"/reconciliation.v1.ReconciliationService/WatchRun":           {Role: access.Support},
 	"/reconciliation.v1.ReconciliationService/ExplainCharge":      {Role: access.Viewer},
-	"/reconciliation.v1.ReconciliationService/GetIntegrityReport": {Role: access.Viewer},
+	"/reconciliation.v1.ReconciliationService/GetIntegrityReport": {Callers: []string{"notifications"}, Role: access.Viewer},
 	"/reconciliation.v1.ReconciliationService/CountChargesByDay":  {Role: access.Viewer},
 	"/reconciliation.v1.ReconciliationService/GetCase":            {Role: access.Viewer},
 	"/reconciliation.v1.ReconciliationService/ListRuns":           {Callers: []string{"notifications"}, Role: access.Viewer},

@@ -58,7 +58,7 @@ func (s *Server) GetIntegrityReport(ctx context.Context, r *pb.GetIntegrityRepor
 		out.OldestUnserved = &pb.OldestUnserved{OrderId: o.OrderID, ChargeId: o.ChargeID, ChargedAt: timestamppb.New(o.ChargedAt)}
 	}
 	for _, c := range report.CompletedBy {
-		out.CompletedBy = append(out.CompletedBy, &pb.CompletedBy{RecoveredBy: c.RecoveredBy, OrderCount: c.Orders})
+		out.CompletedBy = append(out.CompletedBy, &pb.CompletedBy{RecoveredBy: c.RecoveredBy, OrderCount: c.Orders, SlowestMs: c.SlowestMS})
 	}
 	return out, nil
 }

@@ -89,7 +89,7 @@ func (s *Store) Report(ctx context.Context, b Bounds, limit int) (r balance.Repo
 	r.ServiceTime = balance.ServiceTime{Orders: took.OrderCount, MeanMS: took.MeanMs, P95MS: took.P95Ms, P99MS: took.P99Ms}
 	by, err := s.q.CountCompletedBy(ctx, db.CountCompletedByParams{FromAt: b.From, BeforeAt: b.Before})
 	for _, row := range by {
-		r.CompletedBy = append(r.CompletedBy, balance.CompletedBy{RecoveredBy: row.RecoveredBy, Orders: row.OrderCount})
+		r.CompletedBy = append(r.CompletedBy, balance.CompletedBy{RecoveredBy: row.RecoveredBy, Orders: row.OrderCount, SlowestMS: row.SlowestMs})
 	}
 	return r, mapError(err)
 }

@@ -21,6 +21,12 @@ type Alert struct {
 	InReplyTo  string
 }
 
+type Digest struct {
+	OnlyRow       bool
+	LookAgainAt   time.Time
+	CoveredBefore *time.Time
+}
+
 type FailingChannel struct {
 	Channel  string
 	Since    time.Time

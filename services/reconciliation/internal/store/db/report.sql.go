@@ -47,7 +47,8 @@ func (q *Queries) CountChargesByDay(ctx context.Context, fromAt time.Time) ([]Co
 }
 
 const countCompletedBy = `-- name: CountCompletedBy :many
-SELECT recovered_by, count(DISTINCT order_id) AS order_count
+SELECT recovered_by, count(DISTINCT order_id) AS order_count,
+    greatest(0, max(extract(epoch FROM access_at - created_at)) * 1000)::bigint AS slowest_ms
 FROM reconciliation.charge_dispositions
 WHERE access_at IS NOT NULL
     AND created_at >= $1::timestamptz AND created_at < $2::timestamptz
@@ -63,6 +64,7 @@ type CountCompletedByParams struct {
 type CountCompletedByRow struct {
 	RecoveredBy string
 	OrderCount  int64
+	SlowestMs   int64
 }
 
 func (q *Queries) CountCompletedBy(ctx context.Context, arg CountCompletedByParams) ([]CountCompletedByRow, error) {
@@ -74,7 +76,7 @@ func (q *Queries) CountCompletedBy(ctx context.Context, arg CountCompletedByPara
 	var items []CountCompletedByRow
 	for rows.Next() {
 		var i CountCompletedByRow
-		if err := rows.Scan(&i.RecoveredBy, &i.OrderCount); err != nil {
+		if err := rows.Scan(&i.RecoveredBy, &i.OrderCount, &i.SlowestMs); err != nil {
 			return nil, err
 		}
 		items = append(items, i)

@@ -53,7 +53,8 @@ FROM (
 ) AS served;
 
 -- name: CountCompletedBy :many
-SELECT recovered_by, count(DISTINCT order_id) AS order_count
+SELECT recovered_by, count(DISTINCT order_id) AS order_count,
+    greatest(0, max(extract(epoch FROM access_at - created_at)) * 1000)::bigint AS slowest_ms
 FROM reconciliation.charge_dispositions
 WHERE access_at IS NOT NULL
     AND created_at >= @from_at::timestamptz AND created_at < @before_at::timestamptz
