@@ -50,7 +50,7 @@ func panel(w io.Writer, s *stack.Stack) {
 	}
 	fmt.Fprintf(w, "\nMakegood is up.\n\n")
 	line("shop", s.URL())
-	line("admin", s.AdminURL()+"   (Authorization: Bearer, token in "+filepath.Join(s.Dir(), "admin.token")+")")
+	line("desk", s.AdminURL()+"   (for support; sign in with the token in "+filepath.Join(s.Dir(), "admin.token")+")")
 	line("mail", s.InboxURL())
 	line("app", s.AppURL())
 	line("stripe", s.StripeURL())

@@ -5,6 +5,9 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/chromedp/chromedp/kb"
+
+	reconciliationv1 "makegood.example/proto/gen/reconciliation/v1"
 	"makegood.example/services/platform/browsertest"
 )
 
@@ -112,4 +115,92 @@ func TestEveryPageCanBeReadAndUsed(t *testing.T) {
 			}
 		}
 	}
+}
+
+// A run is followed while it goes on, without scripts: the page grows, and shows the
+// newest state alone.
+func TestARunIsSeenAsItGoesOn(t *testing.T) {
+	d := start(t)
+	d.badNight()
+	more := make(chan struct{})
+	d.peers.Reconciliation.Watch = func(_ *reconciliationv1.WatchRunRequest, send func(*reconciliationv1.Run) error) error {
+		for _, checked := range []int32{0, 100} {
+			if err := send(&reconciliationv1.Run{Id: 513, Status: reconciliationv1.Run_RUNNING, StartedAt: ago(0), ChargesChecked: checked}); err != nil {
+				return err
+			}
+		}
+		<-more
+		return send(&reconciliationv1.Run{Id: 513, Status: reconciliationv1.Run_SUCCEEDED, StartedAt: ago(0), FinishedAt: ago(0), ChargesChecked: 214})
+	}
+	p := browsertest.Start(t).Open(browsertest.View{Phone: true, NoScripts: true})
+	d.signsIn(p, "support")
+	p.Go(d.url + "/runs")
+	p.Click("main button.primary")
+	const newest = "Array.from(document.querySelectorAll('.snapshot')).filter((s) => s.checkVisibility())"
+	p.Await(newest + ".map((s) => s.innerText).join().includes('100')")
+	p.Await("getComputedStyle(document.querySelector('.snapshots'), '::after').content.includes('Still running')")
+	close(more)
+	p.Await("document.getElementById('ended')")
+	var seen []string
+	if p.Eval(newest+".map((s) => s.innerText)", &seen); len(seen) != 1 || !strings.Contains(seen[0], "214") || !strings.Contains(seen[0], "succeeded") {
+		t.Errorf("at the end one sees %q", seen)
+	}
+}
+
+// A double click, with scripts and without, is one wish.
+func TestADoubleClickIsOneWish(t *testing.T) {
+	d := start(t)
+	d.badNight()
+	browser := browsertest.Start(t)
+	for _, view := range []browsertest.View{{}, {NoScripts: true, Phone: true}} {
+		d.peers.Script.Say("Recover", wouldRecover(), nil)
+		p := browser.Open(view)
+		d.signsIn(p, "support")
+		p.Go(d.url + "/do/recover?order_id=" + orderID)
+		p.Type("input[name=reason]", "she wrote")
+		d.peers.Script.Forget()
+		d.peers.Script.Say("Recover", recovered(), nil)
+		p.DoubleClick(".confirm button[type=submit]")
+		p.AwaitText("h2", "Recovered: access is in force")
+		keys := map[string]bool{}
+		for _, a := range d.peers.Script.Asked("Recover") {
+			act := a.Request.(*reconciliationv1.RecoverRequest).GetAct()
+			keys[act.GetIdempotencyKey()] = true
+			if act.GetDryRun() {
+				t.Error("the click asked for a look")
+			}
+		}
+		if len(keys) != 1 {
+			t.Errorf("no scripts %t: %d wishes", view.NoScripts, len(keys))
+		}
+	}
+}
+
+// The desk by keyboard: the first key is the way past the navigation; in a list, j
+// and k go from one to the next; Enter opens it.
+func TestTheDeskByKeyboard(t *testing.T) {
+	d := start(t)
+	d.badNight()
+	p := browsertest.Start(t).Open(browsertest.View{})
+	d.signsIn(p, "support")
+	p.Press(kb.Tab)
+	p.Await("document.activeElement.matches('.skip') && document.activeElement.getBoundingClientRect().top >= 0")
+	p.Press(kb.Enter)
+	p.Await("document.activeElement.id === 'main'")
+	for range 6 { // past a link in a notice and the tabs
+		p.Press(kb.Tab)
+		var inList bool
+		if p.Eval("!!document.activeElement.closest('[data-row]')", &inList); inList {
+			break
+		}
+	}
+	p.Press("j")
+	p.Await("document.activeElement.getAttribute('href') === '/cases/38'")
+	p.Press("k")
+	p.Press("k") // there is nothing above
+	p.Await("document.activeElement.getAttribute('href') === '/cases/41'")
+	p.Press(kb.Enter)
+	p.AwaitText("h1", "#41")
+	p.Press("j") // outside of a list a key alone does nothing
+	p.Await("document.activeElement === document.body")
 }

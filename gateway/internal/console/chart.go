@@ -15,7 +15,7 @@ const chartDays = 30
 const (
 	chartWidth, chartHeight    = 720, 240
 	chartLeft, chartFoot       = 56, 34
-	chartTop, chartGap, barEnd = 8, 3, 2
+	chartTop, chartGap, barEnd = 22, 3, 2
 )
 
 // bands are what the picture tells apart, from the bottom up. Four can be told

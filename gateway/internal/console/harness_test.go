@@ -31,6 +31,9 @@ var night = time.Date(2026, 11, 21, 2, 14, 0, 0, time.UTC)
 // The tokens of the people of the tests are their role and this.
 const tokenTail = "-token-of-the-test"
 
+// readTimeout is how long a request may take to arrive; answers may take longer.
+const readTimeout = 2 * time.Second
+
 // desk is the admin listener with scripted peers behind it.
 type desk struct {
 	url    string
@@ -67,7 +70,9 @@ func start(t *testing.T) *desk {
 	if err != nil {
 		t.Fatal(err)
 	}
-	server := httptest.NewServer(handler)
+	server := httptest.NewUnstartedServer(handler)
+	server.Config.ReadTimeout = readTimeout // as the edge's own server has one
+	server.Start()
 	t.Cleanup(server.Close)
 	d.url = server.URL
 	return d

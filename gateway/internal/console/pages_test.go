@@ -166,6 +166,20 @@ func TestASlowServiceIsNotWaitedForForEver(t *testing.T) {
 	d.as(t, "viewer").get(t, "/").says(t, "Nobody needs you", "Whether new charges are paused cannot be read")
 }
 
+func TestALookupMayTakeLongerThanARequestToArrive(t *testing.T) {
+	d := start(t)
+	d.badNight()
+	d.peers.Script.On("LookupCustomer", func(ctx context.Context, _ proto.Message) (proto.Message, error) {
+		select {
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		case <-time.After(readTimeout + time.Second):
+			return aPerson(), nil
+		}
+	})
+	d.as(t, "support").get(t, "/lookup?q="+orderID).says(t, "Stuck order")
+}
+
 const aKey = "0d9a4c7e-7d8e-4c7b-9d7e-0d8a5a6f3333"
 
 // last is the last call of a method.
