@@ -39,6 +39,7 @@ type town struct {
 	mails   map[string][]*notificationsv1.Message
 	refunds map[string][]*paymentsv1.Refund
 	events  map[string][]*paymentsv1.WebhookEvent
+	twice   map[string]string // orders of somebody who had just paid this other one for the same
 	// down services answer nothing; "stripe" is Payments without Stripe.
 	down  map[string]bool
 	asked []*paymentsv1.FindChargesRequest
@@ -58,7 +59,7 @@ func startTown(t *testing.T) *town {
 	}
 	w := &town{
 		addr: listener.Addr().String(), grants: map[string]*provisioningv1.Grant{}, blocked: map[string]bool{}, mails: map[string][]*notificationsv1.Message{},
-		refunds: map[string][]*paymentsv1.Refund{}, events: map[string][]*paymentsv1.WebhookEvent{}, down: map[string]bool{},
+		refunds: map[string][]*paymentsv1.Refund{}, events: map[string][]*paymentsv1.WebhookEvent{}, down: map[string]bool{}, twice: map[string]string{},
 	}
 	table := access.Table{}
 	for _, d := range []grpc.ServiceDesc{
@@ -149,6 +150,39 @@ func (w *town) FindOrders(_ context.Context, r *ordersv1.FindOrdersRequest) (*or
 		return b.GetOrder().GetOrder().GetCreatedAt().AsTime().Compare(a.GetOrder().GetOrder().GetCreatedAt().AsTime())
 	})
 	return out, nil
+}
+
+func (w *town) MatchCharges(_ context.Context, r *ordersv1.MatchChargesRequest) (*ordersv1.MatchChargesResponse, error) {
+	unlock, err := w.locked("orders")
+	if err != nil {
+		return nil, err
+	}
+	defer unlock()
+	out := &ordersv1.MatchChargesResponse{HistoryPosition: 1}
+	for _, k := range r.GetCharges() {
+		for _, d := range w.orders {
+			if o := d.GetOrder(); d.GetChargeId() == k.GetChargeId() || d.GetPaymentIntentId() == k.GetPaymentIntentId() || o.GetId() == k.GetOrderId() {
+				out.Matches = append(out.Matches, &ordersv1.ChargeMatch{
+					ChargeId: k.GetChargeId(), OrderId: o.GetId(), State: o.GetState(), PaidByChargeId: d.GetChargeId(), AmountMinor: o.GetAmountMinor(), Currency: o.GetCurrency(),
+					CustomerId: d.GetCustomerId(), RefundedMinor: d.GetRefundedMinor(), Dispute: d.GetDispute(), ChargedAt: o.GetChargedAt(), CompletedAt: o.GetCompletedAt(),
+					DuplicateOfOrderId: w.twice[o.GetId()],
+				})
+				break
+			}
+		}
+	}
+	return out, nil
+}
+
+func (w *town) DescribeOrder(_ context.Context, r *ordersv1.DescribeOrderRequest) (*ordersv1.DescribeOrderResponse, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, d := range w.orders {
+		if d.GetOrder().GetId() == r.GetOrderId() {
+			return proto.CloneOf(d), nil
+		}
+	}
+	return nil, status.Error(codes.NotFound, "there is no such order")
 }
 
 func mailbox(email string) string {

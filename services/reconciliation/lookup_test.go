@@ -206,6 +206,17 @@ func TestEachDiagnosisThroughTheService(t *testing.T) {
 				c.order, c.grant, c.mail, c.charge.Charge.OrderId = nil, nil, nil, orderID(1)
 			})
 		}, pb.Diagnosis_DUPLICATE_CHARGE, "paid twice", "Refund", pb.ReplyRequest_DUPLICATE},
+		"DUPLICATE_CHARGE, two orders": {func(w *town, at time.Time) {
+			w.buys(1, "jane@example.com", at)
+			w.buys(2, "jane@example.com", at.Add(time.Minute))
+			w.set(func() { w.twice[orderID(2)] = orderID(1) })
+		}, pb.Diagnosis_DUPLICATE_CHARGE, "Charge ch_2 of $249.00", "Refund", pb.ReplyRequest_DUPLICATE},
+		"DUPLICATE_CHARGE, over: the first went back": {func(w *town, at time.Time) {
+			w.buys(1, "jane@example.com", at, func(c *customer) {
+				c.order.Order.State, c.order.RefundedMinor, c.grant.RevokedAt, c.charge.Charge.RefundedMinor = ordersv1.Order_REFUNDED, 24900, timestamppb.New(at.Add(time.Hour)), 24900
+			})
+			w.buys(2, "jane@example.com", at.Add(time.Minute))
+		}, pb.Diagnosis_ALL_GOOD, "Order 22222222", "", pb.ReplyRequest_CHECK_SPAM},
 		"ORPHAN_CHARGE": {func(w *town, at time.Time) {
 			w.buys(1, "jane@example.com", at, func(c *customer) { c.order, c.grant, c.mail = nil, nil, nil })
 		}, pb.Diagnosis_ORPHAN_CHARGE, "no order of it is left here", "Recover", pb.ReplyRequest_RECOVERY},

@@ -15,6 +15,7 @@ import (
 	provisioningv1 "makegood.example/proto/gen/provisioning/v1"
 	"makegood.example/services/platform/money"
 	"makegood.example/services/reconciliation/internal/desk"
+	"makegood.example/services/reconciliation/internal/disposition"
 )
 
 // findTimeout bounds a question that a person waits for and for which nobody asks
@@ -138,6 +139,9 @@ type FoundCharge struct {
 	// Seen is what Payments answered.
 	Seen *paymentsv1.SeenCharge
 }
+
+// AsSwept is the charge as a sweep would see it.
+func (c FoundCharge) AsSwept() disposition.Charge { return seenCharge(c.Seen) }
 
 // FoundCharges is what was found at Stripe, or is kept of it.
 type FoundCharges struct {

@@ -73,15 +73,19 @@ func (p *Payments) charges(ctx context.Context, r *paymentsv1.ListChargesRequest
 	}
 	charges := make([]disposition.Charge, len(page.GetCharges()))
 	for i, c := range page.GetCharges() {
-		charges[i] = disposition.Charge{
-			ID: c.GetChargeId(), IntentID: c.GetPaymentIntentId(), CustomerID: c.GetCustomerId(),
-			Status: disposition.Status(c.GetStatus().String()), Captured: c.GetCaptured(),
-			AmountMinor: c.GetAmountMinor(), RefundedMinor: c.GetRefundedMinor(), Currency: c.GetCurrency(), Disputed: c.GetDisputed(),
-			CreatedAt: c.GetCreatedAt().AsTime(), Owner: disposition.Owner(c.GetOwner().String()), OwnerReason: c.GetOwnerReason(),
-			OrderID: c.GetOrderId(), Recorded: c.GetRecorded(), BalanceTransactionID: c.GetBalanceTransactionId(),
-		}
+		charges[i] = seenCharge(c)
 	}
 	return charges, page.GetNextPageToken(), nil
+}
+
+func seenCharge(c *paymentsv1.SeenCharge) disposition.Charge {
+	return disposition.Charge{
+		ID: c.GetChargeId(), IntentID: c.GetPaymentIntentId(), CustomerID: c.GetCustomerId(),
+		Status: disposition.Status(c.GetStatus().String()), Captured: c.GetCaptured(),
+		AmountMinor: c.GetAmountMinor(), RefundedMinor: c.GetRefundedMinor(), Currency: c.GetCurrency(), Disputed: c.GetDisputed(),
+		CreatedAt: c.GetCreatedAt().AsTime(), Owner: disposition.Owner(c.GetOwner().String()), OwnerReason: c.GetOwnerReason(),
+		OrderID: c.GetOrderId(), Recorded: c.GetRecorded(), BalanceTransactionID: c.GetBalanceTransactionId(),
+	}
 }
 
 // Restored is what Payments knows of a charge after it has written down what it

@@ -59,10 +59,26 @@ var questions = []question{
 func Diagnose(p Person) Diagnosis {
 	for _, ask := range questions {
 		if d, fits := ask(p); fits {
+			d.Text = p.aboutNamed(d.Kind) + d.Text
 			return d
 		}
 	}
 	return unclear(p)
+}
+
+// aboutNamed says of the charge that the words named what the rest does not: that it
+// is another product's, or took nothing.
+func (p Person) aboutNamed(k Kind) string {
+	for _, c := range p.Charges {
+		switch {
+		case c.ID != p.ChargeNamed || k == NoChargeNoOrder:
+		case c.Owner == "FOREIGN":
+			return fmt.Sprintf("Charge %s of %s is not of this product: %s. ", c.ID, c.AmountDisplay, c.OwnerReason)
+		case c.Status == "FAILED":
+			return fmt.Sprintf("Charge %s of %s was refused by the bank: no money was taken by it. ", c.ID, c.AmountDisplay)
+		}
+	}
+	return ""
 }
 
 func unreachable(p Person) (Diagnosis, bool) {
@@ -112,20 +128,19 @@ func (p Person) answerBy(chargeID string) string {
 	return ""
 }
 
+// duplicate is a second payment that we hold: never the one that its order was paid
+// by, whichever came first.
 func duplicate(p Person) (Diagnosis, bool) {
-	first := map[string]Charge{}
 	for _, c := range p.kept() {
-		other, twice := first[c.OrderID]
-		if twice && c.OrderID != "" {
-			if c.CreatedAt.Before(other.CreatedAt) {
-				c, other = other, c
-			}
-			return Diagnosis{Kind: DuplicateCharge, OrderID: c.OrderID, ChargeID: c.ID, Text: fmt.Sprintf("One order was paid twice: charge %s of %s on %s, and charge %s of %s on %s. The second is too much.",
-				other.ID, other.AmountDisplay, minute(other.CreatedAt), c.ID, c.AmountDisplay, minute(c.CreatedAt))}, true
-		}
-		first[c.OrderID] = c
-		if c.Disposition == "DUPLICATE" {
-			return Diagnosis{Kind: DuplicateCharge, OrderID: c.OrderID, ChargeID: c.ID, Text: fmt.Sprintf("Charge %s of %s on %s is a second payment for what the customer had just bought.", c.ID, c.AmountDisplay, minute(c.CreatedAt))}, true
+		o, known := p.order(c.OrderID)
+		i := slices.IndexFunc(p.kept(), func(other Charge) bool { return known && other.ID == o.ChargeID && other.ID != c.ID })
+		switch {
+		case i >= 0 && o.State != "REFUNDED":
+			first := p.kept()[i]
+			return Diagnosis{Kind: DuplicateCharge, OrderID: c.OrderID, ChargeID: c.ID, Text: fmt.Sprintf("One order was paid twice: charge %s of %s on %s, and charge %s of %s on %s. The second named is too much; the order stays with the first.",
+				first.ID, first.AmountDisplay, minute(first.CreatedAt), c.ID, c.AmountDisplay, minute(c.CreatedAt))}, true
+		case c.Disposition == "DUPLICATE":
+			return Diagnosis{Kind: DuplicateCharge, OrderID: c.OrderID, ChargeID: c.ID, Text: fmt.Sprintf("Charge %s of %s on %s is a second payment for what the customer had just bought: %s.", c.ID, c.AmountDisplay, minute(c.CreatedAt), c.DispositionReason)}, true
 		}
 	}
 	return Diagnosis{}, false
@@ -194,7 +209,7 @@ func pending(p Person) (Diagnosis, bool) {
 }
 
 func refunded(p Person) (Diagnosis, bool) {
-	if o, ok := p.focus(); ok && o.State == "REFUNDED" {
+	if o, ok := p.focus(); ok && o.State == "REFUNDED" && !p.holds(o.ID) {
 		return Diagnosis{Kind: Refunded, OrderID: o.ID, ChargeID: o.ChargeID, Text: fmt.Sprintf("All of the %s of order %s went back (%s), and its access ended with that.", o.AmountDisplay, o.ReferenceShort, references(o))}, true
 	}
 	return Diagnosis{}, false
@@ -287,7 +302,11 @@ func unclear(p Person) Diagnosis {
 	for _, c := range p.Charges {
 		if c.Owner != "FOREIGN" {
 			d.ChargeID = c.ID
-			have = append(have, fmt.Sprintf("charge %s of %s is %s: %s", c.ID, c.AmountDisplay, strings.ToLower(c.Owner), c.OwnerReason))
+			known := fmt.Sprintf("charge %s of %s is %s: %s", c.ID, c.AmountDisplay, strings.ToLower(c.Owner), c.OwnerReason)
+			if c.DispositionReason != "" && c.DispositionReason != c.OwnerReason {
+				known += ", and " + c.DispositionReason
+			}
+			have = append(have, known)
 		}
 	}
 	if len(p.Unread) > 0 {
@@ -316,8 +335,10 @@ const (
 	UnreadEvents  = "Stripe's events"
 	UnreadMails   = "the mails"
 	UnreadAccess  = "the access"
-	CutOrders     = "older orders, of which there are more than are shown"
-	CutCharges    = "more charges than were read"
+	// UnreadDispositions: what the charges are was not decided.
+	UnreadDispositions = "what a sweep would make of the charges"
+	CutOrders          = "older orders, of which there are more than are shown"
+	CutCharges         = "more charges than were read"
 )
 
 func (o Order) complete() bool { return o.State == "COMPLETE" || o.State == "RECOVERED" }

@@ -59,21 +59,24 @@ func TestEachDiagnosis(t *testing.T) {
 		"dispute won is no dispute":   {with(func(p *Person) { p.Orders[0].Dispute = "WON" }), AllGood, "", ReplyCheckSpam, "A1B2C3D4"},
 		"dispute of a lost order":     {with(func(p *Person) { p.Orders = nil; p.Charges[0].Disputed = true }), Disputed, "", "", "has no order here"},
 		"two charges of one order":    {with(func(p *Person) { second(p, "") }), DuplicateCharge, "Refund", ReplyDuplicate, "charge ch_1 of $249.00 on 22 November 2026, 14:00 UTC, and charge ch_2"},
-		"duplicate by disposition":    {with(func(p *Person) { second(p, "DUPLICATE"); p.Charges[1].OrderID = "o2" }), DuplicateCharge, "Refund", ReplyDuplicate, "ch_2"},
-		"duplicate, refunded":         {with(func(p *Person) { second(p, "DUPLICATE"); p.Charges[1].RefundedInFull = true }), AllGood, "", ReplyCheckSpam, ""},
-		"orphan":                      {with(func(p *Person) { p.Orders = nil }), OrphanCharge, "Recover", ReplyRecovery, "no order of it is left here"},
-		"orphan, refunded":            {with(func(p *Person) { p.Orders = nil; p.Charges[0].RefundedInFull = true }), Unclear, "", "", "charge ch_1 of $249.00 is ours"},
-		"claimed":                     {with(func(p *Person) { p.Orders = nil; p.Charges[0].Owner = "CLAIMED" }), OrphanCharge, "AdoptCharge", ReplyRecovery, "earlier checkout"},
-		"charged":                     {with(state("CHARGED", true)), StuckOrder, "Recover", ReplyRecovery, "is still CHARGED"},
-		"pending, paid at Stripe":     {with(state("PENDING", true)), StuckOrder, "Recover", ReplyRecovery, "is still PENDING"},
-		"failed, paid at Stripe":      {with(state("FAILED", true)), StuckOrder, "Recover", ReplyRecovery, "is still FAILED"},
-		"expired, paid at Stripe":     {with(state("EXPIRED", true)), StuckOrder, "Recover", ReplyRecovery, "is still EXPIRED"},
-		"no grant":                    {with(func(p *Person) { p.Orders[0].Access = false; p.Orders[0].AccessUntil = time.Time{} }), PaidNoAccess, "Recover", ReplyRecovery, "no access in force"},
-		"grant withdrawn early":       {with(func(p *Person) { p.Orders[0].Access = false }), PaidNoAccess, "Recover", ReplyRecovery, "no access in force"},
-		"run out":                     {with(func(p *Person) { p.Orders[0].Access = false; p.Orders[0].AccessUntil = now.AddDate(0, 0, -1) }), AllGood, "", ReplyCheckSpam, "ran out on 21 November 2026"},
-		"pending":                     {with(func(p *Person) { state("PENDING", false)(p); p.Orders[0].NextLookAt = now.Add(time.Minute) }), PaymentPending, "", "", "Stripe has not said yet whether money was taken. We look again by ourselves by 22 November 2026, 15:01 UTC."},
-		"pending, the buyer's turn":   {with(func(p *Person) { state("PENDING", false)(p); p.Orders[0].Waits = "buyer" }), PaymentPending, "", "", "no money was taken so far"},
-		"pending, the bank's turn":    {with(func(p *Person) { state("PENDING", false)(p); p.Orders[0].Waits = "bank" }), PaymentPending, "", "", "may take days"},
+		// The order was paid by the later charge: the earlier one is too much.
+		"two charges, paid by the later": {with(func(p *Person) { second(p, ""); p.Orders[0].ChargeID = "ch_2" }), DuplicateCharge, "Refund", ReplyDuplicate, "and charge ch_1 of $249.00 on 22 November 2026, 14:00 UTC. The second named"},
+		"two charges, orders not read":   {with(func(p *Person) { second(p, ""); p.Orders, p.Unread = nil, []string{UnreadOrders} }), Unclear, "", "", "could not be read: the orders"},
+		"duplicate by disposition":       {with(func(p *Person) { second(p, "DUPLICATE"); p.Charges[1].OrderID = "o2" }), DuplicateCharge, "Refund", ReplyDuplicate, "ch_2"},
+		"duplicate, refunded":            {with(func(p *Person) { second(p, "DUPLICATE"); p.Charges[1].RefundedInFull = true }), AllGood, "", ReplyCheckSpam, ""},
+		"orphan":                         {with(func(p *Person) { p.Orders = nil }), OrphanCharge, "Recover", ReplyRecovery, "no order of it is left here"},
+		"orphan, refunded":               {with(func(p *Person) { p.Orders = nil; p.Charges[0].RefundedInFull = true }), Unclear, "", "", "charge ch_1 of $249.00 is ours"},
+		"claimed":                        {with(func(p *Person) { p.Orders = nil; p.Charges[0].Owner = "CLAIMED" }), OrphanCharge, "AdoptCharge", ReplyRecovery, "earlier checkout"},
+		"charged":                        {with(state("CHARGED", true)), StuckOrder, "Recover", ReplyRecovery, "is still CHARGED"},
+		"pending, paid at Stripe":        {with(state("PENDING", true)), StuckOrder, "Recover", ReplyRecovery, "is still PENDING"},
+		"failed, paid at Stripe":         {with(state("FAILED", true)), StuckOrder, "Recover", ReplyRecovery, "is still FAILED"},
+		"expired, paid at Stripe":        {with(state("EXPIRED", true)), StuckOrder, "Recover", ReplyRecovery, "is still EXPIRED"},
+		"no grant":                       {with(func(p *Person) { p.Orders[0].Access = false; p.Orders[0].AccessUntil = time.Time{} }), PaidNoAccess, "Recover", ReplyRecovery, "no access in force"},
+		"grant withdrawn early":          {with(func(p *Person) { p.Orders[0].Access = false }), PaidNoAccess, "Recover", ReplyRecovery, "no access in force"},
+		"run out":                        {with(func(p *Person) { p.Orders[0].Access = false; p.Orders[0].AccessUntil = now.AddDate(0, 0, -1) }), AllGood, "", ReplyCheckSpam, "ran out on 21 November 2026"},
+		"pending":                        {with(func(p *Person) { state("PENDING", false)(p); p.Orders[0].NextLookAt = now.Add(time.Minute) }), PaymentPending, "", "", "Stripe has not said yet whether money was taken. We look again by ourselves by 22 November 2026, 15:01 UTC."},
+		"pending, the buyer's turn":      {with(func(p *Person) { state("PENDING", false)(p); p.Orders[0].Waits = "buyer" }), PaymentPending, "", "", "no money was taken so far"},
+		"pending, the bank's turn":       {with(func(p *Person) { state("PENDING", false)(p); p.Orders[0].Waits = "bank" }), PaymentPending, "", "", "may take days"},
 		"refunded": {with(func(p *Person) {
 			state("REFUNDED", true)(p)
 			p.Charges[0].RefundedInFull = true
@@ -99,6 +102,20 @@ func TestEachDiagnosis(t *testing.T) {
 		"access not read": {with(func(p *Person) {
 			p.Orders[0].AccessRead, p.Orders[0].Access, p.Unread = false, false, []string{"the access"}
 		}), Unclear, "", "", "could not be read: the access"},
+		"refunded, and a charge of it stands": {with(func(p *Person) {
+			state("REFUNDED", true)(p)
+			second(p, "QUARANTINED")
+			p.Charges[0].RefundedInFull, p.Charges[1].DispositionReason = true, "this charge for it still stands"
+		}), Unclear, "", "", "this charge for it still stands"},
+		"refunded, and Stripe shows no refund": {with(state("REFUNDED", true)), Unclear, "", "", "order A1B2C3D4 is REFUNDED; charge ch_1"},
+		"a foreign charge was named": {with(func(p *Person) {
+			p.Charges = append(p.Charges, Charge{ID: "ch_9", Owner: "FOREIGN", OwnerReason: "it carries no mark of ours", AmountDisplay: "$5.00", Paid: true})
+			p.ChargeNamed = "ch_9"
+		}), AllGood, "", ReplyCheckSpam, "Charge ch_9 of $5.00 is not of this product: it carries no mark of ours. Order A1B2C3D4"},
+		"a refused charge was named": {with(func(p *Person) {
+			p.Charges = append(p.Charges, Charge{ID: "ch_9", Owner: "OURS", Status: "FAILED", AmountDisplay: "$249.00"})
+			p.ChargeNamed = "ch_9"
+		}), AllGood, "", ReplyCheckSpam, "Charge ch_9 of $249.00 was refused by the bank: no money was taken by it. Order A1B2C3D4"},
 		// What was not read is no reason to say that something is missing.
 		"orders not read": {with(func(p *Person) {
 			p.Orders, p.Mails, p.Unread = nil, nil, []string{UnreadOrders}

@@ -20,12 +20,14 @@ type Person struct {
 	// OrderNamed: the customer's words named one order or one charge, and Orders[0]
 	// is it. Otherwise the orders are the newest first.
 	OrderNamed bool
-	Orders     []Order
-	Charges    []Charge
-	Mails      []Mail
-	Cases      []Case
-	Events     []Event
-	Tickets    []Ticket
+	// ChargeNamed is the charge that the words named; empty for none.
+	ChargeNamed string
+	Orders      []Order
+	Charges     []Charge
+	Mails       []Mail
+	Cases       []Case
+	Events      []Event
+	Tickets     []Ticket
 	// Acts is what the team did about it, as the audit has it.
 	Acts []Audited
 }
@@ -101,9 +103,10 @@ type Charge struct {
 	// RefundedInFull: nothing of it is left with us.
 	RefundedInFull bool
 	Disputed       bool
-	// Disposition is what reconciliation made of it; empty when it has not seen it.
-	Disposition string
-	CreatedAt   time.Time
+	// Disposition is what a sweep would make of it now, and DispositionReason why; empty
+	// when that could not be decided.
+	Disposition, DispositionReason string
+	CreatedAt                      time.Time
 	// Status is SUCCEEDED, PENDING or FAILED.
 	Status string
 	// Email is what Stripe has for its payer, Last4 of the card or account; empty when
@@ -126,7 +129,9 @@ type Refund struct {
 	Status string
 	// Reason and Actor are known of one that was asked for here.
 	Reason, Actor string
-	At            time.Time
+	// InOrder: the order's own refunds have it, with more.
+	InOrder bool
+	At      time.Time
 }
 
 // Dispute is a bank's doubt about a charge.
@@ -179,27 +184,27 @@ type CaseEvent struct {
 	What, Actor, Note string
 }
 
-// Told is the person with what one part says about another: which order waits for
-// the bank, and what Stripe calls its refunds.
-func (p Person) Told() Person {
+// Joined is the person with what one part says about another: which order waits for
+// the bank, and what Stripe calls its refunds and makes of them.
+func (p Person) Joined() Person {
 	for i := range p.Orders {
-		o := &p.Orders[i]
-		for _, r := range o.Refunds {
-			if r.ID != "" && r.Status != "FAILED" {
-				o.RefundReferences = append(o.RefundReferences, r.ID)
-			}
-		}
+		o, ofOthers := &p.Orders[i], map[string]bool{}
 		for _, c := range p.Charges {
 			if c.OrderID == o.ID && c.Status == "PENDING" && o.State == "PENDING" {
 				o.Waits = "bank"
 			}
-			if c.ID != o.ChargeID {
-				continue
-			}
-			for _, r := range c.Refunds {
-				if r.Status != "FAILED" && !slices.Contains(o.RefundReferences, r.ID) {
+			for j, r := range c.Refunds { // Stripe's word is fresher than what we wrote down
+				ofOthers[r.ID] = c.ID != o.ChargeID
+				if at := slices.IndexFunc(o.Refunds, func(ours Refund) bool { return ours.ID == r.ID }); at >= 0 {
+					o.Refunds[at].Status, c.Refunds[j].InOrder = r.Status, true
+				} else if c.ID == o.ChargeID && r.Status != "FAILED" {
 					o.RefundReferences = append(o.RefundReferences, r.ID)
 				}
+			}
+		}
+		for _, r := range o.Refunds {
+			if r.ID != "" && r.Status != "FAILED" && !ofOthers[r.ID] {
+				o.RefundReferences = append(o.RefundReferences, r.ID)
 			}
 		}
 	}
@@ -241,6 +246,11 @@ func (p Person) doubted(orderID string) bool {
 		}
 	}
 	return false
+}
+
+// holds says whether money of an order is with us.
+func (p Person) holds(orderID string) bool {
+	return slices.ContainsFunc(p.kept(), func(c Charge) bool { return c.OrderID == orderID })
 }
 
 // kept are the charges of ours whose money we hold.

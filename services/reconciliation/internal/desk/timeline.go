@@ -127,9 +127,11 @@ func (t *timeline) order(o Order) {
 		t.add(o.AccessUntil, FromAccess, o.ID, "", "Access of order %s ran out.", o.ReferenceShort)
 	}
 	for _, r := range o.Refunds {
-		if r.ID == "" { // Stripe's own are told with the charge
-			t.refund(r, FromOrder, o.ID, "of order "+o.ReferenceShort)
+		source := FromStripe
+		if r.ID == "" { // Stripe has not answered yet
+			source = FromOrder
 		}
+		t.refund(r, source, o.ID, "of order "+o.ReferenceShort)
 	}
 }
 
@@ -164,7 +166,9 @@ func (t *timeline) charge(c Charge) {
 		t.add(c.CreatedAt, FromStripe, c.ID, "", "Stripe %s: %s.%s", did, what, whose)
 	}
 	for _, r := range c.Refunds {
-		t.refund(r, FromStripe, c.ID, "of charge "+c.ID)
+		if !r.InOrder {
+			t.refund(r, FromStripe, c.ID, "of charge "+c.ID)
+		}
 	}
 	for _, d := range c.Disputes {
 		text := fmt.Sprintf("The customer's bank disputes %s of charge %s", d.AmountDisplay, c.ID)

@@ -38,7 +38,7 @@ func TestTheTimelineTellsEverythingInOrder(t *testing.T) {
 		}
 	})
 	var lines []string
-	for _, e := range Timeline(p) {
+	for _, e := range Timeline(p.Joined()) {
 		actor := ""
 		if e.Actor != "" {
 			actor = " by " + e.Actor
@@ -59,7 +59,7 @@ func TestTheTimelineTellsEverythingInOrder(t *testing.T) {
 		"40s case 7 by sam: Case 7 (stuck order) was claimed",
 		"50s support " + uuid.Nil.String() + " by sam: Refund was asked for: they wrote",
 		"58s support " + uuid.Nil.String() + " by sam: Refund was done.",
-		"59s stripe re_1: A refund of $249.00 of charge ch_1 was made.",
+		"59s stripe re_1: A refund of $249.00 of order A1B2C3D4 was made.",
 		"1m0s access o1: Access of order A1B2C3D4 was withdrawn.",
 		"1m1s mail o1: The word about the refund for order A1B2C3D4 was queued, and the mail server has not taken it yet.",
 		"1m10s stripe dp_1: The customer's bank disputes $249.00 of charge ch_1 (unrecognized); it must be answered by 29 November 2026, 15:00 UTC.",

@@ -17,8 +17,10 @@ const ordersOfCharges = 20
 type finding struct {
 	s *Service
 	q desk.Query
-	// named: the words named the first order, or the first charge.
-	named bool
+	// named: the words named the first order. chargeNamed is the charge that they named;
+	// empty for none.
+	named       bool
+	chargeNamed string
 
 	mu      sync.Mutex
 	orders  []clients.FoundOrder
@@ -61,6 +63,9 @@ func (s *Service) find(ctx context.Context, q desk.Query) *finding {
 		f.chargesBy(ctx, clients.ChargesBy{Card: &q.Card})
 	}
 	f.ordersOfCharges(ctx)
+	if f.named = f.named && len(f.orders) > 0; q.Kind != desk.ByCustomer && len(f.charges) > 0 {
+		f.chargeNamed = f.charges[0].ID
+	}
 	return f
 }
 

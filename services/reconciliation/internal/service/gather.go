@@ -9,6 +9,7 @@ import (
 	"makegood.example/services/reconciliation/internal/cases"
 	"makegood.example/services/reconciliation/internal/clients"
 	"makegood.example/services/reconciliation/internal/desk"
+	"makegood.example/services/reconciliation/internal/disposition"
 )
 
 const (
@@ -68,9 +69,7 @@ func (f *finding) gather(ctx context.Context) (p desk.Person, about []cases.Case
 		})
 	}
 	together(steps...)
-	if err := f.readDispositions(ctx); err != nil {
-		return desk.Person{}, nil, err
-	}
+	f.decide(ctx)
 	if about, err = f.readCases(ctx, events); err != nil {
 		return desk.Person{}, nil, err
 	}
@@ -83,10 +82,10 @@ func (f *finding) gather(ctx context.Context) (p desk.Person, about []cases.Case
 		return desk.Person{}, nil, err
 	}
 	p = desk.Person{
-		Acts: acts, Now: f.s.now(), StripeRead: !f.stripeUnread, Unread: f.unread, OrderNamed: f.named && len(f.orders) > 0,
+		Acts: acts, Now: f.s.now(), StripeRead: !f.stripeUnread, Unread: f.unread, OrderNamed: f.named, ChargeNamed: f.chargeNamed,
 		Orders: f.deskOrders(), Charges: f.deskCharges(), Mails: mails, Events: events, Cases: deskCases(about), Tickets: tickets,
 	}
-	return p.Told(), about, nil
+	return p.Joined(), about, nil
 }
 
 // address is the one whose person it is: of the order that was named, of the words,
@@ -175,16 +174,28 @@ func (f *finding) readAccess(ctx context.Context) {
 	}
 }
 
-func (f *finding) readDispositions(ctx context.Context) error {
-	ids := make([]string, len(f.charges))
+// decide says what each charge is, as a sweep would decide it now: what the last one
+// kept may be over, and somebody acts on this. Without Stripe's word, or an order's,
+// nothing is decided.
+func (f *finding) decide(ctx context.Context) {
+	if f.stripeUnread {
+		return
+	}
+	page := make([]*looked, len(f.charges))
 	for i, c := range f.charges {
-		ids[i] = c.ID
+		page[i] = &looked{facts: disposition.Facts{Charge: c.AsSwept()}}
 	}
-	known, err := f.s.Store.Dispositions(ctx, ids)
-	for i := range f.charges {
-		f.charges[i].Disposition = string(known[f.charges[i].ID].Kind)
+	if err := f.s.match(ctx, page); err != nil {
+		f.missed(desk.UnreadDispositions)
+		return
 	}
-	return err
+	for i, l := range page {
+		d := disposition.Decide(l.facts)
+		f.charges[i].Disposition, f.charges[i].DispositionReason = string(d.Kind), d.Reason
+		if f.charges[i].OrderID == "" {
+			f.charges[i].OrderID = d.OrderID
+		}
+	}
 }
 
 func (f *finding) readCases(ctx context.Context, events []desk.Event) ([]cases.Case, error) {
