@@ -141,6 +141,8 @@ func TestTheDeskFindsTheFrightenedCustomer(t *testing.T) {
 	b.waitsForAnApology(t)
 	order := b.record(t).ID
 
+	await(t, "Orders to be read again", func() bool { return len(s.looksUp(t, order).Unread) == 0 })
+
 	var customer string
 	if err := s.DB().QueryRow(t.Context(), `SELECT customer_id FROM payments.payments WHERE order_id = $1`, order).Scan(&customer); err != nil {
 		t.Fatal(err)
