@@ -116,7 +116,7 @@ func named(pattern string, next http.Handler) http.Handler {
 // policy allows our own stylesheet, script, icon and forms, and nothing inline.
 const policy = "default-src 'none'; base-uri 'none'; frame-ancestors 'none'; style-src 'self'; script-src 'self'; img-src 'self'; form-action 'self'"
 
-// safely sets the headers that every page has. The referrer stays with us: with
+// safely sets the headers in which pages differ from other answers. The referrer stays with us: with
 // none at all, browsers would hide from our own forms where they come from, which
 // is what protects them.
 func safely(next http.Handler) http.Handler {
@@ -124,10 +124,7 @@ func safely(next http.Handler) http.Handler {
 		h := w.Header()
 		h.Set("Content-Security-Policy", policy)
 		h.Set("Referrer-Policy", "same-origin")
-		h.Set("X-Frame-Options", "DENY")
 		h.Set("X-Robots-Tag", "noindex, nofollow")
-		h.Set("Cross-Origin-Opener-Policy", "same-origin")
-		h.Set("Cross-Origin-Resource-Policy", "same-origin")
 		r.Body = http.MaxBytesReader(w, r.Body, maxForm)
 		next.ServeHTTP(w, r)
 	})
