@@ -1,6 +1,7 @@
 package reconciliation_test
 
 import (
+	"slices"
 	"testing"
 	"time"
 
@@ -114,4 +115,64 @@ func TestAFailedRefundIsOverWhenTheMoneyWentBackAnotherWay(t *testing.T) {
 	if n := s.openCases("FAILED_REFUND"); n != 0 {
 		t.Errorf("%d cases are open although the money went back", n)
 	}
+}
+
+// A person may decide that a charge is neither given back nor gives access. From then
+// on it is explained, by them, until there is something new about it.
+func TestWhatAPersonDecidedAboutIsExplained(t *testing.T) {
+	s := newScene(t)
+	w, old := s.world, s.clock.Now().Add(-3*time.Hour).Truncate(time.Second)
+	w.order(orderID(1), ordersv1.Order_COMPLETE, w.charge("ch_right", old, orderID(1)))
+	wrong := w.charge("ch_wrong", old, orderID(2), func(c *paymentsv1.SeenCharge) { c.AmountMinor = 24800 })
+	w.order(orderID(2), ordersv1.Order_PENDING, wrong, func(o *fakeOrder) { o.AmountMinor, o.ChargedAt = 24900, nil })
+	w.charge("ch_nobody", old.Add(time.Hour), orderID(11))
+	w.charge("ch_nobody2", old.Add(2*time.Hour), orderID(12))
+	w.set(func() {
+		w.missing["ch_nobody"], w.missing["ch_nobody2"] = "address of its buyer", "address of its buyer"
+	})
+	dial := s.instance(nil)
+	sweep := func() {
+		t.Helper()
+		s.clock.Advance(2 * time.Hour)
+		s.wantRun(s.startRun(dial), pb.Run_SUCCEEDED)
+	}
+	sweep()
+	decide := func(subject, why string) {
+		t.Helper()
+		id := s.count(`SELECT id FROM reconciliation.cases WHERE state = 'OPEN' AND subject = '` + subject + `'`)
+		if _, err := s.desk(dial).ResolveCase(s.support(), &pb.ResolveCaseRequest{CaseId: int64(id), Resolution: why}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want := func(oldest string, decided ...string) *pb.IntegrityReport {
+		t.Helper()
+		r := s.report(dial, time.Time{}, time.Time{})
+		var got []string
+		for _, d := range r.GetDecided() {
+			got = append(got, d.GetChargeId()+" by "+d.GetDecidedBy()+": "+d.GetDecision())
+		}
+		if r.GetOldestUnserved().GetChargeId() != oldest || !slices.Equal(got, decided) || r.GetDecidedCount() != int64(len(decided)) {
+			t.Errorf("the oldest unserved is %q, want %q; decided %q, want %q", r.GetOldestUnserved().GetChargeId(), oldest, got, decided)
+		}
+		return r
+	}
+	want("ch_wrong")
+	decide("order/"+orderID(2), "they agreed to less for less")
+	r := want("ch_nobody", "ch_wrong by sam: they agreed to less for less")
+	if d := r.GetDecided()[0]; d.GetKeptMinor() != 24800 || d.GetCurrency() != "USD" || d.GetOrderId() != orderID(2) || !d.GetChargedAt().AsTime().Equal(old) || d.GetDecidedAt() == nil {
+		t.Errorf("decided: %v", d)
+	}
+	decide("charge/ch_nobody", "a donation")
+	sweep() // asked again, they are as they were
+	want("ch_nobody2", "ch_wrong by sam: they agreed to less for less", "ch_nobody by sam: a donation")
+
+	// Something new about it is not what was decided.
+	w.set(func() { wrong.AmountMinor = 24700 })
+	w.set(func() { w.missing["ch_nobody"] = "reference" })
+	s.exec(`UPDATE reconciliation.charge_dispositions SET read_again_at = now() - interval '10 years'`)
+	sweep()
+	want("ch_wrong")
+	// What the machine closes is nobody's decision.
+	s.exec(`UPDATE reconciliation.cases SET state = 'RESOLVED', resolved_by = 'system', resolution = 'gone', resolved_at = now(), next_look_at = NULL WHERE state = 'OPEN'`)
+	want("ch_wrong")
 }

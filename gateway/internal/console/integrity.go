@@ -48,7 +48,7 @@ func (b integrityBody) Count() (n int64) {
 	return n
 }
 
-// Open is how many charges are not at rest.
+// Open is how many charges are not at rest, and nobody has decided about.
 func (b integrityBody) Open() (n int64) {
 	for _, s := range b.Report.GetCharges() {
 		switch s.GetDisposition() {
@@ -56,7 +56,7 @@ func (b integrityBody) Open() (n int64) {
 			n += s.GetChargeCount()
 		}
 	}
-	return n
+	return n - b.Report.GetDecidedCount()
 }
 
 func (c *console) integrity(w http.ResponseWriter, r *http.Request, v *visit) {

@@ -38,6 +38,7 @@ func TestWhatIsDownIsSaidAndTheRestIsThere(t *testing.T) {
 	a.says(t, "Payments gives no answer right now", "<strong>sam</strong>")
 	d.net.Stop(peertest.Orders)
 	p.get(t, "/").says(t, "Stuck order", "Whether new charges are paused cannot be read")
+	p.get(t, "/integrity").says(t, "A donation, she says", "What a person decided", "1 charge is not at rest", `<a href="/cases/12">case 12</a>`)
 	d.peers.Script.Say("GetIntegrityReport", nil, apperr.New(codes.Unavailable, "STRIPE_UNREACHABLE", "Stripe cannot be read right now"))
 	p.get(t, "/integrity").says(t, "Stripe cannot be read right now.", "STRIPE_UNREACHABLE", "The last 30 days", "<svg class=\"chart\"")
 	d.net.Stop(peertest.Reconciliation)

@@ -67,11 +67,17 @@ func aReport() *reconciliationv1.IntegrityReport {
 		Charges: []*reconciliationv1.DispositionSum{
 			sum(reconciliationv1.Disposition_FOREIGN, 12, 0), sum(reconciliationv1.Disposition_REFUNDED, 9, 9*24900),
 			sum(reconciliationv1.Disposition_RECOVERED, 17, 0), sum(reconciliationv1.Disposition_MATCHED, 2310, 5000), sum(reconciliationv1.Disposition_OPEN, 1, 0),
+			sum(reconciliationv1.Disposition_QUARANTINED, 1, 0),
 		},
 		Balance: []*reconciliationv1.BalanceSum{
 			{Category: "charges", Type: "charge", Currency: "USD", TransactionCount: 2349, AmountMinor: 58490100, FeeMinor: 1766763, NetMinor: 56723337},
 			{Category: "refunds", Type: "refund", Currency: "USD", TransactionCount: 10, AmountMinor: -229100, NetMinor: -229100},
 		},
+		Decided: []*reconciliationv1.DecidedCharge{{
+			ChargeId: chargeID, KeptMinor: 24900, Currency: "USD", ChargedAt: ago(72 * time.Hour), CaseId: 12,
+			DecidedBy: "sam", Decision: "A donation, she says", DecidedAt: ago(48 * time.Hour),
+		}},
+		DecidedCount:   1,
 		OldestUnserved: &reconciliationv1.OldestUnserved{OrderId: orderID, ChargeId: chargeID, ChargedAt: ago(54 * time.Minute)},
 		ChargeToAccess: &reconciliationv1.ServiceTime{OrderCount: 2327, MeanMs: 840, P95Ms: 1900, P99Ms: 8700},
 		CompletedBy: []*reconciliationv1.CompletedBy{

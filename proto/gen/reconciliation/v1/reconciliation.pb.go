@@ -150,7 +150,7 @@ func (x Run_Status) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use Run_Status.Descriptor instead.
 func (Run_Status) EnumDescriptor() ([]byte, []int) {
-	return file_reconciliation_v1_reconciliation_proto_rawDescGZIP(), []int{17, 0}
+	return file_reconciliation_v1_reconciliation_proto_rawDescGZIP(), []int{18, 0}
 }
 
 type Case_Kind int32
@@ -257,7 +257,7 @@ func (x Case_Kind) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use Case_Kind.Descriptor instead.
 func (Case_Kind) EnumDescriptor() ([]byte, []int) {
-	return file_reconciliation_v1_reconciliation_proto_rawDescGZIP(), []int{21, 0}
+	return file_reconciliation_v1_reconciliation_proto_rawDescGZIP(), []int{22, 0}
 }
 
 type Case_State int32
@@ -306,7 +306,7 @@ func (x Case_State) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use Case_State.Descriptor instead.
 func (Case_State) EnumDescriptor() ([]byte, []int) {
-	return file_reconciliation_v1_reconciliation_proto_rawDescGZIP(), []int{21, 1}
+	return file_reconciliation_v1_reconciliation_proto_rawDescGZIP(), []int{22, 1}
 }
 
 type StartRunRequest struct {
@@ -639,7 +639,8 @@ type IntegrityReport struct {
 	// What does not fit, one by one; at most 1,000 are listed.
 	Differences     []*Difference `protobuf:"bytes,6,rep,name=differences,proto3" json:"differences,omitempty"`
 	DifferenceCount int64         `protobuf:"varint,7,opt,name=difference_count,json=differenceCount,proto3" json:"difference_count,omitempty"`
-	// The oldest paid customer without access; unset when there is none.
+	// The oldest paid customer without access about whom nobody has decided; unset when
+	// there is none.
 	OldestUnserved *OldestUnserved `protobuf:"bytes,8,opt,name=oldest_unserved,json=oldestUnserved,proto3" json:"oldest_unserved,omitempty"`
 	// From Stripe's charge to access.
 	ChargeToAccess *ServiceTime `protobuf:"bytes,9,opt,name=charge_to_access,json=chargeToAccess,proto3" json:"charge_to_access,omitempty"`
@@ -649,8 +650,12 @@ type IntegrityReport struct {
 	// Whether everything in the window has been read: false says why in words.
 	Complete         bool   `protobuf:"varint,11,opt,name=complete,proto3" json:"complete,omitempty"`
 	IncompleteReason string `protobuf:"bytes,12,opt,name=incomplete_reason,json=incompleteReason,proto3" json:"incomplete_reason,omitempty"`
-	unknownFields    protoimpl.UnknownFields
-	sizeCache        protoimpl.SizeCache
+	// Charges of ours that were kept and gave no access, as a person has decided who
+	// closed their case; at most 1,000 are listed. They are QUARANTINED, and explained.
+	Decided       []*DecidedCharge `protobuf:"bytes,13,rep,name=decided,proto3" json:"decided,omitempty"`
+	DecidedCount  int64            `protobuf:"varint,14,opt,name=decided_count,json=decidedCount,proto3" json:"decided_count,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *IntegrityReport) Reset() {
@@ -767,6 +772,132 @@ func (x *IntegrityReport) GetIncompleteReason() string {
 	return ""
 }
 
+func (x *IntegrityReport) GetDecided() []*DecidedCharge {
+	if x != nil {
+		return x.Decided
+	}
+	return nil
+}
+
+func (x *IntegrityReport) GetDecidedCount() int64 {
+	if x != nil {
+		return x.DecidedCount
+	}
+	return 0
+}
+
+// DecidedCharge is a paid charge without access about which a person has decided.
+type DecidedCharge struct {
+	state    protoimpl.MessageState `protogen:"open.v1"`
+	ChargeId string                 `protobuf:"bytes,1,opt,name=charge_id,json=chargeId,proto3" json:"charge_id,omitempty"`
+	// Empty when it has none.
+	OrderId string `protobuf:"bytes,2,opt,name=order_id,json=orderId,proto3" json:"order_id,omitempty"`
+	// What of it was not given back, in minor units of currency.
+	KeptMinor int64                  `protobuf:"varint,3,opt,name=kept_minor,json=keptMinor,proto3" json:"kept_minor,omitempty"`
+	Currency  string                 `protobuf:"bytes,4,opt,name=currency,proto3" json:"currency,omitempty"`
+	ChargedAt *timestamppb.Timestamp `protobuf:"bytes,5,opt,name=charged_at,json=chargedAt,proto3" json:"charged_at,omitempty"`
+	CaseId    int64                  `protobuf:"varint,6,opt,name=case_id,json=caseId,proto3" json:"case_id,omitempty"`
+	// Who closed the case, why and when.
+	DecidedBy     string                 `protobuf:"bytes,7,opt,name=decided_by,json=decidedBy,proto3" json:"decided_by,omitempty"`
+	Decision      string                 `protobuf:"bytes,8,opt,name=decision,proto3" json:"decision,omitempty"`
+	DecidedAt     *timestamppb.Timestamp `protobuf:"bytes,9,opt,name=decided_at,json=decidedAt,proto3" json:"decided_at,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DecidedCharge) Reset() {
+	*x = DecidedCharge{}
+	mi := &file_reconciliation_v1_reconciliation_proto_msgTypes[7]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DecidedCharge) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DecidedCharge) ProtoMessage() {}
+
+func (x *DecidedCharge) ProtoReflect() protoreflect.Message {
+	mi := &file_reconciliation_v1_reconciliation_proto_msgTypes[7]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DecidedCharge.ProtoReflect.Descriptor instead.
+func (*DecidedCharge) Descriptor() ([]byte, []int) {
+	return file_reconciliation_v1_reconciliation_proto_rawDescGZIP(), []int{7}
+}
+
+func (x *DecidedCharge) GetChargeId() string {
+	if x != nil {
+		return x.ChargeId
+	}
+	return ""
+}
+
+func (x *DecidedCharge) GetOrderId() string {
+	if x != nil {
+		return x.OrderId
+	}
+	return ""
+}
+
+func (x *DecidedCharge) GetKeptMinor() int64 {
+	if x != nil {
+		return x.KeptMinor
+	}
+	return 0
+}
+
+func (x *DecidedCharge) GetCurrency() string {
+	if x != nil {
+		return x.Currency
+	}
+	return ""
+}
+
+func (x *DecidedCharge) GetChargedAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.ChargedAt
+	}
+	return nil
+}
+
+func (x *DecidedCharge) GetCaseId() int64 {
+	if x != nil {
+		return x.CaseId
+	}
+	return 0
+}
+
+func (x *DecidedCharge) GetDecidedBy() string {
+	if x != nil {
+		return x.DecidedBy
+	}
+	return ""
+}
+
+func (x *DecidedCharge) GetDecision() string {
+	if x != nil {
+		return x.Decision
+	}
+	return ""
+}
+
+func (x *DecidedCharge) GetDecidedAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.DecidedAt
+	}
+	return nil
+}
+
 type DispositionSum struct {
 	state       protoimpl.MessageState `protogen:"open.v1"`
 	Disposition Disposition_Kind       `protobuf:"varint,1,opt,name=disposition,proto3,enum=reconciliation.v1.Disposition_Kind" json:"disposition,omitempty"`
@@ -783,7 +914,7 @@ type DispositionSum struct {
 
 func (x *DispositionSum) Reset() {
 	*x = DispositionSum{}
-	mi := &file_reconciliation_v1_reconciliation_proto_msgTypes[7]
+	mi := &file_reconciliation_v1_reconciliation_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -795,7 +926,7 @@ func (x *DispositionSum) String() string {
 func (*DispositionSum) ProtoMessage() {}
 
 func (x *DispositionSum) ProtoReflect() protoreflect.Message {
-	mi := &file_reconciliation_v1_reconciliation_proto_msgTypes[7]
+	mi := &file_reconciliation_v1_reconciliation_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -808,7 +939,7 @@ func (x *DispositionSum) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DispositionSum.ProtoReflect.Descriptor instead.
 func (*DispositionSum) Descriptor() ([]byte, []int) {
-	return file_reconciliation_v1_reconciliation_proto_rawDescGZIP(), []int{7}
+	return file_reconciliation_v1_reconciliation_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *DispositionSum) GetDisposition() Disposition_Kind {
@@ -871,7 +1002,7 @@ type BalanceSum struct {
 
 func (x *BalanceSum) Reset() {
 	*x = BalanceSum{}
-	mi := &file_reconciliation_v1_reconciliation_proto_msgTypes[8]
+	mi := &file_reconciliation_v1_reconciliation_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -883,7 +1014,7 @@ func (x *BalanceSum) String() string {
 func (*BalanceSum) ProtoMessage() {}
 
 func (x *BalanceSum) ProtoReflect() protoreflect.Message {
-	mi := &file_reconciliation_v1_reconciliation_proto_msgTypes[8]
+	mi := &file_reconciliation_v1_reconciliation_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -896,7 +1027,7 @@ func (x *BalanceSum) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use BalanceSum.ProtoReflect.Descriptor instead.
 func (*BalanceSum) Descriptor() ([]byte, []int) {
-	return file_reconciliation_v1_reconciliation_proto_rawDescGZIP(), []int{8}
+	return file_reconciliation_v1_reconciliation_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *BalanceSum) GetCategory() string {
@@ -964,7 +1095,7 @@ type Difference struct {
 
 func (x *Difference) Reset() {
 	*x = Difference{}
-	mi := &file_reconciliation_v1_reconciliation_proto_msgTypes[9]
+	mi := &file_reconciliation_v1_reconciliation_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -976,7 +1107,7 @@ func (x *Difference) String() string {
 func (*Difference) ProtoMessage() {}
 
 func (x *Difference) ProtoReflect() protoreflect.Message {
-	mi := &file_reconciliation_v1_reconciliation_proto_msgTypes[9]
+	mi := &file_reconciliation_v1_reconciliation_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -989,7 +1120,7 @@ func (x *Difference) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Difference.ProtoReflect.Descriptor instead.
 func (*Difference) Descriptor() ([]byte, []int) {
-	return file_reconciliation_v1_reconciliation_proto_rawDescGZIP(), []int{9}
+	return file_reconciliation_v1_reconciliation_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *Difference) GetSubject() string {
@@ -1037,7 +1168,7 @@ type CountChargesByDayRequest struct {
 
 func (x *CountChargesByDayRequest) Reset() {
 	*x = CountChargesByDayRequest{}
-	mi := &file_reconciliation_v1_reconciliation_proto_msgTypes[10]
+	mi := &file_reconciliation_v1_reconciliation_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1049,7 +1180,7 @@ func (x *CountChargesByDayRequest) String() string {
 func (*CountChargesByDayRequest) ProtoMessage() {}
 
 func (x *CountChargesByDayRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_reconciliation_v1_reconciliation_proto_msgTypes[10]
+	mi := &file_reconciliation_v1_reconciliation_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1062,7 +1193,7 @@ func (x *CountChargesByDayRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CountChargesByDayRequest.ProtoReflect.Descriptor instead.
 func (*CountChargesByDayRequest) Descriptor() ([]byte, []int) {
-	return file_reconciliation_v1_reconciliation_proto_rawDescGZIP(), []int{10}
+	return file_reconciliation_v1_reconciliation_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *CountChargesByDayRequest) GetDays() int32 {
@@ -1081,7 +1212,7 @@ type CountChargesByDayResponse struct {
 
 func (x *CountChargesByDayResponse) Reset() {
 	*x = CountChargesByDayResponse{}
-	mi := &file_reconciliation_v1_reconciliation_proto_msgTypes[11]
+	mi := &file_reconciliation_v1_reconciliation_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1093,7 +1224,7 @@ func (x *CountChargesByDayResponse) String() string {
 func (*CountChargesByDayResponse) ProtoMessage() {}
 
 func (x *CountChargesByDayResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_reconciliation_v1_reconciliation_proto_msgTypes[11]
+	mi := &file_reconciliation_v1_reconciliation_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1106,7 +1237,7 @@ func (x *CountChargesByDayResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CountChargesByDayResponse.ProtoReflect.Descriptor instead.
 func (*CountChargesByDayResponse) Descriptor() ([]byte, []int) {
-	return file_reconciliation_v1_reconciliation_proto_rawDescGZIP(), []int{11}
+	return file_reconciliation_v1_reconciliation_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *CountChargesByDayResponse) GetDays() []*ChargeDay {
@@ -1128,7 +1259,7 @@ type ChargeDay struct {
 
 func (x *ChargeDay) Reset() {
 	*x = ChargeDay{}
-	mi := &file_reconciliation_v1_reconciliation_proto_msgTypes[12]
+	mi := &file_reconciliation_v1_reconciliation_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1140,7 +1271,7 @@ func (x *ChargeDay) String() string {
 func (*ChargeDay) ProtoMessage() {}
 
 func (x *ChargeDay) ProtoReflect() protoreflect.Message {
-	mi := &file_reconciliation_v1_reconciliation_proto_msgTypes[12]
+	mi := &file_reconciliation_v1_reconciliation_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1153,7 +1284,7 @@ func (x *ChargeDay) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ChargeDay.ProtoReflect.Descriptor instead.
 func (*ChargeDay) Descriptor() ([]byte, []int) {
-	return file_reconciliation_v1_reconciliation_proto_rawDescGZIP(), []int{12}
+	return file_reconciliation_v1_reconciliation_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *ChargeDay) GetDate() string {
@@ -1180,7 +1311,7 @@ type ChargeDayCount struct {
 
 func (x *ChargeDayCount) Reset() {
 	*x = ChargeDayCount{}
-	mi := &file_reconciliation_v1_reconciliation_proto_msgTypes[13]
+	mi := &file_reconciliation_v1_reconciliation_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1192,7 +1323,7 @@ func (x *ChargeDayCount) String() string {
 func (*ChargeDayCount) ProtoMessage() {}
 
 func (x *ChargeDayCount) ProtoReflect() protoreflect.Message {
-	mi := &file_reconciliation_v1_reconciliation_proto_msgTypes[13]
+	mi := &file_reconciliation_v1_reconciliation_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1205,7 +1336,7 @@ func (x *ChargeDayCount) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ChargeDayCount.ProtoReflect.Descriptor instead.
 func (*ChargeDayCount) Descriptor() ([]byte, []int) {
-	return file_reconciliation_v1_reconciliation_proto_rawDescGZIP(), []int{13}
+	return file_reconciliation_v1_reconciliation_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *ChargeDayCount) GetDisposition() Disposition_Kind {
@@ -1233,7 +1364,7 @@ type OldestUnserved struct {
 
 func (x *OldestUnserved) Reset() {
 	*x = OldestUnserved{}
-	mi := &file_reconciliation_v1_reconciliation_proto_msgTypes[14]
+	mi := &file_reconciliation_v1_reconciliation_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1245,7 +1376,7 @@ func (x *OldestUnserved) String() string {
 func (*OldestUnserved) ProtoMessage() {}
 
 func (x *OldestUnserved) ProtoReflect() protoreflect.Message {
-	mi := &file_reconciliation_v1_reconciliation_proto_msgTypes[14]
+	mi := &file_reconciliation_v1_reconciliation_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1258,7 +1389,7 @@ func (x *OldestUnserved) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OldestUnserved.ProtoReflect.Descriptor instead.
 func (*OldestUnserved) Descriptor() ([]byte, []int) {
-	return file_reconciliation_v1_reconciliation_proto_rawDescGZIP(), []int{14}
+	return file_reconciliation_v1_reconciliation_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *OldestUnserved) GetOrderId() string {
@@ -1294,7 +1425,7 @@ type ServiceTime struct {
 
 func (x *ServiceTime) Reset() {
 	*x = ServiceTime{}
-	mi := &file_reconciliation_v1_reconciliation_proto_msgTypes[15]
+	mi := &file_reconciliation_v1_reconciliation_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1306,7 +1437,7 @@ func (x *ServiceTime) String() string {
 func (*ServiceTime) ProtoMessage() {}
 
 func (x *ServiceTime) ProtoReflect() protoreflect.Message {
-	mi := &file_reconciliation_v1_reconciliation_proto_msgTypes[15]
+	mi := &file_reconciliation_v1_reconciliation_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1319,7 +1450,7 @@ func (x *ServiceTime) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ServiceTime.ProtoReflect.Descriptor instead.
 func (*ServiceTime) Descriptor() ([]byte, []int) {
-	return file_reconciliation_v1_reconciliation_proto_rawDescGZIP(), []int{15}
+	return file_reconciliation_v1_reconciliation_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *ServiceTime) GetOrderCount() int64 {
@@ -1362,7 +1493,7 @@ type CompletedBy struct {
 
 func (x *CompletedBy) Reset() {
 	*x = CompletedBy{}
-	mi := &file_reconciliation_v1_reconciliation_proto_msgTypes[16]
+	mi := &file_reconciliation_v1_reconciliation_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1374,7 +1505,7 @@ func (x *CompletedBy) String() string {
 func (*CompletedBy) ProtoMessage() {}
 
 func (x *CompletedBy) ProtoReflect() protoreflect.Message {
-	mi := &file_reconciliation_v1_reconciliation_proto_msgTypes[16]
+	mi := &file_reconciliation_v1_reconciliation_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1387,7 +1518,7 @@ func (x *CompletedBy) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CompletedBy.ProtoReflect.Descriptor instead.
 func (*CompletedBy) Descriptor() ([]byte, []int) {
-	return file_reconciliation_v1_reconciliation_proto_rawDescGZIP(), []int{16}
+	return file_reconciliation_v1_reconciliation_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *CompletedBy) GetRecoveredBy() string {
@@ -1445,7 +1576,7 @@ type Run struct {
 
 func (x *Run) Reset() {
 	*x = Run{}
-	mi := &file_reconciliation_v1_reconciliation_proto_msgTypes[17]
+	mi := &file_reconciliation_v1_reconciliation_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1457,7 +1588,7 @@ func (x *Run) String() string {
 func (*Run) ProtoMessage() {}
 
 func (x *Run) ProtoReflect() protoreflect.Message {
-	mi := &file_reconciliation_v1_reconciliation_proto_msgTypes[17]
+	mi := &file_reconciliation_v1_reconciliation_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1470,7 +1601,7 @@ func (x *Run) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Run.ProtoReflect.Descriptor instead.
 func (*Run) Descriptor() ([]byte, []int) {
-	return file_reconciliation_v1_reconciliation_proto_rawDescGZIP(), []int{17}
+	return file_reconciliation_v1_reconciliation_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *Run) GetId() int64 {
@@ -1604,7 +1735,7 @@ type ListRunsRequest struct {
 
 func (x *ListRunsRequest) Reset() {
 	*x = ListRunsRequest{}
-	mi := &file_reconciliation_v1_reconciliation_proto_msgTypes[18]
+	mi := &file_reconciliation_v1_reconciliation_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1616,7 +1747,7 @@ func (x *ListRunsRequest) String() string {
 func (*ListRunsRequest) ProtoMessage() {}
 
 func (x *ListRunsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_reconciliation_v1_reconciliation_proto_msgTypes[18]
+	mi := &file_reconciliation_v1_reconciliation_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1629,7 +1760,7 @@ func (x *ListRunsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListRunsRequest.ProtoReflect.Descriptor instead.
 func (*ListRunsRequest) Descriptor() ([]byte, []int) {
-	return file_reconciliation_v1_reconciliation_proto_rawDescGZIP(), []int{18}
+	return file_reconciliation_v1_reconciliation_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *ListRunsRequest) GetPageSize() int32 {
@@ -1657,7 +1788,7 @@ type ListRunsResponse struct {
 
 func (x *ListRunsResponse) Reset() {
 	*x = ListRunsResponse{}
-	mi := &file_reconciliation_v1_reconciliation_proto_msgTypes[19]
+	mi := &file_reconciliation_v1_reconciliation_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1669,7 +1800,7 @@ func (x *ListRunsResponse) String() string {
 func (*ListRunsResponse) ProtoMessage() {}
 
 func (x *ListRunsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_reconciliation_v1_reconciliation_proto_msgTypes[19]
+	mi := &file_reconciliation_v1_reconciliation_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1682,7 +1813,7 @@ func (x *ListRunsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListRunsResponse.ProtoReflect.Descriptor instead.
 func (*ListRunsResponse) Descriptor() ([]byte, []int) {
-	return file_reconciliation_v1_reconciliation_proto_rawDescGZIP(), []int{19}
+	return file_reconciliation_v1_reconciliation_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *ListRunsResponse) GetRuns() []*Run {
@@ -1712,7 +1843,7 @@ type OpenCaseRequest struct {
 
 func (x *OpenCaseRequest) Reset() {
 	*x = OpenCaseRequest{}
-	mi := &file_reconciliation_v1_reconciliation_proto_msgTypes[20]
+	mi := &file_reconciliation_v1_reconciliation_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1724,7 +1855,7 @@ func (x *OpenCaseRequest) String() string {
 func (*OpenCaseRequest) ProtoMessage() {}
 
 func (x *OpenCaseRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_reconciliation_v1_reconciliation_proto_msgTypes[20]
+	mi := &file_reconciliation_v1_reconciliation_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1737,7 +1868,7 @@ func (x *OpenCaseRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OpenCaseRequest.ProtoReflect.Descriptor instead.
 func (*OpenCaseRequest) Descriptor() ([]byte, []int) {
-	return file_reconciliation_v1_reconciliation_proto_rawDescGZIP(), []int{20}
+	return file_reconciliation_v1_reconciliation_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *OpenCaseRequest) GetKind() Case_Kind {
@@ -1796,7 +1927,7 @@ type Case struct {
 
 func (x *Case) Reset() {
 	*x = Case{}
-	mi := &file_reconciliation_v1_reconciliation_proto_msgTypes[21]
+	mi := &file_reconciliation_v1_reconciliation_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1808,7 +1939,7 @@ func (x *Case) String() string {
 func (*Case) ProtoMessage() {}
 
 func (x *Case) ProtoReflect() protoreflect.Message {
-	mi := &file_reconciliation_v1_reconciliation_proto_msgTypes[21]
+	mi := &file_reconciliation_v1_reconciliation_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1821,7 +1952,7 @@ func (x *Case) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Case.ProtoReflect.Descriptor instead.
 func (*Case) Descriptor() ([]byte, []int) {
-	return file_reconciliation_v1_reconciliation_proto_rawDescGZIP(), []int{21}
+	return file_reconciliation_v1_reconciliation_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *Case) GetId() int64 {
@@ -1964,7 +2095,7 @@ type CaseEvent struct {
 
 func (x *CaseEvent) Reset() {
 	*x = CaseEvent{}
-	mi := &file_reconciliation_v1_reconciliation_proto_msgTypes[22]
+	mi := &file_reconciliation_v1_reconciliation_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1976,7 +2107,7 @@ func (x *CaseEvent) String() string {
 func (*CaseEvent) ProtoMessage() {}
 
 func (x *CaseEvent) ProtoReflect() protoreflect.Message {
-	mi := &file_reconciliation_v1_reconciliation_proto_msgTypes[22]
+	mi := &file_reconciliation_v1_reconciliation_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1989,7 +2120,7 @@ func (x *CaseEvent) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CaseEvent.ProtoReflect.Descriptor instead.
 func (*CaseEvent) Descriptor() ([]byte, []int) {
-	return file_reconciliation_v1_reconciliation_proto_rawDescGZIP(), []int{22}
+	return file_reconciliation_v1_reconciliation_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *CaseEvent) GetWhat() string {
@@ -2029,7 +2160,7 @@ type GetCaseRequest struct {
 
 func (x *GetCaseRequest) Reset() {
 	*x = GetCaseRequest{}
-	mi := &file_reconciliation_v1_reconciliation_proto_msgTypes[23]
+	mi := &file_reconciliation_v1_reconciliation_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2041,7 +2172,7 @@ func (x *GetCaseRequest) String() string {
 func (*GetCaseRequest) ProtoMessage() {}
 
 func (x *GetCaseRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_reconciliation_v1_reconciliation_proto_msgTypes[23]
+	mi := &file_reconciliation_v1_reconciliation_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2054,7 +2185,7 @@ func (x *GetCaseRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetCaseRequest.ProtoReflect.Descriptor instead.
 func (*GetCaseRequest) Descriptor() ([]byte, []int) {
-	return file_reconciliation_v1_reconciliation_proto_rawDescGZIP(), []int{23}
+	return file_reconciliation_v1_reconciliation_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *GetCaseRequest) GetCaseId() int64 {
@@ -2080,7 +2211,7 @@ type ListCasesRequest struct {
 
 func (x *ListCasesRequest) Reset() {
 	*x = ListCasesRequest{}
-	mi := &file_reconciliation_v1_reconciliation_proto_msgTypes[24]
+	mi := &file_reconciliation_v1_reconciliation_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2092,7 +2223,7 @@ func (x *ListCasesRequest) String() string {
 func (*ListCasesRequest) ProtoMessage() {}
 
 func (x *ListCasesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_reconciliation_v1_reconciliation_proto_msgTypes[24]
+	mi := &file_reconciliation_v1_reconciliation_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2105,7 +2236,7 @@ func (x *ListCasesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListCasesRequest.ProtoReflect.Descriptor instead.
 func (*ListCasesRequest) Descriptor() ([]byte, []int) {
-	return file_reconciliation_v1_reconciliation_proto_rawDescGZIP(), []int{24}
+	return file_reconciliation_v1_reconciliation_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *ListCasesRequest) GetState() Case_State {
@@ -2147,7 +2278,7 @@ type ListCasesResponse struct {
 
 func (x *ListCasesResponse) Reset() {
 	*x = ListCasesResponse{}
-	mi := &file_reconciliation_v1_reconciliation_proto_msgTypes[25]
+	mi := &file_reconciliation_v1_reconciliation_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2159,7 +2290,7 @@ func (x *ListCasesResponse) String() string {
 func (*ListCasesResponse) ProtoMessage() {}
 
 func (x *ListCasesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_reconciliation_v1_reconciliation_proto_msgTypes[25]
+	mi := &file_reconciliation_v1_reconciliation_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2172,7 +2303,7 @@ func (x *ListCasesResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListCasesResponse.ProtoReflect.Descriptor instead.
 func (*ListCasesResponse) Descriptor() ([]byte, []int) {
-	return file_reconciliation_v1_reconciliation_proto_rawDescGZIP(), []int{25}
+	return file_reconciliation_v1_reconciliation_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *ListCasesResponse) GetCases() []*Case {
@@ -2222,7 +2353,7 @@ const file_reconciliation_v1_reconciliation_proto_rawDesc = "" +
 	"\x04OPEN\x10\a\"\x7f\n" +
 	"\x19GetIntegrityReportRequest\x12.\n" +
 	"\x04from\x18\x01 \x01(\v2\x1a.google.protobuf.TimestampR\x04from\x122\n" +
-	"\x06before\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\x06before\"\xae\x05\n" +
+	"\x06before\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\x06before\"\x8f\x06\n" +
 	"\x0fIntegrityReport\x12.\n" +
 	"\x04from\x18\x01 \x01(\v2\x1a.google.protobuf.TimestampR\x04from\x122\n" +
 	"\x06before\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\x06before\x123\n" +
@@ -2236,7 +2367,23 @@ const file_reconciliation_v1_reconciliation_proto_rawDesc = "" +
 	"\fcompleted_by\x18\n" +
 	" \x03(\v2\x1e.reconciliation.v1.CompletedByR\vcompletedBy\x12\x1a\n" +
 	"\bcomplete\x18\v \x01(\bR\bcomplete\x12+\n" +
-	"\x11incomplete_reason\x18\f \x01(\tR\x10incompleteReason\"\x87\x02\n" +
+	"\x11incomplete_reason\x18\f \x01(\tR\x10incompleteReason\x12:\n" +
+	"\adecided\x18\r \x03(\v2 .reconciliation.v1.DecidedChargeR\adecided\x12#\n" +
+	"\rdecided_count\x18\x0e \x01(\x03R\fdecidedCount\"\xcc\x02\n" +
+	"\rDecidedCharge\x12\x1b\n" +
+	"\tcharge_id\x18\x01 \x01(\tR\bchargeId\x12\x19\n" +
+	"\border_id\x18\x02 \x01(\tR\aorderId\x12\x1d\n" +
+	"\n" +
+	"kept_minor\x18\x03 \x01(\x03R\tkeptMinor\x12\x1a\n" +
+	"\bcurrency\x18\x04 \x01(\tR\bcurrency\x129\n" +
+	"\n" +
+	"charged_at\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampR\tchargedAt\x12\x17\n" +
+	"\acase_id\x18\x06 \x01(\x03R\x06caseId\x12\x1d\n" +
+	"\n" +
+	"decided_by\x18\a \x01(\tR\tdecidedBy\x12\x1a\n" +
+	"\bdecision\x18\b \x01(\tR\bdecision\x129\n" +
+	"\n" +
+	"decided_at\x18\t \x01(\v2\x1a.google.protobuf.TimestampR\tdecidedAt\"\x87\x02\n" +
 	"\x0eDispositionSum\x12E\n" +
 	"\vdisposition\x18\x01 \x01(\x0e2#.reconciliation.v1.Disposition.KindR\vdisposition\x12\x1a\n" +
 	"\bcurrency\x18\x02 \x01(\tR\bcurrency\x12!\n" +
@@ -2425,7 +2572,7 @@ func file_reconciliation_v1_reconciliation_proto_rawDescGZIP() []byte {
 }
 
 var file_reconciliation_v1_reconciliation_proto_enumTypes = make([]protoimpl.EnumInfo, 4)
-var file_reconciliation_v1_reconciliation_proto_msgTypes = make([]protoimpl.MessageInfo, 27)
+var file_reconciliation_v1_reconciliation_proto_msgTypes = make([]protoimpl.MessageInfo, 28)
 var file_reconciliation_v1_reconciliation_proto_goTypes = []any{
 	(Disposition_Kind)(0),             // 0: reconciliation.v1.Disposition.Kind
 	(Run_Status)(0),                   // 1: reconciliation.v1.Run.Status
@@ -2438,91 +2585,95 @@ var file_reconciliation_v1_reconciliation_proto_goTypes = []any{
 	(*Disposition)(nil),               // 8: reconciliation.v1.Disposition
 	(*GetIntegrityReportRequest)(nil), // 9: reconciliation.v1.GetIntegrityReportRequest
 	(*IntegrityReport)(nil),           // 10: reconciliation.v1.IntegrityReport
-	(*DispositionSum)(nil),            // 11: reconciliation.v1.DispositionSum
-	(*BalanceSum)(nil),                // 12: reconciliation.v1.BalanceSum
-	(*Difference)(nil),                // 13: reconciliation.v1.Difference
-	(*CountChargesByDayRequest)(nil),  // 14: reconciliation.v1.CountChargesByDayRequest
-	(*CountChargesByDayResponse)(nil), // 15: reconciliation.v1.CountChargesByDayResponse
-	(*ChargeDay)(nil),                 // 16: reconciliation.v1.ChargeDay
-	(*ChargeDayCount)(nil),            // 17: reconciliation.v1.ChargeDayCount
-	(*OldestUnserved)(nil),            // 18: reconciliation.v1.OldestUnserved
-	(*ServiceTime)(nil),               // 19: reconciliation.v1.ServiceTime
-	(*CompletedBy)(nil),               // 20: reconciliation.v1.CompletedBy
-	(*Run)(nil),                       // 21: reconciliation.v1.Run
-	(*ListRunsRequest)(nil),           // 22: reconciliation.v1.ListRunsRequest
-	(*ListRunsResponse)(nil),          // 23: reconciliation.v1.ListRunsResponse
-	(*OpenCaseRequest)(nil),           // 24: reconciliation.v1.OpenCaseRequest
-	(*Case)(nil),                      // 25: reconciliation.v1.Case
-	(*CaseEvent)(nil),                 // 26: reconciliation.v1.CaseEvent
-	(*GetCaseRequest)(nil),            // 27: reconciliation.v1.GetCaseRequest
-	(*ListCasesRequest)(nil),          // 28: reconciliation.v1.ListCasesRequest
-	(*ListCasesResponse)(nil),         // 29: reconciliation.v1.ListCasesResponse
-	nil,                               // 30: reconciliation.v1.Run.DispositionsEntry
-	(*timestamppb.Timestamp)(nil),     // 31: google.protobuf.Timestamp
+	(*DecidedCharge)(nil),             // 11: reconciliation.v1.DecidedCharge
+	(*DispositionSum)(nil),            // 12: reconciliation.v1.DispositionSum
+	(*BalanceSum)(nil),                // 13: reconciliation.v1.BalanceSum
+	(*Difference)(nil),                // 14: reconciliation.v1.Difference
+	(*CountChargesByDayRequest)(nil),  // 15: reconciliation.v1.CountChargesByDayRequest
+	(*CountChargesByDayResponse)(nil), // 16: reconciliation.v1.CountChargesByDayResponse
+	(*ChargeDay)(nil),                 // 17: reconciliation.v1.ChargeDay
+	(*ChargeDayCount)(nil),            // 18: reconciliation.v1.ChargeDayCount
+	(*OldestUnserved)(nil),            // 19: reconciliation.v1.OldestUnserved
+	(*ServiceTime)(nil),               // 20: reconciliation.v1.ServiceTime
+	(*CompletedBy)(nil),               // 21: reconciliation.v1.CompletedBy
+	(*Run)(nil),                       // 22: reconciliation.v1.Run
+	(*ListRunsRequest)(nil),           // 23: reconciliation.v1.ListRunsRequest
+	(*ListRunsResponse)(nil),          // 24: reconciliation.v1.ListRunsResponse
+	(*OpenCaseRequest)(nil),           // 25: reconciliation.v1.OpenCaseRequest
+	(*Case)(nil),                      // 26: reconciliation.v1.Case
+	(*CaseEvent)(nil),                 // 27: reconciliation.v1.CaseEvent
+	(*GetCaseRequest)(nil),            // 28: reconciliation.v1.GetCaseRequest
+	(*ListCasesRequest)(nil),          // 29: reconciliation.v1.ListCasesRequest
+	(*ListCasesResponse)(nil),         // 30: reconciliation.v1.ListCasesResponse
+	nil,                               // 31: reconciliation.v1.Run.DispositionsEntry
+	(*timestamppb.Timestamp)(nil),     // 32: google.protobuf.Timestamp
 }
 var file_reconciliation_v1_reconciliation_proto_depIdxs = []int32{
 	8,  // 0: reconciliation.v1.ExplainChargeResponse.recorded:type_name -> reconciliation.v1.Disposition
-	31, // 1: reconciliation.v1.ExplainChargeResponse.recorded_at:type_name -> google.protobuf.Timestamp
+	32, // 1: reconciliation.v1.ExplainChargeResponse.recorded_at:type_name -> google.protobuf.Timestamp
 	8,  // 2: reconciliation.v1.ExplainChargeResponse.now:type_name -> reconciliation.v1.Disposition
 	0,  // 3: reconciliation.v1.Disposition.kind:type_name -> reconciliation.v1.Disposition.Kind
-	31, // 4: reconciliation.v1.GetIntegrityReportRequest.from:type_name -> google.protobuf.Timestamp
-	31, // 5: reconciliation.v1.GetIntegrityReportRequest.before:type_name -> google.protobuf.Timestamp
-	31, // 6: reconciliation.v1.IntegrityReport.from:type_name -> google.protobuf.Timestamp
-	31, // 7: reconciliation.v1.IntegrityReport.before:type_name -> google.protobuf.Timestamp
-	31, // 8: reconciliation.v1.IntegrityReport.made_at:type_name -> google.protobuf.Timestamp
-	11, // 9: reconciliation.v1.IntegrityReport.charges:type_name -> reconciliation.v1.DispositionSum
-	12, // 10: reconciliation.v1.IntegrityReport.balance:type_name -> reconciliation.v1.BalanceSum
-	13, // 11: reconciliation.v1.IntegrityReport.differences:type_name -> reconciliation.v1.Difference
-	18, // 12: reconciliation.v1.IntegrityReport.oldest_unserved:type_name -> reconciliation.v1.OldestUnserved
-	19, // 13: reconciliation.v1.IntegrityReport.charge_to_access:type_name -> reconciliation.v1.ServiceTime
-	20, // 14: reconciliation.v1.IntegrityReport.completed_by:type_name -> reconciliation.v1.CompletedBy
-	0,  // 15: reconciliation.v1.DispositionSum.disposition:type_name -> reconciliation.v1.Disposition.Kind
-	16, // 16: reconciliation.v1.CountChargesByDayResponse.days:type_name -> reconciliation.v1.ChargeDay
-	17, // 17: reconciliation.v1.ChargeDay.counts:type_name -> reconciliation.v1.ChargeDayCount
-	0,  // 18: reconciliation.v1.ChargeDayCount.disposition:type_name -> reconciliation.v1.Disposition.Kind
-	31, // 19: reconciliation.v1.OldestUnserved.charged_at:type_name -> google.protobuf.Timestamp
-	31, // 20: reconciliation.v1.Run.started_at:type_name -> google.protobuf.Timestamp
-	31, // 21: reconciliation.v1.Run.finished_at:type_name -> google.protobuf.Timestamp
-	1,  // 22: reconciliation.v1.Run.status:type_name -> reconciliation.v1.Run.Status
-	30, // 23: reconciliation.v1.Run.dispositions:type_name -> reconciliation.v1.Run.DispositionsEntry
-	21, // 24: reconciliation.v1.ListRunsResponse.runs:type_name -> reconciliation.v1.Run
-	2,  // 25: reconciliation.v1.OpenCaseRequest.kind:type_name -> reconciliation.v1.Case.Kind
-	2,  // 26: reconciliation.v1.Case.kind:type_name -> reconciliation.v1.Case.Kind
-	3,  // 27: reconciliation.v1.Case.state:type_name -> reconciliation.v1.Case.State
-	31, // 28: reconciliation.v1.Case.opened_at:type_name -> google.protobuf.Timestamp
-	31, // 29: reconciliation.v1.Case.resolved_at:type_name -> google.protobuf.Timestamp
-	31, // 30: reconciliation.v1.Case.last_reported_at:type_name -> google.protobuf.Timestamp
-	31, // 31: reconciliation.v1.Case.claimed_at:type_name -> google.protobuf.Timestamp
-	31, // 32: reconciliation.v1.Case.snoozed_until:type_name -> google.protobuf.Timestamp
-	31, // 33: reconciliation.v1.Case.waiting_since:type_name -> google.protobuf.Timestamp
-	26, // 34: reconciliation.v1.Case.events:type_name -> reconciliation.v1.CaseEvent
-	31, // 35: reconciliation.v1.Case.acknowledged_at:type_name -> google.protobuf.Timestamp
-	31, // 36: reconciliation.v1.CaseEvent.at:type_name -> google.protobuf.Timestamp
-	3,  // 37: reconciliation.v1.ListCasesRequest.state:type_name -> reconciliation.v1.Case.State
-	25, // 38: reconciliation.v1.ListCasesResponse.cases:type_name -> reconciliation.v1.Case
-	4,  // 39: reconciliation.v1.ReconciliationService.StartRun:input_type -> reconciliation.v1.StartRunRequest
-	5,  // 40: reconciliation.v1.ReconciliationService.WatchRun:input_type -> reconciliation.v1.WatchRunRequest
-	6,  // 41: reconciliation.v1.ReconciliationService.ExplainCharge:input_type -> reconciliation.v1.ExplainChargeRequest
-	9,  // 42: reconciliation.v1.ReconciliationService.GetIntegrityReport:input_type -> reconciliation.v1.GetIntegrityReportRequest
-	14, // 43: reconciliation.v1.ReconciliationService.CountChargesByDay:input_type -> reconciliation.v1.CountChargesByDayRequest
-	22, // 44: reconciliation.v1.ReconciliationService.ListRuns:input_type -> reconciliation.v1.ListRunsRequest
-	24, // 45: reconciliation.v1.ReconciliationService.OpenCase:input_type -> reconciliation.v1.OpenCaseRequest
-	28, // 46: reconciliation.v1.ReconciliationService.ListCases:input_type -> reconciliation.v1.ListCasesRequest
-	27, // 47: reconciliation.v1.ReconciliationService.GetCase:input_type -> reconciliation.v1.GetCaseRequest
-	21, // 48: reconciliation.v1.ReconciliationService.StartRun:output_type -> reconciliation.v1.Run
-	21, // 49: reconciliation.v1.ReconciliationService.WatchRun:output_type -> reconciliation.v1.Run
-	7,  // 50: reconciliation.v1.ReconciliationService.ExplainCharge:output_type -> reconciliation.v1.ExplainChargeResponse
-	10, // 51: reconciliation.v1.ReconciliationService.GetIntegrityReport:output_type -> reconciliation.v1.IntegrityReport
-	15, // 52: reconciliation.v1.ReconciliationService.CountChargesByDay:output_type -> reconciliation.v1.CountChargesByDayResponse
-	23, // 53: reconciliation.v1.ReconciliationService.ListRuns:output_type -> reconciliation.v1.ListRunsResponse
-	25, // 54: reconciliation.v1.ReconciliationService.OpenCase:output_type -> reconciliation.v1.Case
-	29, // 55: reconciliation.v1.ReconciliationService.ListCases:output_type -> reconciliation.v1.ListCasesResponse
-	25, // 56: reconciliation.v1.ReconciliationService.GetCase:output_type -> reconciliation.v1.Case
-	48, // [48:57] is the sub-list for method output_type
-	39, // [39:48] is the sub-list for method input_type
-	39, // [39:39] is the sub-list for extension type_name
-	39, // [39:39] is the sub-list for extension extendee
-	0,  // [0:39] is the sub-list for field type_name
+	32, // 4: reconciliation.v1.GetIntegrityReportRequest.from:type_name -> google.protobuf.Timestamp
+	32, // 5: reconciliation.v1.GetIntegrityReportRequest.before:type_name -> google.protobuf.Timestamp
+	32, // 6: reconciliation.v1.IntegrityReport.from:type_name -> google.protobuf.Timestamp
+	32, // 7: reconciliation.v1.IntegrityReport.before:type_name -> google.protobuf.Timestamp
+	32, // 8: reconciliation.v1.IntegrityReport.made_at:type_name -> google.protobuf.Timestamp
+	12, // 9: reconciliation.v1.IntegrityReport.charges:type_name -> reconciliation.v1.DispositionSum
+	13, // 10: reconciliation.v1.IntegrityReport.balance:type_name -> reconciliation.v1.BalanceSum
+	14, // 11: reconciliation.v1.IntegrityReport.differences:type_name -> reconciliation.v1.Difference
+	19, // 12: reconciliation.v1.IntegrityReport.oldest_unserved:type_name -> reconciliation.v1.OldestUnserved
+	20, // 13: reconciliation.v1.IntegrityReport.charge_to_access:type_name -> reconciliation.v1.ServiceTime
+	21, // 14: reconciliation.v1.IntegrityReport.completed_by:type_name -> reconciliation.v1.CompletedBy
+	11, // 15: reconciliation.v1.IntegrityReport.decided:type_name -> reconciliation.v1.DecidedCharge
+	32, // 16: reconciliation.v1.DecidedCharge.charged_at:type_name -> google.protobuf.Timestamp
+	32, // 17: reconciliation.v1.DecidedCharge.decided_at:type_name -> google.protobuf.Timestamp
+	0,  // 18: reconciliation.v1.DispositionSum.disposition:type_name -> reconciliation.v1.Disposition.Kind
+	17, // 19: reconciliation.v1.CountChargesByDayResponse.days:type_name -> reconciliation.v1.ChargeDay
+	18, // 20: reconciliation.v1.ChargeDay.counts:type_name -> reconciliation.v1.ChargeDayCount
+	0,  // 21: reconciliation.v1.ChargeDayCount.disposition:type_name -> reconciliation.v1.Disposition.Kind
+	32, // 22: reconciliation.v1.OldestUnserved.charged_at:type_name -> google.protobuf.Timestamp
+	32, // 23: reconciliation.v1.Run.started_at:type_name -> google.protobuf.Timestamp
+	32, // 24: reconciliation.v1.Run.finished_at:type_name -> google.protobuf.Timestamp
+	1,  // 25: reconciliation.v1.Run.status:type_name -> reconciliation.v1.Run.Status
+	31, // 26: reconciliation.v1.Run.dispositions:type_name -> reconciliation.v1.Run.DispositionsEntry
+	22, // 27: reconciliation.v1.ListRunsResponse.runs:type_name -> reconciliation.v1.Run
+	2,  // 28: reconciliation.v1.OpenCaseRequest.kind:type_name -> reconciliation.v1.Case.Kind
+	2,  // 29: reconciliation.v1.Case.kind:type_name -> reconciliation.v1.Case.Kind
+	3,  // 30: reconciliation.v1.Case.state:type_name -> reconciliation.v1.Case.State
+	32, // 31: reconciliation.v1.Case.opened_at:type_name -> google.protobuf.Timestamp
+	32, // 32: reconciliation.v1.Case.resolved_at:type_name -> google.protobuf.Timestamp
+	32, // 33: reconciliation.v1.Case.last_reported_at:type_name -> google.protobuf.Timestamp
+	32, // 34: reconciliation.v1.Case.claimed_at:type_name -> google.protobuf.Timestamp
+	32, // 35: reconciliation.v1.Case.snoozed_until:type_name -> google.protobuf.Timestamp
+	32, // 36: reconciliation.v1.Case.waiting_since:type_name -> google.protobuf.Timestamp
+	27, // 37: reconciliation.v1.Case.events:type_name -> reconciliation.v1.CaseEvent
+	32, // 38: reconciliation.v1.Case.acknowledged_at:type_name -> google.protobuf.Timestamp
+	32, // 39: reconciliation.v1.CaseEvent.at:type_name -> google.protobuf.Timestamp
+	3,  // 40: reconciliation.v1.ListCasesRequest.state:type_name -> reconciliation.v1.Case.State
+	26, // 41: reconciliation.v1.ListCasesResponse.cases:type_name -> reconciliation.v1.Case
+	4,  // 42: reconciliation.v1.ReconciliationService.StartRun:input_type -> reconciliation.v1.StartRunRequest
+	5,  // 43: reconciliation.v1.ReconciliationService.WatchRun:input_type -> reconciliation.v1.WatchRunRequest
+	6,  // 44: reconciliation.v1.ReconciliationService.ExplainCharge:input_type -> reconciliation.v1.ExplainChargeRequest
+	9,  // 45: reconciliation.v1.ReconciliationService.GetIntegrityReport:input_type -> reconciliation.v1.GetIntegrityReportRequest
+	15, // 46: reconciliation.v1.ReconciliationService.CountChargesByDay:input_type -> reconciliation.v1.CountChargesByDayRequest
+	23, // 47: reconciliation.v1.ReconciliationService.ListRuns:input_type -> reconciliation.v1.ListRunsRequest
+	25, // 48: reconciliation.v1.ReconciliationService.OpenCase:input_type -> reconciliation.v1.OpenCaseRequest
+	29, // 49: reconciliation.v1.ReconciliationService.ListCases:input_type -> reconciliation.v1.ListCasesRequest
+	28, // 50: reconciliation.v1.ReconciliationService.GetCase:input_type -> reconciliation.v1.GetCaseRequest
+	22, // 51: reconciliation.v1.ReconciliationService.StartRun:output_type -> reconciliation.v1.Run
+	22, // 52: reconciliation.v1.ReconciliationService.WatchRun:output_type -> reconciliation.v1.Run
+	7,  // 53: reconciliation.v1.ReconciliationService.ExplainCharge:output_type -> reconciliation.v1.ExplainChargeResponse
+	10, // 54: reconciliation.v1.ReconciliationService.GetIntegrityReport:output_type -> reconciliation.v1.IntegrityReport
+	16, // 55: reconciliation.v1.ReconciliationService.CountChargesByDay:output_type -> reconciliation.v1.CountChargesByDayResponse
+	24, // 56: reconciliation.v1.ReconciliationService.ListRuns:output_type -> reconciliation.v1.ListRunsResponse
+	26, // 57: reconciliation.v1.ReconciliationService.OpenCase:output_type -> reconciliation.v1.Case
+	30, // 58: reconciliation.v1.ReconciliationService.ListCases:output_type -> reconciliation.v1.ListCasesResponse
+	26, // 59: reconciliation.v1.ReconciliationService.GetCase:output_type -> reconciliation.v1.Case
+	51, // [51:60] is the sub-list for method output_type
+	42, // [42:51] is the sub-list for method input_type
+	42, // [42:42] is the sub-list for extension type_name
+	42, // [42:42] is the sub-list for extension extendee
+	0,  // [0:42] is the sub-list for field type_name
 }
 
 func init() { file_reconciliation_v1_reconciliation_proto_init() }
@@ -2536,7 +2687,7 @@ func file_reconciliation_v1_reconciliation_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_reconciliation_v1_reconciliation_proto_rawDesc), len(file_reconciliation_v1_reconciliation_proto_rawDesc)),
 			NumEnums:      4,
-			NumMessages:   27,
+			NumMessages:   28,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

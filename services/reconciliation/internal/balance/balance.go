@@ -47,6 +47,8 @@ type Report struct {
 	Differences     []Difference
 	DifferenceCount int64
 	OldestUnserved  *Unserved
+	Decided         []Decided
+	DecidedCount    int64
 	ServiceTime     ServiceTime
 	CompletedBy     []CompletedBy
 	// Incomplete says why not everything in the window has been read; empty when it was.
@@ -75,6 +77,19 @@ type Difference struct {
 type Unserved struct {
 	OrderID, ChargeID string
 	ChargedAt         time.Time
+}
+
+// Decided is a charge that was kept and gave no access, as a person has decided who
+// closed its case.
+type Decided struct {
+	OrderID, ChargeID string
+	// KeptMinor is what of the charge was not given back.
+	KeptMinor  int64
+	Currency   string
+	ChargedAt  time.Time
+	CaseID     int64
+	By, Reason string
+	At         time.Time
 }
 
 // DayCount is how many charges of one UTC day (YYYY-MM-DD) have a disposition.

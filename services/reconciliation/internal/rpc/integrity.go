@@ -57,6 +57,13 @@ func (s *Server) GetIntegrityReport(ctx context.Context, r *pb.GetIntegrityRepor
 	if o := report.OldestUnserved; o != nil {
 		out.OldestUnserved = &pb.OldestUnserved{OrderId: o.OrderID, ChargeId: o.ChargeID, ChargedAt: timestamppb.New(o.ChargedAt)}
 	}
+	out.DecidedCount = report.DecidedCount
+	for _, d := range report.Decided {
+		out.Decided = append(out.Decided, &pb.DecidedCharge{
+			ChargeId: d.ChargeID, OrderId: d.OrderID, KeptMinor: d.KeptMinor, Currency: d.Currency, ChargedAt: timestamppb.New(d.ChargedAt),
+			CaseId: d.CaseID, DecidedBy: d.By, Decision: d.Reason, DecidedAt: timestamppb.New(d.At),
+		})
+	}
 	for _, c := range report.CompletedBy {
 		out.CompletedBy = append(out.CompletedBy, &pb.CompletedBy{RecoveredBy: c.RecoveredBy, OrderCount: c.Orders, SlowestMs: c.SlowestMS})
 	}

@@ -68,13 +68,18 @@ var Readings = []metrics.Reading{
 	},
 	{
 		Gauges: []metrics.Gauge{
-			{Name: "makegood_charges_unserved", Help: "Charges of ours that were paid, not given back, and gave no access."},
+			{Name: "makegood_charges_unserved", Help: "Charges of ours that were paid, not given back, and gave no access, but for those about which a person has decided."},
 			{Name: "makegood_charges_unserved_seconds", Help: "How long ago the oldest of them was made: the oldest paid customer without access; 0 when there is none."},
 		},
 		SQL: `SELECT count(*)::float8, coalesce(extract(epoch FROM $1::timestamptz - min(created_at)), 0)::float8
-			FROM reconciliation.charge_dispositions
+			FROM reconciliation.charge_dispositions AS d
 			WHERE disposition IN ('OPEN', 'QUARANTINED') AND owner = 'OURS'
-				AND status = 'SUCCEEDED' AND captured AND access_at IS NULL AND refunded_minor < amount_minor`,
+				AND status = 'SUCCEEDED' AND captured AND access_at IS NULL AND refunded_minor < amount_minor
+				AND NOT EXISTS (SELECT FROM reconciliation.decided_charges AS k WHERE k.charge_id = d.charge_id)`,
+	},
+	{
+		Gauges: []metrics.Gauge{{Name: "makegood_charges_decided", Help: "Charges of ours that were kept and gave no access, by the decision of a person who closed their case."}},
+		SQL:    `SELECT count(*)::float8 FROM reconciliation.decided_charges`,
 	},
 	{
 		Labels: []string{"kind"},

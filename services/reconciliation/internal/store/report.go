@@ -82,6 +82,9 @@ func (s *Store) Report(ctx context.Context, b Bounds, limit int) (r balance.Repo
 			r.OldestUnserved.OrderID = oldest.OrderID.String()
 		}
 	}
+	if err := s.decided(ctx, b, limit, &r); err != nil {
+		return r, err
+	}
 	took, err := s.q.GetServiceTime(ctx, db.GetServiceTimeParams{FromAt: b.From, BeforeAt: b.Before})
 	if err != nil {
 		return r, mapError(err)
@@ -92,6 +95,20 @@ func (s *Store) Report(ctx context.Context, b Bounds, limit int) (r balance.Repo
 		r.CompletedBy = append(r.CompletedBy, balance.CompletedBy{RecoveredBy: row.RecoveredBy, Orders: row.OrderCount, SlowestMS: row.SlowestMs})
 	}
 	return r, mapError(err)
+}
+
+// decided lists at most limit charges about which a person has decided.
+func (s *Store) decided(ctx context.Context, b Bounds, limit int, r *balance.Report) error {
+	rows, err := s.q.ListDecidedCharges(ctx, db.ListDecidedChargesParams{FromAt: b.From, BeforeAt: b.Before, MaxRows: int32(limit)})
+	for _, row := range rows {
+		d := balance.Decided{ChargeID: row.ChargeID, KeptMinor: row.KeptMinor, Currency: row.Currency, ChargedAt: row.CreatedAt,
+			CaseID: row.CaseID, By: row.DecidedBy, Reason: row.Decision, At: row.DecidedAt}
+		if row.OrderID != nil {
+			d.OrderID = row.OrderID.String()
+		}
+		r.Decided, r.DecidedCount = append(r.Decided, d), row.DecidedCount
+	}
+	return mapError(err)
 }
 
 // Differences lists at most limit of what does not fit, and counts all.

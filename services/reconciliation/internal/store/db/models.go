@@ -132,6 +132,19 @@ type ReconciliationCaseEvent struct {
 	At     time.Time
 }
 
+type ReconciliationDecidedCharge struct {
+	ChargeID      string
+	OrderID       *uuid.UUID
+	AmountMinor   int64
+	RefundedMinor int64
+	Currency      string
+	CreatedAt     time.Time
+	CaseID        int64
+	DecidedBy     *string
+	Decision      *string
+	DecidedAt     *time.Time
+}
+
 type ReconciliationDeepPassSlice struct {
 	PassID      int64
 	SliceFrom   time.Time

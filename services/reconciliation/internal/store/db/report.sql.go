@@ -251,10 +251,11 @@ func (q *Queries) FindDifferences(ctx context.Context, arg FindDifferencesParams
 
 const getOldestUnserved = `-- name: GetOldestUnserved :one
 SELECT order_id, charge_id, created_at
-FROM reconciliation.charge_dispositions
+FROM reconciliation.charge_dispositions AS d
 WHERE disposition IN ('OPEN', 'QUARANTINED') AND owner = 'OURS'
     AND status = 'SUCCEEDED' AND captured AND access_at IS NULL AND refunded_minor < amount_minor
     AND created_at >= $1::timestamptz AND created_at < $2::timestamptz
+    AND NOT EXISTS (SELECT FROM reconciliation.decided_charges AS k WHERE k.charge_id = d.charge_id)
 ORDER BY created_at
 LIMIT 1
 `
@@ -351,6 +352,65 @@ func (q *Queries) InsertBalanceTransactions(ctx context.Context, arg InsertBalan
 		arg.CreatedAt,
 	)
 	return err
+}
+
+const listDecidedCharges = `-- name: ListDecidedCharges :many
+SELECT charge_id, order_id, (amount_minor - refunded_minor)::bigint AS kept_minor, currency, created_at,
+    case_id, decided_by::text AS decided_by, decision::text AS decision, decided_at::timestamptz AS decided_at, count(*) OVER () AS decided_count
+FROM reconciliation.decided_charges
+WHERE created_at >= $1::timestamptz AND created_at < $2::timestamptz
+ORDER BY created_at, charge_id
+LIMIT $3
+`
+
+type ListDecidedChargesParams struct {
+	FromAt   time.Time
+	BeforeAt time.Time
+	MaxRows  int32
+}
+
+type ListDecidedChargesRow struct {
+	ChargeID     string
+	OrderID      *uuid.UUID
+	KeptMinor    int64
+	Currency     string
+	CreatedAt    time.Time
+	CaseID       int64
+	DecidedBy    string
+	Decision     string
+	DecidedAt    time.Time
+	DecidedCount int64
+}
+
+func (q *Queries) ListDecidedCharges(ctx context.Context, arg ListDecidedChargesParams) ([]ListDecidedChargesRow, error) {
+	rows, err := q.db.Query(ctx, listDecidedCharges, arg.FromAt, arg.BeforeAt, arg.MaxRows)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []ListDecidedChargesRow
+	for rows.Next() {
+		var i ListDecidedChargesRow
+		if err := rows.Scan(
+			&i.ChargeID,
+			&i.OrderID,
+			&i.KeptMinor,
+			&i.Currency,
+			&i.CreatedAt,
+			&i.CaseID,
+			&i.DecidedBy,
+			&i.Decision,
+			&i.DecidedAt,
+			&i.DecidedCount,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
 }
 
 const listOrdersOfCharges = `-- name: ListOrdersOfCharges :many

@@ -33,12 +33,21 @@ ORDER BY 1, 2, 3;
 
 -- name: GetOldestUnserved :one
 SELECT order_id, charge_id, created_at
-FROM reconciliation.charge_dispositions
+FROM reconciliation.charge_dispositions AS d
 WHERE disposition IN ('OPEN', 'QUARANTINED') AND owner = 'OURS'
     AND status = 'SUCCEEDED' AND captured AND access_at IS NULL AND refunded_minor < amount_minor
     AND created_at >= @from_at::timestamptz AND created_at < @before_at::timestamptz
+    AND NOT EXISTS (SELECT FROM reconciliation.decided_charges AS k WHERE k.charge_id = d.charge_id)
 ORDER BY created_at
 LIMIT 1;
+
+-- name: ListDecidedCharges :many
+SELECT charge_id, order_id, (amount_minor - refunded_minor)::bigint AS kept_minor, currency, created_at,
+    case_id, decided_by::text AS decided_by, decision::text AS decision, decided_at::timestamptz AS decided_at, count(*) OVER () AS decided_count
+FROM reconciliation.decided_charges
+WHERE created_at >= @from_at::timestamptz AND created_at < @before_at::timestamptz
+ORDER BY created_at, charge_id
+LIMIT @max_rows;
 
 -- name: GetServiceTime :one
 SELECT count(*) AS order_count,
