@@ -2,6 +2,7 @@ package payments_test
 
 import (
 	"fmt"
+	"net/url"
 	"strings"
 	"testing"
 	"time"
@@ -132,6 +133,36 @@ func TestMoneyBesideAnOpenPageWaits(t *testing.T) {
 	await(t, "the event that waited for the page, with the clock standing still", func() bool { return s.ledger(beside, "status") == "PROCESSED" })
 	if told := s.lastTold(r.GetPurchase().GetOrderId()); told.GetStatus() != pb.Payment_SUCCEEDED || told.GetPaymentIntentId() != other {
 		t.Errorf("Orders was told %v", told)
+	}
+}
+
+// Money beside an open page that goes back meanwhile waits for the page, too.
+func TestMoneyBesideAnOpenPageThatGoesBackWaits(t *testing.T) {
+	t.Parallel()
+	s := newScene(t, nil)
+	r, session := s.hosted()
+	charge, _ := s.paidTwice(r, &pb.Payment{CustomerId: s.account().Customers[0].ID})
+	s.call("/v1/refunds", url.Values{"charge": {charge}}, nil)
+	paid, back := s.event("payment_intent.succeeded"), s.event("charge.refunded")
+	for range 12 {
+		s.notYet(back)
+		s.notYet(paid)
+	}
+	for _, event := range [][]byte{back, paid} {
+		if status, n := s.ledger(event, "status"), s.cases.count(reconciliationv1.Case_FAILED_EVENT, "event/"+s.ledgerID(event)); status != "RECEIVED" || n != 0 {
+			t.Errorf("it is %s, with %d cases: %s", status, n, s.ledger(event, "last_error"))
+		}
+	}
+	s.paysThere(session, "pm_card_visa")
+	s.look(r.GetPurchase(), pb.Payment_SUCCEEDED)
+	for _, event := range [][]byte{back, paid} {
+		await(t, "an event that waited", func() bool { return s.ledger(event, "status") == "QUARANTINED" })
+		if why := s.ledger(event, "last_error"); !strings.Contains(why, "went back") {
+			t.Errorf("quarantined: %s", why)
+		}
+	}
+	if n := s.caseCount(reconciliationv1.Case_DUPLICATE_CHARGE, r.GetPurchase().GetOrderId()); n != 0 {
+		t.Errorf("%d cases of money that went back", n)
 	}
 }
 

@@ -13,12 +13,30 @@ import (
 // that went back, a dispute, a warning. The event only says where to look: the
 // charge is read again, so that the order of arrival does not matter.
 func (s *Service) handleChargeChange(ctx context.Context, n news, w whose) (verdict, error) {
-	p := w.payment
-	fitting := w.saved || w.order && (p.IntentID == "" && p.SessionID != "")
-	if !fitting {
+	switch p := w.payment; {
+	case w.saved:
+		return s.followCharge(ctx, n, p, w.method)
+	case w.order && p.IntentID == "" && p.SessionID != "":
+		return s.handlePagesCharge(ctx, n, w)
+	default:
 		return s.followRestored(ctx, n, w.method)
 	}
-	return s.followCharge(ctx, n, p, w.method)
+}
+
+// handlePagesCharge follows a charge of an order whose page's intent is not known
+// here: it may be of that one, or money beside the page.
+func (s *Service) handlePagesCharge(ctx context.Context, n news, w whose) (verdict, error) {
+	k, open, err := s.readPage(ctx, w.payment)
+	switch {
+	case err != nil:
+		return verdict{}, err
+	case k.Payment.IntentID == n.IntentID:
+		return s.followCharge(ctx, n, k.Payment, w.method)
+	case open != nil:
+		return verdict{}, open
+	default:
+		return s.followRestored(ctx, n, w.method)
+	}
 }
 
 // followRestored follows a charge whose payment is not known here: the payment

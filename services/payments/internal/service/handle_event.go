@@ -318,11 +318,7 @@ func (s *Service) handleIntent(ctx context.Context, n news, w whose) (verdict, e
 // handlePagesIntent handles an intent of an order whose page's intent is not known
 // here: it may be that one, or money beside the page.
 func (s *Service) handlePagesIntent(ctx context.Context, n news, w whose) (verdict, error) {
-	session, err := s.Stripe.GetSession(ctx, w.payment.SessionID)
-	if err != nil {
-		return verdict{}, err
-	}
-	k, err := s.recordSession(ctx, w.payment.ID, session)
+	k, open, err := s.readPage(ctx, w.payment)
 	switch page := k.Payment; {
 	case err != nil:
 		return verdict{}, err
@@ -330,13 +326,26 @@ func (s *Service) handlePagesIntent(ctx context.Context, n news, w whose) (verdi
 		return s.tellOrders(ctx, k, w.method)
 	case n.kind != intentPaid && n.kind != chargePaid:
 		return verdict{status: store.Processed, method: w.method, note: "the session is not done with it"}, nil
-	case page.PageEnd() == "":
-		return verdict{}, pageOpen{session}
+	case open != nil:
+		return verdict{}, open
 	case page.IntentID == "" && page.Status != payment.Succeeded && page.Status != payment.Canceled:
 		return verdict{}, errors.New("the session is not done with it, and it is paid")
 	default:
 		return s.handleUnknown(ctx, n.intent.ID, w.method)
 	}
+}
+
+// readPage reads the page of a payment whose intent is not known; open is set when
+// it may still be paid there.
+func (s *Service) readPage(ctx context.Context, p payment.Payment) (k wire.Known, open error, err error) {
+	session, err := s.Stripe.GetSession(ctx, p.SessionID)
+	if err != nil {
+		return k, nil, err
+	}
+	if k, err = s.recordSession(ctx, p.ID, session); err == nil && k.Payment.PageEnd() == "" {
+		open = pageOpen{session}
+	}
+	return k, open, err
 }
 
 // pageOpen says that money beside a page waits until it is sure how the page ends.
