@@ -2,7 +2,7 @@
 # every variable that the environment sets. `make` alone lists the commands.
 
 .DEFAULT_GOAL := help
-.PHONY: help up demo bench test lint generate verify tools ci need-go
+.PHONY: help up demo crashlab bench test lint generate verify tools ci need-go
 
 GO_AT_LEAST := 1.26
 
@@ -27,6 +27,9 @@ BUILD := go build -buildvcs=false
 help:
 	@echo "make up     run the whole product in the foreground until Ctrl-C"
 	@echo "make demo   see a payment survive a crash, in half a minute"
+	@echo "make crashlab"
+	@echo "            kill and break the product wherever it writes, and judge whether anybody lost, five minutes"
+	@echo "            (FULL=1 every fault at every point and the default settings, SEED=n as before, ONLY=purchase one path)"
 	@echo "make bench  measure webhooks, reconciling and purchases beside what this machine could do, six minutes"
 	@echo "            (FULL=1 longer and with a million of each, PEER=1 beside another implementation, PART=webhooks, reconciling or checkout)"
 	@echo "make test   run every test (GOTESTFLAGS=-race, GOTESTFLAGS='-run Name', ...)"
@@ -44,6 +47,12 @@ demo: need-go
 	@dir=$(STATE); mkdir -p "$$dir/bin" || { echo "cannot write $$dir: set MAKEGOOD_DIR to a folder of yours" >&2; exit 1; }; \
 	echo "building the programs into $$dir/bin (about two minutes the first time, seconds later)"; \
 	$(BUILD) -o "$$dir/bin/" $(PROGRAMS) && exec "$$dir/bin/makegood" demo
+
+# Beside a running make up, too.
+crashlab: need-go
+	@dir=$(STATE); mkdir -p "$$dir/bin" || { echo "cannot write $$dir: set MAKEGOOD_DIR to a folder of yours" >&2; exit 1; }; \
+	echo "building the programs into $$dir/bin (about two minutes the first time, seconds later)"; \
+	$(BUILD) -o "$$dir/bin/" $(PROGRAMS) && FULL="$(FULL)" SEED="$(SEED)" ONLY="$(ONLY)" exec "$$dir/bin/makegood" crashlab
 
 # For people, on a machine that does nothing else: no test depends on a figure.
 bench: need-go

@@ -217,8 +217,8 @@ func (s *Server) controlSetWebhooks(w http.ResponseWriter, r *http.Request) {
 	if !read(w, r, &settings) {
 		return
 	}
-	if settings.Duplicate < 0 || settings.DelayMS < 0 || settings.RetryMS < 1 || settings.DropProbability < 0 || settings.DropProbability > 1 {
-		refuse(w, http.StatusBadRequest, "numbers must not be negative, retry_ms is at least 1, drop_probability at most 1")
+	if settings.Duplicate < 0 || settings.DelayMS < 0 || settings.RetryMS < 1 || settings.RetryMaxMS < 1 || settings.DropProbability < 0 || settings.DropProbability > 1 {
+		refuse(w, http.StatusBadRequest, "numbers must not be negative, retry_ms and retry_max_ms are at least 1, drop_probability at most 1")
 		return
 	}
 	if !versionPattern.MatchString(settings.APIVersion) {

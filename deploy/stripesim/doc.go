@@ -28,7 +28,7 @@
 //	DELETE /_sim/faults[/{id}]        removes, and releases what is held
 //	POST   /_sim/seed/charges         {"count":1000000,"from":…,"to":…,"metadata":{"order_id":"{n12}"}}; seed.go has the fields
 //	GET    /_sim/webhooks             settings and deliveries
-//	POST   /_sim/webhooks             {"paused":true} or {"api_version":"2025-10-29.clover"}; what is not named stays as it is
+//	POST   /_sim/webhooks             {"paused":true} or {"api_version":"2025-10-29.clover"} or {"retry_max_ms":1000}; what is not named stays as it is
 //	POST   /_sim/webhooks/deliver     {"event_id":"evt_…"} once more, now
 //	GET    /_sim/3ds/{id}             the bank's page, where next_action points
 //	GET    /_sim/stripe.js, /v3       a small Stripe.js: elements with a card, createPaymentMethod, confirmCardPayment,

@@ -130,7 +130,7 @@ func (s *Server) finishAttempt(p *pendingDelivery, status int, err error) {
 	s.record(p, status, err)
 	if p.d.State == deliveryPending {
 		wait := time.Duration(s.hooks.RetryMS) * time.Millisecond << min(p.d.Attempts-1, 16)
-		p.d.NextAtMS = time.Now().Add(min(wait, retryWaitMax)).UnixMilli()
+		p.d.NextAtMS = time.Now().Add(min(wait, time.Duration(s.hooks.RetryMaxMS)*time.Millisecond)).UnixMilli()
 	} else {
 		delete(s.pending, p.d.ID)
 	}

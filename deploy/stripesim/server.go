@@ -116,7 +116,7 @@ func (s *Server) Close() error {
 // blank is the state of a new account.
 func (s *Server) blank() {
 	s.worlds = map[bool]*world{false: newWorld(false, s.now), true: newWorld(true, s.now)}
-	s.hooks = webhookSettings{Endpoints: s.cfg.Endpoints, RetryMS: s.cfg.RetryBase.Milliseconds(), APIVersion: APIVersion}
+	s.hooks = webhookSettings{Endpoints: s.cfg.Endpoints, RetryMS: s.cfg.RetryBase.Milliseconds(), RetryMaxMS: retryWaitMax.Milliseconds(), APIVersion: APIVersion}
 	s.sending = map[string]bool{}
 	s.pending = map[string]*pendingDelivery{}
 	s.requests = nil

@@ -43,8 +43,9 @@ type webhookSettings struct {
 	DropProbability float64    `json:"drop_probability"`
 	Duplicate       int        `json:"duplicate"` // extra copies of every event
 	DelayMS         int64      `json:"delay_ms"`
-	Reorder         bool       `json:"reorder"` // shuffles within delay_ms, at least 200 ms
-	RetryMS         int64      `json:"retry_ms"`
+	Reorder         bool       `json:"reorder"`  // shuffles within delay_ms, at least 200 ms
+	RetryMS         int64      `json:"retry_ms"` // before the first repeat, doubled for each
+	RetryMaxMS      int64      `json:"retry_max_ms"`
 	APIVersion      string     `json:"api_version"` // the shape of what is delivered
 	Endpoints       []Endpoint `json:"endpoints"`
 }

@@ -22,6 +22,7 @@ type command struct {
 var commands = []command{
 	{"up", "run everything in the foreground until Ctrl-C", up},
 	{"demo", "play a purchase, a crash and the recovery, and judge the outcome", playDemo},
+	{"crashlab", "kill and break everything wherever it writes, and judge the outcome", breakEverything},
 	{"bench", "measure the webhook entrance beside what the machine could do", measure},
 	{"setup", "install what running and testing need and is missing", setup},
 	{"token", "make, list and revoke the credentials of people", keepTokens},

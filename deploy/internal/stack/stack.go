@@ -47,6 +47,9 @@ type Options struct {
 	Throwaway bool
 	// DatabaseEnv is added to the environment of the private PostgreSQL.
 	DatabaseEnv []string
+	// Database, when set, is asked for the way by which a service reaches its
+	// database, given the direct one: something may stand between.
+	Database func(service, url string) (string, error)
 	// Out is told, in lines for people, what happens; nil for silence.
 	Out io.Writer
 }
@@ -124,7 +127,7 @@ func (s *Stack) start(ctx context.Context, opts Options) error {
 	if err := s.writeEnv(); err != nil {
 		return err
 	}
-	own, err := s.databaseURLs(state)
+	own, err := s.databaseURLs(opts, state)
 	if err != nil {
 		return err
 	}
@@ -241,7 +244,7 @@ func WriteServiceURLs(dir, ownerURL string, state State) error {
 
 // databaseURLs is each service's way to its own schema, unless the user named
 // one for it.
-func (s *Stack) databaseURLs(state State) (map[string]map[string]string, error) {
+func (s *Stack) databaseURLs(opts Options, state State) (map[string]map[string]string, error) {
 	own := map[string]map[string]string{}
 	for _, service := range services {
 		key := strings.ToUpper(service) + "_DATABASE_URL"
@@ -251,6 +254,11 @@ func (s *Stack) databaseURLs(state State) (map[string]map[string]string, error) 
 		url, err := migrate.ServiceURL(s.owner, service, state.DatabasePasswords[service])
 		if err != nil {
 			return nil, err
+		}
+		if opts.Database != nil {
+			if url, err = opts.Database(service, url); err != nil {
+				return nil, err
+			}
 		}
 		own[service] = map[string]string{key: url}
 	}

@@ -1,0 +1,33 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"strconv"
+
+	"makegood.example/deploy/internal/crashlab"
+)
+
+// breakEverything runs the crash lab; FULL=1 says every fault, SEED chooses, and
+// ONLY names one path.
+func breakEverything(ctx context.Context, _ []string) error {
+	dir, err := stateDir()
+	if err != nil {
+		return err
+	}
+	seed := rand.Uint64N(1_000_000)
+	if given := os.Getenv("SEED"); given != "" {
+		if seed, err = strconv.ParseUint(given, 10, 64); err != nil {
+			return fmt.Errorf("SEED is not a number: %q", given)
+		}
+	}
+	report, err := crashlab.Run(ctx, crashlab.Options{
+		Dir: dir, Env: os.Environ(), Out: os.Stdout, Full: os.Getenv("FULL") == "1", Seed: seed, Only: os.Getenv("ONLY"),
+	})
+	if report != "" {
+		fmt.Println("the report with the timelines is", report)
+	}
+	return err
+}

@@ -1,0 +1,187 @@
+// Package crashlab breaks the product wherever it writes, and has a judge say
+// whether anybody lost. The real processes run; a proxy that speaks PostgreSQL's
+// protocol stands between each service and the database and finds, by itself, every
+// statement that writes and every commit on the paths of money. At each of them it
+// makes an error, a serialization failure, a lost connection, and a kill -9 before
+// and after the write is durable. Nothing in the product knows of it.
+package crashlab
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"slices"
+	"time"
+)
+
+// Options say where the lab runs and how much it does.
+type Options struct {
+	// Dir is the state folder: the programs are in bin/, the report goes to
+	// crashlab/, and each stage has a folder of its own, which it removes.
+	Dir string
+	// Env is the user's environment, KEY=value.
+	Env []string
+	// Out is the terminal.
+	Out io.Writer
+	// Full is every fault at every point, and a sample at the default settings.
+	Full bool
+	// Seed chooses the faults and their order; the same seed chooses the same.
+	Seed uint64
+	// Only is the one path that is gone; empty for all.
+	Only string
+}
+
+// ErrViolated means that the lab did its work and did not like what it saw.
+var ErrViolated = errors.New("the crash lab found what must not be")
+
+// quick are the settings of a product that is broken often; the judge is stricter
+// for it than the defaults would be.
+var quick = []string{"RESCUE_AFTER=2s", "APOLOGY_AFTER=1s", "STUCK_AFTER=3s"}
+
+// Run does everything and returns where the report is.
+func Run(ctx context.Context, opts Options) (reportPath string, err error) {
+	out := &progress{out: opts.Out, began: time.Now()}
+	stages := []*stage{
+		{name: "paying", settings: append(slices.Clone(quick), "RECONCILE_EVERY=off"), most: 20 * time.Second,
+			paths: []string{purchase, webhook, lateWebhook, refunding, refundThere, renewal}},
+		// A sweep that was killed is taken over when its lease of 20 s is over. Every
+		// day is over soon, so that each wave has a deep pass.
+		{name: "reconciling", settings: append(slices.Clone(quick), "RECONCILE_EVERY=1s", "DEEP_PASS_EVERY=2s"), most: 40 * time.Second, paths: []string{reconciling}},
+	}
+	how := "the short form: two faults at each point, chosen by the seed"
+	if opts.Full {
+		how = "every fault at every point"
+	}
+	out.say("the crash lab, seed %d, %s", opts.Seed, how)
+	done := &report{seed: opts.Seed, full: opts.Full, began: out.began}
+	for _, g := range stages {
+		g.opts, g.out = opts, out
+		if !g.only(opts.Only) {
+			continue
+		}
+		err = g.run(ctx)
+		done.add(g)
+		if err != nil {
+			break
+		}
+	}
+	if err == nil && opts.Full && opts.Only == "" {
+		sample := &stage{name: "default settings", most: 5 * time.Minute, paths: []string{purchase}, opts: opts, out: out, sample: true}
+		err = sample.run(ctx)
+		done.add(sample)
+	}
+	if err != nil {
+		out.say("it ended early: %v", err)
+	}
+	dir := filepath.Join(opts.Dir, "crashlab")
+	if mkdir := os.MkdirAll(dir, 0o755); mkdir != nil {
+		return "", errors.Join(err, mkdir)
+	}
+	reportPath = filepath.Join(dir, "report.html")
+	err = errors.Join(err, done.write(reportPath))
+	fmt.Fprintln(opts.Out, done.table())
+	if err == nil && !done.clean() {
+		err = fmt.Errorf("%w: replay it with SEED=%d", ErrViolated, opts.Seed)
+	}
+	return reportPath, err
+}
+
+// only keeps one path.
+func (g *stage) only(name string) bool {
+	if name == "" {
+		return true
+	}
+	for _, p := range g.paths {
+		if p == name {
+			g.paths = []string{p}
+			return true
+		}
+	}
+	return false
+}
+
+// run is a stage from its start to its end.
+func (g *stage) run(ctx context.Context) (err error) {
+	g.out.say("%s: starting the product", g.name)
+	defer func() {
+		if g.close != nil {
+			if g.shop != nil && (err != nil || g.violated()) {
+				err = errors.Join(err, g.keepLogs(filepath.Join(g.opts.Dir, "crashlab", "log")))
+			}
+			err = errors.Join(err, g.close(context.WithoutCancel(ctx)))
+		}
+	}()
+	if err := g.open(ctx); err != nil {
+		return err
+	}
+	g.out.say("%s: going each path undisturbed, to find what is written", g.name)
+	if err := g.record(ctx); err != nil {
+		return err
+	}
+	g.points = g.lab.order
+	random := rand.New(rand.NewPCG(g.opts.Seed, 0))
+	var queue []*shot
+	for _, p := range g.points {
+		queue = append(queue, shotsAt(p, g.opts.Full && !g.sample, random)...)
+	}
+	random.Shuffle(len(queue), func(i, j int) { queue[i], queue[j] = queue[j], queue[i] })
+	switch {
+	case g.sample:
+		queue = sampleOf(queue)
+	case !g.opts.Full:
+		queue = fewSweepsKilled(queue)
+	}
+	g.out.say("%s: %d points found, %d faults to strike", g.name, len(g.points), len(queue))
+	g.missed, err = g.shoot(ctx, queue)
+	return err
+}
+
+// sweepsKilled is how often the short form kills the sweep itself: each time, the
+// next one waits for the lease of the dead one.
+const sweepsKilled = 3
+
+func fewSweepsKilled(queue []*shot) []*shot {
+	killed := 0
+	return slices.DeleteFunc(queue, func(s *shot) bool {
+		if s.point.service == "reconciliation" && s.kind.kills() {
+			killed++
+			return killed > sweepsKilled
+		}
+		return false
+	})
+}
+
+// sampleOf keeps kills on the purchase path, for the stage at the defaults.
+func sampleOf(queue []*shot) (kept []*shot) {
+	for _, s := range queue {
+		if s.kind.kills() && s.point.path == purchase && len(kept) < 2*abreast {
+			kept = append(kept, s)
+		}
+	}
+	return kept
+}
+
+func (g *stage) violated() bool {
+	for _, r := range g.runs {
+		if len(r.violations) > 0 {
+			return true
+		}
+	}
+	return len(g.missed) > 0
+}
+
+// progress speaks to the terminal, with the time since the beginning.
+type progress struct {
+	out   io.Writer
+	began time.Time
+}
+
+func (p *progress) say(format string, args ...any) {
+	fmt.Fprintf(p.out, "%7s  %s\n", time.Since(p.began).Round(time.Second), fmt.Sprintf(format, args...))
+}
+
+func (p *progress) at(left int) { p.say("%d faults to go", left) }

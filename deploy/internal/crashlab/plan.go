@@ -1,0 +1,95 @@
+package crashlab
+
+import (
+	"context"
+	"math/rand/v2"
+	"slices"
+)
+
+// How many customers go side by side, and how many of them are held where one
+// service is killed: a held session is one less for the others.
+const (
+	abreast   = 16
+	heldMost  = 8
+	triesMost = 4
+)
+
+// shotsAt chooses the faults for a point: all, or two of them by the seed, a kill
+// among them.
+func shotsAt(p point, full bool, random *rand.Rand) (all []*shot) {
+	kinds := slices.Clone(p.faults())
+	if !full {
+		random.Shuffle(len(kinds), func(i, j int) { kinds[i], kinds[j] = kinds[j], kinds[i] })
+		kill := slices.IndexFunc(kinds, kind.kills)
+		other := slices.IndexFunc(kinds, func(k kind) bool { return !k.kills() })
+		kinds = []kind{kinds[kill], kinds[other]}
+	}
+	for _, k := range kinds {
+		all = append(all, &shot{point: p, kind: k})
+	}
+	return all
+}
+
+// shoot fires all shots, wave by wave, and returns those whose point could not be
+// hit in several tries. A point that not every recording passed, because two things
+// shared a transaction by chance, is kept apart.
+func (g *stage) shoot(ctx context.Context, queue []*shot) (missed []*shot, err error) {
+	for len(queue) > 0 {
+		var now, later []*shot
+		killed, held := "", 0
+		for _, s := range queue {
+			kills := s.kind.kills()
+			switch {
+			case len(now) >= abreast, kills && killed != "" && killed != s.point.service, kills && held >= heldMost,
+				s.point.path == background && slices.ContainsFunc(now, func(o *shot) bool { return o.point == s.point }):
+				later = append(later, s)
+				continue
+			case kills:
+				killed, held = s.point.service, held+1
+			}
+			now = append(now, s)
+		}
+		g.out.at(len(queue))
+		var all []*result
+		var loose []*shot
+		for i, tried := range now {
+			s := &shot{point: tried.point, kind: tried.kind, tries: tried.tries + 1}
+			now[i] = s
+			if s.point.path == background {
+				loose = append(loose, s)
+				continue
+			}
+			s.run = g.newRun(s.point.path)
+			all = append(all, &result{run: s.run, shot: s})
+		}
+		if len(all) == 0 { // somebody must see that nothing is broken
+			all = append(all, &result{run: g.newRun(g.paths[0])})
+		}
+		if err := g.wave(ctx, all, loose, restSoon); err != nil {
+			return nil, err
+		}
+		g.loose = append(g.loose, hits(loose)...)
+		queue = later
+		for _, s := range now {
+			switch {
+			case s.hit:
+			case s.tries >= 2 && g.lab.found[s.point] < recordings:
+				g.chance = append(g.chance, s)
+			case s.tries >= triesMost:
+				missed = append(missed, s)
+			default:
+				queue = append(queue, s)
+			}
+		}
+	}
+	return missed, g.judge(ctx, restMost)
+}
+
+func hits(shots []*shot) (hit []*shot) {
+	for _, s := range shots {
+		if s.hit {
+			hit = append(hit, s)
+		}
+	}
+	return hit
+}
