@@ -68,7 +68,7 @@ func TestAPersonMendsItFromTheirPhone(t *testing.T) {
 	p.AwaitText("h1", "Reply")
 	p.Picture("desk/e2e/4-reply")
 	var text string
-	if p.Eval("document.getElementById('text').value", &text); !strings.Contains(text, b.email) || !strings.Contains(text, "$249.00") {
+	if p.Eval("document.getElementById('text').innerText", &text); !strings.Contains(text, b.email) || !strings.Contains(text, "$249.00") {
 		t.Errorf("the reply lacks what the customer must know: %s", text)
 	}
 	p.Type("input[name=reason]", "they wait for a word")

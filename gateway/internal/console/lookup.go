@@ -90,7 +90,7 @@ func plainOrSealed(token, path string, q url.Values) string {
 	if len(q) == 0 {
 		return path
 	}
-	personal := q.Has("last4") || q.Has("email") || q.Has("name") || q.Has("to") || strings.Contains(q.Get("q"), "@") || strings.Contains(q.Get("q"), " ")
+	personal := q.Has("last4") || q.Has("email") || q.Has("name") || q.Has("to") || q.Has("subject") || strings.Contains(q.Get("q"), "@") || strings.Contains(q.Get("q"), " ")
 	if !personal {
 		return path + "?" + q.Encode()
 	}
@@ -158,6 +158,9 @@ func (b *lookupBody) offer(v *visit) {
 			if p := b.Person(); p != nil {
 				values.Set("order_id", p.GetOrder().GetId())
 			}
+			if subject := b.wrote(); subject != "" {
+				values.Set("subject", subject)
+			}
 			b.Reply = plainOrSealed(v.token, "/reply", values)
 		}
 	}
@@ -176,6 +179,18 @@ func (b *lookupBody) offer(v *visit) {
 	if p := b.Person(); p != nil && p.GetEmail() != "" && len(b.Found.GetOrders()) > 1 {
 		b.Others = append(b.Others, link(deeds["recover"], "Recover everything of this customer", url.Values{"email": {p.GetEmail()}}))
 	}
+}
+
+// wrote is the subject under which the person wrote last and waits for an answer;
+// empty when they do not.
+func (b *lookupBody) wrote() (subject string) {
+	var at time.Time
+	for _, t := range b.Found.GetTickets() {
+		if opened := t.GetOpenedAt().AsTime(); t.GetState() != reconciliationv1.Ticket_RESOLVED && opened.After(at) {
+			subject, at = t.GetSubject(), opened
+		}
+	}
+	return subject
 }
 
 // recommended reads the exact call of a recommendation as a step of the console.

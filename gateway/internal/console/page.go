@@ -218,10 +218,11 @@ func plural(n any, one, many string) string {
 	return text + " " + many
 }
 
-// shortID is an id as people compare it.
+// shortID is the beginning of an order's id. It must not look like a reference,
+// which is another number, in capitals.
 func shortID(id string) string {
-	if len(id) == 36 && strings.Count(id, "-") == 4 {
-		return strings.ToUpper(id[:8])
+	if isUUID(id) {
+		return id[:8] + "…"
 	}
 	return id
 }

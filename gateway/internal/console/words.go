@@ -59,8 +59,8 @@ func subjectPath(subject string) string {
 	return ""
 }
 
-// subjectLink leads from what something is about to where it is shown. Orders are
-// called by the characters that people say.
+// subjectLink leads from what something is about to where it is shown; an
+// order's id is shortened.
 func subjectLink(subject string) template.HTML {
 	text := template.HTMLEscapeString(orderIDs.ReplaceAllStringFunc(subject, shortID))
 	if to := subjectPath(subject); to != "" {
