@@ -44,15 +44,24 @@ func (g *Gateway) GetCharge(ctx context.Context, id string) (payment.ChargeNow, 
 	return now, err
 }
 
-// dispute reads how the latest dispute of a charge stands.
+// dispute reads how the disputes of a charge stand, of which there may be several for
+// parts of it: one that is open comes first, then one that was lost.
 func (g *Gateway) dispute(ctx context.Context, chargeID string) (payment.Dispute, error) {
 	it := g.api.Disputes.List(&stripe.DisputeListParams{
-		ListParams: stripe.ListParams{Context: ctx, Limit: stripe.Int64(1)}, Charge: stripe.String(chargeID),
+		ListParams: stripe.ListParams{Context: ctx, Limit: stripe.Int64(100)}, Charge: stripe.String(chargeID),
 	})
-	if !it.Next() {
-		return payment.DisputeOpen, classify(it.Err()) // Stripe says disputed and shows no more
+	found := map[payment.Dispute]bool{}
+	for it.Next() {
+		found[disputeStands(it.Dispute().Status)] = true
 	}
-	return disputeStands(it.Dispute().Status), nil
+	switch {
+	case it.Err() != nil, found[payment.DisputeOpen], len(found) == 0: // Stripe says disputed and may show no more
+		return payment.DisputeOpen, classify(it.Err())
+	case found[payment.DisputeLost]:
+		return payment.DisputeLost, nil
+	default:
+		return payment.DisputeWon, nil
+	}
 }
 
 func disputeStands(status stripe.DisputeStatus) payment.Dispute {
