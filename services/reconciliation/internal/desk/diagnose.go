@@ -60,6 +60,9 @@ func Diagnose(p Person) Diagnosis {
 	for _, ask := range questions {
 		if d, fits := ask(p); fits {
 			d.Text = p.aboutNamed(d.Kind) + d.Text
+			if len(p.Unread) > 0 {
+				d.Text += " Could not be read: " + strings.Join(p.Unread, ", ") + "."
+			}
 			return d
 		}
 	}
@@ -338,7 +341,7 @@ const (
 	// UnreadDispositions: what the charges are was not decided.
 	UnreadDispositions = "what a sweep would make of the charges"
 	CutOrders          = "older orders, of which there are more than are shown"
-	CutCharges         = "more charges than were read"
+	CutCharges         = "all of the charges in question, which are too many"
 )
 
 func (o Order) complete() bool { return o.State == "COMPLETE" || o.State == "RECOVERED" }

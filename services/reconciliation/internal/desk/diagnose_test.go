@@ -91,10 +91,11 @@ func TestEachDiagnosis(t *testing.T) {
 		"mail just queued": {with(func(p *Person) {
 			p.Mails[0].State, p.Mails[0].SentAt, p.Mails[0].CreatedAt = "QUEUED", time.Time{}, now
 		}), AllGood, "", ReplyCheckSpam, "has its access until"},
-		"mails not read":    {with(func(p *Person) { p.Mails, p.Unread = nil, []string{UnreadMails} }), AllGood, "", ReplyCheckSpam, "has its access"},
-		"all good":          {good(), AllGood, "", ReplyCheckSpam, "handed over on 22 November 2026, 14:00 UTC"},
-		"nothing":           {Person{Now: now, StripeRead: true}, NoChargeNoOrder, "", ReplyNotFound, "Neither an order nor a charge"},
-		"only a stranger's": {Person{Now: now, StripeRead: true, Charges: []Charge{{ID: "ch_9", Owner: "FOREIGN", Paid: true}}}, NoChargeNoOrder, "", ReplyNotFound, "not of this product: 1"},
+		"mails not read":      {with(func(p *Person) { p.Mails, p.Unread = nil, []string{UnreadMails} }), AllGood, "", ReplyCheckSpam, "UTC). Could not be read: the mails."},
+		"not read to its end": {Person{Now: now, StripeRead: true, Unread: []string{CutCharges}}, NoChargeNoOrder, "", ReplyNotFound, "Could not be read: all of the charges in question, which are too many."},
+		"all good":            {good(), AllGood, "", ReplyCheckSpam, "handed over on 22 November 2026, 14:00 UTC"},
+		"nothing":             {Person{Now: now, StripeRead: true}, NoChargeNoOrder, "", ReplyNotFound, "Neither an order nor a charge"},
+		"only a stranger's":   {Person{Now: now, StripeRead: true, Charges: []Charge{{ID: "ch_9", Owner: "FOREIGN", Paid: true}}}, NoChargeNoOrder, "", ReplyNotFound, "not of this product: 1"},
 		"unclear": {with(func(p *Person) {
 			p.Orders = nil
 			p.Charges[0].Owner, p.Charges[0].OwnerReason = "UNCLEAR", "two orders are named"
