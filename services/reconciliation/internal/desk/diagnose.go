@@ -206,7 +206,10 @@ func pending(p Person) (Diagnosis, bool) {
 		text = fmt.Sprintf("Order %s of %s waits for the customer's bank, which may take days. ", o.ReferenceShort, o.AmountDisplay)
 	}
 	if !o.NextLookAt.IsZero() {
-		text += "We look again by ourselves by " + minute(o.NextLookAt) + "."
+		text += "We look again by ourselves by " + minute(o.NextLookAt) + ". "
+	}
+	if !o.PromisedBy.IsZero() {
+		text += "The customer was told that it is known by " + minute(o.PromisedBy) + "."
 	}
 	return Diagnosis{Kind: PaymentPending, OrderID: o.ID, Text: strings.TrimSpace(text)}, true
 }

@@ -75,6 +75,7 @@ func TestEachDiagnosis(t *testing.T) {
 		"grant withdrawn early":          {with(func(p *Person) { p.Orders[0].Access = false }), PaidNoAccess, "Recover", ReplyRecovery, "no access in force"},
 		"run out":                        {with(func(p *Person) { p.Orders[0].Access = false; p.Orders[0].AccessUntil = now.AddDate(0, 0, -1) }), AllGood, "", ReplyCheckSpam, "ran out on 21 November 2026"},
 		"pending":                        {with(func(p *Person) { state("PENDING", false)(p); p.Orders[0].NextLookAt = now.Add(time.Minute) }), PaymentPending, "", "", "Stripe has not said yet whether money was taken. We look again by ourselves by 22 November 2026, 15:01 UTC."},
+		"pending, promised":              {with(func(p *Person) { state("PENDING", false)(p); p.Orders[0].PromisedBy = now.Add(time.Minute) }), PaymentPending, "", "", "The customer was told that it is known by 22 November 2026, 15:01 UTC."},
 		"pending, the buyer's turn":      {with(func(p *Person) { state("PENDING", false)(p); p.Orders[0].Waits = "buyer" }), PaymentPending, "", "", "no money was taken so far"},
 		"pending, the bank's turn":       {with(func(p *Person) { state("PENDING", false)(p); p.Orders[0].Waits = "bank" }), PaymentPending, "", "", "may take days"},
 		"refunded": {with(func(p *Person) {
