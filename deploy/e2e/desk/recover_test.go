@@ -196,3 +196,17 @@ func (o *office) lose(tables ...string) {
 		o.t.Fatal(err)
 	}
 }
+
+func TestATermThatIsOverNeedsNothing(t *testing.T) {
+	t.Parallel()
+	o := open(t)
+	order := o.Buyer("jane").Buys("annual", visa)
+	o.Advance(400*24*time.Hour, nil)
+	r, err := o.desk.Recover(o.as("sam"), byOrder(order.ID, act("is all well?")))
+	o.wantSteps("a year later", r, err, wasSo...)
+	for _, s := range r.GetSteps() {
+		if s.GetWhat() == "access granted" && !strings.Contains(s.GetNote(), "ended on 2027-01-01") {
+			t.Errorf("the access: %v", s)
+		}
+	}
+}

@@ -146,11 +146,7 @@ func (r *recovery) withoutCharge(ctx context.Context) error {
 
 // unpaid: Stripe was read, and shows no money for the order.
 func (r *recovery) unpaid(st orderStanding) error {
-	why := "Stripe was asked, and shows no payment for this order, which is " + st.State
-	if st.State == "PENDING" {
-		why += "; it is looked at again by itself while it is"
-	}
-	return desk.Because(desk.ErrNothingToRecover, why)
+	return desk.Because(desk.ErrNothingToRecover, "Stripe was asked, and does not show that this order is paid; it is "+st.State)
 }
 
 // byCharge makes good one charge, as a sweep would: by what is decided from what
@@ -303,7 +299,7 @@ func (r *recovery) judge(before, after orderStanding, why string) {
 		}
 	}
 	paid := func(st orderStanding) bool { return st.OrderID != "" && st.paid() }
-	one(stepRecorded, paid(before), paid(after), after.named(), "Orders does not know the money yet; it goes on by itself")
+	one(stepRecorded, paid(before), paid(after), after.named(), "Orders does not know the money")
 	if after.State == "REFUNDED" {
 		r.step(stepAdvanced, outcomeOf(before.State == after.State), "%s is REFUNDED: the whole amount went back, so there is no access to give", after.named())
 		return
@@ -312,9 +308,13 @@ func (r *recovery) judge(before, after orderStanding, why string) {
 	if before.State != "" && before.State != after.State {
 		moved = fmt.Sprintf("%s was %s and is %s", after.named(), before.State, after.State)
 	}
-	one(stepAdvanced, before.fulfilled(), after.fulfilled(), moved, "the order is "+after.State+"; it goes on by itself")
-	one(stepAccess, before.Access, after.Access, "until "+after.AccessUntil.UTC().Format("2006-01-02"), nonEmpty(after.NoAccess, "Provisioning shows no access yet; it goes on by itself"))
-	one(stepMail, before.MailKnown, after.MailKnown, after.Mail.Kind, "Notifications has not taken it yet; it goes on by itself")
+	one(stepAdvanced, before.fulfilled(), after.fulfilled(), moved, "the order is "+nonEmpty(after.State, "not known"))
+	until := "until " + after.AccessUntil.UTC().Format("2006-01-02")
+	if after.TermOver {
+		until = after.NoAccess
+	}
+	one(stepAccess, before.Access || before.TermOver, after.Access, until, nonEmpty(after.NoAccess, "Provisioning shows no access"))
+	one(stepMail, before.MailKnown, after.MailKnown, after.Mail.Kind, "Notifications has not taken it")
 }
 
 func outcomeOf(wasSo bool) desk.Outcome {

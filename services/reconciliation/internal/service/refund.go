@@ -115,7 +115,7 @@ func (r *refunding) judgeRefund(refund *paymentsv1.Refund, before bool) (made bo
 	case paymentsv1.Refund_FAILED:
 		r.step(stepRefund, desk.Failed, "Stripe or the bank refused to refund %s: the money is still with us, and a person has its case", what)
 	case paymentsv1.Refund_REQUESTED:
-		r.step(stepRefund, desk.Failed, "%s is asked for, and what Stripe did is not known yet; it is asked again by itself, and never twice", what)
+		r.step(stepRefund, desk.Failed, "%s is asked for, and what Stripe did is not known yet; the same again asks once more, and never refunds twice", what)
 	default:
 		r.step(stepRefund, desk.WouldDo, "%s", what)
 	}
@@ -161,7 +161,7 @@ func (r *refunding) withdraw(ctx context.Context, d *ordersv1.DescribeOrderRespo
 	case st.Withdrawn:
 		r.step(stepWithdraw, desk.Done, "all of it went back")
 	default:
-		r.step(stepWithdraw, desk.Failed, "the money is on its way back, and Provisioning does not show the access withdrawn yet; it follows by itself")
+		r.step(stepWithdraw, desk.Failed, "the money is on its way back, and Provisioning does not show the access withdrawn yet")
 	}
 	return nil
 }

@@ -22,6 +22,8 @@ type orderStanding struct {
 	AccessUntil time.Time `json:"access_until,omitzero"`
 	// NoAccess says why there is none, when Provisioning says so.
 	NoAccess string `json:"no_access,omitempty"`
+	// TermOver: what it bought was given, and its time is up.
+	TermOver bool `json:"term_over,omitempty"`
 	// Withdrawn: Provisioning shows that its access was taken back.
 	Withdrawn bool `json:"withdrawn,omitempty"`
 	// Mail is the message that tells of the access, and whether Notifications has it.
@@ -83,7 +85,7 @@ func (s *Service) accessOf(ctx context.Context, st *orderStanding) error {
 		st.Withdrawn, st.NoAccess = true, "Provisioning shows that its access was withdrawn"
 		return nil
 	case !g.GetEndsAt().AsTime().After(s.now()):
-		st.NoAccess = "the access that it bought ended on " + g.GetEndsAt().AsTime().UTC().Format("2006-01-02")
+		st.TermOver, st.NoAccess = true, "the access that it bought ended on "+g.GetEndsAt().AsTime().UTC().Format("2006-01-02")
 		return nil
 	}
 	active, err := s.Provisioning.Active(ctx, g.GetAccountId())
