@@ -108,4 +108,6 @@ func contains(list []string, s string) bool {
 type line struct {
 	At   time.Time
 	What string
+	// Fault: it is the fault itself.
+	Fault bool
 }

@@ -113,7 +113,7 @@ func tell(one *result) told {
 		after := l.At.Sub(r.began)
 		t.Lines = append(t.Lines, toldLine{
 			After: after.Round(time.Millisecond).String(), What: l.What, Percent: 100 * min(1, max(0, float64(after)/float64(whole))),
-			Fault: one.shot != nil && !one.shot.at.IsZero() && l.At.Sub(one.shot.at).Abs() < 2*time.Millisecond,
+			Fault: l.Fault,
 		})
 	}
 	return t

@@ -152,7 +152,7 @@ func (l *lab) record(p point, r *run) {
 	if !l.rec || r != nil && l.met[passing{p, r}] {
 		return
 	}
-	l.met[passing{p, r}] = true
+	l.met[passing{p, r}] = r != nil // what is about nobody is counted each time
 	if l.found[p]++; l.found[p] == 1 {
 		l.order = append(l.order, p)
 	}
@@ -170,7 +170,7 @@ func (l *lab) strike(s *shot, m moment) *fault {
 		s.at = time.Now()
 		l.mu.Unlock()
 		if s.run != nil {
-			s.run.say("%s: %s", s.kind, s.point)
+			s.run.struck(s.kind, s.point)
 		}
 	}
 	f := &fault{kind: s.kind, moment: m, struck: struck}

@@ -92,7 +92,9 @@ func (r *run) place(ctx context.Context, s *shop, more map[string]any) (order, e
 			r.say("the shop answers %d, %s", status, o.State)
 			return o, nil
 		}
-		r.say("the shop answers %d (%v)", status, err)
+		if r.say("the shop answers %d", status); err != nil {
+			r.say("the browser says: %v", err)
+		}
 		for {
 			status, o, err := r.edge(ctx, s, http.MethodGet, "/v1/orders/"+r.reference.String(), nil)
 			if err == nil && status == http.StatusNotFound {

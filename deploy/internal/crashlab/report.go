@@ -84,17 +84,25 @@ func (r *report) rows() (rows []row) {
 		x := &rows[i]
 		slices.Sort(x.recoveries)
 		x.Recovered = len(x.recoveries)
-		x.Longest = fmt.Sprintf("%.1f s", x.longest.Seconds())
-		x.P50, x.P95, x.Max = quantile(x.recoveries, 0.5), quantile(x.recoveries, 0.95), quantile(x.recoveries, 1)
+		x.Longest = seconds(x.longest)
+		x.P50, x.P95, x.Max = seconds(quantile(x.recoveries, 0.5)), seconds(quantile(x.recoveries, 0.95)), seconds(quantile(x.recoveries, 1))
 	}
 	return rows
 }
 
-func quantile(sorted []time.Duration, q float64) string {
+// quantile is 0 of none.
+func quantile(sorted []time.Duration, q float64) time.Duration {
 	if len(sorted) == 0 {
+		return 0
+	}
+	return sorted[min(len(sorted)-1, int(q*float64(len(sorted))))]
+}
+
+func seconds(d time.Duration) string {
+	if d == 0 {
 		return "-"
 	}
-	return fmt.Sprintf("%.1f s", sorted[min(len(sorted)-1, int(q*float64(len(sorted))))].Seconds())
+	return fmt.Sprintf("%.1f s", d.Seconds())
 }
 
 // table is the whole result for a terminal.

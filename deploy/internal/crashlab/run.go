@@ -49,7 +49,13 @@ func newRun(path string, n int) *run {
 func (r *run) say(format string, args ...any) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.lines = append(r.lines, line{time.Now(), fmt.Sprintf(format, args...)})
+	r.lines = append(r.lines, line{At: time.Now(), What: fmt.Sprintf(format, args...)})
+}
+
+func (r *run) struck(k kind, p point) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.lines = append(r.lines, line{time.Now(), fmt.Sprintf("%s at %s", k, p), true})
 }
 
 // enter begins the part of the run that is recorded, or ends it.

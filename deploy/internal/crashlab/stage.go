@@ -21,8 +21,9 @@ type stage struct {
 	name     string
 	settings []string
 	paths    []string
-	// most is how late a recovery may be; later is a violation.
-	most time.Duration
+	// most is how late a recovery may be, p95Most how late 95 of 100 may be, unless it
+	// is 0; later is a violation.
+	most, p95Most time.Duration
 
 	opts    Options
 	out     *progress
@@ -33,7 +34,7 @@ type stage struct {
 	proxies []*proxy
 	close   func(context.Context) error
 
-	sample bool // a few kills, to see the times of the default settings
+	sample bool // some faults, to see the times of the default settings
 	points []point
 	runs   []*result
 	loose  []*shot         // that struck, about nobody

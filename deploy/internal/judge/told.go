@@ -2,6 +2,7 @@ package judge
 
 import (
 	"encoding/json"
+	"maps"
 	"slices"
 	"strings"
 )
@@ -34,7 +35,7 @@ func (v *verdict) told() {
 			v.found(ToldTwice, o.ID, "%d different mails say that it gives access: %s", len(begin), strings.Join(begin, ", "))
 		}
 		if len(begin) == 0 && len(v.records.activeGrant[o.ID]) > 0 && o.State != "REFUNDED" {
-			v.found(NotTold, o.ID, "it gives access, and no mail says so; mails about it: %v", mails)
+			v.found(NotTold, o.ID, "it gives access, and no mail says so; mails about it: %s", strings.Join(slices.Sorted(maps.Keys(mails)), ", "))
 		}
 		if len(begin) > 0 && !slices.Contains(paidStates, o.State) {
 			v.found(ToldUntrue, o.ID, "a mail confirms it, and it is %s", o.State)

@@ -1,0 +1,110 @@
+package crashlab
+
+import (
+	"context"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"makegood.example/deploy/internal/judge"
+)
+
+func pointsOf(n int) (all []point) {
+	for i := range n {
+		all = append(all, point{path: purchase, service: "orders", what: strings.Repeat("x", i+1), durable: i%2 == 0})
+	}
+	return all
+}
+
+func TestTheSeedChoosesAndTheFullFormLeavesNothingOut(t *testing.T) {
+	choose := func(seed uint64, full bool) (kinds []kind) {
+		random := rand.New(rand.NewPCG(seed, 0))
+		for _, p := range pointsOf(20) {
+			shots := shotsAt(p, full, random)
+			for _, s := range shots {
+				kinds = append(kinds, s.kind)
+			}
+			if !full && (len(shots) != 2 || shots[0].kind.kills() == shots[1].kind.kills()) {
+				t.Errorf("%s: %v", p, kinds)
+			}
+			if !p.durable && slices.ContainsFunc(shots, func(s *shot) bool { return s.kind == killAfter || s.kind == lostAfter }) {
+				t.Errorf("after something that is not durable: %v", kinds)
+			}
+		}
+		return kinds
+	}
+	if !slices.Equal(choose(1, false), choose(1, false)) || slices.Equal(choose(1, false), choose(2, false)) {
+		t.Error("the seed does not choose")
+	}
+	if n := len(choose(1, true)); n != 10*len(within)+10*len(ending) {
+		t.Errorf("%d faults at twenty points", n)
+	}
+}
+
+func TestFewSweepsAreKilledInTheShortForm(t *testing.T) {
+	var queue []*shot
+	for range 10 {
+		queue = append(queue, &shot{point: point{service: "reconciliation"}, kind: killBefore}, &shot{point: point{service: "reconciliation"}, kind: anError}, &shot{point: point{service: "orders"}, kind: killAfter})
+	}
+	if n := len(fewSweepsKilled(queue)); n != sweepsKilled+20 {
+		t.Errorf("%d are left", n)
+	}
+}
+
+func TestEverybodyWaitsForEverybodyWhoIsThere(t *testing.T) {
+	var b barrier
+	ready, _ := b.join()
+	other, _ := b.join()
+	_, gone := b.join()
+	passed := make(chan error, 2)
+	go func() { passed <- ready(t.Context()) }()
+	go func() { passed <- other(t.Context()) }()
+	select {
+	case <-passed:
+		t.Fatal("passed before the third was there or gone")
+	case <-time.After(20 * time.Millisecond):
+	}
+	gone()
+	gone() // counts once
+	for range 2 {
+		if err := <-passed; err != nil {
+			t.Error(err)
+		}
+	}
+	waits, _ := new(barrier).join()
+	ended, end := context.WithCancel(t.Context())
+	end()
+	_ = waits(ended) // alone it is complete, or it ends with its context
+}
+
+// TestTheTableSaysWhoLost: a report is clean only without a violation and with every
+// point struck that every recording passed.
+func TestTheTableSaysWhoLost(t *testing.T) {
+	p := point{path: purchase, service: "orders", what: "InsertOrder", tables: "INSERT orders.orders", durable: true}
+	r := newRun(purchase, 1)
+	struck := &shot{point: p, kind: killAfter, run: r, hit: true, at: time.Now()}
+	g := &stage{name: "paying", paths: []string{purchase}, points: []point{p}, runs: []*result{{run: r, shot: struck, recovery: 1200 * time.Millisecond, waited: 2 * time.Second}}}
+	whole := &report{seed: 7, stages: []*stage{g}}
+	if text := whole.table(); !whole.clean() || !strings.Contains(text, "nobody lost") || !strings.Contains(text, "1.2 s") {
+		t.Errorf("%s", text)
+	}
+	g.chance = []*shot{{point: p, kind: anError, tries: 2}}
+	if text := whole.table(); !whole.clean() || !strings.Contains(text, "by chance, not met again: error at purchase: orders InsertOrder") {
+		t.Errorf("%s", text)
+	}
+	g.missed = []*shot{{point: p, kind: lostAfter, tries: triesMost}}
+	if text := whole.table(); whole.clean() || !strings.Contains(text, "NOT HIT in 4 tries: connection lost, answer withheld at purchase: orders InsertOrder") {
+		t.Errorf("%s", text)
+	}
+	g.missed = nil
+	g.runs[0].violations = []judge.Finding{{Rule: judge.Unserved, Subject: "ch_1", Evidence: "no access"}}
+	if text := whole.table(); whole.clean() || !strings.Contains(text, "VIOLATION UNSERVED ch_1: no access") || strings.Contains(text, "nobody lost") {
+		t.Errorf("%s", text)
+	}
+	page := t.TempDir() + "/report.html"
+	if err := whole.write(page); err != nil {
+		t.Fatal(err)
+	}
+}
