@@ -44,6 +44,12 @@ func TestWhoPaidIsToldByWhenAndThenWhatBecameOfThat(t *testing.T) {
 	}
 	var got []said
 	for len(got) < 6 {
+		if len(got) == 1 { // a person is asked when the first promise has passed, and not before
+			s.wantCases()
+		}
+		if len(got) == 2 {
+			s.wantCases("STUCK_ORDER order/" + o.GetId())
+		}
 		s.look(o)
 		d, p := s.describe(o), s.get(o).GetPromise()
 		now := s.clock.Now()
@@ -64,6 +70,7 @@ func TestWhoPaidIsToldByWhenAndThenWhatBecameOfThat(t *testing.T) {
 	if !slices.Equal(got, want) {
 		t.Errorf("said\n%v, want\n%v", got, want)
 	}
+	s.wantCases("STUCK_ORDER order/" + o.GetId())
 	s.peers.provisioning.set(func(f *fakeProvisioning) { f.err = nil })
 	s.look(o)
 	if done := s.awaitState(o, recovered); done.GetPromise() != nil {

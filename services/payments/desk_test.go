@@ -257,3 +257,37 @@ func TestWhoMayWorkTheLedger(t *testing.T) {
 	_, err = s.desk.ListWebhookEvents(s.context(), &pb.ListWebhookEventsRequest{})
 	wantError(t, "nobody", err, codes.Unauthenticated, "UNAUTHENTICATED")
 }
+
+func TestTheLedgersHealthIsOfTheLastHour(t *testing.T) {
+	t.Parallel()
+	s := newScene(t, nil)
+	admin := s.sweep()
+	health := func() *pb.LedgerHealth {
+		t.Helper()
+		h, err := admin.GetLedgerHealth(t.Context(), &pb.GetLedgerHealthRequest{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return h
+	}
+	if h := health(); h.GetLastHourEvents() != 0 || h.GetDeliveredAt() != nil || h.GetStrugglingSince() != nil {
+		t.Errorf("of an empty ledger: %v", h)
+	}
+	s.row("evt_old", "ORPHANED", 1, "cus_a", 2*time.Hour)
+	s.row("evt_orphan", "ORPHANED", 1, "cus_a", 30*time.Minute)
+	s.row("evt_fine", "PROCESSED", 1, "cus_a", 20*time.Minute)
+	s.row("evt_caught_up", "PROCESSED", 0, "cus_a", time.Minute) // no delivery of Stripe's
+	s.row("evt_strange", "QUARANTINED", 1, "cus_a", 25*time.Minute)
+	s.row("evt_three", "RECEIVED", 3, "cus_a", 50*time.Minute)
+	s.row("evt_four", "RECEIVED", 4, "cus_a", 40*time.Minute)
+	s.row("evt_failed", "FAILED", 12, "cus_a", 45*time.Minute) // of that there is a case
+	h, now := health(), s.clock.Now()
+	if h.GetLastHourEvents() != 6 || h.GetLastHourOrphaned() != 1 || h.GetStrugglingEvents() != 1 ||
+		now.Sub(h.GetDeliveredAt().AsTime()).Round(time.Minute) != 20*time.Minute ||
+		now.Sub(h.GetStrugglingSince().AsTime()).Round(time.Minute) != 40*time.Minute {
+		t.Errorf("the health is %v", h)
+	}
+	if _, err := s.desk.GetLedgerHealth(s.as(access.Viewer), &pb.GetLedgerHealthRequest{}); err == nil {
+		t.Error("a person may ask")
+	}
+}

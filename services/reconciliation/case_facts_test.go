@@ -30,6 +30,7 @@ type desk struct {
 
 	mu         sync.Mutex
 	reports    []*notificationsv1.ReportIncidentsRequest
+	ledger     *paymentsv1.LedgerHealth
 	mailDown   bool // Notifications answers nothing
 	mailServer *timestamppb.Timestamp
 	messages   map[string]notificationsv1.Message_State
@@ -84,16 +85,21 @@ func (d *desk) set(do func()) {
 	do()
 }
 
-// incident is how an incident stands by the last report; nil when it names none of
-// that key.
+// incident is how an incident stands by the last report of each source; nil when they
+// name none of that key.
 func (d *desk) incident(key string) (last *notificationsv1.IncidentReport) {
 	d.set(func() {
-		if len(d.reports) == 0 {
-			return
-		}
-		for _, r := range d.reports[len(d.reports)-1].GetIncidents() {
-			if r.GetKey() == key {
-				last = r
+		seen := map[string]bool{}
+		for n := len(d.reports) - 1; n >= 0; n-- {
+			if source := d.reports[n].GetSource(); seen[source] {
+				continue
+			} else {
+				seen[source] = true
+			}
+			for _, r := range d.reports[n].GetIncidents() {
+				if r.GetKey() == key {
+					last = r
+				}
 			}
 		}
 	})
@@ -110,6 +116,15 @@ func (d *desk) ReportIncidents(_ context.Context, r *notificationsv1.ReportIncid
 	}
 	d.reports = append(d.reports, r)
 	return &notificationsv1.ReportIncidentsResponse{}, nil
+}
+
+func (d *desk) GetLedgerHealth(context.Context, *paymentsv1.GetLedgerHealthRequest) (*paymentsv1.LedgerHealth, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.ledger == nil {
+		return nil, errDown
+	}
+	return d.ledger, nil
 }
 
 func (d *desk) FindMessages(_ context.Context, r *notificationsv1.FindMessagesRequest) (*notificationsv1.FindMessagesResponse, error) {

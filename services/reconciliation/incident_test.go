@@ -11,6 +11,7 @@ import (
 
 	notificationsv1 "makegood.example/proto/gen/notifications/v1"
 	ordersv1 "makegood.example/proto/gen/orders/v1"
+	paymentsv1 "makegood.example/proto/gen/payments/v1"
 	pb "makegood.example/proto/gen/reconciliation/v1"
 )
 
@@ -135,5 +136,57 @@ func TestEveryKindOfCaseIsToldInWords(t *testing.T) {
 	slices.Sort(pages)
 	if want := []string{"failed-refund", "stripe-access"}; !slices.Equal(pages, want) {
 		t.Errorf("%q page, want %q", pages, want)
+	}
+}
+
+// Twice a run found events that had not come, and nothing was delivered between: the
+// way is closed. Once is an outage that is over.
+func TestWebhooksThatDoNotArrivePage(t *testing.T) {
+	s, d := newScene(t), startDesk(t)
+	s.instance(d.env())
+	ran := func(ago time.Duration, added int, dry bool) {
+		t.Helper()
+		s.exec(`INSERT INTO reconciliation.runs (started_at, finished_at, status, events_added, dry_run, details) VALUES ($1, $1, 'SUCCEEDED', $2, $3, '[]')`,
+			s.clock.Now().Add(-ago), added, dry)
+	}
+	health := func(h *paymentsv1.LedgerHealth) {
+		d.set(func() { d.ledger, d.reports = h, nil })
+		s.later("the ledger is told", func() bool {
+			told := false
+			d.set(func() {
+				for _, r := range d.reports {
+					told = told || r.GetSource() == "ledger"
+				}
+			})
+			return told
+		})
+	}
+	delivered := timestamppb.New(s.clock.Now().Add(-time.Hour))
+	ran(2*time.Hour, 5, false) // before the last delivery
+	ran(30*time.Minute, 3, false)
+	ran(20*time.Minute, 7, true)
+	ran(10*time.Minute, 0, false)
+	health(&paymentsv1.LedgerHealth{DeliveredAt: delivered, LastHourEvents: 100, LastHourOrphaned: 1})
+	for _, key := range []string{"webhooks-refused", "orphan-rate", "struggling-events"} {
+		if r := d.incident(key); r != nil {
+			t.Errorf("told without need: %v", r)
+		}
+	}
+	ran(5*time.Minute, 2, false)
+	health(&paymentsv1.LedgerHealth{
+		DeliveredAt: delivered, LastHourEvents: 100, LastHourOrphaned: 2, StrugglingEvents: 4, StrugglingSince: delivered,
+	})
+	if r := d.incident("webhooks-refused"); r.GetTier() != notificationsv1.Incident_PAGE_NOW || r.GetCount() != 5 {
+		t.Errorf("webhooks: %v", r)
+	}
+	if r := d.incident("orphan-rate"); r.GetTier() != notificationsv1.Incident_SAME_DAY || r.GetCount() != 2 {
+		t.Errorf("orphans: %v", r)
+	}
+	if r := d.incident("struggling-events"); r.GetTier() != notificationsv1.Incident_SAME_DAY || r.GetCount() != 4 {
+		t.Errorf("struggling: %v", r)
+	}
+	health(&paymentsv1.LedgerHealth{DeliveredAt: timestamppb.New(s.clock.Now())})
+	if r := d.incident("webhooks-refused"); r != nil {
+		t.Errorf("after a delivery: %v", r)
 	}
 }

@@ -48,7 +48,8 @@ func Run(ctx context.Context, cfg Config, rt process.Runtime) error {
 
 	cases := due.Work[int64]{Name: "cases to look after", Claim: svc.ClaimDueCases, Handle: svc.LookAfterCase, Log: rt.Log}
 	incidents := due.Work[bool]{Name: "incidents to report", Claim: svc.ClaimIncidentLook, Handle: svc.ReportIncidents, Log: rt.Log}
-	work := []func(context.Context) error{svc.Runs.Serve, cases.Run, incidents.Run}
+	ledger := due.Work[bool]{Name: "how events arrive", Claim: svc.ClaimLedgerLook, Handle: svc.ReportLedger, Log: rt.Log}
+	work := []func(context.Context) error{svc.Runs.Serve, cases.Run, incidents.Run, ledger.Run}
 	if cfg.Scheduled {
 		sweeps := due.Work[string]{
 			Name: "sweeps", Claim: svc.ClaimSweeps, Log: rt.Log,

@@ -91,7 +91,7 @@ func (x WebhookEvent_Status) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use WebhookEvent_Status.Descriptor instead.
 func (WebhookEvent_Status) EnumDescriptor() ([]byte, []int) {
-	return file_payments_v1_payments_proto_rawDescGZIP(), []int{8, 0}
+	return file_payments_v1_payments_proto_rawDescGZIP(), []int{10, 0}
 }
 
 type Refund_Status int32
@@ -149,7 +149,7 @@ func (x Refund_Status) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use Refund_Status.Descriptor instead.
 func (Refund_Status) EnumDescriptor() ([]byte, []int) {
-	return file_payments_v1_payments_proto_rawDescGZIP(), []int{12, 0}
+	return file_payments_v1_payments_proto_rawDescGZIP(), []int{14, 0}
 }
 
 // How a dispute of the charge stands; unspecified when there is none.
@@ -205,7 +205,7 @@ func (x Payment_Dispute) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use Payment_Dispute.Descriptor instead.
 func (Payment_Dispute) EnumDescriptor() ([]byte, []int) {
-	return file_payments_v1_payments_proto_rawDescGZIP(), []int{17, 0}
+	return file_payments_v1_payments_proto_rawDescGZIP(), []int{19, 0}
 }
 
 type Payment_Status int32
@@ -272,7 +272,7 @@ func (x Payment_Status) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use Payment_Status.Descriptor instead.
 func (Payment_Status) EnumDescriptor() ([]byte, []int) {
-	return file_payments_v1_payments_proto_rawDescGZIP(), []int{17, 1}
+	return file_payments_v1_payments_proto_rawDescGZIP(), []int{19, 1}
 }
 
 type Subscription_Status int32
@@ -335,7 +335,7 @@ func (x Subscription_Status) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use Subscription_Status.Descriptor instead.
 func (Subscription_Status) EnumDescriptor() ([]byte, []int) {
-	return file_payments_v1_payments_proto_rawDescGZIP(), []int{19, 0}
+	return file_payments_v1_payments_proto_rawDescGZIP(), []int{21, 0}
 }
 
 type SeenCharge_Status int32
@@ -387,7 +387,7 @@ func (x SeenCharge_Status) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use SeenCharge_Status.Descriptor instead.
 func (SeenCharge_Status) EnumDescriptor() ([]byte, []int) {
-	return file_payments_v1_payments_proto_rawDescGZIP(), []int{29, 0}
+	return file_payments_v1_payments_proto_rawDescGZIP(), []int{31, 0}
 }
 
 type SeenCharge_Owner int32
@@ -446,7 +446,7 @@ func (x SeenCharge_Owner) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use SeenCharge_Owner.Descriptor instead.
 func (SeenCharge_Owner) EnumDescriptor() ([]byte, []int) {
-	return file_payments_v1_payments_proto_rawDescGZIP(), []int{29, 1}
+	return file_payments_v1_payments_proto_rawDescGZIP(), []int{31, 1}
 }
 
 type FollowChangesRequest_Kind int32
@@ -495,7 +495,7 @@ func (x FollowChangesRequest_Kind) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use FollowChangesRequest_Kind.Descriptor instead.
 func (FollowChangesRequest_Kind) EnumDescriptor() ([]byte, []int) {
-	return file_payments_v1_payments_proto_rawDescGZIP(), []int{43, 0}
+	return file_payments_v1_payments_proto_rawDescGZIP(), []int{45, 0}
 }
 
 type ListWebhookEventsRequest struct {
@@ -659,6 +659,124 @@ func (x *ListWebhookEventsResponse) GetNextPageToken() string {
 	return ""
 }
 
+type GetLedgerHealthRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetLedgerHealthRequest) Reset() {
+	*x = GetLedgerHealthRequest{}
+	mi := &file_payments_v1_payments_proto_msgTypes[2]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetLedgerHealthRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetLedgerHealthRequest) ProtoMessage() {}
+
+func (x *GetLedgerHealthRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_payments_v1_payments_proto_msgTypes[2]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetLedgerHealthRequest.ProtoReflect.Descriptor instead.
+func (*GetLedgerHealthRequest) Descriptor() ([]byte, []int) {
+	return file_payments_v1_payments_proto_rawDescGZIP(), []int{2}
+}
+
+// LedgerHealth counts up to the newest 20,000 events.
+type LedgerHealth struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Received within the last hour, without those that are quarantined.
+	LastHourEvents int64 `protobuf:"varint,1,opt,name=last_hour_events,json=lastHourEvents,proto3" json:"last_hour_events,omitempty"`
+	// Of those, the ones that found nobody.
+	LastHourOrphaned int64 `protobuf:"varint,2,opt,name=last_hour_orphaned,json=lastHourOrphaned,proto3" json:"last_hour_orphaned,omitempty"`
+	// When the newest event came that Stripe delivered; unset when none did.
+	DeliveredAt *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=delivered_at,json=deliveredAt,proto3" json:"delivered_at,omitempty"`
+	// Events that more than three handlings could not finish and of which there is no
+	// case yet, and when the oldest of them came; unset when there is none.
+	StrugglingEvents int64                  `protobuf:"varint,4,opt,name=struggling_events,json=strugglingEvents,proto3" json:"struggling_events,omitempty"`
+	StrugglingSince  *timestamppb.Timestamp `protobuf:"bytes,5,opt,name=struggling_since,json=strugglingSince,proto3" json:"struggling_since,omitempty"`
+	unknownFields    protoimpl.UnknownFields
+	sizeCache        protoimpl.SizeCache
+}
+
+func (x *LedgerHealth) Reset() {
+	*x = LedgerHealth{}
+	mi := &file_payments_v1_payments_proto_msgTypes[3]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *LedgerHealth) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*LedgerHealth) ProtoMessage() {}
+
+func (x *LedgerHealth) ProtoReflect() protoreflect.Message {
+	mi := &file_payments_v1_payments_proto_msgTypes[3]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use LedgerHealth.ProtoReflect.Descriptor instead.
+func (*LedgerHealth) Descriptor() ([]byte, []int) {
+	return file_payments_v1_payments_proto_rawDescGZIP(), []int{3}
+}
+
+func (x *LedgerHealth) GetLastHourEvents() int64 {
+	if x != nil {
+		return x.LastHourEvents
+	}
+	return 0
+}
+
+func (x *LedgerHealth) GetLastHourOrphaned() int64 {
+	if x != nil {
+		return x.LastHourOrphaned
+	}
+	return 0
+}
+
+func (x *LedgerHealth) GetDeliveredAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.DeliveredAt
+	}
+	return nil
+}
+
+func (x *LedgerHealth) GetStrugglingEvents() int64 {
+	if x != nil {
+		return x.StrugglingEvents
+	}
+	return 0
+}
+
+func (x *LedgerHealth) GetStrugglingSince() *timestamppb.Timestamp {
+	if x != nil {
+		return x.StrugglingSince
+	}
+	return nil
+}
+
 type CountResolutionMethodsRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Received in the last so many days; 0 is 30.
@@ -669,7 +787,7 @@ type CountResolutionMethodsRequest struct {
 
 func (x *CountResolutionMethodsRequest) Reset() {
 	*x = CountResolutionMethodsRequest{}
-	mi := &file_payments_v1_payments_proto_msgTypes[2]
+	mi := &file_payments_v1_payments_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -681,7 +799,7 @@ func (x *CountResolutionMethodsRequest) String() string {
 func (*CountResolutionMethodsRequest) ProtoMessage() {}
 
 func (x *CountResolutionMethodsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_payments_v1_payments_proto_msgTypes[2]
+	mi := &file_payments_v1_payments_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -694,7 +812,7 @@ func (x *CountResolutionMethodsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CountResolutionMethodsRequest.ProtoReflect.Descriptor instead.
 func (*CountResolutionMethodsRequest) Descriptor() ([]byte, []int) {
-	return file_payments_v1_payments_proto_rawDescGZIP(), []int{2}
+	return file_payments_v1_payments_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *CountResolutionMethodsRequest) GetDays() int32 {
@@ -713,7 +831,7 @@ type CountResolutionMethodsResponse struct {
 
 func (x *CountResolutionMethodsResponse) Reset() {
 	*x = CountResolutionMethodsResponse{}
-	mi := &file_payments_v1_payments_proto_msgTypes[3]
+	mi := &file_payments_v1_payments_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -725,7 +843,7 @@ func (x *CountResolutionMethodsResponse) String() string {
 func (*CountResolutionMethodsResponse) ProtoMessage() {}
 
 func (x *CountResolutionMethodsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_payments_v1_payments_proto_msgTypes[3]
+	mi := &file_payments_v1_payments_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -738,7 +856,7 @@ func (x *CountResolutionMethodsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CountResolutionMethodsResponse.ProtoReflect.Descriptor instead.
 func (*CountResolutionMethodsResponse) Descriptor() ([]byte, []int) {
-	return file_payments_v1_payments_proto_rawDescGZIP(), []int{3}
+	return file_payments_v1_payments_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *CountResolutionMethodsResponse) GetMethods() []*ResolutionMethodCount {
@@ -760,7 +878,7 @@ type ResolutionMethodCount struct {
 
 func (x *ResolutionMethodCount) Reset() {
 	*x = ResolutionMethodCount{}
-	mi := &file_payments_v1_payments_proto_msgTypes[4]
+	mi := &file_payments_v1_payments_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -772,7 +890,7 @@ func (x *ResolutionMethodCount) String() string {
 func (*ResolutionMethodCount) ProtoMessage() {}
 
 func (x *ResolutionMethodCount) ProtoReflect() protoreflect.Message {
-	mi := &file_payments_v1_payments_proto_msgTypes[4]
+	mi := &file_payments_v1_payments_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -785,7 +903,7 @@ func (x *ResolutionMethodCount) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ResolutionMethodCount.ProtoReflect.Descriptor instead.
 func (*ResolutionMethodCount) Descriptor() ([]byte, []int) {
-	return file_payments_v1_payments_proto_rawDescGZIP(), []int{4}
+	return file_payments_v1_payments_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *ResolutionMethodCount) GetResolutionMethod() string {
@@ -825,7 +943,7 @@ type LinkWebhookEventRequest struct {
 
 func (x *LinkWebhookEventRequest) Reset() {
 	*x = LinkWebhookEventRequest{}
-	mi := &file_payments_v1_payments_proto_msgTypes[5]
+	mi := &file_payments_v1_payments_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -837,7 +955,7 @@ func (x *LinkWebhookEventRequest) String() string {
 func (*LinkWebhookEventRequest) ProtoMessage() {}
 
 func (x *LinkWebhookEventRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_payments_v1_payments_proto_msgTypes[5]
+	mi := &file_payments_v1_payments_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -850,7 +968,7 @@ func (x *LinkWebhookEventRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LinkWebhookEventRequest.ProtoReflect.Descriptor instead.
 func (*LinkWebhookEventRequest) Descriptor() ([]byte, []int) {
-	return file_payments_v1_payments_proto_rawDescGZIP(), []int{5}
+	return file_payments_v1_payments_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *LinkWebhookEventRequest) GetStripeEventId() string {
@@ -897,7 +1015,7 @@ type ReplayWebhookEventRequest struct {
 
 func (x *ReplayWebhookEventRequest) Reset() {
 	*x = ReplayWebhookEventRequest{}
-	mi := &file_payments_v1_payments_proto_msgTypes[6]
+	mi := &file_payments_v1_payments_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -909,7 +1027,7 @@ func (x *ReplayWebhookEventRequest) String() string {
 func (*ReplayWebhookEventRequest) ProtoMessage() {}
 
 func (x *ReplayWebhookEventRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_payments_v1_payments_proto_msgTypes[6]
+	mi := &file_payments_v1_payments_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -922,7 +1040,7 @@ func (x *ReplayWebhookEventRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReplayWebhookEventRequest.ProtoReflect.Descriptor instead.
 func (*ReplayWebhookEventRequest) Descriptor() ([]byte, []int) {
-	return file_payments_v1_payments_proto_rawDescGZIP(), []int{6}
+	return file_payments_v1_payments_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *ReplayWebhookEventRequest) GetStripeEventId() string {
@@ -944,7 +1062,7 @@ type IgnoreWebhookEventRequest struct {
 
 func (x *IgnoreWebhookEventRequest) Reset() {
 	*x = IgnoreWebhookEventRequest{}
-	mi := &file_payments_v1_payments_proto_msgTypes[7]
+	mi := &file_payments_v1_payments_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -956,7 +1074,7 @@ func (x *IgnoreWebhookEventRequest) String() string {
 func (*IgnoreWebhookEventRequest) ProtoMessage() {}
 
 func (x *IgnoreWebhookEventRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_payments_v1_payments_proto_msgTypes[7]
+	mi := &file_payments_v1_payments_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -969,7 +1087,7 @@ func (x *IgnoreWebhookEventRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use IgnoreWebhookEventRequest.ProtoReflect.Descriptor instead.
 func (*IgnoreWebhookEventRequest) Descriptor() ([]byte, []int) {
-	return file_payments_v1_payments_proto_rawDescGZIP(), []int{7}
+	return file_payments_v1_payments_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *IgnoreWebhookEventRequest) GetStripeEventId() string {
@@ -1019,7 +1137,7 @@ type WebhookEvent struct {
 
 func (x *WebhookEvent) Reset() {
 	*x = WebhookEvent{}
-	mi := &file_payments_v1_payments_proto_msgTypes[8]
+	mi := &file_payments_v1_payments_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1031,7 +1149,7 @@ func (x *WebhookEvent) String() string {
 func (*WebhookEvent) ProtoMessage() {}
 
 func (x *WebhookEvent) ProtoReflect() protoreflect.Message {
-	mi := &file_payments_v1_payments_proto_msgTypes[8]
+	mi := &file_payments_v1_payments_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1044,7 +1162,7 @@ func (x *WebhookEvent) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WebhookEvent.ProtoReflect.Descriptor instead.
 func (*WebhookEvent) Descriptor() ([]byte, []int) {
-	return file_payments_v1_payments_proto_rawDescGZIP(), []int{8}
+	return file_payments_v1_payments_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *WebhookEvent) GetStripeEventId() string {
@@ -1157,7 +1275,7 @@ type RefundPaymentRequest struct {
 
 func (x *RefundPaymentRequest) Reset() {
 	*x = RefundPaymentRequest{}
-	mi := &file_payments_v1_payments_proto_msgTypes[9]
+	mi := &file_payments_v1_payments_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1169,7 +1287,7 @@ func (x *RefundPaymentRequest) String() string {
 func (*RefundPaymentRequest) ProtoMessage() {}
 
 func (x *RefundPaymentRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_payments_v1_payments_proto_msgTypes[9]
+	mi := &file_payments_v1_payments_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1182,7 +1300,7 @@ func (x *RefundPaymentRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RefundPaymentRequest.ProtoReflect.Descriptor instead.
 func (*RefundPaymentRequest) Descriptor() ([]byte, []int) {
-	return file_payments_v1_payments_proto_rawDescGZIP(), []int{9}
+	return file_payments_v1_payments_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *RefundPaymentRequest) GetOrderId() string {
@@ -1236,7 +1354,7 @@ type ListRefundsRequest struct {
 
 func (x *ListRefundsRequest) Reset() {
 	*x = ListRefundsRequest{}
-	mi := &file_payments_v1_payments_proto_msgTypes[10]
+	mi := &file_payments_v1_payments_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1248,7 +1366,7 @@ func (x *ListRefundsRequest) String() string {
 func (*ListRefundsRequest) ProtoMessage() {}
 
 func (x *ListRefundsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_payments_v1_payments_proto_msgTypes[10]
+	mi := &file_payments_v1_payments_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1261,7 +1379,7 @@ func (x *ListRefundsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListRefundsRequest.ProtoReflect.Descriptor instead.
 func (*ListRefundsRequest) Descriptor() ([]byte, []int) {
-	return file_payments_v1_payments_proto_rawDescGZIP(), []int{10}
+	return file_payments_v1_payments_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *ListRefundsRequest) GetOrderId() string {
@@ -1280,7 +1398,7 @@ type ListRefundsResponse struct {
 
 func (x *ListRefundsResponse) Reset() {
 	*x = ListRefundsResponse{}
-	mi := &file_payments_v1_payments_proto_msgTypes[11]
+	mi := &file_payments_v1_payments_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1292,7 +1410,7 @@ func (x *ListRefundsResponse) String() string {
 func (*ListRefundsResponse) ProtoMessage() {}
 
 func (x *ListRefundsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_payments_v1_payments_proto_msgTypes[11]
+	mi := &file_payments_v1_payments_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1305,7 +1423,7 @@ func (x *ListRefundsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListRefundsResponse.ProtoReflect.Descriptor instead.
 func (*ListRefundsResponse) Descriptor() ([]byte, []int) {
-	return file_payments_v1_payments_proto_rawDescGZIP(), []int{11}
+	return file_payments_v1_payments_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *ListRefundsResponse) GetRefunds() []*Refund {
@@ -1336,7 +1454,7 @@ type Refund struct {
 
 func (x *Refund) Reset() {
 	*x = Refund{}
-	mi := &file_payments_v1_payments_proto_msgTypes[12]
+	mi := &file_payments_v1_payments_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1348,7 +1466,7 @@ func (x *Refund) String() string {
 func (*Refund) ProtoMessage() {}
 
 func (x *Refund) ProtoReflect() protoreflect.Message {
-	mi := &file_payments_v1_payments_proto_msgTypes[12]
+	mi := &file_payments_v1_payments_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1361,7 +1479,7 @@ func (x *Refund) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Refund.ProtoReflect.Descriptor instead.
 func (*Refund) Descriptor() ([]byte, []int) {
-	return file_payments_v1_payments_proto_rawDescGZIP(), []int{12}
+	return file_payments_v1_payments_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *Refund) GetRefundId() string {
@@ -1457,7 +1575,7 @@ type Purchase struct {
 
 func (x *Purchase) Reset() {
 	*x = Purchase{}
-	mi := &file_payments_v1_payments_proto_msgTypes[13]
+	mi := &file_payments_v1_payments_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1469,7 +1587,7 @@ func (x *Purchase) String() string {
 func (*Purchase) ProtoMessage() {}
 
 func (x *Purchase) ProtoReflect() protoreflect.Message {
-	mi := &file_payments_v1_payments_proto_msgTypes[13]
+	mi := &file_payments_v1_payments_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1482,7 +1600,7 @@ func (x *Purchase) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Purchase.ProtoReflect.Descriptor instead.
 func (*Purchase) Descriptor() ([]byte, []int) {
-	return file_payments_v1_payments_proto_rawDescGZIP(), []int{13}
+	return file_payments_v1_payments_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *Purchase) GetOrderId() string {
@@ -1581,7 +1699,7 @@ type PayRequest struct {
 
 func (x *PayRequest) Reset() {
 	*x = PayRequest{}
-	mi := &file_payments_v1_payments_proto_msgTypes[14]
+	mi := &file_payments_v1_payments_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1593,7 +1711,7 @@ func (x *PayRequest) String() string {
 func (*PayRequest) ProtoMessage() {}
 
 func (x *PayRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_payments_v1_payments_proto_msgTypes[14]
+	mi := &file_payments_v1_payments_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1606,7 +1724,7 @@ func (x *PayRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PayRequest.ProtoReflect.Descriptor instead.
 func (*PayRequest) Descriptor() ([]byte, []int) {
-	return file_payments_v1_payments_proto_rawDescGZIP(), []int{14}
+	return file_payments_v1_payments_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *PayRequest) GetPurchase() *Purchase {
@@ -1653,7 +1771,7 @@ type LookAtPaymentRequest struct {
 
 func (x *LookAtPaymentRequest) Reset() {
 	*x = LookAtPaymentRequest{}
-	mi := &file_payments_v1_payments_proto_msgTypes[15]
+	mi := &file_payments_v1_payments_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1665,7 +1783,7 @@ func (x *LookAtPaymentRequest) String() string {
 func (*LookAtPaymentRequest) ProtoMessage() {}
 
 func (x *LookAtPaymentRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_payments_v1_payments_proto_msgTypes[15]
+	mi := &file_payments_v1_payments_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1678,7 +1796,7 @@ func (x *LookAtPaymentRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LookAtPaymentRequest.ProtoReflect.Descriptor instead.
 func (*LookAtPaymentRequest) Descriptor() ([]byte, []int) {
-	return file_payments_v1_payments_proto_rawDescGZIP(), []int{15}
+	return file_payments_v1_payments_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *LookAtPaymentRequest) GetPurchase() *Purchase {
@@ -1699,7 +1817,7 @@ type CancelPaymentRequest struct {
 
 func (x *CancelPaymentRequest) Reset() {
 	*x = CancelPaymentRequest{}
-	mi := &file_payments_v1_payments_proto_msgTypes[16]
+	mi := &file_payments_v1_payments_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1711,7 +1829,7 @@ func (x *CancelPaymentRequest) String() string {
 func (*CancelPaymentRequest) ProtoMessage() {}
 
 func (x *CancelPaymentRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_payments_v1_payments_proto_msgTypes[16]
+	mi := &file_payments_v1_payments_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1724,7 +1842,7 @@ func (x *CancelPaymentRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CancelPaymentRequest.ProtoReflect.Descriptor instead.
 func (*CancelPaymentRequest) Descriptor() ([]byte, []int) {
-	return file_payments_v1_payments_proto_rawDescGZIP(), []int{16}
+	return file_payments_v1_payments_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *CancelPaymentRequest) GetPurchase() *Purchase {
@@ -1778,7 +1896,7 @@ type Payment struct {
 
 func (x *Payment) Reset() {
 	*x = Payment{}
-	mi := &file_payments_v1_payments_proto_msgTypes[17]
+	mi := &file_payments_v1_payments_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1790,7 +1908,7 @@ func (x *Payment) String() string {
 func (*Payment) ProtoMessage() {}
 
 func (x *Payment) ProtoReflect() protoreflect.Message {
-	mi := &file_payments_v1_payments_proto_msgTypes[17]
+	mi := &file_payments_v1_payments_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1803,7 +1921,7 @@ func (x *Payment) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Payment.ProtoReflect.Descriptor instead.
 func (*Payment) Descriptor() ([]byte, []int) {
-	return file_payments_v1_payments_proto_rawDescGZIP(), []int{17}
+	return file_payments_v1_payments_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *Payment) GetOrderId() string {
@@ -1932,7 +2050,7 @@ type Term struct {
 
 func (x *Term) Reset() {
 	*x = Term{}
-	mi := &file_payments_v1_payments_proto_msgTypes[18]
+	mi := &file_payments_v1_payments_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1944,7 +2062,7 @@ func (x *Term) String() string {
 func (*Term) ProtoMessage() {}
 
 func (x *Term) ProtoReflect() protoreflect.Message {
-	mi := &file_payments_v1_payments_proto_msgTypes[18]
+	mi := &file_payments_v1_payments_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1957,7 +2075,7 @@ func (x *Term) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Term.ProtoReflect.Descriptor instead.
 func (*Term) Descriptor() ([]byte, []int) {
-	return file_payments_v1_payments_proto_rawDescGZIP(), []int{18}
+	return file_payments_v1_payments_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *Term) GetSubscriptionId() string {
@@ -2013,7 +2131,7 @@ type Subscription struct {
 
 func (x *Subscription) Reset() {
 	*x = Subscription{}
-	mi := &file_payments_v1_payments_proto_msgTypes[19]
+	mi := &file_payments_v1_payments_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2025,7 +2143,7 @@ func (x *Subscription) String() string {
 func (*Subscription) ProtoMessage() {}
 
 func (x *Subscription) ProtoReflect() protoreflect.Message {
-	mi := &file_payments_v1_payments_proto_msgTypes[19]
+	mi := &file_payments_v1_payments_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2038,7 +2156,7 @@ func (x *Subscription) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Subscription.ProtoReflect.Descriptor instead.
 func (*Subscription) Descriptor() ([]byte, []int) {
-	return file_payments_v1_payments_proto_rawDescGZIP(), []int{19}
+	return file_payments_v1_payments_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *Subscription) GetSubscriptionId() string {
@@ -2118,7 +2236,7 @@ type UnpaidInvoice struct {
 
 func (x *UnpaidInvoice) Reset() {
 	*x = UnpaidInvoice{}
-	mi := &file_payments_v1_payments_proto_msgTypes[20]
+	mi := &file_payments_v1_payments_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2130,7 +2248,7 @@ func (x *UnpaidInvoice) String() string {
 func (*UnpaidInvoice) ProtoMessage() {}
 
 func (x *UnpaidInvoice) ProtoReflect() protoreflect.Message {
-	mi := &file_payments_v1_payments_proto_msgTypes[20]
+	mi := &file_payments_v1_payments_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2143,7 +2261,7 @@ func (x *UnpaidInvoice) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UnpaidInvoice.ProtoReflect.Descriptor instead.
 func (*UnpaidInvoice) Descriptor() ([]byte, []int) {
-	return file_payments_v1_payments_proto_rawDescGZIP(), []int{20}
+	return file_payments_v1_payments_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *UnpaidInvoice) GetInvoiceId() string {
@@ -2200,7 +2318,7 @@ type Decline struct {
 
 func (x *Decline) Reset() {
 	*x = Decline{}
-	mi := &file_payments_v1_payments_proto_msgTypes[21]
+	mi := &file_payments_v1_payments_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2212,7 +2330,7 @@ func (x *Decline) String() string {
 func (*Decline) ProtoMessage() {}
 
 func (x *Decline) ProtoReflect() protoreflect.Message {
-	mi := &file_payments_v1_payments_proto_msgTypes[21]
+	mi := &file_payments_v1_payments_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2225,7 +2343,7 @@ func (x *Decline) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Decline.ProtoReflect.Descriptor instead.
 func (*Decline) Descriptor() ([]byte, []int) {
-	return file_payments_v1_payments_proto_rawDescGZIP(), []int{21}
+	return file_payments_v1_payments_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *Decline) GetCode() string {
@@ -2254,7 +2372,7 @@ type ReceiveWebhookRequest struct {
 
 func (x *ReceiveWebhookRequest) Reset() {
 	*x = ReceiveWebhookRequest{}
-	mi := &file_payments_v1_payments_proto_msgTypes[22]
+	mi := &file_payments_v1_payments_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2266,7 +2384,7 @@ func (x *ReceiveWebhookRequest) String() string {
 func (*ReceiveWebhookRequest) ProtoMessage() {}
 
 func (x *ReceiveWebhookRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_payments_v1_payments_proto_msgTypes[22]
+	mi := &file_payments_v1_payments_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2279,7 +2397,7 @@ func (x *ReceiveWebhookRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReceiveWebhookRequest.ProtoReflect.Descriptor instead.
 func (*ReceiveWebhookRequest) Descriptor() ([]byte, []int) {
-	return file_payments_v1_payments_proto_rawDescGZIP(), []int{22}
+	return file_payments_v1_payments_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *ReceiveWebhookRequest) GetPayload() []byte {
@@ -2306,7 +2424,7 @@ type ReceiveWebhookResponse struct {
 
 func (x *ReceiveWebhookResponse) Reset() {
 	*x = ReceiveWebhookResponse{}
-	mi := &file_payments_v1_payments_proto_msgTypes[23]
+	mi := &file_payments_v1_payments_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2318,7 +2436,7 @@ func (x *ReceiveWebhookResponse) String() string {
 func (*ReceiveWebhookResponse) ProtoMessage() {}
 
 func (x *ReceiveWebhookResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_payments_v1_payments_proto_msgTypes[23]
+	mi := &file_payments_v1_payments_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2331,7 +2449,7 @@ func (x *ReceiveWebhookResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReceiveWebhookResponse.ProtoReflect.Descriptor instead.
 func (*ReceiveWebhookResponse) Descriptor() ([]byte, []int) {
-	return file_payments_v1_payments_proto_rawDescGZIP(), []int{23}
+	return file_payments_v1_payments_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *ReceiveWebhookResponse) GetStatus() string {
@@ -2350,7 +2468,7 @@ type FileWebhooksRequest struct {
 
 func (x *FileWebhooksRequest) Reset() {
 	*x = FileWebhooksRequest{}
-	mi := &file_payments_v1_payments_proto_msgTypes[24]
+	mi := &file_payments_v1_payments_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2362,7 +2480,7 @@ func (x *FileWebhooksRequest) String() string {
 func (*FileWebhooksRequest) ProtoMessage() {}
 
 func (x *FileWebhooksRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_payments_v1_payments_proto_msgTypes[24]
+	mi := &file_payments_v1_payments_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2375,7 +2493,7 @@ func (x *FileWebhooksRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FileWebhooksRequest.ProtoReflect.Descriptor instead.
 func (*FileWebhooksRequest) Descriptor() ([]byte, []int) {
-	return file_payments_v1_payments_proto_rawDescGZIP(), []int{24}
+	return file_payments_v1_payments_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *FileWebhooksRequest) GetDeliveries() []*ReceiveWebhookRequest {
@@ -2396,7 +2514,7 @@ type FileWebhooksResponse struct {
 
 func (x *FileWebhooksResponse) Reset() {
 	*x = FileWebhooksResponse{}
-	mi := &file_payments_v1_payments_proto_msgTypes[25]
+	mi := &file_payments_v1_payments_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2408,7 +2526,7 @@ func (x *FileWebhooksResponse) String() string {
 func (*FileWebhooksResponse) ProtoMessage() {}
 
 func (x *FileWebhooksResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_payments_v1_payments_proto_msgTypes[25]
+	mi := &file_payments_v1_payments_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2421,7 +2539,7 @@ func (x *FileWebhooksResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FileWebhooksResponse.ProtoReflect.Descriptor instead.
 func (*FileWebhooksResponse) Descriptor() ([]byte, []int) {
-	return file_payments_v1_payments_proto_rawDescGZIP(), []int{25}
+	return file_payments_v1_payments_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *FileWebhooksResponse) GetStatuses() []string {
@@ -2443,7 +2561,7 @@ type Window struct {
 
 func (x *Window) Reset() {
 	*x = Window{}
-	mi := &file_payments_v1_payments_proto_msgTypes[26]
+	mi := &file_payments_v1_payments_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2455,7 +2573,7 @@ func (x *Window) String() string {
 func (*Window) ProtoMessage() {}
 
 func (x *Window) ProtoReflect() protoreflect.Message {
-	mi := &file_payments_v1_payments_proto_msgTypes[26]
+	mi := &file_payments_v1_payments_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2468,7 +2586,7 @@ func (x *Window) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Window.ProtoReflect.Descriptor instead.
 func (*Window) Descriptor() ([]byte, []int) {
-	return file_payments_v1_payments_proto_rawDescGZIP(), []int{26}
+	return file_payments_v1_payments_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *Window) GetFrom() *timestamppb.Timestamp {
@@ -2498,7 +2616,7 @@ type ListChargesRequest struct {
 
 func (x *ListChargesRequest) Reset() {
 	*x = ListChargesRequest{}
-	mi := &file_payments_v1_payments_proto_msgTypes[27]
+	mi := &file_payments_v1_payments_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2510,7 +2628,7 @@ func (x *ListChargesRequest) String() string {
 func (*ListChargesRequest) ProtoMessage() {}
 
 func (x *ListChargesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_payments_v1_payments_proto_msgTypes[27]
+	mi := &file_payments_v1_payments_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2523,7 +2641,7 @@ func (x *ListChargesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListChargesRequest.ProtoReflect.Descriptor instead.
 func (*ListChargesRequest) Descriptor() ([]byte, []int) {
-	return file_payments_v1_payments_proto_rawDescGZIP(), []int{27}
+	return file_payments_v1_payments_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *ListChargesRequest) GetWindow() *Window {
@@ -2559,7 +2677,7 @@ type ListChargesResponse struct {
 
 func (x *ListChargesResponse) Reset() {
 	*x = ListChargesResponse{}
-	mi := &file_payments_v1_payments_proto_msgTypes[28]
+	mi := &file_payments_v1_payments_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2571,7 +2689,7 @@ func (x *ListChargesResponse) String() string {
 func (*ListChargesResponse) ProtoMessage() {}
 
 func (x *ListChargesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_payments_v1_payments_proto_msgTypes[28]
+	mi := &file_payments_v1_payments_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2584,7 +2702,7 @@ func (x *ListChargesResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListChargesResponse.ProtoReflect.Descriptor instead.
 func (*ListChargesResponse) Descriptor() ([]byte, []int) {
-	return file_payments_v1_payments_proto_rawDescGZIP(), []int{28}
+	return file_payments_v1_payments_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *ListChargesResponse) GetCharges() []*SeenCharge {
@@ -2632,7 +2750,7 @@ type SeenCharge struct {
 
 func (x *SeenCharge) Reset() {
 	*x = SeenCharge{}
-	mi := &file_payments_v1_payments_proto_msgTypes[29]
+	mi := &file_payments_v1_payments_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2644,7 +2762,7 @@ func (x *SeenCharge) String() string {
 func (*SeenCharge) ProtoMessage() {}
 
 func (x *SeenCharge) ProtoReflect() protoreflect.Message {
-	mi := &file_payments_v1_payments_proto_msgTypes[29]
+	mi := &file_payments_v1_payments_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2657,7 +2775,7 @@ func (x *SeenCharge) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SeenCharge.ProtoReflect.Descriptor instead.
 func (*SeenCharge) Descriptor() ([]byte, []int) {
-	return file_payments_v1_payments_proto_rawDescGZIP(), []int{29}
+	return file_payments_v1_payments_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *SeenCharge) GetChargeId() string {
@@ -2784,7 +2902,7 @@ type FindChargesRequest struct {
 
 func (x *FindChargesRequest) Reset() {
 	*x = FindChargesRequest{}
-	mi := &file_payments_v1_payments_proto_msgTypes[30]
+	mi := &file_payments_v1_payments_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2796,7 +2914,7 @@ func (x *FindChargesRequest) String() string {
 func (*FindChargesRequest) ProtoMessage() {}
 
 func (x *FindChargesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_payments_v1_payments_proto_msgTypes[30]
+	mi := &file_payments_v1_payments_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2809,7 +2927,7 @@ func (x *FindChargesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FindChargesRequest.ProtoReflect.Descriptor instead.
 func (*FindChargesRequest) Descriptor() ([]byte, []int) {
-	return file_payments_v1_payments_proto_rawDescGZIP(), []int{30}
+	return file_payments_v1_payments_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *FindChargesRequest) GetEmails() []string {
@@ -2869,7 +2987,7 @@ type CardSearch struct {
 
 func (x *CardSearch) Reset() {
 	*x = CardSearch{}
-	mi := &file_payments_v1_payments_proto_msgTypes[31]
+	mi := &file_payments_v1_payments_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2881,7 +2999,7 @@ func (x *CardSearch) String() string {
 func (*CardSearch) ProtoMessage() {}
 
 func (x *CardSearch) ProtoReflect() protoreflect.Message {
-	mi := &file_payments_v1_payments_proto_msgTypes[31]
+	mi := &file_payments_v1_payments_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2894,7 +3012,7 @@ func (x *CardSearch) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CardSearch.ProtoReflect.Descriptor instead.
 func (*CardSearch) Descriptor() ([]byte, []int) {
-	return file_payments_v1_payments_proto_rawDescGZIP(), []int{31}
+	return file_payments_v1_payments_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *CardSearch) GetLast4() string {
@@ -2939,7 +3057,7 @@ type FindChargesResponse struct {
 
 func (x *FindChargesResponse) Reset() {
 	*x = FindChargesResponse{}
-	mi := &file_payments_v1_payments_proto_msgTypes[32]
+	mi := &file_payments_v1_payments_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2951,7 +3069,7 @@ func (x *FindChargesResponse) String() string {
 func (*FindChargesResponse) ProtoMessage() {}
 
 func (x *FindChargesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_payments_v1_payments_proto_msgTypes[32]
+	mi := &file_payments_v1_payments_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2964,7 +3082,7 @@ func (x *FindChargesResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FindChargesResponse.ProtoReflect.Descriptor instead.
 func (*FindChargesResponse) Descriptor() ([]byte, []int) {
-	return file_payments_v1_payments_proto_rawDescGZIP(), []int{32}
+	return file_payments_v1_payments_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *FindChargesResponse) GetCharges() []*FoundCharge {
@@ -3008,7 +3126,7 @@ type FoundCharge struct {
 
 func (x *FoundCharge) Reset() {
 	*x = FoundCharge{}
-	mi := &file_payments_v1_payments_proto_msgTypes[33]
+	mi := &file_payments_v1_payments_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3020,7 +3138,7 @@ func (x *FoundCharge) String() string {
 func (*FoundCharge) ProtoMessage() {}
 
 func (x *FoundCharge) ProtoReflect() protoreflect.Message {
-	mi := &file_payments_v1_payments_proto_msgTypes[33]
+	mi := &file_payments_v1_payments_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3033,7 +3151,7 @@ func (x *FoundCharge) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FoundCharge.ProtoReflect.Descriptor instead.
 func (*FoundCharge) Descriptor() ([]byte, []int) {
-	return file_payments_v1_payments_proto_rawDescGZIP(), []int{33}
+	return file_payments_v1_payments_proto_rawDescGZIP(), []int{35}
 }
 
 func (x *FoundCharge) GetCharge() *SeenCharge {
@@ -3092,7 +3210,7 @@ type ChargeRefund struct {
 
 func (x *ChargeRefund) Reset() {
 	*x = ChargeRefund{}
-	mi := &file_payments_v1_payments_proto_msgTypes[34]
+	mi := &file_payments_v1_payments_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3104,7 +3222,7 @@ func (x *ChargeRefund) String() string {
 func (*ChargeRefund) ProtoMessage() {}
 
 func (x *ChargeRefund) ProtoReflect() protoreflect.Message {
-	mi := &file_payments_v1_payments_proto_msgTypes[34]
+	mi := &file_payments_v1_payments_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3117,7 +3235,7 @@ func (x *ChargeRefund) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ChargeRefund.ProtoReflect.Descriptor instead.
 func (*ChargeRefund) Descriptor() ([]byte, []int) {
-	return file_payments_v1_payments_proto_rawDescGZIP(), []int{34}
+	return file_payments_v1_payments_proto_rawDescGZIP(), []int{36}
 }
 
 func (x *ChargeRefund) GetStripeRefundId() string {
@@ -3166,7 +3284,7 @@ type ChargeDispute struct {
 
 func (x *ChargeDispute) Reset() {
 	*x = ChargeDispute{}
-	mi := &file_payments_v1_payments_proto_msgTypes[35]
+	mi := &file_payments_v1_payments_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3178,7 +3296,7 @@ func (x *ChargeDispute) String() string {
 func (*ChargeDispute) ProtoMessage() {}
 
 func (x *ChargeDispute) ProtoReflect() protoreflect.Message {
-	mi := &file_payments_v1_payments_proto_msgTypes[35]
+	mi := &file_payments_v1_payments_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3191,7 +3309,7 @@ func (x *ChargeDispute) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ChargeDispute.ProtoReflect.Descriptor instead.
 func (*ChargeDispute) Descriptor() ([]byte, []int) {
-	return file_payments_v1_payments_proto_rawDescGZIP(), []int{35}
+	return file_payments_v1_payments_proto_rawDescGZIP(), []int{37}
 }
 
 func (x *ChargeDispute) GetStripeDisputeId() string {
@@ -3245,7 +3363,7 @@ type MatchPaymentsRequest struct {
 
 func (x *MatchPaymentsRequest) Reset() {
 	*x = MatchPaymentsRequest{}
-	mi := &file_payments_v1_payments_proto_msgTypes[36]
+	mi := &file_payments_v1_payments_proto_msgTypes[38]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3257,7 +3375,7 @@ func (x *MatchPaymentsRequest) String() string {
 func (*MatchPaymentsRequest) ProtoMessage() {}
 
 func (x *MatchPaymentsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_payments_v1_payments_proto_msgTypes[36]
+	mi := &file_payments_v1_payments_proto_msgTypes[38]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3270,7 +3388,7 @@ func (x *MatchPaymentsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MatchPaymentsRequest.ProtoReflect.Descriptor instead.
 func (*MatchPaymentsRequest) Descriptor() ([]byte, []int) {
-	return file_payments_v1_payments_proto_rawDescGZIP(), []int{36}
+	return file_payments_v1_payments_proto_rawDescGZIP(), []int{38}
 }
 
 func (x *MatchPaymentsRequest) GetChargeIds() []string {
@@ -3289,7 +3407,7 @@ type MatchPaymentsResponse struct {
 
 func (x *MatchPaymentsResponse) Reset() {
 	*x = MatchPaymentsResponse{}
-	mi := &file_payments_v1_payments_proto_msgTypes[37]
+	mi := &file_payments_v1_payments_proto_msgTypes[39]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3301,7 +3419,7 @@ func (x *MatchPaymentsResponse) String() string {
 func (*MatchPaymentsResponse) ProtoMessage() {}
 
 func (x *MatchPaymentsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_payments_v1_payments_proto_msgTypes[37]
+	mi := &file_payments_v1_payments_proto_msgTypes[39]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3314,7 +3432,7 @@ func (x *MatchPaymentsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MatchPaymentsResponse.ProtoReflect.Descriptor instead.
 func (*MatchPaymentsResponse) Descriptor() ([]byte, []int) {
-	return file_payments_v1_payments_proto_rawDescGZIP(), []int{37}
+	return file_payments_v1_payments_proto_rawDescGZIP(), []int{39}
 }
 
 func (x *MatchPaymentsResponse) GetRecordedChargeIds() []string {
@@ -3337,7 +3455,7 @@ type RestoreChargeRequest struct {
 
 func (x *RestoreChargeRequest) Reset() {
 	*x = RestoreChargeRequest{}
-	mi := &file_payments_v1_payments_proto_msgTypes[38]
+	mi := &file_payments_v1_payments_proto_msgTypes[40]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3349,7 +3467,7 @@ func (x *RestoreChargeRequest) String() string {
 func (*RestoreChargeRequest) ProtoMessage() {}
 
 func (x *RestoreChargeRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_payments_v1_payments_proto_msgTypes[38]
+	mi := &file_payments_v1_payments_proto_msgTypes[40]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3362,7 +3480,7 @@ func (x *RestoreChargeRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RestoreChargeRequest.ProtoReflect.Descriptor instead.
 func (*RestoreChargeRequest) Descriptor() ([]byte, []int) {
-	return file_payments_v1_payments_proto_rawDescGZIP(), []int{38}
+	return file_payments_v1_payments_proto_rawDescGZIP(), []int{40}
 }
 
 func (x *RestoreChargeRequest) GetChargeId() string {
@@ -3391,7 +3509,7 @@ type NamedBuyer struct {
 
 func (x *NamedBuyer) Reset() {
 	*x = NamedBuyer{}
-	mi := &file_payments_v1_payments_proto_msgTypes[39]
+	mi := &file_payments_v1_payments_proto_msgTypes[41]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3403,7 +3521,7 @@ func (x *NamedBuyer) String() string {
 func (*NamedBuyer) ProtoMessage() {}
 
 func (x *NamedBuyer) ProtoReflect() protoreflect.Message {
-	mi := &file_payments_v1_payments_proto_msgTypes[39]
+	mi := &file_payments_v1_payments_proto_msgTypes[41]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3416,7 +3534,7 @@ func (x *NamedBuyer) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use NamedBuyer.ProtoReflect.Descriptor instead.
 func (*NamedBuyer) Descriptor() ([]byte, []int) {
-	return file_payments_v1_payments_proto_rawDescGZIP(), []int{39}
+	return file_payments_v1_payments_proto_rawDescGZIP(), []int{41}
 }
 
 func (x *NamedBuyer) GetEmail() string {
@@ -3458,7 +3576,7 @@ type RestoreChargeResponse struct {
 
 func (x *RestoreChargeResponse) Reset() {
 	*x = RestoreChargeResponse{}
-	mi := &file_payments_v1_payments_proto_msgTypes[40]
+	mi := &file_payments_v1_payments_proto_msgTypes[42]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3470,7 +3588,7 @@ func (x *RestoreChargeResponse) String() string {
 func (*RestoreChargeResponse) ProtoMessage() {}
 
 func (x *RestoreChargeResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_payments_v1_payments_proto_msgTypes[40]
+	mi := &file_payments_v1_payments_proto_msgTypes[42]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3483,7 +3601,7 @@ func (x *RestoreChargeResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RestoreChargeResponse.ProtoReflect.Descriptor instead.
 func (*RestoreChargeResponse) Descriptor() ([]byte, []int) {
-	return file_payments_v1_payments_proto_rawDescGZIP(), []int{40}
+	return file_payments_v1_payments_proto_rawDescGZIP(), []int{42}
 }
 
 func (x *RestoreChargeResponse) GetReference() string {
@@ -3552,7 +3670,7 @@ type CatchUpEventsRequest struct {
 
 func (x *CatchUpEventsRequest) Reset() {
 	*x = CatchUpEventsRequest{}
-	mi := &file_payments_v1_payments_proto_msgTypes[41]
+	mi := &file_payments_v1_payments_proto_msgTypes[43]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3564,7 +3682,7 @@ func (x *CatchUpEventsRequest) String() string {
 func (*CatchUpEventsRequest) ProtoMessage() {}
 
 func (x *CatchUpEventsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_payments_v1_payments_proto_msgTypes[41]
+	mi := &file_payments_v1_payments_proto_msgTypes[43]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3577,7 +3695,7 @@ func (x *CatchUpEventsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CatchUpEventsRequest.ProtoReflect.Descriptor instead.
 func (*CatchUpEventsRequest) Descriptor() ([]byte, []int) {
-	return file_payments_v1_payments_proto_rawDescGZIP(), []int{41}
+	return file_payments_v1_payments_proto_rawDescGZIP(), []int{43}
 }
 
 func (x *CatchUpEventsRequest) GetWindow() *Window {
@@ -3606,7 +3724,7 @@ type CatchUpEventsResponse struct {
 
 func (x *CatchUpEventsResponse) Reset() {
 	*x = CatchUpEventsResponse{}
-	mi := &file_payments_v1_payments_proto_msgTypes[42]
+	mi := &file_payments_v1_payments_proto_msgTypes[44]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3618,7 +3736,7 @@ func (x *CatchUpEventsResponse) String() string {
 func (*CatchUpEventsResponse) ProtoMessage() {}
 
 func (x *CatchUpEventsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_payments_v1_payments_proto_msgTypes[42]
+	mi := &file_payments_v1_payments_proto_msgTypes[44]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3631,7 +3749,7 @@ func (x *CatchUpEventsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CatchUpEventsResponse.ProtoReflect.Descriptor instead.
 func (*CatchUpEventsResponse) Descriptor() ([]byte, []int) {
-	return file_payments_v1_payments_proto_rawDescGZIP(), []int{42}
+	return file_payments_v1_payments_proto_rawDescGZIP(), []int{44}
 }
 
 func (x *CatchUpEventsResponse) GetReadCount() int32 {
@@ -3666,7 +3784,7 @@ type FollowChangesRequest struct {
 
 func (x *FollowChangesRequest) Reset() {
 	*x = FollowChangesRequest{}
-	mi := &file_payments_v1_payments_proto_msgTypes[43]
+	mi := &file_payments_v1_payments_proto_msgTypes[45]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3678,7 +3796,7 @@ func (x *FollowChangesRequest) String() string {
 func (*FollowChangesRequest) ProtoMessage() {}
 
 func (x *FollowChangesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_payments_v1_payments_proto_msgTypes[43]
+	mi := &file_payments_v1_payments_proto_msgTypes[45]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3691,7 +3809,7 @@ func (x *FollowChangesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FollowChangesRequest.ProtoReflect.Descriptor instead.
 func (*FollowChangesRequest) Descriptor() ([]byte, []int) {
-	return file_payments_v1_payments_proto_rawDescGZIP(), []int{43}
+	return file_payments_v1_payments_proto_rawDescGZIP(), []int{45}
 }
 
 func (x *FollowChangesRequest) GetKind() FollowChangesRequest_Kind {
@@ -3729,7 +3847,7 @@ type FollowChangesResponse struct {
 
 func (x *FollowChangesResponse) Reset() {
 	*x = FollowChangesResponse{}
-	mi := &file_payments_v1_payments_proto_msgTypes[44]
+	mi := &file_payments_v1_payments_proto_msgTypes[46]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3741,7 +3859,7 @@ func (x *FollowChangesResponse) String() string {
 func (*FollowChangesResponse) ProtoMessage() {}
 
 func (x *FollowChangesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_payments_v1_payments_proto_msgTypes[44]
+	mi := &file_payments_v1_payments_proto_msgTypes[46]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3754,7 +3872,7 @@ func (x *FollowChangesResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FollowChangesResponse.ProtoReflect.Descriptor instead.
 func (*FollowChangesResponse) Descriptor() ([]byte, []int) {
-	return file_payments_v1_payments_proto_rawDescGZIP(), []int{44}
+	return file_payments_v1_payments_proto_rawDescGZIP(), []int{46}
 }
 
 func (x *FollowChangesResponse) GetReadCount() int32 {
@@ -3795,7 +3913,7 @@ type ListBalanceTransactionsRequest struct {
 
 func (x *ListBalanceTransactionsRequest) Reset() {
 	*x = ListBalanceTransactionsRequest{}
-	mi := &file_payments_v1_payments_proto_msgTypes[45]
+	mi := &file_payments_v1_payments_proto_msgTypes[47]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3807,7 +3925,7 @@ func (x *ListBalanceTransactionsRequest) String() string {
 func (*ListBalanceTransactionsRequest) ProtoMessage() {}
 
 func (x *ListBalanceTransactionsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_payments_v1_payments_proto_msgTypes[45]
+	mi := &file_payments_v1_payments_proto_msgTypes[47]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3820,7 +3938,7 @@ func (x *ListBalanceTransactionsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListBalanceTransactionsRequest.ProtoReflect.Descriptor instead.
 func (*ListBalanceTransactionsRequest) Descriptor() ([]byte, []int) {
-	return file_payments_v1_payments_proto_rawDescGZIP(), []int{45}
+	return file_payments_v1_payments_proto_rawDescGZIP(), []int{47}
 }
 
 func (x *ListBalanceTransactionsRequest) GetWindow() *Window {
@@ -3847,7 +3965,7 @@ type ListBalanceTransactionsResponse struct {
 
 func (x *ListBalanceTransactionsResponse) Reset() {
 	*x = ListBalanceTransactionsResponse{}
-	mi := &file_payments_v1_payments_proto_msgTypes[46]
+	mi := &file_payments_v1_payments_proto_msgTypes[48]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3859,7 +3977,7 @@ func (x *ListBalanceTransactionsResponse) String() string {
 func (*ListBalanceTransactionsResponse) ProtoMessage() {}
 
 func (x *ListBalanceTransactionsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_payments_v1_payments_proto_msgTypes[46]
+	mi := &file_payments_v1_payments_proto_msgTypes[48]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3872,7 +3990,7 @@ func (x *ListBalanceTransactionsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListBalanceTransactionsResponse.ProtoReflect.Descriptor instead.
 func (*ListBalanceTransactionsResponse) Descriptor() ([]byte, []int) {
-	return file_payments_v1_payments_proto_rawDescGZIP(), []int{46}
+	return file_payments_v1_payments_proto_rawDescGZIP(), []int{48}
 }
 
 func (x *ListBalanceTransactionsResponse) GetTransactions() []*BalanceTransaction {
@@ -3915,7 +4033,7 @@ type BalanceTransaction struct {
 
 func (x *BalanceTransaction) Reset() {
 	*x = BalanceTransaction{}
-	mi := &file_payments_v1_payments_proto_msgTypes[47]
+	mi := &file_payments_v1_payments_proto_msgTypes[49]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3927,7 +4045,7 @@ func (x *BalanceTransaction) String() string {
 func (*BalanceTransaction) ProtoMessage() {}
 
 func (x *BalanceTransaction) ProtoReflect() protoreflect.Message {
-	mi := &file_payments_v1_payments_proto_msgTypes[47]
+	mi := &file_payments_v1_payments_proto_msgTypes[49]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3940,7 +4058,7 @@ func (x *BalanceTransaction) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use BalanceTransaction.ProtoReflect.Descriptor instead.
 func (*BalanceTransaction) Descriptor() ([]byte, []int) {
-	return file_payments_v1_payments_proto_rawDescGZIP(), []int{47}
+	return file_payments_v1_payments_proto_rawDescGZIP(), []int{49}
 }
 
 func (x *BalanceTransaction) GetId() string {
@@ -4032,7 +4150,14 @@ const file_payments_v1_payments_proto_rawDesc = "" +
 	"\x10stripe_event_ids\x18\b \x03(\tB\x0f\xbaH\f\x92\x01\t\x10d\"\x05r\x03\x18\xff\x01R\x0estripeEventIds\"v\n" +
 	"\x19ListWebhookEventsResponse\x121\n" +
 	"\x06events\x18\x01 \x03(\v2\x19.payments.v1.WebhookEventR\x06events\x12&\n" +
-	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\">\n" +
+	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\x18\n" +
+	"\x16GetLedgerHealthRequest\"\x99\x02\n" +
+	"\fLedgerHealth\x12(\n" +
+	"\x10last_hour_events\x18\x01 \x01(\x03R\x0elastHourEvents\x12,\n" +
+	"\x12last_hour_orphaned\x18\x02 \x01(\x03R\x10lastHourOrphaned\x12=\n" +
+	"\fdelivered_at\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\vdeliveredAt\x12+\n" +
+	"\x11struggling_events\x18\x04 \x01(\x03R\x10strugglingEvents\x12E\n" +
+	"\x10struggling_since\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampR\x0fstrugglingSince\">\n" +
 	"\x1dCountResolutionMethodsRequest\x12\x1d\n" +
 	"\x04days\x18\x01 \x01(\x05B\t\xbaH\x06\x1a\x04\x18\\(\x00R\x04days\"^\n" +
 	"\x1eCountResolutionMethodsResponse\x12<\n" +
@@ -4402,12 +4527,12 @@ const file_payments_v1_payments_proto_rawDesc = "" +
 	"\rLookAtPayment\x12!.payments.v1.LookAtPaymentRequest\x1a\x14.payments.v1.Payment\x12H\n" +
 	"\rCancelPayment\x12!.payments.v1.CancelPaymentRequest\x1a\x14.payments.v1.Payment\x12Y\n" +
 	"\x0eReceiveWebhook\x12\".payments.v1.ReceiveWebhookRequest\x1a#.payments.v1.ReceiveWebhookResponse\x12S\n" +
-	"\fFileWebhooks\x12 .payments.v1.FileWebhooksRequest\x1a!.payments.v1.FileWebhooksResponse2\xd3\n" +
-	"\n" +
+	"\fFileWebhooks\x12 .payments.v1.FileWebhooksRequest\x1a!.payments.v1.FileWebhooksResponse2\xa6\v\n" +
 	"\x14PaymentsAdminService\x12G\n" +
 	"\rRefundPayment\x12!.payments.v1.RefundPaymentRequest\x1a\x13.payments.v1.Refund\x12P\n" +
 	"\vListRefunds\x12\x1f.payments.v1.ListRefundsRequest\x1a .payments.v1.ListRefundsResponse\x12\x84\x01\n" +
-	"\x11ListWebhookEvents\x12%.payments.v1.ListWebhookEventsRequest\x1a&.payments.v1.ListWebhookEventsResponse\" \x82\xd3\xe4\x93\x02\x1a\x12\x18/admin/v1/webhook-events\x12\x97\x01\n" +
+	"\x11ListWebhookEvents\x12%.payments.v1.ListWebhookEventsRequest\x1a&.payments.v1.ListWebhookEventsResponse\" \x82\xd3\xe4\x93\x02\x1a\x12\x18/admin/v1/webhook-events\x12Q\n" +
+	"\x0fGetLedgerHealth\x12#.payments.v1.GetLedgerHealthRequest\x1a\x19.payments.v1.LedgerHealth\x12\x97\x01\n" +
 	"\x16CountResolutionMethods\x12*.payments.v1.CountResolutionMethodsRequest\x1a+.payments.v1.CountResolutionMethodsResponse\"$\x82\xd3\xe4\x93\x02\x1e\x12\x1c/admin/v1/resolution-methods\x12S\n" +
 	"\x10LinkWebhookEvent\x12$.payments.v1.LinkWebhookEventRequest\x1a\x19.payments.v1.WebhookEvent\x12W\n" +
 	"\x12ReplayWebhookEvent\x12&.payments.v1.ReplayWebhookEventRequest\x1a\x19.payments.v1.WebhookEvent\x12W\n" +
@@ -4433,7 +4558,7 @@ func file_payments_v1_payments_proto_rawDescGZIP() []byte {
 }
 
 var file_payments_v1_payments_proto_enumTypes = make([]protoimpl.EnumInfo, 8)
-var file_payments_v1_payments_proto_msgTypes = make([]protoimpl.MessageInfo, 48)
+var file_payments_v1_payments_proto_msgTypes = make([]protoimpl.MessageInfo, 50)
 var file_payments_v1_payments_proto_goTypes = []any{
 	(WebhookEvent_Status)(0),                // 0: payments.v1.WebhookEvent.Status
 	(Refund_Status)(0),                      // 1: payments.v1.Refund.Status
@@ -4445,153 +4570,159 @@ var file_payments_v1_payments_proto_goTypes = []any{
 	(FollowChangesRequest_Kind)(0),          // 7: payments.v1.FollowChangesRequest.Kind
 	(*ListWebhookEventsRequest)(nil),        // 8: payments.v1.ListWebhookEventsRequest
 	(*ListWebhookEventsResponse)(nil),       // 9: payments.v1.ListWebhookEventsResponse
-	(*CountResolutionMethodsRequest)(nil),   // 10: payments.v1.CountResolutionMethodsRequest
-	(*CountResolutionMethodsResponse)(nil),  // 11: payments.v1.CountResolutionMethodsResponse
-	(*ResolutionMethodCount)(nil),           // 12: payments.v1.ResolutionMethodCount
-	(*LinkWebhookEventRequest)(nil),         // 13: payments.v1.LinkWebhookEventRequest
-	(*ReplayWebhookEventRequest)(nil),       // 14: payments.v1.ReplayWebhookEventRequest
-	(*IgnoreWebhookEventRequest)(nil),       // 15: payments.v1.IgnoreWebhookEventRequest
-	(*WebhookEvent)(nil),                    // 16: payments.v1.WebhookEvent
-	(*RefundPaymentRequest)(nil),            // 17: payments.v1.RefundPaymentRequest
-	(*ListRefundsRequest)(nil),              // 18: payments.v1.ListRefundsRequest
-	(*ListRefundsResponse)(nil),             // 19: payments.v1.ListRefundsResponse
-	(*Refund)(nil),                          // 20: payments.v1.Refund
-	(*Purchase)(nil),                        // 21: payments.v1.Purchase
-	(*PayRequest)(nil),                      // 22: payments.v1.PayRequest
-	(*LookAtPaymentRequest)(nil),            // 23: payments.v1.LookAtPaymentRequest
-	(*CancelPaymentRequest)(nil),            // 24: payments.v1.CancelPaymentRequest
-	(*Payment)(nil),                         // 25: payments.v1.Payment
-	(*Term)(nil),                            // 26: payments.v1.Term
-	(*Subscription)(nil),                    // 27: payments.v1.Subscription
-	(*UnpaidInvoice)(nil),                   // 28: payments.v1.UnpaidInvoice
-	(*Decline)(nil),                         // 29: payments.v1.Decline
-	(*ReceiveWebhookRequest)(nil),           // 30: payments.v1.ReceiveWebhookRequest
-	(*ReceiveWebhookResponse)(nil),          // 31: payments.v1.ReceiveWebhookResponse
-	(*FileWebhooksRequest)(nil),             // 32: payments.v1.FileWebhooksRequest
-	(*FileWebhooksResponse)(nil),            // 33: payments.v1.FileWebhooksResponse
-	(*Window)(nil),                          // 34: payments.v1.Window
-	(*ListChargesRequest)(nil),              // 35: payments.v1.ListChargesRequest
-	(*ListChargesResponse)(nil),             // 36: payments.v1.ListChargesResponse
-	(*SeenCharge)(nil),                      // 37: payments.v1.SeenCharge
-	(*FindChargesRequest)(nil),              // 38: payments.v1.FindChargesRequest
-	(*CardSearch)(nil),                      // 39: payments.v1.CardSearch
-	(*FindChargesResponse)(nil),             // 40: payments.v1.FindChargesResponse
-	(*FoundCharge)(nil),                     // 41: payments.v1.FoundCharge
-	(*ChargeRefund)(nil),                    // 42: payments.v1.ChargeRefund
-	(*ChargeDispute)(nil),                   // 43: payments.v1.ChargeDispute
-	(*MatchPaymentsRequest)(nil),            // 44: payments.v1.MatchPaymentsRequest
-	(*MatchPaymentsResponse)(nil),           // 45: payments.v1.MatchPaymentsResponse
-	(*RestoreChargeRequest)(nil),            // 46: payments.v1.RestoreChargeRequest
-	(*NamedBuyer)(nil),                      // 47: payments.v1.NamedBuyer
-	(*RestoreChargeResponse)(nil),           // 48: payments.v1.RestoreChargeResponse
-	(*CatchUpEventsRequest)(nil),            // 49: payments.v1.CatchUpEventsRequest
-	(*CatchUpEventsResponse)(nil),           // 50: payments.v1.CatchUpEventsResponse
-	(*FollowChangesRequest)(nil),            // 51: payments.v1.FollowChangesRequest
-	(*FollowChangesResponse)(nil),           // 52: payments.v1.FollowChangesResponse
-	(*ListBalanceTransactionsRequest)(nil),  // 53: payments.v1.ListBalanceTransactionsRequest
-	(*ListBalanceTransactionsResponse)(nil), // 54: payments.v1.ListBalanceTransactionsResponse
-	(*BalanceTransaction)(nil),              // 55: payments.v1.BalanceTransaction
-	(*timestamppb.Timestamp)(nil),           // 56: google.protobuf.Timestamp
+	(*GetLedgerHealthRequest)(nil),          // 10: payments.v1.GetLedgerHealthRequest
+	(*LedgerHealth)(nil),                    // 11: payments.v1.LedgerHealth
+	(*CountResolutionMethodsRequest)(nil),   // 12: payments.v1.CountResolutionMethodsRequest
+	(*CountResolutionMethodsResponse)(nil),  // 13: payments.v1.CountResolutionMethodsResponse
+	(*ResolutionMethodCount)(nil),           // 14: payments.v1.ResolutionMethodCount
+	(*LinkWebhookEventRequest)(nil),         // 15: payments.v1.LinkWebhookEventRequest
+	(*ReplayWebhookEventRequest)(nil),       // 16: payments.v1.ReplayWebhookEventRequest
+	(*IgnoreWebhookEventRequest)(nil),       // 17: payments.v1.IgnoreWebhookEventRequest
+	(*WebhookEvent)(nil),                    // 18: payments.v1.WebhookEvent
+	(*RefundPaymentRequest)(nil),            // 19: payments.v1.RefundPaymentRequest
+	(*ListRefundsRequest)(nil),              // 20: payments.v1.ListRefundsRequest
+	(*ListRefundsResponse)(nil),             // 21: payments.v1.ListRefundsResponse
+	(*Refund)(nil),                          // 22: payments.v1.Refund
+	(*Purchase)(nil),                        // 23: payments.v1.Purchase
+	(*PayRequest)(nil),                      // 24: payments.v1.PayRequest
+	(*LookAtPaymentRequest)(nil),            // 25: payments.v1.LookAtPaymentRequest
+	(*CancelPaymentRequest)(nil),            // 26: payments.v1.CancelPaymentRequest
+	(*Payment)(nil),                         // 27: payments.v1.Payment
+	(*Term)(nil),                            // 28: payments.v1.Term
+	(*Subscription)(nil),                    // 29: payments.v1.Subscription
+	(*UnpaidInvoice)(nil),                   // 30: payments.v1.UnpaidInvoice
+	(*Decline)(nil),                         // 31: payments.v1.Decline
+	(*ReceiveWebhookRequest)(nil),           // 32: payments.v1.ReceiveWebhookRequest
+	(*ReceiveWebhookResponse)(nil),          // 33: payments.v1.ReceiveWebhookResponse
+	(*FileWebhooksRequest)(nil),             // 34: payments.v1.FileWebhooksRequest
+	(*FileWebhooksResponse)(nil),            // 35: payments.v1.FileWebhooksResponse
+	(*Window)(nil),                          // 36: payments.v1.Window
+	(*ListChargesRequest)(nil),              // 37: payments.v1.ListChargesRequest
+	(*ListChargesResponse)(nil),             // 38: payments.v1.ListChargesResponse
+	(*SeenCharge)(nil),                      // 39: payments.v1.SeenCharge
+	(*FindChargesRequest)(nil),              // 40: payments.v1.FindChargesRequest
+	(*CardSearch)(nil),                      // 41: payments.v1.CardSearch
+	(*FindChargesResponse)(nil),             // 42: payments.v1.FindChargesResponse
+	(*FoundCharge)(nil),                     // 43: payments.v1.FoundCharge
+	(*ChargeRefund)(nil),                    // 44: payments.v1.ChargeRefund
+	(*ChargeDispute)(nil),                   // 45: payments.v1.ChargeDispute
+	(*MatchPaymentsRequest)(nil),            // 46: payments.v1.MatchPaymentsRequest
+	(*MatchPaymentsResponse)(nil),           // 47: payments.v1.MatchPaymentsResponse
+	(*RestoreChargeRequest)(nil),            // 48: payments.v1.RestoreChargeRequest
+	(*NamedBuyer)(nil),                      // 49: payments.v1.NamedBuyer
+	(*RestoreChargeResponse)(nil),           // 50: payments.v1.RestoreChargeResponse
+	(*CatchUpEventsRequest)(nil),            // 51: payments.v1.CatchUpEventsRequest
+	(*CatchUpEventsResponse)(nil),           // 52: payments.v1.CatchUpEventsResponse
+	(*FollowChangesRequest)(nil),            // 53: payments.v1.FollowChangesRequest
+	(*FollowChangesResponse)(nil),           // 54: payments.v1.FollowChangesResponse
+	(*ListBalanceTransactionsRequest)(nil),  // 55: payments.v1.ListBalanceTransactionsRequest
+	(*ListBalanceTransactionsResponse)(nil), // 56: payments.v1.ListBalanceTransactionsResponse
+	(*BalanceTransaction)(nil),              // 57: payments.v1.BalanceTransaction
+	(*timestamppb.Timestamp)(nil),           // 58: google.protobuf.Timestamp
 }
 var file_payments_v1_payments_proto_depIdxs = []int32{
 	0,  // 0: payments.v1.ListWebhookEventsRequest.status:type_name -> payments.v1.WebhookEvent.Status
-	56, // 1: payments.v1.ListWebhookEventsRequest.received_before:type_name -> google.protobuf.Timestamp
-	16, // 2: payments.v1.ListWebhookEventsResponse.events:type_name -> payments.v1.WebhookEvent
-	12, // 3: payments.v1.CountResolutionMethodsResponse.methods:type_name -> payments.v1.ResolutionMethodCount
-	0,  // 4: payments.v1.ResolutionMethodCount.status:type_name -> payments.v1.WebhookEvent.Status
-	0,  // 5: payments.v1.WebhookEvent.status:type_name -> payments.v1.WebhookEvent.Status
-	56, // 6: payments.v1.WebhookEvent.received_at:type_name -> google.protobuf.Timestamp
-	56, // 7: payments.v1.WebhookEvent.processed_at:type_name -> google.protobuf.Timestamp
-	20, // 8: payments.v1.ListRefundsResponse.refunds:type_name -> payments.v1.Refund
-	1,  // 9: payments.v1.Refund.status:type_name -> payments.v1.Refund.Status
-	56, // 10: payments.v1.Refund.created_at:type_name -> google.protobuf.Timestamp
-	56, // 11: payments.v1.Purchase.ordered_at:type_name -> google.protobuf.Timestamp
-	21, // 12: payments.v1.PayRequest.purchase:type_name -> payments.v1.Purchase
-	56, // 13: payments.v1.PayRequest.charge_by:type_name -> google.protobuf.Timestamp
-	21, // 14: payments.v1.LookAtPaymentRequest.purchase:type_name -> payments.v1.Purchase
-	21, // 15: payments.v1.CancelPaymentRequest.purchase:type_name -> payments.v1.Purchase
-	3,  // 16: payments.v1.Payment.status:type_name -> payments.v1.Payment.Status
-	56, // 17: payments.v1.Payment.charged_at:type_name -> google.protobuf.Timestamp
-	29, // 18: payments.v1.Payment.decline:type_name -> payments.v1.Decline
-	2,  // 19: payments.v1.Payment.dispute:type_name -> payments.v1.Payment.Dispute
-	26, // 20: payments.v1.Payment.term:type_name -> payments.v1.Term
-	56, // 21: payments.v1.Term.period_start:type_name -> google.protobuf.Timestamp
-	56, // 22: payments.v1.Term.period_end:type_name -> google.protobuf.Timestamp
-	4,  // 23: payments.v1.Subscription.status:type_name -> payments.v1.Subscription.Status
-	56, // 24: payments.v1.Subscription.current_period_end:type_name -> google.protobuf.Timestamp
-	28, // 25: payments.v1.Subscription.unpaid:type_name -> payments.v1.UnpaidInvoice
-	56, // 26: payments.v1.Subscription.observed_at:type_name -> google.protobuf.Timestamp
-	56, // 27: payments.v1.UnpaidInvoice.next_attempt_at:type_name -> google.protobuf.Timestamp
-	30, // 28: payments.v1.FileWebhooksRequest.deliveries:type_name -> payments.v1.ReceiveWebhookRequest
-	56, // 29: payments.v1.Window.from:type_name -> google.protobuf.Timestamp
-	56, // 30: payments.v1.Window.before:type_name -> google.protobuf.Timestamp
-	34, // 31: payments.v1.ListChargesRequest.window:type_name -> payments.v1.Window
-	37, // 32: payments.v1.ListChargesResponse.charges:type_name -> payments.v1.SeenCharge
-	5,  // 33: payments.v1.SeenCharge.status:type_name -> payments.v1.SeenCharge.Status
-	56, // 34: payments.v1.SeenCharge.created_at:type_name -> google.protobuf.Timestamp
-	6,  // 35: payments.v1.SeenCharge.owner:type_name -> payments.v1.SeenCharge.Owner
-	39, // 36: payments.v1.FindChargesRequest.card:type_name -> payments.v1.CardSearch
-	34, // 37: payments.v1.CardSearch.window:type_name -> payments.v1.Window
-	41, // 38: payments.v1.FindChargesResponse.charges:type_name -> payments.v1.FoundCharge
-	37, // 39: payments.v1.FoundCharge.charge:type_name -> payments.v1.SeenCharge
-	42, // 40: payments.v1.FoundCharge.refunds:type_name -> payments.v1.ChargeRefund
-	43, // 41: payments.v1.FoundCharge.disputes:type_name -> payments.v1.ChargeDispute
-	1,  // 42: payments.v1.ChargeRefund.status:type_name -> payments.v1.Refund.Status
-	56, // 43: payments.v1.ChargeRefund.created_at:type_name -> google.protobuf.Timestamp
-	2,  // 44: payments.v1.ChargeDispute.stands:type_name -> payments.v1.Payment.Dispute
-	56, // 45: payments.v1.ChargeDispute.created_at:type_name -> google.protobuf.Timestamp
-	56, // 46: payments.v1.ChargeDispute.answer_by:type_name -> google.protobuf.Timestamp
-	47, // 47: payments.v1.RestoreChargeRequest.named:type_name -> payments.v1.NamedBuyer
-	25, // 48: payments.v1.RestoreChargeResponse.payment:type_name -> payments.v1.Payment
-	34, // 49: payments.v1.CatchUpEventsRequest.window:type_name -> payments.v1.Window
-	7,  // 50: payments.v1.FollowChangesRequest.kind:type_name -> payments.v1.FollowChangesRequest.Kind
-	34, // 51: payments.v1.FollowChangesRequest.window:type_name -> payments.v1.Window
-	34, // 52: payments.v1.ListBalanceTransactionsRequest.window:type_name -> payments.v1.Window
-	55, // 53: payments.v1.ListBalanceTransactionsResponse.transactions:type_name -> payments.v1.BalanceTransaction
-	56, // 54: payments.v1.BalanceTransaction.created_at:type_name -> google.protobuf.Timestamp
-	22, // 55: payments.v1.PaymentsService.Pay:input_type -> payments.v1.PayRequest
-	23, // 56: payments.v1.PaymentsService.LookAtPayment:input_type -> payments.v1.LookAtPaymentRequest
-	24, // 57: payments.v1.PaymentsService.CancelPayment:input_type -> payments.v1.CancelPaymentRequest
-	30, // 58: payments.v1.PaymentsService.ReceiveWebhook:input_type -> payments.v1.ReceiveWebhookRequest
-	32, // 59: payments.v1.PaymentsService.FileWebhooks:input_type -> payments.v1.FileWebhooksRequest
-	17, // 60: payments.v1.PaymentsAdminService.RefundPayment:input_type -> payments.v1.RefundPaymentRequest
-	18, // 61: payments.v1.PaymentsAdminService.ListRefunds:input_type -> payments.v1.ListRefundsRequest
-	8,  // 62: payments.v1.PaymentsAdminService.ListWebhookEvents:input_type -> payments.v1.ListWebhookEventsRequest
-	10, // 63: payments.v1.PaymentsAdminService.CountResolutionMethods:input_type -> payments.v1.CountResolutionMethodsRequest
-	13, // 64: payments.v1.PaymentsAdminService.LinkWebhookEvent:input_type -> payments.v1.LinkWebhookEventRequest
-	14, // 65: payments.v1.PaymentsAdminService.ReplayWebhookEvent:input_type -> payments.v1.ReplayWebhookEventRequest
-	15, // 66: payments.v1.PaymentsAdminService.IgnoreWebhookEvent:input_type -> payments.v1.IgnoreWebhookEventRequest
-	35, // 67: payments.v1.PaymentsAdminService.ListCharges:input_type -> payments.v1.ListChargesRequest
-	38, // 68: payments.v1.PaymentsAdminService.FindCharges:input_type -> payments.v1.FindChargesRequest
-	44, // 69: payments.v1.PaymentsAdminService.MatchPayments:input_type -> payments.v1.MatchPaymentsRequest
-	46, // 70: payments.v1.PaymentsAdminService.RestoreCharge:input_type -> payments.v1.RestoreChargeRequest
-	49, // 71: payments.v1.PaymentsAdminService.CatchUpEvents:input_type -> payments.v1.CatchUpEventsRequest
-	51, // 72: payments.v1.PaymentsAdminService.FollowChanges:input_type -> payments.v1.FollowChangesRequest
-	53, // 73: payments.v1.PaymentsAdminService.ListBalanceTransactions:input_type -> payments.v1.ListBalanceTransactionsRequest
-	25, // 74: payments.v1.PaymentsService.Pay:output_type -> payments.v1.Payment
-	25, // 75: payments.v1.PaymentsService.LookAtPayment:output_type -> payments.v1.Payment
-	25, // 76: payments.v1.PaymentsService.CancelPayment:output_type -> payments.v1.Payment
-	31, // 77: payments.v1.PaymentsService.ReceiveWebhook:output_type -> payments.v1.ReceiveWebhookResponse
-	33, // 78: payments.v1.PaymentsService.FileWebhooks:output_type -> payments.v1.FileWebhooksResponse
-	20, // 79: payments.v1.PaymentsAdminService.RefundPayment:output_type -> payments.v1.Refund
-	19, // 80: payments.v1.PaymentsAdminService.ListRefunds:output_type -> payments.v1.ListRefundsResponse
-	9,  // 81: payments.v1.PaymentsAdminService.ListWebhookEvents:output_type -> payments.v1.ListWebhookEventsResponse
-	11, // 82: payments.v1.PaymentsAdminService.CountResolutionMethods:output_type -> payments.v1.CountResolutionMethodsResponse
-	16, // 83: payments.v1.PaymentsAdminService.LinkWebhookEvent:output_type -> payments.v1.WebhookEvent
-	16, // 84: payments.v1.PaymentsAdminService.ReplayWebhookEvent:output_type -> payments.v1.WebhookEvent
-	16, // 85: payments.v1.PaymentsAdminService.IgnoreWebhookEvent:output_type -> payments.v1.WebhookEvent
-	36, // 86: payments.v1.PaymentsAdminService.ListCharges:output_type -> payments.v1.ListChargesResponse
-	40, // 87: payments.v1.PaymentsAdminService.FindCharges:output_type -> payments.v1.FindChargesResponse
-	45, // 88: payments.v1.PaymentsAdminService.MatchPayments:output_type -> payments.v1.MatchPaymentsResponse
-	48, // 89: payments.v1.PaymentsAdminService.RestoreCharge:output_type -> payments.v1.RestoreChargeResponse
-	50, // 90: payments.v1.PaymentsAdminService.CatchUpEvents:output_type -> payments.v1.CatchUpEventsResponse
-	52, // 91: payments.v1.PaymentsAdminService.FollowChanges:output_type -> payments.v1.FollowChangesResponse
-	54, // 92: payments.v1.PaymentsAdminService.ListBalanceTransactions:output_type -> payments.v1.ListBalanceTransactionsResponse
-	74, // [74:93] is the sub-list for method output_type
-	55, // [55:74] is the sub-list for method input_type
-	55, // [55:55] is the sub-list for extension type_name
-	55, // [55:55] is the sub-list for extension extendee
-	0,  // [0:55] is the sub-list for field type_name
+	58, // 1: payments.v1.ListWebhookEventsRequest.received_before:type_name -> google.protobuf.Timestamp
+	18, // 2: payments.v1.ListWebhookEventsResponse.events:type_name -> payments.v1.WebhookEvent
+	58, // 3: payments.v1.LedgerHealth.delivered_at:type_name -> google.protobuf.Timestamp
+	58, // 4: payments.v1.LedgerHealth.struggling_since:type_name -> google.protobuf.Timestamp
+	14, // 5: payments.v1.CountResolutionMethodsResponse.methods:type_name -> payments.v1.ResolutionMethodCount
+	0,  // 6: payments.v1.ResolutionMethodCount.status:type_name -> payments.v1.WebhookEvent.Status
+	0,  // 7: payments.v1.WebhookEvent.status:type_name -> payments.v1.WebhookEvent.Status
+	58, // 8: payments.v1.WebhookEvent.received_at:type_name -> google.protobuf.Timestamp
+	58, // 9: payments.v1.WebhookEvent.processed_at:type_name -> google.protobuf.Timestamp
+	22, // 10: payments.v1.ListRefundsResponse.refunds:type_name -> payments.v1.Refund
+	1,  // 11: payments.v1.Refund.status:type_name -> payments.v1.Refund.Status
+	58, // 12: payments.v1.Refund.created_at:type_name -> google.protobuf.Timestamp
+	58, // 13: payments.v1.Purchase.ordered_at:type_name -> google.protobuf.Timestamp
+	23, // 14: payments.v1.PayRequest.purchase:type_name -> payments.v1.Purchase
+	58, // 15: payments.v1.PayRequest.charge_by:type_name -> google.protobuf.Timestamp
+	23, // 16: payments.v1.LookAtPaymentRequest.purchase:type_name -> payments.v1.Purchase
+	23, // 17: payments.v1.CancelPaymentRequest.purchase:type_name -> payments.v1.Purchase
+	3,  // 18: payments.v1.Payment.status:type_name -> payments.v1.Payment.Status
+	58, // 19: payments.v1.Payment.charged_at:type_name -> google.protobuf.Timestamp
+	31, // 20: payments.v1.Payment.decline:type_name -> payments.v1.Decline
+	2,  // 21: payments.v1.Payment.dispute:type_name -> payments.v1.Payment.Dispute
+	28, // 22: payments.v1.Payment.term:type_name -> payments.v1.Term
+	58, // 23: payments.v1.Term.period_start:type_name -> google.protobuf.Timestamp
+	58, // 24: payments.v1.Term.period_end:type_name -> google.protobuf.Timestamp
+	4,  // 25: payments.v1.Subscription.status:type_name -> payments.v1.Subscription.Status
+	58, // 26: payments.v1.Subscription.current_period_end:type_name -> google.protobuf.Timestamp
+	30, // 27: payments.v1.Subscription.unpaid:type_name -> payments.v1.UnpaidInvoice
+	58, // 28: payments.v1.Subscription.observed_at:type_name -> google.protobuf.Timestamp
+	58, // 29: payments.v1.UnpaidInvoice.next_attempt_at:type_name -> google.protobuf.Timestamp
+	32, // 30: payments.v1.FileWebhooksRequest.deliveries:type_name -> payments.v1.ReceiveWebhookRequest
+	58, // 31: payments.v1.Window.from:type_name -> google.protobuf.Timestamp
+	58, // 32: payments.v1.Window.before:type_name -> google.protobuf.Timestamp
+	36, // 33: payments.v1.ListChargesRequest.window:type_name -> payments.v1.Window
+	39, // 34: payments.v1.ListChargesResponse.charges:type_name -> payments.v1.SeenCharge
+	5,  // 35: payments.v1.SeenCharge.status:type_name -> payments.v1.SeenCharge.Status
+	58, // 36: payments.v1.SeenCharge.created_at:type_name -> google.protobuf.Timestamp
+	6,  // 37: payments.v1.SeenCharge.owner:type_name -> payments.v1.SeenCharge.Owner
+	41, // 38: payments.v1.FindChargesRequest.card:type_name -> payments.v1.CardSearch
+	36, // 39: payments.v1.CardSearch.window:type_name -> payments.v1.Window
+	43, // 40: payments.v1.FindChargesResponse.charges:type_name -> payments.v1.FoundCharge
+	39, // 41: payments.v1.FoundCharge.charge:type_name -> payments.v1.SeenCharge
+	44, // 42: payments.v1.FoundCharge.refunds:type_name -> payments.v1.ChargeRefund
+	45, // 43: payments.v1.FoundCharge.disputes:type_name -> payments.v1.ChargeDispute
+	1,  // 44: payments.v1.ChargeRefund.status:type_name -> payments.v1.Refund.Status
+	58, // 45: payments.v1.ChargeRefund.created_at:type_name -> google.protobuf.Timestamp
+	2,  // 46: payments.v1.ChargeDispute.stands:type_name -> payments.v1.Payment.Dispute
+	58, // 47: payments.v1.ChargeDispute.created_at:type_name -> google.protobuf.Timestamp
+	58, // 48: payments.v1.ChargeDispute.answer_by:type_name -> google.protobuf.Timestamp
+	49, // 49: payments.v1.RestoreChargeRequest.named:type_name -> payments.v1.NamedBuyer
+	27, // 50: payments.v1.RestoreChargeResponse.payment:type_name -> payments.v1.Payment
+	36, // 51: payments.v1.CatchUpEventsRequest.window:type_name -> payments.v1.Window
+	7,  // 52: payments.v1.FollowChangesRequest.kind:type_name -> payments.v1.FollowChangesRequest.Kind
+	36, // 53: payments.v1.FollowChangesRequest.window:type_name -> payments.v1.Window
+	36, // 54: payments.v1.ListBalanceTransactionsRequest.window:type_name -> payments.v1.Window
+	57, // 55: payments.v1.ListBalanceTransactionsResponse.transactions:type_name -> payments.v1.BalanceTransaction
+	58, // 56: payments.v1.BalanceTransaction.created_at:type_name -> google.protobuf.Timestamp
+	24, // 57: payments.v1.PaymentsService.Pay:input_type -> payments.v1.PayRequest
+	25, // 58: payments.v1.PaymentsService.LookAtPayment:input_type -> payments.v1.LookAtPaymentRequest
+	26, // 59: payments.v1.PaymentsService.CancelPayment:input_type -> payments.v1.CancelPaymentRequest
+	32, // 60: payments.v1.PaymentsService.ReceiveWebhook:input_type -> payments.v1.ReceiveWebhookRequest
+	34, // 61: payments.v1.PaymentsService.FileWebhooks:input_type -> payments.v1.FileWebhooksRequest
+	19, // 62: payments.v1.PaymentsAdminService.RefundPayment:input_type -> payments.v1.RefundPaymentRequest
+	20, // 63: payments.v1.PaymentsAdminService.ListRefunds:input_type -> payments.v1.ListRefundsRequest
+	8,  // 64: payments.v1.PaymentsAdminService.ListWebhookEvents:input_type -> payments.v1.ListWebhookEventsRequest
+	10, // 65: payments.v1.PaymentsAdminService.GetLedgerHealth:input_type -> payments.v1.GetLedgerHealthRequest
+	12, // 66: payments.v1.PaymentsAdminService.CountResolutionMethods:input_type -> payments.v1.CountResolutionMethodsRequest
+	15, // 67: payments.v1.PaymentsAdminService.LinkWebhookEvent:input_type -> payments.v1.LinkWebhookEventRequest
+	16, // 68: payments.v1.PaymentsAdminService.ReplayWebhookEvent:input_type -> payments.v1.ReplayWebhookEventRequest
+	17, // 69: payments.v1.PaymentsAdminService.IgnoreWebhookEvent:input_type -> payments.v1.IgnoreWebhookEventRequest
+	37, // 70: payments.v1.PaymentsAdminService.ListCharges:input_type -> payments.v1.ListChargesRequest
+	40, // 71: payments.v1.PaymentsAdminService.FindCharges:input_type -> payments.v1.FindChargesRequest
+	46, // 72: payments.v1.PaymentsAdminService.MatchPayments:input_type -> payments.v1.MatchPaymentsRequest
+	48, // 73: payments.v1.PaymentsAdminService.RestoreCharge:input_type -> payments.v1.RestoreChargeRequest
+	51, // 74: payments.v1.PaymentsAdminService.CatchUpEvents:input_type -> payments.v1.CatchUpEventsRequest
+	53, // 75: payments.v1.PaymentsAdminService.FollowChanges:input_type -> payments.v1.FollowChangesRequest
+	55, // 76: payments.v1.PaymentsAdminService.ListBalanceTransactions:input_type -> payments.v1.ListBalanceTransactionsRequest
+	27, // 77: payments.v1.PaymentsService.Pay:output_type -> payments.v1.Payment
+	27, // 78: payments.v1.PaymentsService.LookAtPayment:output_type -> payments.v1.Payment
+	27, // 79: payments.v1.PaymentsService.CancelPayment:output_type -> payments.v1.Payment
+	33, // 80: payments.v1.PaymentsService.ReceiveWebhook:output_type -> payments.v1.ReceiveWebhookResponse
+	35, // 81: payments.v1.PaymentsService.FileWebhooks:output_type -> payments.v1.FileWebhooksResponse
+	22, // 82: payments.v1.PaymentsAdminService.RefundPayment:output_type -> payments.v1.Refund
+	21, // 83: payments.v1.PaymentsAdminService.ListRefunds:output_type -> payments.v1.ListRefundsResponse
+	9,  // 84: payments.v1.PaymentsAdminService.ListWebhookEvents:output_type -> payments.v1.ListWebhookEventsResponse
+	11, // 85: payments.v1.PaymentsAdminService.GetLedgerHealth:output_type -> payments.v1.LedgerHealth
+	13, // 86: payments.v1.PaymentsAdminService.CountResolutionMethods:output_type -> payments.v1.CountResolutionMethodsResponse
+	18, // 87: payments.v1.PaymentsAdminService.LinkWebhookEvent:output_type -> payments.v1.WebhookEvent
+	18, // 88: payments.v1.PaymentsAdminService.ReplayWebhookEvent:output_type -> payments.v1.WebhookEvent
+	18, // 89: payments.v1.PaymentsAdminService.IgnoreWebhookEvent:output_type -> payments.v1.WebhookEvent
+	38, // 90: payments.v1.PaymentsAdminService.ListCharges:output_type -> payments.v1.ListChargesResponse
+	42, // 91: payments.v1.PaymentsAdminService.FindCharges:output_type -> payments.v1.FindChargesResponse
+	47, // 92: payments.v1.PaymentsAdminService.MatchPayments:output_type -> payments.v1.MatchPaymentsResponse
+	50, // 93: payments.v1.PaymentsAdminService.RestoreCharge:output_type -> payments.v1.RestoreChargeResponse
+	52, // 94: payments.v1.PaymentsAdminService.CatchUpEvents:output_type -> payments.v1.CatchUpEventsResponse
+	54, // 95: payments.v1.PaymentsAdminService.FollowChanges:output_type -> payments.v1.FollowChangesResponse
+	56, // 96: payments.v1.PaymentsAdminService.ListBalanceTransactions:output_type -> payments.v1.ListBalanceTransactionsResponse
+	77, // [77:97] is the sub-list for method output_type
+	57, // [57:77] is the sub-list for method input_type
+	57, // [57:57] is the sub-list for extension type_name
+	57, // [57:57] is the sub-list for extension extendee
+	0,  // [0:57] is the sub-list for field type_name
 }
 
 func init() { file_payments_v1_payments_proto_init() }
@@ -4605,7 +4736,7 @@ func file_payments_v1_payments_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_payments_v1_payments_proto_rawDesc), len(file_payments_v1_payments_proto_rawDesc)),
 			NumEnums:      8,
-			NumMessages:   48,
+			NumMessages:   50,
 			NumExtensions: 0,
 			NumServices:   2,
 		},

@@ -311,6 +311,7 @@ const (
 	PaymentsAdminService_RefundPayment_FullMethodName           = "/payments.v1.PaymentsAdminService/RefundPayment"
 	PaymentsAdminService_ListRefunds_FullMethodName             = "/payments.v1.PaymentsAdminService/ListRefunds"
 	PaymentsAdminService_ListWebhookEvents_FullMethodName       = "/payments.v1.PaymentsAdminService/ListWebhookEvents"
+	PaymentsAdminService_GetLedgerHealth_FullMethodName         = "/payments.v1.PaymentsAdminService/GetLedgerHealth"
 	PaymentsAdminService_CountResolutionMethods_FullMethodName  = "/payments.v1.PaymentsAdminService/CountResolutionMethods"
 	PaymentsAdminService_LinkWebhookEvent_FullMethodName        = "/payments.v1.PaymentsAdminService/LinkWebhookEvent"
 	PaymentsAdminService_ReplayWebhookEvent_FullMethodName      = "/payments.v1.PaymentsAdminService/ReplayWebhookEvent"
@@ -343,6 +344,8 @@ type PaymentsAdminServiceClient interface {
 	// ListWebhookEvents lists the ledger, newest first. What needs a person is
 	// ORPHANED, newest first; and FAILED with min_attempts 4, most attempts first.
 	ListWebhookEvents(ctx context.Context, in *ListWebhookEventsRequest, opts ...grpc.CallOption) (*ListWebhookEventsResponse, error)
+	// GetLedgerHealth says whether Stripe's events arrive and find whom they are for.
+	GetLedgerHealth(ctx context.Context, in *GetLedgerHealthRequest, opts ...grpc.CallOption) (*LedgerHealth, error)
 	// CountResolutionMethods says by what events found whom they are for, and how
 	// often, the most frequent first.
 	CountResolutionMethods(ctx context.Context, in *CountResolutionMethodsRequest, opts ...grpc.CallOption) (*CountResolutionMethodsResponse, error)
@@ -422,6 +425,16 @@ func (c *paymentsAdminServiceClient) ListWebhookEvents(ctx context.Context, in *
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(ListWebhookEventsResponse)
 	err := c.cc.Invoke(ctx, PaymentsAdminService_ListWebhookEvents_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *paymentsAdminServiceClient) GetLedgerHealth(ctx context.Context, in *GetLedgerHealthRequest, opts ...grpc.CallOption) (*LedgerHealth, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(LedgerHealth)
+	err := c.cc.Invoke(ctx, PaymentsAdminService_GetLedgerHealth_FullMethodName, in, out, cOpts...)
 	if err != nil {
 		return nil, err
 	}
@@ -557,6 +570,8 @@ type PaymentsAdminServiceServer interface {
 	// ListWebhookEvents lists the ledger, newest first. What needs a person is
 	// ORPHANED, newest first; and FAILED with min_attempts 4, most attempts first.
 	ListWebhookEvents(context.Context, *ListWebhookEventsRequest) (*ListWebhookEventsResponse, error)
+	// GetLedgerHealth says whether Stripe's events arrive and find whom they are for.
+	GetLedgerHealth(context.Context, *GetLedgerHealthRequest) (*LedgerHealth, error)
 	// CountResolutionMethods says by what events found whom they are for, and how
 	// often, the most frequent first.
 	CountResolutionMethods(context.Context, *CountResolutionMethodsRequest) (*CountResolutionMethodsResponse, error)
@@ -620,6 +635,9 @@ func (UnimplementedPaymentsAdminServiceServer) ListRefunds(context.Context, *Lis
 }
 func (UnimplementedPaymentsAdminServiceServer) ListWebhookEvents(context.Context, *ListWebhookEventsRequest) (*ListWebhookEventsResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method ListWebhookEvents not implemented")
+}
+func (UnimplementedPaymentsAdminServiceServer) GetLedgerHealth(context.Context, *GetLedgerHealthRequest) (*LedgerHealth, error) {
+	return nil, status.Error(codes.Unimplemented, "method GetLedgerHealth not implemented")
 }
 func (UnimplementedPaymentsAdminServiceServer) CountResolutionMethods(context.Context, *CountResolutionMethodsRequest) (*CountResolutionMethodsResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method CountResolutionMethods not implemented")
@@ -725,6 +743,24 @@ func _PaymentsAdminService_ListWebhookEvents_Handler(srv interface{}, ctx contex
 	}
 	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
 		return srv.(PaymentsAdminServiceServer).ListWebhookEvents(ctx, req.(*ListWebhookEventsRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _PaymentsAdminService_GetLedgerHealth_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(GetLedgerHealthRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(PaymentsAdminServiceServer).GetLedgerHealth(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: PaymentsAdminService_GetLedgerHealth_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(PaymentsAdminServiceServer).GetLedgerHealth(ctx, req.(*GetLedgerHealthRequest))
 	}
 	return interceptor(ctx, in, info, handler)
 }
@@ -945,6 +981,10 @@ var PaymentsAdminService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "ListWebhookEvents",
 			Handler:    _PaymentsAdminService_ListWebhookEvents_Handler,
+		},
+		{
+			MethodName: "GetLedgerHealth",
+			Handler:    _PaymentsAdminService_GetLedgerHealth_Handler,
 		},
 		{
 			MethodName: "CountResolutionMethods",

@@ -33,14 +33,17 @@ func (s *Service) Visit(ctx context.Context, id uuid.UUID, why order.Why, news *
 	return o, err
 }
 
-// escalate makes an order that several looks could not finish a case for a
-// person, also when the looks ended in errors. They go on, hourly.
+// escalate makes an order that several looks could not finish, or that is paid and
+// without access past what was promised, a case for a person, also when the looks
+// ended in errors. They go on, hourly.
 func (s *Service) escalate(ctx context.Context, id uuid.UUID) error {
 	o, err := s.Store.Get(ctx, id)
 	if err != nil {
 		return err
 	}
-	if o.NextLookAt == nil || o.Waits() || o.LookCount < caseAfterLooks {
+	// Who paid and was promised access by a time that has passed waits for a person, too.
+	unserved := o.AwaitsAccess() && o.MissedBy != nil
+	if o.NextLookAt == nil || o.Waits() || o.LookCount < caseAfterLooks && !unserved {
 		return nil
 	}
 	if o.RefundRuns() {

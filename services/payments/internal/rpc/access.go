@@ -24,6 +24,7 @@ var Access = access.Table{
 	paymentsv1.PaymentsAdminService_ListBalanceTransactions_FullMethodName: {Callers: []string{"reconciliation"}},
 
 	paymentsv1.PaymentsAdminService_ListWebhookEvents_FullMethodName:      {Callers: []string{"reconciliation"}, Role: access.Viewer},
+	paymentsv1.PaymentsAdminService_GetLedgerHealth_FullMethodName:        {Callers: []string{"reconciliation"}},
 	paymentsv1.PaymentsAdminService_CountResolutionMethods_FullMethodName: {Role: access.Viewer},
 	paymentsv1.PaymentsAdminService_LinkWebhookEvent_FullMethodName:       {Role: access.Support},
 	paymentsv1.PaymentsAdminService_ReplayWebhookEvent_FullMethodName:     {Role: access.Support},

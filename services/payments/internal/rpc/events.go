@@ -53,6 +53,22 @@ func (r *Admin) ListWebhookEvents(ctx context.Context, req *paymentsv1.ListWebho
 // daysCounted is how many days are counted when none are named.
 const daysCounted = 30
 
+// GetLedgerHealth says whether events arrive.
+func (r *Admin) GetLedgerHealth(ctx context.Context, _ *paymentsv1.GetLedgerHealthRequest) (*paymentsv1.LedgerHealth, error) {
+	h, err := r.Service.LedgerHealth(ctx)
+	if err != nil {
+		return nil, err
+	}
+	out := &paymentsv1.LedgerHealth{LastHourEvents: h.LastHour, LastHourOrphaned: h.LastHourOrphaned, StrugglingEvents: h.Struggling}
+	if h.DeliveredAt != nil {
+		out.DeliveredAt = timestamppb.New(*h.DeliveredAt)
+	}
+	if h.StrugglingSince != nil {
+		out.StrugglingSince = timestamppb.New(*h.StrugglingSince)
+	}
+	return out, nil
+}
+
 // CountResolutionMethods counts by what events found whom they are for.
 func (r *Admin) CountResolutionMethods(ctx context.Context, req *paymentsv1.CountResolutionMethodsRequest) (*paymentsv1.CountResolutionMethodsResponse, error) {
 	days := int(req.GetDays())

@@ -15,3 +15,8 @@ func (s *Service) ListEvents(ctx context.Context, f store.Filter) ([]store.Entry
 func (s *Service) CountMethods(ctx context.Context, days int) ([]store.MethodCount, error) {
 	return s.Store.CountMethods(ctx, s.Now().AddDate(0, 0, -days))
 }
+
+// LedgerHealth says whether events arrive and find whom they are for.
+func (s *Service) LedgerHealth(ctx context.Context) (store.LedgerHealth, error) {
+	return s.Store.LedgerHealth(ctx, s.Now())
+}

@@ -22,9 +22,6 @@ type Standing struct {
 	Amounts map[string]string
 }
 
-// Key names the problem.
-func (s Standing) Key() string { return strings.ToLower(strings.ReplaceAll(string(s.Kind), "_", "-")) }
-
 // told is what is said of the cases of one kind.
 type told struct {
 	// one and many are the title; many has a place for the number.
@@ -125,24 +122,34 @@ const (
 	fraudWarning Kind = "FRAUD_WARNING"
 )
 
-// Words are what the team is told.
-type Words struct {
+// Problem is what the team is told of as one incident.
+type Problem struct {
+	Key     string
+	PageNow bool
+	// Title, Meaning and Next are what it is, what it means for whom, and what to do.
 	Title, Meaning, Next string
-	PageNow              bool
-	Items                []Item
+	Count                int64
+	// Since is when it began, NewestAt when the newest of it came; nil when it does not
+	// come one by one.
+	Since    time.Time
+	NewestAt *time.Time
+	Items    []Item
 }
 
-// Item is one case.
+// Item is one of the things that a problem is about.
 type Item struct{ Text, Path string }
 
-// Words are what the team is told of cases of a kind.
-func (s Standing) Words() Words {
+// Problem is what the team is told of cases of a kind.
+func (s Standing) Problem() Problem {
 	t, ok := telling[s.Kind]
 	if !ok { // a kind that a newer binary knows
 		plain := strings.ToLower(strings.ReplaceAll(string(s.Kind), "_", " "))
 		t = told{one: "A case of " + plain, many: "%d cases of " + plain, next: "Open it."}
 	}
-	w := Words{Title: t.one, Meaning: t.meaning, Next: t.next, PageNow: t.pages}
+	w := Problem{
+		Key: strings.ToLower(strings.ReplaceAll(string(s.Kind), "_", "-")), Title: t.one, Meaning: t.meaning, Next: t.next, PageNow: t.pages,
+		Count: s.Count, Since: s.Since, NewestAt: &s.NewestAt,
+	}
 	if s.Count != 1 && strings.Contains(t.many, "%d") {
 		w.Title = fmt.Sprintf(t.many, s.Count)
 	}

@@ -99,19 +99,21 @@ func (n *Notifications) Send(ctx context.Context, m Message) error {
 	return err
 }
 
-// ReportCases says how all open cases stand as of a time, each kind as one problem.
-func (n *Notifications) ReportCases(ctx context.Context, asOf time.Time, standings []cases.Standing) error {
-	req := &notificationsv1.ReportIncidentsRequest{Source: "cases", AsOf: timestamppb.New(asOf)}
-	for _, st := range standings {
-		words := st.Words()
+// ReportProblems says how all problems of a source stand as of a time.
+func (n *Notifications) ReportProblems(ctx context.Context, source string, asOf time.Time, problems []cases.Problem) error {
+	req := &notificationsv1.ReportIncidentsRequest{Source: source, AsOf: timestamppb.New(asOf)}
+	for _, p := range problems {
 		r := &notificationsv1.IncidentReport{
-			Key: st.Key(), Tier: notificationsv1.Incident_SAME_DAY, Title: words.Title, Meaning: words.Meaning, NextStep: words.Next,
-			Count: st.Count, Since: timestamppb.New(st.Since), NewestAt: timestamppb.New(st.NewestAt),
+			Key: p.Key, Tier: notificationsv1.Incident_SAME_DAY, Title: p.Title, Meaning: p.Meaning, NextStep: p.Next,
+			Count: p.Count, Since: timestamppb.New(p.Since),
 		}
-		if words.PageNow {
+		if p.PageNow {
 			r.Tier = notificationsv1.Incident_PAGE_NOW
 		}
-		for _, item := range words.Items {
+		if p.NewestAt != nil {
+			r.NewestAt = timestamppb.New(*p.NewestAt)
+		}
+		for _, item := range p.Items {
 			r.Items = append(r.Items, &notificationsv1.IncidentItem{Text: item.Text, Path: item.Path})
 		}
 		req.Incidents = append(req.Incidents, r)

@@ -11,6 +11,7 @@ import (
 	ordersv1 "makegood.example/proto/gen/orders/v1"
 	paymentsv1 "makegood.example/proto/gen/payments/v1"
 	"makegood.example/services/reconciliation/internal/balance"
+	"makegood.example/services/reconciliation/internal/cases"
 	"makegood.example/services/reconciliation/internal/disposition"
 )
 
@@ -180,4 +181,21 @@ func (p *Payments) ListBalance(ctx context.Context, w Window) ([]balance.Transac
 		}
 	}
 	return list, page.GetNextPageToken(), nil
+}
+
+// LedgerHealth says how Stripe's events arrive; what runs missed is not in it.
+func (p *Payments) LedgerHealth(ctx context.Context) (cases.Ledger, error) {
+	ctx, cancel := context.WithTimeout(ctx, readTimeout)
+	defer cancel()
+	h, err := p.client.GetLedgerHealth(ctx, &paymentsv1.GetLedgerHealthRequest{})
+	l := cases.Ledger{LastHour: h.GetLastHourEvents(), LastHourOrphaned: h.GetLastHourOrphaned(), Struggling: h.GetStrugglingEvents()}
+	if at := h.GetStrugglingSince(); at != nil {
+		since := at.AsTime()
+		l.StrugglingSince = &since
+	}
+	if at := h.GetDeliveredAt(); at != nil {
+		delivered := at.AsTime()
+		l.DeliveredAt = &delivered
+	}
+	return l, err
 }

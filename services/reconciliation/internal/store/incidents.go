@@ -55,3 +55,24 @@ func (s *Store) Standings(ctx context.Context, now time.Time) ([]cases.Standing,
 	}
 	return list, mapError(err)
 }
+
+// ClaimLedgerLook says whether it is time to tell how events arrive, and moves the
+// next time.
+func (s *Store) ClaimLedgerLook(ctx context.Context, now, next time.Time) ([]bool, error) {
+	claimed, err := s.q.ClaimLedgerLook(ctx, db.ClaimLedgerLookParams{Now: now, Next: next})
+	return claimed, mapError(err)
+}
+
+// AddMissed adds to how events arrive what the runs after the last delivery, and of
+// the last day, found missing.
+func (s *Store) AddMissed(ctx context.Context, l *cases.Ledger, now time.Time) error {
+	after := now.Add(-24 * time.Hour)
+	if l.DeliveredAt != nil && l.DeliveredAt.After(after) {
+		after = *l.DeliveredAt
+	}
+	row, err := s.q.CountMissedEvents(ctx, after)
+	if err == nil && row.RunCount > 0 {
+		l.MissedRuns, l.MissedEvents, l.MissedSince = row.RunCount, row.EventCount, &row.Since
+	}
+	return mapError(err)
+}

@@ -46,6 +46,90 @@ func (q *Queries) CountResolutionMethods(ctx context.Context, since time.Time) (
 	return items, nil
 }
 
+const getLastDelivery = `-- name: GetLastDelivery :many
+SELECT received_at FROM (
+    SELECT received_at, attempt_count FROM payments.webhook_events ORDER BY received_at DESC, stripe_event_id DESC LIMIT 20000
+) AS e
+WHERE attempt_count > 0
+ORDER BY received_at DESC
+LIMIT 1
+`
+
+func (q *Queries) GetLastDelivery(ctx context.Context) ([]time.Time, error) {
+	rows, err := q.db.Query(ctx, getLastDelivery)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []time.Time
+	for rows.Next() {
+		var received_at time.Time
+		if err := rows.Scan(&received_at); err != nil {
+			return nil, err
+		}
+		items = append(items, received_at)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const getLedgerHealth = `-- name: GetLedgerHealth :one
+SELECT
+    (SELECT count(*) FROM (
+        SELECT status FROM payments.webhook_events WHERE received_at > $1::timestamptz
+        ORDER BY received_at DESC, stripe_event_id DESC LIMIT 20000
+    ) AS e WHERE status <> 'QUARANTINED')::bigint AS last_hour_events,
+    (SELECT count(*) FROM (
+        SELECT status FROM payments.webhook_events WHERE received_at > $1::timestamptz
+        ORDER BY received_at DESC, stripe_event_id DESC LIMIT 20000
+    ) AS e WHERE status = 'ORPHANED')::bigint AS last_hour_orphaned,
+    (SELECT count(*) FROM payments.webhook_events
+        WHERE next_look_at IS NOT NULL AND status = 'RECEIVED' AND attempt_count + retry_count - waited_count > 3)::bigint AS struggling_events
+`
+
+type GetLedgerHealthRow struct {
+	LastHourEvents   int64
+	LastHourOrphaned int64
+	StrugglingEvents int64
+}
+
+// At most the newest events are looked at, and those that are not finished.
+func (q *Queries) GetLedgerHealth(ctx context.Context, since time.Time) (GetLedgerHealthRow, error) {
+	row := q.db.QueryRow(ctx, getLedgerHealth, since)
+	var i GetLedgerHealthRow
+	err := row.Scan(&i.LastHourEvents, &i.LastHourOrphaned, &i.StrugglingEvents)
+	return i, err
+}
+
+const getStrugglingSince = `-- name: GetStrugglingSince :many
+SELECT received_at FROM payments.webhook_events
+WHERE next_look_at IS NOT NULL AND status = 'RECEIVED' AND attempt_count + retry_count - waited_count > 3
+ORDER BY received_at
+LIMIT 1
+`
+
+func (q *Queries) GetStrugglingSince(ctx context.Context) ([]time.Time, error) {
+	rows, err := q.db.Query(ctx, getStrugglingSince)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []time.Time
+	for rows.Next() {
+		var received_at time.Time
+		if err := rows.Scan(&received_at); err != nil {
+			return nil, err
+		}
+		items = append(items, received_at)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const ignoreEvent = `-- name: IgnoreEvent :exec
 UPDATE payments.webhook_events SET
     status = 'IGNORED', last_error = 'ignored by a person', processed_at = $1::timestamptz,

@@ -36,3 +36,31 @@ FROM payments.webhook_events
 WHERE received_at >= sqlc.arg(since)::timestamptz
 GROUP BY 1, 2
 ORDER BY 3 DESC, 1, 2;
+
+-- name: GetLedgerHealth :one
+-- At most the newest events are looked at, and those that are not finished.
+SELECT
+    (SELECT count(*) FROM (
+        SELECT status FROM payments.webhook_events WHERE received_at > sqlc.arg(since)::timestamptz
+        ORDER BY received_at DESC, stripe_event_id DESC LIMIT 20000
+    ) AS e WHERE status <> 'QUARANTINED')::bigint AS last_hour_events,
+    (SELECT count(*) FROM (
+        SELECT status FROM payments.webhook_events WHERE received_at > sqlc.arg(since)::timestamptz
+        ORDER BY received_at DESC, stripe_event_id DESC LIMIT 20000
+    ) AS e WHERE status = 'ORPHANED')::bigint AS last_hour_orphaned,
+    (SELECT count(*) FROM payments.webhook_events
+        WHERE next_look_at IS NOT NULL AND status = 'RECEIVED' AND attempt_count + retry_count - waited_count > 3)::bigint AS struggling_events;
+
+-- name: GetLastDelivery :many
+SELECT received_at FROM (
+    SELECT received_at, attempt_count FROM payments.webhook_events ORDER BY received_at DESC, stripe_event_id DESC LIMIT 20000
+) AS e
+WHERE attempt_count > 0
+ORDER BY received_at DESC
+LIMIT 1;
+
+-- name: GetStrugglingSince :many
+SELECT received_at FROM payments.webhook_events
+WHERE next_look_at IS NOT NULL AND status = 'RECEIVED' AND attempt_count + retry_count - waited_count > 3
+ORDER BY received_at
+LIMIT 1;

@@ -42,6 +42,62 @@ func (q *Queries) ClaimIncidentLook(ctx context.Context, arg ClaimIncidentLookPa
 	return items, nil
 }
 
+const claimLedgerLook = `-- name: ClaimLedgerLook :many
+UPDATE reconciliation.incident_looks SET ledger_look_again_at = $1::timestamptz
+WHERE ledger_look_again_at <= $2::timestamptz OR ledger_look_again_at > $1::timestamptz
+RETURNING only_row
+`
+
+type ClaimLedgerLookParams struct {
+	Next time.Time
+	Now  time.Time
+}
+
+func (q *Queries) ClaimLedgerLook(ctx context.Context, arg ClaimLedgerLookParams) ([]bool, error) {
+	rows, err := q.db.Query(ctx, claimLedgerLook, arg.Next, arg.Now)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []bool
+	for rows.Next() {
+		var only_row bool
+		if err := rows.Scan(&only_row); err != nil {
+			return nil, err
+		}
+		items = append(items, only_row)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const countMissedEvents = `-- name: CountMissedEvents :one
+SELECT count(*) AS run_count, coalesce(sum(events_added), 0)::bigint AS event_count, coalesce(min(started_at), $1::timestamptz)::timestamptz AS since
+FROM (
+    SELECT events_added, started_at FROM reconciliation.runs
+    WHERE NOT dry_run AND events_added > 0
+    ORDER BY id DESC
+    LIMIT 1000
+) AS r
+WHERE started_at > $1::timestamptz
+`
+
+type CountMissedEventsRow struct {
+	RunCount   int64
+	EventCount int64
+	Since      time.Time
+}
+
+// Of the newest runs, those that found events which had not come.
+func (q *Queries) CountMissedEvents(ctx context.Context, after time.Time) (CountMissedEventsRow, error) {
+	row := q.db.QueryRow(ctx, countMissedEvents, after)
+	var i CountMissedEventsRow
+	err := row.Scan(&i.RunCount, &i.EventCount, &i.Since)
+	return i, err
+}
+
 const listAmounts = `-- name: ListAmounts :many
 SELECT charge_id, amount_minor, currency, created_at FROM reconciliation.charge_dispositions WHERE charge_id = ANY ($1::text[])
 `

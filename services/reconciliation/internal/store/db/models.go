@@ -154,8 +154,9 @@ type ReconciliationDeepPassSlice struct {
 }
 
 type ReconciliationIncidentLook struct {
-	OnlyRow     bool
-	LookAgainAt time.Time
+	OnlyRow           bool
+	LookAgainAt       time.Time
+	LedgerLookAgainAt time.Time
 }
 
 type Run struct {

@@ -33,3 +33,19 @@ ORDER BY c.kind, top.place;
 
 -- name: ListAmounts :many
 SELECT charge_id, amount_minor, currency, created_at FROM reconciliation.charge_dispositions WHERE charge_id = ANY (@charge_ids::text[]);
+
+-- name: CountMissedEvents :one
+-- Of the newest runs, those that found events which had not come.
+SELECT count(*) AS run_count, coalesce(sum(events_added), 0)::bigint AS event_count, coalesce(min(started_at), @after::timestamptz)::timestamptz AS since
+FROM (
+    SELECT events_added, started_at FROM reconciliation.runs
+    WHERE NOT dry_run AND events_added > 0
+    ORDER BY id DESC
+    LIMIT 1000
+) AS r
+WHERE started_at > @after::timestamptz;
+
+-- name: ClaimLedgerLook :many
+UPDATE reconciliation.incident_looks SET ledger_look_again_at = @next::timestamptz
+WHERE ledger_look_again_at <= @now::timestamptz OR ledger_look_again_at > @next::timestamptz
+RETURNING only_row;
