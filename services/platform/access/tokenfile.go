@@ -50,7 +50,7 @@ func RevokeTokens(path string, which func(Token) bool) (revoked []Token, err err
 }
 
 // change rewrites a token file in one step, one writer at a time: a service that
-// reads it finds the old or the new. Only its owner may read it.
+// reads it finds the old or the new. A new one is its owner's alone.
 func change(path string, how func([]Token) ([]Token, error)) error {
 	lock, err := os.OpenFile(path+".lock", os.O_CREATE|os.O_RDWR, 0o600)
 	if err != nil {
@@ -90,9 +90,13 @@ func replace(path string, body []byte) error {
 	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
 		return err
 	}
-	// The services may run as another user than whoever changes the file.
+	// The services may run as another user, or read it as a group: what its owner
+	// arranged stays, but for what would let anybody read it.
 	if old, err := os.Stat(path); err == nil {
-		if owner, ok := old.Sys().(*syscall.Stat_t); ok && int(owner.Uid) != os.Geteuid() {
+		if err := os.Chmod(next, old.Mode().Perm()&^0o007); err != nil {
+			return err
+		}
+		if owner, ok := old.Sys().(*syscall.Stat_t); ok {
 			if err := os.Chown(next, int(owner.Uid), int(owner.Gid)); err != nil {
 				return fmt.Errorf("keep the owner of %s: %w", path, err)
 			}

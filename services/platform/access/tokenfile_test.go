@@ -64,6 +64,25 @@ func TestAFileOfTokensKeepsNone(t *testing.T) {
 	}
 }
 
+// A file that the services read as a group stays theirs to read.
+func TestAFileKeepsWhoMayReadIt(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "tokens.json")
+	for given, want := range map[fs.FileMode]fs.FileMode{0o640: 0o640, 0o644: 0o640, 0o600: 0o600} {
+		if err := os.WriteFile(path, []byte(`{"tokens": []}`), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Chmod(path, given); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := access.Mint(path, access.Token{Actor: "sam", Role: access.Support}); err != nil {
+			t.Fatal(err)
+		}
+		if info, err := os.Stat(path); err != nil || info.Mode().Perm() != want {
+			t.Errorf("%v became %v, want %v: %v", given, info.Mode(), want, err)
+		}
+	}
+}
+
 // A file that somebody broke is not overwritten.
 func TestABrokenFileIsLeftAlone(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "tokens.json")
