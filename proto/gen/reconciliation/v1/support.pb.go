@@ -609,8 +609,9 @@ func (x *CardHint) GetDate() string {
 
 type LookupCustomerResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// More than one: it is not certain whom the words are about, and nothing else is
-	// filled in. Look one of them up.
+	// Any at all: it is not certain whom the words are about, and nothing else is
+	// filled in. Look one of them up. It may be one alone, such as another address of
+	// the mailbox that was asked for.
 	Candidates []*Candidate `protobuf:"bytes,1,rep,name=candidates,proto3" json:"candidates,omitempty"`
 	Diagnosis  Diagnosis    `protobuf:"varint,2,opt,name=diagnosis,proto3,enum=reconciliation.v1.Diagnosis" json:"diagnosis,omitempty"`
 	// What happened, in plain words.
