@@ -15,13 +15,20 @@ import (
 // takes has Stripe charge a customer, as some other checkout does.
 func (o *office) takes(email string, metadata map[string]string) (chargeID string) {
 	o.t.Helper()
-	var customer, intent struct {
-		ID           string `json:"id"`
-		LatestCharge string `json:"latest_charge"`
+	var customer struct {
+		ID string `json:"id"`
 	}
 	o.Stripe.Post("/v1/customers", url.Values{"email": {email}}, &customer)
+	return o.takesFrom(customer.ID, metadata)
+}
+
+func (o *office) takesFrom(customer string, metadata map[string]string) (chargeID string) {
+	o.t.Helper()
+	var intent struct {
+		LatestCharge string `json:"latest_charge"`
+	}
 	form := url.Values{
-		"amount": {"24900"}, "currency": {"usd"}, "customer": {customer.ID}, "payment_method": {visa}, "confirm": {"true"},
+		"amount": {"24900"}, "currency": {"usd"}, "customer": {customer}, "payment_method": {visa}, "confirm": {"true"},
 		"automatic_payment_methods[enabled]": {"true"}, "automatic_payment_methods[allow_redirects]": {"never"},
 	}
 	for k, v := range metadata {

@@ -164,3 +164,36 @@ func TestTheSecondOfTwoPaymentsGoesBackAndItsCaseCloses(t *testing.T) {
 		t.Error("the first payment or its access did not stay")
 	}
 }
+
+// A second charge for one order: two people, each with a key of their own, at once.
+func TestASecondChargeOfOneOrderGoesBackOnce(t *testing.T) {
+	t.Parallel()
+	o := open(t)
+	jane := o.Buyer("jane")
+	order := jane.Buys("annual", visa)
+	second := o.takesFrom(one[string](o, "SELECT customer_id FROM payments.payments WHERE order_id = $1", order.ID), map[string]string{"makegood_app": "makegood", "order_id": order.ID, "reference": jane.Reference, "plan_id": "annual"})
+	o.sweeps()
+	if n := one[int](o, "SELECT count(*) FROM reconciliation.cases WHERE kind = 'DUPLICATE_CHARGE' AND state = 'OPEN'"); n != 1 {
+		t.Fatalf("%d cases", n)
+	}
+	r, err := o.desk.Refund(o.as("sam"), &pb.RefundRequest{OrderId: order.ID, ChargeId: second, Act: dry("paid twice")})
+	o.wantSteps("the dry run", r, err, "refund made WOULD_DO", "access withdrawn NOT_NEEDED", "case closed WOULD_DO")
+	refund := func(actor string) func() (*pb.ActionResponse, error) {
+		return func() (*pb.ActionResponse, error) {
+			return o.desk.Refund(o.as(actor), &pb.RefundRequest{OrderId: order.ID, ChargeId: second, Act: act("paid twice")})
+		}
+	}
+	o.atOnce("refund the second", refund("sam"), refund("alex"))
+	if back, n := o.atStripe(second); back != 24900 || n != 1 {
+		t.Errorf("%d went back in %d refunds", back, n)
+	}
+	if back, _ := o.atStripe(o.chargeOf(order)); back != 0 || jane.Looks().State != "COMPLETE" {
+		t.Errorf("%d of the first went back, and the order is %s", back, jane.Looks().State)
+	}
+	o.sweeps()
+	if n := one[int](o, "SELECT count(*) FROM reconciliation.cases WHERE state = 'OPEN'"); n != 0 {
+		t.Errorf("%d cases are open", n)
+	}
+	r, err = refund("alex")()
+	o.wantSteps("once more", r, err, "refund made NOT_NEEDED", "access withdrawn NOT_NEEDED")
+}
