@@ -2,7 +2,7 @@
 # every variable that the environment sets. `make` alone lists the commands.
 
 .DEFAULT_GOAL := help
-.PHONY: help up demo crashlab bench test lint generate verify tools ci need-go
+.PHONY: help up demo crashlab bench test lint generate verify tools fuzz ci need-go
 
 GO_AT_LEAST := 1.26
 
@@ -33,6 +33,7 @@ help:
 	@echo "make bench  measure webhooks, reconciling and purchases beside what this machine could do, six minutes"
 	@echo "            (FULL=1 longer and with a million of each, PEER=1 beside another implementation, PART=webhooks, reconciling or checkout)"
 	@echo "make test   run every test (GOTESTFLAGS=-race, GOTESTFLAGS='-run Name', ...)"
+	@echo "make fuzz   try new inputs on what reads what comes from outside (FUZZTIME=10s for each)"
 	@echo "make lint, make verify, make generate"
 	@echo "            check the code; check, or write, what is generated from it"
 	@echo "make ci     what the CI runs"
@@ -79,6 +80,9 @@ verify: tools
 
 tools: need-go
 	@./.ci/tools
+
+fuzz: need-go
+	@FUZZTIME="$${FUZZTIME:-$(FUZZTIME)}" ./.ci/fuzz
 
 ci:
 	@./.ci/run

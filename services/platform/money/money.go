@@ -46,9 +46,13 @@ func NotInCents() []string {
 	return slices.Concat(slices.Sorted(maps.Keys(zeroDecimal)), slices.Sorted(maps.Keys(threeDecimal)))
 }
 
-// Display writes an amount for people: "$249.00", "¥24,900", "KWD 75.000".
+// Display writes an amount for people: "$249.00", "¥24,900", "-KWD 75.000".
 func Display(amountMinor int64, currency string) string {
-	digits := strconv.FormatInt(amountMinor, 10)
+	digits, minus := strings.CutPrefix(strconv.FormatInt(amountMinor, 10), "-")
+	sign := ""
+	if minus {
+		sign = "-"
+	}
 	n := Decimals(currency)
 	if len(digits) <= n {
 		digits = strings.Repeat("0", n+1-len(digits)) + digits
@@ -66,9 +70,9 @@ func Display(amountMinor int64, currency string) string {
 		text += "." + fraction
 	}
 	if s, ok := symbols[currency]; ok {
-		return s + text
+		return sign + s + text
 	}
-	return currency + " " + text
+	return sign + currency + " " + text
 }
 
 // Check says why Stripe would refuse a price, or nil.

@@ -18,6 +18,7 @@ import (
 	"makegood.example/services/orders/internal/service"
 	"makegood.example/services/platform/access"
 	"makegood.example/services/platform/apperr"
+	"makegood.example/services/platform/pg"
 )
 
 // Admin serves the other services and people with a role.
@@ -201,7 +202,7 @@ func parsePageToken(token string) (time.Time, uuid.UUID, error) {
 	at, id, ok := strings.Cut(string(raw), " ")
 	t, timeErr := time.Parse(time.RFC3339Nano, at)
 	u, idErr := uuid.Parse(id)
-	if err != nil || !ok || timeErr != nil || idErr != nil {
+	if err != nil || !ok || timeErr != nil || idErr != nil || !pg.TimeFits(t) {
 		return time.Time{}, uuid.Nil, apperr.Invalid("page_token", "is not from an earlier page")
 	}
 	return t, u, nil

@@ -13,6 +13,7 @@ import (
 	"makegood.example/services/payments/internal/store"
 	"makegood.example/services/platform/access"
 	"makegood.example/services/platform/apperr"
+	"makegood.example/services/platform/pg"
 )
 
 const pageSizeDefault = 50
@@ -148,10 +149,10 @@ func parseEventsToken(token string, mostAttempts bool) (*store.Entry, error) {
 	if err == nil {
 		_, err = fmt.Sscanf(string(text), "%s %d %d %q", &order, &last.AttemptCount, &micros, &last.EventID)
 	}
-	if err != nil || order != orderName(mostAttempts) {
+	last.ReceivedAt = time.UnixMicro(micros).UTC()
+	if err != nil || order != orderName(mostAttempts) || !pg.TimeFits(last.ReceivedAt) || !pg.TextFits(last.EventID) {
 		return nil, apperr.Invalid("page_token", "is not from a page of this list")
 	}
-	last.ReceivedAt = time.UnixMicro(micros).UTC()
 	return last, nil
 }
 

@@ -13,6 +13,7 @@ import (
 	pb "makegood.example/proto/gen/provisioning/v1"
 	"makegood.example/services/platform/access"
 	"makegood.example/services/platform/apperr"
+	"makegood.example/services/platform/pg"
 	"makegood.example/services/provisioning/internal/hook"
 	"makegood.example/services/provisioning/internal/service"
 	"makegood.example/services/provisioning/internal/store"
@@ -104,8 +105,9 @@ func parseHooksToken(token string) (before time.Time, id uuid.UUID, err error) {
 	if err == nil {
 		id, err = uuid.Parse(text)
 	}
-	if err != nil {
+	before = time.UnixMicro(micros)
+	if err != nil || !pg.TimeFits(before) {
 		return time.Time{}, uuid.UUID{}, apperr.Invalid("page_token", "is not from a page of this list")
 	}
-	return time.UnixMicro(micros), id, nil
+	return before, id, nil
 }

@@ -7,10 +7,13 @@ import (
 	"time"
 
 	"makegood.example/services/platform/apperr"
+	"makegood.example/services/platform/pg"
 	"makegood.example/services/reconciliation/internal/cases"
 )
 
 const pageSizeDefault = 50
+
+var errNotOurToken = apperr.Invalid("page_token", "is not from a page of this list")
 
 func pageSize(asked int32) int {
 	if asked == 0 {
@@ -51,6 +54,9 @@ func parseCasesToken(token string) (after cases.Position, err error) {
 	var waiting, opened int64
 	err = decode(token, "queue %d %d %d", &waiting, &opened, &after.ID)
 	after.WaitingSince, after.OpenedAt = time.UnixMicro(waiting).UTC(), time.UnixMicro(opened).UTC()
+	if err == nil && (!pg.TimeFits(after.WaitingSince) || !pg.TimeFits(after.OpenedAt)) {
+		err = errNotOurToken
+	}
 	return after, err
 }
 
@@ -64,7 +70,7 @@ func decode(token, format string, into ...any) error {
 		_, err = fmt.Sscanf(string(text), format, into...)
 	}
 	if err != nil {
-		return apperr.Invalid("page_token", "is not from a page of this list")
+		return errNotOurToken
 	}
 	return nil
 }
