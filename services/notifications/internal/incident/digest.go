@@ -97,7 +97,7 @@ func DigestWords(d Days, p Proof, open []Incident) Words {
 		w.Items = append(w.Items, Item{Text: fmt.Sprintf("recovered by %s: %d, the slowest in %s", r.By, r.Orders, took(r.Slowest))})
 	}
 	if p.OldestUnserved != nil {
-		w.Items = append(w.Items, Item{Text: "A customer paid on " + Spoken(*p.OldestUnserved) + " and has no access", Path: "/cases"})
+		w.Items = append(w.Items, Item{Text: "A customer paid on " + Spoken(*p.OldestUnserved) + " and has no access", Path: "/"})
 	}
 	for _, text := range p.DifferenceTexts {
 		w.Items = append(w.Items, Item{Text: text, Path: "/integrity"})
