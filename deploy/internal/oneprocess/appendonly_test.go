@@ -21,6 +21,7 @@ var kept = []string{
 	"payments.customer_links", "payments.event_actions",
 	"provisioning.grant_events",
 	"reconciliation.case_events", "reconciliation.audit",
+	"notifications.incident_events", "provisioning.hook_replays",
 }
 
 // What was recorded of what people and machines did cannot be changed, deleted or
