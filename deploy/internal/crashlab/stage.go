@@ -85,7 +85,7 @@ func (g *stage) open(ctx context.Context) (err error) {
 	if g.relay, err = newRelay(g.lab); err != nil {
 		return err
 	}
-	env := append(stack.MachineEnv(g.opts.Env), "STRIPESIM_WEBHOOK_URL="+g.relay.url, "ATTEMPTS_PER_IP=1000000")
+	env := append(stack.MachineEnv(g.opts.Env), "STRIPESIM_WEBHOOK_URL="+g.relay.url, "ATTEMPTS_PER_IP=1000000", "REQUESTS_PER_IP=1000000")
 	s, err := stack.Start(ctx, stack.Options{
 		Dir: dir, BinDir: filepath.Join(g.opts.Dir, "bin"), Env: append(env, g.settings...), FreePorts: true, Throwaway: true,
 		Database: func(service, url string) (string, error) {
