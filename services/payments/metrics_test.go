@@ -57,10 +57,24 @@ func TestMetricsOfAnEventThatWaits(t *testing.T) {
 	told.Want(t, 1, "makegood_ledger_handlings_total", "class", "payment", "status", "RECEIVED")
 	told.Want(t, 1, "makegood_ledger_unfinished", "status", "RECEIVED")
 	told.Want(t, 0, "makegood_ledger_unfinished", "status", "FAILED")
+	told.Want(t, 0, "makegood_ledger_unfinished", "status", "WAITING")
 	s.orders.set(func() { s.orders.down = false })
 	s.clock.Advance(time.Minute)
 	metricstest.Await(t, addr, 1, "makegood_ledger_attempts_total", "by", "retry")
 	metricstest.Await(t, addr, 1, "makegood_ledger_handlings_total", "class", "payment", "status", "PROCESSED")
 	s.clock.Advance(time.Minute)
 	metricstest.Scrape(t, addr).Want(t, 0, "makegood_ledger_unfinished", "status", "RECEIVED")
+}
+
+// Waiting for a page of Stripe's is told apart: nobody need look after it.
+func TestTheMetricsTellWhatWaitsForAPage(t *testing.T) {
+	t.Parallel()
+	addr := metricstest.Addr(t)
+	s := newScene(t, map[string]string{"METRICS_ADDR": addr})
+	r, _ := s.hosted()
+	s.paidTwice(r, &pb.Payment{CustomerId: s.account().Customers[0].ID})
+	s.notYet(s.event("payment_intent.succeeded"))
+	told := metricstest.Scrape(t, addr)
+	told.Want(t, 1, "makegood_ledger_unfinished", "status", "WAITING")
+	told.Want(t, 0, "makegood_ledger_unfinished", "status", "RECEIVED")
 }

@@ -27,12 +27,15 @@ var Readings = []metrics.Reading{
 	{
 		Labels: []string{"status"},
 		Gauges: []metrics.Gauge{
-			{Name: "makegood_ledger_unfinished", Help: "Events that are not acknowledged, by status."},
+			{Name: "makegood_ledger_unfinished", Help: "Events that are not acknowledged, by status; WAITING is received, and waits for the end of a page of Stripe's."},
 			{Name: "makegood_ledger_unfinished_seconds", Help: "How long ago the oldest of them was received; 0 when there is none."},
 		},
 		SQL: `SELECT s.status, count(e.status)::float8, coalesce(extract(epoch FROM $1::timestamptz - min(e.received_at)), 0)::float8
-			FROM unnest(ARRAY['RECEIVED', 'FAILED']) AS s (status)
-			LEFT JOIN (SELECT status, received_at FROM payments.webhook_events WHERE next_look_at IS NOT NULL) AS e ON e.status = s.status
+			FROM unnest(ARRAY['RECEIVED', 'FAILED', 'WAITING']) AS s (status)
+			LEFT JOIN (
+				SELECT CASE WHEN status = 'RECEIVED' AND waits_for[1] LIKE 'end/%' THEN 'WAITING' ELSE status END AS status, received_at
+				FROM payments.webhook_events WHERE next_look_at IS NOT NULL
+			) AS e ON e.status = s.status
 			GROUP BY s.status`,
 	},
 	{
