@@ -50,6 +50,10 @@ const (
 		WHERE o.reference = $1 AND g.revoked_at IS NULL`
 	hasNextTerm = `SELECT min(g.created_at) FROM provisioning.grants g JOIN orders.orders o ON o.id = g.order_id
 		JOIN orders.orders f ON f.id = o.renews_order_id WHERE f.reference = $1`
+	isTold = `SELECT m.sent_at FROM notifications.messages m JOIN orders.orders o ON o.id = m.order_id
+		WHERE o.reference = $1 AND m.state = 'SENT'
+		AND NOT EXISTS (SELECT FROM orders.river_job WHERE args->>'order_id' = o.id::text AND state <> 'completed')
+		AND NOT EXISTS (SELECT FROM notifications.river_job WHERE position(m.id::text in args::text) > 0 AND state <> 'completed')`
 	isWithdrawn = `SELECT g.withdrawn_at FROM provisioning.grants g JOIN orders.orders o ON o.id = g.order_id WHERE o.reference = $1`
 )
 
@@ -131,10 +135,7 @@ func buys(ctx context.Context, s *shop, r *run) error {
 
 // release lets the webhooks through once there is access and its mail is sent.
 func release(ctx context.Context, s *shop, r *run) error {
-	if err := r.await(ctx, s, "the mail", `SELECT m.sent_at FROM notifications.messages m JOIN orders.orders o ON o.id = m.order_id
-		WHERE o.reference = $1 AND m.state = 'SENT'
-		AND NOT EXISTS (SELECT FROM orders.river_job WHERE args->>'order_id' = o.id::text AND state <> 'completed')
-		AND NOT EXISTS (SELECT FROM notifications.river_job WHERE position(m.id::text in args::text) > 0 AND state <> 'completed')`); err != nil {
+	if err := r.await(ctx, s, "the mail", isTold); err != nil {
 		return err
 	}
 	r.enter("")
@@ -145,10 +146,12 @@ func release(ctx context.Context, s *shop, r *run) error {
 // settled waits for everything about an order to be over, so that what comes next
 // is a path of its own.
 func (r *run) settled(ctx context.Context, s *shop) error {
+	if err := r.await(ctx, s, "the mail", isTold); err != nil {
+		return err
+	}
 	return r.await(ctx, s, "its order to rest", `SELECT o.completed_at FROM orders.orders o WHERE o.reference = $1 AND o.next_look_at IS NULL
 		AND NOT EXISTS (SELECT FROM payments.attempts a WHERE a.order_id = o.id AND a.next_look_at IS NOT NULL)
-		AND NOT EXISTS (SELECT FROM payments.webhook_events e WHERE e.next_look_at IS NOT NULL AND position(o.reference::text in convert_from(e.payload, 'UTF8')) > 0)
-		AND EXISTS (SELECT FROM notifications.messages m WHERE m.order_id = o.id AND m.state = 'SENT')`)
+		AND NOT EXISTS (SELECT FROM payments.webhook_events e WHERE e.next_look_at IS NOT NULL AND position(o.reference::text in convert_from(e.payload, 'UTF8')) > 0)`)
 }
 
 // leavesAfterPaying pays in the browser, which then is closed: the webhook remains.
