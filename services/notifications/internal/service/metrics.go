@@ -38,6 +38,9 @@ func NewMetrics(r prometheus.Registerer) *Metrics {
 	for _, state := range []message.State{message.Sent, message.Failed, message.Superseded} {
 		m.rested.WithLabelValues(string(message.Confirmation), string(state))
 	}
+	for _, outcome := range []string{"told", "failed"} {
+		m.alerts.WithLabelValues("mail", outcome)
+	}
 	return m
 }
 
