@@ -125,7 +125,12 @@ func (s *shop) deskOfTheDocument(t *testing.T) (env []string) {
 			t.Fatal(err)
 		}
 	}
+	var incident string
+	await(t, "the incident of that case", func() bool {
+		return s.DB().QueryRow(t.Context(), "SELECT key FROM notifications.incidents WHERE resolved_at IS NULL AND key LIKE 'claimed-charge%'").Scan(&incident) == nil
+	})
 	return []string{
+		"INCIDENT=" + incident,
 		"EMAIL=" + b.email, "ORDER=" + b.record(t).ID, "CHARGE=" + adopt, fmt.Sprint("CASE=", strconv.FormatInt(id, 10)), "EVENT=evt_hers", "OTHER_EVENT=evt_nobodys",
 	}
 }

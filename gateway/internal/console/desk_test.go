@@ -13,7 +13,6 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/protobuf/proto"
 
-	notificationsv1 "makegood.example/proto/gen/notifications/v1"
 	ordersv1 "makegood.example/proto/gen/orders/v1"
 	reconciliationv1 "makegood.example/proto/gen/reconciliation/v1"
 	"makegood.example/services/platform/apperr"
@@ -305,17 +304,18 @@ func TestAnIncidentIsLookedAfter(t *testing.T) {
 	d := start(t)
 	d.badNight()
 	p, s := d.as(t, "support"), &d.peers.Script
-	s.Say("AcknowledgeIncident", someIncidents()[0], nil)
+	s.Say("AcknowledgeIncident", &reconciliationv1.ActionResponse{Done: true}, nil)
 	s.Say("SnoozeIncident", nil, apperr.New(codes.NotFound, "INCIDENT_NOT_FOUND", "no incident of this name is open"))
 	p.get(t, "/incidents").says(t, "A customer paid and has no access", "now, at any hour", "nobody looks after it", "alex looks after it", "about 12")
-	p.get(t, "/incidents/stuck-order").says(t, "Open the case and recover the order.", `href="/cases/41"`, "channel_not_found", "The most pressing of 12")
-	if a := p.post(t, "/incidents/stuck-order/acknowledge", nil); a.path != "/incidents/stuck-order?did=acknowledge" {
+	p.get(t, "/incidents/stuck-order").says(t, "Open the case and recover the order.", `href="/cases/41"`, `name="key" value="`, "channel_not_found", "The most pressing of 12")
+	if a := p.post(t, "/incidents/stuck-order/acknowledge", url.Values{"key": {aKey}}); a.path != "/incidents/stuck-order?did=acknowledge" {
 		t.Errorf("acknowledged: %s", a.path)
 	}
-	if asked := s.Asked("AcknowledgeIncident"); asked[0].Actor != "sam" || asked[0].Request.(*notificationsv1.AcknowledgeIncidentRequest).GetKey() != "stuck-order" {
+	if asked := s.Asked("AcknowledgeIncident"); asked[0].Actor != "sam" || asked[0].Request.(*reconciliationv1.AcknowledgeIncidentRequest).GetKey() != "stuck-order" ||
+		asked[0].Request.(*reconciliationv1.AcknowledgeIncidentRequest).GetAct().GetIdempotencyKey() != aKey {
 		t.Errorf("%v", asked)
 	}
-	if a := p.post(t, "/incidents/stuck-order/snooze", url.Values{"until": {"2026-11-21T06:14:00Z"}, "reason": {"I know"}}); a.status != 404 {
+	if a := p.post(t, "/incidents/stuck-order/snooze", url.Values{"until": {"2026-11-21T06:14:00Z"}, "key": {aKey}, "reason": {"I know"}}); a.status != 404 {
 		t.Errorf("it is over: %d", a.status)
 	} else {
 		a.says(t, "No incident of this name is open.")

@@ -1,11 +1,13 @@
 package console
 
 import (
+	"cmp"
 	"net/http"
 	"net/url"
 	"strings"
 
 	notificationsv1 "makegood.example/proto/gen/notifications/v1"
+	reconciliationv1 "makegood.example/proto/gen/reconciliation/v1"
 )
 
 // incidentsBody is what the team was told of.
@@ -31,7 +33,9 @@ type incidentBody struct {
 	Incident *notificationsv1.Incident
 	Earlier  []*notificationsv1.Incident
 	Snoozes  []snooze
-	Trouble  *trouble
+	// Key names the wish of this page's forms.
+	Key     string
+	Trouble *trouble
 }
 
 func (c *console) showIncident(w http.ResponseWriter, r *http.Request, v *visit) {
@@ -54,33 +58,38 @@ func (c *console) drawIncident(w http.ResponseWriter, r *http.Request, v *visit,
 		c.inTrouble(w, r, v, "incidents", "Incident", wrong)
 		return
 	}
-	status := http.StatusOK
+	status, key := http.StatusOK, newKey()
 	if wrong != nil {
 		status = wrong.Status
+		if wrong.Open {
+			key = r.PostFormValue("key") // asked again it is the same wish
+		}
 	}
 	all := list.GetIncidents()
-	c.showAs(w, r, v, status, "incident", page{Title: "Incident", Nav: "incidents", Told: told, Body: incidentBody{all[0], all[1:], c.snoozes(), wrong}})
+	c.showAs(w, r, v, status, "incident", page{Title: "Incident", Nav: "incidents", Told: told, Body: incidentBody{all[0], all[1:], c.snoozes(), key, wrong}})
 }
 
 func (c *console) workIncident(w http.ResponseWriter, r *http.Request, v *visit) {
 	ctx, cancel := v.acting(r)
 	defer cancel()
 	key, verb, reason := r.PathValue("key"), r.PathValue("verb"), strings.TrimSpace(r.PostFormValue("reason"))
+	act := &reconciliationv1.Act{IdempotencyKey: r.PostFormValue("key"), Reason: reason}
 	var err error
 	switch verb {
 	case "acknowledge":
-		_, err = c.notifications.AcknowledgeIncident(ctx, &notificationsv1.AcknowledgeIncidentRequest{Key: key, Note: reason})
+		act.Reason = cmp.Or(reason, "from the incident")
+		_, err = c.support.AcknowledgeIncident(ctx, &reconciliationv1.AcknowledgeIncidentRequest{Key: key, Note: reason, Act: act})
 	case "snooze":
-		ask := &notificationsv1.SnoozeIncidentRequest{Key: key, Reason: reason}
+		ask := &reconciliationv1.SnoozeIncidentRequest{Key: key, Reason: reason, Act: act}
 		if ask.Until, err = until(r); err == nil {
-			_, err = c.notifications.SnoozeIncident(ctx, ask)
+			_, err = c.support.SnoozeIncident(ctx, ask)
 		}
 	default:
 		c.nowhere(w, r, v)
 		return
 	}
 	if err != nil {
-		c.drawIncident(w, r, v, "", actedTrouble("Notifications", err))
+		c.drawIncident(w, r, v, "", actedTrouble("Reconciliation", err))
 		return
 	}
 	http.Redirect(w, r, "/incidents/"+url.PathEscape(key)+"?did="+verb, http.StatusSeeOther)

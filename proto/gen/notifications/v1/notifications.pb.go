@@ -1491,9 +1491,11 @@ func (x *ListIncidentsResponse) GetNextPageToken() string {
 }
 
 type AcknowledgeIncidentRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Key           string                 `protobuf:"bytes,1,opt,name=key,proto3" json:"key,omitempty"`
-	Note          string                 `protobuf:"bytes,2,opt,name=note,proto3" json:"note,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Key   string                 `protobuf:"bytes,1,opt,name=key,proto3" json:"key,omitempty"`
+	Note  string                 `protobuf:"bytes,2,opt,name=note,proto3" json:"note,omitempty"`
+	// Only say what would be so.
+	DryRun        bool `protobuf:"varint,3,opt,name=dry_run,json=dryRun,proto3" json:"dry_run,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1542,11 +1544,20 @@ func (x *AcknowledgeIncidentRequest) GetNote() string {
 	return ""
 }
 
+func (x *AcknowledgeIncidentRequest) GetDryRun() bool {
+	if x != nil {
+		return x.DryRun
+	}
+	return false
+}
+
 type SnoozeIncidentRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Key           string                 `protobuf:"bytes,1,opt,name=key,proto3" json:"key,omitempty"`
-	Until         *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=until,proto3" json:"until,omitempty"`
-	Reason        string                 `protobuf:"bytes,3,opt,name=reason,proto3" json:"reason,omitempty"`
+	state  protoimpl.MessageState `protogen:"open.v1"`
+	Key    string                 `protobuf:"bytes,1,opt,name=key,proto3" json:"key,omitempty"`
+	Until  *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=until,proto3" json:"until,omitempty"`
+	Reason string                 `protobuf:"bytes,3,opt,name=reason,proto3" json:"reason,omitempty"`
+	// Only say what would be so.
+	DryRun        bool `protobuf:"varint,4,opt,name=dry_run,json=dryRun,proto3" json:"dry_run,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1600,6 +1611,13 @@ func (x *SnoozeIncidentRequest) GetReason() string {
 		return x.Reason
 	}
 	return ""
+}
+
+func (x *SnoozeIncidentRequest) GetDryRun() bool {
+	if x != nil {
+		return x.DryRun
+	}
+	return false
 }
 
 var File_notifications_v1_notifications_proto protoreflect.FileDescriptor
@@ -1750,22 +1768,24 @@ const file_notifications_v1_notifications_proto_rawDesc = "" +
 	"page_token\x18\x04 \x01(\tB\b\xbaH\x05r\x03\x18\xc8\x01R\tpageToken\"y\n" +
 	"\x15ListIncidentsResponse\x128\n" +
 	"\tincidents\x18\x01 \x03(\v2\x1a.notifications.v1.IncidentR\tincidents\x12&\n" +
-	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"W\n" +
+	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"p\n" +
 	"\x1aAcknowledgeIncidentRequest\x12\x1b\n" +
 	"\x03key\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18<R\x03key\x12\x1c\n" +
-	"\x04note\x18\x02 \x01(\tB\b\xbaH\x05r\x03\x18\xf4\x03R\x04note\"\x92\x01\n" +
+	"\x04note\x18\x02 \x01(\tB\b\xbaH\x05r\x03\x18\xf4\x03R\x04note\x12\x17\n" +
+	"\adry_run\x18\x03 \x01(\bR\x06dryRun\"\xab\x01\n" +
 	"\x15SnoozeIncidentRequest\x12\x1b\n" +
 	"\x03key\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18<R\x03key\x128\n" +
 	"\x05until\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampB\x06\xbaH\x03\xc8\x01\x01R\x05until\x12\"\n" +
 	"\x06reason\x18\x03 \x01(\tB\n" +
-	"\xbaH\ar\x05\x10\x01\x18\xf4\x03R\x06reason2\xb8\a\n" +
+	"\xbaH\ar\x05\x10\x01\x18\xf4\x03R\x06reason\x12\x17\n" +
+	"\adry_run\x18\x04 \x01(\bR\x06dryRun2\xd7\x06\n" +
 	"\x14NotificationsService\x12c\n" +
 	"\x0eCheckRecipient\x12'.notifications.v1.CheckRecipientRequest\x1a(.notifications.v1.CheckRecipientResponse\x12N\n" +
 	"\vSendMessage\x12$.notifications.v1.SendMessageRequest\x1a\x19.notifications.v1.Message\x12f\n" +
 	"\x0fReportIncidents\x12(.notifications.v1.ReportIncidentsRequest\x1a).notifications.v1.ReportIncidentsResponse\x12}\n" +
-	"\rListIncidents\x12&.notifications.v1.ListIncidentsRequest\x1a'.notifications.v1.ListIncidentsResponse\"\x1b\x82\xd3\xe4\x93\x02\x15\x12\x13/admin/v1/incidents\x12\x91\x01\n" +
-	"\x13AcknowledgeIncident\x12,.notifications.v1.AcknowledgeIncidentRequest\x1a\x1a.notifications.v1.Incident\"0\x82\xd3\xe4\x93\x02*:\x01*\"%/admin/v1/incidents/{key}:acknowledge\x12\x82\x01\n" +
-	"\x0eSnoozeIncident\x12'.notifications.v1.SnoozeIncidentRequest\x1a\x1a.notifications.v1.Incident\"+\x82\xd3\xe4\x93\x02%:\x01*\" /admin/v1/incidents/{key}:snooze\x12]\n" +
+	"\rListIncidents\x12&.notifications.v1.ListIncidentsRequest\x1a'.notifications.v1.ListIncidentsResponse\"\x1b\x82\xd3\xe4\x93\x02\x15\x12\x13/admin/v1/incidents\x12_\n" +
+	"\x13AcknowledgeIncident\x12,.notifications.v1.AcknowledgeIncidentRequest\x1a\x1a.notifications.v1.Incident\x12U\n" +
+	"\x0eSnoozeIncident\x12'.notifications.v1.SnoozeIncidentRequest\x1a\x1a.notifications.v1.Incident\x12]\n" +
 	"\fFindMessages\x12%.notifications.v1.FindMessagesRequest\x1a&.notifications.v1.FindMessagesResponse\x12\x8b\x01\n" +
 	"\fListMessages\x12%.notifications.v1.ListMessagesRequest\x1a&.notifications.v1.ListMessagesResponse\",\x82\xd3\xe4\x93\x02&\x12$/admin/v1/orders/{order_id}/messagesB=Z;makegood.example/proto/gen/notifications/v1;notificationsv1b\x06proto3"
 

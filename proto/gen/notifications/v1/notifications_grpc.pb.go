@@ -49,12 +49,14 @@ type NotificationsServiceClient interface {
 	// ListIncidents lists incidents, the open ones first and then the newest.
 	ListIncidents(ctx context.Context, in *ListIncidentsRequest, opts ...grpc.CallOption) (*ListIncidentsResponse, error)
 	// AcknowledgeIncident says that the caller looks after an incident: nobody is told
-	// again until there is something new. Acknowledged by the same person, it stays as
+	// again until there is something new. SupportService asks for it, which keeps the
+	// audit. Acknowledged by the same person, it stays as
 	// it is. Errors: NOT_FOUND INCIDENT_NOT_FOUND when none is open under that key.
 	AcknowledgeIncident(ctx context.Context, in *AcknowledgeIncidentRequest, opts ...grpc.CallOption) (*Incident, error)
 	// SnoozeIncident keeps an incident quiet until a time; then the team is told of it
-	// again, or before, when there is something new. Errors: NOT_FOUND
-	// INCIDENT_NOT_FOUND; INVALID_ARGUMENT when the time is past or over a week away.
+	// again, or before, when there is something new. SupportService asks for
+	// it. Errors: NOT_FOUND INCIDENT_NOT_FOUND; INVALID_ARGUMENT when the time is past or
+	// over a week away.
 	SnoozeIncident(ctx context.Context, in *SnoozeIncidentRequest, opts ...grpc.CallOption) (*Incident, error)
 	// FindMessages answers for a page of dedupe keys which messages there are, in one
 	// question.
@@ -168,12 +170,14 @@ type NotificationsServiceServer interface {
 	// ListIncidents lists incidents, the open ones first and then the newest.
 	ListIncidents(context.Context, *ListIncidentsRequest) (*ListIncidentsResponse, error)
 	// AcknowledgeIncident says that the caller looks after an incident: nobody is told
-	// again until there is something new. Acknowledged by the same person, it stays as
+	// again until there is something new. SupportService asks for it, which keeps the
+	// audit. Acknowledged by the same person, it stays as
 	// it is. Errors: NOT_FOUND INCIDENT_NOT_FOUND when none is open under that key.
 	AcknowledgeIncident(context.Context, *AcknowledgeIncidentRequest) (*Incident, error)
 	// SnoozeIncident keeps an incident quiet until a time; then the team is told of it
-	// again, or before, when there is something new. Errors: NOT_FOUND
-	// INCIDENT_NOT_FOUND; INVALID_ARGUMENT when the time is past or over a week away.
+	// again, or before, when there is something new. SupportService asks for
+	// it. Errors: NOT_FOUND INCIDENT_NOT_FOUND; INVALID_ARGUMENT when the time is past or
+	// over a week away.
 	SnoozeIncident(context.Context, *SnoozeIncidentRequest) (*Incident, error)
 	// FindMessages answers for a page of dedupe keys which messages there are, in one
 	// question.

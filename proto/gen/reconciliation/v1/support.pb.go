@@ -12,6 +12,7 @@ import (
 	protoreflect "google.golang.org/protobuf/reflect/protoreflect"
 	protoimpl "google.golang.org/protobuf/runtime/protoimpl"
 	timestamppb "google.golang.org/protobuf/types/known/timestamppb"
+	v12 "makegood.example/proto/gen/notifications/v1"
 	v1 "makegood.example/proto/gen/orders/v1"
 	v11 "makegood.example/proto/gen/payments/v1"
 	reflect "reflect"
@@ -163,7 +164,7 @@ func (x Step_Outcome) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use Step_Outcome.Descriptor instead.
 func (Step_Outcome) EnumDescriptor() ([]byte, []int) {
-	return file_reconciliation_v1_support_proto_rawDescGZIP(), []int{22, 0}
+	return file_reconciliation_v1_support_proto_rawDescGZIP(), []int{24, 0}
 }
 
 type ReplyRequest_Template int32
@@ -227,7 +228,7 @@ func (x ReplyRequest_Template) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use ReplyRequest_Template.Descriptor instead.
 func (ReplyRequest_Template) EnumDescriptor() ([]byte, []int) {
-	return file_reconciliation_v1_support_proto_rawDescGZIP(), []int{23, 0}
+	return file_reconciliation_v1_support_proto_rawDescGZIP(), []int{25, 0}
 }
 
 type Ticket_Category int32
@@ -279,7 +280,7 @@ func (x Ticket_Category) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use Ticket_Category.Descriptor instead.
 func (Ticket_Category) EnumDescriptor() ([]byte, []int) {
-	return file_reconciliation_v1_support_proto_rawDescGZIP(), []int{25, 0}
+	return file_reconciliation_v1_support_proto_rawDescGZIP(), []int{27, 0}
 }
 
 type Ticket_State int32
@@ -331,7 +332,7 @@ func (x Ticket_State) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use Ticket_State.Descriptor instead.
 func (Ticket_State) EnumDescriptor() ([]byte, []int) {
-	return file_reconciliation_v1_support_proto_rawDescGZIP(), []int{25, 1}
+	return file_reconciliation_v1_support_proto_rawDescGZIP(), []int{27, 1}
 }
 
 type AuditEntry_Outcome int32
@@ -387,7 +388,7 @@ func (x AuditEntry_Outcome) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use AuditEntry_Outcome.Descriptor instead.
 func (AuditEntry_Outcome) EnumDescriptor() ([]byte, []int) {
-	return file_reconciliation_v1_support_proto_rawDescGZIP(), []int{32, 0}
+	return file_reconciliation_v1_support_proto_rawDescGZIP(), []int{34, 0}
 }
 
 type WhoAmIRequest struct {
@@ -1585,6 +1586,135 @@ func (x *SnoozeCaseRequest) GetAct() *Act {
 	return nil
 }
 
+type AcknowledgeIncidentRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Key           string                 `protobuf:"bytes,1,opt,name=key,proto3" json:"key,omitempty"`
+	Note          string                 `protobuf:"bytes,2,opt,name=note,proto3" json:"note,omitempty"`
+	Act           *Act                   `protobuf:"bytes,3,opt,name=act,proto3" json:"act,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *AcknowledgeIncidentRequest) Reset() {
+	*x = AcknowledgeIncidentRequest{}
+	mi := &file_reconciliation_v1_support_proto_msgTypes[16]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *AcknowledgeIncidentRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*AcknowledgeIncidentRequest) ProtoMessage() {}
+
+func (x *AcknowledgeIncidentRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_reconciliation_v1_support_proto_msgTypes[16]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use AcknowledgeIncidentRequest.ProtoReflect.Descriptor instead.
+func (*AcknowledgeIncidentRequest) Descriptor() ([]byte, []int) {
+	return file_reconciliation_v1_support_proto_rawDescGZIP(), []int{16}
+}
+
+func (x *AcknowledgeIncidentRequest) GetKey() string {
+	if x != nil {
+		return x.Key
+	}
+	return ""
+}
+
+func (x *AcknowledgeIncidentRequest) GetNote() string {
+	if x != nil {
+		return x.Note
+	}
+	return ""
+}
+
+func (x *AcknowledgeIncidentRequest) GetAct() *Act {
+	if x != nil {
+		return x.Act
+	}
+	return nil
+}
+
+type SnoozeIncidentRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Key   string                 `protobuf:"bytes,1,opt,name=key,proto3" json:"key,omitempty"`
+	Until *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=until,proto3" json:"until,omitempty"`
+	// Without act it must be given.
+	Reason        string `protobuf:"bytes,3,opt,name=reason,proto3" json:"reason,omitempty"`
+	Act           *Act   `protobuf:"bytes,4,opt,name=act,proto3" json:"act,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SnoozeIncidentRequest) Reset() {
+	*x = SnoozeIncidentRequest{}
+	mi := &file_reconciliation_v1_support_proto_msgTypes[17]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SnoozeIncidentRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SnoozeIncidentRequest) ProtoMessage() {}
+
+func (x *SnoozeIncidentRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_reconciliation_v1_support_proto_msgTypes[17]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SnoozeIncidentRequest.ProtoReflect.Descriptor instead.
+func (*SnoozeIncidentRequest) Descriptor() ([]byte, []int) {
+	return file_reconciliation_v1_support_proto_rawDescGZIP(), []int{17}
+}
+
+func (x *SnoozeIncidentRequest) GetKey() string {
+	if x != nil {
+		return x.Key
+	}
+	return ""
+}
+
+func (x *SnoozeIncidentRequest) GetUntil() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Until
+	}
+	return nil
+}
+
+func (x *SnoozeIncidentRequest) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+func (x *SnoozeIncidentRequest) GetAct() *Act {
+	if x != nil {
+		return x.Act
+	}
+	return nil
+}
+
 type ResolveCaseRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	CaseId        int64                  `protobuf:"varint,1,opt,name=case_id,json=caseId,proto3" json:"case_id,omitempty"`
@@ -1596,7 +1726,7 @@ type ResolveCaseRequest struct {
 
 func (x *ResolveCaseRequest) Reset() {
 	*x = ResolveCaseRequest{}
-	mi := &file_reconciliation_v1_support_proto_msgTypes[16]
+	mi := &file_reconciliation_v1_support_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1608,7 +1738,7 @@ func (x *ResolveCaseRequest) String() string {
 func (*ResolveCaseRequest) ProtoMessage() {}
 
 func (x *ResolveCaseRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_reconciliation_v1_support_proto_msgTypes[16]
+	mi := &file_reconciliation_v1_support_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1621,7 +1751,7 @@ func (x *ResolveCaseRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ResolveCaseRequest.ProtoReflect.Descriptor instead.
 func (*ResolveCaseRequest) Descriptor() ([]byte, []int) {
-	return file_reconciliation_v1_support_proto_rawDescGZIP(), []int{16}
+	return file_reconciliation_v1_support_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *ResolveCaseRequest) GetCaseId() int64 {
@@ -1661,7 +1791,7 @@ type LinkEventRequest struct {
 
 func (x *LinkEventRequest) Reset() {
 	*x = LinkEventRequest{}
-	mi := &file_reconciliation_v1_support_proto_msgTypes[17]
+	mi := &file_reconciliation_v1_support_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1673,7 +1803,7 @@ func (x *LinkEventRequest) String() string {
 func (*LinkEventRequest) ProtoMessage() {}
 
 func (x *LinkEventRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_reconciliation_v1_support_proto_msgTypes[17]
+	mi := &file_reconciliation_v1_support_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1686,7 +1816,7 @@ func (x *LinkEventRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LinkEventRequest.ProtoReflect.Descriptor instead.
 func (*LinkEventRequest) Descriptor() ([]byte, []int) {
-	return file_reconciliation_v1_support_proto_rawDescGZIP(), []int{17}
+	return file_reconciliation_v1_support_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *LinkEventRequest) GetStripeEventId() string {
@@ -1734,7 +1864,7 @@ type ReplayEventRequest struct {
 
 func (x *ReplayEventRequest) Reset() {
 	*x = ReplayEventRequest{}
-	mi := &file_reconciliation_v1_support_proto_msgTypes[18]
+	mi := &file_reconciliation_v1_support_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1746,7 +1876,7 @@ func (x *ReplayEventRequest) String() string {
 func (*ReplayEventRequest) ProtoMessage() {}
 
 func (x *ReplayEventRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_reconciliation_v1_support_proto_msgTypes[18]
+	mi := &file_reconciliation_v1_support_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1759,7 +1889,7 @@ func (x *ReplayEventRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReplayEventRequest.ProtoReflect.Descriptor instead.
 func (*ReplayEventRequest) Descriptor() ([]byte, []int) {
-	return file_reconciliation_v1_support_proto_rawDescGZIP(), []int{18}
+	return file_reconciliation_v1_support_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *ReplayEventRequest) GetStripeEventId() string {
@@ -1788,7 +1918,7 @@ type IgnoreEventRequest struct {
 
 func (x *IgnoreEventRequest) Reset() {
 	*x = IgnoreEventRequest{}
-	mi := &file_reconciliation_v1_support_proto_msgTypes[19]
+	mi := &file_reconciliation_v1_support_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1800,7 +1930,7 @@ func (x *IgnoreEventRequest) String() string {
 func (*IgnoreEventRequest) ProtoMessage() {}
 
 func (x *IgnoreEventRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_reconciliation_v1_support_proto_msgTypes[19]
+	mi := &file_reconciliation_v1_support_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1813,7 +1943,7 @@ func (x *IgnoreEventRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use IgnoreEventRequest.ProtoReflect.Descriptor instead.
 func (*IgnoreEventRequest) Descriptor() ([]byte, []int) {
-	return file_reconciliation_v1_support_proto_rawDescGZIP(), []int{19}
+	return file_reconciliation_v1_support_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *IgnoreEventRequest) GetStripeEventId() string {
@@ -1849,7 +1979,7 @@ type SetChargingRequest struct {
 
 func (x *SetChargingRequest) Reset() {
 	*x = SetChargingRequest{}
-	mi := &file_reconciliation_v1_support_proto_msgTypes[20]
+	mi := &file_reconciliation_v1_support_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1861,7 +1991,7 @@ func (x *SetChargingRequest) String() string {
 func (*SetChargingRequest) ProtoMessage() {}
 
 func (x *SetChargingRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_reconciliation_v1_support_proto_msgTypes[20]
+	mi := &file_reconciliation_v1_support_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1874,7 +2004,7 @@ func (x *SetChargingRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SetChargingRequest.ProtoReflect.Descriptor instead.
 func (*SetChargingRequest) Descriptor() ([]byte, []int) {
-	return file_reconciliation_v1_support_proto_rawDescGZIP(), []int{20}
+	return file_reconciliation_v1_support_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *SetChargingRequest) GetPaused() bool {
@@ -1908,18 +2038,19 @@ type ActionResponse struct {
 	Done bool `protobuf:"varint,3,opt,name=done,proto3" json:"done,omitempty"`
 	// Of its audit entry; 0 in a dry run.
 	AuditId int64 `protobuf:"varint,4,opt,name=audit_id,json=auditId,proto3" json:"audit_id,omitempty"`
-	// The case, the event or the switch that it was about, as it is now, and in a dry
-	// run as it would be; unset when it was about something else.
+	// The case, the event, the switch or the incident that it was about, as it is now,
+	// and in a dry run as it would be; unset when it was about something else.
 	Case          *Case                   `protobuf:"bytes,5,opt,name=case,proto3" json:"case,omitempty"`
 	Event         *v11.WebhookEvent       `protobuf:"bytes,6,opt,name=event,proto3" json:"event,omitempty"`
 	Charging      *v1.SetChargingResponse `protobuf:"bytes,7,opt,name=charging,proto3" json:"charging,omitempty"`
+	Incident      *v12.Incident           `protobuf:"bytes,8,opt,name=incident,proto3" json:"incident,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *ActionResponse) Reset() {
 	*x = ActionResponse{}
-	mi := &file_reconciliation_v1_support_proto_msgTypes[21]
+	mi := &file_reconciliation_v1_support_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1931,7 +2062,7 @@ func (x *ActionResponse) String() string {
 func (*ActionResponse) ProtoMessage() {}
 
 func (x *ActionResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_reconciliation_v1_support_proto_msgTypes[21]
+	mi := &file_reconciliation_v1_support_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1944,7 +2075,7 @@ func (x *ActionResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ActionResponse.ProtoReflect.Descriptor instead.
 func (*ActionResponse) Descriptor() ([]byte, []int) {
-	return file_reconciliation_v1_support_proto_rawDescGZIP(), []int{21}
+	return file_reconciliation_v1_support_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *ActionResponse) GetSteps() []*Step {
@@ -1996,6 +2127,13 @@ func (x *ActionResponse) GetCharging() *v1.SetChargingResponse {
 	return nil
 }
 
+func (x *ActionResponse) GetIncident() *v12.Incident {
+	if x != nil {
+		return x.Incident
+	}
+	return nil
+}
+
 // Step is one thing that had to happen.
 type Step struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -2009,7 +2147,7 @@ type Step struct {
 
 func (x *Step) Reset() {
 	*x = Step{}
-	mi := &file_reconciliation_v1_support_proto_msgTypes[22]
+	mi := &file_reconciliation_v1_support_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2021,7 +2159,7 @@ func (x *Step) String() string {
 func (*Step) ProtoMessage() {}
 
 func (x *Step) ProtoReflect() protoreflect.Message {
-	mi := &file_reconciliation_v1_support_proto_msgTypes[22]
+	mi := &file_reconciliation_v1_support_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2034,7 +2172,7 @@ func (x *Step) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Step.ProtoReflect.Descriptor instead.
 func (*Step) Descriptor() ([]byte, []int) {
-	return file_reconciliation_v1_support_proto_rawDescGZIP(), []int{22}
+	return file_reconciliation_v1_support_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *Step) GetWhat() string {
@@ -2079,7 +2217,7 @@ type ReplyRequest struct {
 
 func (x *ReplyRequest) Reset() {
 	*x = ReplyRequest{}
-	mi := &file_reconciliation_v1_support_proto_msgTypes[23]
+	mi := &file_reconciliation_v1_support_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2091,7 +2229,7 @@ func (x *ReplyRequest) String() string {
 func (*ReplyRequest) ProtoMessage() {}
 
 func (x *ReplyRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_reconciliation_v1_support_proto_msgTypes[23]
+	mi := &file_reconciliation_v1_support_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2104,7 +2242,7 @@ func (x *ReplyRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReplyRequest.ProtoReflect.Descriptor instead.
 func (*ReplyRequest) Descriptor() ([]byte, []int) {
-	return file_reconciliation_v1_support_proto_rawDescGZIP(), []int{23}
+	return file_reconciliation_v1_support_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *ReplyRequest) GetTemplate() ReplyRequest_Template {
@@ -2176,7 +2314,7 @@ type ReplyResponse struct {
 
 func (x *ReplyResponse) Reset() {
 	*x = ReplyResponse{}
-	mi := &file_reconciliation_v1_support_proto_msgTypes[24]
+	mi := &file_reconciliation_v1_support_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2188,7 +2326,7 @@ func (x *ReplyResponse) String() string {
 func (*ReplyResponse) ProtoMessage() {}
 
 func (x *ReplyResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_reconciliation_v1_support_proto_msgTypes[24]
+	mi := &file_reconciliation_v1_support_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2201,7 +2339,7 @@ func (x *ReplyResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReplyResponse.ProtoReflect.Descriptor instead.
 func (*ReplyResponse) Descriptor() ([]byte, []int) {
-	return file_reconciliation_v1_support_proto_rawDescGZIP(), []int{24}
+	return file_reconciliation_v1_support_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *ReplyResponse) GetTo() string {
@@ -2258,7 +2396,7 @@ type Ticket struct {
 
 func (x *Ticket) Reset() {
 	*x = Ticket{}
-	mi := &file_reconciliation_v1_support_proto_msgTypes[25]
+	mi := &file_reconciliation_v1_support_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2270,7 +2408,7 @@ func (x *Ticket) String() string {
 func (*Ticket) ProtoMessage() {}
 
 func (x *Ticket) ProtoReflect() protoreflect.Message {
-	mi := &file_reconciliation_v1_support_proto_msgTypes[25]
+	mi := &file_reconciliation_v1_support_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2283,7 +2421,7 @@ func (x *Ticket) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Ticket.ProtoReflect.Descriptor instead.
 func (*Ticket) Descriptor() ([]byte, []int) {
-	return file_reconciliation_v1_support_proto_rawDescGZIP(), []int{25}
+	return file_reconciliation_v1_support_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *Ticket) GetId() int64 {
@@ -2400,7 +2538,7 @@ type OpenTicketRequest struct {
 
 func (x *OpenTicketRequest) Reset() {
 	*x = OpenTicketRequest{}
-	mi := &file_reconciliation_v1_support_proto_msgTypes[26]
+	mi := &file_reconciliation_v1_support_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2412,7 +2550,7 @@ func (x *OpenTicketRequest) String() string {
 func (*OpenTicketRequest) ProtoMessage() {}
 
 func (x *OpenTicketRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_reconciliation_v1_support_proto_msgTypes[26]
+	mi := &file_reconciliation_v1_support_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2425,7 +2563,7 @@ func (x *OpenTicketRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OpenTicketRequest.ProtoReflect.Descriptor instead.
 func (*OpenTicketRequest) Descriptor() ([]byte, []int) {
-	return file_reconciliation_v1_support_proto_rawDescGZIP(), []int{26}
+	return file_reconciliation_v1_support_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *OpenTicketRequest) GetEmail() string {
@@ -2489,7 +2627,7 @@ type ChangeTicketRequest struct {
 
 func (x *ChangeTicketRequest) Reset() {
 	*x = ChangeTicketRequest{}
-	mi := &file_reconciliation_v1_support_proto_msgTypes[27]
+	mi := &file_reconciliation_v1_support_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2501,7 +2639,7 @@ func (x *ChangeTicketRequest) String() string {
 func (*ChangeTicketRequest) ProtoMessage() {}
 
 func (x *ChangeTicketRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_reconciliation_v1_support_proto_msgTypes[27]
+	mi := &file_reconciliation_v1_support_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2514,7 +2652,7 @@ func (x *ChangeTicketRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ChangeTicketRequest.ProtoReflect.Descriptor instead.
 func (*ChangeTicketRequest) Descriptor() ([]byte, []int) {
-	return file_reconciliation_v1_support_proto_rawDescGZIP(), []int{27}
+	return file_reconciliation_v1_support_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *ChangeTicketRequest) GetTicketId() int64 {
@@ -2580,7 +2718,7 @@ type ListTicketsRequest struct {
 
 func (x *ListTicketsRequest) Reset() {
 	*x = ListTicketsRequest{}
-	mi := &file_reconciliation_v1_support_proto_msgTypes[28]
+	mi := &file_reconciliation_v1_support_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2592,7 +2730,7 @@ func (x *ListTicketsRequest) String() string {
 func (*ListTicketsRequest) ProtoMessage() {}
 
 func (x *ListTicketsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_reconciliation_v1_support_proto_msgTypes[28]
+	mi := &file_reconciliation_v1_support_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2605,7 +2743,7 @@ func (x *ListTicketsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListTicketsRequest.ProtoReflect.Descriptor instead.
 func (*ListTicketsRequest) Descriptor() ([]byte, []int) {
-	return file_reconciliation_v1_support_proto_rawDescGZIP(), []int{28}
+	return file_reconciliation_v1_support_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *ListTicketsRequest) GetState() Ticket_State {
@@ -2639,7 +2777,7 @@ type ListTicketsResponse struct {
 
 func (x *ListTicketsResponse) Reset() {
 	*x = ListTicketsResponse{}
-	mi := &file_reconciliation_v1_support_proto_msgTypes[29]
+	mi := &file_reconciliation_v1_support_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2651,7 +2789,7 @@ func (x *ListTicketsResponse) String() string {
 func (*ListTicketsResponse) ProtoMessage() {}
 
 func (x *ListTicketsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_reconciliation_v1_support_proto_msgTypes[29]
+	mi := &file_reconciliation_v1_support_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2664,7 +2802,7 @@ func (x *ListTicketsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListTicketsResponse.ProtoReflect.Descriptor instead.
 func (*ListTicketsResponse) Descriptor() ([]byte, []int) {
-	return file_reconciliation_v1_support_proto_rawDescGZIP(), []int{29}
+	return file_reconciliation_v1_support_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *ListTicketsResponse) GetTickets() []*Ticket {
@@ -2697,7 +2835,7 @@ type ListAuditRequest struct {
 
 func (x *ListAuditRequest) Reset() {
 	*x = ListAuditRequest{}
-	mi := &file_reconciliation_v1_support_proto_msgTypes[30]
+	mi := &file_reconciliation_v1_support_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2709,7 +2847,7 @@ func (x *ListAuditRequest) String() string {
 func (*ListAuditRequest) ProtoMessage() {}
 
 func (x *ListAuditRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_reconciliation_v1_support_proto_msgTypes[30]
+	mi := &file_reconciliation_v1_support_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2722,7 +2860,7 @@ func (x *ListAuditRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListAuditRequest.ProtoReflect.Descriptor instead.
 func (*ListAuditRequest) Descriptor() ([]byte, []int) {
-	return file_reconciliation_v1_support_proto_rawDescGZIP(), []int{30}
+	return file_reconciliation_v1_support_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *ListAuditRequest) GetActor() string {
@@ -2763,7 +2901,7 @@ type ListAuditResponse struct {
 
 func (x *ListAuditResponse) Reset() {
 	*x = ListAuditResponse{}
-	mi := &file_reconciliation_v1_support_proto_msgTypes[31]
+	mi := &file_reconciliation_v1_support_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2775,7 +2913,7 @@ func (x *ListAuditResponse) String() string {
 func (*ListAuditResponse) ProtoMessage() {}
 
 func (x *ListAuditResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_reconciliation_v1_support_proto_msgTypes[31]
+	mi := &file_reconciliation_v1_support_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2788,7 +2926,7 @@ func (x *ListAuditResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListAuditResponse.ProtoReflect.Descriptor instead.
 func (*ListAuditResponse) Descriptor() ([]byte, []int) {
-	return file_reconciliation_v1_support_proto_rawDescGZIP(), []int{31}
+	return file_reconciliation_v1_support_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *ListAuditResponse) GetEntries() []*AuditEntry {
@@ -2833,7 +2971,7 @@ type AuditEntry struct {
 
 func (x *AuditEntry) Reset() {
 	*x = AuditEntry{}
-	mi := &file_reconciliation_v1_support_proto_msgTypes[32]
+	mi := &file_reconciliation_v1_support_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2845,7 +2983,7 @@ func (x *AuditEntry) String() string {
 func (*AuditEntry) ProtoMessage() {}
 
 func (x *AuditEntry) ProtoReflect() protoreflect.Message {
-	mi := &file_reconciliation_v1_support_proto_msgTypes[32]
+	mi := &file_reconciliation_v1_support_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2858,7 +2996,7 @@ func (x *AuditEntry) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AuditEntry.ProtoReflect.Descriptor instead.
 func (*AuditEntry) Descriptor() ([]byte, []int) {
-	return file_reconciliation_v1_support_proto_rawDescGZIP(), []int{32}
+	return file_reconciliation_v1_support_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *AuditEntry) GetId() int64 {
@@ -2970,7 +3108,7 @@ var File_reconciliation_v1_support_proto protoreflect.FileDescriptor
 
 const file_reconciliation_v1_support_proto_rawDesc = "" +
 	"\n" +
-	"\x1freconciliation/v1/support.proto\x12\x11reconciliation.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x16orders/v1/orders.proto\x1a\x1apayments/v1/payments.proto\x1a&reconciliation/v1/reconciliation.proto\"\x0f\n" +
+	"\x1freconciliation/v1/support.proto\x12\x11reconciliation.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a$notifications/v1/notifications.proto\x1a\x16orders/v1/orders.proto\x1a\x1apayments/v1/payments.proto\x1a&reconciliation/v1/reconciliation.proto\"\x0f\n" +
 	"\rWhoAmIRequest\":\n" +
 	"\x0eWhoAmIResponse\x12\x14\n" +
 	"\x05actor\x18\x01 \x01(\tR\x05actor\x12\x12\n" +
@@ -3065,6 +3203,15 @@ const file_reconciliation_v1_support_proto_rawDesc = "" +
 	"\acase_id\x18\x01 \x01(\x03B\a\xbaH\x04\"\x02 \x00R\x06caseId\x128\n" +
 	"\x05until\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampB\x06\xbaH\x03\xc8\x01\x01R\x05until\x12 \n" +
 	"\x06reason\x18\x03 \x01(\tB\b\xbaH\x05r\x03\x18\xf4\x03R\x06reason\x12(\n" +
+	"\x03act\x18\x04 \x01(\v2\x16.reconciliation.v1.ActR\x03act\"\x81\x01\n" +
+	"\x1aAcknowledgeIncidentRequest\x12\x1b\n" +
+	"\x03key\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18<R\x03key\x12\x1c\n" +
+	"\x04note\x18\x02 \x01(\tB\b\xbaH\x05r\x03\x18\xf4\x03R\x04note\x12(\n" +
+	"\x03act\x18\x03 \x01(\v2\x16.reconciliation.v1.ActR\x03act\"\xba\x01\n" +
+	"\x15SnoozeIncidentRequest\x12\x1b\n" +
+	"\x03key\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18<R\x03key\x128\n" +
+	"\x05until\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampB\x06\xbaH\x03\xc8\x01\x01R\x05until\x12 \n" +
+	"\x06reason\x18\x03 \x01(\tB\b\xbaH\x05r\x03\x18\xf4\x03R\x06reason\x12(\n" +
 	"\x03act\x18\x04 \x01(\v2\x16.reconciliation.v1.ActR\x03act\"\x8c\x01\n" +
 	"\x12ResolveCaseRequest\x12 \n" +
 	"\acase_id\x18\x01 \x01(\x03B\a\xbaH\x04\"\x02 \x00R\x06caseId\x12*\n" +
@@ -3093,7 +3240,7 @@ const file_reconciliation_v1_support_proto_rawDesc = "" +
 	"\x12SetChargingRequest\x12\x16\n" +
 	"\x06paused\x18\x01 \x01(\bR\x06paused\x12 \n" +
 	"\x06reason\x18\x02 \x01(\tB\b\xbaH\x05r\x03\x18\xf4\x03R\x06reason\x12(\n" +
-	"\x03act\x18\x03 \x01(\v2\x16.reconciliation.v1.ActR\x03act\"\xb0\x02\n" +
+	"\x03act\x18\x03 \x01(\v2\x16.reconciliation.v1.ActR\x03act\"\xe8\x02\n" +
 	"\x0eActionResponse\x12-\n" +
 	"\x05steps\x18\x01 \x03(\v2\x17.reconciliation.v1.StepR\x05steps\x12&\n" +
 	"\x05order\x18\x02 \x01(\v2\x10.orders.v1.OrderR\x05order\x12\x12\n" +
@@ -3101,7 +3248,8 @@ const file_reconciliation_v1_support_proto_rawDesc = "" +
 	"\baudit_id\x18\x04 \x01(\x03R\aauditId\x12+\n" +
 	"\x04case\x18\x05 \x01(\v2\x17.reconciliation.v1.CaseR\x04case\x12/\n" +
 	"\x05event\x18\x06 \x01(\v2\x19.payments.v1.WebhookEventR\x05event\x12:\n" +
-	"\bcharging\x18\a \x01(\v2\x1e.orders.v1.SetChargingResponseR\bcharging\"\xc1\x01\n" +
+	"\bcharging\x18\a \x01(\v2\x1e.orders.v1.SetChargingResponseR\bcharging\x126\n" +
+	"\bincident\x18\b \x01(\v2\x1a.notifications.v1.IncidentR\bincident\"\xc1\x01\n" +
 	"\x04Step\x12\x12\n" +
 	"\x04what\x18\x01 \x01(\tR\x04what\x129\n" +
 	"\aoutcome\x18\x02 \x01(\x0e2\x1f.reconciliation.v1.Step.OutcomeR\aoutcome\x12\x12\n" +
@@ -3255,7 +3403,7 @@ const file_reconciliation_v1_support_proto_rawDesc = "" +
 	"\x12\f\n" +
 	"\bALL_GOOD\x10\v\x12\x16\n" +
 	"\x12NO_CHARGE_NO_ORDER\x10\f\x12\v\n" +
-	"\aUNCLEAR\x10\r2\xd2\x13\n" +
+	"\aUNCLEAR\x10\r2\x8f\x16\n" +
 	"\x0eSupportService\x12g\n" +
 	"\x06WhoAmI\x12 .reconciliation.v1.WhoAmIRequest\x1a!.reconciliation.v1.WhoAmIResponse\"\x18\x82\xd3\xe4\x93\x02\x12\x12\x10/admin/v1/whoami\x12\x8a\x01\n" +
 	"\x0eLookupCustomer\x12(.reconciliation.v1.LookupCustomerRequest\x1a).reconciliation.v1.LookupCustomerResponse\"#\x82\xd3\xe4\x93\x02\x1d:\x01*\"\x18/admin/v1/support:lookup\x12u\n" +
@@ -3267,7 +3415,9 @@ const file_reconciliation_v1_support_proto_rawDesc = "" +
 	"\x0fAcknowledgeCase\x12).reconciliation.v1.AcknowledgeCaseRequest\x1a!.reconciliation.v1.ActionResponse\"6\x82\xd3\xe4\x93\x020:\x01*b\x04case\"%/admin/v1/cases/{case_id}:acknowledge\x12\x88\x01\n" +
 	"\n" +
 	"SnoozeCase\x12$.reconciliation.v1.SnoozeCaseRequest\x1a!.reconciliation.v1.ActionResponse\"1\x82\xd3\xe4\x93\x02+:\x01*b\x04case\" /admin/v1/cases/{case_id}:snooze\x12\x8b\x01\n" +
-	"\vResolveCase\x12%.reconciliation.v1.ResolveCaseRequest\x1a!.reconciliation.v1.ActionResponse\"2\x82\xd3\xe4\x93\x02,:\x01*b\x04case\"!/admin/v1/cases/{case_id}:resolve\x12\x96\x01\n" +
+	"\vResolveCase\x12%.reconciliation.v1.ResolveCaseRequest\x1a!.reconciliation.v1.ActionResponse\"2\x82\xd3\xe4\x93\x02,:\x01*b\x04case\"!/admin/v1/cases/{case_id}:resolve\x12\xa3\x01\n" +
+	"\x13AcknowledgeIncident\x12-.reconciliation.v1.AcknowledgeIncidentRequest\x1a!.reconciliation.v1.ActionResponse\":\x82\xd3\xe4\x93\x024:\x01*b\bincident\"%/admin/v1/incidents/{key}:acknowledge\x12\x94\x01\n" +
+	"\x0eSnoozeIncident\x12(.reconciliation.v1.SnoozeIncidentRequest\x1a!.reconciliation.v1.ActionResponse\"5\x82\xd3\xe4\x93\x02/:\x01*b\bincident\" /admin/v1/incidents/{key}:snooze\x12\x96\x01\n" +
 	"\tLinkEvent\x12#.reconciliation.v1.LinkEventRequest\x1a!.reconciliation.v1.ActionResponse\"A\x82\xd3\xe4\x93\x02;:\x01*b\x05event\"//admin/v1/webhook-events/{stripe_event_id}:link\x12\x9c\x01\n" +
 	"\vReplayEvent\x12%.reconciliation.v1.ReplayEventRequest\x1a!.reconciliation.v1.ActionResponse\"C\x82\xd3\xe4\x93\x02=:\x01*b\x05event\"1/admin/v1/webhook-events/{stripe_event_id}:replay\x12\x9c\x01\n" +
 	"\vIgnoreEvent\x12%.reconciliation.v1.IgnoreEventRequest\x1a!.reconciliation.v1.ActionResponse\"C\x82\xd3\xe4\x93\x02=:\x01*b\x05event\"1/admin/v1/webhook-events/{stripe_event_id}:ignore\x12\x80\x01\n" +
@@ -3292,54 +3442,57 @@ func file_reconciliation_v1_support_proto_rawDescGZIP() []byte {
 }
 
 var file_reconciliation_v1_support_proto_enumTypes = make([]protoimpl.EnumInfo, 6)
-var file_reconciliation_v1_support_proto_msgTypes = make([]protoimpl.MessageInfo, 33)
+var file_reconciliation_v1_support_proto_msgTypes = make([]protoimpl.MessageInfo, 35)
 var file_reconciliation_v1_support_proto_goTypes = []any{
-	(Diagnosis)(0),                   // 0: reconciliation.v1.Diagnosis
-	(Step_Outcome)(0),                // 1: reconciliation.v1.Step.Outcome
-	(ReplyRequest_Template)(0),       // 2: reconciliation.v1.ReplyRequest.Template
-	(Ticket_Category)(0),             // 3: reconciliation.v1.Ticket.Category
-	(Ticket_State)(0),                // 4: reconciliation.v1.Ticket.State
-	(AuditEntry_Outcome)(0),          // 5: reconciliation.v1.AuditEntry.Outcome
-	(*WhoAmIRequest)(nil),            // 6: reconciliation.v1.WhoAmIRequest
-	(*WhoAmIResponse)(nil),           // 7: reconciliation.v1.WhoAmIResponse
-	(*LookupCustomerRequest)(nil),    // 8: reconciliation.v1.LookupCustomerRequest
-	(*CardHint)(nil),                 // 9: reconciliation.v1.CardHint
-	(*LookupCustomerResponse)(nil),   // 10: reconciliation.v1.LookupCustomerResponse
-	(*Candidate)(nil),                // 11: reconciliation.v1.Candidate
-	(*Recommendation)(nil),           // 12: reconciliation.v1.Recommendation
-	(*TimelineEntry)(nil),            // 13: reconciliation.v1.TimelineEntry
-	(*Act)(nil),                      // 14: reconciliation.v1.Act
-	(*RecoverRequest)(nil),           // 15: reconciliation.v1.RecoverRequest
-	(*AdoptChargeRequest)(nil),       // 16: reconciliation.v1.AdoptChargeRequest
-	(*ResendMessageRequest)(nil),     // 17: reconciliation.v1.ResendMessageRequest
-	(*RefundRequest)(nil),            // 18: reconciliation.v1.RefundRequest
-	(*ClaimCaseRequest)(nil),         // 19: reconciliation.v1.ClaimCaseRequest
-	(*AcknowledgeCaseRequest)(nil),   // 20: reconciliation.v1.AcknowledgeCaseRequest
-	(*SnoozeCaseRequest)(nil),        // 21: reconciliation.v1.SnoozeCaseRequest
-	(*ResolveCaseRequest)(nil),       // 22: reconciliation.v1.ResolveCaseRequest
-	(*LinkEventRequest)(nil),         // 23: reconciliation.v1.LinkEventRequest
-	(*ReplayEventRequest)(nil),       // 24: reconciliation.v1.ReplayEventRequest
-	(*IgnoreEventRequest)(nil),       // 25: reconciliation.v1.IgnoreEventRequest
-	(*SetChargingRequest)(nil),       // 26: reconciliation.v1.SetChargingRequest
-	(*ActionResponse)(nil),           // 27: reconciliation.v1.ActionResponse
-	(*Step)(nil),                     // 28: reconciliation.v1.Step
-	(*ReplyRequest)(nil),             // 29: reconciliation.v1.ReplyRequest
-	(*ReplyResponse)(nil),            // 30: reconciliation.v1.ReplyResponse
-	(*Ticket)(nil),                   // 31: reconciliation.v1.Ticket
-	(*OpenTicketRequest)(nil),        // 32: reconciliation.v1.OpenTicketRequest
-	(*ChangeTicketRequest)(nil),      // 33: reconciliation.v1.ChangeTicketRequest
-	(*ListTicketsRequest)(nil),       // 34: reconciliation.v1.ListTicketsRequest
-	(*ListTicketsResponse)(nil),      // 35: reconciliation.v1.ListTicketsResponse
-	(*ListAuditRequest)(nil),         // 36: reconciliation.v1.ListAuditRequest
-	(*ListAuditResponse)(nil),        // 37: reconciliation.v1.ListAuditResponse
-	(*AuditEntry)(nil),               // 38: reconciliation.v1.AuditEntry
-	(*v1.DescribeOrderResponse)(nil), // 39: orders.v1.DescribeOrderResponse
-	(*v11.SeenCharge)(nil),           // 40: payments.v1.SeenCharge
-	(*Case)(nil),                     // 41: reconciliation.v1.Case
-	(*timestamppb.Timestamp)(nil),    // 42: google.protobuf.Timestamp
-	(*v1.Order)(nil),                 // 43: orders.v1.Order
-	(*v11.WebhookEvent)(nil),         // 44: payments.v1.WebhookEvent
-	(*v1.SetChargingResponse)(nil),   // 45: orders.v1.SetChargingResponse
+	(Diagnosis)(0),                     // 0: reconciliation.v1.Diagnosis
+	(Step_Outcome)(0),                  // 1: reconciliation.v1.Step.Outcome
+	(ReplyRequest_Template)(0),         // 2: reconciliation.v1.ReplyRequest.Template
+	(Ticket_Category)(0),               // 3: reconciliation.v1.Ticket.Category
+	(Ticket_State)(0),                  // 4: reconciliation.v1.Ticket.State
+	(AuditEntry_Outcome)(0),            // 5: reconciliation.v1.AuditEntry.Outcome
+	(*WhoAmIRequest)(nil),              // 6: reconciliation.v1.WhoAmIRequest
+	(*WhoAmIResponse)(nil),             // 7: reconciliation.v1.WhoAmIResponse
+	(*LookupCustomerRequest)(nil),      // 8: reconciliation.v1.LookupCustomerRequest
+	(*CardHint)(nil),                   // 9: reconciliation.v1.CardHint
+	(*LookupCustomerResponse)(nil),     // 10: reconciliation.v1.LookupCustomerResponse
+	(*Candidate)(nil),                  // 11: reconciliation.v1.Candidate
+	(*Recommendation)(nil),             // 12: reconciliation.v1.Recommendation
+	(*TimelineEntry)(nil),              // 13: reconciliation.v1.TimelineEntry
+	(*Act)(nil),                        // 14: reconciliation.v1.Act
+	(*RecoverRequest)(nil),             // 15: reconciliation.v1.RecoverRequest
+	(*AdoptChargeRequest)(nil),         // 16: reconciliation.v1.AdoptChargeRequest
+	(*ResendMessageRequest)(nil),       // 17: reconciliation.v1.ResendMessageRequest
+	(*RefundRequest)(nil),              // 18: reconciliation.v1.RefundRequest
+	(*ClaimCaseRequest)(nil),           // 19: reconciliation.v1.ClaimCaseRequest
+	(*AcknowledgeCaseRequest)(nil),     // 20: reconciliation.v1.AcknowledgeCaseRequest
+	(*SnoozeCaseRequest)(nil),          // 21: reconciliation.v1.SnoozeCaseRequest
+	(*AcknowledgeIncidentRequest)(nil), // 22: reconciliation.v1.AcknowledgeIncidentRequest
+	(*SnoozeIncidentRequest)(nil),      // 23: reconciliation.v1.SnoozeIncidentRequest
+	(*ResolveCaseRequest)(nil),         // 24: reconciliation.v1.ResolveCaseRequest
+	(*LinkEventRequest)(nil),           // 25: reconciliation.v1.LinkEventRequest
+	(*ReplayEventRequest)(nil),         // 26: reconciliation.v1.ReplayEventRequest
+	(*IgnoreEventRequest)(nil),         // 27: reconciliation.v1.IgnoreEventRequest
+	(*SetChargingRequest)(nil),         // 28: reconciliation.v1.SetChargingRequest
+	(*ActionResponse)(nil),             // 29: reconciliation.v1.ActionResponse
+	(*Step)(nil),                       // 30: reconciliation.v1.Step
+	(*ReplyRequest)(nil),               // 31: reconciliation.v1.ReplyRequest
+	(*ReplyResponse)(nil),              // 32: reconciliation.v1.ReplyResponse
+	(*Ticket)(nil),                     // 33: reconciliation.v1.Ticket
+	(*OpenTicketRequest)(nil),          // 34: reconciliation.v1.OpenTicketRequest
+	(*ChangeTicketRequest)(nil),        // 35: reconciliation.v1.ChangeTicketRequest
+	(*ListTicketsRequest)(nil),         // 36: reconciliation.v1.ListTicketsRequest
+	(*ListTicketsResponse)(nil),        // 37: reconciliation.v1.ListTicketsResponse
+	(*ListAuditRequest)(nil),           // 38: reconciliation.v1.ListAuditRequest
+	(*ListAuditResponse)(nil),          // 39: reconciliation.v1.ListAuditResponse
+	(*AuditEntry)(nil),                 // 40: reconciliation.v1.AuditEntry
+	(*v1.DescribeOrderResponse)(nil),   // 41: orders.v1.DescribeOrderResponse
+	(*v11.SeenCharge)(nil),             // 42: payments.v1.SeenCharge
+	(*Case)(nil),                       // 43: reconciliation.v1.Case
+	(*timestamppb.Timestamp)(nil),      // 44: google.protobuf.Timestamp
+	(*v1.Order)(nil),                   // 45: orders.v1.Order
+	(*v11.WebhookEvent)(nil),           // 46: payments.v1.WebhookEvent
+	(*v1.SetChargingResponse)(nil),     // 47: orders.v1.SetChargingResponse
+	(*v12.Incident)(nil),               // 48: notifications.v1.Incident
 }
 var file_reconciliation_v1_support_proto_depIdxs = []int32{
 	9,  // 0: reconciliation.v1.LookupCustomerRequest.card:type_name -> reconciliation.v1.CardHint
@@ -3347,90 +3500,98 @@ var file_reconciliation_v1_support_proto_depIdxs = []int32{
 	0,  // 2: reconciliation.v1.LookupCustomerResponse.diagnosis:type_name -> reconciliation.v1.Diagnosis
 	12, // 3: reconciliation.v1.LookupCustomerResponse.recommendation:type_name -> reconciliation.v1.Recommendation
 	13, // 4: reconciliation.v1.LookupCustomerResponse.timeline:type_name -> reconciliation.v1.TimelineEntry
-	39, // 5: reconciliation.v1.LookupCustomerResponse.orders:type_name -> orders.v1.DescribeOrderResponse
-	40, // 6: reconciliation.v1.LookupCustomerResponse.charges:type_name -> payments.v1.SeenCharge
-	41, // 7: reconciliation.v1.LookupCustomerResponse.cases:type_name -> reconciliation.v1.Case
-	31, // 8: reconciliation.v1.LookupCustomerResponse.tickets:type_name -> reconciliation.v1.Ticket
-	42, // 9: reconciliation.v1.Candidate.created_at:type_name -> google.protobuf.Timestamp
+	41, // 5: reconciliation.v1.LookupCustomerResponse.orders:type_name -> orders.v1.DescribeOrderResponse
+	42, // 6: reconciliation.v1.LookupCustomerResponse.charges:type_name -> payments.v1.SeenCharge
+	43, // 7: reconciliation.v1.LookupCustomerResponse.cases:type_name -> reconciliation.v1.Case
+	33, // 8: reconciliation.v1.LookupCustomerResponse.tickets:type_name -> reconciliation.v1.Ticket
+	44, // 9: reconciliation.v1.Candidate.created_at:type_name -> google.protobuf.Timestamp
 	2,  // 10: reconciliation.v1.Recommendation.reply:type_name -> reconciliation.v1.ReplyRequest.Template
-	42, // 11: reconciliation.v1.TimelineEntry.at:type_name -> google.protobuf.Timestamp
+	44, // 11: reconciliation.v1.TimelineEntry.at:type_name -> google.protobuf.Timestamp
 	14, // 12: reconciliation.v1.RecoverRequest.act:type_name -> reconciliation.v1.Act
 	14, // 13: reconciliation.v1.AdoptChargeRequest.act:type_name -> reconciliation.v1.Act
 	14, // 14: reconciliation.v1.ResendMessageRequest.act:type_name -> reconciliation.v1.Act
 	14, // 15: reconciliation.v1.RefundRequest.act:type_name -> reconciliation.v1.Act
 	14, // 16: reconciliation.v1.ClaimCaseRequest.act:type_name -> reconciliation.v1.Act
 	14, // 17: reconciliation.v1.AcknowledgeCaseRequest.act:type_name -> reconciliation.v1.Act
-	42, // 18: reconciliation.v1.SnoozeCaseRequest.until:type_name -> google.protobuf.Timestamp
+	44, // 18: reconciliation.v1.SnoozeCaseRequest.until:type_name -> google.protobuf.Timestamp
 	14, // 19: reconciliation.v1.SnoozeCaseRequest.act:type_name -> reconciliation.v1.Act
-	14, // 20: reconciliation.v1.ResolveCaseRequest.act:type_name -> reconciliation.v1.Act
-	14, // 21: reconciliation.v1.LinkEventRequest.act:type_name -> reconciliation.v1.Act
-	14, // 22: reconciliation.v1.ReplayEventRequest.act:type_name -> reconciliation.v1.Act
-	14, // 23: reconciliation.v1.IgnoreEventRequest.act:type_name -> reconciliation.v1.Act
-	14, // 24: reconciliation.v1.SetChargingRequest.act:type_name -> reconciliation.v1.Act
-	28, // 25: reconciliation.v1.ActionResponse.steps:type_name -> reconciliation.v1.Step
-	43, // 26: reconciliation.v1.ActionResponse.order:type_name -> orders.v1.Order
-	41, // 27: reconciliation.v1.ActionResponse.case:type_name -> reconciliation.v1.Case
-	44, // 28: reconciliation.v1.ActionResponse.event:type_name -> payments.v1.WebhookEvent
-	45, // 29: reconciliation.v1.ActionResponse.charging:type_name -> orders.v1.SetChargingResponse
-	1,  // 30: reconciliation.v1.Step.outcome:type_name -> reconciliation.v1.Step.Outcome
-	2,  // 31: reconciliation.v1.ReplyRequest.template:type_name -> reconciliation.v1.ReplyRequest.Template
-	14, // 32: reconciliation.v1.ReplyRequest.act:type_name -> reconciliation.v1.Act
-	3,  // 33: reconciliation.v1.Ticket.category:type_name -> reconciliation.v1.Ticket.Category
-	4,  // 34: reconciliation.v1.Ticket.state:type_name -> reconciliation.v1.Ticket.State
-	42, // 35: reconciliation.v1.Ticket.opened_at:type_name -> google.protobuf.Timestamp
-	42, // 36: reconciliation.v1.Ticket.resolved_at:type_name -> google.protobuf.Timestamp
-	3,  // 37: reconciliation.v1.OpenTicketRequest.category:type_name -> reconciliation.v1.Ticket.Category
-	4,  // 38: reconciliation.v1.ChangeTicketRequest.state:type_name -> reconciliation.v1.Ticket.State
-	4,  // 39: reconciliation.v1.ListTicketsRequest.state:type_name -> reconciliation.v1.Ticket.State
-	31, // 40: reconciliation.v1.ListTicketsResponse.tickets:type_name -> reconciliation.v1.Ticket
-	38, // 41: reconciliation.v1.ListAuditResponse.entries:type_name -> reconciliation.v1.AuditEntry
-	42, // 42: reconciliation.v1.AuditEntry.at:type_name -> google.protobuf.Timestamp
-	5,  // 43: reconciliation.v1.AuditEntry.outcome:type_name -> reconciliation.v1.AuditEntry.Outcome
-	42, // 44: reconciliation.v1.AuditEntry.ended_at:type_name -> google.protobuf.Timestamp
-	28, // 45: reconciliation.v1.AuditEntry.steps:type_name -> reconciliation.v1.Step
-	6,  // 46: reconciliation.v1.SupportService.WhoAmI:input_type -> reconciliation.v1.WhoAmIRequest
-	8,  // 47: reconciliation.v1.SupportService.LookupCustomer:input_type -> reconciliation.v1.LookupCustomerRequest
-	15, // 48: reconciliation.v1.SupportService.Recover:input_type -> reconciliation.v1.RecoverRequest
-	16, // 49: reconciliation.v1.SupportService.AdoptCharge:input_type -> reconciliation.v1.AdoptChargeRequest
-	17, // 50: reconciliation.v1.SupportService.ResendMessage:input_type -> reconciliation.v1.ResendMessageRequest
-	18, // 51: reconciliation.v1.SupportService.Refund:input_type -> reconciliation.v1.RefundRequest
-	19, // 52: reconciliation.v1.SupportService.ClaimCase:input_type -> reconciliation.v1.ClaimCaseRequest
-	20, // 53: reconciliation.v1.SupportService.AcknowledgeCase:input_type -> reconciliation.v1.AcknowledgeCaseRequest
-	21, // 54: reconciliation.v1.SupportService.SnoozeCase:input_type -> reconciliation.v1.SnoozeCaseRequest
-	22, // 55: reconciliation.v1.SupportService.ResolveCase:input_type -> reconciliation.v1.ResolveCaseRequest
-	23, // 56: reconciliation.v1.SupportService.LinkEvent:input_type -> reconciliation.v1.LinkEventRequest
-	24, // 57: reconciliation.v1.SupportService.ReplayEvent:input_type -> reconciliation.v1.ReplayEventRequest
-	25, // 58: reconciliation.v1.SupportService.IgnoreEvent:input_type -> reconciliation.v1.IgnoreEventRequest
-	26, // 59: reconciliation.v1.SupportService.SetCharging:input_type -> reconciliation.v1.SetChargingRequest
-	29, // 60: reconciliation.v1.SupportService.Reply:input_type -> reconciliation.v1.ReplyRequest
-	32, // 61: reconciliation.v1.SupportService.OpenTicket:input_type -> reconciliation.v1.OpenTicketRequest
-	33, // 62: reconciliation.v1.SupportService.ChangeTicket:input_type -> reconciliation.v1.ChangeTicketRequest
-	34, // 63: reconciliation.v1.SupportService.ListTickets:input_type -> reconciliation.v1.ListTicketsRequest
-	36, // 64: reconciliation.v1.SupportService.ListAudit:input_type -> reconciliation.v1.ListAuditRequest
-	7,  // 65: reconciliation.v1.SupportService.WhoAmI:output_type -> reconciliation.v1.WhoAmIResponse
-	10, // 66: reconciliation.v1.SupportService.LookupCustomer:output_type -> reconciliation.v1.LookupCustomerResponse
-	27, // 67: reconciliation.v1.SupportService.Recover:output_type -> reconciliation.v1.ActionResponse
-	27, // 68: reconciliation.v1.SupportService.AdoptCharge:output_type -> reconciliation.v1.ActionResponse
-	27, // 69: reconciliation.v1.SupportService.ResendMessage:output_type -> reconciliation.v1.ActionResponse
-	27, // 70: reconciliation.v1.SupportService.Refund:output_type -> reconciliation.v1.ActionResponse
-	27, // 71: reconciliation.v1.SupportService.ClaimCase:output_type -> reconciliation.v1.ActionResponse
-	27, // 72: reconciliation.v1.SupportService.AcknowledgeCase:output_type -> reconciliation.v1.ActionResponse
-	27, // 73: reconciliation.v1.SupportService.SnoozeCase:output_type -> reconciliation.v1.ActionResponse
-	27, // 74: reconciliation.v1.SupportService.ResolveCase:output_type -> reconciliation.v1.ActionResponse
-	27, // 75: reconciliation.v1.SupportService.LinkEvent:output_type -> reconciliation.v1.ActionResponse
-	27, // 76: reconciliation.v1.SupportService.ReplayEvent:output_type -> reconciliation.v1.ActionResponse
-	27, // 77: reconciliation.v1.SupportService.IgnoreEvent:output_type -> reconciliation.v1.ActionResponse
-	27, // 78: reconciliation.v1.SupportService.SetCharging:output_type -> reconciliation.v1.ActionResponse
-	30, // 79: reconciliation.v1.SupportService.Reply:output_type -> reconciliation.v1.ReplyResponse
-	31, // 80: reconciliation.v1.SupportService.OpenTicket:output_type -> reconciliation.v1.Ticket
-	31, // 81: reconciliation.v1.SupportService.ChangeTicket:output_type -> reconciliation.v1.Ticket
-	35, // 82: reconciliation.v1.SupportService.ListTickets:output_type -> reconciliation.v1.ListTicketsResponse
-	37, // 83: reconciliation.v1.SupportService.ListAudit:output_type -> reconciliation.v1.ListAuditResponse
-	65, // [65:84] is the sub-list for method output_type
-	46, // [46:65] is the sub-list for method input_type
-	46, // [46:46] is the sub-list for extension type_name
-	46, // [46:46] is the sub-list for extension extendee
-	0,  // [0:46] is the sub-list for field type_name
+	14, // 20: reconciliation.v1.AcknowledgeIncidentRequest.act:type_name -> reconciliation.v1.Act
+	44, // 21: reconciliation.v1.SnoozeIncidentRequest.until:type_name -> google.protobuf.Timestamp
+	14, // 22: reconciliation.v1.SnoozeIncidentRequest.act:type_name -> reconciliation.v1.Act
+	14, // 23: reconciliation.v1.ResolveCaseRequest.act:type_name -> reconciliation.v1.Act
+	14, // 24: reconciliation.v1.LinkEventRequest.act:type_name -> reconciliation.v1.Act
+	14, // 25: reconciliation.v1.ReplayEventRequest.act:type_name -> reconciliation.v1.Act
+	14, // 26: reconciliation.v1.IgnoreEventRequest.act:type_name -> reconciliation.v1.Act
+	14, // 27: reconciliation.v1.SetChargingRequest.act:type_name -> reconciliation.v1.Act
+	30, // 28: reconciliation.v1.ActionResponse.steps:type_name -> reconciliation.v1.Step
+	45, // 29: reconciliation.v1.ActionResponse.order:type_name -> orders.v1.Order
+	43, // 30: reconciliation.v1.ActionResponse.case:type_name -> reconciliation.v1.Case
+	46, // 31: reconciliation.v1.ActionResponse.event:type_name -> payments.v1.WebhookEvent
+	47, // 32: reconciliation.v1.ActionResponse.charging:type_name -> orders.v1.SetChargingResponse
+	48, // 33: reconciliation.v1.ActionResponse.incident:type_name -> notifications.v1.Incident
+	1,  // 34: reconciliation.v1.Step.outcome:type_name -> reconciliation.v1.Step.Outcome
+	2,  // 35: reconciliation.v1.ReplyRequest.template:type_name -> reconciliation.v1.ReplyRequest.Template
+	14, // 36: reconciliation.v1.ReplyRequest.act:type_name -> reconciliation.v1.Act
+	3,  // 37: reconciliation.v1.Ticket.category:type_name -> reconciliation.v1.Ticket.Category
+	4,  // 38: reconciliation.v1.Ticket.state:type_name -> reconciliation.v1.Ticket.State
+	44, // 39: reconciliation.v1.Ticket.opened_at:type_name -> google.protobuf.Timestamp
+	44, // 40: reconciliation.v1.Ticket.resolved_at:type_name -> google.protobuf.Timestamp
+	3,  // 41: reconciliation.v1.OpenTicketRequest.category:type_name -> reconciliation.v1.Ticket.Category
+	4,  // 42: reconciliation.v1.ChangeTicketRequest.state:type_name -> reconciliation.v1.Ticket.State
+	4,  // 43: reconciliation.v1.ListTicketsRequest.state:type_name -> reconciliation.v1.Ticket.State
+	33, // 44: reconciliation.v1.ListTicketsResponse.tickets:type_name -> reconciliation.v1.Ticket
+	40, // 45: reconciliation.v1.ListAuditResponse.entries:type_name -> reconciliation.v1.AuditEntry
+	44, // 46: reconciliation.v1.AuditEntry.at:type_name -> google.protobuf.Timestamp
+	5,  // 47: reconciliation.v1.AuditEntry.outcome:type_name -> reconciliation.v1.AuditEntry.Outcome
+	44, // 48: reconciliation.v1.AuditEntry.ended_at:type_name -> google.protobuf.Timestamp
+	30, // 49: reconciliation.v1.AuditEntry.steps:type_name -> reconciliation.v1.Step
+	6,  // 50: reconciliation.v1.SupportService.WhoAmI:input_type -> reconciliation.v1.WhoAmIRequest
+	8,  // 51: reconciliation.v1.SupportService.LookupCustomer:input_type -> reconciliation.v1.LookupCustomerRequest
+	15, // 52: reconciliation.v1.SupportService.Recover:input_type -> reconciliation.v1.RecoverRequest
+	16, // 53: reconciliation.v1.SupportService.AdoptCharge:input_type -> reconciliation.v1.AdoptChargeRequest
+	17, // 54: reconciliation.v1.SupportService.ResendMessage:input_type -> reconciliation.v1.ResendMessageRequest
+	18, // 55: reconciliation.v1.SupportService.Refund:input_type -> reconciliation.v1.RefundRequest
+	19, // 56: reconciliation.v1.SupportService.ClaimCase:input_type -> reconciliation.v1.ClaimCaseRequest
+	20, // 57: reconciliation.v1.SupportService.AcknowledgeCase:input_type -> reconciliation.v1.AcknowledgeCaseRequest
+	21, // 58: reconciliation.v1.SupportService.SnoozeCase:input_type -> reconciliation.v1.SnoozeCaseRequest
+	24, // 59: reconciliation.v1.SupportService.ResolveCase:input_type -> reconciliation.v1.ResolveCaseRequest
+	22, // 60: reconciliation.v1.SupportService.AcknowledgeIncident:input_type -> reconciliation.v1.AcknowledgeIncidentRequest
+	23, // 61: reconciliation.v1.SupportService.SnoozeIncident:input_type -> reconciliation.v1.SnoozeIncidentRequest
+	25, // 62: reconciliation.v1.SupportService.LinkEvent:input_type -> reconciliation.v1.LinkEventRequest
+	26, // 63: reconciliation.v1.SupportService.ReplayEvent:input_type -> reconciliation.v1.ReplayEventRequest
+	27, // 64: reconciliation.v1.SupportService.IgnoreEvent:input_type -> reconciliation.v1.IgnoreEventRequest
+	28, // 65: reconciliation.v1.SupportService.SetCharging:input_type -> reconciliation.v1.SetChargingRequest
+	31, // 66: reconciliation.v1.SupportService.Reply:input_type -> reconciliation.v1.ReplyRequest
+	34, // 67: reconciliation.v1.SupportService.OpenTicket:input_type -> reconciliation.v1.OpenTicketRequest
+	35, // 68: reconciliation.v1.SupportService.ChangeTicket:input_type -> reconciliation.v1.ChangeTicketRequest
+	36, // 69: reconciliation.v1.SupportService.ListTickets:input_type -> reconciliation.v1.ListTicketsRequest
+	38, // 70: reconciliation.v1.SupportService.ListAudit:input_type -> reconciliation.v1.ListAuditRequest
+	7,  // 71: reconciliation.v1.SupportService.WhoAmI:output_type -> reconciliation.v1.WhoAmIResponse
+	10, // 72: reconciliation.v1.SupportService.LookupCustomer:output_type -> reconciliation.v1.LookupCustomerResponse
+	29, // 73: reconciliation.v1.SupportService.Recover:output_type -> reconciliation.v1.ActionResponse
+	29, // 74: reconciliation.v1.SupportService.AdoptCharge:output_type -> reconciliation.v1.ActionResponse
+	29, // 75: reconciliation.v1.SupportService.ResendMessage:output_type -> reconciliation.v1.ActionResponse
+	29, // 76: reconciliation.v1.SupportService.Refund:output_type -> reconciliation.v1.ActionResponse
+	29, // 77: reconciliation.v1.SupportService.ClaimCase:output_type -> reconciliation.v1.ActionResponse
+	29, // 78: reconciliation.v1.SupportService.AcknowledgeCase:output_type -> reconciliation.v1.ActionResponse
+	29, // 79: reconciliation.v1.SupportService.SnoozeCase:output_type -> reconciliation.v1.ActionResponse
+	29, // 80: reconciliation.v1.SupportService.ResolveCase:output_type -> reconciliation.v1.ActionResponse
+	29, // 81: reconciliation.v1.SupportService.AcknowledgeIncident:output_type -> reconciliation.v1.ActionResponse
+	29, // 82: reconciliation.v1.SupportService.SnoozeIncident:output_type -> reconciliation.v1.ActionResponse
+	29, // 83: reconciliation.v1.SupportService.LinkEvent:output_type -> reconciliation.v1.ActionResponse
+	29, // 84: reconciliation.v1.SupportService.ReplayEvent:output_type -> reconciliation.v1.ActionResponse
+	29, // 85: reconciliation.v1.SupportService.IgnoreEvent:output_type -> reconciliation.v1.ActionResponse
+	29, // 86: reconciliation.v1.SupportService.SetCharging:output_type -> reconciliation.v1.ActionResponse
+	32, // 87: reconciliation.v1.SupportService.Reply:output_type -> reconciliation.v1.ReplyResponse
+	33, // 88: reconciliation.v1.SupportService.OpenTicket:output_type -> reconciliation.v1.Ticket
+	33, // 89: reconciliation.v1.SupportService.ChangeTicket:output_type -> reconciliation.v1.Ticket
+	37, // 90: reconciliation.v1.SupportService.ListTickets:output_type -> reconciliation.v1.ListTicketsResponse
+	39, // 91: reconciliation.v1.SupportService.ListAudit:output_type -> reconciliation.v1.ListAuditResponse
+	71, // [71:92] is the sub-list for method output_type
+	50, // [50:71] is the sub-list for method input_type
+	50, // [50:50] is the sub-list for extension type_name
+	50, // [50:50] is the sub-list for extension extendee
+	0,  // [0:50] is the sub-list for field type_name
 }
 
 func init() { file_reconciliation_v1_support_proto_init() }
@@ -3450,7 +3611,7 @@ func file_reconciliation_v1_support_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_reconciliation_v1_support_proto_rawDesc), len(file_reconciliation_v1_support_proto_rawDesc)),
 			NumEnums:      6,
-			NumMessages:   33,
+			NumMessages:   35,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

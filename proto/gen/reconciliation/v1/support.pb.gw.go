@@ -371,6 +371,96 @@ func local_request_SupportService_ResolveCase_0(ctx context.Context, marshaler r
 	return msg, metadata, err
 }
 
+func request_SupportService_AcknowledgeIncident_0(ctx context.Context, marshaler runtime.Marshaler, client SupportServiceClient, req *http.Request, pathParams map[string]string) (proto.Message, runtime.ServerMetadata, error) {
+	var (
+		protoReq AcknowledgeIncidentRequest
+		metadata runtime.ServerMetadata
+		err      error
+	)
+	if err := marshaler.NewDecoder(req.Body).Decode(&protoReq); err != nil && !errors.Is(err, io.EOF) {
+		return nil, metadata, status.Errorf(codes.InvalidArgument, "%v", err)
+	}
+	val, ok := pathParams["key"]
+	if !ok {
+		return nil, metadata, status.Errorf(codes.InvalidArgument, "missing parameter %s", "key")
+	}
+	protoReq.Key, err = runtime.String(val)
+	if err != nil {
+		return nil, metadata, status.Errorf(codes.InvalidArgument, "type mismatch, parameter: %s, error: %v", "key", err)
+	}
+	if req.Body != nil {
+		_, _ = io.Copy(io.Discard, req.Body)
+	}
+	msg, err := client.AcknowledgeIncident(ctx, &protoReq, grpc.Header(&metadata.HeaderMD), grpc.Trailer(&metadata.TrailerMD))
+	return msg, metadata, err
+}
+
+func local_request_SupportService_AcknowledgeIncident_0(ctx context.Context, marshaler runtime.Marshaler, server SupportServiceServer, req *http.Request, pathParams map[string]string) (proto.Message, runtime.ServerMetadata, error) {
+	var (
+		protoReq AcknowledgeIncidentRequest
+		metadata runtime.ServerMetadata
+		err      error
+	)
+	if err := marshaler.NewDecoder(req.Body).Decode(&protoReq); err != nil && !errors.Is(err, io.EOF) {
+		return nil, metadata, status.Errorf(codes.InvalidArgument, "%v", err)
+	}
+	val, ok := pathParams["key"]
+	if !ok {
+		return nil, metadata, status.Errorf(codes.InvalidArgument, "missing parameter %s", "key")
+	}
+	protoReq.Key, err = runtime.String(val)
+	if err != nil {
+		return nil, metadata, status.Errorf(codes.InvalidArgument, "type mismatch, parameter: %s, error: %v", "key", err)
+	}
+	msg, err := server.AcknowledgeIncident(ctx, &protoReq)
+	return msg, metadata, err
+}
+
+func request_SupportService_SnoozeIncident_0(ctx context.Context, marshaler runtime.Marshaler, client SupportServiceClient, req *http.Request, pathParams map[string]string) (proto.Message, runtime.ServerMetadata, error) {
+	var (
+		protoReq SnoozeIncidentRequest
+		metadata runtime.ServerMetadata
+		err      error
+	)
+	if err := marshaler.NewDecoder(req.Body).Decode(&protoReq); err != nil && !errors.Is(err, io.EOF) {
+		return nil, metadata, status.Errorf(codes.InvalidArgument, "%v", err)
+	}
+	val, ok := pathParams["key"]
+	if !ok {
+		return nil, metadata, status.Errorf(codes.InvalidArgument, "missing parameter %s", "key")
+	}
+	protoReq.Key, err = runtime.String(val)
+	if err != nil {
+		return nil, metadata, status.Errorf(codes.InvalidArgument, "type mismatch, parameter: %s, error: %v", "key", err)
+	}
+	if req.Body != nil {
+		_, _ = io.Copy(io.Discard, req.Body)
+	}
+	msg, err := client.SnoozeIncident(ctx, &protoReq, grpc.Header(&metadata.HeaderMD), grpc.Trailer(&metadata.TrailerMD))
+	return msg, metadata, err
+}
+
+func local_request_SupportService_SnoozeIncident_0(ctx context.Context, marshaler runtime.Marshaler, server SupportServiceServer, req *http.Request, pathParams map[string]string) (proto.Message, runtime.ServerMetadata, error) {
+	var (
+		protoReq SnoozeIncidentRequest
+		metadata runtime.ServerMetadata
+		err      error
+	)
+	if err := marshaler.NewDecoder(req.Body).Decode(&protoReq); err != nil && !errors.Is(err, io.EOF) {
+		return nil, metadata, status.Errorf(codes.InvalidArgument, "%v", err)
+	}
+	val, ok := pathParams["key"]
+	if !ok {
+		return nil, metadata, status.Errorf(codes.InvalidArgument, "missing parameter %s", "key")
+	}
+	protoReq.Key, err = runtime.String(val)
+	if err != nil {
+		return nil, metadata, status.Errorf(codes.InvalidArgument, "type mismatch, parameter: %s, error: %v", "key", err)
+	}
+	msg, err := server.SnoozeIncident(ctx, &protoReq)
+	return msg, metadata, err
+}
+
 func request_SupportService_LinkEvent_0(ctx context.Context, marshaler runtime.Marshaler, client SupportServiceClient, req *http.Request, pathParams map[string]string) (proto.Message, runtime.ServerMetadata, error) {
 	var (
 		protoReq LinkEventRequest
@@ -908,6 +998,46 @@ func RegisterSupportServiceHandlerServer(ctx context.Context, mux *runtime.Serve
 		}
 		forward_SupportService_ResolveCase_0(annotatedContext, mux, outboundMarshaler, w, req, response_SupportService_ResolveCase_0{resp.(*ActionResponse)}, mux.GetForwardResponseOptions()...)
 	})
+	mux.Handle(http.MethodPost, pattern_SupportService_AcknowledgeIncident_0, func(w http.ResponseWriter, req *http.Request, pathParams map[string]string) {
+		ctx, cancel := context.WithCancel(req.Context())
+		defer cancel()
+		var stream runtime.ServerTransportStream
+		ctx = grpc.NewContextWithServerTransportStream(ctx, &stream)
+		inboundMarshaler, outboundMarshaler := runtime.MarshalerForRequest(mux, req)
+		annotatedContext, err := runtime.AnnotateIncomingContext(ctx, mux, req, "/reconciliation.v1.SupportService/AcknowledgeIncident", runtime.WithHTTPPathPattern("/admin/v1/incidents/{key}:acknowledge"))
+		if err != nil {
+			runtime.HTTPError(ctx, mux, outboundMarshaler, w, req, err)
+			return
+		}
+		resp, md, err := local_request_SupportService_AcknowledgeIncident_0(annotatedContext, inboundMarshaler, server, req, pathParams)
+		md.HeaderMD, md.TrailerMD = metadata.Join(md.HeaderMD, stream.Header()), metadata.Join(md.TrailerMD, stream.Trailer())
+		annotatedContext = runtime.NewServerMetadataContext(annotatedContext, md)
+		if err != nil {
+			runtime.HTTPError(annotatedContext, mux, outboundMarshaler, w, req, err)
+			return
+		}
+		forward_SupportService_AcknowledgeIncident_0(annotatedContext, mux, outboundMarshaler, w, req, response_SupportService_AcknowledgeIncident_0{resp.(*ActionResponse)}, mux.GetForwardResponseOptions()...)
+	})
+	mux.Handle(http.MethodPost, pattern_SupportService_SnoozeIncident_0, func(w http.ResponseWriter, req *http.Request, pathParams map[string]string) {
+		ctx, cancel := context.WithCancel(req.Context())
+		defer cancel()
+		var stream runtime.ServerTransportStream
+		ctx = grpc.NewContextWithServerTransportStream(ctx, &stream)
+		inboundMarshaler, outboundMarshaler := runtime.MarshalerForRequest(mux, req)
+		annotatedContext, err := runtime.AnnotateIncomingContext(ctx, mux, req, "/reconciliation.v1.SupportService/SnoozeIncident", runtime.WithHTTPPathPattern("/admin/v1/incidents/{key}:snooze"))
+		if err != nil {
+			runtime.HTTPError(ctx, mux, outboundMarshaler, w, req, err)
+			return
+		}
+		resp, md, err := local_request_SupportService_SnoozeIncident_0(annotatedContext, inboundMarshaler, server, req, pathParams)
+		md.HeaderMD, md.TrailerMD = metadata.Join(md.HeaderMD, stream.Header()), metadata.Join(md.TrailerMD, stream.Trailer())
+		annotatedContext = runtime.NewServerMetadataContext(annotatedContext, md)
+		if err != nil {
+			runtime.HTTPError(annotatedContext, mux, outboundMarshaler, w, req, err)
+			return
+		}
+		forward_SupportService_SnoozeIncident_0(annotatedContext, mux, outboundMarshaler, w, req, response_SupportService_SnoozeIncident_0{resp.(*ActionResponse)}, mux.GetForwardResponseOptions()...)
+	})
 	mux.Handle(http.MethodPost, pattern_SupportService_LinkEvent_0, func(w http.ResponseWriter, req *http.Request, pathParams map[string]string) {
 		ctx, cancel := context.WithCancel(req.Context())
 		defer cancel()
@@ -1298,6 +1428,40 @@ func RegisterSupportServiceHandlerClient(ctx context.Context, mux *runtime.Serve
 		}
 		forward_SupportService_ResolveCase_0(annotatedContext, mux, outboundMarshaler, w, req, response_SupportService_ResolveCase_0{resp.(*ActionResponse)}, mux.GetForwardResponseOptions()...)
 	})
+	mux.Handle(http.MethodPost, pattern_SupportService_AcknowledgeIncident_0, func(w http.ResponseWriter, req *http.Request, pathParams map[string]string) {
+		ctx, cancel := context.WithCancel(req.Context())
+		defer cancel()
+		inboundMarshaler, outboundMarshaler := runtime.MarshalerForRequest(mux, req)
+		annotatedContext, err := runtime.AnnotateContext(ctx, mux, req, "/reconciliation.v1.SupportService/AcknowledgeIncident", runtime.WithHTTPPathPattern("/admin/v1/incidents/{key}:acknowledge"))
+		if err != nil {
+			runtime.HTTPError(ctx, mux, outboundMarshaler, w, req, err)
+			return
+		}
+		resp, md, err := request_SupportService_AcknowledgeIncident_0(annotatedContext, inboundMarshaler, client, req, pathParams)
+		annotatedContext = runtime.NewServerMetadataContext(annotatedContext, md)
+		if err != nil {
+			runtime.HTTPError(annotatedContext, mux, outboundMarshaler, w, req, err)
+			return
+		}
+		forward_SupportService_AcknowledgeIncident_0(annotatedContext, mux, outboundMarshaler, w, req, response_SupportService_AcknowledgeIncident_0{resp.(*ActionResponse)}, mux.GetForwardResponseOptions()...)
+	})
+	mux.Handle(http.MethodPost, pattern_SupportService_SnoozeIncident_0, func(w http.ResponseWriter, req *http.Request, pathParams map[string]string) {
+		ctx, cancel := context.WithCancel(req.Context())
+		defer cancel()
+		inboundMarshaler, outboundMarshaler := runtime.MarshalerForRequest(mux, req)
+		annotatedContext, err := runtime.AnnotateContext(ctx, mux, req, "/reconciliation.v1.SupportService/SnoozeIncident", runtime.WithHTTPPathPattern("/admin/v1/incidents/{key}:snooze"))
+		if err != nil {
+			runtime.HTTPError(ctx, mux, outboundMarshaler, w, req, err)
+			return
+		}
+		resp, md, err := request_SupportService_SnoozeIncident_0(annotatedContext, inboundMarshaler, client, req, pathParams)
+		annotatedContext = runtime.NewServerMetadataContext(annotatedContext, md)
+		if err != nil {
+			runtime.HTTPError(annotatedContext, mux, outboundMarshaler, w, req, err)
+			return
+		}
+		forward_SupportService_SnoozeIncident_0(annotatedContext, mux, outboundMarshaler, w, req, response_SupportService_SnoozeIncident_0{resp.(*ActionResponse)}, mux.GetForwardResponseOptions()...)
+	})
 	mux.Handle(http.MethodPost, pattern_SupportService_LinkEvent_0, func(w http.ResponseWriter, req *http.Request, pathParams map[string]string) {
 		ctx, cancel := context.WithCancel(req.Context())
 		defer cancel()
@@ -1490,6 +1654,24 @@ func (m response_SupportService_ResolveCase_0) XXX_ResponseBody() interface{} {
 	return response.Case
 }
 
+type response_SupportService_AcknowledgeIncident_0 struct {
+	*ActionResponse
+}
+
+func (m response_SupportService_AcknowledgeIncident_0) XXX_ResponseBody() interface{} {
+	response := m.ActionResponse
+	return response.Incident
+}
+
+type response_SupportService_SnoozeIncident_0 struct {
+	*ActionResponse
+}
+
+func (m response_SupportService_SnoozeIncident_0) XXX_ResponseBody() interface{} {
+	response := m.ActionResponse
+	return response.Incident
+}
+
 type response_SupportService_LinkEvent_0 struct {
 	*ActionResponse
 }
@@ -1527,45 +1709,49 @@ func (m response_SupportService_SetCharging_0) XXX_ResponseBody() interface{} {
 }
 
 var (
-	pattern_SupportService_WhoAmI_0          = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 2, 2}, []string{"admin", "v1", "whoami"}, ""))
-	pattern_SupportService_LookupCustomer_0  = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 2, 2}, []string{"admin", "v1", "support"}, "lookup"))
-	pattern_SupportService_Recover_0         = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 2, 2}, []string{"admin", "v1", "support"}, "recover"))
-	pattern_SupportService_AdoptCharge_0     = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 2, 2}, []string{"admin", "v1", "support"}, "adopt"))
-	pattern_SupportService_ResendMessage_0   = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 2, 2}, []string{"admin", "v1", "support"}, "resend"))
-	pattern_SupportService_Refund_0          = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 2, 2}, []string{"admin", "v1", "support"}, "refund"))
-	pattern_SupportService_ClaimCase_0       = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 2, 2, 1, 0, 4, 1, 5, 3}, []string{"admin", "v1", "cases", "case_id"}, "claim"))
-	pattern_SupportService_AcknowledgeCase_0 = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 2, 2, 1, 0, 4, 1, 5, 3}, []string{"admin", "v1", "cases", "case_id"}, "acknowledge"))
-	pattern_SupportService_SnoozeCase_0      = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 2, 2, 1, 0, 4, 1, 5, 3}, []string{"admin", "v1", "cases", "case_id"}, "snooze"))
-	pattern_SupportService_ResolveCase_0     = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 2, 2, 1, 0, 4, 1, 5, 3}, []string{"admin", "v1", "cases", "case_id"}, "resolve"))
-	pattern_SupportService_LinkEvent_0       = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 2, 2, 1, 0, 4, 1, 5, 3}, []string{"admin", "v1", "webhook-events", "stripe_event_id"}, "link"))
-	pattern_SupportService_ReplayEvent_0     = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 2, 2, 1, 0, 4, 1, 5, 3}, []string{"admin", "v1", "webhook-events", "stripe_event_id"}, "replay"))
-	pattern_SupportService_IgnoreEvent_0     = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 2, 2, 1, 0, 4, 1, 5, 3}, []string{"admin", "v1", "webhook-events", "stripe_event_id"}, "ignore"))
-	pattern_SupportService_SetCharging_0     = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 2, 2}, []string{"admin", "v1", "charging"}, ""))
-	pattern_SupportService_Reply_0           = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 2, 2}, []string{"admin", "v1", "support"}, "reply"))
-	pattern_SupportService_OpenTicket_0      = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 2, 2}, []string{"admin", "v1", "tickets"}, ""))
-	pattern_SupportService_ChangeTicket_0    = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 2, 2, 1, 0, 4, 1, 5, 3}, []string{"admin", "v1", "tickets", "ticket_id"}, "change"))
-	pattern_SupportService_ListTickets_0     = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 2, 2}, []string{"admin", "v1", "tickets"}, ""))
-	pattern_SupportService_ListAudit_0       = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 2, 2}, []string{"admin", "v1", "audit"}, ""))
+	pattern_SupportService_WhoAmI_0              = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 2, 2}, []string{"admin", "v1", "whoami"}, ""))
+	pattern_SupportService_LookupCustomer_0      = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 2, 2}, []string{"admin", "v1", "support"}, "lookup"))
+	pattern_SupportService_Recover_0             = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 2, 2}, []string{"admin", "v1", "support"}, "recover"))
+	pattern_SupportService_AdoptCharge_0         = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 2, 2}, []string{"admin", "v1", "support"}, "adopt"))
+	pattern_SupportService_ResendMessage_0       = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 2, 2}, []string{"admin", "v1", "support"}, "resend"))
+	pattern_SupportService_Refund_0              = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 2, 2}, []string{"admin", "v1", "support"}, "refund"))
+	pattern_SupportService_ClaimCase_0           = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 2, 2, 1, 0, 4, 1, 5, 3}, []string{"admin", "v1", "cases", "case_id"}, "claim"))
+	pattern_SupportService_AcknowledgeCase_0     = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 2, 2, 1, 0, 4, 1, 5, 3}, []string{"admin", "v1", "cases", "case_id"}, "acknowledge"))
+	pattern_SupportService_SnoozeCase_0          = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 2, 2, 1, 0, 4, 1, 5, 3}, []string{"admin", "v1", "cases", "case_id"}, "snooze"))
+	pattern_SupportService_ResolveCase_0         = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 2, 2, 1, 0, 4, 1, 5, 3}, []string{"admin", "v1", "cases", "case_id"}, "resolve"))
+	pattern_SupportService_AcknowledgeIncident_0 = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 2, 2, 1, 0, 4, 1, 5, 3}, []string{"admin", "v1", "incidents", "key"}, "acknowledge"))
+	pattern_SupportService_SnoozeIncident_0      = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 2, 2, 1, 0, 4, 1, 5, 3}, []string{"admin", "v1", "incidents", "key"}, "snooze"))
+	pattern_SupportService_LinkEvent_0           = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 2, 2, 1, 0, 4, 1, 5, 3}, []string{"admin", "v1", "webhook-events", "stripe_event_id"}, "link"))
+	pattern_SupportService_ReplayEvent_0         = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 2, 2, 1, 0, 4, 1, 5, 3}, []string{"admin", "v1", "webhook-events", "stripe_event_id"}, "replay"))
+	pattern_SupportService_IgnoreEvent_0         = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 2, 2, 1, 0, 4, 1, 5, 3}, []string{"admin", "v1", "webhook-events", "stripe_event_id"}, "ignore"))
+	pattern_SupportService_SetCharging_0         = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 2, 2}, []string{"admin", "v1", "charging"}, ""))
+	pattern_SupportService_Reply_0               = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 2, 2}, []string{"admin", "v1", "support"}, "reply"))
+	pattern_SupportService_OpenTicket_0          = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 2, 2}, []string{"admin", "v1", "tickets"}, ""))
+	pattern_SupportService_ChangeTicket_0        = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 2, 2, 1, 0, 4, 1, 5, 3}, []string{"admin", "v1", "tickets", "ticket_id"}, "change"))
+	pattern_SupportService_ListTickets_0         = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 2, 2}, []string{"admin", "v1", "tickets"}, ""))
+	pattern_SupportService_ListAudit_0           = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 2, 2}, []string{"admin", "v1", "audit"}, ""))
 )
 
 var (
-	forward_SupportService_WhoAmI_0          = runtime.ForwardResponseMessage
-	forward_SupportService_LookupCustomer_0  = runtime.ForwardResponseMessage
-	forward_SupportService_Recover_0         = runtime.ForwardResponseMessage
-	forward_SupportService_AdoptCharge_0     = runtime.ForwardResponseMessage
-	forward_SupportService_ResendMessage_0   = runtime.ForwardResponseMessage
-	forward_SupportService_Refund_0          = runtime.ForwardResponseMessage
-	forward_SupportService_ClaimCase_0       = runtime.ForwardResponseMessage
-	forward_SupportService_AcknowledgeCase_0 = runtime.ForwardResponseMessage
-	forward_SupportService_SnoozeCase_0      = runtime.ForwardResponseMessage
-	forward_SupportService_ResolveCase_0     = runtime.ForwardResponseMessage
-	forward_SupportService_LinkEvent_0       = runtime.ForwardResponseMessage
-	forward_SupportService_ReplayEvent_0     = runtime.ForwardResponseMessage
-	forward_SupportService_IgnoreEvent_0     = runtime.ForwardResponseMessage
-	forward_SupportService_SetCharging_0     = runtime.ForwardResponseMessage
-	forward_SupportService_Reply_0           = runtime.ForwardResponseMessage
-	forward_SupportService_OpenTicket_0      = runtime.ForwardResponseMessage
-	forward_SupportService_ChangeTicket_0    = runtime.ForwardResponseMessage
-	forward_SupportService_ListTickets_0     = runtime.ForwardResponseMessage
-	forward_SupportService_ListAudit_0       = runtime.ForwardResponseMessage
+	forward_SupportService_WhoAmI_0              = runtime.ForwardResponseMessage
+	forward_SupportService_LookupCustomer_0      = runtime.ForwardResponseMessage
+	forward_SupportService_Recover_0             = runtime.ForwardResponseMessage
+	forward_SupportService_AdoptCharge_0         = runtime.ForwardResponseMessage
+	forward_SupportService_ResendMessage_0       = runtime.ForwardResponseMessage
+	forward_SupportService_Refund_0              = runtime.ForwardResponseMessage
+	forward_SupportService_ClaimCase_0           = runtime.ForwardResponseMessage
+	forward_SupportService_AcknowledgeCase_0     = runtime.ForwardResponseMessage
+	forward_SupportService_SnoozeCase_0          = runtime.ForwardResponseMessage
+	forward_SupportService_ResolveCase_0         = runtime.ForwardResponseMessage
+	forward_SupportService_AcknowledgeIncident_0 = runtime.ForwardResponseMessage
+	forward_SupportService_SnoozeIncident_0      = runtime.ForwardResponseMessage
+	forward_SupportService_LinkEvent_0           = runtime.ForwardResponseMessage
+	forward_SupportService_ReplayEvent_0         = runtime.ForwardResponseMessage
+	forward_SupportService_IgnoreEvent_0         = runtime.ForwardResponseMessage
+	forward_SupportService_SetCharging_0         = runtime.ForwardResponseMessage
+	forward_SupportService_Reply_0               = runtime.ForwardResponseMessage
+	forward_SupportService_OpenTicket_0          = runtime.ForwardResponseMessage
+	forward_SupportService_ChangeTicket_0        = runtime.ForwardResponseMessage
+	forward_SupportService_ListTickets_0         = runtime.ForwardResponseMessage
+	forward_SupportService_ListAudit_0           = runtime.ForwardResponseMessage
 )

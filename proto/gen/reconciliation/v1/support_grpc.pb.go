@@ -19,25 +19,27 @@ import (
 const _ = grpc.SupportPackageIsVersion9
 
 const (
-	SupportService_WhoAmI_FullMethodName          = "/reconciliation.v1.SupportService/WhoAmI"
-	SupportService_LookupCustomer_FullMethodName  = "/reconciliation.v1.SupportService/LookupCustomer"
-	SupportService_Recover_FullMethodName         = "/reconciliation.v1.SupportService/Recover"
-	SupportService_AdoptCharge_FullMethodName     = "/reconciliation.v1.SupportService/AdoptCharge"
-	SupportService_ResendMessage_FullMethodName   = "/reconciliation.v1.SupportService/ResendMessage"
-	SupportService_Refund_FullMethodName          = "/reconciliation.v1.SupportService/Refund"
-	SupportService_ClaimCase_FullMethodName       = "/reconciliation.v1.SupportService/ClaimCase"
-	SupportService_AcknowledgeCase_FullMethodName = "/reconciliation.v1.SupportService/AcknowledgeCase"
-	SupportService_SnoozeCase_FullMethodName      = "/reconciliation.v1.SupportService/SnoozeCase"
-	SupportService_ResolveCase_FullMethodName     = "/reconciliation.v1.SupportService/ResolveCase"
-	SupportService_LinkEvent_FullMethodName       = "/reconciliation.v1.SupportService/LinkEvent"
-	SupportService_ReplayEvent_FullMethodName     = "/reconciliation.v1.SupportService/ReplayEvent"
-	SupportService_IgnoreEvent_FullMethodName     = "/reconciliation.v1.SupportService/IgnoreEvent"
-	SupportService_SetCharging_FullMethodName     = "/reconciliation.v1.SupportService/SetCharging"
-	SupportService_Reply_FullMethodName           = "/reconciliation.v1.SupportService/Reply"
-	SupportService_OpenTicket_FullMethodName      = "/reconciliation.v1.SupportService/OpenTicket"
-	SupportService_ChangeTicket_FullMethodName    = "/reconciliation.v1.SupportService/ChangeTicket"
-	SupportService_ListTickets_FullMethodName     = "/reconciliation.v1.SupportService/ListTickets"
-	SupportService_ListAudit_FullMethodName       = "/reconciliation.v1.SupportService/ListAudit"
+	SupportService_WhoAmI_FullMethodName              = "/reconciliation.v1.SupportService/WhoAmI"
+	SupportService_LookupCustomer_FullMethodName      = "/reconciliation.v1.SupportService/LookupCustomer"
+	SupportService_Recover_FullMethodName             = "/reconciliation.v1.SupportService/Recover"
+	SupportService_AdoptCharge_FullMethodName         = "/reconciliation.v1.SupportService/AdoptCharge"
+	SupportService_ResendMessage_FullMethodName       = "/reconciliation.v1.SupportService/ResendMessage"
+	SupportService_Refund_FullMethodName              = "/reconciliation.v1.SupportService/Refund"
+	SupportService_ClaimCase_FullMethodName           = "/reconciliation.v1.SupportService/ClaimCase"
+	SupportService_AcknowledgeCase_FullMethodName     = "/reconciliation.v1.SupportService/AcknowledgeCase"
+	SupportService_SnoozeCase_FullMethodName          = "/reconciliation.v1.SupportService/SnoozeCase"
+	SupportService_ResolveCase_FullMethodName         = "/reconciliation.v1.SupportService/ResolveCase"
+	SupportService_AcknowledgeIncident_FullMethodName = "/reconciliation.v1.SupportService/AcknowledgeIncident"
+	SupportService_SnoozeIncident_FullMethodName      = "/reconciliation.v1.SupportService/SnoozeIncident"
+	SupportService_LinkEvent_FullMethodName           = "/reconciliation.v1.SupportService/LinkEvent"
+	SupportService_ReplayEvent_FullMethodName         = "/reconciliation.v1.SupportService/ReplayEvent"
+	SupportService_IgnoreEvent_FullMethodName         = "/reconciliation.v1.SupportService/IgnoreEvent"
+	SupportService_SetCharging_FullMethodName         = "/reconciliation.v1.SupportService/SetCharging"
+	SupportService_Reply_FullMethodName               = "/reconciliation.v1.SupportService/Reply"
+	SupportService_OpenTicket_FullMethodName          = "/reconciliation.v1.SupportService/OpenTicket"
+	SupportService_ChangeTicket_FullMethodName        = "/reconciliation.v1.SupportService/ChangeTicket"
+	SupportService_ListTickets_FullMethodName         = "/reconciliation.v1.SupportService/ListTickets"
+	SupportService_ListAudit_FullMethodName           = "/reconciliation.v1.SupportService/ListAudit"
 )
 
 // SupportServiceClient is the client API for SupportService service.
@@ -86,6 +88,14 @@ type SupportServiceClient interface {
 	// ResolveCase closes a case. Reported again, it is a new one. Errors: NOT_FOUND
 	// CASE_NOT_FOUND.
 	ResolveCase(ctx context.Context, in *ResolveCaseRequest, opts ...grpc.CallOption) (*ActionResponse, error)
+	// AcknowledgeIncident says that the caller looks after an incident: nobody is told
+	// again until there is something new. Errors: NOT_FOUND INCIDENT_NOT_FOUND when none
+	// is open under that key.
+	AcknowledgeIncident(ctx context.Context, in *AcknowledgeIncidentRequest, opts ...grpc.CallOption) (*ActionResponse, error)
+	// SnoozeIncident keeps an incident quiet until a time; then the team is told of it
+	// again, or before, when there is something new. Errors: NOT_FOUND
+	// INCIDENT_NOT_FOUND; INVALID_ARGUMENT when the time is past or over a week away.
+	SnoozeIncident(ctx context.Context, in *SnoozeIncidentRequest, opts ...grpc.CallOption) (*ActionResponse, error)
 	// LinkEvent says whose an event's Stripe customer is. Errors as of
 	// Payments.LinkWebhookEvent.
 	LinkEvent(ctx context.Context, in *LinkEventRequest, opts ...grpc.CallOption) (*ActionResponse, error)
@@ -217,6 +227,26 @@ func (c *supportServiceClient) ResolveCase(ctx context.Context, in *ResolveCaseR
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(ActionResponse)
 	err := c.cc.Invoke(ctx, SupportService_ResolveCase_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *supportServiceClient) AcknowledgeIncident(ctx context.Context, in *AcknowledgeIncidentRequest, opts ...grpc.CallOption) (*ActionResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ActionResponse)
+	err := c.cc.Invoke(ctx, SupportService_AcknowledgeIncident_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *supportServiceClient) SnoozeIncident(ctx context.Context, in *SnoozeIncidentRequest, opts ...grpc.CallOption) (*ActionResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ActionResponse)
+	err := c.cc.Invoke(ctx, SupportService_SnoozeIncident_FullMethodName, in, out, cOpts...)
 	if err != nil {
 		return nil, err
 	}
@@ -359,6 +389,14 @@ type SupportServiceServer interface {
 	// ResolveCase closes a case. Reported again, it is a new one. Errors: NOT_FOUND
 	// CASE_NOT_FOUND.
 	ResolveCase(context.Context, *ResolveCaseRequest) (*ActionResponse, error)
+	// AcknowledgeIncident says that the caller looks after an incident: nobody is told
+	// again until there is something new. Errors: NOT_FOUND INCIDENT_NOT_FOUND when none
+	// is open under that key.
+	AcknowledgeIncident(context.Context, *AcknowledgeIncidentRequest) (*ActionResponse, error)
+	// SnoozeIncident keeps an incident quiet until a time; then the team is told of it
+	// again, or before, when there is something new. Errors: NOT_FOUND
+	// INCIDENT_NOT_FOUND; INVALID_ARGUMENT when the time is past or over a week away.
+	SnoozeIncident(context.Context, *SnoozeIncidentRequest) (*ActionResponse, error)
 	// LinkEvent says whose an event's Stripe customer is. Errors as of
 	// Payments.LinkWebhookEvent.
 	LinkEvent(context.Context, *LinkEventRequest) (*ActionResponse, error)
@@ -425,6 +463,12 @@ func (UnimplementedSupportServiceServer) SnoozeCase(context.Context, *SnoozeCase
 }
 func (UnimplementedSupportServiceServer) ResolveCase(context.Context, *ResolveCaseRequest) (*ActionResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method ResolveCase not implemented")
+}
+func (UnimplementedSupportServiceServer) AcknowledgeIncident(context.Context, *AcknowledgeIncidentRequest) (*ActionResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method AcknowledgeIncident not implemented")
+}
+func (UnimplementedSupportServiceServer) SnoozeIncident(context.Context, *SnoozeIncidentRequest) (*ActionResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method SnoozeIncident not implemented")
 }
 func (UnimplementedSupportServiceServer) LinkEvent(context.Context, *LinkEventRequest) (*ActionResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method LinkEvent not implemented")
@@ -654,6 +698,42 @@ func _SupportService_ResolveCase_Handler(srv interface{}, ctx context.Context, d
 	return interceptor(ctx, in, info, handler)
 }
 
+func _SupportService_AcknowledgeIncident_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(AcknowledgeIncidentRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(SupportServiceServer).AcknowledgeIncident(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: SupportService_AcknowledgeIncident_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(SupportServiceServer).AcknowledgeIncident(ctx, req.(*AcknowledgeIncidentRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _SupportService_SnoozeIncident_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(SnoozeIncidentRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(SupportServiceServer).SnoozeIncident(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: SupportService_SnoozeIncident_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(SupportServiceServer).SnoozeIncident(ctx, req.(*SnoozeIncidentRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _SupportService_LinkEvent_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(LinkEventRequest)
 	if err := dec(in); err != nil {
@@ -862,6 +942,14 @@ var SupportService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "ResolveCase",
 			Handler:    _SupportService_ResolveCase_Handler,
+		},
+		{
+			MethodName: "AcknowledgeIncident",
+			Handler:    _SupportService_AcknowledgeIncident_Handler,
+		},
+		{
+			MethodName: "SnoozeIncident",
+			Handler:    _SupportService_SnoozeIncident_Handler,
 		},
 		{
 			MethodName: "LinkEvent",

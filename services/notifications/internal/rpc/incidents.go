@@ -70,7 +70,7 @@ func (s *Server) ListIncidents(ctx context.Context, req *notificationsv1.ListInc
 
 // AcknowledgeIncident notes that the caller looks after an incident.
 func (s *Server) AcknowledgeIncident(ctx context.Context, req *notificationsv1.AcknowledgeIncidentRequest) (*notificationsv1.Incident, error) {
-	i, err := s.Service.AcknowledgeIncident(ctx, req.GetKey(), access.From(ctx).Actor, req.GetNote())
+	i, err := s.Service.AcknowledgeIncident(ctx, req.GetKey(), access.From(ctx).Actor, req.GetNote(), req.GetDryRun())
 	if err != nil {
 		return nil, err
 	}
@@ -79,7 +79,7 @@ func (s *Server) AcknowledgeIncident(ctx context.Context, req *notificationsv1.A
 
 // SnoozeIncident keeps an incident quiet until a time.
 func (s *Server) SnoozeIncident(ctx context.Context, req *notificationsv1.SnoozeIncidentRequest) (*notificationsv1.Incident, error) {
-	i, err := s.Service.SnoozeIncident(ctx, req.GetKey(), access.From(ctx).Actor, req.GetUntil().AsTime(), req.GetReason())
+	i, err := s.Service.SnoozeIncident(ctx, req.GetKey(), access.From(ctx).Actor, req.GetUntil().AsTime(), req.GetReason(), req.GetDryRun())
 	if err != nil {
 		return nil, err
 	}

@@ -102,38 +102,39 @@ func (s *Service) logIncident(i incident.Incident, e incident.Event) {
 	s.Log.Log(context.Background(), level, "incident "+e.What, "incident", i.Key, "tier", i.Tier, "title", i.Words.Title, "count", i.Count, "note", e.Note)
 }
 
-// AcknowledgeIncident notes that actor looks after the open incident of a key.
-// Errors: incident.ErrNotFound.
-func (s *Service) AcknowledgeIncident(ctx context.Context, key, actor, note string) (incident.Incident, error) {
-	return s.changeIncident(ctx, key, func(i incident.Incident, now time.Time) (incident.Incident, *incident.Event, error) {
+// AcknowledgeIncident notes that actor looks after the open incident of a key;
+// a dry run answers as it would be. Errors: incident.ErrNotFound.
+func (s *Service) AcknowledgeIncident(ctx context.Context, key, actor, note string, dryRun bool) (incident.Incident, error) {
+	return s.changeIncident(ctx, key, dryRun, func(i incident.Incident, now time.Time) (incident.Incident, *incident.Event, error) {
 		is, e := i.Acknowledge(actor, note, now)
 		return is, e, nil
 	})
 }
 
-// SnoozeIncident keeps the open incident of a key quiet until a time. Errors:
-// incident.ErrNotFound; INVALID_ARGUMENT.
-func (s *Service) SnoozeIncident(ctx context.Context, key, actor string, until time.Time, reason string) (incident.Incident, error) {
+// SnoozeIncident keeps the open incident of a key quiet until a time; a dry
+// run answers as it would be. Errors: incident.ErrNotFound; INVALID_ARGUMENT.
+func (s *Service) SnoozeIncident(ctx context.Context, key, actor string, until time.Time, reason string, dryRun bool) (incident.Incident, error) {
 	until = until.UTC().Truncate(time.Microsecond)
-	return s.changeIncident(ctx, key, func(i incident.Incident, now time.Time) (incident.Incident, *incident.Event, error) {
+	return s.changeIncident(ctx, key, dryRun, func(i incident.Incident, now time.Time) (incident.Incident, *incident.Event, error) {
 		return i.Snooze(actor, until, reason, now)
 	})
 }
 
-func (s *Service) changeIncident(ctx context.Context, key string, change func(incident.Incident, time.Time) (incident.Incident, *incident.Event, error)) (incident.Incident, error) {
+func (s *Service) changeIncident(ctx context.Context, key string, dryRun bool, change func(incident.Incident, time.Time) (incident.Incident, *incident.Event, error)) (incident.Incident, error) {
+	var would incident.Incident
 	err := s.Store.InTx(ctx, func(tx pgx.Tx) error {
 		i, err := s.Store.LockOpenIncident(ctx, tx, key)
 		if err != nil {
 			return err
 		}
 		is, e, err := change(i, s.now())
-		if err != nil || e == nil {
+		if would = is; err != nil || e == nil || dryRun {
 			return err
 		}
 		return s.changed(ctx, tx, is, e)
 	})
-	if err != nil {
-		return incident.Incident{}, err
+	if err != nil || dryRun {
+		return would, err
 	}
 	list, err := s.Store.ListIncidents(ctx, key, false, nil, 1)
 	if err == nil && len(list) == 0 { // over since

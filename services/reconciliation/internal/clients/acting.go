@@ -196,3 +196,28 @@ func (n *Notifications) CheckRecipient(ctx context.Context, email string) error 
 	_, err := n.client.CheckRecipient(ctx, &notificationsv1.CheckRecipientRequest{Email: email})
 	return err
 }
+
+// Incident is the open incident of a key; nil when none is open.
+func (n *Notifications) Incident(ctx context.Context, key string) (*notificationsv1.Incident, error) {
+	ctx, cancel := context.WithTimeout(ctx, readTimeout)
+	defer cancel()
+	page, err := n.client.ListIncidents(ctx, &notificationsv1.ListIncidentsRequest{Key: key, PageSize: 1})
+	if err != nil || len(page.GetIncidents()) == 0 {
+		return nil, err
+	}
+	return page.GetIncidents()[0], nil
+}
+
+// AcknowledgeIncident says that the person whose credential ctx carries looks after it.
+func (n *Notifications) AcknowledgeIncident(ctx context.Context, r *notificationsv1.AcknowledgeIncidentRequest) (*notificationsv1.Incident, error) {
+	ctx, cancel := context.WithTimeout(ctx, readTimeout)
+	defer cancel()
+	return n.client.AcknowledgeIncident(ctx, r)
+}
+
+// SnoozeIncident keeps an incident quiet.
+func (n *Notifications) SnoozeIncident(ctx context.Context, r *notificationsv1.SnoozeIncidentRequest) (*notificationsv1.Incident, error) {
+	ctx, cancel := context.WithTimeout(ctx, readTimeout)
+	defer cancel()
+	return n.client.SnoozeIncident(ctx, r)
+}

@@ -47,7 +47,7 @@ func actionReply(a service.Acted, err error) (*pb.ActionResponse, error) {
 	if err != nil {
 		return nil, err
 	}
-	out := &pb.ActionResponse{Order: a.Order, Event: a.Event, Charging: a.Charging, Done: a.Done, AuditId: a.AuditID, Steps: toSteps(a.Steps)}
+	out := &pb.ActionResponse{Order: a.Order, Event: a.Event, Charging: a.Charging, Incident: a.Incident, Done: a.Done, AuditId: a.AuditID, Steps: toSteps(a.Steps)}
 	if a.Case != nil {
 		out.Case = toCase(*a.Case)
 	}

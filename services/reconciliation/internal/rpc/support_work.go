@@ -48,6 +48,27 @@ func (s *SupportServer) ResolveCase(ctx context.Context, r *pb.ResolveCaseReques
 	return actionReply(s.Service.ResolveCase(ctx, a, r.GetCaseId(), r.GetResolution()))
 }
 
+// AcknowledgeIncident implements reconciliation.v1.
+func (s *SupportServer) AcknowledgeIncident(ctx context.Context, r *pb.AcknowledgeIncidentRequest) (*pb.ActionResponse, error) {
+	a, err := oldActOf(ctx, r.GetAct(), orElse(r.GetNote(), noneGiven), r)
+	if err != nil {
+		return nil, err
+	}
+	return actionReply(s.Service.AcknowledgeIncident(ctx, a, r.GetKey(), r.GetNote()))
+}
+
+// SnoozeIncident implements reconciliation.v1.
+func (s *SupportServer) SnoozeIncident(ctx context.Context, r *pb.SnoozeIncidentRequest) (*pb.ActionResponse, error) {
+	if r.GetAct() == nil && r.GetReason() == "" {
+		return nil, errNoReason
+	}
+	a, err := oldActOf(ctx, r.GetAct(), r.GetReason(), r)
+	if err != nil {
+		return nil, err
+	}
+	return actionReply(s.Service.SnoozeIncident(ctx, a, r.GetKey(), r.GetUntil().AsTime(), orElse(r.GetReason(), a.Reason)))
+}
+
 // LinkEvent implements reconciliation.v1.
 func (s *SupportServer) LinkEvent(ctx context.Context, r *pb.LinkEventRequest) (*pb.ActionResponse, error) {
 	if r.GetAct() == nil && r.GetReason() == "" {

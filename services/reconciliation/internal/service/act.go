@@ -9,6 +9,7 @@ import (
 
 	"google.golang.org/grpc/codes"
 
+	notificationsv1 "makegood.example/proto/gen/notifications/v1"
 	ordersv1 "makegood.example/proto/gen/orders/v1"
 	paymentsv1 "makegood.example/proto/gen/payments/v1"
 	"makegood.example/services/platform/apperr"
@@ -35,6 +36,7 @@ type Acted struct {
 	Case     *cases.Case
 	Event    *paymentsv1.WebhookEvent
 	Charging *ordersv1.SetChargingResponse
+	Incident *notificationsv1.Incident
 }
 
 // deed is what one action does. Its effects are idempotent: after a crash, or
