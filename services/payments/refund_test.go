@@ -251,13 +251,80 @@ func TestWhatCannotBeRefunded(t *testing.T) {
 	}
 }
 
-// Stripe knows of a dispute before we do, and refuses: a definite no.
+// What was done at Stripe is seen before more is asked for: nobody is told that a
+// customer lacks what they have.
+func TestWhatWasDoneAtStripeIsSeenBeforeARefund(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		name   string
+		happen func(*scene, *pb.Payment)
+		reason string // empty: some is left
+		told   int64
+	}{
+		{"a part went back", func(s *scene, p *pb.Payment) { s.atStripe(p.GetChargeId(), 5000) }, "", price},
+		{"all went back", func(s *scene, p *pb.Payment) { s.atStripe(p.GetChargeId(), price) }, "REFUND_TOO_LARGE", price},
+		{"a dispute", func(s *scene, p *pb.Payment) {
+			s.control(http.MethodPost, "charges/"+p.GetChargeId()+"/dispute", map[string]string{"reason": "fraudulent"}, nil)
+		}, "REFUND_DISPUTED", 0},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			s := newScene(t, nil)
+			p := s.bought("pm_card_visa")
+			c.happen(s, p)
+			for _, dry := range []bool{true, false} {
+				w := wish(p, 0)
+				w.DryRun = dry
+				got, err := s.desk.RefundPayment(s.as(access.Support), w)
+				if c.reason != "" {
+					wantError(t, c.name, err, codes.Aborted, c.reason)
+				} else if err != nil || got.GetAmountMinor() != price-5000 {
+					t.Errorf("dry %t: %v, %v", dry, got, err)
+				}
+			}
+			if told := s.lastTold(p.GetOrderId()); told.GetRefundedMinor() != c.told {
+				t.Errorf("Orders was told %v", told)
+			}
+			if n := s.caseCount(reconciliationv1.Case_FAILED_REFUND, p.GetOrderId()); n != 0 {
+				t.Errorf("%d cases of a failed refund", n)
+			}
+		})
+	}
+}
+
+// All went back in the dashboard after our wish was written, and before Stripe took it.
+func TestARefundThatWasOvertakenIsNoFailure(t *testing.T) {
+	t.Parallel()
+	s := newScene(t, nil)
+	p := s.bought("pm_card_visa")
+	end := s.fault(refundCall, "error_before", 0, 500)
+	w := wish(p, 0)
+	s.refunded(w, pb.Refund_REQUESTED)
+	end()
+	s.atStripe(p.GetChargeId(), price)
+	await(t, "the end of the wish", func() bool {
+		_, _ = s.desk.RefundPayment(s.as(access.Support), w)
+		return s.text("SELECT status FROM payments.refunds WHERE id = $1", w.GetRefundId()) == "FAILED"
+	})
+	if n := s.caseCount(reconciliationv1.Case_FAILED_REFUND, p.GetOrderId()); n != 0 {
+		t.Errorf("%d cases of a failed refund", n)
+	}
+	if told := s.lastTold(p.GetOrderId()); told.GetRefundedMinor() != price {
+		t.Errorf("Orders was told %v", told)
+	}
+}
+
+// Stripe has a dispute of which we could not read before we asked, and refuses: a
+// definite no.
 func TestStripeRefusesARefund(t *testing.T) {
 	t.Parallel()
 	s := newScene(t, nil)
 	p := s.bought("pm_card_visa")
 	s.control(http.MethodPost, "charges/"+p.GetChargeId()+"/dispute", map[string]string{"reason": "fraudulent"}, nil)
 	w := wish(p, 0)
+	end := s.fault("GET /v1/charges/"+p.GetChargeId(), "error_before", 0, 500)
+	s.refunded(w, pb.Refund_REQUESTED)
+	end()
 	s.cases.set(func() { s.cases.down = true })
 	s.refunded(w, pb.Refund_REQUESTED) // nobody could be told: not over
 	s.cases.set(func() { s.cases.down = false })

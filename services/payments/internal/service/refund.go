@@ -44,10 +44,17 @@ func (s *Service) Refund(ctx context.Context, w RefundWish) (payment.Refund, err
 	if err != nil {
 		return payment.Refund{}, err
 	}
-	r, err := s.beginRefund(ctx, w, second)
+	var seen *payment.ChargeNow
+	if second == nil {
+		seen = s.lookBeforeRefund(ctx, w)
+	}
+	r, err := s.beginRefund(ctx, w, second, seen)
 	if errors.Is(err, errDryRun) {
 		r.Status = ""
 		return r, nil
+	}
+	if seen != nil && !w.DryRun && (errors.Is(err, payment.ErrRefundTooLarge) || errors.Is(err, payment.ErrDisputed)) {
+		s.recordSeen(ctx, w.OrderID)
 	}
 	if err != nil || w.DryRun || r.Status != payment.RefundRequested {
 		return r, err
@@ -55,7 +62,41 @@ func (s *Service) Refund(ctx context.Context, w RefundWish) (payment.Refund, err
 	return s.driveRefund(ctx, r)
 }
 
-func (s *Service) beginRefund(ctx context.Context, w RefundWish, second *payment.Payment) (r payment.Refund, err error) {
+// lookBeforeRefund reads the charge before a new wish is written: what somebody has
+// given back in Stripe's dashboard, or a bank has taken, may not be known here yet, and
+// to ask on top of it would be refused as if the customer had nothing. nil when it
+// cannot be read; then Stripe says what it thinks of the wish.
+func (s *Service) lookBeforeRefund(ctx context.Context, w RefundWish) *payment.ChargeNow {
+	if _, err := s.Store.Refund(ctx, nil, w.ID); !errors.Is(err, store.ErrNone) {
+		return nil // asked again
+	}
+	p, err := s.Store.Last(ctx, w.OrderID)
+	if err != nil || p.Status != payment.Succeeded || p.ChargeID == "" {
+		return nil
+	}
+	c, err := s.Stripe.GetCharge(ctx, p.ChargeID)
+	if err != nil {
+		return nil
+	}
+	return &c
+}
+
+// recordSeen records what was seen to have become of an order's charge, and tells
+// Orders. Whatever stands in the way, its event and the sweep do the same.
+func (s *Service) recordSeen(ctx context.Context, orderID uuid.UUID) {
+	p, err := s.Store.Last(ctx, orderID)
+	if err == nil {
+		var k wire.Known
+		if k, _, err = s.readCharge(ctx, p); err == nil {
+			err = s.tellOfCharge(ctx, k)
+		}
+	}
+	if err != nil {
+		s.Log.Warn("what became of a charge is not recorded yet", "order_id", orderID, "error", err)
+	}
+}
+
+func (s *Service) beginRefund(ctx context.Context, w RefundWish, second *payment.Payment, seen *payment.ChargeNow) (r payment.Refund, err error) {
 	now := s.Now()
 	due := now.Add(s.Settings.RescueAfter)
 	err = s.Store.InTx(ctx, func(tx pgx.Tx) error {
@@ -74,6 +115,9 @@ func (s *Service) beginRefund(ctx context.Context, w RefundWish, second *payment
 		if id := p.ID; second != nil {
 			p, charge = *second, second.ChargeID
 			p.ID = id // the order's payment keeps the refund, and is not changed by it
+		}
+		if seen != nil {
+			p.RefundedMinor, p.Dispute = max(p.RefundedMinor, seen.RefundedMinor), seen.Dispute
 		}
 		amount, err := p.CheckRefund(w.AmountMinor)
 		if err != nil {
@@ -114,8 +158,14 @@ func (s *Service) driveRefund(ctx context.Context, r payment.Refund) (payment.Re
 		s.Log.Warn("stripe did not plainly make a refund", "order_id", r.OrderID, "error", cause)
 		s.reportNoAccess(ctx, cause)
 	}
+	var gone error
 	if err == nil && !c.Shows(r.ID) {
-		err = s.notMade(ctx, r, c, asked)
+		if errors.Is(asked, stripegw.ErrRefused) && c.RefundedMinor+r.AmountMinor > p.ReceivedMinor {
+			// It went back another way meanwhile: the customer lacks nothing.
+			gone, err = payment.ErrRefundTooLarge, s.Store.RefuseRefund(ctx, r.ID, s.Now())
+		} else {
+			err = s.notMade(ctx, r, c, asked)
+		}
 	}
 	if err != nil {
 		return s.Store.Refund(ctx, nil, r.ID) // written, and looked at again
@@ -127,7 +177,7 @@ func (s *Service) driveRefund(ctx context.Context, r payment.Refund) (payment.Re
 		// What Stripe did is done; its event tells Orders once more.
 		s.Log.Warn("orders was not told of a refund", "order_id", r.OrderID, "error", err)
 	}
-	return r, nil
+	return r, gone
 }
 
 // notMade records why Stripe shows no refund after it was asked for one.
@@ -237,6 +287,9 @@ func (s *Service) LookAtRefund(ctx context.Context, r payment.Refund) error {
 	}
 	if r.Status == payment.RefundRequested {
 		now, err := s.driveRefund(ctx, r)
+		if errors.Is(err, payment.ErrRefundTooLarge) {
+			return nil // it is over
+		}
 		if err != nil || now.Status != payment.RefundRequested || r.LookCount < caseAfterLooks {
 			return err
 		}
