@@ -1,6 +1,7 @@
 package desk
 
 import (
+	"slices"
 	"strings"
 	"time"
 
@@ -40,16 +41,60 @@ type CardHint struct {
 }
 
 // ReadQuery says what a customer's words are; false when they are nothing that can
-// be looked up. They may come as they were copied: in quotes, brackets, or after a #.
+// be looked up. They may come as they were copied: in quotes, brackets, or after a #;
+// with a name before the address; as the link of a page; or in a sentence, if it has
+// one thing alone that can be looked up.
 func ReadQuery(words string) (Query, bool) {
+	if q, ok := readWord(words); ok {
+		return q, true
+	}
+	var found []Query
+	for _, q := range inSentence(words) {
+		if !slices.Contains(found, q) {
+			found = append(found, q)
+		}
+	}
+	if len(found) != 1 {
+		return Query{}, false // of several it would be a guess
+	}
+	return found[0], true
+}
+
+// inSentence is what a sentence or a link has that can be looked up. Of addresses only
+// one in angle brackets counts: part of one that was torn may be somebody else's. A
+// short reference has letters and digits, unlike a word, a date or an amount.
+func inSentence(words string) (found []Query) {
+	for _, word := range strings.Fields(words) {
+		parts := []string{word}
+		if strings.Contains(word, "://") {
+			parts = strings.FieldsFunc(word, func(r rune) bool { return strings.ContainsRune("/?=&#", r) })
+		}
+		for _, part := range parts {
+			q, ok := readWord(part)
+			switch {
+			case !ok,
+				q.Kind == ByEmail && !(strings.HasPrefix(word, "<") && strings.Contains(word, ">")),
+				q.Kind == ByReference && (!strings.ContainsAny(q.Text, "0123456789") || !strings.ContainsAny(q.Text, "ABCDEF")):
+				continue
+			}
+			found = append(found, q)
+		}
+	}
+	return found
+}
+
+func readWord(words string) (Query, bool) {
 	text := strings.Trim(strings.TrimSpace(words), "<>\"'`.,;:#()[] \t\r\n")
-	text = strings.TrimPrefix(text, "mailto:")
+	if address, ok := strings.CutPrefix(text, "mailto:"); ok {
+		text, _, _ = strings.Cut(address, "?")
+	}
 	for _, s := range []struct {
 		prefix string
 		kind   QueryKind
 	}{{"pi_", ByIntent}, {"ch_", ByCharge}, {"py_", ByCharge}, {"cus_", ByCustomer}} {
 		if strings.HasPrefix(text, s.prefix) && len(text) > len(s.prefix) && strings.IndexFunc(text, notOfAnID) < 0 {
-			return Query{Kind: s.kind, Text: text}, true
+			id, _, _ := strings.Cut(text, "_secret_") // as a browser has it
+			return Query{Kind: s.kind, Text: id}, true
 		}
 	}
 	if at := strings.LastIndexByte(text, '@'); at > 0 && at < len(text)-1 && !strings.ContainsAny(text, " \t\r\n\x00") {
