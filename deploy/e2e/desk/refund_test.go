@@ -74,6 +74,25 @@ func TestARefundInPartAndThenTheRest(t *testing.T) {
 	o.wantAudit(order.ID, "sam Refund DONE", "sam Refund FAILED", "sam Refund DONE")
 }
 
+// Somebody gave it back in Stripe's dashboard, and no webhook has said so: the dry run
+// knows, nobody is told that the money is still with us, and the access follows.
+func TestWhatWentBackInTheDashboardIsNotRefundedAgain(t *testing.T) {
+	t.Parallel()
+	o := open(t)
+	order := o.Buyer("jane").Buys("annual", visa)
+	o.Stripe.Post("/v1/refunds", url.Values{"charge": {o.chargeOf(order)}}, &struct{}{})
+	for _, a := range []*pb.Act{dry("she wrote"), act("she wrote")} {
+		_, err := o.desk.Refund(o.as("sam"), &pb.RefundRequest{OrderId: order.ID, Act: a})
+		o.wantRefused("what went back", err, codes.Aborted, "REFUND_TOO_LARGE")
+	}
+	if n := one[int](o, "SELECT count(*) FROM reconciliation.cases"); n != 0 {
+		t.Errorf("%d cases of money that went back", n)
+	}
+	if one[string](o, "SELECT state FROM orders.orders") != "REFUNDED" || one[int](o, "SELECT count(*) FROM provisioning.grants WHERE revoked_at IS NULL") != 0 {
+		t.Error("the access did not follow the money")
+	}
+}
+
 func TestWhatIsNotRefunded(t *testing.T) {
 	t.Parallel()
 	o := open(t)

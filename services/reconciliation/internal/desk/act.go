@@ -1,6 +1,7 @@
 package desk
 
 import (
+	"fmt"
 	"time"
 
 	"github.com/google/uuid"
@@ -46,6 +47,27 @@ type Act struct {
 	Reason string
 	// DryRun: only say what would happen.
 	DryRun bool
+	// Wish is the SHA-256 of what it comes to, whoever asks and under whatever key, when
+	// that must not happen twice because two ask for it; empty otherwise.
+	Wish []byte
+}
+
+// SameWish is how long the same wish under another key is taken for the same wish.
+const SameWish = 2 * time.Minute
+
+// Same is who asked for the same under another key.
+type Same struct {
+	AuditID int64
+	Actor   string
+}
+
+// Refused is what whoever asks for it again is told.
+func (s Same) Refused(actor string) *apperr.Error {
+	who := s.Actor + " has"
+	if s.Actor == actor {
+		who = "you have"
+	}
+	return Because(ErrState, fmt.Sprintf("%s asked for the very same a moment ago: see in audit entry %d what came of it. If it is meant a second time, ask again in %d minutes", who, s.AuditID, int(SameWish.Minutes())))
 }
 
 // Did is the outcome of what was done, or would be.

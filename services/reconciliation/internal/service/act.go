@@ -3,6 +3,7 @@ package service
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
 	"encoding/json"
 	"slices"
 	"time"
@@ -42,6 +43,9 @@ type Acted struct {
 // deed is what one action does. Its effects are idempotent: after a crash, or
 // pressed twice, they run again under the same key.
 type deed struct {
+	// wish is what it comes to, whoever asks, when each key would have an effect of its
+	// own; empty when the same under two keys happens once anyway.
+	wish string
 	// subjects are what it is about, the first as the person named it.
 	subjects []string
 	// stands reads how that stands, for the audit; no personal data. It is best effort.
@@ -71,7 +75,14 @@ func (s *Service) act(ctx context.Context, a desk.Act, d deed) (Acted, error) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), actTimeout)
 	defer cancel()
 	ctx = clients.AsPerson(ctx)
+	if d.wish != "" {
+		sum := sha256.Sum256([]byte(a.Action + "\n" + d.wish))
+		a.Wish = sum[:]
+	}
 	if a.DryRun {
+		if err := s.same(ctx, a); err != nil {
+			return Acted{}, err
+		}
 		done, err := d.do(ctx)
 		return s.acted(ctx, d, Acted{Steps: done.steps}, err)
 	}
@@ -95,8 +106,7 @@ func (s *Service) ask(ctx context.Context, a desk.Act, d deed) (asked, done *des
 		return nil, nil, err
 	}
 	if asked == nil {
-		row := desk.Audited{At: s.now(), What: desk.AuditAsked, Act: a, Subjects: d.subjects, Stood: d.stood(ctx)}
-		if _, err := s.Store.AddAudit(ctx, row); err != nil {
+		if err := s.writeAsked(ctx, desk.Audited{At: s.now(), What: desk.AuditAsked, Act: a, Subjects: d.subjects, Stood: d.stood(ctx)}); err != nil {
 			return nil, nil, err
 		}
 		// Of two at once, one has written it: read whose it is.
@@ -107,7 +117,36 @@ func (s *Service) ask(ctx context.Context, a desk.Act, d deed) (asked, done *des
 	if b := asked.Act; b.Actor != a.Actor || b.Action != a.Action || !bytes.Equal(b.RequestHash, a.RequestHash) {
 		return nil, nil, desk.ErrKeyReused
 	}
-	return asked, done, nil
+	if done == nil { // one that was interrupted, and that somebody has asked for since
+		err = s.same(ctx, a)
+	}
+	return asked, done, err
+}
+
+// writeAsked writes down that it was asked. Errors: desk.ErrState when the same was
+// asked for just before under another key.
+func (s *Service) writeAsked(ctx context.Context, row desk.Audited) error {
+	if row.Act.Wish == nil {
+		_, err := s.Store.AddAudit(ctx, row)
+		return err
+	}
+	same, err := s.Store.AddAsked(ctx, row, row.At.Add(-desk.SameWish))
+	if err == nil && same != nil {
+		err = same.Refused(row.Act.Actor)
+	}
+	return err
+}
+
+// same refuses what was asked for just before under another key.
+func (s *Service) same(ctx context.Context, a desk.Act) error {
+	if a.Wish == nil {
+		return nil
+	}
+	same, err := s.Store.AskedTheSame(ctx, a, s.now().Add(-desk.SameWish))
+	if err == nil && same != nil {
+		err = same.Refused(a.Actor)
+	}
+	return err
 }
 
 // effect does it and writes down what came of it. Without a row the error is final:

@@ -32,7 +32,12 @@ func (s *Service) Refund(ctx context.Context, a desk.Act, orderID string, amount
 			OrderID: orderID, ID: a.Key.String(), AmountMinor: amountMinor, ChargeID: chargeID, Reason: a.Reason, DryRun: a.DryRun,
 		},
 	}
+	wish := "" // all that is left goes back once by itself
+	if amountMinor > 0 {
+		wish = fmt.Sprint(orderID, " ", amountMinor, " ", chargeID)
+	}
 	return s.act(ctx, a, deed{
+		wish:     wish,
 		subjects: about([]string{orderID}, []string{chargeID}),
 		stands: func(ctx context.Context) any {
 			st, err := s.standingOf(ctx, orderID)
@@ -86,7 +91,7 @@ func (r *refunding) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	made := r.judgeRefund(refund, known(before, refund.GetRefundId()))
+	made := r.judgeRefund(refund, known(before, refund.GetRefundId()), !second && d.GetOrder().GetState() == ordersv1.Order_REFUNDED)
 	full := !second && d.GetOrder().GetState() != ordersv1.Order_REFUNDED &&
 		refund.GetAmountMinor()+sumOf(before, refund.GetRefundId()) >= d.GetOrder().GetAmountMinor()
 	if err := r.withdraw(ctx, d, full, second, made); err != nil {
@@ -95,8 +100,9 @@ func (r *refunding) run(ctx context.Context) error {
 	return r.closeDuplicate(ctx, made)
 }
 
-// judgeRefund says what became of the refund; made: the money is on its way.
-func (r *refunding) judgeRefund(refund *paymentsv1.Refund, before bool) (made bool) {
+// judgeRefund says what became of the refund; gone: the whole charge had gone back by
+// other refunds; made: the money is on its way by this one.
+func (r *refunding) judgeRefund(refund *paymentsv1.Refund, before, gone bool) (made bool) {
 	what := money.Display(refund.GetAmountMinor(), refund.GetCurrency()) + " of charge " + r.chargeID
 	if id := refund.GetStripeRefundId(); id != "" {
 		what += ", Stripe's " + id
@@ -113,6 +119,10 @@ func (r *refunding) judgeRefund(refund *paymentsv1.Refund, before bool) (made bo
 		r.step(stepRefund, outcome, "%s; Stripe has taken it on, and waits for the bank", what)
 		return true
 	case paymentsv1.Refund_FAILED:
+		if gone {
+			r.step(stepRefund, desk.Failed, "%s was not refunded by this: all of it had gone back by another refund", what)
+			return false
+		}
 		r.step(stepRefund, desk.Failed, "Stripe or the bank refused to refund %s: the money is still with us, and a person has its case", what)
 	case paymentsv1.Refund_REQUESTED:
 		r.step(stepRefund, desk.Failed, "%s is asked for, and what Stripe did is not known yet; the same again asks once more, and never refunds twice", what)

@@ -37,6 +37,7 @@ func (s *Service) Reply(ctx context.Context, a desk.Act, ask desk.Ask, inReplyTo
 		subject = "reply/" + a.Key.String() // about nobody who was found
 	}
 	_, err := s.act(ctx, a, deed{
+		wish:     string(ask.Template) + " " + ask.OrderID + " " + desk.AddressKey(ask.To),
 		subjects: []string{subject},
 		stands: func(context.Context) any {
 			return map[string]string{"template": string(ask.Template), "order_id": ask.OrderID, "message": key}

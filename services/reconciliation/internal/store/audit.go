@@ -4,20 +4,65 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"time"
 
 	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
 
+	"makegood.example/services/platform/pg"
 	"makegood.example/services/reconciliation/internal/desk"
 	"makegood.example/services/reconciliation/internal/store/db"
 )
 
 // AddAudit writes a row of the audit; false when its key has such a row already.
 func (s *Store) AddAudit(ctx context.Context, a desk.Audited) (bool, error) {
+	return addAudit(ctx, s.q, a)
+}
+
+// AskedTheSame is who asked for what a wish comes to under another key since then; nil
+// when nobody did, or nothing came of it.
+func (s *Store) AskedTheSame(ctx context.Context, a desk.Act, since time.Time) (*desk.Same, error) {
+	return askedTheSame(ctx, s.q, a, since)
+}
+
+// AddAsked writes down that a wish was asked, and when the same was asked for just
+// before, that nothing came of this one; of two at once, one is before the other.
+func (s *Store) AddAsked(ctx context.Context, a desk.Audited, since time.Time) (same *desk.Same, err error) {
+	err = pg.InTx(ctx, s.pool, func(tx pgx.Tx) error {
+		q := s.q.WithTx(tx)
+		if err := q.LockWish(ctx, a.Act.Wish); err != nil {
+			return err
+		}
+		if same, err = askedTheSame(ctx, q, a.Act, since); err != nil {
+			return err
+		}
+		mine, err := addAudit(ctx, q, a)
+		if err != nil || !mine || same == nil {
+			return err
+		}
+		a.What, a.Error = desk.AuditFailed, same.Refused(a.Act.Actor).Message
+		_, err = addAudit(ctx, q, a)
+		return err
+	})
+	return same, mapError(err)
+}
+
+func askedTheSame(ctx context.Context, q *db.Queries, a desk.Act, since time.Time) (*desk.Same, error) {
+	rows, err := q.AskedTheSame(ctx, db.AskedTheSameParams{Wish: a.Wish, Since: since, IdempotencyKey: a.Key})
+	if err != nil || len(rows) == 0 {
+		return nil, mapError(err)
+	}
+	return &desk.Same{AuditID: rows[0].ID, Actor: rows[0].Actor}, nil
+}
+
+func addAudit(ctx context.Context, q *db.Queries, a desk.Audited) (bool, error) {
 	p := db.InsertAuditParams{
 		At: a.At, What: a.What, IdempotencyKey: a.Act.Key, RequestHash: a.Act.RequestHash, Actor: a.Act.Actor, Role: a.Act.Role,
 		Action: a.Act.Action, Subjects: a.Subjects, Reason: storable(a.Act.Reason), Stood: a.Stood,
 	}
-	if a.What != desk.AuditAsked {
+	if a.What == desk.AuditAsked {
+		p.Wish = a.Act.Wish
+	} else {
 		if a.Steps == nil {
 			a.Steps = []desk.Step{}
 		}
@@ -33,7 +78,7 @@ func (s *Store) AddAudit(ctx context.Context, a desk.Audited) (bool, error) {
 		why := storable(a.Error)
 		p.Error = &why
 	}
-	n, err := s.q.InsertAudit(ctx, p)
+	n, err := q.InsertAudit(ctx, p)
 	return n == 1, mapError(err)
 }
 

@@ -12,9 +12,58 @@ import (
 	"github.com/google/uuid"
 )
 
+const askedTheSame = `-- name: AskedTheSame :many
+SELECT asked.id, asked.actor
+FROM reconciliation.audit AS asked
+LEFT JOIN LATERAL (
+    SELECT e.what, e.steps
+    FROM reconciliation.audit AS e
+    WHERE e.idempotency_key = asked.idempotency_key AND e.what <> 'ASKED'
+    ORDER BY e.what = 'DONE' DESC, e.id DESC
+    LIMIT 1
+) AS ended ON true
+WHERE asked.what = 'ASKED' AND asked.wish = $1 AND asked.at > $2 AND asked.idempotency_key <> $3
+    AND NOT (coalesce(ended.what, '') = 'FAILED' AND ended.steps = '[]')
+ORDER BY asked.id
+LIMIT 1
+`
+
+type AskedTheSameParams struct {
+	Wish           []byte
+	Since          time.Time
+	IdempotencyKey uuid.UUID
+}
+
+type AskedTheSameRow struct {
+	ID    int64
+	Actor string
+}
+
+// Who has asked for the same under another key since then, unless it is known that
+// nothing came of it.
+func (q *Queries) AskedTheSame(ctx context.Context, arg AskedTheSameParams) ([]AskedTheSameRow, error) {
+	rows, err := q.db.Query(ctx, askedTheSame, arg.Wish, arg.Since, arg.IdempotencyKey)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []AskedTheSameRow
+	for rows.Next() {
+		var i AskedTheSameRow
+		if err := rows.Scan(&i.ID, &i.Actor); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const insertAudit = `-- name: InsertAudit :execrows
-INSERT INTO reconciliation.audit (at, what, idempotency_key, request_hash, actor, role, action, subjects, reason, stood, steps, error)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
+INSERT INTO reconciliation.audit (at, what, idempotency_key, request_hash, actor, role, action, subjects, reason, stood, steps, error, wish)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
 ON CONFLICT DO NOTHING
 `
 
@@ -31,6 +80,7 @@ type InsertAuditParams struct {
 	Stood          []byte
 	Steps          []byte
 	Error          *string
+	Wish           []byte
 }
 
 // Of two who write the same at once, one does.
@@ -48,6 +98,7 @@ func (q *Queries) InsertAudit(ctx context.Context, arg InsertAuditParams) (int64
 		arg.Stood,
 		arg.Steps,
 		arg.Error,
+		arg.Wish,
 	)
 	if err != nil {
 		return 0, err
@@ -201,16 +252,32 @@ WHERE idempotency_key = $1 AND what IN ('ASKED', 'DONE')
 ORDER BY id
 `
 
+type ListAuditedRow struct {
+	ID             int64
+	At             time.Time
+	What           string
+	IdempotencyKey uuid.UUID
+	RequestHash    []byte
+	Actor          string
+	Role           string
+	Action         string
+	Subjects       []string
+	Reason         string
+	Stood          []byte
+	Steps          []byte
+	Error          *string
+}
+
 // What is final of a key: that it was asked, and that it was done.
-func (q *Queries) ListAudited(ctx context.Context, idempotencyKey uuid.UUID) ([]Audit, error) {
+func (q *Queries) ListAudited(ctx context.Context, idempotencyKey uuid.UUID) ([]ListAuditedRow, error) {
 	rows, err := q.db.Query(ctx, listAudited, idempotencyKey)
 	if err != nil {
 		return nil, err
 	}
 	defer rows.Close()
-	var items []Audit
+	var items []ListAuditedRow
 	for rows.Next() {
-		var i Audit
+		var i ListAuditedRow
 		if err := rows.Scan(
 			&i.ID,
 			&i.At,
@@ -234,4 +301,14 @@ func (q *Queries) ListAudited(ctx context.Context, idempotencyKey uuid.UUID) ([]
 		return nil, err
 	}
 	return items, nil
+}
+
+const lockWish = `-- name: LockWish :exec
+SELECT pg_advisory_xact_lock(hashtextextended(encode($1::bytea, 'hex'), 0))
+`
+
+// Of those who ask for the same at once, one after the other.
+func (q *Queries) LockWish(ctx context.Context, wish []byte) error {
+	_, err := q.db.Exec(ctx, lockWish, wish)
+	return err
 }

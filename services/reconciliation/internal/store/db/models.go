@@ -24,6 +24,7 @@ type Audit struct {
 	Stood          []byte
 	Steps          []byte
 	Error          *string
+	Wish           []byte
 }
 
 type BalanceTransaction struct {

@@ -1,7 +1,7 @@
 -- name: InsertAudit :execrows
 -- Of two who write the same at once, one does.
-INSERT INTO reconciliation.audit (at, what, idempotency_key, request_hash, actor, role, action, subjects, reason, stood, steps, error)
-VALUES (@at, @what, @idempotency_key, @request_hash, @actor, @role, @action, @subjects, @reason, @stood, sqlc.narg(steps), sqlc.narg(error))
+INSERT INTO reconciliation.audit (at, what, idempotency_key, request_hash, actor, role, action, subjects, reason, stood, steps, error, wish)
+VALUES (@at, @what, @idempotency_key, @request_hash, @actor, @role, @action, @subjects, @reason, @stood, sqlc.narg(steps), sqlc.narg(error), sqlc.narg(wish))
 ON CONFLICT DO NOTHING;
 
 -- name: ListAudited :many
@@ -38,3 +38,24 @@ FROM reconciliation.audit
 WHERE subjects && @subjects::text[]
 ORDER BY id DESC
 LIMIT @page_size;
+
+-- name: LockWish :exec
+-- Of those who ask for the same at once, one after the other.
+SELECT pg_advisory_xact_lock(hashtextextended(encode(@wish::bytea, 'hex'), 0));
+
+-- name: AskedTheSame :many
+-- Who has asked for the same under another key since then, unless it is known that
+-- nothing came of it.
+SELECT asked.id, asked.actor
+FROM reconciliation.audit AS asked
+LEFT JOIN LATERAL (
+    SELECT e.what, e.steps
+    FROM reconciliation.audit AS e
+    WHERE e.idempotency_key = asked.idempotency_key AND e.what <> 'ASKED'
+    ORDER BY e.what = 'DONE' DESC, e.id DESC
+    LIMIT 1
+) AS ended ON true
+WHERE asked.what = 'ASKED' AND asked.wish = @wish AND asked.at > @since AND asked.idempotency_key <> @idempotency_key
+    AND NOT (coalesce(ended.what, '') = 'FAILED' AND ended.steps = '[]')
+ORDER BY asked.id
+LIMIT 1;
