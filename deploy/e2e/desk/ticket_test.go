@@ -52,6 +52,13 @@ func TestATicketKnowsWhatItIsAbout(t *testing.T) {
 	if !slices.ContainsFunc(found.GetTimeline(), func(e *pb.TimelineEntry) bool { return e.GetSource() == "ticket" && e.GetActor() == "sam" }) {
 		t.Errorf("the timeline has no ticket: %v", found.GetTimeline())
 	}
+	if _, err := o.desk.ChangeTicket(o.as("alex"), &pb.ChangeTicketRequest{TicketId: ticket.GetId(), Version: 1, State: pb.Ticket_IN_PROGRESS}); err != nil {
+		t.Fatal(err)
+	}
+	if found, err = o.desk.LookupCustomer(o.as("vera"), &pb.LookupCustomerRequest{Query: "jane@example.com"}); err != nil ||
+		!slices.ContainsFunc(found.GetTimeline(), func(e *pb.TimelineEntry) bool { return e.GetSource() == "support" && e.GetActor() == "alex" }) {
+		t.Errorf("the timeline does not say who took the ticket: %v %v", found.GetTimeline(), err)
+	}
 	if text := one[string](o, "SELECT string_agg(audit::text, ' ') FROM reconciliation.audit"); strings.Contains(strings.ToLower(text), "jane") {
 		t.Errorf("the audit names the customer: %s", text)
 	}

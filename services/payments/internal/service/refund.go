@@ -117,7 +117,10 @@ func (s *Service) beginRefund(ctx context.Context, w RefundWish, second *payment
 			p.ID = id // the order's payment keeps the refund, and is not changed by it
 		}
 		if seen != nil {
-			p.RefundedMinor, p.Dispute = max(p.RefundedMinor, seen.RefundedMinor), seen.Dispute
+			p.RefundedMinor = max(p.RefundedMinor, seen.RefundedMinor)
+			if seen.Dispute != "" {
+				p.Dispute = seen.Dispute
+			}
 		}
 		amount, err := p.CheckRefund(w.AmountMinor)
 		if err != nil {

@@ -77,7 +77,7 @@ func (f *finding) gather(ctx context.Context) (p desk.Person, about []cases.Case
 	if err != nil {
 		return desk.Person{}, nil, err
 	}
-	acts, err := f.readActs(ctx, about, events)
+	acts, err := f.readActs(ctx, about, events, tickets)
 	if err != nil {
 		return desk.Person{}, nil, err
 	}
@@ -216,8 +216,9 @@ func (f *finding) readCases(ctx context.Context, events []desk.Event) ([]cases.C
 	return list, f.s.Store.WithEvents(ctx, list)
 }
 
-// readActs reads what the team did about their orders, charges, events and cases.
-func (f *finding) readActs(ctx context.Context, about []cases.Case, events []desk.Event) ([]desk.Audited, error) {
+// readActs reads what the team did about their orders, charges, events, cases and
+// tickets.
+func (f *finding) readActs(ctx context.Context, about []cases.Case, events []desk.Event, tickets []desk.Ticket) ([]desk.Audited, error) {
 	var subjects []string
 	for _, o := range f.orders {
 		subjects = append(subjects, o.ID)
@@ -230,6 +231,9 @@ func (f *finding) readActs(ctx context.Context, about []cases.Case, events []des
 	}
 	for _, e := range events {
 		subjects = append(subjects, e.ID)
+	}
+	for _, t := range tickets {
+		subjects = append(subjects, t.Name())
 	}
 	if len(subjects) == 0 {
 		return nil, nil
