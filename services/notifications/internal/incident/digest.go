@@ -82,7 +82,7 @@ func DigestWords(d Days, p Proof, open []Incident) Words {
 	if recovered > 0 {
 		parts = append(parts, fmt.Sprintf("%d recovered, the slowest in %s", recovered, took(slowest)))
 	}
-	parts = append(parts, needs(open))
+	parts = append(parts, needs(open, p))
 	w := Words{Title: strings.Join(parts, "; ")}
 	switch {
 	case p.Incomplete != "":
@@ -129,14 +129,19 @@ func made(total, good int64, d Days, p Proof) string {
 	}
 }
 
-func needs(open []Incident) string {
-	switch len(open) {
-	case 0:
-		return "nothing needs you"
-	case 1:
+// needs says that nothing does only where that is known.
+func needs(open []Incident, p Proof) string {
+	switch {
+	case len(open) == 1:
 		return "one thing needs you"
-	default:
+	case len(open) > 1:
 		return fmt.Sprintf("%d things need you", len(open))
+	case p.Incomplete != "":
+		return "whether anything needs you is not known yet"
+	case p.Differences > 0:
+		return "that needs you"
+	default:
+		return "nothing needs you"
 	}
 }
 

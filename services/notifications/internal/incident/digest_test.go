@@ -36,9 +36,9 @@ func TestADigestSaysOnlyWhatIsProven(t *testing.T) {
 			[]string{"EUR: 1 charged €229.00", "USD: 214 charged $53,286.00, of that refunded $249.00", "not made good: 1 QUARANTINED, €229.00",
 				"A customer paid on 21 November 2027, 01:00 UTC and has no access", "Open: A charge has no order"}},
 		"the books differ": {one, Proof{Sums: good[:1], Differences: 4, DifferenceTexts: []string{"ch_1: differs"}}, nil,
-			"211 charges on Sunday, 21 November made good, and the books differ; nothing needs you", []string{"USD: 211 charged $52,539.00", "ch_1: differs"}},
+			"211 charges on Sunday, 21 November made good, and the books differ; that needs you", []string{"USD: 211 charged $52,539.00", "ch_1: differs"}},
 		"not all is read": {one, Proof{Sums: good[:1], Incomplete: "charges have been read up to noon only"}, nil,
-			"211 charges on Sunday, 21 November so far, not all could be read; nothing needs you", []string{"USD: 211 charged $52,539.00"}},
+			"211 charges on Sunday, 21 November so far, not all could be read; whether anything needs you is not known yet", []string{"USD: 211 charged $52,539.00"}},
 	} {
 		w := DigestWords(tt.days, tt.proof, tt.open)
 		var items []string
