@@ -48,6 +48,13 @@ func (h House) Write(p Person, ask Ask) (Letter, error) {
 	}
 	l := Letter{To: ask.To, Subject: thread(ask.Subject, h.AppName)}
 	if ask.Template == ReplyNotFound {
+		o, found := p.order(ask.OrderID)
+		if found && (p.holds(o.ID) || !o.ChargedAt.IsZero()) {
+			return Letter{}, notSo("the payment of order %s is found: it is %s", o.ReferenceShort, o.State)
+		}
+		if l.To == "" {
+			l.To = o.Email
+		}
 		if l.To == "" {
 			return Letter{}, apperr.Invalid("to", "there is no order whose address could be taken")
 		}
@@ -167,7 +174,7 @@ func (h House) duplicateWords(p Person, o Order) ([]string, error) {
 func (h House) notFound() []string {
 	return []string{
 		"Hello,",
-		"thank you for writing. I want to find your payment, and with what I have I cannot: there is no order and no charge of ours under it. So that I can look everywhere, please tell me what you can of the following:",
+		"thank you for writing. I want to find your payment, and with what I have I cannot find it yet. So that I can look everywhere, please tell me what you can of the following:",
 		"- another email address that you may have paid with\n- the last four digits of the card (never the whole number)\n- the exact amount and currency on your statement\n- the date on the statement\n- the reference that the payment page showed, if you still have it",
 		fmt.Sprintf("If the line on your statement names another seller than %s, it may be theirs; their name is then the quickest way to your money.", h.AppName),
 	}

@@ -91,7 +91,16 @@ func TestNobodyIsFound(t *testing.T) {
 			t.Errorf("lacks %q:\n%s", want, l.Text)
 		}
 	}
-	for _, ask := range []Ask{{Template: ReplyNotFound, SignedBy: "Sam Example"}, {Template: ReplyNotFound, To: "jane@example.com", SignedBy: " "}, {Template: "HUG", OrderID: "o1", SignedBy: "Sam Example"}, {Template: ReplyRecovery, OrderID: "o9", SignedBy: "Sam Example"}} {
+	// Nothing was searched for this letter: it does not say that there is nothing.
+	if strings.Contains(l.Text, "there is no") {
+		t.Errorf("says more than is known:\n%s", l.Text)
+	}
+	unpaid := good()
+	unpaid.Orders[0].ChargedAt, unpaid.Charges = time.Time{}, nil
+	if l, err := house.Write(unpaid, Ask{Template: ReplyNotFound, OrderID: "o1", SignedBy: "Sam Example"}); err != nil || l.To != unpaid.Orders[0].Email {
+		t.Errorf("of an order without money: %+v %v", l, err)
+	}
+	for _, ask := range []Ask{{Template: ReplyNotFound, OrderID: "o1", SignedBy: "Sam Example"}, {Template: ReplyNotFound, SignedBy: "Sam Example"}, {Template: ReplyNotFound, To: "jane@example.com", SignedBy: " "}, {Template: "HUG", OrderID: "o1", SignedBy: "Sam Example"}, {Template: ReplyRecovery, OrderID: "o9", SignedBy: "Sam Example"}} {
 		var e *apperr.Error
 		if _, err := house.Write(good(), ask); !errors.As(err, &e) {
 			t.Errorf("%+v: %v", ask, err)
