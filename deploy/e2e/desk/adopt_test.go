@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"google.golang.org/grpc/codes"
 
@@ -178,6 +179,21 @@ func TestEverythingOfACustomerIsRecovered(t *testing.T) {
 		t.Errorf("the recovery: %v %v", r, err)
 	}
 	o.wantAudit(first.ID, "sam Recover DONE")
+}
+
+// Of somebody with more charges than are read at once, it is not said that all is done,
+// nor that there is nothing.
+func TestWhatIsTooMuchToBeReadIsNotCalledRecovered(t *testing.T) {
+	t.Parallel()
+	o := open(t)
+	var customer struct{ ID string }
+	o.Stripe.Post("/v1/customers", url.Values{"email": {"jane@example.com"}}, &customer)
+	now := o.Clock.Now()
+	o.Stripe.Control("/_sim/seed/charges", map[string]any{"count": 201, "amount": 500, "currency": "usd", "customer": customer.ID, "from": now.Add(-time.Hour).Unix(), "to": now.Unix()}, nil)
+	r, err := o.desk.Recover(o.as("sam"), &pb.RecoverRequest{Target: &pb.RecoverRequest_Email{Email: "jane@example.com"}, Act: act("she wrote")})
+	if err != nil || r.GetDone() || len(r.GetSteps()) != 1 || !strings.Contains(r.GetSteps()[0].GetNote(), "not read") {
+		t.Errorf("%v %v", r, err)
+	}
 }
 
 func TestAConfirmationIsSentOnceMore(t *testing.T) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"strings"
 
 	"makegood.example/services/reconciliation/internal/clients"
 	"makegood.example/services/reconciliation/internal/desk"
@@ -20,7 +21,7 @@ func (s *Service) recoverCustomer(ctx context.Context, a desk.Act, email string)
 	return s.act(ctx, a, deed{
 		subjects: []string{aboutCustomer},
 		do: func(ctx context.Context) (d did, err error) {
-			targets, err := s.toRecoverOf(ctx, email)
+			targets, cut, err := s.toRecoverOf(ctx, email)
 			if err != nil {
 				return did{}, err
 			}
@@ -42,6 +43,9 @@ func (s *Service) recoverCustomer(ctx context.Context, a desk.Act, email string)
 					d.steps = append(d.steps, step)
 				}
 			}
+			if len(cut) > 0 {
+				d.steps = append(d.steps, desk.Step{What: stepLooked, Outcome: desk.Failed, Note: "not read: " + strings.Join(cut, ", ") + "; recover these by order or charge"})
+			}
 			if len(d.steps) == 0 {
 				return d, desk.Because(desk.ErrNothingToRecover, "Stripe was read, and shows nothing of ours that was paid with this address and not given back")
 			}
@@ -58,18 +62,24 @@ type namedTarget struct {
 	Named string
 }
 
-// toRecoverOf finds what was paid with an address, or may have been. Errors:
-// desk.ErrStripeUnreachable, for then it is not known.
-func (s *Service) toRecoverOf(ctx context.Context, email string) (targets []namedTarget, err error) {
+// toRecoverOf finds what was paid with an address, or may have been; cut names what of
+// it there is too much of to be read at once. Errors: desk.ErrStripeUnreachable, for
+// then it is not known.
+func (s *Service) toRecoverOf(ctx context.Context, email string) (targets []namedTarget, cut []string, err error) {
 	f := s.find(ctx, desk.Query{Kind: desk.ByEmail, Text: email})
 	p, _, err := f.gather(ctx)
 	switch {
 	case err != nil:
-		return nil, err
+		return nil, nil, err
 	case !p.StripeRead:
-		return nil, desk.ErrStripeUnreachable
+		return nil, nil, desk.ErrStripeUnreachable
 	case slices.Contains(f.unread, desk.UnreadOrders):
-		return nil, errPeersAway
+		return nil, nil, errPeersAway
+	}
+	for _, what := range f.unread {
+		if what == desk.CutOrders || what == desk.CutCharges {
+			cut = append(cut, what)
+		}
 	}
 	byCharge := map[string]bool{}
 	for _, c := range f.charges {
@@ -83,7 +93,7 @@ func (s *Service) toRecoverOf(ctx context.Context, email string) (targets []name
 			targets = append(targets, namedTarget{Target{OrderID: o.ID}, "order " + o.ReferenceShort})
 		}
 	}
-	return targets, nil
+	return targets, cut, nil
 }
 
 func mayBePaid(o clients.FoundOrder) bool {
