@@ -22,7 +22,7 @@ func TestTheQueueSaysWhoWaits(t *testing.T) {
 	a.says(t, "Stuck order", "A customer waits, 54 min", "nobody has it", "alex has it", "snoozed,", "Nobody waits", "New charges are paused", "/?show=&amp;page=more", "checked 214 charges")
 	d.quiet()
 	p := d.as(t, "viewer")
-	p.get(t, "/").says(t, "Nobody needs you", "an empty queue proves nothing")
+	p.get(t, "/").says(t, "No case waits for you", "an empty queue proves nothing")
 	p.get(t, "/?show=resolved").says(t, "No case was ever closed")
 	if ask := d.peers.Script.Asked("ListCases"); ask[len(ask)-1].Request.(*reconciliationv1.ListCasesRequest).GetState() != reconciliationv1.Case_RESOLVED {
 		t.Errorf("asked %v", ask)
@@ -44,7 +44,7 @@ func TestWhatIsDownIsSaidAndTheRestIsThere(t *testing.T) {
 	d.net.Stop(peertest.Reconciliation)
 	a = p.get(t, "/")
 	a.says(t, "Nobody can say who you are right now", "Reconciliation gives no answer right now")
-	a.hides(t, "Nobody needs you")
+	a.hides(t, "No case waits for you")
 	if a := p.get(t, "/cases/41"); a.status != 503 {
 		t.Errorf("a case: %d", a.status)
 	}
@@ -164,7 +164,7 @@ func TestASlowServiceIsNotWaitedForForEver(t *testing.T) {
 		<-ctx.Done()
 		return nil, ctx.Err()
 	})
-	d.as(t, "viewer").get(t, "/").says(t, "Nobody needs you", "Whether new charges are paused cannot be read")
+	d.as(t, "viewer").get(t, "/").says(t, "No case waits for you", "Whether new charges are paused cannot be read")
 }
 
 func TestALookupMayTakeLongerThanARequestToArrive(t *testing.T) {

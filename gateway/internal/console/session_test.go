@@ -144,13 +144,13 @@ func TestAnotherSiteCanDoNothing(t *testing.T) {
 		"an old browser":         {"Sec-Fetch-Site", "", "Origin", "https://example.com"},
 		"a proxy adds the token": {"Sec-Fetch-Site", "cross-site", "Origin", "https://example.com", "Authorization", "Bearer support" + tokenTail},
 	} {
-		for _, path := range []string{"/cases/41/claim", "/runs", "/sign-out", "/do/pause", "/do/replay", "/admin/v1/webhook-events/evt_1:replay"} {
+		for _, path := range []string{"/cases/41/claim", "/incidents/stuck-order/acknowledge", "/tickets", "/reply", "/runs", "/sign-out", "/do/pause", "/do/replay", "/admin/v1/webhook-events/evt_1:replay"} {
 			if a := p.post(t, path, url.Values{"reason": {"r"}}, headers...); a.status != 403 {
 				t.Errorf("%s, %s: %d", name, path, a.status)
 			}
 		}
 	}
-	for _, method := range []string{"ClaimCase", "SetCharging", "ReplayEvent"} {
+	for _, method := range []string{"ClaimCase", "AcknowledgeIncident", "OpenTicket", "Reply", "SetCharging", "ReplayEvent"} {
 		if len(d.peers.Script.Asked(method)) > 0 {
 			t.Errorf("%s reached its service", method)
 		}
@@ -183,13 +183,13 @@ func TestAViewerSeesNoButtonsAndCanDoNothing(t *testing.T) {
 	d := start(t)
 	d.badNight()
 	p := d.as(t, "viewer")
-	for _, path := range []string{"/cases/41", "/runs", "/events/evt_1ForNobody", "/charging"} {
+	for _, path := range []string{"/cases/41", "/incidents/stuck-order", "/runs", "/events/evt_1ForNobody", "/charging"} {
 		a := p.get(t, path)
 		if n := strings.Count(a.body, "<form"); n != 1 { // signing out
 			t.Errorf("%s has %d forms", path, n)
 		}
 	}
-	for _, path := range []string{"/cases/41/claim", "/cases/41/resolve", "/cases/41/snooze", "/runs", "/do/pause", "/do/replay", "/do/recover"} {
+	for _, path := range []string{"/cases/41/claim", "/cases/41/resolve", "/cases/41/snooze", "/incidents/stuck-order/acknowledge", "/incidents/stuck-order/snooze", "/runs", "/do/pause", "/do/replay", "/do/recover"} {
 		a := p.post(t, path, url.Values{"reason": {"I would like to"}, "until": {"2026-11-22T00:00:00Z"}, "confirm": {"yes"}, "key": {aKey}, "event_id": {"evt_1"}, "order_id": {orderID}})
 		if a.status != 403 {
 			t.Errorf("%s: %d", path, a.status)
