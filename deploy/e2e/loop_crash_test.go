@@ -60,7 +60,12 @@ func TestStripeAloneIsEnough(t *testing.T) {
 		await(t, fmt.Sprintf("%d %s", purchases, table), func() bool { return s.count(t, sql) == purchases })
 	}
 	if n := s.count(t, `SELECT count(*) FROM reconciliation.cases`); n != 0 {
-		t.Errorf("%d cases about purchases that ended right", n)
+		t.Errorf("%d cases about purchases that ended right:", n)
+		for _, kind := range []string{"STUCK_ORDER", "DISCREPANCY", "UNKNOWN_PAYMENT", "FAILED_EVENT", "DUPLICATE_CHARGE", "UNIDENTIFIED_CHARGE"} {
+			for _, c := range s.cases(t, kind) {
+				t.Errorf("%+v", c)
+			}
+		}
 	}
 	s.judgeRuns(t)
 	s.judgeSums(t, 24900*purchases)

@@ -454,6 +454,24 @@ func TestWhatARunSawBeforeItsDeepPassIsNotMissing(t *testing.T) {
 	}
 }
 
+// Stripe counts whole seconds: what is made in the second in which the charges were
+// read, and after that, is on its way and no difference.
+func TestAChargeOfTheCursorsOwnSecondIsNoDifference(t *testing.T) {
+	s := newScene(t)
+	w := s.world
+	s.clock.Advance(s.clock.Now().Truncate(time.Second).Add(time.Second + 500*time.Millisecond).Sub(s.clock.Now()))
+	dial := s.instance(nil)
+	s.wantRun(s.startRun(dial), pb.Run_SUCCEEDED)
+	s.clock.Advance(200 * time.Millisecond)
+	w.order(orderID(1), ordersv1.Order_COMPLETE, w.charge("ch_same_second", s.clock.Now().Truncate(time.Second), orderID(1)))
+	if r := s.report(dial, time.Time{}, time.Time{}); r.GetDifferenceCount() != 0 {
+		t.Errorf("%v", r.GetDifferences())
+	}
+	s.clock.Advance(time.Minute)
+	s.wantRun(s.startRun(dial), pb.Run_SUCCEEDED)
+	s.wantDisposition("ch_same_second", "MATCHED")
+}
+
 func TestAChargeIsExplained(t *testing.T) {
 	s := newScene(t)
 	w := s.world

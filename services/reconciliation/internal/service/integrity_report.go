@@ -86,6 +86,9 @@ func (s *Service) readSoFar(ctx context.Context, b *store.Bounds, w *sweep) (gap
 		}
 		*c.readBefore = readBefore
 	}
+	// Stripe counts whole seconds: what was made in the cursor's own second may have
+	// come after the reading.
+	b.ChargesBefore = b.ChargesBefore.Truncate(time.Second)
 	b.ChargesFrom = farAway
 	pass, err := s.Store.FinishedPass(ctx)
 	switch {
