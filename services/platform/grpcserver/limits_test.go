@@ -39,12 +39,13 @@ func TestCallsOfOneConnectionAreBounded(t *testing.T) {
 	var mu sync.Mutex
 	inHand, highest := 0, 0
 	full, release := make(chan struct{}), make(chan struct{})
+	isFull := sync.OnceFunc(func() { close(full) }) // it is full again while the first go and the last come
 	r := start(t, open, service(func(context.Context) error {
 		mu.Lock()
 		inHand++
 		highest = max(highest, inHand)
 		if inHand == most {
-			close(full)
+			isFull()
 		}
 		mu.Unlock()
 		<-release
