@@ -14,8 +14,10 @@ import (
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/backoff"
+	"google.golang.org/grpc/balancer/leastrequest"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/credentials/insecure"
+	_ "google.golang.org/grpc/health" // replicas are asked whether they serve
 	"google.golang.org/grpc/keepalive"
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/resolver"
@@ -35,20 +37,47 @@ const windowBytes = 4 << 20
 // Dialer opens the transport; nil is TCP. Tests pass in-memory connections.
 type Dialer func(ctx context.Context, addr string) (net.Conn, error)
 
-// Dial prepares a connection to addr (host:port, or a comma list of replicas)
-// for the named caller. It does not wait for the peer to be up. Interceptors
-// among the options see each try of a call.
+// A connection on which nothing came for pingAfter is asked whether anybody is
+// there, and given up when nobody is within pingWithin: its calls go to another
+// replica then. gRPC pings no sooner than after 10 s.
+const (
+	pingAfter  = 10 * time.Second
+	pingWithin = 5 * time.Second
+)
+
+// Which replica gets a call: the one that owes this caller the fewest answers. One
+// that hangs owes some, so that at most one more call waits with it, until the ping
+// finds it out. Of 10 drawn by lot, the best: with a few replicas that is all.
+const (
+	alone      = `{"loadBalancingConfig":[{"round_robin":{}}]}`
+	replicated = `{"loadBalancingConfig":[{"` + leastrequest.Name + `":{"choiceCount":10}}],"healthCheckConfig":{"serviceName":""}}`
+)
+
+// dns is how an address begins that is a name of all replicas.
+const dns = "dns:///"
+
+// Dial prepares a connection to addr for the named caller: host:port, a comma list
+// of replicas, or dns:///host:port, where each address of the name is one. A replica
+// that says that it cannot work is not asked while another can; one that stands alone
+// is asked anyway, and says itself what it lacks. Dial does not wait for the peer to
+// be up. Interceptors among the options see each try of a call.
 func Dial(addr, caller string, dialer Dialer, more ...grpc.DialOption) (*grpc.ClientConn, error) {
 	var addrs []resolver.Address
 	for a := range strings.SplitSeq(addr, ",") {
 		addrs = append(addrs, resolver.Address{Addr: strings.TrimSpace(a)})
+	}
+	target, serving := "replicas:///"+addr, alone
+	if strings.HasPrefix(addr, dns) {
+		target, serving = addr, replicated
+	} else if len(addrs) > 1 {
+		serving = replicated
 	}
 	replicas := manual.NewBuilderWithScheme("replicas")
 	replicas.InitialState(resolver.State{Addresses: addrs})
 	options := []grpc.DialOption{
 		grpc.WithResolvers(replicas),
 		grpc.WithTransportCredentials(insecure.NewCredentials()),
-		grpc.WithDefaultServiceConfig(`{"loadBalancingConfig":[{"round_robin":{}}]}`),
+		grpc.WithDefaultServiceConfig(serving),
 		// A killed peer is back within a second; gRPC's own backoff grows to minutes.
 		grpc.WithConnectParams(grpc.ConnectParams{
 			Backoff:           backoff.Config{BaseDelay: 50 * time.Millisecond, Multiplier: 1.6, Jitter: 0.2, MaxDelay: time.Second},
@@ -56,7 +85,7 @@ func Dial(addr, caller string, dialer Dialer, more ...grpc.DialOption) (*grpc.Cl
 		}),
 		grpc.WithInitialWindowSize(windowBytes),
 		grpc.WithInitialConnWindowSize(windowBytes),
-		grpc.WithKeepaliveParams(keepalive.ClientParameters{Time: 30 * time.Second, Timeout: 5 * time.Second}),
+		grpc.WithKeepaliveParams(keepalive.ClientParameters{Time: pingAfter, Timeout: pingWithin, PermitWithoutStream: true}),
 		grpc.WithChainUnaryInterceptor(outgoing(caller)),
 		grpc.WithChainStreamInterceptor(outgoingStream(caller)),
 	}
@@ -64,7 +93,7 @@ func Dial(addr, caller string, dialer Dialer, more ...grpc.DialOption) (*grpc.Cl
 		options = append(options, grpc.WithContextDialer(dialer))
 	}
 	options = append(options, more...)
-	conn, err := grpc.NewClient("replicas:///"+addr, options...)
+	conn, err := grpc.NewClient(target, options...)
 	if err != nil {
 		return nil, fmt.Errorf("dial %s: %w", addr, err)
 	}
@@ -125,8 +154,9 @@ func (s typedStream) RecvMsg(m any) error {
 	return apperr.FromStatus(err)
 }
 
-// A peer that restarts is back within a second, and every call between services
-// is idempotent: three more tries spare a buyer the wait for a rescue.
+// A peer that restarts is back within a second, another replica at once, and every
+// call between services is idempotent: three more tries spare a buyer the wait for a
+// rescue. Only a connection that failed is a reason: an answer is an answer.
 const (
 	retryFirst = 100 * time.Millisecond
 	retryLast  = 400 * time.Millisecond

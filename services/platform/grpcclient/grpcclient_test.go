@@ -23,6 +23,8 @@ import (
 // peer answers health checks and keeps what it was asked with.
 type peer struct {
 	healthv1.UnimplementedHealthServer
+	says     atomic.Int32                  // of its health, when watched; 0 is nothing
+	hold     atomic.Pointer[chan struct{}] // until it is closed, nothing is answered
 	calls    atomic.Int64
 	md       metadata.MD
 	deadline time.Duration
@@ -31,6 +33,9 @@ type peer struct {
 
 func (p *peer) Check(ctx context.Context, _ *healthv1.HealthCheckRequest) (*healthv1.HealthCheckResponse, error) {
 	p.calls.Add(1)
+	if hold := p.hold.Load(); hold != nil {
+		<-*hold
+	}
 	p.md, _ = metadata.FromIncomingContext(ctx)
 	if deadline, ok := ctx.Deadline(); ok {
 		p.deadline = time.Until(deadline)
@@ -146,5 +151,113 @@ func TestReplicasShareTheCallsAndStandInForEachOther(t *testing.T) {
 		} else if time.Now().After(deadline) {
 			t.Fatalf("answered %d times after one died: %v", answered, err)
 		}
+	}
+}
+
+// Watch is how a client hears whether a replica can work.
+func (p *peer) Watch(_ *healthv1.HealthCheckRequest, stream healthv1.Health_WatchServer) error {
+	if p.says.Load() == 0 {
+		return status.Error(codes.Unimplemented, "")
+	}
+	for said := int32(0); stream.Context().Err() == nil; time.Sleep(time.Millisecond) {
+		if says := p.says.Load(); says != said {
+			said = says
+			if err := stream.Send(&healthv1.HealthCheckResponse{Status: healthv1.HealthCheckResponse_ServingStatus(says)}); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// asksBoth asks until both replicas were asked.
+func asksBoth(t *testing.T, c healthv1.HealthClient, one, two *peer) {
+	t.Helper()
+	deadline := time.Now().Add(20 * time.Second)
+	for from1, from2 := one.calls.Load(), two.calls.Load(); one.calls.Load() == from1 || two.calls.Load() == from2; {
+		if err := ask(t.Context(), c); err != nil && !grpcclient.Unreachable(err) {
+			t.Fatal(err)
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("asked %d and %d times", one.calls.Load(), two.calls.Load())
+		}
+	}
+}
+
+// A replica that is stopped keeps the calls that it has, and gets no more.
+func TestAReplicaThatHangsIsAvoided(t *testing.T) {
+	one, two := &peer{}, &peer{}
+	addr1, _ := serve(t, one, "127.0.0.1:0")
+	addr2, _ := serve(t, two, "127.0.0.1:0")
+	c := dial(t, addr1+","+addr2)
+	asksBoth(t, c, one, two)
+	stopped := make(chan struct{})
+	one.hold.Store(&stopped)
+	before := one.calls.Load()
+	held := make(chan error, 1)
+	go func() { // until one of them hangs with it
+		for one.calls.Load() == before {
+			if err := ask(t.Context(), c); err != nil {
+				held <- err
+				return
+			}
+		}
+		held <- nil
+	}()
+	for deadline := time.Now().Add(20 * time.Second); one.calls.Load() == before; time.Sleep(time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatal("it is asked nothing")
+		}
+	}
+	for range 50 {
+		if err := ask(t.Context(), c); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if n := one.calls.Load() - before; n != 1 {
+		t.Errorf("the one that hangs got %d calls", n)
+	}
+	close(stopped)
+	if err := <-held; err != nil {
+		t.Error(err)
+	}
+}
+
+// A replica that says that it cannot work is not asked, and is when it can again.
+func TestAReplicaThatCannotWorkIsNotAsked(t *testing.T) {
+	one, two := &peer{}, &peer{}
+	one.says.Store(int32(healthv1.HealthCheckResponse_SERVING))
+	two.says.Store(int32(healthv1.HealthCheckResponse_SERVING))
+	addr1, _ := serve(t, one, "127.0.0.1:0")
+	addr2, _ := serve(t, two, "127.0.0.1:0")
+	c := dial(t, addr1+","+addr2)
+	asksBoth(t, c, one, two)
+	one.says.Store(int32(healthv1.HealthCheckResponse_NOT_SERVING))
+	for deadline, row := time.Now().Add(20*time.Second), 0; row < 50; {
+		before := one.calls.Load()
+		if err := ask(t.Context(), c); err != nil {
+			t.Fatal(err)
+		}
+		if row++; one.calls.Load() != before {
+			row = 0
+		}
+		if time.Now().After(deadline) {
+			t.Fatal("it is still asked")
+		}
+	}
+	one.says.Store(int32(healthv1.HealthCheckResponse_SERVING))
+	asksBoth(t, c, one, two)
+}
+
+// Every address of a name is a replica.
+func TestANameOfSeveralReplicas(t *testing.T) {
+	p := &peer{}
+	addr, _ := serve(t, p, "127.0.0.1:0")
+	_, port, err := net.SplitHostPort(addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := ask(t.Context(), dial(t, "dns:///localhost:"+port)); err != nil || p.calls.Load() != 1 {
+		t.Errorf("%v after %d calls", err, p.calls.Load())
 	}
 }
