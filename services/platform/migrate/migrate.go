@@ -16,7 +16,6 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
-	"github.com/jackc/pgx/v5/stdlib"
 	"github.com/pressly/goose/v3"
 	"github.com/riverqueue/river/riverdriver/riverpgxv5"
 	"github.com/riverqueue/river/rivermigrate"
@@ -69,24 +68,21 @@ func Apply(ctx context.Context, ownerURL string, schemas []Schema, passwords map
 		return err
 	}
 
-	cfg.MaxConns = 2
-	pool, err := pgxpool.NewWithConfig(ctx, cfg)
+	db, err := open(ctx, cfg)
 	if err != nil {
-		return fmt.Errorf("migrate: open pool: %w", err)
+		return err
 	}
-	defer pool.Close()
-	db := stdlib.OpenDBFromPool(pool)
-	defer db.Close()
+	defer db.close()
 
 	for _, s := range schemas {
-		if err := s.up(ctx, pool, db, log); err != nil {
+		if err := s.up(ctx, db, log); err != nil {
 			return fmt.Errorf("migrate %s: %w", s.Name, err)
 		}
 		role := RoleName(database, s.Name)
-		if err := ensureRole(ctx, pool, database, role, passwords[s.Name]); err != nil {
+		if err := ensureRole(ctx, db.pool, database, role, passwords[s.Name]); err != nil {
 			return fmt.Errorf("migrate %s: role %s: %w", s.Name, role, err)
 		}
-		if err := s.grant(ctx, pool, role); err != nil {
+		if err := unhindered(ctx, db.pool, log, s.Name, func() error { return s.grant(ctx, db.pool, role) }); err != nil {
 			return fmt.Errorf("migrate %s: grants to %s: %w", s.Name, role, err)
 		}
 	}
@@ -127,34 +123,88 @@ func takeLock(ctx context.Context, conn *pgx.Conn, log *slog.Logger) error {
 }
 
 // up creates the schema and runs what is missing of River's and its own migrations.
-func (s Schema) up(ctx context.Context, pool *pgxpool.Pool, db *sql.DB, log *slog.Logger) error {
-	if _, err := pool.Exec(ctx, "CREATE SCHEMA IF NOT EXISTS "+ident(s.Name)); err != nil {
+func (s Schema) up(ctx context.Context, db *databases, log *slog.Logger) error {
+	if _, err := db.pool.Exec(ctx, "CREATE SCHEMA IF NOT EXISTS "+ident(s.Name)); err != nil {
 		return fmt.Errorf("create schema: %w", err)
 	}
 	if s.River {
-		m, err := s.riverMigrator(pool, log)
+		if err := unhindered(ctx, db.pool, log, s.Name, func() error { return s.riverUp(ctx, db.pool, log) }); err != nil {
+			return err
+		}
+	}
+	patient, err := s.provider(db.patient)
+	if err != nil {
+		return err
+	}
+	brief, err := s.provider(db.brief)
+	if err != nil {
+		return err
+	}
+	first, err := patient.GetDBVersion(ctx)
+	if err != nil {
+		return fmt.Errorf("read the version: %w", err)
+	}
+	for {
+		next, err := s.next(ctx, patient)
 		if err != nil {
 			return err
 		}
-		res, err := m.Migrate(ctx, rivermigrate.DirectionUp, nil)
-		if err != nil {
-			return fmt.Errorf("river: %w", err)
+		with := brief
+		if first == 0 || outside.Match(next) { // an empty schema has no traffic
+			with = patient
 		}
-		for _, v := range res.Versions {
-			log.InfoContext(ctx, "migrated", "schema", s.Name, "part", "river", "version", v.Version)
+		err = unhindered(ctx, db.pool, log, s.Name, func() error {
+			r, err := with.UpByOne(ctx)
+			if err == nil {
+				log.InfoContext(ctx, "migrated", "schema", s.Name, "part", r.Source.Path, "version", r.Source.Version, "took", r.Duration)
+			}
+			return err
+		})
+		switch {
+		case errors.Is(err, goose.ErrNoNextVersion):
+			return nil
+		case code(err) == queryCanceled:
+			return fmt.Errorf("apply: a statement was undone that kept others waiting for %s; what takes long belongs in a migration outside a transaction: %w", heldAtMost, err)
+		case err != nil:
+			return fmt.Errorf("apply: %w", err)
 		}
 	}
-	provider, err := goose.NewProvider(goose.DialectPostgres, db, s.FS,
+}
+
+func (s Schema) provider(db *sql.DB) (*goose.Provider, error) {
+	p, err := goose.NewProvider(goose.DialectPostgres, db, s.FS,
 		goose.WithTableName(s.versionTable()), goose.WithDisableGlobalRegistry(true), goose.WithLogger(goose.NopLogger()))
 	if err != nil {
-		return fmt.Errorf("read migrations: %w", err)
+		return nil, fmt.Errorf("read migrations: %w", err)
 	}
-	results, err := provider.Up(ctx)
-	for _, r := range results {
-		log.InfoContext(ctx, "migrated", "schema", s.Name, "part", r.Source.Path, "version", r.Source.Version, "took", r.Duration)
-	}
+	return p, nil
+}
+
+// next is the text of the migration that comes next; nothing when none does.
+func (s Schema) next(ctx context.Context, p *goose.Provider) ([]byte, error) {
+	have, err := p.GetDBVersion(ctx)
 	if err != nil {
-		return fmt.Errorf("apply: %w", err)
+		return nil, fmt.Errorf("read the version: %w", err)
+	}
+	for _, source := range p.ListSources() { // in their order
+		if source.Version > have {
+			return fs.ReadFile(s.FS, source.Path)
+		}
+	}
+	return nil, nil
+}
+
+func (s Schema) riverUp(ctx context.Context, pool *pgxpool.Pool, log *slog.Logger) error {
+	m, err := s.riverMigrator(pool, log)
+	if err != nil {
+		return err
+	}
+	res, err := m.Migrate(ctx, rivermigrate.DirectionUp, nil)
+	if err != nil {
+		return fmt.Errorf("river: %w", err)
+	}
+	for _, v := range res.Versions {
+		log.InfoContext(ctx, "migrated", "schema", s.Name, "part", "river", "version", v.Version)
 	}
 	return nil
 }
