@@ -70,7 +70,7 @@ func Run(ctx context.Context, cfg Config, rt process.Runtime) (err error) {
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return edge.Serve(ctx, "public", publicListener, public, rt.Log) })
 	g.Go(func() error { return edge.Serve(ctx, "admin", adminListener, people, rt.Log) })
-	g.Go(func() error { return told.Serve(ctx, cfg.MetricsAddr, rt.Log) })
+	g.Go(func() error { return told.Serve(ctx, cfg.MetricsAddr, nil, rt.Log) })
 	return g.Wait()
 }
 

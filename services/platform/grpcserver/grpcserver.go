@@ -176,6 +176,12 @@ func (s *Server) Serve(ctx context.Context) error {
 	return nil
 }
 
+// Serving is what the server says of its own health.
+func (s *Server) Serving() bool {
+	said, err := s.health.Check(context.Background(), &healthv1.HealthCheckRequest{})
+	return err == nil && said.GetStatus() == healthv1.HealthCheckResponse_SERVING
+}
+
 func (s *Server) tellHealth(ctx context.Context) {
 	said := healthv1.HealthCheckResponse_UNKNOWN
 	for {

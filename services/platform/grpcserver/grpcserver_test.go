@@ -117,11 +117,12 @@ func (l *logged) String() string {
 }
 
 type running struct {
-	addr  string
-	log   *logged
-	told  *metrics.Set
-	stop  func() error
-	ready atomic.Bool
+	addr    string
+	log     *logged
+	told    *metrics.Set
+	stop    func() error
+	ready   atomic.Bool
+	serving func() bool
 }
 
 func start(t *testing.T, table access.Table, desc *grpc.ServiceDesc) *running {
@@ -158,6 +159,7 @@ func startWith(t *testing.T, table access.Table, desc *grpc.ServiceDesc, change 
 		t.Fatal(err)
 	}
 	server.RegisterService(desc, nil)
+	r.serving = server.Serving
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
 	go func() { ended <- server.Serve(ctx) }()
@@ -375,7 +377,7 @@ func TestHealthFollowsReadiness(t *testing.T) {
 				resp, _ := health.Check(t.Context(), &healthv1.HealthCheckRequest{Service: service})
 				got[i] = resp.GetStatus()
 			}
-			if got[0] == want && got[1] == want {
+			if got[0] == want && got[1] == want && r.serving() == (want == healthv1.HealthCheckResponse_SERVING) {
 				return
 			}
 			if time.Now().After(deadline) {
@@ -427,7 +429,7 @@ func TestCallsAreCountedOnBothSides(t *testing.T) {
 	addr := metricstest.Addr(t)
 	ctx, stop := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
-	go func() { ended <- r.told.Serve(ctx, addr, slog.New(slog.DiscardHandler)) }()
+	go func() { ended <- r.told.Serve(ctx, addr, nil, slog.New(slog.DiscardHandler)) }()
 	t.Cleanup(func() { stop(); <-ended })
 	told := metricstest.Scrape(t, addr)
 	for _, side := range []string{"server", "client"} {

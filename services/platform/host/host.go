@@ -164,7 +164,7 @@ func (h *Host) Serve(ctx context.Context, work ...func(context.Context) error) e
 		running.Go(func() error { return w(ctx) })
 	}
 	running.Go(func() error { return h.Server.Serve(ctx) })
-	running.Go(func() error { return h.Metrics.Serve(ctx, h.metrics, h.rt.Log) })
+	running.Go(func() error { return h.Metrics.Serve(ctx, h.metrics, h.Serving, h.rt.Log) })
 	return running.Wait()
 }
 

@@ -67,13 +67,28 @@ func (s *Set) Read(pool *pgxpool.Pool, now func() time.Time, log *slog.Logger, r
 }
 
 // Serve answers GET /metrics on addr until ctx ends; with no addr it only waits
-// for that. Errors: the address cannot be opened.
-func (s *Set) Serve(ctx context.Context, addr string, log *slog.Logger) error {
-	return Serve(ctx, addr, s.registry, log)
+// for that. With ready, it also answers GET /healthz and, 200 or 503 as ready
+// says, GET /readyz: for who cannot ask the service itself, which wants TLS.
+// Errors: the address cannot be opened.
+func (s *Set) Serve(ctx context.Context, addr string, ready func() bool, log *slog.Logger) error {
+	mux := http.NewServeMux()
+	if ready != nil {
+		mux.HandleFunc("GET /healthz", func(http.ResponseWriter, *http.Request) {})
+		mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, _ *http.Request) {
+			if !ready() {
+				w.WriteHeader(http.StatusServiceUnavailable)
+			}
+		})
+	}
+	return serve(ctx, addr, mux, s.registry, log)
 }
 
 // Serve answers GET /metrics with what gatherer has, like Set.Serve.
 func Serve(ctx context.Context, addr string, gatherer prometheus.Gatherer, log *slog.Logger) error {
+	return serve(ctx, addr, http.NewServeMux(), gatherer, log)
+}
+
+func serve(ctx context.Context, addr string, mux *http.ServeMux, gatherer prometheus.Gatherer, log *slog.Logger) error {
 	if addr == "" {
 		<-ctx.Done()
 		return nil
@@ -82,7 +97,6 @@ func Serve(ctx context.Context, addr string, gatherer prometheus.Gatherer, log *
 	if err != nil {
 		return fmt.Errorf("metrics: %w", err)
 	}
-	mux := http.NewServeMux()
 	mux.Handle("GET /metrics", promhttp.HandlerFor(gatherer, promhttp.HandlerOpts{
 		ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelWarn), ErrorHandling: promhttp.ContinueOnError,
 	}))

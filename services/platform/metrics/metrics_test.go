@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"net"
+	"net/http"
 	"os"
 	"strings"
 	"sync/atomic"
@@ -68,7 +69,7 @@ func TestGaugesAreReadFromTheDatabaseAndNotTooOften(t *testing.T) {
 		},
 	)
 	addr := metricstest.Addr(t)
-	serve(t, addr, func(ctx context.Context) error { return set.Serve(ctx, addr, quiet) })
+	serve(t, addr, func(ctx context.Context) error { return set.Serve(ctx, addr, nil, quiet) })
 
 	told := metricstest.Scrape(t, addr)
 	told.Want(t, 0, "makegood_due_rows", "service", "shop", "work", "things")
@@ -114,17 +115,56 @@ func TestASocketIsThisUsersAndOutlivesNobody(t *testing.T) {
 	left.SetUnlinkOnClose(false)
 	_ = left.Close() // as a killed process leaves it
 	set := metrics.New("shop")
-	stop := serve(t, addr, func(ctx context.Context) error { return set.Serve(ctx, addr, quiet) })
+	stop := serve(t, addr, func(ctx context.Context) error { return set.Serve(ctx, addr, nil, quiet) })
 	metricstest.Scrape(t, addr)
 	if info, err := os.Stat(path); err != nil || info.Mode().Perm() != 0o600 {
 		t.Errorf("%v %v", info.Mode(), err)
 	}
-	if err := set.Serve(t.Context(), addr, quiet); err == nil || !strings.Contains(err.Error(), "another process") {
+	if err := set.Serve(t.Context(), addr, nil, quiet); err == nil || !strings.Contains(err.Error(), "another process") {
 		t.Errorf("a second one on the same socket: %v", err)
 	}
 	stop()
 	if _, err := os.Stat(path); !os.IsNotExist(err) {
 		t.Errorf("the socket is still there: %v", err)
+	}
+}
+
+// A cluster asks here how the process is: the service itself is asked over TLS only.
+func TestHealthStandsBesideTheMetrics(t *testing.T) {
+	var ready atomic.Bool
+	for _, told := range []bool{true, false} {
+		set, addr := metrics.New("shop"), metricstest.Addr(t)
+		var health func() bool
+		if told {
+			health = ready.Load
+		}
+		serve(t, addr, func(ctx context.Context) error { return set.Serve(ctx, addr, health, quiet) })
+		metricstest.Scrape(t, addr)
+		client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true, DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+			return new(net.Dialer).DialContext(ctx, "unix", strings.TrimPrefix(addr, "unix:"))
+		}}}
+		for _, c := range []struct {
+			path  string
+			ready bool
+			want  int
+		}{{"/healthz", false, 200}, {"/readyz", false, 503}, {"/readyz", true, 200}} {
+			ready.Store(c.ready)
+			req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://process"+c.path, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			resp, err := client.Do(req)
+			if err != nil {
+				t.Fatal(err)
+			}
+			_ = resp.Body.Close()
+			if !told {
+				c.want = http.StatusNotFound
+			}
+			if resp.StatusCode != c.want {
+				t.Errorf("told %t, ready %t: %s is answered with %s", told, c.ready, c.path, resp.Status)
+			}
+		}
 	}
 }
 
@@ -139,7 +179,7 @@ func TestSeveralProcessesAreToldAsOne(t *testing.T) {
 		made := prometheus.NewCounterVec(prometheus.CounterOpts{Name: "made_total", Help: "Made."}, []string{"kind"})
 		set.MustRegister(made)
 		made.WithLabelValues("a").Add(3)
-		serve(t, name, func(ctx context.Context) error { return set.Serve(ctx, sockets[name], quiet) })
+		serve(t, name, func(ctx context.Context) error { return set.Serve(ctx, sockets[name], nil, quiet) })
 		metricstest.Scrape(t, sockets[name])
 	}
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
@@ -159,7 +199,7 @@ func TestSeveralProcessesAreToldAsOne(t *testing.T) {
 func TestOffIsOff(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
-	go func() { ended <- metrics.New("shop").Serve(ctx, "", quiet) }()
+	go func() { ended <- metrics.New("shop").Serve(ctx, "", nil, quiet) }()
 	cancel()
 	if err := <-ended; err != nil {
 		t.Error(err)
