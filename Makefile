@@ -2,7 +2,7 @@
 # every variable that the environment sets. `make` alone lists the commands.
 
 .DEFAULT_GOAL := help
-.PHONY: help up demo crashlab bench test lint generate verify tools fuzz ci need-go
+.PHONY: help up demo crashlab bench images test lint generate verify tools fuzz ci need-go
 
 GO_AT_LEAST := 1.26
 
@@ -32,6 +32,8 @@ help:
 	@echo "            (FULL=1 every fault at every point and the default settings, SEED=n as before, ONLY=purchase one path)"
 	@echo "make bench  measure webhooks, reconciling and purchases beside what this machine could do, six minutes"
 	@echo "            (FULL=1 longer and with a million of each, PEER=1 beside another implementation, PART=webhooks, reconciling or checkout)"
+	@echo "make images make the container images in a folder, without a container engine and without a registry"
+	@echo "            (VERSION=1.2.3 their tag, PLATFORMS=linux/amd64 instead of that and arm64)"
 	@echo "make test   run every test (GOTESTFLAGS=-race, GOTESTFLAGS='-run Name', ...)"
 	@echo "make fuzz   try new inputs on what reads what comes from outside (FUZZTIME=10s for each)"
 	@echo "make lint, make verify, make generate"
@@ -60,6 +62,12 @@ bench: need-go
 	@dir=$(STATE); mkdir -p "$$dir/bin" || { echo "cannot write $$dir: set MAKEGOOD_DIR to a folder of yours" >&2; exit 1; }; \
 	echo "building the programs into $$dir/bin (about two minutes the first time, seconds later)"; \
 	$(BUILD) -o "$$dir/bin/" $(PROGRAMS) && FULL="$(FULL)" PEER="$(PEER)" PART="$(PART)" exec "$$dir/bin/makegood" bench
+
+images: need-go
+	@dir=$(STATE); mkdir -p "$$dir/bin" || { echo "cannot write $$dir: set MAKEGOOD_DIR to a folder of yours" >&2; exit 1; }; \
+	$(BUILD) -o "$$dir/bin/" ./deploy/cmd/images && \
+	echo "building the programs and their images into $$dir/images (some minutes the first time)" && \
+	exec "$$dir/bin/images" -dir "$$dir/images" -version "$(VERSION)" $(if $(PLATFORMS),-platforms "$(PLATFORMS)")
 
 test: need-go
 	@dir=$(STATE); mkdir -p "$$dir/bin" || { echo "cannot write $$dir: set MAKEGOOD_DIR to a folder of yours" >&2; exit 1; }; \

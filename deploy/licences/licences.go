@@ -32,11 +32,12 @@ type Module struct {
 var file = regexp.MustCompile(`(?i)^(licen[cs]e|copying)([.-].*)?$`)
 
 // List reads the modules of which something is in one of the packages, built for
-// Linux, sorted by path. A module without a licence that may be used is an error.
-func List(ctx context.Context, packages ...string) ([]Module, error) {
+// Linux on that architecture, sorted by path. A module without a licence that may
+// be used is an error.
+func List(ctx context.Context, architecture string, packages ...string) ([]Module, error) {
 	args := append([]string{"list", "-deps", "-json=Module,Standard"}, packages...)
 	list := exec.CommandContext(ctx, "go", args...)
-	list.Env = append(os.Environ(), "GOOS=linux", "GOARCH=amd64", "CGO_ENABLED=0")
+	list.Env = append(os.Environ(), "GOOS=linux", "GOARCH="+architecture, "CGO_ENABLED=0")
 	list.Stderr = os.Stderr
 	out, err := list.Output()
 	if err != nil {

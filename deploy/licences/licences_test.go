@@ -33,7 +33,7 @@ func TestTheListIsCurrent(t *testing.T) {
 			}
 		}
 	}
-	modules, err := List(t.Context(), programs...)
+	modules, err := List(t.Context(), "amd64", programs...)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -10,6 +10,8 @@ import (
 	"os/signal"
 	"path/filepath"
 	"syscall"
+
+	_ "golang.org/x/crypto/x509roots/fallback" // an image has no authorities of its own
 )
 
 // command is one verb of the program.

@@ -5,6 +5,8 @@ import (
 	"strings"
 
 	"github.com/jackc/pgx/v5/pgxpool"
+
+	"makegood.example/services/platform/config"
 )
 
 // Env is a value of the environment in which the processes run; for
@@ -20,17 +22,17 @@ func (s *Stack) Env(key string) string {
 func (s *Stack) Dir() string { return s.dir }
 
 // URL is the edge: REST, pages, the webhook entrance.
-func (s *Stack) URL() string { return "http://" + dialable(s.Env("HTTP_ADDR")) }
+func (s *Stack) URL() string { return "http://" + config.Dialable(s.Env("HTTP_ADDR")) }
 
 // AdminURL is the console and the admin REST.
-func (s *Stack) AdminURL() string { return "http://" + dialable(s.Env("ADMIN_ADDR")) }
+func (s *Stack) AdminURL() string { return "http://" + config.Dialable(s.Env("ADMIN_ADDR")) }
 
 // InboxURL is the mail inbox; empty when a real mail server is used.
 func (s *Stack) InboxURL() string {
 	if !s.settings.inbox {
 		return ""
 	}
-	return "http://" + dialable(s.Env("INBOX_HTTP_ADDR"))
+	return "http://" + config.Dialable(s.Env("INBOX_HTTP_ADDR"))
 }
 
 // MetricsURL is where all processes' metrics are; empty when they are off.
@@ -39,7 +41,7 @@ func (s *Stack) MetricsURL() string {
 	if addr == "" || strings.HasPrefix(addr, "unix:") {
 		return addr
 	}
-	return "http://" + dialable(addr) + "/metrics"
+	return "http://" + config.Dialable(addr) + "/metrics"
 }
 
 // AppURL is the SaaS's own app, to which links in mails lead; empty when it is

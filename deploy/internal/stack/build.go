@@ -10,16 +10,24 @@ import (
 	"strings"
 )
 
+// Workspace is the folder of the go.work around the working directory.
+func Workspace(ctx context.Context) (root string, err error) {
+	workspace, err := exec.CommandContext(ctx, "go", "env", "GOWORK").Output()
+	if err != nil {
+		return "", fmt.Errorf("go env GOWORK: %w", err)
+	}
+	if root = filepath.Dir(strings.TrimSpace(string(workspace))); root == "." {
+		return "", errors.New("the programs can only be built inside the workspace (go.work)")
+	}
+	return root, nil
+}
+
 // Build compiles every program that a stack runs into bin, from the workspace
 // around the working directory. Tests use it; `make up` does the same.
 func Build(ctx context.Context, bin string) error {
-	workspace, err := exec.CommandContext(ctx, "go", "env", "GOWORK").Output()
+	root, err := Workspace(ctx)
 	if err != nil {
-		return fmt.Errorf("go env GOWORK: %w", err)
-	}
-	root := filepath.Dir(strings.TrimSpace(string(workspace)))
-	if root == "." {
-		return errors.New("the programs can only be built inside the workspace (go.work)")
+		return err
 	}
 	if err := os.MkdirAll(bin, 0o755); err != nil {
 		return err

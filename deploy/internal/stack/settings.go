@@ -15,6 +15,8 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+
+	"makegood.example/services/platform/config"
 )
 
 // addresses are what listens, with the defaults of the development stack.
@@ -66,7 +68,7 @@ func resolve(dir string, user []string, freePorts bool, state State) (*settings,
 	if err := s.placeListeners(freePorts); err != nil {
 		return nil, err
 	}
-	public := "http://" + dialable(s.env["HTTP_ADDR"])
+	public := "http://" + config.Dialable(s.env["HTTP_ADDR"])
 	if freePorts { // beside another stack: what belongs to that one is not ours
 		s.env["PUBLIC_URL"] = public
 		delete(s.env, "STRIPESIM_DATA")
@@ -83,7 +85,7 @@ func resolve(dir string, user []string, freePorts bool, state State) (*settings,
 	}
 	if s.inbox {
 		s.standard("INBOX_DIR", filepath.Join(dir, "inbox"))
-		s.env["SMTP_URL"] = "smtp://" + dialable(s.env["INBOX_SMTP_ADDR"])
+		s.env["SMTP_URL"] = "smtp://" + config.Dialable(s.env["INBOX_SMTP_ADDR"])
 	} else {
 		delete(s.env, "INBOX_HTTP_ADDR")
 		delete(s.env, "INBOX_SMTP_ADDR")
@@ -99,7 +101,7 @@ func resolve(dir string, user []string, freePorts bool, state State) (*settings,
 // The stand-in beside the inbox is for mails that stay on this machine; where
 // mails are real, what is missing is said.
 func (s *settings) chooseApp() {
-	app := "http://" + dialable(s.env["INBOX_HTTP_ADDR"]) + "/app"
+	app := "http://" + config.Dialable(s.env["INBOX_HTTP_ADDR"]) + "/app"
 	if !s.inbox {
 		app = s.env["PUBLIC_URL"]
 		if !s.given("APP_URL") {
@@ -151,7 +153,7 @@ func (s *settings) placeListeners(freePorts bool) error {
 
 func (s *settings) chooseStripe(dir, public string, state State) error {
 	if s.simulator {
-		s.env["STRIPE_API_BASE"] = "http://" + dialable(s.env["STRIPESIM_ADDR"])
+		s.env["STRIPE_API_BASE"] = "http://" + config.Dialable(s.env["STRIPESIM_ADDR"])
 		s.standard("STRIPESIM_DATA", filepath.Join(dir, "stripesim.journal"))
 		s.standard("STRIPESIM_WEBHOOK_URL", public+"/webhooks/stripe")
 		s.standard("STRIPE_PUBLISHABLE_KEY", simulatorPublishableKey)
@@ -254,18 +256,6 @@ func (s *settings) checkFree() error {
 		l.Close()
 	}
 	return errors.Join(problems...)
-}
-
-// dialable is where to reach a listener that may be on every interface.
-func dialable(listen string) string {
-	host, port, err := net.SplitHostPort(listen)
-	if err != nil {
-		return listen
-	}
-	if ip := net.ParseIP(host); host == "" || ip != nil && ip.IsUnspecified() {
-		host = "127.0.0.1"
-	}
-	return net.JoinHostPort(host, port)
 }
 
 // freeAddresses finds ports that nobody uses, below those that the system

@@ -24,6 +24,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"makegood.example/deploy/internal/supervise"
+	"makegood.example/services/platform/config"
 	"makegood.example/services/platform/migrate"
 	"makegood.example/services/platform/mtls"
 	"makegood.example/services/platform/postgres"
@@ -295,7 +296,7 @@ func (s *Stack) WaitReady(ctx context.Context) error {
 		}
 	}
 	for _, service := range services {
-		if err := s.awaitReady(ctx, service, healthy(dialable(s.Env(strings.ToUpper(service)+"_GRPC_LISTEN")), s.tls.Client(service))); err != nil {
+		if err := s.awaitReady(ctx, service, healthy(config.Dialable(s.Env(strings.ToUpper(service)+"_GRPC_LISTEN")), s.tls.Client(service))); err != nil {
 			return err
 		}
 	}

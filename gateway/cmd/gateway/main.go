@@ -17,5 +17,5 @@ func main() {
 			return err
 		}
 		return gateway.Run(ctx, cfg, rt)
-	})
+	}, gateway.Healthy)
 }

@@ -172,3 +172,16 @@ func (r *Reader) Loopback(key, fallback, remedy string) string {
 	}
 	return v
 }
+
+// Dialable is where to reach, from this machine, a listener that may be on every
+// interface.
+func Dialable(listen string) string {
+	host, port, err := net.SplitHostPort(listen)
+	if err != nil {
+		return listen
+	}
+	if ip := net.ParseIP(host); host == "" || ip != nil && ip.IsUnspecified() {
+		host = "127.0.0.1"
+	}
+	return net.JoinHostPort(host, port)
+}

@@ -13,6 +13,8 @@ import (
 	"syscall"
 	"time"
 
+	_ "golang.org/x/crypto/x509roots/fallback" // an image has no authorities of its own
+
 	"makegood.example/services/platform/grpcclient"
 )
 
@@ -45,8 +47,23 @@ func (r Runtime) Listen(addr string) (net.Listener, error) {
 // dozen requests, and here it holds some tens of MB more under load instead.
 const gcPercent = 400
 
+// healthWithin bounds the question how the running process is.
+const healthWithin = 3 * time.Second
+
 // Main runs a service until SIGINT or SIGTERM and exits with 1 when it fails.
-func Main(name string, run func(context.Context, Runtime) error) {
+// With the argument healthcheck it starts nothing: it asks the process that runs
+// with the same settings, and exits with 1 unless that is well. An image holds
+// no other program that could ask.
+func Main(name string, run func(context.Context, Runtime) error, healthy func(context.Context) error) {
+	if len(os.Args) > 1 && os.Args[1] == "healthcheck" {
+		ctx, cancel := context.WithTimeout(context.Background(), healthWithin)
+		defer cancel()
+		if err := healthy(ctx); err != nil {
+			fmt.Fprintln(os.Stderr, name+" is not healthy:", err)
+			os.Exit(1)
+		}
+		return
+	}
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(gcPercent)
 	}

@@ -24,7 +24,7 @@ func TestMain(m *testing.M) {
 	case "":
 		os.Exit(m.Run())
 	case "fails":
-		process.Main("test", func(context.Context, process.Runtime) error { return errors.New("the setting X is missing") })
+		process.Main("test", func(context.Context, process.Runtime) error { return errors.New("the setting X is missing") }, unwell)
 	case "serves":
 		process.Main("test", func(ctx context.Context, rt process.Runtime) error {
 			if rt.Now().Location() != time.UTC || rt.Listener != nil || rt.Dial != nil {
@@ -33,15 +33,24 @@ func TestMain(m *testing.M) {
 			rt.Log.Info("serving")
 			<-ctx.Done()
 			return nil
-		})
+		}, well)
 	case "is interrupted while starting":
 		process.Main("test", func(ctx context.Context, rt process.Runtime) error {
 			rt.Log.Info("serving")
 			<-ctx.Done()
 			return ctx.Err()
-		})
+		}, unwell)
 	}
 }
+
+func well(ctx context.Context) error {
+	if _, bounded := ctx.Deadline(); !bounded {
+		return errors.New("the question has no end")
+	}
+	return nil
+}
+
+func unwell(context.Context) error { return errors.New("it does not answer") }
 
 func run(t *testing.T, behaviour string) (*exec.Cmd, *bytes.Buffer) {
 	t.Helper()
@@ -89,6 +98,23 @@ func TestASignalIsACleanEnd(t *testing.T) {
 				t.Errorf("%s, %s: %v", behaviour, signal, err)
 			}
 		}
+	}
+}
+
+// Asked for its health, a program starts nothing: it would end with an error here,
+// or never.
+func TestHealthcheck(t *testing.T) {
+	cmd, out := run(t, "serves")
+	cmd.Args = append(cmd.Args, "healthcheck")
+	if err := cmd.Run(); err != nil || out.Len() != 0 {
+		t.Errorf("a process that is well: %v, said %s", err, out)
+	}
+	cmd, out = run(t, "fails")
+	cmd.Args = append(cmd.Args, "healthcheck")
+	err := cmd.Run()
+	var exit *exec.ExitError
+	if !errors.As(err, &exit) || exit.ExitCode() != 1 || out.String() != "test is not healthy: it does not answer\n" {
+		t.Errorf("a process that is not: %v, said %s", err, out)
 	}
 }
 

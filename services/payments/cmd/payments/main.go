@@ -6,6 +6,7 @@ import (
 	"os"
 
 	"makegood.example/services/payments"
+	"makegood.example/services/platform/host"
 	"makegood.example/services/platform/process"
 )
 
@@ -16,5 +17,5 @@ func main() {
 			return err
 		}
 		return payments.Run(ctx, cfg, rt)
-	})
+	}, host.Healthy("payments"))
 }

@@ -5,6 +5,7 @@ import (
 	"context"
 	"os"
 
+	"makegood.example/services/platform/host"
 	"makegood.example/services/platform/process"
 	"makegood.example/services/provisioning"
 )
@@ -16,5 +17,5 @@ func main() {
 			return err
 		}
 		return provisioning.Run(ctx, cfg, rt)
-	})
+	}, host.Healthy("provisioning"))
 }
