@@ -17,11 +17,9 @@ func breakEverything(ctx context.Context, _ []string) error {
 	if err != nil {
 		return err
 	}
-	seed := rand.Uint64N(1_000_000)
-	if given := os.Getenv("SEED"); given != "" {
-		if seed, err = strconv.ParseUint(given, 10, 64); err != nil {
-			return fmt.Errorf("SEED is not a number: %q", given)
-		}
+	seed, err := seedOf(os.Getenv("SEED"))
+	if err != nil {
+		return err
 	}
 	report, err := crashlab.Run(ctx, crashlab.Options{
 		Dir: dir, Env: os.Environ(), Out: os.Stdout, Full: os.Getenv("FULL") == "1", Seed: seed, Only: os.Getenv("ONLY"),
@@ -30,4 +28,16 @@ func breakEverything(ctx context.Context, _ []string) error {
 		fmt.Println("the report with the timelines is", report)
 	}
 	return err
+}
+
+// seedOf is the seed that was given, or one of a million.
+func seedOf(given string) (uint64, error) {
+	if given == "" {
+		return rand.Uint64N(1_000_000), nil
+	}
+	seed, err := strconv.ParseUint(given, 10, 64)
+	if err != nil {
+		return 0, fmt.Errorf("SEED is not a number: %q", given)
+	}
+	return seed, nil
 }

@@ -25,6 +25,7 @@ var commands = []command{
 	{"up", "run everything in the foreground until Ctrl-C", up},
 	{"demo", "play a purchase, a crash and the recovery, and judge the outcome", playDemo},
 	{"crashlab", "kill and break everything wherever it writes, and judge the outcome", breakEverything},
+	{"upgradelab", "upgrade from the last release and roll back among customers, and judge the outcome", tryUpgrade},
 	{"bench", "measure the webhook entrance beside what the machine could do", measure},
 	{"setup", "install what running and testing need and is missing", setup},
 	{"token", "make, list and revoke the credentials of people", keepTokens},
@@ -60,7 +61,7 @@ func dispatch(ctx context.Context, args []string) error {
 	}
 	fmt.Fprintln(os.Stderr, "usage: makegood <command>")
 	for _, c := range commands {
-		fmt.Fprintf(os.Stderr, "  %-10s %s\n", c.name, c.about)
+		fmt.Fprintf(os.Stderr, "  %-11s %s\n", c.name, c.about)
 	}
 	return errUsage
 }

@@ -71,6 +71,7 @@ var paths = map[string]path{
 type shop struct {
 	*stack.Stack
 	token string
+	told  func(Answer) // of what browsers get; nil when nobody wants to hear
 }
 
 // order is what the edge tells of one.
@@ -115,7 +116,7 @@ func (r *run) place(ctx context.Context, s *shop, more map[string]any) (order, e
 }
 
 func (r *run) edge(ctx context.Context, s *shop, method, path string, body any) (int, order, error) {
-	status, raw, err := call(ctx, method, s.URL()+path, map[string]string{"Idempotency-Key": r.reference.String()}, body)
+	status, raw, err := s.call(ctx, method, s.URL()+path, map[string]string{"Idempotency-Key": r.reference.String()}, body)
 	var o order
 	if err == nil && status < 300 {
 		err = json.Unmarshal(raw, &o)

@@ -107,15 +107,11 @@ func (g *stage) open(ctx context.Context) (err error) {
 			g.out.say("  %s was not killed: %v", service, err)
 		}
 	}
-	g.sources = judge.Sources{DB: s.DB(), StripeURL: s.StripeURL(), InboxURL: s.InboxURL(), AppID: appID}
+	g.sources = g.shop.sources()
 	if g.shop.token, err = s.Token("admin"); err != nil {
 		return err
 	}
-	status, said, err := call(ctx, "POST", s.StripeURL()+"/_sim/webhooks", nil, map[string]int{"retry_ms": 300, "retry_max_ms": 1000})
-	if err == nil && status != 200 {
-		err = fmt.Errorf("the webhooks at Stripe: %d %s", status, said)
-	}
-	return err
+	return g.shop.retryWebhooksSoon(ctx)
 }
 
 // record goes each path a few times undisturbed, and keeps what is written.

@@ -29,15 +29,22 @@ func Build(ctx context.Context, bin string) error {
 	if err != nil {
 		return err
 	}
+	return BuildFrom(ctx, root, bin, "./deploy/cmd/stripesim", "./deploy/cmd/inbox")
+}
+
+// BuildFrom compiles the five services, the edge and what else is named of the
+// tree at root into bin.
+func BuildFrom(ctx context.Context, root, bin string, more ...string) error {
 	if err := os.MkdirAll(bin, 0o755); err != nil {
 		return err
 	}
-	args := []string{"build", "-buildvcs=false", "-o", bin + string(filepath.Separator), "./gateway/cmd/gateway", "./deploy/cmd/stripesim", "./deploy/cmd/inbox"}
+	args := append([]string{"build", "-buildvcs=false", "-o", bin + string(filepath.Separator), "./gateway/cmd/gateway"}, more...)
 	for _, service := range services {
 		args = append(args, "./services/"+service+"/cmd/"+service)
 	}
 	build := exec.CommandContext(ctx, "go", args...)
 	build.Dir = root
+	build.Env = append(os.Environ(), "GOWORK=") // the one of this tree
 	if out, err := build.CombinedOutput(); err != nil {
 		return fmt.Errorf("go build: %w\n%s", err, out)
 	}

@@ -1,6 +1,8 @@
 package stack
 
 import (
+	"slices"
+
 	"makegood.example/services/notifications"
 	"makegood.example/services/orders"
 	"makegood.example/services/payments"
@@ -11,6 +13,9 @@ import (
 
 // services are the five, in the order in which they are migrated and started.
 var services = []string{"orders", "payments", "provisioning", "notifications", "reconciliation"}
+
+// Product are the names of the processes that a release consists of.
+func Product() []string { return append(slices.Clone(services), "gateway") }
 
 // Schemas is what every service keeps in the database.
 var Schemas = []migrate.Schema{

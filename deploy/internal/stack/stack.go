@@ -6,6 +6,7 @@
 package stack
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -39,6 +40,11 @@ type Options struct {
 	Dir string
 	// BinDir holds the programs; <Dir>/bin when empty.
 	BinDir string
+	// ProductBinDir holds the five services and the edge where they are of
+	// another version than the stand-ins; BinDir when empty.
+	ProductBinDir string
+	// Migrate, when set, brings the database up to date for such a version.
+	Migrate func(ctx context.Context, ownerURL string) error
 	// Env is the environment that the user set, KEY=value; every process gets
 	// it, except for the secrets of others, and what it sets is not replaced.
 	Env []string
@@ -58,7 +64,6 @@ type Options struct {
 // Stack is a running product.
 type Stack struct {
 	dir      string
-	bin      string
 	out      io.Writer
 	settings *settings
 	group    *supervise.Group
@@ -66,6 +71,9 @@ type Stack struct {
 	owner    string // URL of the database as its owner
 	db       *pgxpool.Pool
 	tls      *mtls.Folder // nil when the services speak plainly
+
+	mu       sync.Mutex
+	programs map[string]string // the program of each process
 
 	sockets     map[string]string // where each process tells its metrics; nil when they are off
 	socketDir   string            // of a long state folder's
@@ -90,7 +98,13 @@ func Start(ctx context.Context, opts Options) (*Stack, error) {
 	if bin == "" {
 		bin = filepath.Join(dir, "bin")
 	}
-	s := &Stack{dir: dir, bin: bin, out: &screen{out: opts.Out}, stopped: make(chan struct{})}
+	s := &Stack{dir: dir, out: &screen{out: opts.Out}, programs: map[string]string{}, stopped: make(chan struct{})}
+	for _, name := range []string{"stripesim", "inbox"} {
+		s.programs[name] = filepath.Join(bin, name)
+	}
+	for _, name := range Product() {
+		s.programs[name] = filepath.Join(cmp.Or(opts.ProductBinDir, bin), name)
+	}
 	if s.group, err = supervise.Open(dir, s.out); err != nil {
 		if errors.Is(err, supervise.ErrLocked) {
 			return nil, fmt.Errorf("%w; stop that one first, or set MAKEGOOD_DIR to another folder", err)
@@ -201,7 +215,11 @@ func (s *Stack) startDatabase(ctx context.Context, opts Options, state State) er
 		}
 		s.owner = owner
 	}
-	if err := s.migrate(ctx, state); err != nil {
+	migrate := opts.Migrate
+	if migrate == nil {
+		migrate = func(ctx context.Context, _ string) error { return s.migrate(ctx, state) }
+	}
+	if err := migrate(ctx, s.owner); err != nil {
 		return err
 	}
 	var err error
@@ -268,7 +286,6 @@ func (s *Stack) databaseURLs(opts Options, state State) (map[string]map[string]s
 
 // run starts one of our programs.
 func (s *Stack) run(name string, own map[string]string) error {
-	program := filepath.Join(s.bin, name)
 	own = maps.Clone(own)
 	if own == nil {
 		own = map[string]string{}
@@ -277,10 +294,21 @@ func (s *Stack) run(name string, own map[string]string) error {
 	env := s.settings.environ(name, own)
 	s.say("starting %s", name)
 	return s.group.Start(supervise.Spec{Name: name, Command: func() *exec.Cmd {
-		cmd := exec.Command(program)
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		cmd := exec.Command(s.programs[name])
 		cmd.Env = env
 		return cmd
 	}})
+}
+
+// Replace lets a process drain and end, and starts the program of its name in
+// another folder in its place.
+func (s *Stack) Replace(name, binDir string) error {
+	s.mu.Lock()
+	s.programs[name] = filepath.Join(binDir, name)
+	s.mu.Unlock()
+	return s.group.Restart(name)
 }
 
 // WaitReady returns when every process works and an order can be placed.
