@@ -330,8 +330,8 @@ func TestAKilledHandlingIsFinishedByTheRetry(t *testing.T) {
 	s.orders.set(func() { s.orders.down = true })
 	s.notYet(success)
 	s.orders.set(func() { s.orders.down = false })
-	// As a kill leaves it: in hand for half a minute more.
-	s.exec(`UPDATE payments.webhook_events SET in_hand_until = $1, next_look_at = $1`, s.clock.Now().Add(30*time.Second))
+	// As a kill leaves it: in hand for a while.
+	s.exec(`UPDATE payments.webhook_events SET in_hand_until = $1, next_look_at = $1`, s.clock.Now().Add(10*time.Second))
 	told := len(s.orders.calls(""))
 	if _, err := s.deliver(success); err == nil {
 		t.Error("acknowledged while another handling has it")
@@ -339,10 +339,35 @@ func TestAKilledHandlingIsFinishedByTheRetry(t *testing.T) {
 	if n := len(s.orders.calls("")); n != told {
 		t.Error("handled while another handling has it")
 	}
-	s.clock.Advance(31 * time.Second)
+	s.clock.Advance(11 * time.Second)
 	await(t, "our own retry", func() bool { return s.ledger(success, "status") == "PROCESSED" })
 	if n := len(s.orders.calls(r.GetPurchase().GetOrderId())); n != told+1 {
 		t.Errorf("Orders was told %d times", n)
+	}
+}
+
+// A handling that takes long says so again and again: nobody else begins one.
+func TestALongHandlingKeepsItsEvent(t *testing.T) {
+	t.Parallel()
+	s := newScene(t, nil)
+	r, success := s.unrecorded()
+	held := make(chan struct{})
+	s.orders.set(func() { s.orders.during = func() { <-held } })
+	first := make(chan error, 1)
+	go func() { _, err := s.deliver(success); first <- err }()
+	inHand := func() string { return s.ledger(success, "in_hand_until") }
+	await(t, "the first delivery", func() bool { return len(s.orders.calls(r.GetPurchase().GetOrderId())) == 1 })
+	for range 2 {
+		before := inHand()
+		s.clock.Advance(9 * time.Second)
+		await(t, "the handling keeps it", func() bool { return inHand() != before })
+	}
+	if n := len(s.orders.calls(r.GetPurchase().GetOrderId())); n != 1 {
+		t.Errorf("%d handlings at once", n)
+	}
+	close(held)
+	if err := <-first; err != nil || s.ledger(success, "status") != "PROCESSED" {
+		t.Errorf("%v, %s", err, s.ledger(success, "status"))
 	}
 }
 

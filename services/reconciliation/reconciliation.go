@@ -41,7 +41,7 @@ func Run(ctx context.Context, cfg Config, rt process.Runtime) error {
 		Store: store.New(h.Pool), Orders: clients.NewOrders(orders), Payments: clients.NewPayments(payments),
 		Provisioning: clients.NewProvisioning(provisioning), Notifications: clients.NewNotifications(notifications),
 		Finder:    clients.NewFinder(orders, payments, provisioning, notifications),
-		CaseFacts: clients.NewCaseFacts(orders, payments, notifications), Runs: service.NewRuns(), House: cfg.House, Settings: cfg.Settings, Now: rt.Now, Log: rt.Log,
+		CaseFacts: clients.NewCaseFacts(orders, payments, notifications), Runs: service.NewRuns(), Instance: process.Instance("reconciliation", cfg.Listen), House: cfg.House, Settings: cfg.Settings, Now: rt.Now, Log: rt.Log,
 	}
 	reconciliationv1.RegisterReconciliationServiceServer(h, &rpc.Server{Service: svc})
 	reconciliationv1.RegisterSupportServiceServer(h, &rpc.SupportServer{Service: svc, Shell: desk.Shell{Addr: cfg.Addr, TLS: cfg.TLSDir != ""}})

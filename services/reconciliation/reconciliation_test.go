@@ -57,6 +57,8 @@ type scene struct {
 	world  *fakeWorld
 	peers  string // where all the others listen
 	tokens string
+	// instances is how many were started.
+	instances int
 }
 
 func newScene(t *testing.T) *scene {
@@ -90,6 +92,9 @@ func (s *scene) env(more map[string]string) map[string]string {
 func (s *scene) instance(more map[string]string) grpcclient.Dialer {
 	s.t.Helper()
 	env := s.env(more)
+	if s.instances++; env["RECONCILIATION_GRPC_LISTEN"] == "" { // live processes never share an address
+		env["RECONCILIATION_GRPC_LISTEN"] = fmt.Sprintf("127.0.0.1:%d", s.instances)
+	}
 	cfg, err := reconciliation.LoadConfig(func(key string) (string, bool) { v, ok := env[key]; return v, ok })
 	if err != nil {
 		s.t.Fatal(err)

@@ -15,6 +15,7 @@ import (
 
 	ordersv1 "makegood.example/proto/gen/orders/v1"
 	pb "makegood.example/proto/gen/reconciliation/v1"
+	"makegood.example/services/platform/process"
 	"makegood.example/services/reconciliation"
 )
 
@@ -97,7 +98,8 @@ func TestAPageThatCannotBeListedFailsTheRunAndKeepsWhatWasDone(t *testing.T) {
 	}
 }
 
-func TestAKilledRunIsTakenOver(t *testing.T) {
+// Others wait for the lease; the process itself knows better.
+func TestAKilledRunIsTakenOverWhenItsProcessIsBack(t *testing.T) {
 	s := newScene(t)
 	old := s.clock.Now().Add(-time.Hour)
 	begun, release := make(chan struct{}), make(chan struct{})
@@ -137,9 +139,8 @@ func TestAKilledRunIsTakenOver(t *testing.T) {
 
 	dial := s.instance(nil)
 	_, err := s.client(dial, "gateway").StartRun(s.support(), &pb.StartRunRequest{})
-	wantError(t, "a run while the killed one's lease lasts", err, codes.Aborted, "RUN_IN_PROGRESS")
-	s.clock.Advance(time.Minute)
-	run := s.startRun(dial)
+	wantError(t, "another's run while the killed one's lease lasts", err, codes.Aborted, "RUN_IN_PROGRESS")
+	run := s.startRun(s.instance(map[string]string{"RECONCILIATION_GRPC_LISTEN": "127.0.0.1:0"})) // its address
 	if run.GetStatus() != pb.Run_SUCCEEDED || run.GetStuckRecovered() != 1 {
 		t.Errorf("the next run is %v", run)
 	}
@@ -150,6 +151,41 @@ func TestAKilledRunIsTakenOver(t *testing.T) {
 	last := list.GetRuns()[len(list.GetRuns())-1]
 	if last.GetStatus() != pb.Run_FAILED || !last.GetCutShort() || run.GetCutShort() || !hasLine(last, "abandoned") || !hasLine(last, orderID(1), "COMPLETE") {
 		t.Errorf("the killed run is %v", last)
+	}
+}
+
+// Its connection broke when the run was recorded: nobody works on it, and the process
+// is not killed.
+func TestARunThatItsProcessNeverHeardOfStopsNoOther(t *testing.T) {
+	s := newScene(t)
+	s.orders.add(orderID(1), ordersv1.Order_CHARGED, s.clock.Now().Add(-time.Hour), nil)
+	dial := s.instance(map[string]string{"RECONCILIATION_GRPC_LISTEN": "127.0.0.1:7"})
+	if _, err := s.owner.Exec(t.Context(), `INSERT INTO reconciliation.runs (started_at, status, lease_until, instance) VALUES ($1, 'RUNNING', $2, $3)`,
+		s.clock.Now(), s.clock.Now().Add(time.Hour), process.Instance("reconciliation", "127.0.0.1:7")); err != nil {
+		t.Fatal(err)
+	}
+	if run := s.startRun(dial); run.GetStatus() != pb.Run_SUCCEEDED || run.GetStuckRecovered() != 1 {
+		t.Errorf("the next run is %v", run)
+	}
+	if n := s.count(`SELECT count(*) FROM reconciliation.runs WHERE status = 'FAILED' AND details::text LIKE '%abandoned%'`); n != 1 {
+		t.Errorf("%d runs are recorded as abandoned", n)
+	}
+}
+
+func TestTheEndOfARunIsRecordedAgainUntilItIs(t *testing.T) {
+	s := newScene(t)
+	// A sequence keeps its count when a transaction is lost.
+	if _, err := s.owner.Exec(t.Context(), `CREATE SEQUENCE public.ends; GRANT USAGE ON public.ends TO PUBLIC;
+		CREATE FUNCTION public.fail_first() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+			IF nextval('public.ends') < 3 THEN RAISE EXCEPTION 'the disk is away' USING ERRCODE = '58030'; END IF; RETURN NEW; END $$;
+		CREATE TRIGGER fail_first BEFORE UPDATE ON reconciliation.runs FOR EACH ROW WHEN (NEW.finished_at IS NOT NULL) EXECUTE FUNCTION public.fail_first()`); err != nil {
+		t.Fatal(err)
+	}
+	if run := s.startRun(s.instance(nil)); run.GetStatus() != pb.Run_SUCCEEDED {
+		t.Errorf("the run is %v", run)
+	}
+	if n := s.count(`SELECT last_value FROM public.ends`); n != 3 {
+		t.Errorf("recorded in %d tries", n)
 	}
 }
 

@@ -6,13 +6,13 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
-	"os"
 	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/riverqueue/river"
 	"github.com/riverqueue/river/riverdriver/riverpgxv5"
+	"github.com/riverqueue/river/rivertype"
 )
 
 // Timeout bounds one attempt at a job.
@@ -30,31 +30,25 @@ type Config struct {
 	Log      *slog.Logger
 }
 
-// Instance names the process that listens on addr of this machine.
-func Instance(service, addr string) string {
-	machine, err := os.Hostname()
-	if err != nil {
-		machine = "unnamed"
-	}
-	return service + "@" + machine + "/" + addr
-}
-
 // Client inserts and works jobs.
 type Client struct {
 	*river.Client[pgx.Tx]
-	cfg Config
+	cfg   Config
+	hands *hands
 }
 
 // New builds a client; Run makes it work.
 func New(cfg Config) (*Client, error) {
+	inHand := &hands{}
 	c, err := river.NewClient(riverpgxv5.New(cfg.Pool), &river.Config{
 		ID:                   cfg.Instance,
 		Schema:               cfg.Schema,
 		Queues:               map[string]river.QueueConfig{river.QueueDefault: {MaxWorkers: 50}},
 		Workers:              cfg.Workers,
+		Middleware:           []rivertype.Middleware{inHand},
 		Logger:               cfg.Log,
 		JobTimeout:           Timeout,
-		RescueStuckJobsAfter: 20 * time.Second,
+		RescueStuckJobsAfter: goneAfter,
 		FetchCooldown:        5 * time.Millisecond,
 		FetchPollInterval:    time.Second,
 		// The service's role may not reindex.
@@ -63,7 +57,7 @@ func New(cfg Config) (*Client, error) {
 	if err != nil {
 		return nil, fmt.Errorf("river: %w", err)
 	}
-	return &Client{Client: c, cfg: cfg}, nil
+	return &Client{Client: c, cfg: cfg, hands: inHand}, nil
 }
 
 // stopFor is how long jobs in hand may take when the service stops: cutting off
@@ -71,7 +65,8 @@ func New(cfg Config) (*Client, error) {
 const stopFor = 7 * time.Second
 
 // Run first takes back the jobs that this instance was working on when it was
-// killed, then works until ctx ends, and finishes what is in hand.
+// killed, then works, and looks for what was lost, until ctx ends; it finishes what is
+// in hand.
 func (c *Client) Run(ctx context.Context) error {
 	if err := c.takeBack(ctx); err != nil {
 		return err
@@ -79,7 +74,7 @@ func (c *Client) Run(ctx context.Context) error {
 	if err := c.Start(context.WithoutCancel(ctx)); err != nil {
 		return fmt.Errorf("river: %w", err)
 	}
-	<-ctx.Done()
+	c.findLost(ctx)
 	stop, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopFor)
 	defer cancel()
 	if c.Stop(stop) == nil {

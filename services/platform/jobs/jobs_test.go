@@ -141,6 +141,66 @@ func TestWhatAKilledInstanceHadInHandIsTakenBackAtOnce(t *testing.T) {
 	}
 }
 
+// The connection broke when jobs were handed out, or when their end was recorded:
+// nobody works on them, and nobody is restarted.
+func TestALostJobIsTakenBackAndOneInHandIsNot(t *testing.T) {
+	pool := pgtest.New(t).Pool(t, "post")
+	begun, finish := make(chan struct{}, 10), make(chan struct{})
+	client, _ := start(t, pool, "one", func(context.Context) error {
+		begun <- struct{}{}
+		<-finish
+		return nil
+	})
+	defer close(finish)
+	insert := func(set string) (id int64) {
+		t.Helper()
+		tx, err := pool.Begin(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer func() { _ = tx.Rollback(context.WithoutCancel(t.Context())) }()
+		job, err := client.InsertTx(t.Context(), tx, letter{}, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := tx.Exec(t.Context(), "UPDATE post.river_job SET "+set+" WHERE id = $1", job.Job.ID); err != nil {
+			t.Fatal(err)
+		}
+		if err := tx.Commit(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		return job.Job.ID
+	}
+	state := func(id int64) (state string, attempt int) {
+		t.Helper()
+		if err := pool.QueryRow(t.Context(), "SELECT state, attempt FROM post.river_job WHERE id = $1", id).Scan(&state, &attempt); err != nil {
+			t.Fatal(err)
+		}
+		return state, attempt
+	}
+	kept := insert("priority = 1")
+	<-begun
+	// For its row it was begun long ago.
+	if _, err := pool.Exec(t.Context(), "UPDATE post.river_job SET attempted_at = now() - interval '10 seconds' WHERE id = $1", kept); err != nil {
+		t.Fatal(err)
+	}
+	lost := insert("state = 'running', attempt = 1, attempted_at = now() - interval '4 seconds', attempted_by = ARRAY['one']")
+	gone := insert("state = 'running', attempt = 1, attempted_at = now() - interval '21 seconds', attempted_by = ARRAY['a machine that is gone']")
+	elsewhere := insert("state = 'running', attempt = 1, attempted_at = now() + interval '1 hour', attempted_by = ARRAY['two']")
+	for range 2 {
+		select {
+		case <-begun:
+		case <-time.After(time.Minute):
+			t.Fatal("a lost job was not taken back")
+		}
+	}
+	for id, want := range map[int64]int{kept: 1, lost: 2, gone: 2, elsewhere: 1} {
+		if s, attempt := state(id); s != "running" || attempt != want {
+			t.Errorf("job %d is %s, attempt %d, not %d", id, s, attempt, want)
+		}
+	}
+}
+
 func TestAPanickingJobIsTriedAgain(t *testing.T) {
 	pool := pgtest.New(t).Pool(t, "post")
 	var tries atomic.Int64

@@ -42,6 +42,17 @@ func (r Runtime) Listen(addr string) (net.Listener, error) {
 	return l, nil
 }
 
+// Instance names the process that listens on addr of this machine. The name stays the
+// same over its restarts, so that it can take back what it had in hand when it was
+// killed; two live processes never share one.
+func Instance(service, addr string) string {
+	machine, err := os.Hostname()
+	if err != nil {
+		machine = "unnamed"
+	}
+	return service + "@" + machine + "/" + addr
+}
+
 // gcPercent lets garbage collect for longer than Go does by itself. What a
 // service keeps is a few MB: at Go's 100 it would clear up after every few
 // dozen requests, and here it holds some tens of MB more under load instead.

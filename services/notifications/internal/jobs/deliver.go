@@ -17,6 +17,7 @@ import (
 
 	"makegood.example/services/notifications/internal/message"
 	"makegood.example/services/platform/jobs"
+	"makegood.example/services/platform/process"
 )
 
 // deliverArgs names the message to deliver; all else is read when it runs.
@@ -78,7 +79,7 @@ func New(pool *pgxpool.Pool, addr string, d deliverer, log *slog.Logger) (Queue,
 	workers := river.NewWorkers()
 	river.AddWorker(workers, &deliver{deliverer: d})
 	client, err := jobs.New(jobs.Config{
-		Schema: "notifications", Instance: jobs.Instance("notifications", addr), Pool: pool, Workers: workers, Log: log,
+		Schema: "notifications", Instance: process.Instance("notifications", addr), Pool: pool, Workers: workers, Log: log,
 	})
 	return Queue{client}, err
 }

@@ -16,6 +16,7 @@ import (
 	"makegood.example/services/orders/internal/clients"
 	"makegood.example/services/platform/due"
 	"makegood.example/services/platform/jobs"
+	"makegood.example/services/platform/process"
 )
 
 // MessageArgs is a message to hand over.
@@ -65,7 +66,7 @@ func New(pool *pgxpool.Pool, addr string, worker *MessageWorker, log *slog.Logge
 	workers := river.NewWorkers()
 	river.AddWorker(workers, worker)
 	client, err := jobs.New(jobs.Config{
-		Schema: "orders", Instance: jobs.Instance("orders", addr), Pool: pool, Workers: workers, Log: log,
+		Schema: "orders", Instance: process.Instance("orders", addr), Pool: pool, Workers: workers, Log: log,
 	})
 	return Queue{client}, err
 }

@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"sync"
 	"time"
 
 	"makegood.example/services/payments/internal/payment"
@@ -15,9 +16,11 @@ import (
 )
 
 const (
-	// inHandFor is how long one handling keeps an event to itself; a killed one
-	// loses no more than that.
-	inHandFor = 30 * time.Second
+	// inHandFor is how long one handling keeps an event to itself, and keepEvery how
+	// often it says that it still does; one that was killed, or never heard that it has
+	// the event, loses no more than that.
+	inHandFor = 10 * time.Second
+	keepEvery = 3 * time.Second
 	// waitForOther is how long a second delivery waits for the first.
 	waitForOther = 5 * time.Second
 	// failedAfter is how many handlings make an event FAILED, with a case; it is
@@ -98,7 +101,9 @@ func (s *Service) awaitOther(ctx context.Context, eventID string) (string, error
 
 // work handles an event that is in hand and records what became of it.
 func (s *Service) work(ctx context.Context, f store.Filed) (string, error) {
+	release := s.keepInHand(ctx, f)
 	v, err := s.handle(ctx, f)
+	release()
 	if err == nil {
 		s.Log.Info("event", "event_id", f.EventID, "status", v.status, "resolution_method", v.method)
 		if err = s.finish(ctx, f, v); err == nil {
@@ -140,6 +145,33 @@ func (s *Service) work(ctx context.Context, f store.Filed) (string, error) {
 		err = errors.Join(err, failErr) // still in hand: due again when that ends
 	}
 	return "", payment.ErrNotYet.Because(err)
+}
+
+// keepInHand keeps an event to this handling until release.
+func (s *Service) keepInHand(ctx context.Context, f store.Filed) (release func()) {
+	ctx, stop := context.WithCancel(ctx)
+	var keeping sync.WaitGroup
+	keeping.Go(func() {
+		beat := time.NewTicker(keepEvery)
+		defer beat.Stop()
+		for {
+			select {
+			case <-ctx.Done():
+				return
+			case <-beat.C:
+			}
+			until := s.Now().Add(inHandFor).Truncate(time.Microsecond) // as it is stored
+			if err := s.Store.KeepInHand(ctx, f, until); err == nil {
+				f.InHandUntil = until
+			} else if ctx.Err() == nil {
+				s.Log.Warn("an event cannot be kept in hand; trying again", "event_id", f.EventID, "error", err)
+			}
+		}
+	})
+	return func() {
+		stop()
+		keeping.Wait() // so that nothing is said after the end
+	}
 }
 
 func (s *Service) finish(ctx context.Context, f store.Filed, v verdict) error {

@@ -31,6 +31,8 @@ type Filed struct {
 	RetryCount   int32
 	// WaitedCount is how many of the handlings found only that it must wait.
 	WaitedCount int32
+	// InHandUntil is when another may take it, unless KeepInHand moves that.
+	InHandUntil time.Time
 }
 
 // BeginDelivery files a delivery and takes it into hand until a time. ok is
@@ -47,6 +49,12 @@ func (s *Store) BeginDelivery(ctx context.Context, e webhook.Event, payload []by
 		return Filed{}, false, nil
 	}
 	return filed(r), err == nil, err
+}
+
+// KeepInHand moves the time until which an event is in a hand. It changes nothing when
+// the event is in that hand no more.
+func (s *Store) KeepInHand(ctx context.Context, f Filed, until time.Time) error {
+	return s.q().KeepInHand(ctx, db.KeepInHandParams{StripeEventID: f.EventID, UntilNow: f.InHandUntil, InHandUntil: until})
 }
 
 // EventStatus reads an event's status. Errors: ErrNone.
@@ -83,5 +91,9 @@ func (s *Store) MakeEventsDue(ctx context.Context, now time.Time) (int64, error)
 }
 
 func filed(r db.WebhookEvent) Filed {
-	return Filed{EventID: r.StripeEventID, Type: r.Type, Livemode: r.Livemode, Payload: r.Payload, AttemptCount: r.AttemptCount, RetryCount: r.RetryCount, WaitedCount: r.WaitedCount}
+	f := Filed{EventID: r.StripeEventID, Type: r.Type, Livemode: r.Livemode, Payload: r.Payload, AttemptCount: r.AttemptCount, RetryCount: r.RetryCount, WaitedCount: r.WaitedCount}
+	if r.InHandUntil != nil {
+		f.InHandUntil = *r.InHandUntil
+	}
+	return f
 }

@@ -47,6 +47,8 @@ type Service struct {
 	// CaseFacts says whether what a case is about is still so.
 	CaseFacts *clients.CaseFacts
 	Runs      *Runs
+	// Instance names this process, and stays the same over its restarts.
+	Instance string
 	// House is what all replies have in common.
 	House    desk.House
 	Settings Settings

@@ -20,6 +20,7 @@ const (
 	// recordTimeout bounds recording a run's end, which must happen also when
 	// the service is told to stop.
 	recordTimeout = 5 * time.Second
+	recordAgain   = 200 * time.Millisecond
 )
 
 // sweep is one run at work.
@@ -118,14 +119,36 @@ func (s *Service) work(ctx context.Context, id int64, dry bool, p *run.Progress)
 	end, cancel := context.WithTimeout(context.WithoutCancel(ctx), recordTimeout)
 	defer cancel()
 	counts, lines := p.Take()
-	if err := s.Store.FinishRun(end, id, s.now(), status, counts, lines); err != nil {
+	ended, err := s.recordEnd(end, id, status, counts, lines)
+	if err != nil {
 		return run.Run{}, fmt.Errorf("record the end of run %d: %w", id, err)
 	}
 	s.Log.Info("reconciliation run", "run_id", id, "status", status, "dry_run", dry, "duration_ms", s.now().Sub(began).Milliseconds(),
 		"stuck_found", counts.StuckFound, "stuck_recovered", counts.StuckRecovered, "charges_checked", counts.ChargesChecked,
 		"orphans_found", counts.OrphansFound, "orphans_recovered", counts.OrphansRecovered, "events_added", counts.EventsAdded,
 		"confirmations_sent", counts.ConfirmationsSent, "errors", counts.Errors)
-	return s.Store.Run(end, id)
+	return ended, nil
+}
+
+// recordEnd records a run's end, and tries again while it is not known to be recorded:
+// as long as it is not, nobody else may begin.
+func (s *Service) recordEnd(ctx context.Context, id int64, status run.Status, counts run.Counts, lines []string) (run.Run, error) {
+	for {
+		err := s.Store.FinishRun(ctx, id, s.now(), status, counts, lines)
+		if err == nil || errors.Is(err, run.ErrTakenOver) {
+			// An answer that was lost leaves a run that is over, as one taken over is.
+			r, readErr := s.Store.Run(ctx, id)
+			if err == nil || readErr != nil || r.CutShort() {
+				return r, errors.Join(err, readErr)
+			}
+			return r, nil
+		}
+		select {
+		case <-ctx.Done():
+			return run.Run{}, err
+		case <-time.After(recordAgain):
+		}
+	}
 }
 
 // recorded does work while saving its progress and renewing the run's lease.

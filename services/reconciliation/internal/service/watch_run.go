@@ -2,6 +2,8 @@ package service
 
 import (
 	"context"
+	"maps"
+	"slices"
 	"sync"
 	"time"
 
@@ -33,11 +35,12 @@ type Runs struct {
 	stop context.CancelFunc
 	mu   sync.Mutex
 	work sync.WaitGroup
+	ids  map[int64]bool // of those at work
 }
 
 // NewRuns makes the place for runs.
 func NewRuns() *Runs {
-	r := &Runs{}
+	r := &Runs{ids: map[int64]bool{}}
 	r.ctx, r.stop = context.WithCancel(context.Background())
 	return r
 }
@@ -64,12 +67,16 @@ func (s *Service) begin(ctx context.Context, dry bool) (*live, error) {
 	}
 	l := &live{startedAt: s.now(), dry: dry, progress: &run.Progress{}, ended: make(chan struct{})}
 	var err error
-	if l.id, err = s.Store.StartRun(ctx, l.startedAt, dry); err != nil {
+	if l.id, err = s.Store.StartRun(ctx, s.Instance, slices.Collect(maps.Keys(s.Runs.ids)), l.startedAt, dry); err != nil {
 		return nil, err
 	}
+	s.Runs.ids[l.id] = true
 	s.Runs.work.Go(func() {
 		defer close(l.ended)
 		l.recorded, l.err = s.work(s.Runs.ctx, l.id, dry, l.progress)
+		s.Runs.mu.Lock()
+		delete(s.Runs.ids, l.id)
+		s.Runs.mu.Unlock()
 	})
 	return l, nil
 }

@@ -57,7 +57,7 @@ func TestASweepDoesNotReadHistory(t *testing.T) {
 	now := time.Now().UTC().Truncate(time.Microsecond)
 	plans := db.Plans(t, "reconciliation", func(pool *pgxpool.Pool) {
 		s, ctx := store.New(pool), t.Context()
-		id, err := s.StartRun(ctx, now, false)
+		id, err := s.StartRun(ctx, "one", nil, now, false)
 		check := func(what string, next error) {
 			if err == nil && next != nil {
 				err = fmt.Errorf("%s: %w", what, next)

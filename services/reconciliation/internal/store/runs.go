@@ -13,15 +13,18 @@ import (
 	"makegood.example/services/reconciliation/internal/store/db"
 )
 
-// StartRun records a new run, after marking one whose lease has expired as
-// failed. run.ErrInProgress while another works.
-func (s *Store) StartRun(ctx context.Context, now time.Time, dryRun bool) (id int64, err error) {
+// StartRun records a new run of an instance, after marking as failed one whose lease
+// has expired, or that this instance does not work on although it bears its name.
+// run.ErrInProgress while another works.
+func (s *Store) StartRun(ctx context.Context, instance string, atWork []int64, now time.Time, dryRun bool) (id int64, err error) {
 	err = pg.InTx(ctx, s.pool, func(tx pgx.Tx) error {
 		q := s.q.WithTx(tx)
-		if _, err := q.FailAbandonedRuns(ctx, db.FailAbandonedRunsParams{Now: now, Detail: run.Abandoned}); err != nil {
+		if _, err := q.FailAbandonedRuns(ctx, db.FailAbandonedRunsParams{
+			Now: now, Detail: run.Abandoned, Instance: instance, AtWork: append([]int64{}, atWork...), // NULL would be no list
+		}); err != nil {
 			return err
 		}
-		id, err = q.InsertRun(ctx, db.InsertRunParams{StartedAt: now, LeaseUntil: leaseFrom(now), DryRun: dryRun})
+		id, err = q.InsertRun(ctx, db.InsertRunParams{StartedAt: now, LeaseUntil: leaseFrom(now), DryRun: dryRun, Instance: instance})
 		return err
 	})
 	return id, mapError(err)

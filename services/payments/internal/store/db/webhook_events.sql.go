@@ -197,6 +197,22 @@ func (q *Queries) GetEventStatus(ctx context.Context, stripeEventID string) (str
 	return status, err
 }
 
+const keepInHand = `-- name: KeepInHand :exec
+UPDATE payments.webhook_events SET next_look_at = $1::timestamptz, in_hand_until = $1::timestamptz
+WHERE stripe_event_id = $2 AND status IN ('RECEIVED', 'FAILED') AND in_hand_until = $3::timestamptz
+`
+
+type KeepInHandParams struct {
+	InHandUntil   time.Time
+	StripeEventID string
+	UntilNow      time.Time
+}
+
+func (q *Queries) KeepInHand(ctx context.Context, arg KeepInHandParams) error {
+	_, err := q.db.Exec(ctx, keepInHand, arg.InHandUntil, arg.StripeEventID, arg.UntilNow)
+	return err
+}
+
 const makeEventsDue = `-- name: MakeEventsDue :execrows
 UPDATE payments.webhook_events SET next_look_at = $1::timestamptz, in_hand_until = NULL
 WHERE next_look_at > $1::timestamptz AND status = 'RECEIVED'

@@ -16,6 +16,10 @@ RETURNING *;
 -- name: GetEventStatus :one
 SELECT status FROM payments.webhook_events WHERE stripe_event_id = $1;
 
+-- name: KeepInHand :exec
+UPDATE payments.webhook_events SET next_look_at = sqlc.arg(in_hand_until)::timestamptz, in_hand_until = sqlc.arg(in_hand_until)::timestamptz
+WHERE stripe_event_id = @stripe_event_id AND status IN ('RECEIVED', 'FAILED') AND in_hand_until = sqlc.arg(until_now)::timestamptz;
+
 -- name: FinishEvent :exec
 UPDATE payments.webhook_events SET
     status = @status, resolution_method = @resolution_method, last_error = @last_error, processed_at = sqlc.arg(now)::timestamptz, next_look_at = NULL, in_hand_until = NULL, waits_for = NULL

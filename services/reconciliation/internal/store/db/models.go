@@ -178,6 +178,8 @@ type Run struct {
 	Dispositions      []byte
 	EventsAdded       int32
 	ConfirmationsSent int32
+	// the process that runs it, by a name that stays the same over its restarts
+	Instance string
 }
 
 type Sweep struct {

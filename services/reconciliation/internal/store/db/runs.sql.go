@@ -55,16 +55,25 @@ const failAbandonedRuns = `-- name: FailAbandonedRuns :execrows
 UPDATE reconciliation.runs
 SET status = 'FAILED', finished_at = $1::timestamptz, lease_until = NULL,
     errors = errors + 1, details = details || jsonb_build_array($2::text)
-WHERE status = 'RUNNING' AND lease_until <= $1::timestamptz
+WHERE status = 'RUNNING' AND (lease_until <= $1::timestamptz OR instance = $3::text AND instance <> '' AND id <> ALL($4::bigint[]))
 `
 
 type FailAbandonedRunsParams struct {
-	Now    time.Time
-	Detail string
+	Now      time.Time
+	Detail   string
+	Instance string
+	AtWork   []int64
 }
 
+// A process knows which runs it works on: any other under its name is what it had in
+// hand when it was killed, or never heard that it began.
 func (q *Queries) FailAbandonedRuns(ctx context.Context, arg FailAbandonedRunsParams) (int64, error) {
-	result, err := q.db.Exec(ctx, failAbandonedRuns, arg.Now, arg.Detail)
+	result, err := q.db.Exec(ctx, failAbandonedRuns,
+		arg.Now,
+		arg.Detail,
+		arg.Instance,
+		arg.AtWork,
+	)
 	if err != nil {
 		return 0, err
 	}
@@ -122,7 +131,7 @@ func (q *Queries) FinishRun(ctx context.Context, arg FinishRunParams) (int64, er
 const getRun = `-- name: GetRun :one
 SELECT id, started_at, finished_at, status, lease_until, stuck_found, stuck_recovered,
     charges_checked, orphans_found, orphans_recovered, errors, details,
-    dry_run, dispositions, events_added, confirmations_sent
+    dry_run, dispositions, events_added, confirmations_sent, instance
 FROM reconciliation.runs
 WHERE id = $1
 `
@@ -147,13 +156,14 @@ func (q *Queries) GetRun(ctx context.Context, id int64) (Run, error) {
 		&i.Dispositions,
 		&i.EventsAdded,
 		&i.ConfirmationsSent,
+		&i.Instance,
 	)
 	return i, err
 }
 
 const insertRun = `-- name: InsertRun :one
-INSERT INTO reconciliation.runs (started_at, status, lease_until, dry_run)
-VALUES ($1, 'RUNNING', $2, $3)
+INSERT INTO reconciliation.runs (started_at, status, lease_until, dry_run, instance)
+VALUES ($1, 'RUNNING', $2, $3, $4)
 RETURNING id
 `
 
@@ -161,10 +171,16 @@ type InsertRunParams struct {
 	StartedAt  time.Time
 	LeaseUntil *time.Time
 	DryRun     bool
+	Instance   string
 }
 
 func (q *Queries) InsertRun(ctx context.Context, arg InsertRunParams) (int64, error) {
-	row := q.db.QueryRow(ctx, insertRun, arg.StartedAt, arg.LeaseUntil, arg.DryRun)
+	row := q.db.QueryRow(ctx, insertRun,
+		arg.StartedAt,
+		arg.LeaseUntil,
+		arg.DryRun,
+		arg.Instance,
+	)
 	var id int64
 	err := row.Scan(&id)
 	return id, err
@@ -173,7 +189,7 @@ func (q *Queries) InsertRun(ctx context.Context, arg InsertRunParams) (int64, er
 const listRuns = `-- name: ListRuns :many
 SELECT id, started_at, finished_at, status, lease_until, stuck_found, stuck_recovered,
     charges_checked, orphans_found, orphans_recovered, errors, details,
-    dry_run, dispositions, events_added, confirmations_sent
+    dry_run, dispositions, events_added, confirmations_sent, instance
 FROM reconciliation.runs
 WHERE id < $1
 ORDER BY id DESC
@@ -211,6 +227,7 @@ func (q *Queries) ListRuns(ctx context.Context, arg ListRunsParams) ([]Run, erro
 			&i.Dispositions,
 			&i.EventsAdded,
 			&i.ConfirmationsSent,
+			&i.Instance,
 		); err != nil {
 			return nil, err
 		}

@@ -1,12 +1,14 @@
 -- name: FailAbandonedRuns :execrows
+-- A process knows which runs it works on: any other under its name is what it had in
+-- hand when it was killed, or never heard that it began.
 UPDATE reconciliation.runs
 SET status = 'FAILED', finished_at = @now::timestamptz, lease_until = NULL,
     errors = errors + 1, details = details || jsonb_build_array(@detail::text)
-WHERE status = 'RUNNING' AND lease_until <= @now::timestamptz;
+WHERE status = 'RUNNING' AND (lease_until <= @now::timestamptz OR instance = @instance::text AND instance <> '' AND id <> ALL(@at_work::bigint[]));
 
 -- name: InsertRun :one
-INSERT INTO reconciliation.runs (started_at, status, lease_until, dry_run)
-VALUES (@started_at, 'RUNNING', @lease_until, @dry_run)
+INSERT INTO reconciliation.runs (started_at, status, lease_until, dry_run, instance)
+VALUES (@started_at, 'RUNNING', @lease_until, @dry_run, @instance)
 RETURNING id;
 
 -- name: SaveProgress :execrows
@@ -29,14 +31,14 @@ WHERE id = @id AND status = 'RUNNING';
 -- name: GetRun :one
 SELECT id, started_at, finished_at, status, lease_until, stuck_found, stuck_recovered,
     charges_checked, orphans_found, orphans_recovered, errors, details,
-    dry_run, dispositions, events_added, confirmations_sent
+    dry_run, dispositions, events_added, confirmations_sent, instance
 FROM reconciliation.runs
 WHERE id = @id;
 
 -- name: ListRuns :many
 SELECT id, started_at, finished_at, status, lease_until, stuck_found, stuck_recovered,
     charges_checked, orphans_found, orphans_recovered, errors, details,
-    dry_run, dispositions, events_added, confirmations_sent
+    dry_run, dispositions, events_added, confirmations_sent, instance
 FROM reconciliation.runs
 WHERE id < @before_id
 ORDER BY id DESC
