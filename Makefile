@@ -2,7 +2,7 @@
 # every variable that the environment sets. `make` alone lists the commands.
 
 .DEFAULT_GOAL := help
-.PHONY: help up demo crashlab upgradelab bench images test lint generate verify tools fuzz ci need-go
+.PHONY: help up demo crashlab fleet upgradelab bench images test lint generate verify tools fuzz ci need-go
 
 GO_AT_LEAST := 1.26
 
@@ -30,6 +30,8 @@ help:
 	@echo "make crashlab"
 	@echo "            kill and break the product wherever it writes, and judge whether anybody lost, five minutes"
 	@echo "            (FULL=1 every fault at every point and the default settings, SEED=n as before, ONLY=purchase one path)"
+	@echo "make fleet  run three of everything, kill, stop and cut them off under load, and judge whether anybody lost, six minutes"
+	@echo "            (MINUTES=5 of faults, SEED=n the same faults again)"
 	@echo "make upgradelab"
 	@echo "            upgrade from the last release and roll back among customers, and judge whether anybody lost (SEED=n as before)"
 	@echo "make bench  measure webhooks, reconciling and purchases beside what this machine could do, six minutes"
@@ -58,6 +60,12 @@ crashlab: need-go
 	@dir=$(STATE); mkdir -p "$$dir/bin" || { echo "cannot write $$dir: set MAKEGOOD_DIR to a folder of yours" >&2; exit 1; }; \
 	echo "building the programs into $$dir/bin (about two minutes the first time, seconds later)"; \
 	$(BUILD) -o "$$dir/bin/" $(PROGRAMS) && FULL="$(FULL)" SEED="$(SEED)" ONLY="$(ONLY)" exec "$$dir/bin/makegood" crashlab
+
+# Beside a running make up, too.
+fleet: need-go
+	@dir=$(STATE); mkdir -p "$$dir/bin" || { echo "cannot write $$dir: set MAKEGOOD_DIR to a folder of yours" >&2; exit 1; }; \
+	echo "building the programs into $$dir/bin (about two minutes the first time, seconds later)"; \
+	$(BUILD) -o "$$dir/bin/" $(PROGRAMS) && MINUTES="$(MINUTES)" SEED="$(SEED)" exec "$$dir/bin/makegood" fleet
 
 # Beside a running make up, too. The last release is built from the history, once.
 upgradelab: need-go

@@ -5,6 +5,7 @@ import (
 	"net/netip"
 	"net/url"
 	"strings"
+	"time"
 
 	"makegood.example/gateway/internal/demo"
 	"makegood.example/services/platform/config"
@@ -51,6 +52,9 @@ type Config struct {
 	AllowedOrigins []string
 	// RequestsPerIP is how many requests a second one address may make.
 	RequestsPerIP int
+	// DrainDelay is how long requests are taken after the order to stop, while
+	// readiness says no.
+	DrainDelay time.Duration
 	// HTTPS says that the public address is an https one.
 	HTTPS bool
 
@@ -102,6 +106,9 @@ func LoadConfig(lookup config.Lookup) (Config, error) {
 	}
 	if a, err := mail.ParseAddress(cfg.SupportEmail); err != nil || a.Address != cfg.SupportEmail {
 		r.Problem("SUPPORT_EMAIL=%q is not a plain email address", cfg.SupportEmail)
+	}
+	if delay, on := r.DurationOrOff("DRAIN_DELAY", 0); on {
+		cfg.DrainDelay = delay
 	}
 	for _, cidr := range r.List("TRUSTED_PROXIES") {
 		prefix, err := netip.ParsePrefix(cidr)

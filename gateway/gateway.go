@@ -68,8 +68,8 @@ func Run(ctx context.Context, cfg Config, rt process.Runtime) (err error) {
 	}
 
 	g, ctx := errgroup.WithContext(ctx)
-	g.Go(func() error { return edge.Serve(ctx, "public", publicListener, public, rt.Log) })
-	g.Go(func() error { return edge.Serve(ctx, "admin", adminListener, people, rt.Log) })
+	g.Go(func() error { return edge.Serve(ctx, "public", publicListener, public, rt.Log, cfg.DrainDelay) })
+	g.Go(func() error { return edge.Serve(ctx, "admin", adminListener, people, rt.Log, cfg.DrainDelay) })
 	g.Go(func() error { return told.Serve(ctx, cfg.MetricsAddr, nil, rt.Log) })
 	return g.Wait()
 }

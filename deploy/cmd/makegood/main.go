@@ -25,6 +25,7 @@ var commands = []command{
 	{"up", "run everything in the foreground until Ctrl-C", up},
 	{"demo", "play a purchase, a crash and the recovery, and judge the outcome", playDemo},
 	{"crashlab", "kill and break everything wherever it writes, and judge the outcome", breakEverything},
+	{"fleet", "run three of everything, kill, stop and cut them off under load, and judge the outcome", manyAtOnce},
 	{"upgradelab", "upgrade from the last release and roll back among customers, and judge the outcome", tryUpgrade},
 	{"bench", "measure the webhook entrance beside what the machine could do", measure},
 	{"setup", "install what running and testing need and is missing", setup},

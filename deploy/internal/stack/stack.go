@@ -25,7 +25,6 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"makegood.example/deploy/internal/supervise"
-	"makegood.example/services/platform/config"
 	"makegood.example/services/platform/migrate"
 	"makegood.example/services/platform/mtls"
 	"makegood.example/services/platform/postgres"
@@ -57,6 +56,12 @@ type Options struct {
 	// Database, when set, is asked for the way by which a service reaches its
 	// database, given the direct one: something may stand between.
 	Database func(service, url string) (string, error)
+	// Replicas is how many processes of each service and of the gateway run; 0 is
+	// one. More take FreePorts.
+	Replicas int
+	// Link, when set, is asked for the way from a process to a replica of a service,
+	// given the direct one: something may stand between.
+	Link func(from, to, addr string) (string, error)
 	// Out is told, in lines for people, what happens; nil for silence.
 	Out io.Writer
 }
@@ -66,6 +71,7 @@ type Stack struct {
 	dir      string
 	out      io.Writer
 	settings *settings
+	replicas []replica
 	group    *supervise.Group
 	cluster  *postgres.Cluster
 	owner    string // URL of the database as its owner
@@ -128,6 +134,9 @@ func (s *Stack) start(ctx context.Context, opts Options) error {
 	if err := s.settings.checkFree(); err != nil {
 		return err
 	}
+	if err := s.placeReplicas(opts); err != nil {
+		return err
+	}
 	if err := s.openCertificates(); err != nil {
 		return err
 	}
@@ -151,21 +160,16 @@ func (s *Stack) start(ctx context.Context, opts Options) error {
 		if err != nil {
 			return err
 		}
-		if err := s.run("stripesim", map[string]string{"STRIPE_WEBHOOK_SECRETS": secrets}); err != nil {
+		if err := s.run("stripesim", "stripesim", map[string]string{"STRIPE_WEBHOOK_SECRETS": secrets}); err != nil {
 			return err
 		}
 	}
 	if s.settings.inbox {
-		if err := s.run("inbox", nil); err != nil {
+		if err := s.run("inbox", "inbox", nil); err != nil {
 			return err
 		}
 	}
-	for _, service := range services {
-		if err := s.run(service, own[service]); err != nil {
-			return err
-		}
-	}
-	if err := s.run("gateway", nil); err != nil {
+	if err := s.runReplicas(own); err != nil {
 		return err
 	}
 	s.say("waiting until an order can be placed")
@@ -284,14 +288,18 @@ func (s *Stack) databaseURLs(opts Options, state State) (map[string]map[string]s
 	return own, nil
 }
 
-// run starts one of our programs.
-func (s *Stack) run(name string, own map[string]string) error {
+// run starts one of our programs, with what it has for itself. Of several replicas
+// the first tells its metrics.
+func (s *Stack) run(name, program string, own map[string]string) error {
 	own = maps.Clone(own)
 	if own == nil {
 		own = map[string]string{}
 	}
 	own["METRICS_ADDR"] = s.sockets[name]
-	env := s.settings.environ(name, own)
+	env := s.settings.environ(program, own)
+	s.mu.Lock()
+	s.programs[name] = s.programs[program]
+	s.mu.Unlock()
 	s.say("starting %s", name)
 	return s.group.Start(supervise.Spec{Name: name, Command: func() *exec.Cmd {
 		s.mu.Lock()
@@ -306,7 +314,7 @@ func (s *Stack) run(name string, own map[string]string) error {
 // another folder in its place.
 func (s *Stack) Replace(name, binDir string) error {
 	s.mu.Lock()
-	s.programs[name] = filepath.Join(binDir, name)
+	s.programs[name] = filepath.Join(binDir, filepath.Base(s.programs[name]))
 	s.mu.Unlock()
 	return s.group.Restart(name)
 }
@@ -323,20 +331,19 @@ func (s *Stack) WaitReady(ctx context.Context) error {
 			return err
 		}
 	}
-	for _, service := range services {
-		if err := s.awaitReady(ctx, service, healthy(config.Dialable(s.Env(strings.ToUpper(service)+"_GRPC_LISTEN")), s.tls.Client(service))); err != nil {
+	for _, r := range s.replicas {
+		if err := s.awaitReady(ctx, r.name, func(ctx context.Context) error { return s.Ready(ctx, r.name) }); err != nil {
 			return err
 		}
 	}
-	return s.awaitReady(ctx, "gateway", answers(s.URL()+"/readyz"))
+	return nil
 }
 
 // writeEnv tells other tools where everything is.
 func (s *Stack) writeEnv() error {
 	told := s.settings.listeners()
 	for _, service := range services {
-		key := strings.ToUpper(service) + "_GRPC_ADDR"
-		told[key] = s.Env(key)
+		told[grpcKey(service, "ADDR")] = s.Env(grpcKey(service, "ADDR"))
 	}
 	for _, key := range []string{"MAKEGOOD_DIR", "PUBLIC_URL", "STRIPE_API_BASE", "SMTP_URL", "METRICS_ADDR", "ADMIN_TOKENS_FILE", "SERVICE_TOKENS_FILE", "GRPC_TLS_DIR"} {
 		if value := s.Env(key); value != "" {
@@ -363,8 +370,8 @@ func (s *Stack) Stop(ctx context.Context) error {
 		if s.db != nil {
 			s.db.Close()
 		}
-		s.group.Stop(3*time.Second, "gateway")
-		s.group.Stop(3*time.Second, services...)
+		s.group.Stop(3*time.Second, s.Replicas(gateway)...)
+		s.group.Stop(3*time.Second, named(s.replicas)...)
 		s.group.Stop(time.Second, "stripesim", "inbox")
 		s.group.Stop(2*time.Second, "postgres")
 		if s.stopMetrics != nil {

@@ -26,7 +26,8 @@ func Alive(w http.ResponseWriter, _ *http.Request) {
 }
 
 // Ready answers 200 when an order can be placed: Orders, Payments and
-// Provisioning serve. The others are told, and do not keep anyone from buying.
+// Provisioning serve. The others are told, and do not keep anyone from buying. Who
+// was told to stop takes orders for a moment more, and says no already.
 func Ready(peers Peers, log *slog.Logger) http.Handler {
 	var lastStatus atomic.Int64
 	all := []struct {
@@ -41,6 +42,10 @@ func Ready(peers Peers, log *slog.Logger) http.Handler {
 		{"reconciliation", peers.Reconciliation, false},
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if draining(r) {
+			writeJSON(w, http.StatusServiceUnavailable, map[string]any{"ready": false, "draining": true})
+			return
+		}
 		ctx, cancel := context.WithTimeout(r.Context(), probeTimeout)
 		defer cancel()
 		said := make([]string, len(all))

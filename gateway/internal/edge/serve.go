@@ -10,13 +10,17 @@ import (
 	"time"
 )
 
-// limits are how long a connection may take for what it does.
+// limits are how long a connection may take for what it does, and what the end takes.
 type limits struct {
 	// header and read bound a request that comes slowly, write an answer that is
 	// taken slowly, idle a connection that asks nothing.
 	header, read, write, idle time.Duration
-	// drain is how long requests in hand may take when the gateway is told to stop.
-	// What is cut off is finished by the order's own rescue.
+	// linger is how long requests are still taken when the gateway is told to stop,
+	// while readiness says no: a connection that is under way when the listener closes
+	// would be reset.
+	linger time.Duration
+	// drain is how long requests in hand may take then. What is cut off is finished by
+	// the order's own rescue.
 	drain time.Duration
 }
 
@@ -33,10 +37,13 @@ type lifeKey struct{}
 
 type drainKey struct{}
 
-// Serve serves until ctx ends, then lets the requests in hand finish; none of
-// them runs on when it returns.
-func Serve(ctx context.Context, name string, listener net.Listener, handler http.Handler, log *slog.Logger) error {
-	return serve(ctx, name, listener, handler, log, usualLimits)
+// Serve serves until ctx ends, and for linger after that, so that load balancers can
+// look away first; then it lets the requests in hand finish. None of them runs on
+// when it returns.
+func Serve(ctx context.Context, name string, listener net.Listener, handler http.Handler, log *slog.Logger, linger time.Duration) error {
+	at := usualLimits
+	at.linger = linger
+	return serve(ctx, name, listener, handler, log, at)
 }
 
 func serve(ctx context.Context, name string, listener net.Listener, handler http.Handler, log *slog.Logger, at limits) error {
@@ -66,6 +73,11 @@ func serve(ctx context.Context, name string, listener net.Listener, handler http
 		return err
 	case <-ctx.Done():
 	}
+	select {
+	case err := <-served:
+		return err
+	case <-time.After(at.linger):
+	}
 	drain, cancel := context.WithTimeout(life, at.drain)
 	defer cancel()
 	err := server.Shutdown(drain)
@@ -87,6 +99,12 @@ func UntilServerStops(ctx context.Context) context.Context {
 		return detached
 	}
 	return lived{detached, life}
+}
+
+// draining says whether the server that took a request was told to stop.
+func draining(r *http.Request) bool {
+	drain, ok := r.Context().Value(drainKey{}).(context.Context)
+	return ok && drain.Err() != nil
 }
 
 // untilDrain ends what a request may go on with when the server is told to stop,

@@ -10,6 +10,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"google.golang.org/grpc"
 )
 
 // listening runs a listener with limits for a test and returns its address.
@@ -113,4 +115,53 @@ func TestHeadersAreBounded(t *testing.T) {
 		t.Fatalf("%v, %v, reached %t", resp, err, reached)
 	}
 	_ = resp.Body.Close()
+}
+
+// Who is told to stop says so first, and takes what still comes meanwhile.
+func TestReadinessSaysNoBeforeTheListenerCloses(t *testing.T) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	mux := http.NewServeMux()
+	mux.Handle(readyPath, Ready(Peers{Orders: nobody{}, Payments: nobody{}, Provisioning: nobody{}, Notifications: nobody{}, Reconciliation: nobody{}}, slog.New(slog.DiscardHandler)))
+	mux.HandleFunc("/v1/orders", func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "taken") })
+	at := usualLimits
+	at.linger = time.Hour // until the listener is closed, below
+	ctx, stop := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- serve(ctx, "test", listener, mux, slog.New(slog.DiscardHandler), at) }()
+	get := func(path string) string {
+		res, err := http.Get("http://" + listener.Addr().String() + path)
+		if err != nil {
+			t.Error(err)
+			return ""
+		}
+		defer res.Body.Close()
+		body, _ := io.ReadAll(res.Body)
+		return string(body)
+	}
+	if said := get(readyPath); strings.Contains(said, "draining") {
+		t.Errorf("before: %s", said)
+	}
+	stop()
+	if said := get(readyPath); !strings.Contains(said, `"draining":true`) {
+		t.Errorf("told to stop: %s", said)
+	}
+	if said := get("/v1/orders"); said != "taken" {
+		t.Errorf("a request meanwhile: %s", said)
+	}
+	_ = listener.Close()
+	<-ended
+}
+
+// nobody is a peer that does not answer.
+type nobody struct{}
+
+func (nobody) Invoke(context.Context, string, any, any, ...grpc.CallOption) error {
+	return context.DeadlineExceeded
+}
+
+func (nobody) NewStream(context.Context, *grpc.StreamDesc, string, ...grpc.CallOption) (grpc.ClientStream, error) {
+	return nil, context.DeadlineExceeded
 }
