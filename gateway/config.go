@@ -10,6 +10,7 @@ import (
 	"makegood.example/gateway/internal/demo"
 	"makegood.example/services/platform/config"
 	"makegood.example/services/platform/metrics"
+	"makegood.example/services/platform/tracing"
 )
 
 // Config is what the gateway takes from its environment.
@@ -61,6 +62,8 @@ type Config struct {
 	// MetricsAddr is where metrics are served: host:port, unix:/path, or nothing
 	// for nowhere.
 	MetricsAddr string
+	// Tracing is where spans go.
+	Tracing tracing.Config
 }
 
 // LoadConfig reads the settings, or lists everything that is wrong with them.
@@ -80,11 +83,13 @@ func LoadConfig(lookup config.Lookup) (Config, error) {
 		AppName:            r.String("APP_NAME", "Makegood"),
 		HomeURL:            r.URL("APP_URL", r.URL("PUBLIC_URL", "")),
 		MetricsAddr:        metrics.LoadAddr(r),
+		Tracing:            tracing.LoadConfig(r),
 		CheckoutURL:        r.URL("CHECKOUT_URL", ""),
 		RefundDays:         r.String("REFUND_DAYS", "5 to 10 business days"),
 		RequestsPerIP:      r.Int("REQUESTS_PER_IP", 500, 1),
 		HTTPS:              strings.HasPrefix(r.URL("PUBLIC_URL", ""), "https://"),
 	}
+	cfg.Tracing.FromOutside = true
 	switch on := r.String("DEMO_CHECKOUT", "off"); on {
 	case "on", "off":
 		cfg.DemoCheckout = on == "on"

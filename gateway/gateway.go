@@ -20,12 +20,18 @@ import (
 	"makegood.example/services/platform/metrics"
 	"makegood.example/services/platform/mtls"
 	"makegood.example/services/platform/process"
+	"makegood.example/services/platform/tracing"
 )
 
 // Run serves until ctx ends, then drains; everything it started has ended when
 // it returns. It does not wait for the services: while one is down, the edge
 // says so.
 func Run(ctx context.Context, cfg Config, rt process.Runtime) (err error) {
+	stopTracing, err := tracing.Start(ctx, "gateway", cfg.Tracing, rt.Log)
+	if err != nil {
+		return err
+	}
+	defer stopTracing()
 	told := metrics.New("gateway")
 	requests := edge.NewRequests(told)
 	certificates, err := mtls.Open(cfg.TLSDir, mtls.Gateway, rt.Log)

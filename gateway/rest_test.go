@@ -183,6 +183,9 @@ func TestABodyThatIsNotAsAgreedNeverReachesOrders(t *testing.T) {
 type chunked struct{ io.Reader }
 
 func TestNobodyOutsideCanPassForAService(t *testing.T) {
+	// A page's trace is gone on with; its wish to be recorded is not passed on.
+	const trace = "4bf92f3577b34da6a3ce929d0e0e4736"
+	const traced = "00-" + trace + "-00f067aa0ba902b7-01"
 	gw := start(t, nil)
 	gw.peers.Orders.AnswerWith(&ordersv1.Order{}, nil)
 	gw.place(t,
@@ -194,6 +197,7 @@ func TestNobodyOutsideCanPassForAService(t *testing.T) {
 		"Grpc-Timeout", "1n",
 		"Cookie", "session=1",
 		"Te", "trailers",
+		"Traceparent", traced, "Tracestate", "vendor=1", "Baggage", "email=jane@example.com",
 	)
 	call := gw.peers.Orders.Last()
 	if call.Request == nil {
@@ -208,9 +212,12 @@ func TestNobodyOutsideCanPassForAService(t *testing.T) {
 	if got := call.Metadata.Get("idempotency-key"); len(got) != 1 || got[0] != reference {
 		t.Errorf("key %q", got)
 	}
+	if got := call.Metadata.Get("traceparent"); len(got) != 1 || !strings.HasPrefix(got[0], "00-"+trace) || got[0] == traced || !strings.HasSuffix(got[0], "-00") {
+		t.Errorf("trace %q", got)
+	}
 	for key := range call.Metadata {
 		switch key {
-		case "makegood-caller", "makegood-client-ip", "idempotency-key", ":authority", "content-type", "user-agent", "grpc-accept-encoding":
+		case "traceparent", "makegood-caller", "makegood-client-ip", "idempotency-key", ":authority", "content-type", "user-agent", "grpc-accept-encoding":
 		default:
 			t.Errorf("metadata %q passed", key)
 		}

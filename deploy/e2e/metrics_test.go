@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"maps"
+	"net/url"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -49,6 +50,11 @@ func TestMetrics(t *testing.T) {
 	metricstest.Await(t, addr, 1, "makegood_process_up", "service", "provisioning") // a killed process's socket is taken over
 
 	metricstest.Await(t, addr, 1, "makegood_charges_last_day", "disposition", "MATCHED")
+	paid := b.record(t)
+	s.foreignCharge(t, "24900", url.Values{
+		"customer": {b.atStripe(t).charges[0].Customer}, "metadata[makegood_app]": {"makegood"}, "metadata[order_id]": {paid.ID}, "metadata[reference]": {b.reference},
+	}) // a second one, which is a case
+	judgeDashboard(t, s)
 	checkExplained(t, metricstest.Scrape(t, addr))
 }
 

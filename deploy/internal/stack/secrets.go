@@ -25,6 +25,9 @@ var secrets = map[string][]string{
 	"ADMIN_TOKENS_FILE":        services,
 	"SERVICE_TOKENS_FILE":      services,
 	"INBOX_SERVICE_TOKEN_FILE": {"inbox"},
+	// A collector's password is among its headers.
+	"OTEL_EXPORTER_OTLP_HEADERS":        measured,
+	"OTEL_EXPORTER_OTLP_TRACES_HEADERS": measured,
 }
 
 // withheld says whether a process is not given a setting, nor the file (_FILE)

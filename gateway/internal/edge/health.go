@@ -64,7 +64,7 @@ func Ready(peers Peers, log *slog.Logger) http.Handler {
 			}
 		}
 		if lastStatus.Swap(int64(status)) != int64(status) {
-			log.Info("readiness changed", "ready", ready, "services", told)
+			log.InfoContext(ctx, "readiness changed", "ready", ready, "services", told)
 		}
 		writeJSON(w, status, map[string]any{"ready": ready, "services": told})
 	})

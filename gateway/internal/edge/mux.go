@@ -69,6 +69,7 @@ func clientIPMetadata(_ context.Context, r *http.Request) metadata.MD {
 // order is always 200.
 func orderStatus(ctx context.Context, w http.ResponseWriter, msg proto.Message) error {
 	order, ok := msg.(*ordersv1.Order)
+	infoOf(ctx).orderID = order.GetId()
 	method, _ := runtime.RPCMethod(ctx)
 	if !ok || method == ordersv1.OrdersService_GetOrder_FullMethodName {
 		return nil

@@ -18,7 +18,9 @@ type requestInfo struct {
 	route     string
 	reference string
 	reason    string
-	clientIP  netip.Addr
+	// orderID is the order that was answered.
+	orderID  string
+	clientIP netip.Addr
 	// head is set when only the headers of the answer are wanted.
 	head bool
 	// probing is set while only the route is looked for, and nothing is done.
@@ -42,7 +44,7 @@ func Named(ctx context.Context, route string) { infoOf(ctx).route = route }
 func ClientIP(ctx context.Context) netip.Addr { return infoOf(ctx).clientIP }
 
 // Wrap is the outside of every handler: safe headers, panics caught, one log
-// line per request, counted, and none of the headers that steer grpc-gateway.
+// line per request, a trace, counted, and none of the headers that steer grpc-gateway.
 func Wrap(next http.Handler, log *slog.Logger, requests *Requests, trusted []netip.Prefix) http.Handler {
 	warn := warnUntrusted(log, trusted)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -51,7 +53,8 @@ func Wrap(next http.Handler, log *slog.Logger, requests *Requests, trusted []net
 		info := &requestInfo{route: "none", clientIP: clientIP(r, trusted)}
 		out := &recorder{ResponseWriter: w}
 		method := r.Method
-		r = r.Clone(context.WithValue(r.Context(), infoKey{}, info))
+		ctx, endSpan := begin(r, info)
+		r = r.Clone(context.WithValue(ctx, infoKey{}, info))
 		// A client may not shorten our deadline, nor ask for trailers.
 		r.Header.Del("Grpc-Timeout")
 		r.Header.Del("Te")
@@ -62,13 +65,14 @@ func Wrap(next http.Handler, log *slog.Logger, requests *Requests, trusted []net
 		safeHeaders(w.Header())
 		defer func() {
 			if p := recover(); p != nil {
-				log.Error("panic", "route", info.route, "panic", fmt.Sprint(p), "stack", string(debug.Stack()))
+				log.ErrorContext(ctx, "panic", "route", info.route, "panic", fmt.Sprint(p), "stack", string(debug.Stack()))
 				if out.status != 0 {
 					panic(http.ErrAbortHandler) // half an answer must not look like a whole one
 				}
 				writeError(out, r, http.StatusInternalServerError, errInternal)
 			}
 			took := time.Since(began)
+			endSpan(out.status)
 			requests.count(info.route, out.status, took)
 			logRequest(r.Context(), log, method, info, out.status, took)
 		}()
@@ -98,12 +102,15 @@ func onlyHTTPS(https bool, next http.Handler) http.Handler {
 }
 
 func logRequest(ctx context.Context, log *slog.Logger, method string, info *requestInfo, status int, took time.Duration) {
-	if info.route == healthPath || info.route == readyPath {
+	if isProbe(info.route) {
 		return // several a second; Ready itself logs when its answer changes
 	}
 	args := []any{"method", method, "route", info.route, "status", status, "duration_ms", took.Milliseconds()}
 	if info.reference != "" {
 		args = append(args, "reference_short", strings.ToUpper(info.reference[:8]))
+	}
+	if info.orderID != "" {
+		args = append(args, "order_id", info.orderID)
 	}
 	if info.reason != "" {
 		args = append(args, "reason", info.reason)
@@ -155,7 +162,7 @@ func allowOrigins(origins []string, next http.Handler) http.Handler {
 		}
 		infoOf(r.Context()).route = "preflight"
 		h.Set("Access-Control-Allow-Methods", "GET, POST")
-		h.Set("Access-Control-Allow-Headers", "Content-Type, Idempotency-Key, Authorization")
+		h.Set("Access-Control-Allow-Headers", "Content-Type, Idempotency-Key, Authorization, Traceparent")
 		h.Set("Access-Control-Max-Age", "600")
 		w.WriteHeader(http.StatusNoContent)
 	})

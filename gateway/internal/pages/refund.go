@@ -72,7 +72,7 @@ func (s *status) refund(w http.ResponseWriter, r *http.Request) {
 		http.Redirect(w, r, statusPage(reference), http.StatusSeeOther)
 		return
 	}
-	s.Log.Info("a refund that was asked for was not taken", "reference_short", short(reference), "code", apperr.CodeOf(err).String(), "reason", reasonOf(err))
+	s.Log.InfoContext(ctx, "a refund that was asked for was not taken", "reference_short", short(reference), "code", apperr.CodeOf(err).String(), "reason", reasonOf(err))
 	switch reasonOf(err) {
 	case "REFUND_NOT_OFFERED", "ORDER_NOT_FOUND", "INVALID_ARGUMENT":
 		s.answer(w, http.StatusForbidden, text.Refund.NotOffered, reference, "")

@@ -82,7 +82,7 @@ func (s *status) look(ctx context.Context, ref, token string) (v view) {
 	}
 	defer func() {
 		if p := recover(); p != nil {
-			s.Log.Error("panic", "route", "status page", "panic", fmt.Sprint(p), "stack", string(debug.Stack()))
+			s.Log.ErrorContext(ctx, "panic", "route", "status page", "panic", fmt.Sprint(p), "stack", string(debug.Stack()))
 			v = newView(s.Config, unreachable, reference)
 		}
 	}()
@@ -99,7 +99,7 @@ func (s *status) look(ctx context.Context, ref, token string) (v view) {
 	case reasonOf(err) == "ORDER_NOT_FOUND":
 		return newView(s.Config, notFound, reference)
 	default:
-		s.Log.Warn("status page drawn without Orders", "reference_short", short(reference), "code", apperr.CodeOf(err).String())
+		s.Log.WarnContext(ctx, "status page drawn without Orders", "reference_short", short(reference), "code", apperr.CodeOf(err).String())
 		return newView(s.Config, unreachable, reference)
 	}
 }

@@ -10,6 +10,10 @@ import (
 	"runtime/debug"
 	"sync"
 	"time"
+
+	"go.opentelemetry.io/otel/trace"
+
+	"makegood.example/services/platform/tracing"
 )
 
 // Work is one kind of due row.
@@ -74,9 +78,14 @@ func (w Work[T]) Run(ctx context.Context) error {
 
 // handleLogged works a claimed row to its end, even while draining.
 func (w Work[T]) handleLogged(ctx context.Context, row T) {
-	if err := w.handle(context.WithoutCancel(ctx), row); err != nil {
-		w.Log.Warn("due work failed; it stays due", "work", w.Name, "error", err)
+	// A trace of its own: minutes, or a crash, lie between it and what made it due. The
+	// row links to that.
+	ctx, span := tracing.Begin(context.WithoutCancel(ctx), w.Name, trace.SpanKindConsumer)
+	err := w.handle(ctx, row)
+	if err != nil {
+		w.Log.WarnContext(ctx, "due work failed; it stays due", "work", w.Name, "error", err)
 	}
+	tracing.End(span, err)
 }
 
 // handle turns a panic into an error: one row that brings out a bug must not

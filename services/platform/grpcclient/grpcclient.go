@@ -25,6 +25,7 @@ import (
 
 	"makegood.example/services/platform/access"
 	"makegood.example/services/platform/apperr"
+	"makegood.example/services/platform/tracing"
 )
 
 // DefaultTimeout bounds a call whose context has no deadline.
@@ -92,7 +93,7 @@ func Dial(addr, caller string, dialer Dialer, more ...grpc.DialOption) (*grpc.Cl
 	if dialer != nil {
 		options = append(options, grpc.WithContextDialer(dialer))
 	}
-	options = append(options, more...)
+	options = append(append(options, tracing.Client()...), more...)
 	conn, err := grpc.NewClient(target, options...)
 	if err != nil {
 		return nil, fmt.Errorf("dial %s: %w", addr, err)

@@ -22,6 +22,7 @@ import (
 	"makegood.example/services/platform/access"
 	"makegood.example/services/platform/metrics"
 	"makegood.example/services/platform/mtls"
+	"makegood.example/services/platform/tracing"
 )
 
 // MaxMessageBytes bounds a request; the largest is a webhook of 1 MiB.
@@ -70,7 +71,7 @@ func New(cfg Config) (*Server, error) {
 		return nil, fmt.Errorf("request validation: %w", err)
 	}
 	s := &Server{cfg: cfg, health: health.NewServer()}
-	s.Server = grpc.NewServer(
+	s.Server = grpc.NewServer(append(tracing.Server(),
 		grpc.Creds(cfg.Certificates.Server()),
 		grpc.KeepaliveParams(connectionAge(cfg.Certificates)),
 		grpc.MaxRecvMsgSize(MaxMessageBytes),
@@ -92,7 +93,7 @@ func New(cfg Config) (*Server, error) {
 			validate(validator),
 		),
 		grpc.ChainStreamInterceptor(cfg.Metrics.ServerStream, guardStreams(cfg, validator)),
-	)
+	)...)
 	healthv1.RegisterHealthServer(s.Server, s.health)
 	reflection.Register(s.Server)
 	return s, nil

@@ -32,6 +32,7 @@ import (
 	"makegood.example/services/platform/grpcserver"
 	"makegood.example/services/platform/metrics"
 	"makegood.example/services/platform/metricstest"
+	"makegood.example/services/platform/tracing"
 )
 
 const ask = "/test.v1.TestService/Ask"
@@ -437,5 +438,15 @@ func TestCallsAreCountedOnBothSides(t *testing.T) {
 			told.Want(t, want, "makegood_rpc_"+side+"_calls_total", "method", "test.v1.TestService/Ask", "code", code)
 		}
 		told.Want(t, 4, "makegood_rpc_"+side+"_seconds") // and no other method's: health is not about our work
+	}
+}
+
+// Without a collector, too: by this the lines of all services about one request join.
+func TestACallBelongsToItsCallersTrace(t *testing.T) {
+	var told string
+	r := start(t, open, service(func(ctx context.Context) error { told = tracing.Parent(ctx); return nil }, "Ask"))
+	const parent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-00"
+	if err := asked(t, tracing.Under(t.Context(), parent), r.dial(t, "friend"), asking("abc")); err != nil || told != parent {
+		t.Errorf("it was told %q, %v", told, err)
 	}
 }

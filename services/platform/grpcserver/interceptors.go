@@ -17,6 +17,7 @@ import (
 	"makegood.example/services/platform/access"
 	"makegood.example/services/platform/apperr"
 	"makegood.example/services/platform/pg"
+	"makegood.example/services/platform/tracing"
 )
 
 // logAndMapErrors writes one line per call and lets only typed errors out.
@@ -31,8 +32,9 @@ func logAndMapErrors(log *slog.Logger) grpc.UnaryServerInterceptor {
 		code := apperr.CodeOf(err)
 		level := slog.LevelInfo
 		args := []any{"method", info.FullMethod, "code", code.String(), "duration_ms", time.Since(began).Milliseconds()}
-		if r, ok := req.(interface{ GetOrderId() string }); ok {
-			args = append(args, "order_id", r.GetOrderId())
+		if id := orderOf(req, resp); id != "" {
+			args = append(args, "order_id", id)
+			tracing.About(ctx, id)
 		}
 		if err != nil {
 			args = append(args, "error", err.Error())
@@ -45,11 +47,27 @@ func logAndMapErrors(log *slog.Logger) grpc.UnaryServerInterceptor {
 	}
 }
 
+// orderOf is the order that a call is about: the one that is named, or answered.
+func orderOf(req, resp any) string {
+	for _, m := range []any{req, resp} {
+		if r, ok := m.(interface{ GetOrderId() string }); ok && r.GetOrderId() != "" {
+			return r.GetOrderId()
+		}
+	}
+	if r, ok := resp.(interface {
+		GetId() string
+		GetReferenceShort() string
+	}); ok {
+		return r.GetId()
+	}
+	return ""
+}
+
 func recoverPanics(log *slog.Logger) grpc.UnaryServerInterceptor {
 	return func(ctx context.Context, req any, info *grpc.UnaryServerInfo, handler grpc.UnaryHandler) (resp any, err error) {
 		defer func() {
 			if r := recover(); r != nil {
-				log.Error("panic", "method", info.FullMethod, "panic", fmt.Sprint(r), "stack", string(debug.Stack()))
+				log.ErrorContext(ctx, "panic", "method", info.FullMethod, "panic", fmt.Sprint(r), "stack", string(debug.Stack()))
 				err = errors.New("panic")
 			}
 		}()

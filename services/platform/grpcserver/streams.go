@@ -39,7 +39,7 @@ func guardStreams(cfg Config, v protovalidate.Validator) grpc.StreamServerInterc
 func serveStream(cfg Config, v protovalidate.Validator, srv any, stream grpc.ServerStream, info *grpc.StreamServerInfo, handler grpc.StreamHandler) (err error) {
 	defer func() {
 		if r := recover(); r != nil {
-			cfg.Log.Error("panic", "method", info.FullMethod, "panic", fmt.Sprint(r), "stack", string(debug.Stack()))
+			cfg.Log.ErrorContext(stream.Context(), "panic", "method", info.FullMethod, "panic", fmt.Sprint(r), "stack", string(debug.Stack()))
 			err = errors.New("panic")
 		}
 	}()

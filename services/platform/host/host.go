@@ -22,6 +22,7 @@ import (
 	"makegood.example/services/platform/oidc"
 	"makegood.example/services/platform/pg"
 	"makegood.example/services/platform/process"
+	"makegood.example/services/platform/tracing"
 )
 
 // Config is what every service is told.
@@ -40,6 +41,8 @@ type Config struct {
 	// MetricsAddr is where metrics are served: host:port, unix:/path, or nothing
 	// for nowhere.
 	MetricsAddr string
+	// Tracing is where spans go.
+	Tracing tracing.Config
 }
 
 // addresses is where each service listens unless told otherwise.
@@ -58,6 +61,7 @@ func LoadConfig(r *config.Reader, prefix string) Config {
 		ServiceTokensFile: r.String("SERVICE_TOKENS_FILE", ""),
 		OIDC:              oidc.LoadConfig(r),
 		MetricsAddr:       metrics.LoadAddr(r),
+		Tracing:           tracing.LoadConfig(r),
 	}
 	if key := prefix + "_GRPC_LISTEN"; c.TLSDir != "" {
 		c.Listen = r.HostPort(key, PeerAddr(r, prefix))
@@ -91,6 +95,7 @@ type Host struct {
 	certificates *mtls.Folder
 	peers        []*grpc.ClientConn
 	listener     net.Listener
+	stopTracing  func()
 	problems     []error
 }
 
@@ -108,11 +113,18 @@ func Open(ctx context.Context, cfg Config, schema migrate.Schema, table access.T
 	if err != nil {
 		return nil, err
 	}
+	stopTracing, err := tracing.Start(ctx, schema.Name, cfg.Tracing, rt.Log)
+	if err != nil {
+		return nil, err
+	}
 	pool, err := pg.Open(ctx, cfg.DatabaseURL, schema.Name)
 	if err != nil {
 		return nil, err
 	}
-	h := &Host{Pool: pool, Metrics: metrics.New(schema.Name), name: schema.Name, rt: rt, metrics: cfg.MetricsAddr, jobs: schema.River, certificates: certificates}
+	h := &Host{
+		Pool: pool, Metrics: metrics.New(schema.Name), name: schema.Name, rt: rt, metrics: cfg.MetricsAddr,
+		jobs: schema.River, certificates: certificates, stopTracing: stopTracing,
+	}
 	h.Metrics.Pool(pool)
 	if err := migrate.WaitFor(ctx, pool, schema, rt.Log); err != nil {
 		h.Close()
@@ -177,4 +189,5 @@ func (h *Host) Close() {
 		_ = h.listener.Close()
 	}
 	h.Pool.Close()
+	h.stopTracing()
 }

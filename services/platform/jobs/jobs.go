@@ -45,7 +45,7 @@ func New(cfg Config) (*Client, error) {
 		Schema:               cfg.Schema,
 		Queues:               map[string]river.QueueConfig{river.QueueDefault: {MaxWorkers: 50}},
 		Workers:              cfg.Workers,
-		Middleware:           []rivertype.Middleware{inHand},
+		Middleware:           []rivertype.Middleware{inHand, &traced{}},
 		Logger:               cfg.Log,
 		JobTimeout:           Timeout,
 		RescueStuckJobsAfter: goneAfter,

@@ -11,10 +11,15 @@ import (
 
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/riverqueue/river"
+	"go.opentelemetry.io/otel"
+	sdktrace "go.opentelemetry.io/otel/sdk/trace"
+	"go.opentelemetry.io/otel/sdk/trace/tracetest"
+	"go.opentelemetry.io/otel/trace"
 
 	"makegood.example/services/platform/jobs"
 	"makegood.example/services/platform/migrate"
 	"makegood.example/services/platform/pgtest"
+	"makegood.example/services/platform/tracing"
 )
 
 func TestMain(m *testing.M) {
@@ -235,5 +240,46 @@ func TestWhereItCannotBeginItSaysSo(t *testing.T) {
 	defer cancel()
 	if err := build(t, pool, "one", nil).Run(ctx); err == nil {
 		t.Error("ran without its table")
+	}
+}
+
+// What is worked at once is a part of the request that queued it; what is worked again
+// is not, and links to it.
+func TestAJobKnowsTheTraceThatQueuedIt(t *testing.T) {
+	spans := tracetest.NewSpanRecorder()
+	before := otel.GetTracerProvider()
+	otel.SetTracerProvider(sdktrace.NewTracerProvider(sdktrace.WithSpanProcessor(spans)))
+	t.Cleanup(func() { otel.SetTracerProvider(before) })
+	pool := pgtest.New(t).Pool(t, "post")
+	var tries atomic.Int64
+	client, stop := start(t, pool, "one", func(context.Context) error {
+		if tries.Add(1) == 1 {
+			return errors.New("not yet")
+		}
+		return nil
+	})
+	ctx, span := tracing.Begin(t.Context(), "request", trace.SpanKindServer)
+	if _, err := client.Insert(ctx, letter{}, nil); err != nil {
+		t.Fatal(err)
+	}
+	span.End()
+	await(t, "two tries", func() bool { return tries.Load() == 2 })
+	if err := stop(); err != nil {
+		t.Fatal(err)
+	}
+	var worked []sdktrace.ReadOnlySpan
+	for _, s := range spans.Ended() {
+		if s.Name() == "job letter" {
+			worked = append(worked, s)
+		}
+	}
+	if len(worked) != 2 {
+		t.Fatalf("%d spans", len(worked))
+	}
+	if first := worked[0]; first.Parent().SpanID() != span.SpanContext().SpanID() || len(first.Links()) != 0 || first.Status().Description != "not yet" {
+		t.Errorf("the first try is below %v, links to %v, and ended %v", first.Parent(), first.Links(), first.Status())
+	}
+	if second := worked[1]; second.Parent().IsValid() || len(second.Links()) != 1 || second.Links()[0].SpanContext.SpanID() != span.SpanContext().SpanID() {
+		t.Errorf("the second try is below %v and links to %v", second.Parent(), second.Links())
 	}
 }

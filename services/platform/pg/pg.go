@@ -34,6 +34,7 @@ func Open(ctx context.Context, url, application string) (*pgxpool.Pool, error) {
 	cfg.ConnConfig.RuntimeParams["idle_in_transaction_session_timeout"] = "30000"
 	cfg.ConnConfig.ConnectTimeout = 5 * time.Second
 	cfg.MaxConnLifetime = 30 * time.Minute
+	cfg.ConnConfig.Tracer = tracer()
 	if cfg.MaxConns < 16 {
 		cfg.MaxConns = 16
 	}

@@ -16,6 +16,7 @@ import (
 	_ "golang.org/x/crypto/x509roots/fallback" // an image has no authorities of its own
 
 	"makegood.example/services/platform/grpcclient"
+	"makegood.example/services/platform/tracing"
 )
 
 // Runtime is what a service takes from its surroundings, so that a test can
@@ -78,7 +79,7 @@ func Main(name string, run func(context.Context, Runtime) error, healthy func(co
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(gcPercent)
 	}
-	log := slog.New(slog.NewJSONHandler(os.Stderr, nil)).With("service", name)
+	log := slog.New(tracing.Log(slog.NewJSONHandler(os.Stderr, nil))).With("service", name)
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 	defer stop()
 	err := run(ctx, Runtime{Log: log, Now: func() time.Time { return time.Now().UTC() }})

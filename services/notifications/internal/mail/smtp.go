@@ -13,6 +13,9 @@ import (
 	"time"
 
 	gomail "github.com/wneessen/go-mail"
+	"go.opentelemetry.io/otel/trace"
+
+	"makegood.example/services/platform/tracing"
 )
 
 // Server is a mail server that relays for us.
@@ -77,7 +80,9 @@ func (e *Error) Error() string { return e.what }
 // Send hands one mail to the server; nil once the server has accepted it. The
 // whole conversation ends with ctx. Without a definite answer the mail may have
 // been accepted all the same.
-func (s Server) Send(ctx context.Context, env Envelope, r Rendered) error {
+func (s Server) Send(ctx context.Context, env Envelope, r Rendered) (err error) {
+	ctx, span := tracing.Begin(ctx, "smtp send", trace.SpanKindClient)
+	defer func() { tracing.End(span, err) }()
 	msg, err := compose(env, r)
 	if err != nil {
 		return err

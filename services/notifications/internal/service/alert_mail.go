@@ -114,7 +114,7 @@ func (s *Service) noteAlertMail(ctx context.Context, a message.TeamAlert, sendEr
 	}
 	s.Metrics.told("mail", sendErr == nil)
 	if err := errors.Join(err, s.noteChannel(note, mailChannel(a.Recipient), tier, sendErr)); err != nil {
-		s.Log.Error("how alerts arrive cannot be noted", "error", err)
+		s.Log.ErrorContext(ctx, "how alerts arrive cannot be noted", "error", err)
 	}
 }
 
@@ -123,6 +123,6 @@ func (s *Service) noteAlertMail(ctx context.Context, a message.TeamAlert, sendEr
 func (s *Service) giveUpAlert(ctx context.Context, m message.Message, why string) error {
 	note, stop := outlive(ctx)
 	defer stop()
-	s.Log.Error("somebody of the team could not be told; check ALERT_EMAILS", "alert", m.DedupeKey, "reason", why)
+	s.Log.ErrorContext(ctx, "somebody of the team could not be told; check ALERT_EMAILS", "alert", m.DedupeKey, "reason", why)
 	return s.rested(m, message.Failed, s.Store.MarkFailed(note, m.ID, why))
 }

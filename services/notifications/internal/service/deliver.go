@@ -63,7 +63,7 @@ func (s *Service) attempt(ctx context.Context, m message.Message) error {
 		return errors.New("orders does not know yet what this message is to say")
 	}
 	if !m.TrueOf(order, s.Now()) {
-		s.Log.Info("message superseded", "order_id", m.OrderID, "kind", m.Kind, "reason", order.Standing())
+		s.Log.InfoContext(ctx, "message superseded", "order_id", m.OrderID, "kind", m.Kind, "reason", order.Standing())
 		return s.rested(m, message.Superseded, s.Store.MarkSuperseded(ctx, m.ID, order.Standing()))
 	}
 	to, err := message.ParseAddress(order.Email)
@@ -115,7 +115,7 @@ func (s *Service) sendWith(ctx context.Context, m message.Message, to string, he
 		return err
 	}
 	s.noteServer(ctx, nil)
-	s.Log.Info("message sent", "order_id", m.OrderID, "kind", m.Kind, "attempt", m.AttemptCount+1)
+	s.Log.InfoContext(ctx, "message sent", "order_id", m.OrderID, "kind", m.Kind, "attempt", m.AttemptCount+1)
 	return nil
 }
 
@@ -141,7 +141,7 @@ func (s *Service) giveUp(ctx context.Context, m message.Message, why string) err
 		why += "; the case cannot be opened yet"
 		return errors.Join(errors.New(why), s.Store.NoteError(note, m.ID, why))
 	}
-	s.Log.Warn("message failed; a case is open", "order_id", m.OrderID, "kind", m.Kind, "reason", why)
+	s.Log.WarnContext(ctx, "message failed; a case is open", "order_id", m.OrderID, "kind", m.Kind, "reason", why)
 	return s.rested(m, message.Failed, s.Store.MarkFailed(note, m.ID, why))
 }
 

@@ -89,6 +89,6 @@ func (s *Service) refunds(ctx context.Context, m message.Message, o message.Orde
 	case s.Now().Sub(m.CreatedAt) < refundPatience:
 		return nil, err
 	}
-	s.Log.Warn("a refund is told without its reference", "order_id", m.OrderID, "error", err)
+	s.Log.WarnContext(ctx, "a refund is told without its reference", "order_id", m.OrderID, "error", err)
 	return nil, nil
 }

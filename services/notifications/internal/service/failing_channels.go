@@ -72,7 +72,7 @@ func (s *Service) reportChannels(ctx context.Context, tx pgx.Tx) error {
 		report.Words.Meaning = "What is told there is not heard. It is told again until it is."
 		if int(report.Count) == len(all) {
 			report.Words.Meaning = "No way is left by which the team is told anything."
-			s.Log.Error("the team cannot be told anything by any channel", "channels", report.Count)
+			s.Log.ErrorContext(ctx, "the team cannot be told anything by any channel", "channels", report.Count)
 		}
 		report.Words.NextStep = "Check SLACK_BOT_TOKEN, SLACK_CHANNEL (is the app in it?), SLACK_WEBHOOK_URL, ALERT_EMAILS and the mail server."
 		reports = append(reports, report)

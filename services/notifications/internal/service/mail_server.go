@@ -34,7 +34,7 @@ func (s *Service) noteServer(ctx context.Context, sent error) {
 		err = s.noteServerFailure(note, failed)
 	}
 	if err != nil {
-		s.Log.Error("how the mail server is cannot be noted", "error", err)
+		s.Log.ErrorContext(ctx, "how the mail server is cannot be noted", "error", err)
 	}
 }
 
@@ -44,7 +44,7 @@ func (s *Service) noteServerFailure(ctx context.Context, failed *render.Error) e
 	if err != nil || now.Sub(since) <= serverPatience {
 		return err
 	}
-	s.Log.Error("no mail can be sent", "since", since, "error", failed)
+	s.Log.ErrorContext(ctx, "no mail can be sent", "since", since, "error", failed)
 	return s.Cases.OpenUndelivered(ctx, serverSubject, fmt.Sprintf(
 		"No mail can be sent since %s: %v. Every message waits and is tried again, each for %d hours. Check the mail server and SMTP_URL.",
 		since.UTC().Format("2 January 2006, 15:04 UTC"), failed, int(GiveUpAfter.Hours())))

@@ -56,7 +56,7 @@ func (s *Service) MakeDigest(ctx context.Context, _ bool) error {
 	if patient := now.Before(morning.Add(digestPatience)); err != nil && patient {
 		return err
 	} else if proof.Incomplete != "" && patient {
-		s.Log.Info("the digest waits until all is read", "missing", proof.Incomplete)
+		s.Log.InfoContext(ctx, "the digest waits until all is read", "missing", proof.Incomplete)
 		return nil
 	}
 	if err != nil {

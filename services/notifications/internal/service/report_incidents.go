@@ -75,7 +75,7 @@ func (s *Service) begin(ctx context.Context, tx pgx.Tx, i incident.Incident, e i
 	if err := s.Store.AddIncidentEvent(ctx, tx, id, e); err != nil {
 		return err
 	}
-	s.logIncident(i, e)
+	s.logIncident(ctx, i, e)
 	return s.Store.WakeChannels(ctx, tx, id, s.channels(), s.now())
 }
 
@@ -88,18 +88,18 @@ func (s *Service) changed(ctx context.Context, tx pgx.Tx, i incident.Incident, e
 		if err := s.Store.AddIncidentEvent(ctx, tx, i.ID, *e); err != nil {
 			return err
 		}
-		s.logIncident(i, *e)
+		s.logIncident(ctx, i, *e)
 	}
 	return s.Store.WakeChannels(ctx, tx, i.ID, s.channels(), s.now())
 }
 
 // logIncident is how an incident is heard of where no channel is set up.
-func (s *Service) logIncident(i incident.Incident, e incident.Event) {
+func (s *Service) logIncident(ctx context.Context, i incident.Incident, e incident.Event) {
 	level := slog.LevelWarn
 	if i.Tier == incident.Digest {
 		level = slog.LevelInfo
 	}
-	s.Log.Log(context.Background(), level, "incident "+e.What, "incident", i.Key, "tier", i.Tier, "title", i.Words.Title, "count", i.Count, "note", e.Note)
+	s.Log.Log(ctx, level, "incident "+e.What, "incident", i.Key, "tier", i.Tier, "title", i.Words.Title, "count", i.Count, "note", e.Note)
 }
 
 // AcknowledgeIncident notes that actor looks after the open incident of a key;

@@ -47,7 +47,7 @@ func (s *Service) step(ctx context.Context, o order.Order, why order.Why, news *
 	if !o.State.Paid() {
 		if news == nil {
 			if news, err = s.askPayments(ctx, o, why); err != nil {
-				s.Log.Warn("payments gave no answer; the order stays due", "order_id", o.ID, "error", err)
+				s.Log.WarnContext(ctx, "payments gave no answer; the order stays due", "order_id", o.ID, "error", err)
 				return false, nil
 			}
 		}

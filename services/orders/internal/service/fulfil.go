@@ -35,14 +35,14 @@ func (s *Service) grant(ctx context.Context, o order.Order) (clients.Grant, erro
 func (s *Service) fulfilOnce(ctx context.Context, o order.Order, why order.Why) error {
 	grant, err := s.grant(ctx, o)
 	if err != nil {
-		s.Log.Warn("access is not granted yet; the order stays due", "order_id", o.ID, "state", o.State, "error", err)
+		s.Log.WarnContext(ctx, "access is not granted yet; the order stays due", "order_id", o.ID, "state", o.State, "error", err)
 		return nil
 	}
 	if grant.Revoked {
 		// Its subscription was thought to be over, or it was refunded meanwhile. The
 		// one who tells us needs no error: how it stands is told next, and if that
 		// gives no access either, the order's own looks make it a case.
-		s.Log.Warn("the order's access is withdrawn; the order stays due", "order_id", o.ID, "state", o.State)
+		s.Log.WarnContext(ctx, "the order's access is withdrawn; the order stays due", "order_id", o.ID, "state", o.State)
 		return nil
 	}
 	was, now := o, s.Now()

@@ -66,7 +66,7 @@ func (s *Service) noteAccess(ctx context.Context, o order.Order, why order.Why, 
 	switch {
 	case grant.GrantedNow:
 		note = "the access was lost, and is given again until " + until
-		s.Log.Warn("access that was lost is given again", "order_id", o.ID, "until", until)
+		s.Log.WarnContext(ctx, "access that was lost is given again", "order_id", o.ID, "until", until)
 	case !grant.EndsAt.Equal(*o.AccessUntil):
 		note = fmt.Sprintf("access is until %s; it was %s here", until, o.AccessUntil.UTC().Format("2006-01-02"))
 	default:

@@ -64,7 +64,7 @@ func (s *Service) ClaimDue(ctx context.Context, limit int) ([]uuid.UUID, error) 
 func (s *Service) ResumeAtStart(ctx context.Context) error {
 	n, err := s.Store.MakeDue(ctx, s.Now())
 	if n > 0 {
-		s.Log.Info("orders were in hand when this service last stopped; looking at them now", "count", n)
+		s.Log.InfoContext(ctx, "orders were in hand when this service last stopped; looking at them now", "count", n)
 	}
 	return err
 }

@@ -135,7 +135,7 @@ func (s *Service) admit(ctx context.Context, p Placement, o order.Order) error {
 	}
 	if err := s.Notifications.CheckAddress(ctx, o.Email); grpcclient.Unreachable(err) {
 		// Mail that is down never stops a purchase; the form was checked already.
-		s.Log.Warn("the address could not be checked", "order_id", o.ID, "error", err)
+		s.Log.WarnContext(ctx, "the address could not be checked", "order_id", o.ID, "error", err)
 	} else if e := apperr.Of(err); e != nil && len(e.Violations) > 0 {
 		return apperr.Invalid("email", e.Violations[0].Description)
 	} else if err != nil {
@@ -184,7 +184,7 @@ func (s *Service) write(ctx context.Context, p Placement, o order.Order) error {
 		for _, id := range open {
 			err := s.closePage(ctx, id)
 			if err != nil && !o.Renews {
-				s.Log.Warn("a page that was left open may still be paid", "order_id", id, "error", err)
+				s.Log.WarnContext(ctx, "a page that was left open may still be paid", "order_id", id, "error", err)
 				onePage = false
 			} else if err != nil {
 				return err

@@ -47,7 +47,7 @@ func (s *Service) recovery(ctx context.Context) time.Duration {
 		took, count, err := s.Store.SlowestRecovery(ctx, now.Add(-measuredOver))
 		switch {
 		case err != nil:
-			s.Log.Warn("recoveries could not be measured; what was measured before is used", "error", err)
+			s.Log.WarnContext(ctx, "recoveries could not be measured; what was measured before is used", "error", err)
 		case count < fewest:
 			r.took = 0
 		default:

@@ -94,18 +94,18 @@ func (s *Service) rightAccess(ctx context.Context, o order.Order, why order.Why)
 	note := "access withdrawn"
 	if o.LosesAccess() {
 		if err := s.Provisioning.WithdrawAccess(ctx, o); err != nil {
-			s.Log.Warn("access is not withdrawn yet; the order stays due", "order_id", o.ID, "error", err)
+			s.Log.WarnContext(ctx, "access is not withdrawn yet; the order stays due", "order_id", o.ID, "error", err)
 			return false, nil
 		}
 		if err := s.afterTermWentBack(ctx, o); err != nil {
-			s.Log.Warn("what becomes of the subscription is not settled yet; the order stays due", "order_id", o.ID, "error", err)
+			s.Log.WarnContext(ctx, "what becomes of the subscription is not settled yet; the order stays due", "order_id", o.ID, "error", err)
 			return false, nil
 		}
 		o.AccessWithdrawnAt = &now
 	} else {
 		grant, granted, err := s.Provisioning.RestoreAccess(ctx, o)
 		if err != nil {
-			s.Log.Warn("access is not restored yet; the order stays due", "order_id", o.ID, "error", err)
+			s.Log.WarnContext(ctx, "access is not restored yet; the order stays due", "order_id", o.ID, "error", err)
 			return false, nil
 		}
 		o.AccessWithdrawnAt = nil

@@ -47,7 +47,7 @@ func (s *Service) TakeRefund(ctx context.Context, reference uuid.UUID, token str
 func (s *Service) giveBack(ctx context.Context, o order.Order, why order.Why) (more bool, err error) {
 	made, refused, cause := s.Payments.Refund(ctx, o)
 	if cause != nil {
-		s.Log.Warn("payments did not make a refund", "order_id", o.ID, "refused", refused, "error", cause)
+		s.Log.WarnContext(ctx, "payments did not make a refund", "order_id", o.ID, "refused", refused, "error", cause)
 	}
 	if !made && !refused {
 		return false, nil // it stays due

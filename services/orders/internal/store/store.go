@@ -16,6 +16,7 @@ import (
 	"makegood.example/services/orders/internal/order"
 	"makegood.example/services/orders/internal/store/db"
 	"makegood.example/services/platform/pg"
+	"makegood.example/services/platform/tracing"
 )
 
 // ErrChanged means that the order changed since it was read; read it again.
@@ -50,15 +51,18 @@ func domainError(err error) error {
 	}
 }
 
-// Get reads one order. Errors: order.ErrNotFound.
+// Get reads one order; whoever does so later goes on with the purchase's trace.
+// Errors: order.ErrNotFound.
 func (s *Store) Get(ctx context.Context, id uuid.UUID) (order.Order, error) {
 	row, err := s.q().GetOrder(ctx, id)
+	tracing.Link(ctx, row.TraceParent)
 	return fromRow(row), domainError(err)
 }
 
 // GetByReference reads one order. Errors: order.ErrNotFound.
 func (s *Store) GetByReference(ctx context.Context, reference uuid.UUID) (order.Order, error) {
 	row, err := s.q().GetOrderByReference(ctx, reference)
+	tracing.Link(ctx, row.TraceParent)
 	return fromRow(row), domainError(err)
 }
 
@@ -84,6 +88,7 @@ func (s *Store) Insert(ctx context.Context, tx pgx.Tx, o order.Order, why order.
 		RefundedMinor: o.RefundedMinor, Dispute: orNil(string(o.Dispute)), NextLookAt: *o.NextLookAt,
 		Renews: o.Renews, RenewsOrderID: o.RenewsOrderID,
 		SubscriptionID: orNil(o.SubscriptionID), AccessUntil: o.AccessUntil, PeriodStart: o.PeriodStart, PeriodEnd: o.PeriodEnd, PromiseBy: o.PromiseBy,
+		TraceParent: tracing.RecordedParent(ctx),
 	})
 	if err != nil {
 		return domainError(err)

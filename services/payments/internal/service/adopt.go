@@ -24,7 +24,7 @@ func (s *Service) adopt(ctx context.Context, k wire.Known) (clients.Told, error)
 	if err != nil {
 		return clients.Told{}, err
 	}
-	s.Log.Warn("an order is not known to Orders although it is paid; it is adopted", "order_id", k.Payment.OrderID)
+	s.Log.WarnContext(ctx, "an order is not known to Orders although it is paid; it is adopted", "order_id", k.Payment.OrderID)
 	return s.Orders.Adopt(ctx, k, c.Email, c.Name)
 }
 

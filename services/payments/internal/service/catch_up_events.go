@@ -44,7 +44,7 @@ func (s *Service) CatchUpEvents(ctx context.Context, w payment.Window, after str
 	}
 	added, err := s.Store.FileEvents(ctx, events, payloads, now)
 	if added > 0 {
-		s.Log.Warn("events that were never delivered were found in Stripe's own list", "count", added)
+		s.Log.WarnContext(ctx, "events that were never delivered were found in Stripe's own list", "count", added)
 	}
 	return CaughtUp{Read: len(page), Added: added, Next: next}, err
 }

@@ -68,7 +68,7 @@ func (s *Service) file(ctx context.Context, events []store.Finished) (filed []bo
 		if err == nil && filed[i] {
 			s.Metrics.begin(byDelivery)
 			s.Metrics.end(f.Event.Type, f.Event.Livemode, f.Status, f.Method)
-			s.Log.Info("event", "event_id", f.Event.ID, "status", f.Status, "resolution_method", f.Method)
+			s.Log.InfoContext(ctx, "event", "event_id", f.Event.ID, "status", f.Status, "resolution_method", f.Method)
 		}
 	}
 	return filed, err

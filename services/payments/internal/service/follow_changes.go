@@ -94,7 +94,7 @@ func (s *Service) followAll(ctx context.Context, changes []change, out Followed)
 			defer mu.Unlock()
 			switch {
 			case err != nil:
-				s.Log.Warn("what became of a charge could not be followed", "charge_id", chargeID, "error", err)
+				s.Log.WarnContext(ctx, "what became of a charge could not be followed", "charge_id", chargeID, "error", err)
 				s.reportNoAccess(ctx, err)
 				out.Failed = append(out.Failed, chargeID)
 			case isNew:

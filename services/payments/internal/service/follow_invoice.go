@@ -102,7 +102,7 @@ func (s *Service) recordFirstTerm(ctx context.Context, sub payment.SubscriptionN
 	if missing != "" || sub.PlanID == "" {
 		return wire.Known{}, s.unclearSubscription(ctx, errNobody, sub, inv)
 	}
-	s.Log.Warn("the payment of a subscription was lost here and found at Stripe", "order_id", buyer.OrderID, "payment_intent_id", in.ID)
+	s.Log.WarnContext(ctx, "the payment of a subscription was lost here and found at Stripe", "order_id", buyer.OrderID, "payment_intent_id", in.ID)
 	buyer.PlanID = sub.PlanID
 	return s.write(ctx, newPayment(buyer, 1, s.Now()), buyer, in)
 }

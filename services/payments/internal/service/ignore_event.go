@@ -14,7 +14,7 @@ func (s *Service) IgnoreEvent(ctx context.Context, act store.Act) (store.Entry, 
 		return store.Entry{}, err
 	}
 	if !act.DryRun {
-		s.Log.Info("an event was ignored by a person", "event_id", act.EventID, "actor", act.Actor)
+		s.Log.InfoContext(ctx, "an event was ignored by a person", "event_id", act.EventID, "actor", act.Actor)
 	}
 	return s.Store.Entry(ctx, act.EventID)
 }

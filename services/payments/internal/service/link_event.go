@@ -30,7 +30,7 @@ func (s *Service) LinkEvent(ctx context.Context, orderID uuid.UUID, accountID st
 		return store.Entry{}, err
 	}
 	if !act.DryRun {
-		s.Log.Info("an event's customer was linked", "event_id", act.EventID, "order_id", w.BoughtBy, "actor", act.Actor)
+		s.Log.InfoContext(ctx, "an event's customer was linked", "event_id", act.EventID, "order_id", w.BoughtBy, "actor", act.Actor)
 	}
 	return s.Store.Entry(ctx, act.EventID)
 }

@@ -87,7 +87,7 @@ func noWord(err error) bool {
 
 // nothing is what is known of an order without any record here: unknown.
 func (s *Service) nothing(ctx context.Context, buyer payment.Purchase, cause error) wire.Known {
-	s.Log.Info("no record of a payment of this order, here or found at Stripe", "order_id", buyer.OrderID, "cause", cause)
+	s.Log.InfoContext(ctx, "no record of a payment of this order, here or found at Stripe", "order_id", buyer.OrderID, "cause", cause)
 	s.reportNoAccess(ctx, cause)
 	return wire.Known{Payment: payment.Payment{OrderID: buyer.OrderID}}
 }
@@ -99,14 +99,14 @@ func (s *Service) reportNoAccess(ctx context.Context, cause error) {
 		return
 	}
 	if err := s.Cases.OpenStripeAccess(ctx); err != nil {
-		s.Log.Error("stripe refuses our key, and no case could be opened", "error", err)
+		s.Log.ErrorContext(ctx, "stripe refuses our key, and no case could be opened", "error", err)
 	}
 }
 
 // restore writes the payment of an intent that only Stripe still knew, as the
 // order's number seq.
 func (s *Service) restore(ctx context.Context, buyer payment.Purchase, in payment.Intent, seq int32) (payment.Payment, error) {
-	s.Log.Warn("a payment was lost here and found at Stripe", "order_id", buyer.OrderID, "payment_intent_id", in.ID)
+	s.Log.WarnContext(ctx, "a payment was lost here and found at Stripe", "order_id", buyer.OrderID, "payment_intent_id", in.ID)
 	p := newPayment(buyer, seq, s.Now())
 	p.IntentID, p.CustomerID, p.ClientSecret, p.Status = in.ID, in.CustomerID, in.ClientSecret, payment.RequiresPaymentMethod
 	return s.insertFound(ctx, p, buyer)
@@ -114,7 +114,7 @@ func (s *Service) restore(ctx context.Context, buyer payment.Purchase, in paymen
 
 // restoreSession writes the payment of a page that only Stripe still knew.
 func (s *Service) restoreSession(ctx context.Context, buyer payment.Purchase, session payment.Session) (payment.Payment, error) {
-	s.Log.Warn("a payment on Stripe's page was lost here and found at Stripe", "order_id", buyer.OrderID, "checkout_session_id", session.ID)
+	s.Log.WarnContext(ctx, "a payment on Stripe's page was lost here and found at Stripe", "order_id", buyer.OrderID, "checkout_session_id", session.ID)
 	p := newPayment(buyer, 1, s.Now())
 	p.SessionID, p.CustomerID, p.RedirectURL, p.Status = session.ID, session.CustomerID, session.URL, payment.RequiresAction
 	return s.insertFound(ctx, p, buyer)
@@ -176,7 +176,7 @@ func (s *Service) ClaimDueAttempts(ctx context.Context, limit int) ([]payment.At
 func (s *Service) ResumeAtStart(ctx context.Context) error {
 	n, err := s.Store.MakeAttemptsDue(ctx, s.Now())
 	if n > 0 {
-		s.Log.Info("attempts were in hand when this service last stopped; looking at them now", "count", n)
+		s.Log.InfoContext(ctx, "attempts were in hand when this service last stopped; looking at them now", "count", n)
 	}
 	return err
 }

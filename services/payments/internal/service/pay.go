@@ -149,7 +149,7 @@ func (s *Service) decline(ctx context.Context, p payment.Payment, a payment.Atte
 
 // unknown answers with what is known when Stripe did not answer.
 func (s *Service) unknown(ctx context.Context, p payment.Payment, doing string, cause error) (wire.Known, error) {
-	s.Log.Warn("stripe gave no definite word; the attempt stays open", "order_id", p.OrderID, "doing", doing, "error", cause)
+	s.Log.WarnContext(ctx, "stripe gave no definite word; the attempt stays open", "order_id", p.OrderID, "doing", doing, "error", cause)
 	s.reportNoAccess(ctx, cause)
 	return s.known(ctx, p.ID)
 }

@@ -105,7 +105,7 @@ func (s *Service) work(ctx context.Context, f store.Filed) (string, error) {
 	v, err := s.handle(ctx, f)
 	release()
 	if err == nil {
-		s.Log.Info("event", "event_id", f.EventID, "status", v.status, "resolution_method", v.method)
+		s.Log.InfoContext(ctx, "event", "event_id", f.EventID, "status", v.status, "resolution_method", v.method)
 		if err = s.finish(ctx, f, v); err == nil {
 			s.Metrics.end(f.Type, f.Livemode, v.status, v.method)
 			return v.status, nil

@@ -92,7 +92,7 @@ func (s *Service) recordSeen(ctx context.Context, orderID uuid.UUID) {
 		}
 	}
 	if err != nil {
-		s.Log.Warn("what became of a charge is not recorded yet", "order_id", orderID, "error", err)
+		s.Log.WarnContext(ctx, "what became of a charge is not recorded yet", "order_id", orderID, "error", err)
 	}
 }
 
@@ -158,7 +158,7 @@ func (s *Service) driveRefund(ctx context.Context, r payment.Refund) (payment.Re
 	}
 	k, c, err := s.readCharge(ctx, p)
 	if cause := errors.Join(asked, err); cause != nil {
-		s.Log.Warn("stripe did not plainly make a refund", "order_id", r.OrderID, "error", cause)
+		s.Log.WarnContext(ctx, "stripe did not plainly make a refund", "order_id", r.OrderID, "error", cause)
 		s.reportNoAccess(ctx, cause)
 	}
 	var gone error
@@ -178,7 +178,7 @@ func (s *Service) driveRefund(ctx context.Context, r payment.Refund) (payment.Re
 	}
 	if err := s.tellOfCharge(ctx, k); err != nil {
 		// What Stripe did is done; its event tells Orders once more.
-		s.Log.Warn("orders was not told of a refund", "order_id", r.OrderID, "error", err)
+		s.Log.WarnContext(ctx, "orders was not told of a refund", "order_id", r.OrderID, "error", err)
 	}
 	return r, gone
 }

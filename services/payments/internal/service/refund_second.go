@@ -60,12 +60,12 @@ func (s *Service) driveSecond(ctx context.Context, r payment.Refund, p payment.P
 	}
 	c, err := s.readSecond(ctx, p, r.ChargeID)
 	if cause := errors.Join(asked, err); cause != nil {
-		s.Log.Warn("stripe did not plainly make a refund", "order_id", r.OrderID, "charge_id", r.ChargeID, "error", cause)
+		s.Log.WarnContext(ctx, "stripe did not plainly make a refund", "order_id", r.OrderID, "charge_id", r.ChargeID, "error", cause)
 		s.reportNoAccess(ctx, cause)
 	}
 	if err == nil && !c.Shows(r.ID) {
 		if err := s.notMade(ctx, r, c, asked); err != nil {
-			s.Log.Warn("what came of a refund is not recorded; it is looked at again", "order_id", r.OrderID, "error", err)
+			s.Log.WarnContext(ctx, "what came of a refund is not recorded; it is looked at again", "order_id", r.OrderID, "error", err)
 		}
 	}
 	return s.Store.Refund(ctx, nil, r.ID)

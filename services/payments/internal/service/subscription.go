@@ -92,7 +92,7 @@ func (s *Service) followBehind(ctx context.Context, about webhook.Subject) (know
 // otherCustomer gives a payment another Customer, when Stripe says that the one
 // it named is gone, and another key to ask under.
 func (s *Service) otherCustomer(ctx context.Context, p payment.Payment) (payment.Payment, error) {
-	s.Log.Warn("a customer is gone at Stripe; another one is made", "order_id", p.OrderID, "customer_id", p.CustomerID)
+	s.Log.WarnContext(ctx, "a customer is gone at Stripe; another one is made", "order_id", p.OrderID, "customer_id", p.CustomerID)
 	if err := s.Store.ForgetCustomer(ctx, p.CustomerID, s.Now()); err != nil {
 		return p, err
 	}

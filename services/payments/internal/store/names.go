@@ -122,13 +122,13 @@ func (s *Store) unlessKnown(ctx context.Context, waitsFor []string, wait func(*d
 // is. Errors: ErrNone.
 func (s *Store) ByCustomer(ctx context.Context, customerID string) (payment.Payment, error) {
 	r, err := s.q().PaymentByCustomer(ctx, customerID)
-	return fromPayment(r), domainError(err)
+	return found(ctx, r, err)
 }
 
 // ByAccount reads the latest payment for an account. Errors: ErrNone.
 func (s *Store) ByAccount(ctx context.Context, accountID string) (payment.Payment, error) {
 	r, err := s.q().PaymentByAccount(ctx, accountID)
-	return fromPayment(r), domainError(err)
+	return found(ctx, r, err)
 }
 
 // ByEmail reads the latest payment of an address for each account that it

@@ -72,7 +72,7 @@ func (s *Store) SaveCharge(ctx context.Context, tx pgx.Tx, paymentID uuid.UUID, 
 // ByCharge reads the payment that a charge paid. Errors: ErrNone.
 func (s *Store) ByCharge(ctx context.Context, chargeID string) (payment.Payment, error) {
 	r, err := s.q().PaymentByCharge(ctx, chargeID)
-	return fromPayment(r), domainError(err)
+	return found(ctx, r, err)
 }
 
 // ClaimDueRefunds takes refunds without a final answer that are due for a look.

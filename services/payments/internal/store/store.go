@@ -16,6 +16,7 @@ import (
 	"makegood.example/services/payments/internal/store/db"
 	"makegood.example/services/platform/batch"
 	"makegood.example/services/platform/pg"
+	"makegood.example/services/platform/tracing"
 )
 
 var (
@@ -119,6 +120,7 @@ func (s *Store) Insert(ctx context.Context, tx pgx.Tx, p payment.Payment, buyer 
 		ID: p.ID, OrderID: p.OrderID, Seq: p.Seq, Reference: p.Reference, PlanID: p.PlanID, Description: p.Description,
 		AccountID: p.AccountID, EmailKey: p.EmailKey, AmountMinor: p.AmountMinor, Currency: p.Currency,
 		RenewsMonths: p.RenewsMonths, RenewsOrderID: orNoID(p.RenewsOrderID), Now: p.CreatedAt,
+		TraceParent: tracing.RecordedParent(ctx),
 	}); err != nil {
 		return err
 	}
@@ -137,28 +139,35 @@ func (s *Store) InsertAdopted(ctx context.Context, tx pgx.Tx, p payment.Payment,
 	return s.Update(ctx, tx, p, p.CreatedAt)
 }
 
+// found is a payment that was read; whoever does so later goes on with the trace in
+// which it was written.
+func found(ctx context.Context, r db.Payment, err error) (payment.Payment, error) {
+	tracing.Link(ctx, r.TraceParent)
+	return fromPayment(r), domainError(err)
+}
+
 // Last reads an order's latest payment. Errors: ErrNone.
 func (s *Store) Last(ctx context.Context, orderID uuid.UUID) (payment.Payment, error) {
 	r, err := s.q().LastPayment(ctx, orderID)
-	return fromPayment(r), domainError(err)
+	return found(ctx, r, err)
 }
 
 // LockLast reads and locks an order's latest payment. Errors: ErrNone.
 func (s *Store) LockLast(ctx context.Context, tx pgx.Tx, orderID uuid.UUID) (payment.Payment, error) {
 	r, err := db.New(tx).LockLastPayment(ctx, orderID)
-	return fromPayment(r), domainError(err)
+	return found(ctx, r, err)
 }
 
 // Lock reads and locks a payment. Errors: ErrNone.
 func (s *Store) Lock(ctx context.Context, tx pgx.Tx, id uuid.UUID) (payment.Payment, error) {
 	r, err := db.New(tx).LockPayment(ctx, id)
-	return fromPayment(r), domainError(err)
+	return found(ctx, r, err)
 }
 
 // ByIntent reads the payment that saved an intent's id. Errors: ErrNone.
 func (s *Store) ByIntent(ctx context.Context, intentID string) (payment.Payment, error) {
 	r, err := s.q().PaymentByIntent(ctx, intentID)
-	return fromPayment(r), domainError(err)
+	return found(ctx, r, err)
 }
 
 // SaveIntent keeps the intent's id while the payment still wants to be charged;
@@ -194,7 +203,7 @@ func (s *Store) SaveSession(ctx context.Context, id uuid.UUID, customerID string
 // BySession reads the payment that saved a session's id. Errors: ErrNone.
 func (s *Store) BySession(ctx context.Context, sessionID string) (payment.Payment, error) {
 	r, err := s.q().PaymentBySession(ctx, sessionID)
-	return fromPayment(r), domainError(err)
+	return found(ctx, r, err)
 }
 
 // NextCreateTry moves to the next key for creating the intent and answers with

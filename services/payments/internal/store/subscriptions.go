@@ -98,7 +98,7 @@ func (s *Store) MakeSubscriptionsDue(ctx context.Context, now time.Time) (int64,
 // ByInvoice reads the payment of an invoice's term. Errors: ErrNone.
 func (s *Store) ByInvoice(ctx context.Context, invoiceID string) (payment.Payment, error) {
 	r, err := s.q().PaymentByInvoice(ctx, invoiceID)
-	return fromPayment(r), domainError(err)
+	return found(ctx, r, err)
 }
 
 // UntoldTerms lists a subscription's paid terms that Orders has not

@@ -7,6 +7,11 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/codes"
+	"go.opentelemetry.io/otel/trace"
+
+	"makegood.example/services/platform/tracing"
 )
 
 // Metrics counts requests to Stripe. A nil one counts nothing.
@@ -46,13 +51,31 @@ func (m *Metrics) around(next http.RoundTripper) http.RoundTripper {
 // RoundTrip implements http.RoundTripper.
 func (m measured) RoundTrip(req *http.Request) (*http.Response, error) {
 	object, began, status := objectOf(req.URL.Path), time.Now(), 0
+	_, span := tracing.Begin(req.Context(), "stripe "+req.Method+" "+object, trace.SpanKindClient)
 	resp, err := m.next.RoundTrip(req)
 	if err == nil {
 		status = resp.StatusCode
 	}
+	tell(span, status)
 	m.seconds.WithLabelValues(object, req.Method).Observe(time.Since(began).Seconds())
 	m.requests.WithLabelValues(object, req.Method, strconv.Itoa(status)).Inc()
 	return resp, err
+}
+
+// tell ends the span of a request, with nothing of what was said but the status. What
+// Stripe did not say is unknown, and not failed; what it refused, it answered.
+func tell(span trace.Span, status int) {
+	if !span.IsRecording() {
+		return
+	}
+	span.SetAttributes(attribute.Int("http.response.status_code", status))
+	switch {
+	case status == 0:
+		span.SetStatus(codes.Error, "no answer: it is not known whether this was done")
+	case status == http.StatusConflict, status == http.StatusTooManyRequests, status >= 500:
+		span.SetStatus(codes.Error, "no definite word: it is not known whether this was done")
+	}
+	span.End()
 }
 
 // objectOf is the kind of object in a path such as /v1/charges/ch_x: the only

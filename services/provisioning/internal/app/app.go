@@ -18,7 +18,9 @@ import (
 	"time"
 
 	standardwebhooks "github.com/standard-webhooks/standard-webhooks/libraries/go"
+	"go.opentelemetry.io/otel/trace"
 
+	"makegood.example/services/platform/tracing"
 	"makegood.example/services/provisioning/internal/hook"
 )
 
@@ -101,7 +103,9 @@ func publicOnly(_, address string, _ syscall.RawConn) error {
 
 // Tell posts a hook. Its error is a *Refused unless ctx ended; it may have been
 // taken all the same, and the app knows it again by its id.
-func (a *App) Tell(ctx context.Context, h hook.Hook, now time.Time) error {
+func (a *App) Tell(ctx context.Context, h hook.Hook, now time.Time) (err error) {
+	ctx, span := tracing.Begin(ctx, "hook POST", trace.SpanKindClient)
+	defer func() { tracing.End(span, err) }()
 	payload, err := h.Body()
 	if err != nil {
 		return err
@@ -123,6 +127,9 @@ func (a *App) Tell(ctx context.Context, h hook.Hook, now time.Time) error {
 	r.Header.Set(standardwebhooks.HeaderWebhookID, h.ID.String())
 	r.Header.Set(standardwebhooks.HeaderWebhookTimestamp, strconv.FormatInt(now.Unix(), 10))
 	r.Header.Set(standardwebhooks.HeaderWebhookSignature, strings.Join(signatures, " "))
+	if tracing.On() { // the app's own spans can go on with ours
+		r.Header.Set("Traceparent", tracing.Parent(ctx))
+	}
 	answer, err := a.client.Do(r)
 	switch {
 	case errors.Is(err, errPrivate):

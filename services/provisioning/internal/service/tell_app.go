@@ -9,6 +9,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"makegood.example/services/platform/due"
+	"makegood.example/services/platform/tracing"
 	"makegood.example/services/provisioning/internal/app"
 	"makegood.example/services/provisioning/internal/grant"
 	"makegood.example/services/provisioning/internal/hook"
@@ -34,6 +35,7 @@ func (s *Service) ClaimDueAccess(ctx context.Context, limit int) ([]store.Due, e
 // before was taken, or given up on. What cannot be delivered is tried again with
 // growing pauses, for days.
 func (s *Service) TellApp(ctx context.Context, d store.Due) error {
+	tracing.Link(ctx, d.TraceParent)
 	next, err := s.noticeAccess(ctx, d.AccountID)
 	if err != nil {
 		return err
@@ -110,7 +112,7 @@ func (s *Service) send(ctx context.Context, h hook.Hook) (retryAt *time.Time, er
 		return nil, cause
 	}
 	now = s.now()
-	s.Log.Warn("the app did not take a hook", "account_id", h.AccountID, "hook_id", h.ID, "attempt", h.Attempts, "reason", refused.Why)
+	s.Log.WarnContext(ctx, "the app did not take a hook", "account_id", h.AccountID, "hook_id", h.ID, "attempt", h.Attempts, "reason", refused.Why)
 	triedFor := now.Sub(*h.FirstTriedAt)
 	if triedFor >= hook.Overdue && s.reportNotTaken(ctx, h, refused.Why) && triedFor >= hook.GiveUpAfter {
 		return nil, s.Store.FinishHook(ctx, h.ID, hook.Failed, refused.Why, nil)
@@ -124,7 +126,7 @@ func (s *Service) send(ctx context.Context, h hook.Hook) (retryAt *time.Time, er
 func (s *Service) reportNotTaken(ctx context.Context, h hook.Hook, why string) bool {
 	err := s.Cases.HooksNotTaken(ctx, "the app does not take what it is told of access: "+why)
 	if err != nil {
-		s.Log.Warn("no case could be opened; the next delivery opens it", "hook_id", h.ID, "error", err)
+		s.Log.WarnContext(ctx, "no case could be opened; the next delivery opens it", "hook_id", h.ID, "error", err)
 	}
 	return err == nil
 }

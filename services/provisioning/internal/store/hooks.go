@@ -8,19 +8,22 @@ import (
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 
+	"makegood.example/services/platform/tracing"
 	"makegood.example/services/provisioning/internal/hook"
 	"makegood.example/services/provisioning/internal/store/db"
 )
 
 // TouchAccess makes an account due whose access may have changed.
 func (s *Store) TouchAccess(ctx context.Context, tx pgx.Tx, accountID uuid.UUID, now time.Time) error {
-	return mapError(s.q.WithTx(tx).TouchAccess(ctx, db.TouchAccessParams{AccountID: accountID, Now: &now}), nil)
+	return mapError(s.q.WithTx(tx).TouchAccess(ctx, db.TouchAccessParams{AccountID: accountID, Now: &now, TraceParent: tracing.RecordedParent(ctx)}), nil)
 }
 
 // Due is an account that is due; Touched tells whether it changed since.
 type Due struct {
 	AccountID uuid.UUID
 	Touched   int64
+	// TraceParent is the trace that made it due; nil when that was not recorded.
+	TraceParent *string
 }
 
 // ClaimDueAccess takes at most limit accounts that are due until lease.

@@ -161,7 +161,7 @@ func (s *Service) effect(ctx context.Context, a desk.Act, d deed) (*desk.Audited
 	if failure != "" {
 		row.What, row.Error = desk.AuditFailed, failure
 		if _, writeErr := s.Store.AddAudit(ctx, *row); writeErr != nil {
-			s.Log.Error("why an action failed is not in the audit", "action", a.Action, "idempotency_key", a.Key, "error", writeErr)
+			s.Log.ErrorContext(ctx, "why an action failed is not in the audit", "action", a.Action, "idempotency_key", a.Key, "error", writeErr)
 		}
 		if err != nil {
 			return nil, err

@@ -39,7 +39,7 @@ func (s *Service) LookUp(ctx context.Context, q desk.Query) (Looked, error) {
 	defer cancel()
 	f := s.find(ctx, q)
 	if candidates := f.candidates(); len(candidates) > 0 {
-		s.Log.Info("looked up, and it is not certain who it is", "query_kind", string(q.Kind), "candidates", len(candidates))
+		s.Log.InfoContext(ctx, "looked up, and it is not certain who it is", "query_kind", string(q.Kind), "candidates", len(candidates))
 		return Looked{Candidates: candidates, StripeRead: !f.stripeUnread, Unread: f.unread}, nil
 	}
 	p, about, err := f.gather(ctx)
@@ -57,6 +57,6 @@ func (s *Service) LookUp(ctx context.Context, q desk.Query) (Looked, error) {
 	for _, c := range f.charges {
 		out.Charges = append(out.Charges, c.Seen)
 	}
-	s.Log.Info("looked up", "query_kind", string(q.Kind), "diagnosis", string(d.Kind), "orders", len(out.Orders), "charges", len(out.Charges), "unread", len(p.Unread))
+	s.Log.InfoContext(ctx, "looked up", "query_kind", string(q.Kind), "diagnosis", string(d.Kind), "orders", len(out.Orders), "charges", len(out.Charges), "unread", len(p.Unread))
 	return out, nil
 }

@@ -22,7 +22,7 @@ func (s *Service) OpenCase(ctx context.Context, kind cases.Kind, subject, summar
 		return cases.ErrResolved
 	})
 	if err == nil && c.ReportedCount == 1 {
-		s.Log.Warn("case opened", "case_id", c.ID, "kind", c.Kind, "subject", c.Subject)
+		s.Log.WarnContext(ctx, "case opened", "case_id", c.ID, "kind", c.Kind, "subject", c.Subject)
 	}
 	return c, err
 }

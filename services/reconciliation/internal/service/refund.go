@@ -158,7 +158,7 @@ func (r *refunding) withdraw(ctx context.Context, d *ordersv1.DescribeOrderRespo
 		if restored, err := r.Payments.Restore(ctx, r.chargeID); err == nil && restored.Paid {
 			_, err = r.Orders.AdoptForPerson(ctx, restored, nil)
 			if err != nil {
-				r.Log.Warn("orders was not told of a refund", "order_id", r.wish.OrderID, "error", err)
+				r.Log.WarnContext(ctx, "orders was not told of a refund", "order_id", r.wish.OrderID, "error", err)
 			}
 		}
 		if st, err = r.standingOf(ctx, r.wish.OrderID); err != nil {

@@ -120,7 +120,7 @@ func (s *Service) showOrder(ctx context.Context, orderID string, out *Acted) {
 	}
 	d, err := s.Orders.Standing(ctx, orderID)
 	if err != nil {
-		s.Log.Warn("the order of an action cannot be shown", "order_id", orderID, "error", err)
+		s.Log.WarnContext(ctx, "the order of an action cannot be shown", "order_id", orderID, "error", err)
 		return
 	}
 	out.Order = d.GetOrder()

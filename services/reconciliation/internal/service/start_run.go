@@ -123,7 +123,7 @@ func (s *Service) work(ctx context.Context, id int64, dry bool, p *run.Progress)
 	if err != nil {
 		return run.Run{}, fmt.Errorf("record the end of run %d: %w", id, err)
 	}
-	s.Log.Info("reconciliation run", "run_id", id, "status", status, "dry_run", dry, "duration_ms", s.now().Sub(began).Milliseconds(),
+	s.Log.InfoContext(ctx, "reconciliation run", "run_id", id, "status", status, "dry_run", dry, "duration_ms", s.now().Sub(began).Milliseconds(),
 		"stuck_found", counts.StuckFound, "stuck_recovered", counts.StuckRecovered, "charges_checked", counts.ChargesChecked,
 		"orphans_found", counts.OrphansFound, "orphans_recovered", counts.OrphansRecovered, "events_added", counts.EventsAdded,
 		"confirmations_sent", counts.ConfirmationsSent, "errors", counts.Errors)
@@ -171,7 +171,7 @@ func (s *Service) recorded(ctx context.Context, id int64, p *run.Progress, work 
 				return err
 			case err != nil:
 				// The lease has time for several more tries.
-				s.Log.Warn("the run's progress cannot be saved; trying again", "run_id", id, "error", err)
+				s.Log.WarnContext(ctx, "the run's progress cannot be saved; trying again", "run_id", id, "error", err)
 			}
 		}
 	})

@@ -4,13 +4,13 @@ INSERT INTO orders.orders (
     email, email_key, name, account_id, checkout, allow_repeat, created_at,
     attempt_id, payment_method, submitted_at, payment_status, payment_intent_id, charge_id, customer_id, charged_at,
     refunded_minor, dispute, last_progress_at, next_look_at,
-    renews, renews_order_id, subscription_id, period_start, period_end, access_until, promise_by
+    renews, renews_order_id, subscription_id, period_start, period_end, access_until, promise_by, trace_parent
 ) VALUES (
     @id, @reference, @kind, @state, @plan_id, @plan_name, @term_months, @amount_minor, @currency,
     @email, @email_key, @name, @account_id, @checkout, @allow_repeat, @created_at,
     @attempt_id, @payment_method, @submitted_at, @payment_status, @payment_intent_id, @charge_id, @customer_id, @charged_at,
     @refunded_minor, @dispute, @created_at, sqlc.arg(next_look_at)::timestamptz,
-    @renews, @renews_order_id, @subscription_id, @period_start, @period_end, @access_until, @promise_by
+    @renews, @renews_order_id, @subscription_id, @period_start, @period_end, @access_until, @promise_by, @trace_parent
 );
 
 -- name: GetOrder :one

@@ -41,7 +41,7 @@ func (q *Queries) CustomersOfPeople(ctx context.Context, emailKeys []string) ([]
 }
 
 const paidPayments = `-- name: PaidPayments :many
-SELECT id, order_id, seq, reference, plan_id, description, account_id, email_key, amount_minor, currency, status, create_try, payment_intent_id, customer_id, client_secret, redirect_url, charge_id, received_minor, received_currency, charged_at, decline_code, decline_message, created_at, updated_at, refunded_minor, dispute, charge_read_at, checkout_session_id, renews_months, renews_order_id, subscription_id, invoice_id, term_start, term_end, told_at, asked_minor, adopted_by FROM payments.payments
+SELECT id, order_id, seq, reference, plan_id, description, account_id, email_key, amount_minor, currency, status, create_try, payment_intent_id, customer_id, client_secret, redirect_url, charge_id, received_minor, received_currency, charged_at, decline_code, decline_message, created_at, updated_at, refunded_minor, dispute, charge_read_at, checkout_session_id, renews_months, renews_order_id, subscription_id, invoice_id, term_start, term_end, told_at, asked_minor, adopted_by, trace_parent FROM payments.payments
 WHERE charge_id IS NOT NULL AND id IN (
     SELECT e.id FROM payments.payments e WHERE e.email_key = ANY ($1::text[])
     UNION ALL
@@ -118,6 +118,7 @@ func (q *Queries) PaidPayments(ctx context.Context, arg PaidPaymentsParams) ([]P
 			&i.ToldAt,
 			&i.AskedMinor,
 			&i.AdoptedBy,
+			&i.TraceParent,
 		); err != nil {
 			return nil, err
 		}

@@ -95,6 +95,7 @@ type Payment struct {
 	ToldAt            *time.Time
 	AskedMinor        *int64
 	AdoptedBy         *string
+	TraceParent       *string
 }
 
 type Refund struct {

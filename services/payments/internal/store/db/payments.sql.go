@@ -173,10 +173,10 @@ func (q *Queries) InsertCustomer(ctx context.Context, arg InsertCustomerParams) 
 const insertPayment = `-- name: InsertPayment :exec
 INSERT INTO payments.payments (
     id, order_id, seq, reference, plan_id, description, account_id, email_key, amount_minor, currency,
-    renews_months, renews_order_id, status, created_at, updated_at
+    renews_months, renews_order_id, status, created_at, updated_at, trace_parent
 ) VALUES (
     $1, $2, $3, $4, $5, $6, $7, $8, $9, $10,
-    $11, $12, 'CREATING', $13, $13
+    $11, $12, 'CREATING', $13, $13, $14
 )
 `
 
@@ -194,6 +194,7 @@ type InsertPaymentParams struct {
 	RenewsMonths  int32
 	RenewsOrderID *uuid.UUID
 	Now           time.Time
+	TraceParent   *string
 }
 
 func (q *Queries) InsertPayment(ctx context.Context, arg InsertPaymentParams) error {
@@ -211,12 +212,13 @@ func (q *Queries) InsertPayment(ctx context.Context, arg InsertPaymentParams) er
 		arg.RenewsMonths,
 		arg.RenewsOrderID,
 		arg.Now,
+		arg.TraceParent,
 	)
 	return err
 }
 
 const lastPayment = `-- name: LastPayment :one
-SELECT id, order_id, seq, reference, plan_id, description, account_id, email_key, amount_minor, currency, status, create_try, payment_intent_id, customer_id, client_secret, redirect_url, charge_id, received_minor, received_currency, charged_at, decline_code, decline_message, created_at, updated_at, refunded_minor, dispute, charge_read_at, checkout_session_id, renews_months, renews_order_id, subscription_id, invoice_id, term_start, term_end, told_at, asked_minor, adopted_by FROM payments.payments WHERE order_id = $1 ORDER BY seq DESC LIMIT 1
+SELECT id, order_id, seq, reference, plan_id, description, account_id, email_key, amount_minor, currency, status, create_try, payment_intent_id, customer_id, client_secret, redirect_url, charge_id, received_minor, received_currency, charged_at, decline_code, decline_message, created_at, updated_at, refunded_minor, dispute, charge_read_at, checkout_session_id, renews_months, renews_order_id, subscription_id, invoice_id, term_start, term_end, told_at, asked_minor, adopted_by, trace_parent FROM payments.payments WHERE order_id = $1 ORDER BY seq DESC LIMIT 1
 `
 
 func (q *Queries) LastPayment(ctx context.Context, orderID uuid.UUID) (Payment, error) {
@@ -260,6 +262,7 @@ func (q *Queries) LastPayment(ctx context.Context, orderID uuid.UUID) (Payment, 
 		&i.ToldAt,
 		&i.AskedMinor,
 		&i.AdoptedBy,
+		&i.TraceParent,
 	)
 	return i, err
 }
@@ -302,7 +305,7 @@ func (q *Queries) ListAttempts(ctx context.Context, paymentID uuid.UUID) ([]Atte
 }
 
 const lockLastPayment = `-- name: LockLastPayment :one
-SELECT id, order_id, seq, reference, plan_id, description, account_id, email_key, amount_minor, currency, status, create_try, payment_intent_id, customer_id, client_secret, redirect_url, charge_id, received_minor, received_currency, charged_at, decline_code, decline_message, created_at, updated_at, refunded_minor, dispute, charge_read_at, checkout_session_id, renews_months, renews_order_id, subscription_id, invoice_id, term_start, term_end, told_at, asked_minor, adopted_by FROM payments.payments WHERE order_id = $1 ORDER BY seq DESC LIMIT 1 FOR UPDATE
+SELECT id, order_id, seq, reference, plan_id, description, account_id, email_key, amount_minor, currency, status, create_try, payment_intent_id, customer_id, client_secret, redirect_url, charge_id, received_minor, received_currency, charged_at, decline_code, decline_message, created_at, updated_at, refunded_minor, dispute, charge_read_at, checkout_session_id, renews_months, renews_order_id, subscription_id, invoice_id, term_start, term_end, told_at, asked_minor, adopted_by, trace_parent FROM payments.payments WHERE order_id = $1 ORDER BY seq DESC LIMIT 1 FOR UPDATE
 `
 
 func (q *Queries) LockLastPayment(ctx context.Context, orderID uuid.UUID) (Payment, error) {
@@ -346,12 +349,13 @@ func (q *Queries) LockLastPayment(ctx context.Context, orderID uuid.UUID) (Payme
 		&i.ToldAt,
 		&i.AskedMinor,
 		&i.AdoptedBy,
+		&i.TraceParent,
 	)
 	return i, err
 }
 
 const lockPayment = `-- name: LockPayment :one
-SELECT id, order_id, seq, reference, plan_id, description, account_id, email_key, amount_minor, currency, status, create_try, payment_intent_id, customer_id, client_secret, redirect_url, charge_id, received_minor, received_currency, charged_at, decline_code, decline_message, created_at, updated_at, refunded_minor, dispute, charge_read_at, checkout_session_id, renews_months, renews_order_id, subscription_id, invoice_id, term_start, term_end, told_at, asked_minor, adopted_by FROM payments.payments WHERE id = $1 FOR UPDATE
+SELECT id, order_id, seq, reference, plan_id, description, account_id, email_key, amount_minor, currency, status, create_try, payment_intent_id, customer_id, client_secret, redirect_url, charge_id, received_minor, received_currency, charged_at, decline_code, decline_message, created_at, updated_at, refunded_minor, dispute, charge_read_at, checkout_session_id, renews_months, renews_order_id, subscription_id, invoice_id, term_start, term_end, told_at, asked_minor, adopted_by, trace_parent FROM payments.payments WHERE id = $1 FOR UPDATE
 `
 
 func (q *Queries) LockPayment(ctx context.Context, id uuid.UUID) (Payment, error) {
@@ -395,6 +399,7 @@ func (q *Queries) LockPayment(ctx context.Context, id uuid.UUID) (Payment, error
 		&i.ToldAt,
 		&i.AskedMinor,
 		&i.AdoptedBy,
+		&i.TraceParent,
 	)
 	return i, err
 }
@@ -443,7 +448,7 @@ func (q *Queries) NextCustomerTry(ctx context.Context, arg NextCustomerTryParams
 }
 
 const paymentByIntent = `-- name: PaymentByIntent :one
-SELECT id, order_id, seq, reference, plan_id, description, account_id, email_key, amount_minor, currency, status, create_try, payment_intent_id, customer_id, client_secret, redirect_url, charge_id, received_minor, received_currency, charged_at, decline_code, decline_message, created_at, updated_at, refunded_minor, dispute, charge_read_at, checkout_session_id, renews_months, renews_order_id, subscription_id, invoice_id, term_start, term_end, told_at, asked_minor, adopted_by FROM payments.payments WHERE payment_intent_id = $1::text
+SELECT id, order_id, seq, reference, plan_id, description, account_id, email_key, amount_minor, currency, status, create_try, payment_intent_id, customer_id, client_secret, redirect_url, charge_id, received_minor, received_currency, charged_at, decline_code, decline_message, created_at, updated_at, refunded_minor, dispute, charge_read_at, checkout_session_id, renews_months, renews_order_id, subscription_id, invoice_id, term_start, term_end, told_at, asked_minor, adopted_by, trace_parent FROM payments.payments WHERE payment_intent_id = $1::text
 `
 
 func (q *Queries) PaymentByIntent(ctx context.Context, paymentIntentID string) (Payment, error) {
@@ -487,6 +492,7 @@ func (q *Queries) PaymentByIntent(ctx context.Context, paymentIntentID string) (
 		&i.ToldAt,
 		&i.AskedMinor,
 		&i.AdoptedBy,
+		&i.TraceParent,
 	)
 	return i, err
 }

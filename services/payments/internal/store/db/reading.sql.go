@@ -13,7 +13,7 @@ import (
 )
 
 const accountsOfPage = `-- name: AccountsOfPage :many
-SELECT DISTINCT ON (account_id) id, order_id, seq, reference, plan_id, description, account_id, email_key, amount_minor, currency, status, create_try, payment_intent_id, customer_id, client_secret, redirect_url, charge_id, received_minor, received_currency, charged_at, decline_code, decline_message, created_at, updated_at, refunded_minor, dispute, charge_read_at, checkout_session_id, renews_months, renews_order_id, subscription_id, invoice_id, term_start, term_end, told_at, asked_minor, adopted_by FROM payments.payments
+SELECT DISTINCT ON (account_id) id, order_id, seq, reference, plan_id, description, account_id, email_key, amount_minor, currency, status, create_try, payment_intent_id, customer_id, client_secret, redirect_url, charge_id, received_minor, received_currency, charged_at, decline_code, decline_message, created_at, updated_at, refunded_minor, dispute, charge_read_at, checkout_session_id, renews_months, renews_order_id, subscription_id, invoice_id, term_start, term_end, told_at, asked_minor, adopted_by, trace_parent FROM payments.payments
 WHERE account_id = ANY ($1::text[]) AND account_id <> ''
 ORDER BY account_id, created_at DESC, seq DESC
 `
@@ -66,6 +66,7 @@ func (q *Queries) AccountsOfPage(ctx context.Context, accountIds []string) ([]Pa
 			&i.ToldAt,
 			&i.AskedMinor,
 			&i.AdoptedBy,
+			&i.TraceParent,
 		); err != nil {
 			return nil, err
 		}
@@ -137,7 +138,7 @@ func (q *Queries) CatchUpEvents(ctx context.Context, arg CatchUpEventsParams) ([
 }
 
 const paymentsOfPage = `-- name: PaymentsOfPage :many
-SELECT id, order_id, seq, reference, plan_id, description, account_id, email_key, amount_minor, currency, status, create_try, payment_intent_id, customer_id, client_secret, redirect_url, charge_id, received_minor, received_currency, charged_at, decline_code, decline_message, created_at, updated_at, refunded_minor, dispute, charge_read_at, checkout_session_id, renews_months, renews_order_id, subscription_id, invoice_id, term_start, term_end, told_at, asked_minor, adopted_by FROM payments.payments
+SELECT id, order_id, seq, reference, plan_id, description, account_id, email_key, amount_minor, currency, status, create_try, payment_intent_id, customer_id, client_secret, redirect_url, charge_id, received_minor, received_currency, charged_at, decline_code, decline_message, created_at, updated_at, refunded_minor, dispute, charge_read_at, checkout_session_id, renews_months, renews_order_id, subscription_id, invoice_id, term_start, term_end, told_at, asked_minor, adopted_by, trace_parent FROM payments.payments
 WHERE id IN (
     SELECT c.id FROM unnest($1::text[]) AS ask (name) JOIN payments.payments c ON c.charge_id = ask.name
     UNION ALL
@@ -203,6 +204,7 @@ func (q *Queries) PaymentsOfPage(ctx context.Context, arg PaymentsOfPageParams) 
 			&i.ToldAt,
 			&i.AskedMinor,
 			&i.AdoptedBy,
+			&i.TraceParent,
 		); err != nil {
 			return nil, err
 		}

@@ -178,7 +178,7 @@ func (q *Queries) LockNamesShared(ctx context.Context, lockKey int64) error {
 }
 
 const paymentByAccount = `-- name: PaymentByAccount :one
-SELECT id, order_id, seq, reference, plan_id, description, account_id, email_key, amount_minor, currency, status, create_try, payment_intent_id, customer_id, client_secret, redirect_url, charge_id, received_minor, received_currency, charged_at, decline_code, decline_message, created_at, updated_at, refunded_minor, dispute, charge_read_at, checkout_session_id, renews_months, renews_order_id, subscription_id, invoice_id, term_start, term_end, told_at, asked_minor, adopted_by FROM payments.payments WHERE account_id = $1::text AND account_id <> '' ORDER BY created_at DESC, seq DESC LIMIT 1
+SELECT id, order_id, seq, reference, plan_id, description, account_id, email_key, amount_minor, currency, status, create_try, payment_intent_id, customer_id, client_secret, redirect_url, charge_id, received_minor, received_currency, charged_at, decline_code, decline_message, created_at, updated_at, refunded_minor, dispute, charge_read_at, checkout_session_id, renews_months, renews_order_id, subscription_id, invoice_id, term_start, term_end, told_at, asked_minor, adopted_by, trace_parent FROM payments.payments WHERE account_id = $1::text AND account_id <> '' ORDER BY created_at DESC, seq DESC LIMIT 1
 `
 
 func (q *Queries) PaymentByAccount(ctx context.Context, accountID string) (Payment, error) {
@@ -222,12 +222,13 @@ func (q *Queries) PaymentByAccount(ctx context.Context, accountID string) (Payme
 		&i.ToldAt,
 		&i.AskedMinor,
 		&i.AdoptedBy,
+		&i.TraceParent,
 	)
 	return i, err
 }
 
 const paymentByCustomer = `-- name: PaymentByCustomer :one
-SELECT id, order_id, seq, reference, plan_id, description, account_id, email_key, amount_minor, currency, status, create_try, payment_intent_id, customer_id, client_secret, redirect_url, charge_id, received_minor, received_currency, charged_at, decline_code, decline_message, created_at, updated_at, refunded_minor, dispute, charge_read_at, checkout_session_id, renews_months, renews_order_id, subscription_id, invoice_id, term_start, term_end, told_at, asked_minor, adopted_by FROM payments.payments
+SELECT id, order_id, seq, reference, plan_id, description, account_id, email_key, amount_minor, currency, status, create_try, payment_intent_id, customer_id, client_secret, redirect_url, charge_id, received_minor, received_currency, charged_at, decline_code, decline_message, created_at, updated_at, refunded_minor, dispute, charge_read_at, checkout_session_id, renews_months, renews_order_id, subscription_id, invoice_id, term_start, term_end, told_at, asked_minor, adopted_by, trace_parent FROM payments.payments
 WHERE customer_id = $1::text
    OR email_key = (SELECT c.email_key FROM payments.customers c WHERE c.customer_id = $1::text)
    OR email_key = (SELECT l.email_key FROM payments.customer_links l WHERE l.customer_id = $1::text)
@@ -277,12 +278,13 @@ func (q *Queries) PaymentByCustomer(ctx context.Context, customerID string) (Pay
 		&i.ToldAt,
 		&i.AskedMinor,
 		&i.AdoptedBy,
+		&i.TraceParent,
 	)
 	return i, err
 }
 
 const paymentsByEmail = `-- name: PaymentsByEmail :many
-SELECT DISTINCT ON (account_id) id, order_id, seq, reference, plan_id, description, account_id, email_key, amount_minor, currency, status, create_try, payment_intent_id, customer_id, client_secret, redirect_url, charge_id, received_minor, received_currency, charged_at, decline_code, decline_message, created_at, updated_at, refunded_minor, dispute, charge_read_at, checkout_session_id, renews_months, renews_order_id, subscription_id, invoice_id, term_start, term_end, told_at, asked_minor, adopted_by FROM payments.payments WHERE email_key = $1::text ORDER BY account_id, created_at DESC, seq DESC
+SELECT DISTINCT ON (account_id) id, order_id, seq, reference, plan_id, description, account_id, email_key, amount_minor, currency, status, create_try, payment_intent_id, customer_id, client_secret, redirect_url, charge_id, received_minor, received_currency, charged_at, decline_code, decline_message, created_at, updated_at, refunded_minor, dispute, charge_read_at, checkout_session_id, renews_months, renews_order_id, subscription_id, invoice_id, term_start, term_end, told_at, asked_minor, adopted_by, trace_parent FROM payments.payments WHERE email_key = $1::text ORDER BY account_id, created_at DESC, seq DESC
 `
 
 // The latest payment of an address for each account that it bought for.
@@ -333,6 +335,7 @@ func (q *Queries) PaymentsByEmail(ctx context.Context, emailKey string) ([]Payme
 			&i.ToldAt,
 			&i.AskedMinor,
 			&i.AdoptedBy,
+			&i.TraceParent,
 		); err != nil {
 			return nil, err
 		}

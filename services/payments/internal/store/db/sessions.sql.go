@@ -13,7 +13,7 @@ import (
 )
 
 const paymentBySession = `-- name: PaymentBySession :one
-SELECT id, order_id, seq, reference, plan_id, description, account_id, email_key, amount_minor, currency, status, create_try, payment_intent_id, customer_id, client_secret, redirect_url, charge_id, received_minor, received_currency, charged_at, decline_code, decline_message, created_at, updated_at, refunded_minor, dispute, charge_read_at, checkout_session_id, renews_months, renews_order_id, subscription_id, invoice_id, term_start, term_end, told_at, asked_minor, adopted_by FROM payments.payments WHERE checkout_session_id = $1::text
+SELECT id, order_id, seq, reference, plan_id, description, account_id, email_key, amount_minor, currency, status, create_try, payment_intent_id, customer_id, client_secret, redirect_url, charge_id, received_minor, received_currency, charged_at, decline_code, decline_message, created_at, updated_at, refunded_minor, dispute, charge_read_at, checkout_session_id, renews_months, renews_order_id, subscription_id, invoice_id, term_start, term_end, told_at, asked_minor, adopted_by, trace_parent FROM payments.payments WHERE checkout_session_id = $1::text
 `
 
 func (q *Queries) PaymentBySession(ctx context.Context, checkoutSessionID string) (Payment, error) {
@@ -57,6 +57,7 @@ func (q *Queries) PaymentBySession(ctx context.Context, checkoutSessionID string
 		&i.ToldAt,
 		&i.AskedMinor,
 		&i.AdoptedBy,
+		&i.TraceParent,
 	)
 	return i, err
 }

@@ -155,7 +155,7 @@ func (q *Queries) MakeSubscriptionsDue(ctx context.Context, now time.Time) (int6
 }
 
 const paymentByInvoice = `-- name: PaymentByInvoice :one
-SELECT id, order_id, seq, reference, plan_id, description, account_id, email_key, amount_minor, currency, status, create_try, payment_intent_id, customer_id, client_secret, redirect_url, charge_id, received_minor, received_currency, charged_at, decline_code, decline_message, created_at, updated_at, refunded_minor, dispute, charge_read_at, checkout_session_id, renews_months, renews_order_id, subscription_id, invoice_id, term_start, term_end, told_at, asked_minor, adopted_by FROM payments.payments WHERE invoice_id = $1::text
+SELECT id, order_id, seq, reference, plan_id, description, account_id, email_key, amount_minor, currency, status, create_try, payment_intent_id, customer_id, client_secret, redirect_url, charge_id, received_minor, received_currency, charged_at, decline_code, decline_message, created_at, updated_at, refunded_minor, dispute, charge_read_at, checkout_session_id, renews_months, renews_order_id, subscription_id, invoice_id, term_start, term_end, told_at, asked_minor, adopted_by, trace_parent FROM payments.payments WHERE invoice_id = $1::text
 `
 
 func (q *Queries) PaymentByInvoice(ctx context.Context, invoiceID string) (Payment, error) {
@@ -199,6 +199,7 @@ func (q *Queries) PaymentByInvoice(ctx context.Context, invoiceID string) (Payme
 		&i.ToldAt,
 		&i.AskedMinor,
 		&i.AdoptedBy,
+		&i.TraceParent,
 	)
 	return i, err
 }
@@ -345,7 +346,7 @@ func (q *Queries) TermsPaidSince(ctx context.Context, arg TermsPaidSinceParams) 
 }
 
 const untoldTerms = `-- name: UntoldTerms :many
-SELECT id, order_id, seq, reference, plan_id, description, account_id, email_key, amount_minor, currency, status, create_try, payment_intent_id, customer_id, client_secret, redirect_url, charge_id, received_minor, received_currency, charged_at, decline_code, decline_message, created_at, updated_at, refunded_minor, dispute, charge_read_at, checkout_session_id, renews_months, renews_order_id, subscription_id, invoice_id, term_start, term_end, told_at, asked_minor, adopted_by FROM payments.payments
+SELECT id, order_id, seq, reference, plan_id, description, account_id, email_key, amount_minor, currency, status, create_try, payment_intent_id, customer_id, client_secret, redirect_url, charge_id, received_minor, received_currency, charged_at, decline_code, decline_message, created_at, updated_at, refunded_minor, dispute, charge_read_at, checkout_session_id, renews_months, renews_order_id, subscription_id, invoice_id, term_start, term_end, told_at, asked_minor, adopted_by, trace_parent FROM payments.payments
 WHERE subscription_id = $1::text AND status = 'SUCCEEDED' AND told_at IS NULL
 ORDER BY renews_order_id IS NOT NULL, term_start
 `
@@ -398,6 +399,7 @@ func (q *Queries) UntoldTerms(ctx context.Context, subscriptionID string) ([]Pay
 			&i.ToldAt,
 			&i.AskedMinor,
 			&i.AdoptedBy,
+			&i.TraceParent,
 		); err != nil {
 			return nil, err
 		}

@@ -16,10 +16,10 @@ WHERE email_key = sqlc.arg(email_key)::text AND customer_id IS NULL AND create_t
 -- name: InsertPayment :exec
 INSERT INTO payments.payments (
     id, order_id, seq, reference, plan_id, description, account_id, email_key, amount_minor, currency,
-    renews_months, renews_order_id, status, created_at, updated_at
+    renews_months, renews_order_id, status, created_at, updated_at, trace_parent
 ) VALUES (
     @id, @order_id, @seq, @reference, @plan_id, @description, @account_id, @email_key, @amount_minor, @currency,
-    @renews_months, @renews_order_id, 'CREATING', @now, @now
+    @renews_months, @renews_order_id, 'CREATING', @now, @now, @trace_parent
 );
 
 -- name: LastPayment :one

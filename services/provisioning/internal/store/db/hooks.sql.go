@@ -48,7 +48,7 @@ FROM (
     FOR UPDATE SKIP LOCKED
 ) AS due
 WHERE a.account_id = due.account_id
-RETURNING a.account_id, a.touched
+RETURNING a.account_id, a.touched, a.trace_parent
 `
 
 type ClaimDueAccessParams struct {
@@ -58,8 +58,9 @@ type ClaimDueAccessParams struct {
 }
 
 type ClaimDueAccessRow struct {
-	AccountID uuid.UUID
-	Touched   int64
+	AccountID   uuid.UUID
+	Touched     int64
+	TraceParent *string
 }
 
 func (q *Queries) ClaimDueAccess(ctx context.Context, arg ClaimDueAccessParams) ([]ClaimDueAccessRow, error) {
@@ -71,7 +72,7 @@ func (q *Queries) ClaimDueAccess(ctx context.Context, arg ClaimDueAccessParams) 
 	var items []ClaimDueAccessRow
 	for rows.Next() {
 		var i ClaimDueAccessRow
-		if err := rows.Scan(&i.AccountID, &i.Touched); err != nil {
+		if err := rows.Scan(&i.AccountID, &i.Touched, &i.TraceParent); err != nil {
 			return nil, err
 		}
 		items = append(items, i)
@@ -220,9 +221,18 @@ WHERE account_id = $1
 FOR UPDATE
 `
 
-func (q *Queries) LockAccess(ctx context.Context, accountID uuid.UUID) (AppAccess, error) {
+type LockAccessRow struct {
+	AccountID    uuid.UUID
+	Active       bool
+	Until        *time.Time
+	LastSequence int64
+	Touched      int64
+	NextLookAt   *time.Time
+}
+
+func (q *Queries) LockAccess(ctx context.Context, accountID uuid.UUID) (LockAccessRow, error) {
 	row := q.db.QueryRow(ctx, lockAccess, accountID)
-	var i AppAccess
+	var i LockAccessRow
 	err := row.Scan(
 		&i.AccountID,
 		&i.Active,
@@ -312,18 +322,19 @@ func (q *Queries) SettleAccess(ctx context.Context, arg SettleAccessParams) erro
 }
 
 const touchAccess = `-- name: TouchAccess :exec
-INSERT INTO provisioning.app_access (account_id, next_look_at)
-VALUES ($1, $2)
-ON CONFLICT (account_id) DO UPDATE SET touched = app_access.touched + 1, next_look_at = EXCLUDED.next_look_at
+INSERT INTO provisioning.app_access (account_id, next_look_at, trace_parent)
+VALUES ($1, $2, $3)
+ON CONFLICT (account_id) DO UPDATE SET touched = app_access.touched + 1, next_look_at = EXCLUDED.next_look_at, trace_parent = EXCLUDED.trace_parent
 `
 
 type TouchAccessParams struct {
-	AccountID uuid.UUID
-	Now       *time.Time
+	AccountID   uuid.UUID
+	Now         *time.Time
+	TraceParent *string
 }
 
 func (q *Queries) TouchAccess(ctx context.Context, arg TouchAccessParams) error {
-	_, err := q.db.Exec(ctx, touchAccess, arg.AccountID, arg.Now)
+	_, err := q.db.Exec(ctx, touchAccess, arg.AccountID, arg.Now, arg.TraceParent)
 	return err
 }
 

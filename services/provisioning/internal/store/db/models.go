@@ -38,8 +38,9 @@ type AppAccess struct {
 	Until        *time.Time
 	LastSequence int64
 	// grows with each change of its grants, so that a look that ends does not hide one
-	Touched    int64
-	NextLookAt *time.Time
+	Touched     int64
+	NextLookAt  *time.Time
+	TraceParent *string
 }
 
 type Grant struct {

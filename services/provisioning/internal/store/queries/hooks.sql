@@ -1,7 +1,7 @@
 -- name: TouchAccess :exec
-INSERT INTO provisioning.app_access (account_id, next_look_at)
-VALUES (@account_id, @now)
-ON CONFLICT (account_id) DO UPDATE SET touched = app_access.touched + 1, next_look_at = EXCLUDED.next_look_at;
+INSERT INTO provisioning.app_access (account_id, next_look_at, trace_parent)
+VALUES (@account_id, @now, @trace_parent)
+ON CONFLICT (account_id) DO UPDATE SET touched = app_access.touched + 1, next_look_at = EXCLUDED.next_look_at, trace_parent = EXCLUDED.trace_parent;
 
 -- name: ClaimDueAccess :many
 UPDATE provisioning.app_access AS a
@@ -15,7 +15,7 @@ FROM (
     FOR UPDATE SKIP LOCKED
 ) AS due
 WHERE a.account_id = due.account_id
-RETURNING a.account_id, a.touched;
+RETURNING a.account_id, a.touched, a.trace_parent;
 
 -- name: LockAccess :one
 SELECT account_id, active, until, last_sequence, touched, next_look_at
