@@ -28,8 +28,9 @@ help:
 	@echo "make up     run the whole product in the foreground until Ctrl-C"
 	@echo "make demo   see a payment survive a crash, in half a minute"
 	@echo "make crashlab"
-	@echo "            kill and break the product wherever it writes, and judge whether anybody lost, five minutes"
-	@echo "            (FULL=1 every fault at every point and the default settings, SEED=n as before, ONLY=purchase one path)"
+	@echo "            kill and break the product wherever it writes, and judge whether anybody lost, four minutes"
+	@echo "            (FULL=1 every fault at every point and the default settings, SEED=n as before, ONLY=purchase one path,"
+	@echo "            PART=2/8 the second eighth of the faults)"
 	@echo "make fleet  run three of everything, kill, stop and cut them off under load, and judge whether anybody lost, six minutes"
 	@echo "            (MINUTES=5 of faults, SEED=n the same faults again)"
 	@echo "make upgradelab"
@@ -59,7 +60,7 @@ demo: need-go
 crashlab: need-go
 	@dir=$(STATE); mkdir -p "$$dir/bin" || { echo "cannot write $$dir: set MAKEGOOD_DIR to a folder of yours" >&2; exit 1; }; \
 	echo "building the programs into $$dir/bin (about two minutes the first time, seconds later)"; \
-	$(BUILD) -o "$$dir/bin/" $(PROGRAMS) && FULL="$(FULL)" SEED="$(SEED)" ONLY="$(ONLY)" exec "$$dir/bin/makegood" crashlab
+	$(BUILD) -o "$$dir/bin/" $(PROGRAMS) && FULL="$(FULL)" SEED="$(SEED)" ONLY="$(ONLY)" PART="$(PART)" exec "$$dir/bin/makegood" crashlab
 
 # Beside a running make up, too.
 fleet: need-go

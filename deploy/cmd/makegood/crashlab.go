@@ -10,8 +10,8 @@ import (
 	"makegood.example/deploy/internal/crashlab"
 )
 
-// breakEverything runs the crash lab; FULL=1 says every fault, SEED chooses, and
-// ONLY names one path.
+// breakEverything runs the crash lab; FULL=1 says every fault, SEED chooses, ONLY
+// names one path, and PART=2/8 does an eighth of the faults.
 func breakEverything(ctx context.Context, _ []string) error {
 	dir, err := stateDir()
 	if err != nil {
@@ -21,8 +21,12 @@ func breakEverything(ctx context.Context, _ []string) error {
 	if err != nil {
 		return err
 	}
+	part, err := crashlab.ParsePart(os.Getenv("PART"))
+	if err != nil {
+		return err
+	}
 	report, err := crashlab.Run(ctx, crashlab.Options{
-		Dir: dir, Env: os.Environ(), Out: os.Stdout, Full: os.Getenv("FULL") == "1", Seed: seed, Only: os.Getenv("ONLY"),
+		Dir: dir, Env: os.Environ(), Out: os.Stdout, Full: os.Getenv("FULL") == "1", Seed: seed, Only: os.Getenv("ONLY"), Part: part,
 	})
 	if report != "" {
 		fmt.Println("the report with the timelines is", report)

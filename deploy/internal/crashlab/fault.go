@@ -1,6 +1,7 @@
 package crashlab
 
 import (
+	"cmp"
 	"strings"
 	"time"
 )
@@ -57,13 +58,21 @@ type point struct {
 // background is the path of writes that are about nobody.
 const background = "by itself"
 
+// byTheClock are words of which the time that passed chooses one: the same step, the
+// same statements, and on a busy machine the second more often than the first.
+var byTheClock = map[string]string{"RECOVERED": "COMPLETE", "RECOVERY": "CONFIRMATION"}
+
 // pointOf names a moment. The same statements twice in a transaction are one step.
 func pointOf(path string, m moment) point {
 	var names, tables []string
 	for _, w := range m.writes {
 		name := w.name
-		if len(w.states) > 0 {
-			name += "(" + strings.Join(w.states, " ") + ")"
+		var steps []string
+		for _, s := range w.states {
+			steps = append(steps, cmp.Or(byTheClock[s], s))
+		}
+		if len(steps) > 0 {
+			name += "(" + strings.Join(steps, " ") + ")"
 		}
 		if !contains(names, name) {
 			names = append(names, name)

@@ -1,7 +1,9 @@
 package crashlab
 
 import (
+	"cmp"
 	_ "embed"
+	"fmt"
 	"html/template"
 	"os"
 	"slices"
@@ -13,8 +15,9 @@ var page string
 
 var pageTemplate = template.Must(template.New("report").Parse(page))
 
-// The report shows the timelines of all runs with a violation, and of the slowest.
-const slowestShown = 40
+// The report shows the timelines of all runs with a violation, and of the slowest on
+// each path.
+const slowestShown = 8
 
 // told is a run as the page shows it.
 type told struct {
@@ -22,6 +25,10 @@ type told struct {
 	Recovery            string
 	Violations          []string
 	Lines               []toldLine
+	// Open: the timeline is shown without a click.
+	Open bool
+	// From and Width are where the recovery is on the bar of the run, in percent.
+	From, Width float64
 }
 
 type toldLine struct {
@@ -32,46 +39,51 @@ type toldLine struct {
 	Fault   bool
 }
 
+// outcome is a line of the list of all faults.
+type outcome struct {
+	Point, Fault, What string
+	Bad                bool
+}
+
+// way is all that the page tells of one path.
+type way struct {
+	Row  row
+	Dots []dot
+	Slow []told
+	All  []outcome
+}
+
+// dot is a recovery on the strip of its path; all paths have one scale.
+type dot struct {
+	Percent float64
+	What    string
+}
+
+// Name is how a path is headed.
+func (w way) Name() string {
+	if w.Row.Path == background {
+		return "what happens by itself"
+	}
+	return w.Row.Path
+}
+
 // write makes the page: one file that needs no other.
 func (r *report) write(path string) error {
-	var violated, slow []told
-	var all []*result
-	type shown struct {
-		Stage, Point, Fault, Outcome string
-		Bad                          bool
-	}
-	var matrix []shown
+	rows := r.rows()
+	all := rows[len(rows)-1]
+	longest := max(quantile(all.recoveries, 1), time.Second)
+	var ways []way
+	var violated []told
 	for _, g := range r.stages {
-		all = append(all, g.runs...)
-		for _, s := range g.missed {
-			matrix = append(matrix, shown{g.name, s.point.String(), string(s.kind), "not hit", true})
-		}
-		for _, s := range g.chance {
-			matrix = append(matrix, shown{g.name, s.point.String(), string(s.kind), "passed by chance while recording, and not met again", false})
-		}
-		for _, s := range g.loose {
-			matrix = append(matrix, shown{g.name, s.point.String(), string(s.kind), "nobody noticed", false})
+		for _, x := range rows {
+			if x.Stage == g.name {
+				ways = append(ways, g.way(x, longest))
+			}
 		}
 		for _, one := range g.runs {
-			if one.shot == nil || !one.shot.hit {
-				continue
-			}
-			outcome := "had it before the fault"
-			if one.recovery > 0 {
-				outcome = "recovered in " + round(one.recovery).String()
-			}
 			if len(one.violations) > 0 {
-				outcome = one.violations[0].String()
+				violated = append(violated, tell(one))
 			}
-			matrix = append(matrix, shown{g.name, one.shot.point.String(), string(one.shot.kind), outcome, len(one.violations) > 0})
-		}
-	}
-	slices.SortStableFunc(all, func(a, b *result) int { return int(b.recovery - a.recovery) })
-	for _, one := range all {
-		if len(one.violations) > 0 {
-			violated = append(violated, tell(one))
-		} else if one.recovery > 0 && len(slow) < slowestShown {
-			slow = append(slow, tell(one))
 		}
 	}
 	file, err := os.Create(path)
@@ -80,19 +92,59 @@ func (r *report) write(path string) error {
 	}
 	defer file.Close()
 	if err := pageTemplate.Execute(file, map[string]any{
-		"Seed": r.seed, "Full": r.full, "Began": r.began.UTC().Format(time.RFC3339), "Took": time.Since(r.began).Round(time.Second),
-		"Rows": r.rows(), "Clean": r.clean(), "Matrix": matrix, "Violated": violated, "Slow": slow,
+		"Seed": r.seed, "How": r.how, "Began": r.began.UTC().Format("2 January 2006, 15:04 UTC"), "Took": time.Since(r.began).Round(time.Second),
+		"All": all, "Ways": ways, "Clean": r.clean(), "Violated": violated, "Scale": seconds(longest),
 	}); err != nil {
 		return err
 	}
 	return file.Close()
 }
 
+// way collects what the stage has about one path.
+func (g *stage) way(x row, longest time.Duration) way {
+	w := way{Row: x}
+	add := func(shots []*shot, what string, bad bool) {
+		for _, s := range shots {
+			if s.point.path == x.Path {
+				w.All = append(w.All, outcome{s.point.String(), string(s.kind), what, bad})
+			}
+		}
+	}
+	add(g.missed, "NOT HIT", true)
+	add(g.chance, "passed by chance while recording, and not met again", false)
+	add(g.loose, "nobody noticed", false)
+	var recovered []*result
+	for _, one := range g.runs {
+		if one.run.path != x.Path || one.shot == nil || !one.shot.hit {
+			continue
+		}
+		what := "had it before the fault"
+		if one.recovery > 0 {
+			what = "recovered in " + round(one.recovery).String()
+			recovered = append(recovered, one)
+			w.Dots = append(w.Dots, dot{100 * float64(one.recovery) / float64(longest), what + ": " + string(one.shot.kind)})
+		}
+		if len(one.violations) > 0 {
+			what = one.violations[0].String()
+		}
+		w.All = append(w.All, outcome{one.shot.point.String(), string(one.shot.kind), what, len(one.violations) > 0})
+	}
+	slices.SortStableFunc(w.All, func(a, b outcome) int { return cmp.Compare(a.Point+a.Fault, b.Point+b.Fault) })
+	slices.SortStableFunc(recovered, func(a, b *result) int { return cmp.Compare(b.recovery, a.recovery) })
+	for _, one := range recovered[:min(slowestShown, len(recovered))] {
+		w.Slow = append(w.Slow, tell(one))
+	}
+	if len(w.Slow) > 0 {
+		w.Slow[0].Open = true
+	}
+	return w
+}
+
 func tell(one *result) told {
 	r := one.run
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	t := told{Title: r.path + ", order " + r.orderID.String()}
+	t := told{Title: "order " + r.orderID.String()}
 	if one.shot != nil {
 		t.Fault, t.Point = string(one.shot.kind), one.shot.point.String()
 	}
@@ -100,7 +152,7 @@ func tell(one *result) told {
 		t.Recovery = round(one.recovery).String()
 	}
 	for _, f := range one.violations {
-		t.Violations = append(t.Violations, f.String())
+		t.Violations, t.Open = append(t.Violations, f.String()), true
 	}
 	end := r.began
 	for _, l := range r.lines {
@@ -109,12 +161,13 @@ func tell(one *result) told {
 		}
 	}
 	whole := max(end.Sub(r.began), time.Millisecond)
+	percent := func(at time.Time) float64 { return 100 * min(1, max(0, float64(at.Sub(r.began))/float64(whole))) }
 	for _, l := range r.lines {
-		after := l.At.Sub(r.began)
-		t.Lines = append(t.Lines, toldLine{
-			After: after.Round(time.Millisecond).String(), What: l.What, Percent: 100 * min(1, max(0, float64(after)/float64(whole))),
-			Fault: l.Fault,
-		})
+		t.Lines = append(t.Lines, toldLine{fmt.Sprintf("%.3f s", l.At.Sub(r.began).Seconds()), l.What, percent(l.At), l.Fault})
+	}
+	if one.recovery > 0 {
+		t.From = percent(one.shot.at)
+		t.Width = percent(one.arrived) - t.From
 	}
 	return t
 }

@@ -61,6 +61,13 @@ func (l *lab) allHit(shots []*shot) bool {
 	return !slices.ContainsFunc(shots, func(s *shot) bool { return s.at.IsZero() })
 }
 
+// goOn says whether somebody whose fault has not struck is still on their way.
+func (l *lab) goOn(all []*result) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return slices.ContainsFunc(all, func(r *result) bool { return r.shot != nil && r.goesOn() })
+}
+
 // holding says whether anybody's webhooks are kept away.
 func (l *lab) holding() bool {
 	l.mu.Lock()

@@ -31,6 +31,7 @@ const (
 	refundThere = "refund at Stripe"
 	renewal     = "renewal"
 	reconciling = "reconciliation"
+	strangers   = "another product"
 )
 
 // path is how a customer gets along one, and when they have what is theirs.
@@ -54,6 +55,8 @@ const (
 		WHERE o.reference = $1 AND m.state = 'SENT'
 		AND NOT EXISTS (SELECT FROM orders.river_job WHERE args->>'order_id' = o.id::text AND state <> 'completed')
 		AND NOT EXISTS (SELECT FROM notifications.river_job WHERE position(m.id::text in args::text) > 0 AND state <> 'completed')`
+	areOver = `SELECT max(processed_at) FROM payments.webhook_events
+		WHERE position($1::text in convert_from(payload, 'UTF8')) > 0 HAVING count(*) > 0 AND count(*) = count(processed_at)`
 	isWithdrawn = `SELECT g.withdrawn_at FROM provisioning.grants g JOIN orders.orders o ON o.id = g.order_id WHERE o.reference = $1`
 )
 
@@ -64,7 +67,8 @@ var paths = map[string]path{
 	refunding:   {refunding, isRefunded, nil, isWithdrawn},
 	refundThere: {refundThere, isRefundedThere, nil, isWithdrawn},
 	renewal:     {renewal, renews, nil, hasNextTerm},
-	reconciling: {reconciling, isOrphaned, release, hasAccess},
+	reconciling: {reconciling, isOrphaned, releaseLate, hasAccess},
+	strangers:   {strangers, paysAnother, nil, areOver},
 }
 
 // shop is a running product, and what stands around it.
@@ -142,6 +146,14 @@ func release(ctx context.Context, s *shop, r *run) error {
 	r.enter("")
 	r.hold(false)
 	return nil
+}
+
+// releaseLate is release when the sweep has found the events, too.
+func releaseLate(ctx context.Context, s *shop, r *run) error {
+	if err := eventsSettled(ctx, s, r); err != nil {
+		return err
+	}
+	return release(ctx, s, r)
 }
 
 // settled waits for everything about an order to be over, so that what comes next
@@ -309,11 +321,27 @@ func isOrphaned(ctx context.Context, s *shop, r *run) error {
 	return nil
 }
 
+// paysAnother buys another product that is sold on the same account. Its charge names
+// an order as ours do, and is none of ours.
+func paysAnother(ctx context.Context, s *shop, r *run) error {
+	var customer struct{ ID string }
+	if err := s.stripe(ctx, "/v1/customers", secret, url.Values{"email": {r.email}}, &customer); err != nil {
+		return err
+	}
+	r.learn([]byte(customer.ID))
+	if err := r.begin(ctx, strangers); err != nil {
+		return err
+	}
+	return s.stripe(ctx, "/v1/payment_intents", secret, url.Values{
+		"amount": {"24900"}, "currency": {"usd"}, "customer": {customer.ID}, "payment_method": {card}, "payment_method_types[]": {"card"}, "confirm": {"true"},
+		"metadata[order_id]": {r.orderID.String()}, "metadata[reference]": {r.reference.String()}, "metadata[plan_id]": {"annual"},
+	}, nil)
+}
+
 // eventsSettled waits until Stripe's events about a customer are in the ledger and
 // over.
 func eventsSettled(ctx context.Context, s *shop, r *run) error {
-	return r.await(ctx, s, "its events", `SELECT max(processed_at) FROM payments.webhook_events
-		WHERE position($1::text in convert_from(payload, 'UTF8')) > 0 HAVING count(*) > 0 AND count(*) = count(processed_at)`)
+	return r.await(ctx, s, "its events", areOver)
 }
 
 // await polls SQL for a time; $1 is the reference.

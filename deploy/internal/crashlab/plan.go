@@ -12,6 +12,9 @@ const (
 	abreast   = 16
 	heldMost  = 8
 	triesMost = 4
+	// crowded is how often a fault is tried among others; then it has a wave for itself,
+	// since a kill beside it may have taken its point away.
+	crowded = 2
 )
 
 // shotsAt chooses the faults for a point: all, or two of them by the seed, a kill
@@ -40,7 +43,7 @@ func (g *stage) shoot(ctx context.Context, queue []*shot) (missed []*shot, err e
 		for _, s := range queue {
 			kills := s.kind.kills()
 			switch {
-			case len(now) >= abreast, kills && killed != "" && killed != s.point.service, kills && held >= heldMost,
+			case len(now) > 0 && (s.tries >= crowded || now[0].tries >= crowded), len(now) >= abreast, kills && killed != "" && killed != s.point.service, kills && held >= heldMost,
 				s.point.path == background && slices.ContainsFunc(now, func(o *shot) bool { return o.point == s.point }):
 				later = append(later, s)
 				continue

@@ -43,13 +43,50 @@ func TestTheSeedChoosesAndTheFullFormLeavesNothingOut(t *testing.T) {
 	}
 }
 
-func TestFewSweepsAreKilledInTheShortForm(t *testing.T) {
-	var queue []*shot
-	for range 10 {
-		queue = append(queue, &shot{point: point{service: "reconciliation"}, kind: killBefore}, &shot{point: point{service: "reconciliation"}, kind: anError}, &shot{point: point{service: "orders"}, kind: killAfter})
+func TestThePartsTogetherAreEverythingOnce(t *testing.T) {
+	random := rand.New(rand.NewPCG(1, 0))
+	counts := map[string]int{}
+	for n := range 4 {
+		part, err := ParsePart(Part{n + 1, 4}.String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		mine := 0
+		for _, p := range pointsOf(40) {
+			for _, s := range shotsAt(p, true, random) {
+				if part.has(s) {
+					counts[p.String()+string(s.kind)]++
+					mine++
+				}
+			}
+		}
+		if mine < 20 || mine > 90 {
+			t.Errorf("part %s has %d of 200 faults", part, mine)
+		}
 	}
-	if n := len(fewSweepsKilled(queue)); n != sweepsKilled+20 {
-		t.Errorf("%d are left", n)
+	for what, n := range counts {
+		if n != 1 {
+			t.Errorf("%s is in %d parts", what, n)
+		}
+	}
+	if len(counts) != 20*len(within)+20*len(ending) {
+		t.Errorf("%d faults in all parts", len(counts))
+	}
+	for _, bad := range []string{"0/4", "5/4", "1", "1/0", "a/b", "1/4 ", "1/4/7"} {
+		if _, err := ParsePart(bad); err == nil {
+			t.Errorf("%q is a part", bad)
+		}
+	}
+}
+
+// The clock decides whether an order is COMPLETE or RECOVERED: a point is one and the
+// same, or the busy machine's half would not be met again.
+func TestWhatTheClockChoosesIsOneStep(t *testing.T) {
+	at := func(states ...string) point {
+		return pointOf(purchase, moment{service: "orders", writes: []write{{name: "UpdateOrder", ops: []string{"UPDATE orders.orders"}, states: states}}})
+	}
+	if at("CHARGED", "COMPLETE") != at("CHARGED", "RECOVERED") || at("PENDING", "CHARGED") == at("CHARGED", "COMPLETE") {
+		t.Errorf("%s and %s", at("CHARGED", "COMPLETE"), at("CHARGED", "RECOVERED"))
 	}
 }
 

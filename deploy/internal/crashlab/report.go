@@ -10,7 +10,7 @@ import (
 // report is what all stages came to.
 type report struct {
 	seed   uint64
-	full   bool
+	how    string
 	began  time.Time
 	stages []*stage
 }

@@ -59,6 +59,18 @@ type result struct {
 	waited     time.Duration
 	violations []judge.Finding
 	leave      func() // the barrier
+	// over is closed when nothing of the path is waited for any more.
+	over chan struct{}
+}
+
+// goesOn says whether a fault may still meet its point.
+func (r *result) goesOn() bool {
+	select {
+	case <-r.over:
+		return false
+	default:
+		return !r.shot.hit
+	}
 }
 
 // open starts the product, with a proxy between each service and PostgreSQL and a
@@ -212,6 +224,7 @@ func (g *stage) wave(ctx context.Context, all []*result, loose []*shot, restWith
 	var everybody barrier
 	for _, r := range all {
 		r.run.ready, r.leave = everybody.join()
+		r.over = make(chan struct{})
 		g.lab.join(r.run)
 		if r.shot != nil {
 			shots = append(shots, r.shot)
@@ -231,7 +244,7 @@ func (g *stage) wave(ctx context.Context, all []*result, loose []*shot, restWith
 	if len(loose) > 0 {
 		most = looseMost
 	}
-	for until := time.Now().Add(most); !g.lab.allHit(shots) && time.Now().Before(until); {
+	for until := time.Now().Add(most); !g.lab.allHit(shots) && (time.Now().Before(until) || g.lab.goOn(all)); {
 		if err := pause(ctx, 50*time.Millisecond); err != nil {
 			return err
 		}
@@ -253,6 +266,12 @@ func (g *stage) wave(ctx context.Context, all []*result, loose []*shot, restWith
 // goes on while the next wave begins.
 func (g *stage) travel(ctx context.Context, r *result) {
 	defer r.leave()
+	later := false
+	defer func() {
+		if !later {
+			close(r.over)
+		}
+	}()
 	p := paths[r.run.path]
 	err := p.travel(ctx, g.shop, r.run)
 	if err == nil {
@@ -268,7 +287,9 @@ func (g *stage) travel(ctx context.Context, r *result) {
 	if p.after == nil {
 		return
 	}
+	later = true
 	g.afters.Go(func() {
+		defer close(r.over)
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), restMost)
 		defer cancel()
 		// What does not come is found by the judge, too.

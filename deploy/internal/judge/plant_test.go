@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"net/smtp"
 	"net/url"
+	"os"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -13,6 +15,27 @@ import (
 
 	"makegood.example/deploy/internal/judge"
 )
+
+// TestEveryRuleIsPlanted: a rule that no test here violates might find nothing.
+func TestEveryRuleIsPlanted(t *testing.T) {
+	rules, err := os.ReadFile("judge.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	tests, err := os.ReadFile("plant_test.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	found := regexp.MustCompile(`(?m)^\t(\w+) Rule = "`).FindAllSubmatch(rules, -1)
+	if len(found) < 15 {
+		t.Fatalf("only %d rules are found", len(found))
+	}
+	for _, rule := range found {
+		if !regexp.MustCompile(`judge\.` + string(rule[1]) + `\b`).Match(tests) {
+			t.Errorf("%s is planted nowhere", rule[1])
+		}
+	}
+}
 
 func TestMoneyWithoutAccessAndAccessWithoutMoney(t *testing.T) {
 	p := plant(t)
@@ -32,6 +55,13 @@ func TestMoneyWithoutAccessAndAccessWithoutMoney(t *testing.T) {
 	_, _, charge = p.buys()
 	p.Stripe.Post("/v1/refunds", url.Values{"charge": {charge}}, nil)
 	p.finds("a refund that nobody heard of", is(judge.KeptAccess, charge), is(judge.AmountDiffers, charge))
+
+	_, _, charge = p.buys()
+	var dispute struct{ ID string }
+	p.Stripe.Control("/_sim/charges/"+charge+"/dispute", map[string]string{"reason": "fraudulent"}, &dispute)
+	p.finds("a dispute that is open")
+	p.Stripe.Control("/_sim/disputes/"+dispute.ID+"/close", map[string]string{"outcome": "lost"}, nil)
+	p.finds("a dispute that was lost, and nobody heard of it", is(judge.KeptAccess, charge))
 
 	_, order, _ = p.buys()
 	pay(p.World, map[string]string{"makegood_app": "makegood", "order_id": order}, "")
@@ -107,6 +137,11 @@ func TestMailsThatAreMissingRepeatedOrUntrue(t *testing.T) {
 	id := p.Mails(b.Email)[0].MessageID
 	p.mail(b.Email, id, "confirmation", order)
 	p.finds("a repeat that was never tried", is(judge.ToldTwice, "mail "+id))
+
+	b = p.Buyer("pat")
+	order = b.Orders("annual", "HOSTED").ID
+	p.mail(b.Email, "too-early@example.com", "confirmation", order)
+	p.finds("a mail about what is not paid", is(judge.ToldUntrue, order))
 
 	nobody := uuid.NewString()
 	p.mail("sam@example.com", "invented@example.com", "confirmation", nobody)
