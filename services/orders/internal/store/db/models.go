@@ -75,6 +75,7 @@ type Order struct {
 	RefundOfferUntil    *time.Time
 	RefundAskedAt       *time.Time
 	RefundFailedAt      *time.Time
+	ErasedAt            *time.Time
 }
 
 type OrdersChargingSwitch struct {

@@ -97,6 +97,11 @@ type Payment struct {
 	AdoptedBy         *string
 }
 
+type PaymentsErasedCustomer struct {
+	CustomerID string
+	ErasedAt   time.Time
+}
+
 type Refund struct {
 	ID             uuid.UUID
 	PaymentID      uuid.UUID
