@@ -31,7 +31,7 @@ func serviceMain() {
 		}
 		fmt.Println(rt.Listener.Addr())
 		return payments.Run(ctx, cfg, rt)
-	})
+	}, nil)
 }
 
 // victim is the service in a process of its own, with the scene's surroundings.

@@ -39,7 +39,7 @@ func TestMain(m *testing.M) {
 				return err
 			}
 			return reconciliation.Run(ctx, cfg, rt)
-		})
+		}, nil)
 		return
 	}
 	pgtest.Main(m, reconciliation.Schema)
