@@ -13,6 +13,7 @@ import (
 	_ "makegood.example/proto/gen/notifications/v1"
 	_ "makegood.example/proto/gen/orders/v1"
 	_ "makegood.example/proto/gen/payments/v1"
+	_ "makegood.example/proto/gen/personal/v1"
 	_ "makegood.example/proto/gen/provisioning/v1"
 	_ "makegood.example/proto/gen/reconciliation/v1"
 )

@@ -110,6 +110,9 @@ func (s *shop) deskOfTheDocument(t *testing.T) (env []string) {
 	await(t, "the case of the other charge", func() bool {
 		return s.DB().QueryRow(t.Context(), "SELECT id FROM reconciliation.cases WHERE state = 'OPEN' AND subject LIKE '%' || $1 || '%'", other).Scan(&id) == nil
 	})
+	leaver := s.buyer("Leaving Sam")
+	leaver.pays(t, card)
+	leaver.awaitRest(t, "COMPLETE", "RECOVERED")
 	b := s.buyer("Frightened Jane")
 	hold := stripe("hang_after", http.MethodPost, pathConfirm)(t, s)
 	answered := b.startsToPay(t, card)
@@ -130,7 +133,7 @@ func (s *shop) deskOfTheDocument(t *testing.T) (env []string) {
 		return s.DB().QueryRow(t.Context(), "SELECT key FROM notifications.incidents WHERE resolved_at IS NULL AND key LIKE 'claimed-charge%'").Scan(&incident) == nil
 	})
 	return []string{
-		"INCIDENT=" + incident,
+		"INCIDENT=" + incident, "LEAVER=" + leaver.email,
 		"EMAIL=" + b.email, "ORDER=" + b.record(t).ID, "CHARGE=" + adopt, fmt.Sprint("CASE=", strconv.FormatInt(id, 10)), "EVENT=evt_hers", "OTHER_EVENT=evt_nobodys",
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"context"
 
 	notificationsv1 "makegood.example/proto/gen/notifications/v1"
+	personalv1 "makegood.example/proto/gen/personal/v1"
 	"makegood.example/services/notifications/internal/clients"
 	"makegood.example/services/notifications/internal/jobs"
 	"makegood.example/services/notifications/internal/rpc"
@@ -16,6 +17,7 @@ import (
 	"makegood.example/services/platform/due"
 	"makegood.example/services/platform/host"
 	"makegood.example/services/platform/migrate"
+	"makegood.example/services/platform/personal"
 	"makegood.example/services/platform/process"
 )
 
@@ -59,6 +61,7 @@ func Run(ctx context.Context, cfg Config, rt process.Runtime) error {
 	}
 	svc.Queue = deliveries
 	notificationsv1.RegisterNotificationsServiceServer(h, &rpc.Server{Service: svc})
+	personalv1.RegisterPersonalDataServiceServer(h, &personal.Server{Keeper: store.Person, Pool: h.Pool, Now: rt.Now})
 	tellings := due.Work[store.ChannelDue]{Name: "incidents to tell", Claim: svc.ClaimTellings, Handle: svc.TellChannel, Log: rt.Log}
 	work := []func(context.Context) error{deliveries.Run, tellings.Run}
 	if cfg.Watched {

@@ -21,7 +21,7 @@ require (
 	golang.org/x/sync v0.24.0
 	google.golang.org/grpc v1.85.0
 	google.golang.org/protobuf v1.36.12
-	makegood.example/proto v0.0.0-00010101000000-000000000000
+	makegood.example/proto v0.0.0
 	makegood.example/services/platform v0.0.0-00010101000000-000000000000
 	pgregory.net/rapid v1.3.0
 )

@@ -8,6 +8,7 @@ import (
 	"github.com/google/uuid"
 
 	ordersv1 "makegood.example/proto/gen/orders/v1"
+	personalv1 "makegood.example/proto/gen/personal/v1"
 	"makegood.example/services/orders/internal/clients"
 	"makegood.example/services/orders/internal/jobs"
 	"makegood.example/services/orders/internal/rpc"
@@ -16,6 +17,7 @@ import (
 	"makegood.example/services/platform/due"
 	"makegood.example/services/platform/host"
 	"makegood.example/services/platform/migrate"
+	"makegood.example/services/platform/personal"
 	"makegood.example/services/platform/process"
 )
 
@@ -52,6 +54,7 @@ func Run(ctx context.Context, cfg Config, rt process.Runtime) error {
 	}
 	ordersv1.RegisterOrdersServiceServer(h, &rpc.Orders{Service: svc})
 	ordersv1.RegisterOrdersAdminServiceServer(h, &rpc.Admin{Service: svc})
+	personalv1.RegisterPersonalDataServiceServer(h, &personal.Server{Keeper: store.Person, Pool: h.Pool, Now: rt.Now})
 
 	work := []func(context.Context) error{messages.Run}
 	if cfg.RescueOn {

@@ -6,6 +6,7 @@ import (
 	"context"
 
 	paymentsv1 "makegood.example/proto/gen/payments/v1"
+	personalv1 "makegood.example/proto/gen/personal/v1"
 	"makegood.example/services/payments/internal/clients"
 	"makegood.example/services/payments/internal/payment"
 	"makegood.example/services/payments/internal/rpc"
@@ -15,6 +16,7 @@ import (
 	"makegood.example/services/platform/due"
 	"makegood.example/services/platform/host"
 	"makegood.example/services/platform/migrate"
+	"makegood.example/services/platform/personal"
 	"makegood.example/services/platform/process"
 )
 
@@ -44,6 +46,7 @@ func Run(ctx context.Context, cfg Config, rt process.Runtime) error {
 	}
 	paymentsv1.RegisterPaymentsServiceServer(h, &rpc.Payments{Service: svc})
 	paymentsv1.RegisterPaymentsAdminServiceServer(h, &rpc.Admin{Service: svc})
+	personalv1.RegisterPersonalDataServiceServer(h, &personal.Server{Keeper: store.Person, Pool: h.Pool, Now: rt.Now})
 
 	if err := svc.ResumeEventsAtStart(ctx); err != nil {
 		return err

@@ -5,10 +5,12 @@ package provisioning
 import (
 	"context"
 
+	personalv1 "makegood.example/proto/gen/personal/v1"
 	provisioningv1 "makegood.example/proto/gen/provisioning/v1"
 	"makegood.example/services/platform/due"
 	"makegood.example/services/platform/host"
 	"makegood.example/services/platform/migrate"
+	"makegood.example/services/platform/personal"
 	"makegood.example/services/platform/process"
 	"makegood.example/services/provisioning/internal/clients"
 	"makegood.example/services/provisioning/internal/rpc"
@@ -37,6 +39,7 @@ func Run(ctx context.Context, cfg Config, rt process.Runtime) error {
 	}
 	provisioningv1.RegisterProvisioningServiceServer(h, &rpc.Server{Service: svc})
 	provisioningv1.RegisterProvisioningAdminServiceServer(h, &rpc.Admin{Service: svc})
+	personalv1.RegisterPersonalDataServiceServer(h, &personal.Server{Keeper: store.Person, Pool: h.Pool, Now: rt.Now})
 
 	if cfg.App == nil {
 		return h.Serve(ctx)

@@ -11,6 +11,7 @@ import (
 	"makegood.example/services/platform/due"
 	"makegood.example/services/platform/host"
 	"makegood.example/services/platform/migrate"
+	"makegood.example/services/platform/personal"
 	"makegood.example/services/platform/process"
 	"makegood.example/services/reconciliation/internal/clients"
 	"makegood.example/services/reconciliation/internal/desk"
@@ -40,7 +41,11 @@ func Run(ctx context.Context, cfg Config, rt process.Runtime) error {
 	svc := &service.Service{
 		Store: store.New(h.Pool), Orders: clients.NewOrders(orders), Payments: clients.NewPayments(payments),
 		Provisioning: clients.NewProvisioning(provisioning), Notifications: clients.NewNotifications(notifications),
-		Finder:    clients.NewFinder(orders, payments, provisioning, notifications),
+		Finder: clients.NewFinder(orders, payments, provisioning, notifications),
+		Keepers: []clients.Keeper{
+			clients.NewKeeper("orders", orders), clients.NewKeeper("payments", payments), clients.NewKeeper("provisioning", provisioning), clients.NewKeeper("notifications", notifications),
+		},
+		Own:       &personal.Server{Keeper: store.Person, Pool: h.Pool, Now: rt.Now},
 		CaseFacts: clients.NewCaseFacts(orders, payments, notifications), Runs: service.NewRuns(), Instance: process.Instance("reconciliation", cfg.Listen), House: cfg.House, Settings: cfg.Settings, Now: rt.Now, Log: rt.Log,
 	}
 	reconciliationv1.RegisterReconciliationServiceServer(h, &rpc.Server{Service: svc})

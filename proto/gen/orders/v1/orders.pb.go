@@ -1685,7 +1685,10 @@ type DescribeOrderResponse struct {
 	RefundOfferUntil *timestamppb.Timestamp `protobuf:"bytes,23,opt,name=refund_offer_until,json=refundOfferUntil,proto3" json:"refund_offer_until,omitempty"`
 	// Of two payments of the same person for the same this order has the later one,
 	// not meant as a repeat, and the earlier one stands.
-	SecondOfTwo   bool `protobuf:"varint,24,opt,name=second_of_two,json=secondOfTwo,proto3" json:"second_of_two,omitempty"`
+	SecondOfTwo bool `protobuf:"varint,24,opt,name=second_of_two,json=secondOfTwo,proto3" json:"second_of_two,omitempty"`
+	// When its buyer's name and address were erased; unset while they are kept. Nobody
+	// is written to about it any more.
+	ErasedAt      *timestamppb.Timestamp `protobuf:"bytes,40,opt,name=erased_at,json=erasedAt,proto3" json:"erased_at,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1886,6 +1889,13 @@ func (x *DescribeOrderResponse) GetSecondOfTwo() bool {
 		return x.SecondOfTwo
 	}
 	return false
+}
+
+func (x *DescribeOrderResponse) GetErasedAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.ErasedAt
+	}
+	return nil
 }
 
 type FindOrdersRequest struct {
@@ -3325,7 +3335,7 @@ const file_orders_v1_orders_proto_rawDesc = "" +
 	"\x05order\x18\x01 \x01(\v2\x10.orders.v1.OrderR\x05order\x12\x12\n" +
 	"\x04held\x18\x02 \x01(\bR\x04held\";\n" +
 	"\x14DescribeOrderRequest\x12#\n" +
-	"\border_id\x18\x01 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\aorderId\"\xbb\b\n" +
+	"\border_id\x18\x01 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\aorderId\"\xf4\b\n" +
 	"\x15DescribeOrderResponse\x12&\n" +
 	"\x05order\x18\x01 \x01(\v2\x10.orders.v1.OrderR\x05order\x12\x14\n" +
 	"\x05email\x18\x02 \x01(\tR\x05email\x12\x12\n" +
@@ -3357,7 +3367,8 @@ const file_orders_v1_orders_proto_rawDesc = "" +
 	"\x06renews\x18\x15 \x01(\bR\x06renews\x12!\n" +
 	"\frefund_token\x18\x16 \x01(\tR\vrefundToken\x12H\n" +
 	"\x12refund_offer_until\x18\x17 \x01(\v2\x1a.google.protobuf.TimestampR\x10refundOfferUntil\x12\"\n" +
-	"\rsecond_of_two\x18\x18 \x01(\bR\vsecondOfTwo\"\xf5\x02\n" +
+	"\rsecond_of_two\x18\x18 \x01(\bR\vsecondOfTwo\x127\n" +
+	"\terased_at\x18( \x01(\v2\x1a.google.protobuf.TimestampR\berasedAt\"\xf5\x02\n" +
 	"\x11FindOrdersRequest\x12\"\n" +
 	"\x05email\x18\x01 \x01(\tB\n" +
 	"\xbaH\ar\x05\x10\x03\x18\xc0\x02H\x00R\x05email\x12H\n" +
@@ -3587,65 +3598,66 @@ var file_orders_v1_orders_proto_depIdxs = []int32{
 	45, // 32: orders.v1.DescribeOrderResponse.subscription:type_name -> payments.v1.Subscription
 	43, // 33: orders.v1.DescribeOrderResponse.subscription_access_until:type_name -> google.protobuf.Timestamp
 	43, // 34: orders.v1.DescribeOrderResponse.refund_offer_until:type_name -> google.protobuf.Timestamp
-	27, // 35: orders.v1.FindOrdersResponse.orders:type_name -> orders.v1.FoundOrder
-	24, // 36: orders.v1.FoundOrder.order:type_name -> orders.v1.DescribeOrderResponse
-	2,  // 37: orders.v1.HistoryEntry.from_state:type_name -> orders.v1.Order.State
-	2,  // 38: orders.v1.HistoryEntry.to_state:type_name -> orders.v1.Order.State
-	43, // 39: orders.v1.HistoryEntry.at:type_name -> google.protobuf.Timestamp
-	43, // 40: orders.v1.ListStuckOrdersRequest.no_progress_since:type_name -> google.protobuf.Timestamp
-	31, // 41: orders.v1.ListStuckOrdersResponse.orders:type_name -> orders.v1.StuckOrder
-	2,  // 42: orders.v1.StuckOrder.state:type_name -> orders.v1.Order.State
-	43, // 43: orders.v1.StuckOrder.last_progress_at:type_name -> google.protobuf.Timestamp
-	43, // 44: orders.v1.GetChargingResponse.at:type_name -> google.protobuf.Timestamp
-	43, // 45: orders.v1.SetChargingResponse.at:type_name -> google.protobuf.Timestamp
-	37, // 46: orders.v1.MatchChargesRequest.charges:type_name -> orders.v1.ChargeKeys
-	39, // 47: orders.v1.MatchChargesResponse.matches:type_name -> orders.v1.ChargeMatch
-	2,  // 48: orders.v1.ChargeMatch.state:type_name -> orders.v1.Order.State
-	46, // 49: orders.v1.ChargeMatch.dispute:type_name -> payments.v1.Payment.Dispute
-	43, // 50: orders.v1.ChargeMatch.charged_at:type_name -> google.protobuf.Timestamp
-	43, // 51: orders.v1.ChargeMatch.completed_at:type_name -> google.protobuf.Timestamp
-	43, // 52: orders.v1.ChargeMatch.access_withdrawn_at:type_name -> google.protobuf.Timestamp
-	43, // 53: orders.v1.ListCompletedRequest.from:type_name -> google.protobuf.Timestamp
-	43, // 54: orders.v1.ListCompletedRequest.before:type_name -> google.protobuf.Timestamp
-	42, // 55: orders.v1.ListCompletedResponse.orders:type_name -> orders.v1.CompletedOrder
-	43, // 56: orders.v1.CompletedOrder.completed_at:type_name -> google.protobuf.Timestamp
-	5,  // 57: orders.v1.OrdersService.ListPlans:input_type -> orders.v1.ListPlansRequest
-	9,  // 58: orders.v1.OrdersService.PlaceOrder:input_type -> orders.v1.PlaceOrderRequest
-	10, // 59: orders.v1.OrdersService.PayOrder:input_type -> orders.v1.PayOrderRequest
-	11, // 60: orders.v1.OrdersService.ConfirmOrder:input_type -> orders.v1.ConfirmOrderRequest
-	12, // 61: orders.v1.OrdersService.RefundOrder:input_type -> orders.v1.RefundOrderRequest
-	13, // 62: orders.v1.OrdersService.GetOrder:input_type -> orders.v1.GetOrderRequest
-	18, // 63: orders.v1.OrdersAdminService.AdvanceOrder:input_type -> orders.v1.AdvanceOrderRequest
-	19, // 64: orders.v1.OrdersAdminService.AdoptCharge:input_type -> orders.v1.AdoptChargeRequest
-	20, // 65: orders.v1.OrdersAdminService.FollowSubscription:input_type -> orders.v1.FollowSubscriptionRequest
-	23, // 66: orders.v1.OrdersAdminService.DescribeOrder:input_type -> orders.v1.DescribeOrderRequest
-	25, // 67: orders.v1.OrdersAdminService.FindOrders:input_type -> orders.v1.FindOrdersRequest
-	36, // 68: orders.v1.OrdersAdminService.MatchCharges:input_type -> orders.v1.MatchChargesRequest
-	40, // 69: orders.v1.OrdersAdminService.ListCompleted:input_type -> orders.v1.ListCompletedRequest
-	29, // 70: orders.v1.OrdersAdminService.ListStuckOrders:input_type -> orders.v1.ListStuckOrdersRequest
-	32, // 71: orders.v1.OrdersAdminService.GetCharging:input_type -> orders.v1.GetChargingRequest
-	34, // 72: orders.v1.OrdersAdminService.SetCharging:input_type -> orders.v1.SetChargingRequest
-	6,  // 73: orders.v1.OrdersService.ListPlans:output_type -> orders.v1.ListPlansResponse
-	14, // 74: orders.v1.OrdersService.PlaceOrder:output_type -> orders.v1.Order
-	14, // 75: orders.v1.OrdersService.PayOrder:output_type -> orders.v1.Order
-	14, // 76: orders.v1.OrdersService.ConfirmOrder:output_type -> orders.v1.Order
-	14, // 77: orders.v1.OrdersService.RefundOrder:output_type -> orders.v1.Order
-	14, // 78: orders.v1.OrdersService.GetOrder:output_type -> orders.v1.Order
-	22, // 79: orders.v1.OrdersAdminService.AdvanceOrder:output_type -> orders.v1.AdvanceOrderResponse
-	22, // 80: orders.v1.OrdersAdminService.AdoptCharge:output_type -> orders.v1.AdvanceOrderResponse
-	21, // 81: orders.v1.OrdersAdminService.FollowSubscription:output_type -> orders.v1.FollowSubscriptionResponse
-	24, // 82: orders.v1.OrdersAdminService.DescribeOrder:output_type -> orders.v1.DescribeOrderResponse
-	26, // 83: orders.v1.OrdersAdminService.FindOrders:output_type -> orders.v1.FindOrdersResponse
-	38, // 84: orders.v1.OrdersAdminService.MatchCharges:output_type -> orders.v1.MatchChargesResponse
-	41, // 85: orders.v1.OrdersAdminService.ListCompleted:output_type -> orders.v1.ListCompletedResponse
-	30, // 86: orders.v1.OrdersAdminService.ListStuckOrders:output_type -> orders.v1.ListStuckOrdersResponse
-	33, // 87: orders.v1.OrdersAdminService.GetCharging:output_type -> orders.v1.GetChargingResponse
-	35, // 88: orders.v1.OrdersAdminService.SetCharging:output_type -> orders.v1.SetChargingResponse
-	73, // [73:89] is the sub-list for method output_type
-	57, // [57:73] is the sub-list for method input_type
-	57, // [57:57] is the sub-list for extension type_name
-	57, // [57:57] is the sub-list for extension extendee
-	0,  // [0:57] is the sub-list for field type_name
+	43, // 35: orders.v1.DescribeOrderResponse.erased_at:type_name -> google.protobuf.Timestamp
+	27, // 36: orders.v1.FindOrdersResponse.orders:type_name -> orders.v1.FoundOrder
+	24, // 37: orders.v1.FoundOrder.order:type_name -> orders.v1.DescribeOrderResponse
+	2,  // 38: orders.v1.HistoryEntry.from_state:type_name -> orders.v1.Order.State
+	2,  // 39: orders.v1.HistoryEntry.to_state:type_name -> orders.v1.Order.State
+	43, // 40: orders.v1.HistoryEntry.at:type_name -> google.protobuf.Timestamp
+	43, // 41: orders.v1.ListStuckOrdersRequest.no_progress_since:type_name -> google.protobuf.Timestamp
+	31, // 42: orders.v1.ListStuckOrdersResponse.orders:type_name -> orders.v1.StuckOrder
+	2,  // 43: orders.v1.StuckOrder.state:type_name -> orders.v1.Order.State
+	43, // 44: orders.v1.StuckOrder.last_progress_at:type_name -> google.protobuf.Timestamp
+	43, // 45: orders.v1.GetChargingResponse.at:type_name -> google.protobuf.Timestamp
+	43, // 46: orders.v1.SetChargingResponse.at:type_name -> google.protobuf.Timestamp
+	37, // 47: orders.v1.MatchChargesRequest.charges:type_name -> orders.v1.ChargeKeys
+	39, // 48: orders.v1.MatchChargesResponse.matches:type_name -> orders.v1.ChargeMatch
+	2,  // 49: orders.v1.ChargeMatch.state:type_name -> orders.v1.Order.State
+	46, // 50: orders.v1.ChargeMatch.dispute:type_name -> payments.v1.Payment.Dispute
+	43, // 51: orders.v1.ChargeMatch.charged_at:type_name -> google.protobuf.Timestamp
+	43, // 52: orders.v1.ChargeMatch.completed_at:type_name -> google.protobuf.Timestamp
+	43, // 53: orders.v1.ChargeMatch.access_withdrawn_at:type_name -> google.protobuf.Timestamp
+	43, // 54: orders.v1.ListCompletedRequest.from:type_name -> google.protobuf.Timestamp
+	43, // 55: orders.v1.ListCompletedRequest.before:type_name -> google.protobuf.Timestamp
+	42, // 56: orders.v1.ListCompletedResponse.orders:type_name -> orders.v1.CompletedOrder
+	43, // 57: orders.v1.CompletedOrder.completed_at:type_name -> google.protobuf.Timestamp
+	5,  // 58: orders.v1.OrdersService.ListPlans:input_type -> orders.v1.ListPlansRequest
+	9,  // 59: orders.v1.OrdersService.PlaceOrder:input_type -> orders.v1.PlaceOrderRequest
+	10, // 60: orders.v1.OrdersService.PayOrder:input_type -> orders.v1.PayOrderRequest
+	11, // 61: orders.v1.OrdersService.ConfirmOrder:input_type -> orders.v1.ConfirmOrderRequest
+	12, // 62: orders.v1.OrdersService.RefundOrder:input_type -> orders.v1.RefundOrderRequest
+	13, // 63: orders.v1.OrdersService.GetOrder:input_type -> orders.v1.GetOrderRequest
+	18, // 64: orders.v1.OrdersAdminService.AdvanceOrder:input_type -> orders.v1.AdvanceOrderRequest
+	19, // 65: orders.v1.OrdersAdminService.AdoptCharge:input_type -> orders.v1.AdoptChargeRequest
+	20, // 66: orders.v1.OrdersAdminService.FollowSubscription:input_type -> orders.v1.FollowSubscriptionRequest
+	23, // 67: orders.v1.OrdersAdminService.DescribeOrder:input_type -> orders.v1.DescribeOrderRequest
+	25, // 68: orders.v1.OrdersAdminService.FindOrders:input_type -> orders.v1.FindOrdersRequest
+	36, // 69: orders.v1.OrdersAdminService.MatchCharges:input_type -> orders.v1.MatchChargesRequest
+	40, // 70: orders.v1.OrdersAdminService.ListCompleted:input_type -> orders.v1.ListCompletedRequest
+	29, // 71: orders.v1.OrdersAdminService.ListStuckOrders:input_type -> orders.v1.ListStuckOrdersRequest
+	32, // 72: orders.v1.OrdersAdminService.GetCharging:input_type -> orders.v1.GetChargingRequest
+	34, // 73: orders.v1.OrdersAdminService.SetCharging:input_type -> orders.v1.SetChargingRequest
+	6,  // 74: orders.v1.OrdersService.ListPlans:output_type -> orders.v1.ListPlansResponse
+	14, // 75: orders.v1.OrdersService.PlaceOrder:output_type -> orders.v1.Order
+	14, // 76: orders.v1.OrdersService.PayOrder:output_type -> orders.v1.Order
+	14, // 77: orders.v1.OrdersService.ConfirmOrder:output_type -> orders.v1.Order
+	14, // 78: orders.v1.OrdersService.RefundOrder:output_type -> orders.v1.Order
+	14, // 79: orders.v1.OrdersService.GetOrder:output_type -> orders.v1.Order
+	22, // 80: orders.v1.OrdersAdminService.AdvanceOrder:output_type -> orders.v1.AdvanceOrderResponse
+	22, // 81: orders.v1.OrdersAdminService.AdoptCharge:output_type -> orders.v1.AdvanceOrderResponse
+	21, // 82: orders.v1.OrdersAdminService.FollowSubscription:output_type -> orders.v1.FollowSubscriptionResponse
+	24, // 83: orders.v1.OrdersAdminService.DescribeOrder:output_type -> orders.v1.DescribeOrderResponse
+	26, // 84: orders.v1.OrdersAdminService.FindOrders:output_type -> orders.v1.FindOrdersResponse
+	38, // 85: orders.v1.OrdersAdminService.MatchCharges:output_type -> orders.v1.MatchChargesResponse
+	41, // 86: orders.v1.OrdersAdminService.ListCompleted:output_type -> orders.v1.ListCompletedResponse
+	30, // 87: orders.v1.OrdersAdminService.ListStuckOrders:output_type -> orders.v1.ListStuckOrdersResponse
+	33, // 88: orders.v1.OrdersAdminService.GetCharging:output_type -> orders.v1.GetChargingResponse
+	35, // 89: orders.v1.OrdersAdminService.SetCharging:output_type -> orders.v1.SetChargingResponse
+	74, // [74:90] is the sub-list for method output_type
+	58, // [58:74] is the sub-list for method input_type
+	58, // [58:58] is the sub-list for extension type_name
+	58, // [58:58] is the sub-list for extension extendee
+	0,  // [0:58] is the sub-list for field type_name
 }
 
 func init() { file_orders_v1_orders_proto_init() }

@@ -164,7 +164,7 @@ func (x Step_Outcome) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use Step_Outcome.Descriptor instead.
 func (Step_Outcome) EnumDescriptor() ([]byte, []int) {
-	return file_reconciliation_v1_support_proto_rawDescGZIP(), []int{24, 0}
+	return file_reconciliation_v1_support_proto_rawDescGZIP(), []int{27, 0}
 }
 
 type ReplyRequest_Template int32
@@ -228,7 +228,7 @@ func (x ReplyRequest_Template) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use ReplyRequest_Template.Descriptor instead.
 func (ReplyRequest_Template) EnumDescriptor() ([]byte, []int) {
-	return file_reconciliation_v1_support_proto_rawDescGZIP(), []int{25, 0}
+	return file_reconciliation_v1_support_proto_rawDescGZIP(), []int{28, 0}
 }
 
 type Ticket_Category int32
@@ -280,7 +280,7 @@ func (x Ticket_Category) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use Ticket_Category.Descriptor instead.
 func (Ticket_Category) EnumDescriptor() ([]byte, []int) {
-	return file_reconciliation_v1_support_proto_rawDescGZIP(), []int{27, 0}
+	return file_reconciliation_v1_support_proto_rawDescGZIP(), []int{30, 0}
 }
 
 type Ticket_State int32
@@ -332,7 +332,7 @@ func (x Ticket_State) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use Ticket_State.Descriptor instead.
 func (Ticket_State) EnumDescriptor() ([]byte, []int) {
-	return file_reconciliation_v1_support_proto_rawDescGZIP(), []int{27, 1}
+	return file_reconciliation_v1_support_proto_rawDescGZIP(), []int{30, 1}
 }
 
 type AuditEntry_Outcome int32
@@ -388,7 +388,7 @@ func (x AuditEntry_Outcome) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use AuditEntry_Outcome.Descriptor instead.
 func (AuditEntry_Outcome) EnumDescriptor() ([]byte, []int) {
-	return file_reconciliation_v1_support_proto_rawDescGZIP(), []int{34, 0}
+	return file_reconciliation_v1_support_proto_rawDescGZIP(), []int{37, 0}
 }
 
 type WhoAmIRequest struct {
@@ -2028,6 +2028,186 @@ func (x *SetChargingRequest) GetAct() *Act {
 	return nil
 }
 
+type ExportPersonRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Compared trimmed and without case.
+	Email string `protobuf:"bytes,1,opt,name=email,proto3" json:"email,omitempty"`
+	// A dry run reads and leaves no audit entry: its answer has counts only.
+	Act           *Act `protobuf:"bytes,2,opt,name=act,proto3" json:"act,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ExportPersonRequest) Reset() {
+	*x = ExportPersonRequest{}
+	mi := &file_reconciliation_v1_support_proto_msgTypes[23]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ExportPersonRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ExportPersonRequest) ProtoMessage() {}
+
+func (x *ExportPersonRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_reconciliation_v1_support_proto_msgTypes[23]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ExportPersonRequest.ProtoReflect.Descriptor instead.
+func (*ExportPersonRequest) Descriptor() ([]byte, []int) {
+	return file_reconciliation_v1_support_proto_rawDescGZIP(), []int{23}
+}
+
+func (x *ExportPersonRequest) GetEmail() string {
+	if x != nil {
+		return x.Email
+	}
+	return ""
+}
+
+func (x *ExportPersonRequest) GetAct() *Act {
+	if x != nil {
+		return x.Act
+	}
+	return nil
+}
+
+type ExportPersonResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Everything, as one JSON object; empty in a dry run.
+	Json string `protobuf:"bytes,1,opt,name=json,proto3" json:"json,omitempty"`
+	// What was read, by table.
+	Steps []*Step `protobuf:"bytes,2,rep,name=steps,proto3" json:"steps,omitempty"`
+	// Of its audit entry; 0 in a dry run.
+	AuditId       int64 `protobuf:"varint,3,opt,name=audit_id,json=auditId,proto3" json:"audit_id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ExportPersonResponse) Reset() {
+	*x = ExportPersonResponse{}
+	mi := &file_reconciliation_v1_support_proto_msgTypes[24]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ExportPersonResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ExportPersonResponse) ProtoMessage() {}
+
+func (x *ExportPersonResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_reconciliation_v1_support_proto_msgTypes[24]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ExportPersonResponse.ProtoReflect.Descriptor instead.
+func (*ExportPersonResponse) Descriptor() ([]byte, []int) {
+	return file_reconciliation_v1_support_proto_rawDescGZIP(), []int{24}
+}
+
+func (x *ExportPersonResponse) GetJson() string {
+	if x != nil {
+		return x.Json
+	}
+	return ""
+}
+
+func (x *ExportPersonResponse) GetSteps() []*Step {
+	if x != nil {
+		return x.Steps
+	}
+	return nil
+}
+
+func (x *ExportPersonResponse) GetAuditId() int64 {
+	if x != nil {
+		return x.AuditId
+	}
+	return 0
+}
+
+type ErasePersonRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Compared trimmed and without case.
+	Email string `protobuf:"bytes,1,opt,name=email,proto3" json:"email,omitempty"`
+	// Access that they still have is nothing open: it goes on, and they are known by
+	// their account's id alone.
+	AccessGoesOn  bool `protobuf:"varint,2,opt,name=access_goes_on,json=accessGoesOn,proto3" json:"access_goes_on,omitempty"`
+	Act           *Act `protobuf:"bytes,3,opt,name=act,proto3" json:"act,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ErasePersonRequest) Reset() {
+	*x = ErasePersonRequest{}
+	mi := &file_reconciliation_v1_support_proto_msgTypes[25]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ErasePersonRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ErasePersonRequest) ProtoMessage() {}
+
+func (x *ErasePersonRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_reconciliation_v1_support_proto_msgTypes[25]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ErasePersonRequest.ProtoReflect.Descriptor instead.
+func (*ErasePersonRequest) Descriptor() ([]byte, []int) {
+	return file_reconciliation_v1_support_proto_rawDescGZIP(), []int{25}
+}
+
+func (x *ErasePersonRequest) GetEmail() string {
+	if x != nil {
+		return x.Email
+	}
+	return ""
+}
+
+func (x *ErasePersonRequest) GetAccessGoesOn() bool {
+	if x != nil {
+		return x.AccessGoesOn
+	}
+	return false
+}
+
+func (x *ErasePersonRequest) GetAct() *Act {
+	if x != nil {
+		return x.Act
+	}
+	return nil
+}
+
 // ActionResponse is what a step did, or would do.
 type ActionResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -2050,7 +2230,7 @@ type ActionResponse struct {
 
 func (x *ActionResponse) Reset() {
 	*x = ActionResponse{}
-	mi := &file_reconciliation_v1_support_proto_msgTypes[23]
+	mi := &file_reconciliation_v1_support_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2062,7 +2242,7 @@ func (x *ActionResponse) String() string {
 func (*ActionResponse) ProtoMessage() {}
 
 func (x *ActionResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_reconciliation_v1_support_proto_msgTypes[23]
+	mi := &file_reconciliation_v1_support_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2075,7 +2255,7 @@ func (x *ActionResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ActionResponse.ProtoReflect.Descriptor instead.
 func (*ActionResponse) Descriptor() ([]byte, []int) {
-	return file_reconciliation_v1_support_proto_rawDescGZIP(), []int{23}
+	return file_reconciliation_v1_support_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *ActionResponse) GetSteps() []*Step {
@@ -2147,7 +2327,7 @@ type Step struct {
 
 func (x *Step) Reset() {
 	*x = Step{}
-	mi := &file_reconciliation_v1_support_proto_msgTypes[24]
+	mi := &file_reconciliation_v1_support_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2159,7 +2339,7 @@ func (x *Step) String() string {
 func (*Step) ProtoMessage() {}
 
 func (x *Step) ProtoReflect() protoreflect.Message {
-	mi := &file_reconciliation_v1_support_proto_msgTypes[24]
+	mi := &file_reconciliation_v1_support_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2172,7 +2352,7 @@ func (x *Step) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Step.ProtoReflect.Descriptor instead.
 func (*Step) Descriptor() ([]byte, []int) {
-	return file_reconciliation_v1_support_proto_rawDescGZIP(), []int{24}
+	return file_reconciliation_v1_support_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *Step) GetWhat() string {
@@ -2217,7 +2397,7 @@ type ReplyRequest struct {
 
 func (x *ReplyRequest) Reset() {
 	*x = ReplyRequest{}
-	mi := &file_reconciliation_v1_support_proto_msgTypes[25]
+	mi := &file_reconciliation_v1_support_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2229,7 +2409,7 @@ func (x *ReplyRequest) String() string {
 func (*ReplyRequest) ProtoMessage() {}
 
 func (x *ReplyRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_reconciliation_v1_support_proto_msgTypes[25]
+	mi := &file_reconciliation_v1_support_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2242,7 +2422,7 @@ func (x *ReplyRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReplyRequest.ProtoReflect.Descriptor instead.
 func (*ReplyRequest) Descriptor() ([]byte, []int) {
-	return file_reconciliation_v1_support_proto_rawDescGZIP(), []int{25}
+	return file_reconciliation_v1_support_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *ReplyRequest) GetTemplate() ReplyRequest_Template {
@@ -2314,7 +2494,7 @@ type ReplyResponse struct {
 
 func (x *ReplyResponse) Reset() {
 	*x = ReplyResponse{}
-	mi := &file_reconciliation_v1_support_proto_msgTypes[26]
+	mi := &file_reconciliation_v1_support_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2326,7 +2506,7 @@ func (x *ReplyResponse) String() string {
 func (*ReplyResponse) ProtoMessage() {}
 
 func (x *ReplyResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_reconciliation_v1_support_proto_msgTypes[26]
+	mi := &file_reconciliation_v1_support_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2339,7 +2519,7 @@ func (x *ReplyResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReplyResponse.ProtoReflect.Descriptor instead.
 func (*ReplyResponse) Descriptor() ([]byte, []int) {
-	return file_reconciliation_v1_support_proto_rawDescGZIP(), []int{26}
+	return file_reconciliation_v1_support_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *ReplyResponse) GetTo() string {
@@ -2396,7 +2576,7 @@ type Ticket struct {
 
 func (x *Ticket) Reset() {
 	*x = Ticket{}
-	mi := &file_reconciliation_v1_support_proto_msgTypes[27]
+	mi := &file_reconciliation_v1_support_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2408,7 +2588,7 @@ func (x *Ticket) String() string {
 func (*Ticket) ProtoMessage() {}
 
 func (x *Ticket) ProtoReflect() protoreflect.Message {
-	mi := &file_reconciliation_v1_support_proto_msgTypes[27]
+	mi := &file_reconciliation_v1_support_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2421,7 +2601,7 @@ func (x *Ticket) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Ticket.ProtoReflect.Descriptor instead.
 func (*Ticket) Descriptor() ([]byte, []int) {
-	return file_reconciliation_v1_support_proto_rawDescGZIP(), []int{27}
+	return file_reconciliation_v1_support_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *Ticket) GetId() int64 {
@@ -2538,7 +2718,7 @@ type OpenTicketRequest struct {
 
 func (x *OpenTicketRequest) Reset() {
 	*x = OpenTicketRequest{}
-	mi := &file_reconciliation_v1_support_proto_msgTypes[28]
+	mi := &file_reconciliation_v1_support_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2550,7 +2730,7 @@ func (x *OpenTicketRequest) String() string {
 func (*OpenTicketRequest) ProtoMessage() {}
 
 func (x *OpenTicketRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_reconciliation_v1_support_proto_msgTypes[28]
+	mi := &file_reconciliation_v1_support_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2563,7 +2743,7 @@ func (x *OpenTicketRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OpenTicketRequest.ProtoReflect.Descriptor instead.
 func (*OpenTicketRequest) Descriptor() ([]byte, []int) {
-	return file_reconciliation_v1_support_proto_rawDescGZIP(), []int{28}
+	return file_reconciliation_v1_support_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *OpenTicketRequest) GetEmail() string {
@@ -2627,7 +2807,7 @@ type ChangeTicketRequest struct {
 
 func (x *ChangeTicketRequest) Reset() {
 	*x = ChangeTicketRequest{}
-	mi := &file_reconciliation_v1_support_proto_msgTypes[29]
+	mi := &file_reconciliation_v1_support_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2639,7 +2819,7 @@ func (x *ChangeTicketRequest) String() string {
 func (*ChangeTicketRequest) ProtoMessage() {}
 
 func (x *ChangeTicketRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_reconciliation_v1_support_proto_msgTypes[29]
+	mi := &file_reconciliation_v1_support_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2652,7 +2832,7 @@ func (x *ChangeTicketRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ChangeTicketRequest.ProtoReflect.Descriptor instead.
 func (*ChangeTicketRequest) Descriptor() ([]byte, []int) {
-	return file_reconciliation_v1_support_proto_rawDescGZIP(), []int{29}
+	return file_reconciliation_v1_support_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *ChangeTicketRequest) GetTicketId() int64 {
@@ -2718,7 +2898,7 @@ type ListTicketsRequest struct {
 
 func (x *ListTicketsRequest) Reset() {
 	*x = ListTicketsRequest{}
-	mi := &file_reconciliation_v1_support_proto_msgTypes[30]
+	mi := &file_reconciliation_v1_support_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2730,7 +2910,7 @@ func (x *ListTicketsRequest) String() string {
 func (*ListTicketsRequest) ProtoMessage() {}
 
 func (x *ListTicketsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_reconciliation_v1_support_proto_msgTypes[30]
+	mi := &file_reconciliation_v1_support_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2743,7 +2923,7 @@ func (x *ListTicketsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListTicketsRequest.ProtoReflect.Descriptor instead.
 func (*ListTicketsRequest) Descriptor() ([]byte, []int) {
-	return file_reconciliation_v1_support_proto_rawDescGZIP(), []int{30}
+	return file_reconciliation_v1_support_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *ListTicketsRequest) GetState() Ticket_State {
@@ -2777,7 +2957,7 @@ type ListTicketsResponse struct {
 
 func (x *ListTicketsResponse) Reset() {
 	*x = ListTicketsResponse{}
-	mi := &file_reconciliation_v1_support_proto_msgTypes[31]
+	mi := &file_reconciliation_v1_support_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2789,7 +2969,7 @@ func (x *ListTicketsResponse) String() string {
 func (*ListTicketsResponse) ProtoMessage() {}
 
 func (x *ListTicketsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_reconciliation_v1_support_proto_msgTypes[31]
+	mi := &file_reconciliation_v1_support_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2802,7 +2982,7 @@ func (x *ListTicketsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListTicketsResponse.ProtoReflect.Descriptor instead.
 func (*ListTicketsResponse) Descriptor() ([]byte, []int) {
-	return file_reconciliation_v1_support_proto_rawDescGZIP(), []int{31}
+	return file_reconciliation_v1_support_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *ListTicketsResponse) GetTickets() []*Ticket {
@@ -2835,7 +3015,7 @@ type ListAuditRequest struct {
 
 func (x *ListAuditRequest) Reset() {
 	*x = ListAuditRequest{}
-	mi := &file_reconciliation_v1_support_proto_msgTypes[32]
+	mi := &file_reconciliation_v1_support_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2847,7 +3027,7 @@ func (x *ListAuditRequest) String() string {
 func (*ListAuditRequest) ProtoMessage() {}
 
 func (x *ListAuditRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_reconciliation_v1_support_proto_msgTypes[32]
+	mi := &file_reconciliation_v1_support_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2860,7 +3040,7 @@ func (x *ListAuditRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListAuditRequest.ProtoReflect.Descriptor instead.
 func (*ListAuditRequest) Descriptor() ([]byte, []int) {
-	return file_reconciliation_v1_support_proto_rawDescGZIP(), []int{32}
+	return file_reconciliation_v1_support_proto_rawDescGZIP(), []int{35}
 }
 
 func (x *ListAuditRequest) GetActor() string {
@@ -2901,7 +3081,7 @@ type ListAuditResponse struct {
 
 func (x *ListAuditResponse) Reset() {
 	*x = ListAuditResponse{}
-	mi := &file_reconciliation_v1_support_proto_msgTypes[33]
+	mi := &file_reconciliation_v1_support_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2913,7 +3093,7 @@ func (x *ListAuditResponse) String() string {
 func (*ListAuditResponse) ProtoMessage() {}
 
 func (x *ListAuditResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_reconciliation_v1_support_proto_msgTypes[33]
+	mi := &file_reconciliation_v1_support_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2926,7 +3106,7 @@ func (x *ListAuditResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListAuditResponse.ProtoReflect.Descriptor instead.
 func (*ListAuditResponse) Descriptor() ([]byte, []int) {
-	return file_reconciliation_v1_support_proto_rawDescGZIP(), []int{33}
+	return file_reconciliation_v1_support_proto_rawDescGZIP(), []int{36}
 }
 
 func (x *ListAuditResponse) GetEntries() []*AuditEntry {
@@ -2971,7 +3151,7 @@ type AuditEntry struct {
 
 func (x *AuditEntry) Reset() {
 	*x = AuditEntry{}
-	mi := &file_reconciliation_v1_support_proto_msgTypes[34]
+	mi := &file_reconciliation_v1_support_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2983,7 +3163,7 @@ func (x *AuditEntry) String() string {
 func (*AuditEntry) ProtoMessage() {}
 
 func (x *AuditEntry) ProtoReflect() protoreflect.Message {
-	mi := &file_reconciliation_v1_support_proto_msgTypes[34]
+	mi := &file_reconciliation_v1_support_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2996,7 +3176,7 @@ func (x *AuditEntry) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AuditEntry.ProtoReflect.Descriptor instead.
 func (*AuditEntry) Descriptor() ([]byte, []int) {
-	return file_reconciliation_v1_support_proto_rawDescGZIP(), []int{34}
+	return file_reconciliation_v1_support_proto_rawDescGZIP(), []int{37}
 }
 
 func (x *AuditEntry) GetId() int64 {
@@ -3240,7 +3420,20 @@ const file_reconciliation_v1_support_proto_rawDesc = "" +
 	"\x12SetChargingRequest\x12\x16\n" +
 	"\x06paused\x18\x01 \x01(\bR\x06paused\x12 \n" +
 	"\x06reason\x18\x02 \x01(\tB\b\xbaH\x05r\x03\x18\xf4\x03R\x06reason\x12(\n" +
-	"\x03act\x18\x03 \x01(\v2\x16.reconciliation.v1.ActR\x03act\"\xe8\x02\n" +
+	"\x03act\x18\x03 \x01(\v2\x16.reconciliation.v1.ActR\x03act\"i\n" +
+	"\x13ExportPersonRequest\x12 \n" +
+	"\x05email\x18\x01 \x01(\tB\n" +
+	"\xbaH\ar\x05\x10\x03\x18\xc0\x02R\x05email\x120\n" +
+	"\x03act\x18\x02 \x01(\v2\x16.reconciliation.v1.ActB\x06\xbaH\x03\xc8\x01\x01R\x03act\"t\n" +
+	"\x14ExportPersonResponse\x12\x12\n" +
+	"\x04json\x18\x01 \x01(\tR\x04json\x12-\n" +
+	"\x05steps\x18\x02 \x03(\v2\x17.reconciliation.v1.StepR\x05steps\x12\x19\n" +
+	"\baudit_id\x18\x03 \x01(\x03R\aauditId\"\x8e\x01\n" +
+	"\x12ErasePersonRequest\x12 \n" +
+	"\x05email\x18\x01 \x01(\tB\n" +
+	"\xbaH\ar\x05\x10\x03\x18\xc0\x02R\x05email\x12$\n" +
+	"\x0eaccess_goes_on\x18\x02 \x01(\bR\faccessGoesOn\x120\n" +
+	"\x03act\x18\x03 \x01(\v2\x16.reconciliation.v1.ActB\x06\xbaH\x03\xc8\x01\x01R\x03act\"\xe8\x02\n" +
 	"\x0eActionResponse\x12-\n" +
 	"\x05steps\x18\x01 \x03(\v2\x17.reconciliation.v1.StepR\x05steps\x12&\n" +
 	"\x05order\x18\x02 \x01(\v2\x10.orders.v1.OrderR\x05order\x12\x12\n" +
@@ -3403,7 +3596,7 @@ const file_reconciliation_v1_support_proto_rawDesc = "" +
 	"\x12\f\n" +
 	"\bALL_GOOD\x10\v\x12\x16\n" +
 	"\x12NO_CHARGE_NO_ORDER\x10\f\x12\v\n" +
-	"\aUNCLEAR\x10\r2\x8f\x16\n" +
+	"\aUNCLEAR\x10\r2\x93\x18\n" +
 	"\x0eSupportService\x12g\n" +
 	"\x06WhoAmI\x12 .reconciliation.v1.WhoAmIRequest\x1a!.reconciliation.v1.WhoAmIResponse\"\x18\x82\xd3\xe4\x93\x02\x12\x12\x10/admin/v1/whoami\x12\x8a\x01\n" +
 	"\x0eLookupCustomer\x12(.reconciliation.v1.LookupCustomerRequest\x1a).reconciliation.v1.LookupCustomerResponse\"#\x82\xd3\xe4\x93\x02\x1d:\x01*\"\x18/admin/v1/support:lookup\x12u\n" +
@@ -3426,7 +3619,9 @@ const file_reconciliation_v1_support_proto_rawDesc = "" +
 	"\n" +
 	"OpenTicket\x12$.reconciliation.v1.OpenTicketRequest\x1a\x19.reconciliation.v1.Ticket\"\x1c\x82\xd3\xe4\x93\x02\x16:\x01*\"\x11/admin/v1/tickets\x12\x82\x01\n" +
 	"\fChangeTicket\x12&.reconciliation.v1.ChangeTicketRequest\x1a\x19.reconciliation.v1.Ticket\"/\x82\xd3\xe4\x93\x02):\x01*\"$/admin/v1/tickets/{ticket_id}:change\x12w\n" +
-	"\vListTickets\x12%.reconciliation.v1.ListTicketsRequest\x1a&.reconciliation.v1.ListTicketsResponse\"\x19\x82\xd3\xe4\x93\x02\x13\x12\x11/admin/v1/tickets\x12o\n" +
+	"\vListTickets\x12%.reconciliation.v1.ListTicketsRequest\x1a&.reconciliation.v1.ListTicketsResponse\"\x19\x82\xd3\xe4\x93\x02\x13\x12\x11/admin/v1/tickets\x12\x84\x01\n" +
+	"\fExportPerson\x12&.reconciliation.v1.ExportPersonRequest\x1a'.reconciliation.v1.ExportPersonResponse\"#\x82\xd3\xe4\x93\x02\x1d:\x01*\"\x18/admin/v1/support:export\x12{\n" +
+	"\vErasePerson\x12%.reconciliation.v1.ErasePersonRequest\x1a!.reconciliation.v1.ActionResponse\"\"\x82\xd3\xe4\x93\x02\x1c:\x01*\"\x17/admin/v1/support:erase\x12o\n" +
 	"\tListAudit\x12#.reconciliation.v1.ListAuditRequest\x1a$.reconciliation.v1.ListAuditResponse\"\x17\x82\xd3\xe4\x93\x02\x11\x12\x0f/admin/v1/auditB?Z=makegood.example/proto/gen/reconciliation/v1;reconciliationv1b\x06proto3"
 
 var (
@@ -3442,7 +3637,7 @@ func file_reconciliation_v1_support_proto_rawDescGZIP() []byte {
 }
 
 var file_reconciliation_v1_support_proto_enumTypes = make([]protoimpl.EnumInfo, 6)
-var file_reconciliation_v1_support_proto_msgTypes = make([]protoimpl.MessageInfo, 35)
+var file_reconciliation_v1_support_proto_msgTypes = make([]protoimpl.MessageInfo, 38)
 var file_reconciliation_v1_support_proto_goTypes = []any{
 	(Diagnosis)(0),                     // 0: reconciliation.v1.Diagnosis
 	(Step_Outcome)(0),                  // 1: reconciliation.v1.Step.Outcome
@@ -3473,26 +3668,29 @@ var file_reconciliation_v1_support_proto_goTypes = []any{
 	(*ReplayEventRequest)(nil),         // 26: reconciliation.v1.ReplayEventRequest
 	(*IgnoreEventRequest)(nil),         // 27: reconciliation.v1.IgnoreEventRequest
 	(*SetChargingRequest)(nil),         // 28: reconciliation.v1.SetChargingRequest
-	(*ActionResponse)(nil),             // 29: reconciliation.v1.ActionResponse
-	(*Step)(nil),                       // 30: reconciliation.v1.Step
-	(*ReplyRequest)(nil),               // 31: reconciliation.v1.ReplyRequest
-	(*ReplyResponse)(nil),              // 32: reconciliation.v1.ReplyResponse
-	(*Ticket)(nil),                     // 33: reconciliation.v1.Ticket
-	(*OpenTicketRequest)(nil),          // 34: reconciliation.v1.OpenTicketRequest
-	(*ChangeTicketRequest)(nil),        // 35: reconciliation.v1.ChangeTicketRequest
-	(*ListTicketsRequest)(nil),         // 36: reconciliation.v1.ListTicketsRequest
-	(*ListTicketsResponse)(nil),        // 37: reconciliation.v1.ListTicketsResponse
-	(*ListAuditRequest)(nil),           // 38: reconciliation.v1.ListAuditRequest
-	(*ListAuditResponse)(nil),          // 39: reconciliation.v1.ListAuditResponse
-	(*AuditEntry)(nil),                 // 40: reconciliation.v1.AuditEntry
-	(*v1.DescribeOrderResponse)(nil),   // 41: orders.v1.DescribeOrderResponse
-	(*v11.SeenCharge)(nil),             // 42: payments.v1.SeenCharge
-	(*Case)(nil),                       // 43: reconciliation.v1.Case
-	(*timestamppb.Timestamp)(nil),      // 44: google.protobuf.Timestamp
-	(*v1.Order)(nil),                   // 45: orders.v1.Order
-	(*v11.WebhookEvent)(nil),           // 46: payments.v1.WebhookEvent
-	(*v1.SetChargingResponse)(nil),     // 47: orders.v1.SetChargingResponse
-	(*v12.Incident)(nil),               // 48: notifications.v1.Incident
+	(*ExportPersonRequest)(nil),        // 29: reconciliation.v1.ExportPersonRequest
+	(*ExportPersonResponse)(nil),       // 30: reconciliation.v1.ExportPersonResponse
+	(*ErasePersonRequest)(nil),         // 31: reconciliation.v1.ErasePersonRequest
+	(*ActionResponse)(nil),             // 32: reconciliation.v1.ActionResponse
+	(*Step)(nil),                       // 33: reconciliation.v1.Step
+	(*ReplyRequest)(nil),               // 34: reconciliation.v1.ReplyRequest
+	(*ReplyResponse)(nil),              // 35: reconciliation.v1.ReplyResponse
+	(*Ticket)(nil),                     // 36: reconciliation.v1.Ticket
+	(*OpenTicketRequest)(nil),          // 37: reconciliation.v1.OpenTicketRequest
+	(*ChangeTicketRequest)(nil),        // 38: reconciliation.v1.ChangeTicketRequest
+	(*ListTicketsRequest)(nil),         // 39: reconciliation.v1.ListTicketsRequest
+	(*ListTicketsResponse)(nil),        // 40: reconciliation.v1.ListTicketsResponse
+	(*ListAuditRequest)(nil),           // 41: reconciliation.v1.ListAuditRequest
+	(*ListAuditResponse)(nil),          // 42: reconciliation.v1.ListAuditResponse
+	(*AuditEntry)(nil),                 // 43: reconciliation.v1.AuditEntry
+	(*v1.DescribeOrderResponse)(nil),   // 44: orders.v1.DescribeOrderResponse
+	(*v11.SeenCharge)(nil),             // 45: payments.v1.SeenCharge
+	(*Case)(nil),                       // 46: reconciliation.v1.Case
+	(*timestamppb.Timestamp)(nil),      // 47: google.protobuf.Timestamp
+	(*v1.Order)(nil),                   // 48: orders.v1.Order
+	(*v11.WebhookEvent)(nil),           // 49: payments.v1.WebhookEvent
+	(*v1.SetChargingResponse)(nil),     // 50: orders.v1.SetChargingResponse
+	(*v12.Incident)(nil),               // 51: notifications.v1.Incident
 }
 var file_reconciliation_v1_support_proto_depIdxs = []int32{
 	9,  // 0: reconciliation.v1.LookupCustomerRequest.card:type_name -> reconciliation.v1.CardHint
@@ -3500,98 +3698,105 @@ var file_reconciliation_v1_support_proto_depIdxs = []int32{
 	0,  // 2: reconciliation.v1.LookupCustomerResponse.diagnosis:type_name -> reconciliation.v1.Diagnosis
 	12, // 3: reconciliation.v1.LookupCustomerResponse.recommendation:type_name -> reconciliation.v1.Recommendation
 	13, // 4: reconciliation.v1.LookupCustomerResponse.timeline:type_name -> reconciliation.v1.TimelineEntry
-	41, // 5: reconciliation.v1.LookupCustomerResponse.orders:type_name -> orders.v1.DescribeOrderResponse
-	42, // 6: reconciliation.v1.LookupCustomerResponse.charges:type_name -> payments.v1.SeenCharge
-	43, // 7: reconciliation.v1.LookupCustomerResponse.cases:type_name -> reconciliation.v1.Case
-	33, // 8: reconciliation.v1.LookupCustomerResponse.tickets:type_name -> reconciliation.v1.Ticket
-	44, // 9: reconciliation.v1.Candidate.created_at:type_name -> google.protobuf.Timestamp
+	44, // 5: reconciliation.v1.LookupCustomerResponse.orders:type_name -> orders.v1.DescribeOrderResponse
+	45, // 6: reconciliation.v1.LookupCustomerResponse.charges:type_name -> payments.v1.SeenCharge
+	46, // 7: reconciliation.v1.LookupCustomerResponse.cases:type_name -> reconciliation.v1.Case
+	36, // 8: reconciliation.v1.LookupCustomerResponse.tickets:type_name -> reconciliation.v1.Ticket
+	47, // 9: reconciliation.v1.Candidate.created_at:type_name -> google.protobuf.Timestamp
 	2,  // 10: reconciliation.v1.Recommendation.reply:type_name -> reconciliation.v1.ReplyRequest.Template
-	44, // 11: reconciliation.v1.TimelineEntry.at:type_name -> google.protobuf.Timestamp
+	47, // 11: reconciliation.v1.TimelineEntry.at:type_name -> google.protobuf.Timestamp
 	14, // 12: reconciliation.v1.RecoverRequest.act:type_name -> reconciliation.v1.Act
 	14, // 13: reconciliation.v1.AdoptChargeRequest.act:type_name -> reconciliation.v1.Act
 	14, // 14: reconciliation.v1.ResendMessageRequest.act:type_name -> reconciliation.v1.Act
 	14, // 15: reconciliation.v1.RefundRequest.act:type_name -> reconciliation.v1.Act
 	14, // 16: reconciliation.v1.ClaimCaseRequest.act:type_name -> reconciliation.v1.Act
 	14, // 17: reconciliation.v1.AcknowledgeCaseRequest.act:type_name -> reconciliation.v1.Act
-	44, // 18: reconciliation.v1.SnoozeCaseRequest.until:type_name -> google.protobuf.Timestamp
+	47, // 18: reconciliation.v1.SnoozeCaseRequest.until:type_name -> google.protobuf.Timestamp
 	14, // 19: reconciliation.v1.SnoozeCaseRequest.act:type_name -> reconciliation.v1.Act
 	14, // 20: reconciliation.v1.AcknowledgeIncidentRequest.act:type_name -> reconciliation.v1.Act
-	44, // 21: reconciliation.v1.SnoozeIncidentRequest.until:type_name -> google.protobuf.Timestamp
+	47, // 21: reconciliation.v1.SnoozeIncidentRequest.until:type_name -> google.protobuf.Timestamp
 	14, // 22: reconciliation.v1.SnoozeIncidentRequest.act:type_name -> reconciliation.v1.Act
 	14, // 23: reconciliation.v1.ResolveCaseRequest.act:type_name -> reconciliation.v1.Act
 	14, // 24: reconciliation.v1.LinkEventRequest.act:type_name -> reconciliation.v1.Act
 	14, // 25: reconciliation.v1.ReplayEventRequest.act:type_name -> reconciliation.v1.Act
 	14, // 26: reconciliation.v1.IgnoreEventRequest.act:type_name -> reconciliation.v1.Act
 	14, // 27: reconciliation.v1.SetChargingRequest.act:type_name -> reconciliation.v1.Act
-	30, // 28: reconciliation.v1.ActionResponse.steps:type_name -> reconciliation.v1.Step
-	45, // 29: reconciliation.v1.ActionResponse.order:type_name -> orders.v1.Order
-	43, // 30: reconciliation.v1.ActionResponse.case:type_name -> reconciliation.v1.Case
-	46, // 31: reconciliation.v1.ActionResponse.event:type_name -> payments.v1.WebhookEvent
-	47, // 32: reconciliation.v1.ActionResponse.charging:type_name -> orders.v1.SetChargingResponse
-	48, // 33: reconciliation.v1.ActionResponse.incident:type_name -> notifications.v1.Incident
-	1,  // 34: reconciliation.v1.Step.outcome:type_name -> reconciliation.v1.Step.Outcome
-	2,  // 35: reconciliation.v1.ReplyRequest.template:type_name -> reconciliation.v1.ReplyRequest.Template
-	14, // 36: reconciliation.v1.ReplyRequest.act:type_name -> reconciliation.v1.Act
-	3,  // 37: reconciliation.v1.Ticket.category:type_name -> reconciliation.v1.Ticket.Category
-	4,  // 38: reconciliation.v1.Ticket.state:type_name -> reconciliation.v1.Ticket.State
-	44, // 39: reconciliation.v1.Ticket.opened_at:type_name -> google.protobuf.Timestamp
-	44, // 40: reconciliation.v1.Ticket.resolved_at:type_name -> google.protobuf.Timestamp
-	3,  // 41: reconciliation.v1.OpenTicketRequest.category:type_name -> reconciliation.v1.Ticket.Category
-	4,  // 42: reconciliation.v1.ChangeTicketRequest.state:type_name -> reconciliation.v1.Ticket.State
-	4,  // 43: reconciliation.v1.ListTicketsRequest.state:type_name -> reconciliation.v1.Ticket.State
-	33, // 44: reconciliation.v1.ListTicketsResponse.tickets:type_name -> reconciliation.v1.Ticket
-	40, // 45: reconciliation.v1.ListAuditResponse.entries:type_name -> reconciliation.v1.AuditEntry
-	44, // 46: reconciliation.v1.AuditEntry.at:type_name -> google.protobuf.Timestamp
-	5,  // 47: reconciliation.v1.AuditEntry.outcome:type_name -> reconciliation.v1.AuditEntry.Outcome
-	44, // 48: reconciliation.v1.AuditEntry.ended_at:type_name -> google.protobuf.Timestamp
-	30, // 49: reconciliation.v1.AuditEntry.steps:type_name -> reconciliation.v1.Step
-	6,  // 50: reconciliation.v1.SupportService.WhoAmI:input_type -> reconciliation.v1.WhoAmIRequest
-	8,  // 51: reconciliation.v1.SupportService.LookupCustomer:input_type -> reconciliation.v1.LookupCustomerRequest
-	15, // 52: reconciliation.v1.SupportService.Recover:input_type -> reconciliation.v1.RecoverRequest
-	16, // 53: reconciliation.v1.SupportService.AdoptCharge:input_type -> reconciliation.v1.AdoptChargeRequest
-	17, // 54: reconciliation.v1.SupportService.ResendMessage:input_type -> reconciliation.v1.ResendMessageRequest
-	18, // 55: reconciliation.v1.SupportService.Refund:input_type -> reconciliation.v1.RefundRequest
-	19, // 56: reconciliation.v1.SupportService.ClaimCase:input_type -> reconciliation.v1.ClaimCaseRequest
-	20, // 57: reconciliation.v1.SupportService.AcknowledgeCase:input_type -> reconciliation.v1.AcknowledgeCaseRequest
-	21, // 58: reconciliation.v1.SupportService.SnoozeCase:input_type -> reconciliation.v1.SnoozeCaseRequest
-	24, // 59: reconciliation.v1.SupportService.ResolveCase:input_type -> reconciliation.v1.ResolveCaseRequest
-	22, // 60: reconciliation.v1.SupportService.AcknowledgeIncident:input_type -> reconciliation.v1.AcknowledgeIncidentRequest
-	23, // 61: reconciliation.v1.SupportService.SnoozeIncident:input_type -> reconciliation.v1.SnoozeIncidentRequest
-	25, // 62: reconciliation.v1.SupportService.LinkEvent:input_type -> reconciliation.v1.LinkEventRequest
-	26, // 63: reconciliation.v1.SupportService.ReplayEvent:input_type -> reconciliation.v1.ReplayEventRequest
-	27, // 64: reconciliation.v1.SupportService.IgnoreEvent:input_type -> reconciliation.v1.IgnoreEventRequest
-	28, // 65: reconciliation.v1.SupportService.SetCharging:input_type -> reconciliation.v1.SetChargingRequest
-	31, // 66: reconciliation.v1.SupportService.Reply:input_type -> reconciliation.v1.ReplyRequest
-	34, // 67: reconciliation.v1.SupportService.OpenTicket:input_type -> reconciliation.v1.OpenTicketRequest
-	35, // 68: reconciliation.v1.SupportService.ChangeTicket:input_type -> reconciliation.v1.ChangeTicketRequest
-	36, // 69: reconciliation.v1.SupportService.ListTickets:input_type -> reconciliation.v1.ListTicketsRequest
-	38, // 70: reconciliation.v1.SupportService.ListAudit:input_type -> reconciliation.v1.ListAuditRequest
-	7,  // 71: reconciliation.v1.SupportService.WhoAmI:output_type -> reconciliation.v1.WhoAmIResponse
-	10, // 72: reconciliation.v1.SupportService.LookupCustomer:output_type -> reconciliation.v1.LookupCustomerResponse
-	29, // 73: reconciliation.v1.SupportService.Recover:output_type -> reconciliation.v1.ActionResponse
-	29, // 74: reconciliation.v1.SupportService.AdoptCharge:output_type -> reconciliation.v1.ActionResponse
-	29, // 75: reconciliation.v1.SupportService.ResendMessage:output_type -> reconciliation.v1.ActionResponse
-	29, // 76: reconciliation.v1.SupportService.Refund:output_type -> reconciliation.v1.ActionResponse
-	29, // 77: reconciliation.v1.SupportService.ClaimCase:output_type -> reconciliation.v1.ActionResponse
-	29, // 78: reconciliation.v1.SupportService.AcknowledgeCase:output_type -> reconciliation.v1.ActionResponse
-	29, // 79: reconciliation.v1.SupportService.SnoozeCase:output_type -> reconciliation.v1.ActionResponse
-	29, // 80: reconciliation.v1.SupportService.ResolveCase:output_type -> reconciliation.v1.ActionResponse
-	29, // 81: reconciliation.v1.SupportService.AcknowledgeIncident:output_type -> reconciliation.v1.ActionResponse
-	29, // 82: reconciliation.v1.SupportService.SnoozeIncident:output_type -> reconciliation.v1.ActionResponse
-	29, // 83: reconciliation.v1.SupportService.LinkEvent:output_type -> reconciliation.v1.ActionResponse
-	29, // 84: reconciliation.v1.SupportService.ReplayEvent:output_type -> reconciliation.v1.ActionResponse
-	29, // 85: reconciliation.v1.SupportService.IgnoreEvent:output_type -> reconciliation.v1.ActionResponse
-	29, // 86: reconciliation.v1.SupportService.SetCharging:output_type -> reconciliation.v1.ActionResponse
-	32, // 87: reconciliation.v1.SupportService.Reply:output_type -> reconciliation.v1.ReplyResponse
-	33, // 88: reconciliation.v1.SupportService.OpenTicket:output_type -> reconciliation.v1.Ticket
-	33, // 89: reconciliation.v1.SupportService.ChangeTicket:output_type -> reconciliation.v1.Ticket
-	37, // 90: reconciliation.v1.SupportService.ListTickets:output_type -> reconciliation.v1.ListTicketsResponse
-	39, // 91: reconciliation.v1.SupportService.ListAudit:output_type -> reconciliation.v1.ListAuditResponse
-	71, // [71:92] is the sub-list for method output_type
-	50, // [50:71] is the sub-list for method input_type
-	50, // [50:50] is the sub-list for extension type_name
-	50, // [50:50] is the sub-list for extension extendee
-	0,  // [0:50] is the sub-list for field type_name
+	14, // 28: reconciliation.v1.ExportPersonRequest.act:type_name -> reconciliation.v1.Act
+	33, // 29: reconciliation.v1.ExportPersonResponse.steps:type_name -> reconciliation.v1.Step
+	14, // 30: reconciliation.v1.ErasePersonRequest.act:type_name -> reconciliation.v1.Act
+	33, // 31: reconciliation.v1.ActionResponse.steps:type_name -> reconciliation.v1.Step
+	48, // 32: reconciliation.v1.ActionResponse.order:type_name -> orders.v1.Order
+	46, // 33: reconciliation.v1.ActionResponse.case:type_name -> reconciliation.v1.Case
+	49, // 34: reconciliation.v1.ActionResponse.event:type_name -> payments.v1.WebhookEvent
+	50, // 35: reconciliation.v1.ActionResponse.charging:type_name -> orders.v1.SetChargingResponse
+	51, // 36: reconciliation.v1.ActionResponse.incident:type_name -> notifications.v1.Incident
+	1,  // 37: reconciliation.v1.Step.outcome:type_name -> reconciliation.v1.Step.Outcome
+	2,  // 38: reconciliation.v1.ReplyRequest.template:type_name -> reconciliation.v1.ReplyRequest.Template
+	14, // 39: reconciliation.v1.ReplyRequest.act:type_name -> reconciliation.v1.Act
+	3,  // 40: reconciliation.v1.Ticket.category:type_name -> reconciliation.v1.Ticket.Category
+	4,  // 41: reconciliation.v1.Ticket.state:type_name -> reconciliation.v1.Ticket.State
+	47, // 42: reconciliation.v1.Ticket.opened_at:type_name -> google.protobuf.Timestamp
+	47, // 43: reconciliation.v1.Ticket.resolved_at:type_name -> google.protobuf.Timestamp
+	3,  // 44: reconciliation.v1.OpenTicketRequest.category:type_name -> reconciliation.v1.Ticket.Category
+	4,  // 45: reconciliation.v1.ChangeTicketRequest.state:type_name -> reconciliation.v1.Ticket.State
+	4,  // 46: reconciliation.v1.ListTicketsRequest.state:type_name -> reconciliation.v1.Ticket.State
+	36, // 47: reconciliation.v1.ListTicketsResponse.tickets:type_name -> reconciliation.v1.Ticket
+	43, // 48: reconciliation.v1.ListAuditResponse.entries:type_name -> reconciliation.v1.AuditEntry
+	47, // 49: reconciliation.v1.AuditEntry.at:type_name -> google.protobuf.Timestamp
+	5,  // 50: reconciliation.v1.AuditEntry.outcome:type_name -> reconciliation.v1.AuditEntry.Outcome
+	47, // 51: reconciliation.v1.AuditEntry.ended_at:type_name -> google.protobuf.Timestamp
+	33, // 52: reconciliation.v1.AuditEntry.steps:type_name -> reconciliation.v1.Step
+	6,  // 53: reconciliation.v1.SupportService.WhoAmI:input_type -> reconciliation.v1.WhoAmIRequest
+	8,  // 54: reconciliation.v1.SupportService.LookupCustomer:input_type -> reconciliation.v1.LookupCustomerRequest
+	15, // 55: reconciliation.v1.SupportService.Recover:input_type -> reconciliation.v1.RecoverRequest
+	16, // 56: reconciliation.v1.SupportService.AdoptCharge:input_type -> reconciliation.v1.AdoptChargeRequest
+	17, // 57: reconciliation.v1.SupportService.ResendMessage:input_type -> reconciliation.v1.ResendMessageRequest
+	18, // 58: reconciliation.v1.SupportService.Refund:input_type -> reconciliation.v1.RefundRequest
+	19, // 59: reconciliation.v1.SupportService.ClaimCase:input_type -> reconciliation.v1.ClaimCaseRequest
+	20, // 60: reconciliation.v1.SupportService.AcknowledgeCase:input_type -> reconciliation.v1.AcknowledgeCaseRequest
+	21, // 61: reconciliation.v1.SupportService.SnoozeCase:input_type -> reconciliation.v1.SnoozeCaseRequest
+	24, // 62: reconciliation.v1.SupportService.ResolveCase:input_type -> reconciliation.v1.ResolveCaseRequest
+	22, // 63: reconciliation.v1.SupportService.AcknowledgeIncident:input_type -> reconciliation.v1.AcknowledgeIncidentRequest
+	23, // 64: reconciliation.v1.SupportService.SnoozeIncident:input_type -> reconciliation.v1.SnoozeIncidentRequest
+	25, // 65: reconciliation.v1.SupportService.LinkEvent:input_type -> reconciliation.v1.LinkEventRequest
+	26, // 66: reconciliation.v1.SupportService.ReplayEvent:input_type -> reconciliation.v1.ReplayEventRequest
+	27, // 67: reconciliation.v1.SupportService.IgnoreEvent:input_type -> reconciliation.v1.IgnoreEventRequest
+	28, // 68: reconciliation.v1.SupportService.SetCharging:input_type -> reconciliation.v1.SetChargingRequest
+	34, // 69: reconciliation.v1.SupportService.Reply:input_type -> reconciliation.v1.ReplyRequest
+	37, // 70: reconciliation.v1.SupportService.OpenTicket:input_type -> reconciliation.v1.OpenTicketRequest
+	38, // 71: reconciliation.v1.SupportService.ChangeTicket:input_type -> reconciliation.v1.ChangeTicketRequest
+	39, // 72: reconciliation.v1.SupportService.ListTickets:input_type -> reconciliation.v1.ListTicketsRequest
+	29, // 73: reconciliation.v1.SupportService.ExportPerson:input_type -> reconciliation.v1.ExportPersonRequest
+	31, // 74: reconciliation.v1.SupportService.ErasePerson:input_type -> reconciliation.v1.ErasePersonRequest
+	41, // 75: reconciliation.v1.SupportService.ListAudit:input_type -> reconciliation.v1.ListAuditRequest
+	7,  // 76: reconciliation.v1.SupportService.WhoAmI:output_type -> reconciliation.v1.WhoAmIResponse
+	10, // 77: reconciliation.v1.SupportService.LookupCustomer:output_type -> reconciliation.v1.LookupCustomerResponse
+	32, // 78: reconciliation.v1.SupportService.Recover:output_type -> reconciliation.v1.ActionResponse
+	32, // 79: reconciliation.v1.SupportService.AdoptCharge:output_type -> reconciliation.v1.ActionResponse
+	32, // 80: reconciliation.v1.SupportService.ResendMessage:output_type -> reconciliation.v1.ActionResponse
+	32, // 81: reconciliation.v1.SupportService.Refund:output_type -> reconciliation.v1.ActionResponse
+	32, // 82: reconciliation.v1.SupportService.ClaimCase:output_type -> reconciliation.v1.ActionResponse
+	32, // 83: reconciliation.v1.SupportService.AcknowledgeCase:output_type -> reconciliation.v1.ActionResponse
+	32, // 84: reconciliation.v1.SupportService.SnoozeCase:output_type -> reconciliation.v1.ActionResponse
+	32, // 85: reconciliation.v1.SupportService.ResolveCase:output_type -> reconciliation.v1.ActionResponse
+	32, // 86: reconciliation.v1.SupportService.AcknowledgeIncident:output_type -> reconciliation.v1.ActionResponse
+	32, // 87: reconciliation.v1.SupportService.SnoozeIncident:output_type -> reconciliation.v1.ActionResponse
+	32, // 88: reconciliation.v1.SupportService.LinkEvent:output_type -> reconciliation.v1.ActionResponse
+	32, // 89: reconciliation.v1.SupportService.ReplayEvent:output_type -> reconciliation.v1.ActionResponse
+	32, // 90: reconciliation.v1.SupportService.IgnoreEvent:output_type -> reconciliation.v1.ActionResponse
+	32, // 91: reconciliation.v1.SupportService.SetCharging:output_type -> reconciliation.v1.ActionResponse
+	35, // 92: reconciliation.v1.SupportService.Reply:output_type -> reconciliation.v1.ReplyResponse
+	36, // 93: reconciliation.v1.SupportService.OpenTicket:output_type -> reconciliation.v1.Ticket
+	36, // 94: reconciliation.v1.SupportService.ChangeTicket:output_type -> reconciliation.v1.Ticket
+	40, // 95: reconciliation.v1.SupportService.ListTickets:output_type -> reconciliation.v1.ListTicketsResponse
+	30, // 96: reconciliation.v1.SupportService.ExportPerson:output_type -> reconciliation.v1.ExportPersonResponse
+	32, // 97: reconciliation.v1.SupportService.ErasePerson:output_type -> reconciliation.v1.ActionResponse
+	42, // 98: reconciliation.v1.SupportService.ListAudit:output_type -> reconciliation.v1.ListAuditResponse
+	76, // [76:99] is the sub-list for method output_type
+	53, // [53:76] is the sub-list for method input_type
+	53, // [53:53] is the sub-list for extension type_name
+	53, // [53:53] is the sub-list for extension extendee
+	0,  // [0:53] is the sub-list for field type_name
 }
 
 func init() { file_reconciliation_v1_support_proto_init() }
@@ -3611,7 +3816,7 @@ func file_reconciliation_v1_support_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_reconciliation_v1_support_proto_rawDesc), len(file_reconciliation_v1_support_proto_rawDesc)),
 			NumEnums:      6,
-			NumMessages:   35,
+			NumMessages:   38,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -39,6 +39,8 @@ const (
 	SupportService_OpenTicket_FullMethodName          = "/reconciliation.v1.SupportService/OpenTicket"
 	SupportService_ChangeTicket_FullMethodName        = "/reconciliation.v1.SupportService/ChangeTicket"
 	SupportService_ListTickets_FullMethodName         = "/reconciliation.v1.SupportService/ListTickets"
+	SupportService_ExportPerson_FullMethodName        = "/reconciliation.v1.SupportService/ExportPerson"
+	SupportService_ErasePerson_FullMethodName         = "/reconciliation.v1.SupportService/ErasePerson"
 	SupportService_ListAudit_FullMethodName           = "/reconciliation.v1.SupportService/ListAudit"
 )
 
@@ -121,6 +123,16 @@ type SupportServiceClient interface {
 	ChangeTicket(ctx context.Context, in *ChangeTicketRequest, opts ...grpc.CallOption) (*Ticket, error)
 	// ListTickets lists tickets, the longest waiting first.
 	ListTickets(ctx context.Context, in *ListTicketsRequest, opts ...grpc.CallOption) (*ListTicketsResponse, error)
+	// ExportPerson reads everything that is kept about the person with an address, in
+	// all services, as JSON. It is audited, like every step. Errors: NOT_FOUND
+	// PERSON_NOT_FOUND; UNAVAILABLE while one of the services cannot be asked: half an
+	// answer would be a wrong one.
+	ExportPerson(ctx context.Context, in *ExportPersonRequest, opts ...grpc.CallOption) (*ExportPersonResponse, error)
+	// ErasePerson takes a person's names and addresses out of all services. Orders,
+	// amounts, Stripe's ids and access stay, without them. Interrupted, the same
+	// request ends it. What Stripe keeps is not touched: docs/personal-data.md. Errors:
+	// NOT_FOUND PERSON_NOT_FOUND; ABORTED STILL_OPEN with what is open.
+	ErasePerson(ctx context.Context, in *ErasePersonRequest, opts ...grpc.CallOption) (*ActionResponse, error)
 	// ListAudit lists who did what, when and why, newest first.
 	ListAudit(ctx context.Context, in *ListAuditRequest, opts ...grpc.CallOption) (*ListAuditResponse, error)
 }
@@ -333,6 +345,26 @@ func (c *supportServiceClient) ListTickets(ctx context.Context, in *ListTicketsR
 	return out, nil
 }
 
+func (c *supportServiceClient) ExportPerson(ctx context.Context, in *ExportPersonRequest, opts ...grpc.CallOption) (*ExportPersonResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ExportPersonResponse)
+	err := c.cc.Invoke(ctx, SupportService_ExportPerson_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *supportServiceClient) ErasePerson(ctx context.Context, in *ErasePersonRequest, opts ...grpc.CallOption) (*ActionResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ActionResponse)
+	err := c.cc.Invoke(ctx, SupportService_ErasePerson_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 func (c *supportServiceClient) ListAudit(ctx context.Context, in *ListAuditRequest, opts ...grpc.CallOption) (*ListAuditResponse, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(ListAuditResponse)
@@ -422,6 +454,16 @@ type SupportServiceServer interface {
 	ChangeTicket(context.Context, *ChangeTicketRequest) (*Ticket, error)
 	// ListTickets lists tickets, the longest waiting first.
 	ListTickets(context.Context, *ListTicketsRequest) (*ListTicketsResponse, error)
+	// ExportPerson reads everything that is kept about the person with an address, in
+	// all services, as JSON. It is audited, like every step. Errors: NOT_FOUND
+	// PERSON_NOT_FOUND; UNAVAILABLE while one of the services cannot be asked: half an
+	// answer would be a wrong one.
+	ExportPerson(context.Context, *ExportPersonRequest) (*ExportPersonResponse, error)
+	// ErasePerson takes a person's names and addresses out of all services. Orders,
+	// amounts, Stripe's ids and access stay, without them. Interrupted, the same
+	// request ends it. What Stripe keeps is not touched: docs/personal-data.md. Errors:
+	// NOT_FOUND PERSON_NOT_FOUND; ABORTED STILL_OPEN with what is open.
+	ErasePerson(context.Context, *ErasePersonRequest) (*ActionResponse, error)
 	// ListAudit lists who did what, when and why, newest first.
 	ListAudit(context.Context, *ListAuditRequest) (*ListAuditResponse, error)
 	mustEmbedUnimplementedSupportServiceServer()
@@ -493,6 +535,12 @@ func (UnimplementedSupportServiceServer) ChangeTicket(context.Context, *ChangeTi
 }
 func (UnimplementedSupportServiceServer) ListTickets(context.Context, *ListTicketsRequest) (*ListTicketsResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method ListTickets not implemented")
+}
+func (UnimplementedSupportServiceServer) ExportPerson(context.Context, *ExportPersonRequest) (*ExportPersonResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ExportPerson not implemented")
+}
+func (UnimplementedSupportServiceServer) ErasePerson(context.Context, *ErasePersonRequest) (*ActionResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ErasePerson not implemented")
 }
 func (UnimplementedSupportServiceServer) ListAudit(context.Context, *ListAuditRequest) (*ListAuditResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method ListAudit not implemented")
@@ -878,6 +926,42 @@ func _SupportService_ListTickets_Handler(srv interface{}, ctx context.Context, d
 	return interceptor(ctx, in, info, handler)
 }
 
+func _SupportService_ExportPerson_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ExportPersonRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(SupportServiceServer).ExportPerson(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: SupportService_ExportPerson_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(SupportServiceServer).ExportPerson(ctx, req.(*ExportPersonRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _SupportService_ErasePerson_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ErasePersonRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(SupportServiceServer).ErasePerson(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: SupportService_ErasePerson_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(SupportServiceServer).ErasePerson(ctx, req.(*ErasePersonRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _SupportService_ListAudit_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(ListAuditRequest)
 	if err := dec(in); err != nil {
@@ -982,6 +1066,14 @@ var SupportService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "ListTickets",
 			Handler:    _SupportService_ListTickets_Handler,
+		},
+		{
+			MethodName: "ExportPerson",
+			Handler:    _SupportService_ExportPerson_Handler,
+		},
+		{
+			MethodName: "ErasePerson",
+			Handler:    _SupportService_ErasePerson_Handler,
 		},
 		{
 			MethodName: "ListAudit",

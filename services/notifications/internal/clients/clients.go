@@ -45,7 +45,7 @@ func (o *Orders) Describe(ctx context.Context, id uuid.UUID) (message.Order, err
 	order := d.GetOrder()
 	out := message.Order{
 		State: order.GetState().String(), Renewal: order.GetKind() == ordersv1.Order_RENEWAL, Renews: d.GetRenews(),
-		Email: d.GetEmail(), Name: d.GetName(), PlanName: d.GetPlanName(),
+		Email: d.GetEmail(), Erased: d.GetErasedAt() != nil, Name: d.GetName(), PlanName: d.GetPlanName(),
 		AmountDisplay: order.GetAmountDisplay(), NothingDue: order.GetAmountMinor() == 0, ReferenceShort: order.GetReferenceShort(),
 		Waits: order.GetNextAction().GetType() == ordersv1.NextAction_WAIT, Reference: order.GetReference(),
 		Disputed:    d.GetDispute() == paymentsv1.Payment_OPEN || d.GetDispute() == paymentsv1.Payment_LOST,

@@ -12,8 +12,10 @@ type Order struct {
 	// Renewal: the order paid a further term of a subscription.
 	Renewal bool
 	// Renews: what was bought is charged again after each term.
-	Renews        bool
-	Email         string
+	Renews bool
+	Email  string
+	// Erased: its buyer's address was erased, and nobody is written to about it.
+	Erased        bool
 	Name          string
 	PlanName      string
 	AmountDisplay string

@@ -53,11 +53,18 @@ func (s *Service) Deliver(ctx context.Context, id uuid.UUID) error {
 	return errors.Join(err, s.Store.NoteError(note, m.ID, err.Error()))
 }
 
+// erased is why nobody is written to about an order whose buyer was erased.
+const erased = "its buyer's address was erased"
+
 // attempt reads what is true now, and says it.
 func (s *Service) attempt(ctx context.Context, m message.Message) error {
 	order, err := s.Orders.Describe(ctx, m.OrderID)
 	if err != nil {
 		return err
+	}
+	if order.Erased {
+		s.Log.Info("message superseded", "order_id", m.OrderID, "kind", m.Kind, "reason", erased)
+		return s.rested(m, message.Superseded, s.Store.MarkSuperseded(ctx, m.ID, erased))
 	}
 	if m.Waits(order, s.Now()) {
 		return errors.New("orders does not know yet what this message is to say")

@@ -126,6 +126,9 @@ type Order struct {
 	RefundOfferUntil *time.Time
 	RefundAskedAt    *time.Time
 	RefundFailedAt   *time.Time
+	// ErasedAt is when its buyer's name and address were taken out; nil while they are
+	// kept.
+	ErasedAt *time.Time
 
 	LastProgressAt time.Time
 	NextLookAt     *time.Time

@@ -2,6 +2,7 @@ package rpc
 
 import (
 	ordersv1 "makegood.example/proto/gen/orders/v1"
+	personalv1 "makegood.example/proto/gen/personal/v1"
 	"makegood.example/services/platform/access"
 )
 
@@ -24,4 +25,7 @@ var Access = access.Table{
 	ordersv1.OrdersAdminService_ListStuckOrders_FullMethodName:    {Callers: []string{"reconciliation"}, Role: access.Viewer},
 	ordersv1.OrdersAdminService_GetCharging_FullMethodName:        {Role: access.Viewer},
 	ordersv1.OrdersAdminService_SetCharging_FullMethodName:        {Role: access.Admin},
+
+	personalv1.PersonalDataService_ExportPerson_FullMethodName: {Callers: []string{"reconciliation"}},
+	personalv1.PersonalDataService_ErasePerson_FullMethodName:  {Callers: []string{"reconciliation"}},
 }

@@ -129,6 +129,7 @@ func described(d service.Description, caller string) *ordersv1.DescribeOrderResp
 	if caller == "notifications" { // who writes the link; nobody else needs what takes the money back
 		out.RefundToken = o.RefundToken
 	}
+	out.ErasedAt = timestamp(o.ErasedAt)
 	out.Dispute = paymentsv1.Payment_Dispute(paymentsv1.Payment_Dispute_value[string(o.Dispute)])
 	if sub := d.Subscription; sub != nil {
 		out.Subscription, out.SubscriptionAccessUntil = clients.SubscriptionTo(*sub), timestamp(sub.AccessUntil)

@@ -47,6 +47,8 @@ func (s *Service) resubmit(ctx context.Context, reference, attempt uuid.UUID, pa
 	}
 	was := o
 	switch {
+	case o.ErasedAt != nil: // whoever this is, nobody knows whom to give access and write to
+		return uuid.Nil, order.ErrInvalidState.With("state", string(o.State))
 	case o.Checkout == order.Hosted: // Stripe's page has its own way to another card
 		return uuid.Nil, order.ErrInvalidState.With("state", string(o.State))
 	case o.State == order.Failed:

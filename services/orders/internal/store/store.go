@@ -301,7 +301,7 @@ func fromRow(r db.Order) order.Order {
 		SubscriptionID: orEmpty(r.SubscriptionID), PeriodStart: r.PeriodStart, PeriodEnd: r.PeriodEnd,
 		PromiseBy: r.PromiseBy, MissedBy: r.PromiseMissedBy, MissedCount: r.PromiseMissedCount, StillWorkingAt: r.StillWorkingAt,
 		RefundToken: orEmpty(r.RefundToken), RefundOfferedAt: r.RefundOfferedAt, RefundOfferUntil: r.RefundOfferUntil,
-		RefundAskedAt: r.RefundAskedAt, RefundFailedAt: r.RefundFailedAt,
+		RefundAskedAt: r.RefundAskedAt, RefundFailedAt: r.RefundFailedAt, ErasedAt: r.ErasedAt,
 	}
 }
 

@@ -21,6 +21,7 @@ var (
 	ErrAttemptID     = apperr.New(codes.Aborted, "IDEMPOTENCY_KEY_REUSED", "this attempt id was used for another order")
 	ErrSignature     = apperr.New(codes.InvalidArgument, "INVALID_SIGNATURE", "the signature does not fit the body")
 	ErrEventNotFound = apperr.New(codes.NotFound, "EVENT_NOT_FOUND", "the ledger has no such event")
+	ErrNoBody        = apperr.New(codes.Aborted, "BODY_NOT_KEPT", "the body of this event is not kept any more, so it cannot be handled again; a lookup reads what Stripe has")
 	ErrEventState    = apperr.New(codes.Aborted, "INVALID_STATE", "the event is not in a state for this")
 	ErrLinked        = apperr.New(codes.Aborted, "ALREADY_LINKED", "the event's customer is known as somebody else's")
 	ErrNotYet        = apperr.New(codes.Unavailable, "EVENT_NOT_HANDLED", "the event is kept but its effects are not durable yet; deliver it again")

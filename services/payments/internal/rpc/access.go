@@ -2,6 +2,7 @@ package rpc
 
 import (
 	paymentsv1 "makegood.example/proto/gen/payments/v1"
+	personalv1 "makegood.example/proto/gen/personal/v1"
 	"makegood.example/services/platform/access"
 )
 
@@ -29,4 +30,7 @@ var Access = access.Table{
 	paymentsv1.PaymentsAdminService_LinkWebhookEvent_FullMethodName:       {Role: access.Support},
 	paymentsv1.PaymentsAdminService_ReplayWebhookEvent_FullMethodName:     {Role: access.Support},
 	paymentsv1.PaymentsAdminService_IgnoreWebhookEvent_FullMethodName:     {Role: access.Support},
+
+	personalv1.PersonalDataService_ExportPerson_FullMethodName: {Callers: []string{"reconciliation"}},
+	personalv1.PersonalDataService_ErasePerson_FullMethodName:  {Callers: []string{"reconciliation"}},
 }

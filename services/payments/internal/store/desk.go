@@ -155,11 +155,15 @@ func (w Whose) orderID() *uuid.UUID {
 }
 
 // Take takes an event into hand for a person. ok is false when it has effects
-// or is in another hand. Errors: payment.ErrEventNotFound.
+// or is in another hand. Errors: payment.ErrEventNotFound, payment.ErrNoBody.
 func (s *Store) Take(ctx context.Context, a Act, inHandUntil time.Time) (f Filed, ok bool, err error) {
 	err = s.InTx(ctx, func(tx pgx.Tx) error {
-		if _, err := lockEvent(ctx, tx, a.EventID); err != nil {
+		e, err := lockEvent(ctx, tx, a.EventID)
+		switch {
+		case err != nil:
 			return err
+		case e.Status != Processed && !e.HasBody:
+			return payment.ErrNoBody
 		}
 		r, err := db.New(tx).TakeEvent(ctx, db.TakeEventParams{StripeEventID: a.EventID, Now: a.At, InHandUntil: inHandUntil})
 		if errors.Is(err, pgx.ErrNoRows) {

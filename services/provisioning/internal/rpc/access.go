@@ -1,6 +1,9 @@
 package rpc
 
-import "makegood.example/services/platform/access"
+import (
+	personalv1 "makegood.example/proto/gen/personal/v1"
+	"makegood.example/services/platform/access"
+)
 
 // Access says who may call what. The SaaS's backend has the role service.
 var Access = access.Table{
@@ -17,4 +20,7 @@ var Access = access.Table{
 
 	"/provisioning.v1.ProvisioningAdminService/ListHooks":   {Callers: []string{"reconciliation"}, Role: access.Viewer},
 	"/provisioning.v1.ProvisioningAdminService/ReplayHooks": {Role: access.Support},
+
+	personalv1.PersonalDataService_ExportPerson_FullMethodName: {Callers: []string{"reconciliation"}},
+	personalv1.PersonalDataService_ErasePerson_FullMethodName:  {Callers: []string{"reconciliation"}},
 }

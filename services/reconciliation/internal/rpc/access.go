@@ -36,4 +36,6 @@ var Access = access.Table{
 	"/reconciliation.v1.SupportService/ChangeTicket":        {Role: access.Support},
 	"/reconciliation.v1.SupportService/ListTickets":         {Role: access.Viewer},
 	"/reconciliation.v1.SupportService/ListAudit":           {Role: access.Viewer},
+	"/reconciliation.v1.SupportService/ExportPerson":        {Role: access.Admin},
+	"/reconciliation.v1.SupportService/ErasePerson":         {Role: access.Admin},
 }

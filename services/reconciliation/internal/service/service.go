@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"time"
 
+	"makegood.example/services/platform/personal"
 	"makegood.example/services/reconciliation/internal/clients"
 	"makegood.example/services/reconciliation/internal/desk"
 	"makegood.example/services/reconciliation/internal/run"
@@ -46,7 +47,10 @@ type Service struct {
 	Finder *clients.Finder
 	// CaseFacts says whether what a case is about is still so.
 	CaseFacts *clients.CaseFacts
-	Runs      *Runs
+	// Keepers keep something about people, Orders first; Own is what this service keeps.
+	Keepers []clients.Keeper
+	Own     *personal.Server
+	Runs    *Runs
 	// Instance names this process, and stays the same over its restarts.
 	Instance string
 	// House is what all replies have in common.

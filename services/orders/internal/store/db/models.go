@@ -76,6 +76,7 @@ type Order struct {
 	RefundAskedAt       *time.Time
 	RefundFailedAt      *time.Time
 	TraceParent         *string
+	ErasedAt            *time.Time
 }
 
 type OrdersChargingSwitch struct {

@@ -172,7 +172,7 @@ func (q *Queries) GetChargingSwitch(ctx context.Context) (GetChargingSwitchRow, 
 }
 
 const getOrder = `-- name: GetOrder :one
-SELECT id, reference, kind, state, version, plan_id, plan_name, term_months, amount_minor, currency, email, email_key, name, account_id, checkout, allow_repeat, created_at, attempt_id, payment_method, submitted_at, payment_status, payment_error_code, payment_error_message, client_secret, redirect_url, payment_intent_id, charge_id, customer_id, charged_at, completed_at, access_until, recovered_by, last_progress_at, next_look_at, look_count, last_look_at, refunded_minor, dispute, access_withdrawn_at, renews, renews_order_id, subscription_id, period_start, period_end, promise_by, promise_missed_by, promise_missed_count, still_working_at, refund_token, refund_offered_at, refund_offer_until, refund_asked_at, refund_failed_at, trace_parent FROM orders.orders WHERE id = $1
+SELECT id, reference, kind, state, version, plan_id, plan_name, term_months, amount_minor, currency, email, email_key, name, account_id, checkout, allow_repeat, created_at, attempt_id, payment_method, submitted_at, payment_status, payment_error_code, payment_error_message, client_secret, redirect_url, payment_intent_id, charge_id, customer_id, charged_at, completed_at, access_until, recovered_by, last_progress_at, next_look_at, look_count, last_look_at, refunded_minor, dispute, access_withdrawn_at, renews, renews_order_id, subscription_id, period_start, period_end, promise_by, promise_missed_by, promise_missed_count, still_working_at, refund_token, refund_offered_at, refund_offer_until, refund_asked_at, refund_failed_at, trace_parent, erased_at FROM orders.orders WHERE id = $1
 `
 
 func (q *Queries) GetOrder(ctx context.Context, id uuid.UUID) (Order, error) {
@@ -233,12 +233,13 @@ func (q *Queries) GetOrder(ctx context.Context, id uuid.UUID) (Order, error) {
 		&i.RefundAskedAt,
 		&i.RefundFailedAt,
 		&i.TraceParent,
+		&i.ErasedAt,
 	)
 	return i, err
 }
 
 const getOrderByReference = `-- name: GetOrderByReference :one
-SELECT id, reference, kind, state, version, plan_id, plan_name, term_months, amount_minor, currency, email, email_key, name, account_id, checkout, allow_repeat, created_at, attempt_id, payment_method, submitted_at, payment_status, payment_error_code, payment_error_message, client_secret, redirect_url, payment_intent_id, charge_id, customer_id, charged_at, completed_at, access_until, recovered_by, last_progress_at, next_look_at, look_count, last_look_at, refunded_minor, dispute, access_withdrawn_at, renews, renews_order_id, subscription_id, period_start, period_end, promise_by, promise_missed_by, promise_missed_count, still_working_at, refund_token, refund_offered_at, refund_offer_until, refund_asked_at, refund_failed_at, trace_parent FROM orders.orders WHERE reference = $1
+SELECT id, reference, kind, state, version, plan_id, plan_name, term_months, amount_minor, currency, email, email_key, name, account_id, checkout, allow_repeat, created_at, attempt_id, payment_method, submitted_at, payment_status, payment_error_code, payment_error_message, client_secret, redirect_url, payment_intent_id, charge_id, customer_id, charged_at, completed_at, access_until, recovered_by, last_progress_at, next_look_at, look_count, last_look_at, refunded_minor, dispute, access_withdrawn_at, renews, renews_order_id, subscription_id, period_start, period_end, promise_by, promise_missed_by, promise_missed_count, still_working_at, refund_token, refund_offered_at, refund_offer_until, refund_asked_at, refund_failed_at, trace_parent, erased_at FROM orders.orders WHERE reference = $1
 `
 
 func (q *Queries) GetOrderByReference(ctx context.Context, reference uuid.UUID) (Order, error) {
@@ -299,6 +300,7 @@ func (q *Queries) GetOrderByReference(ctx context.Context, reference uuid.UUID) 
 		&i.RefundAskedAt,
 		&i.RefundFailedAt,
 		&i.TraceParent,
+		&i.ErasedAt,
 	)
 	return i, err
 }

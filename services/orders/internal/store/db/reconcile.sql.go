@@ -40,7 +40,7 @@ func (q *Queries) HistoryPosition(ctx context.Context) (int64, error) {
 }
 
 const listCompleted = `-- name: ListCompleted :many
-SELECT id, reference, kind, state, version, plan_id, plan_name, term_months, amount_minor, currency, email, email_key, name, account_id, checkout, allow_repeat, created_at, attempt_id, payment_method, submitted_at, payment_status, payment_error_code, payment_error_message, client_secret, redirect_url, payment_intent_id, charge_id, customer_id, charged_at, completed_at, access_until, recovered_by, last_progress_at, next_look_at, look_count, last_look_at, refunded_minor, dispute, access_withdrawn_at, renews, renews_order_id, subscription_id, period_start, period_end, promise_by, promise_missed_by, promise_missed_count, still_working_at, refund_token, refund_offered_at, refund_offer_until, refund_asked_at, refund_failed_at, trace_parent FROM orders.orders
+SELECT id, reference, kind, state, version, plan_id, plan_name, term_months, amount_minor, currency, email, email_key, name, account_id, checkout, allow_repeat, created_at, attempt_id, payment_method, submitted_at, payment_status, payment_error_code, payment_error_message, client_secret, redirect_url, payment_intent_id, charge_id, customer_id, charged_at, completed_at, access_until, recovered_by, last_progress_at, next_look_at, look_count, last_look_at, refunded_minor, dispute, access_withdrawn_at, renews, renews_order_id, subscription_id, period_start, period_end, promise_by, promise_missed_by, promise_missed_count, still_working_at, refund_token, refund_offered_at, refund_offer_until, refund_asked_at, refund_failed_at, trace_parent, erased_at FROM orders.orders
 WHERE completed_at >= $1::timestamptz AND completed_at < $2::timestamptz
     AND (completed_at, id) > ($3::timestamptz, $4::uuid)
     AND state IN ('COMPLETE', 'RECOVERED') AND access_withdrawn_at IS NULL
@@ -127,6 +127,7 @@ func (q *Queries) ListCompleted(ctx context.Context, arg ListCompletedParams) ([
 			&i.RefundAskedAt,
 			&i.RefundFailedAt,
 			&i.TraceParent,
+			&i.ErasedAt,
 		); err != nil {
 			return nil, err
 		}
@@ -144,7 +145,7 @@ WITH asked AS (
         unnest($2::text[]) AS payment_intent_id,
         unnest($3::text[]) AS order_id
 ), paid AS MATERIALIZED (
-    SELECT o.id, o.reference, o.kind, o.state, o.version, o.plan_id, o.plan_name, o.term_months, o.amount_minor, o.currency, o.email, o.email_key, o.name, o.account_id, o.checkout, o.allow_repeat, o.created_at, o.attempt_id, o.payment_method, o.submitted_at, o.payment_status, o.payment_error_code, o.payment_error_message, o.client_secret, o.redirect_url, o.payment_intent_id, o.charge_id, o.customer_id, o.charged_at, o.completed_at, o.access_until, o.recovered_by, o.last_progress_at, o.next_look_at, o.look_count, o.last_look_at, o.refunded_minor, o.dispute, o.access_withdrawn_at, o.renews, o.renews_order_id, o.subscription_id, o.period_start, o.period_end, o.promise_by, o.promise_missed_by, o.promise_missed_count, o.still_working_at, o.refund_token, o.refund_offered_at, o.refund_offer_until, o.refund_asked_at, o.refund_failed_at, o.trace_parent,
+    SELECT o.id, o.reference, o.kind, o.state, o.version, o.plan_id, o.plan_name, o.term_months, o.amount_minor, o.currency, o.email, o.email_key, o.name, o.account_id, o.checkout, o.allow_repeat, o.created_at, o.attempt_id, o.payment_method, o.submitted_at, o.payment_status, o.payment_error_code, o.payment_error_message, o.client_secret, o.redirect_url, o.payment_intent_id, o.charge_id, o.customer_id, o.charged_at, o.completed_at, o.access_until, o.recovered_by, o.last_progress_at, o.next_look_at, o.look_count, o.last_look_at, o.refunded_minor, o.dispute, o.access_withdrawn_at, o.renews, o.renews_order_id, o.subscription_id, o.period_start, o.period_end, o.promise_by, o.promise_missed_by, o.promise_missed_count, o.still_working_at, o.refund_token, o.refund_offered_at, o.refund_offer_until, o.refund_asked_at, o.refund_failed_at, o.trace_parent, o.erased_at,
         (
             SELECT e.id
             FROM orders.orders AS e

@@ -98,6 +98,11 @@ type Payment struct {
 	TraceParent       *string
 }
 
+type PaymentsErasedCustomer struct {
+	CustomerID string
+	ErasedAt   time.Time
+}
+
 type Refund struct {
 	ID             uuid.UUID
 	PaymentID      uuid.UUID

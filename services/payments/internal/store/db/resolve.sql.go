@@ -393,7 +393,7 @@ UPDATE payments.webhook_events SET
     status = 'RECEIVED', processed_at = NULL, waits_for = NULL, next_look_at = $1::timestamptz, in_hand_until = NULL
 WHERE stripe_event_id IN (
     SELECT w.stripe_event_id FROM payments.webhook_events w
-    WHERE w.waits_for && $2::text[] AND w.livemode = $3::bool AND w.status <> 'PROCESSED'
+    WHERE w.waits_for && $2::text[] AND w.livemode = $3::bool AND w.status <> 'PROCESSED' AND w.payload IS NOT NULL
         AND (w.in_hand_until IS NULL OR w.in_hand_until <= $1::timestamptz)
     ORDER BY w.stripe_event_id
     FOR UPDATE
