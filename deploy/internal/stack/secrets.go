@@ -27,9 +27,9 @@ var secrets = map[string][]string{
 	"INBOX_SERVICE_TOKEN_FILE": {"inbox"},
 }
 
-// withheld says whether a process is not given a setting, nor the file (_FILE)
+// Withheld says whether a process is not given a setting, nor the file (_FILE)
 // that holds it.
-func withheld(key, process string) bool {
+func Withheld(key, process string) bool {
 	for _, k := range []string{key, strings.TrimSuffix(key, "_FILE")} {
 		if who, ok := secrets[k]; ok {
 			return !slices.Contains(who, process)
