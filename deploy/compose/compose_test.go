@@ -197,6 +197,9 @@ func TestSettings(t *testing.T) {
 				t.Fatal(err)
 			}
 			granted["/run/secrets/"+secret.Source] = path
+			if key := strings.ToUpper(strings.ReplaceAll(secret.Source, "-", "_")); stack.Withheld(key, name) {
+				t.Errorf("%s is given the secret %s", name, secret.Source)
+			}
 		}
 		for key, value := range s.Environment {
 			if !isDocumented(string(documented), key) {
