@@ -268,4 +268,9 @@ func TestEveryBadSettingIsListed(t *testing.T) {
 	if err != nil || cfg.HTTPAddr != "127.0.0.1:8080" || cfg.HomeURL != "/" || cfg.CheckoutURL != "/" || cfg.RefundDays == "" || cfg.OrdersAddr != "127.0.0.1:9101" {
 		t.Errorf("%v %+v", err, cfg)
 	}
+	settings = map[string]string{"ADMIN_ADDR": "0.0.0.0:8081", "ADMIN_ALLOW_PLAIN": "true"}
+	cfg, err = gateway.LoadConfig(func(k string) (string, bool) { v, ok := settings[k]; return v, ok })
+	if err != nil || cfg.AdminAddr != "0.0.0.0:8081" {
+		t.Errorf("%v, the admin listener is at %s", err, cfg.AdminAddr)
+	}
 }

@@ -41,8 +41,8 @@ var Programs = []Program{
 	{
 		Name: "makegood", Package: "makegood.example/deploy/cmd/makegood", About: "migrates the database, makes certificates and keeps the tokens of people",
 		Writes: []string{
-			"/var/lib/makegood", "/people",
-			"/own/orders", "/own/payments", "/own/provisioning", "/own/notifications", "/own/reconciliation", "/own/gateway",
+			"/people", "/tls/all",
+			"/tls/orders", "/tls/payments", "/tls/provisioning", "/tls/notifications", "/tls/reconciliation", "/tls/gateway",
 		},
 	},
 }

@@ -33,7 +33,10 @@ var (
 	made string
 )
 
-func TestMain(m *testing.M) { os.Exit(run(m)) }
+func TestMain(m *testing.M) {
+	inside()
+	os.Exit(run(m))
+}
 
 func run(m *testing.M) int {
 	var err error

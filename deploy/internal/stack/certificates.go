@@ -24,8 +24,15 @@ const (
 // them, and says until when they are good.
 func MakeCertificates(dir string) (until time.Time, err error) {
 	until = time.Now().Add(certificatesLast)
-	return until, mtls.Make(dir, append(slices.Clone(services), mtls.Gateway), until)
+	return until, mtls.Make(dir, certified(), until)
 }
+
+// ShareCertificates gives each process what it needs of the folder, as
+// each/<name>: who is handed only that can be nobody else.
+func ShareCertificates(dir, each string) error { return mtls.Share(dir, each, certified()) }
+
+// certified are the processes that have a certificate.
+func certified() []string { return append(slices.Clone(services), mtls.Gateway) }
 
 // chooseCertificates makes them where the user asks for them and no authority of
 // theirs has. own is the folder that is ours to renew, if any.

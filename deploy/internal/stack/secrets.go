@@ -30,9 +30,9 @@ var secrets = map[string][]string{
 	"OTEL_EXPORTER_OTLP_TRACES_HEADERS": measured,
 }
 
-// withheld says whether a process is not given a setting, nor the file (_FILE)
+// Withheld says whether a process is not given a setting, nor the file (_FILE)
 // that holds it.
-func withheld(key, process string) bool {
+func Withheld(key, process string) bool {
 	for _, k := range []string{key, strings.TrimSuffix(key, "_FILE")} {
 		if who, ok := secrets[k]; ok {
 			return !slices.Contains(who, process)

@@ -218,7 +218,7 @@ func (s *settings) secret(key string) (string, error) {
 // the secrets of others.
 func (s *settings) environ(name string, own map[string]string) []string {
 	all := maps.Clone(s.env)
-	maps.DeleteFunc(all, func(key, _ string) bool { return withheld(key, name) })
+	maps.DeleteFunc(all, func(key, _ string) bool { return Withheld(key, name) })
 	maps.Copy(all, own)
 	var list []string
 	for _, key := range slices.Sorted(maps.Keys(all)) {

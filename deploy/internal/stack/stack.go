@@ -197,7 +197,7 @@ func (s *Stack) startDatabase(ctx context.Context, opts Options, state State) er
 			cmd := cluster.Command()
 			cmd.Env = slices.DeleteFunc(cmd.Env, func(pair string) bool {
 				key, _, _ := strings.Cut(pair, "=")
-				return withheld(key, "postgres")
+				return Withheld(key, "postgres")
 			})
 			cmd.Env = append(cmd.Env, opts.DatabaseEnv...)
 			return cmd

@@ -89,6 +89,36 @@ func (a *Authority) Issue(name string, until time.Time) (cert, key []byte, err e
 	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}), pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: pkcs8}), nil
 }
 
+// Share gives each name, as dir/<name>, what its process needs of a filled folder
+// and nothing else. Like Make, it may be done beside processes that use these.
+func Share(from, dir string, names []string) error {
+	authorities, err := os.ReadFile(filepath.Join(from, "ca.pem"))
+	if err != nil {
+		return err
+	}
+	for _, name := range names {
+		own := filepath.Join(dir, name)
+		if err := os.MkdirAll(own, 0o700); err != nil {
+			return err
+		}
+		if err := replace(filepath.Join(own, "ca.pem"), authorities, 0o644); err != nil {
+			return err
+		}
+	}
+	for _, name := range names {
+		for _, path := range []func(dir, name string) string{keyPath, certPath} {
+			body, err := os.ReadFile(path(from, name))
+			if err != nil {
+				return err
+			}
+			if err := replace(path(filepath.Join(dir, name), name), body, 0o600); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
 // ErrOthers means that a folder holds an authority that was not made here.
 var ErrOthers = errors.New("its ca.pem was not made by makegood, and is left as it is")
 
