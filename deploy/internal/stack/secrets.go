@@ -30,6 +30,13 @@ var secrets = map[string][]string{
 	"OTEL_EXPORTER_OTLP_TRACES_HEADERS": measured,
 }
 
+// GivenTo says which processes are given a setting that is secret; secret is false
+// for one that every process may read.
+func GivenTo(setting string) (processes []string, secret bool) {
+	processes, secret = secrets[setting]
+	return slices.Clone(processes), secret
+}
+
 // Withheld says whether a process is not given a setting, nor the file (_FILE)
 // that holds it.
 func Withheld(key, process string) bool {
