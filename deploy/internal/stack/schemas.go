@@ -14,6 +14,9 @@ import (
 // services are the five, in the order in which they are migrated and started.
 var services = []string{"orders", "payments", "provisioning", "notifications", "reconciliation"}
 
+// Services are the names of the five.
+func Services() []string { return slices.Clone(services) }
+
 // Product are the names of the processes that a release consists of.
 func Product() []string { return append(slices.Clone(services), "gateway") }
 

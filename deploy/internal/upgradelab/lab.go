@@ -116,37 +116,41 @@ func Run(ctx context.Context, opts Options) (err error) {
 }
 
 // upgrade is what docs/running.md says, and one mistake: a process of the new
-// release is started before its schema is there.
+// release is started before its schema is there. It stays beside the one of the
+// old release, and shares the work with it.
 func (l *lab) upgrade(ctx context.Context) error {
 	l.say("the old release works on its own schema, and customers are on %d paths", len(crashlab.Travelled))
-	order := stack.Product()
-	l.random.Shuffle(len(order), func(i, j int) { order[i], order[j] = order[j], order[i] })
 	changed, err := l.changed()
 	if err != nil {
 		return err
 	}
-	early := ""
-	if i := slices.IndexFunc(order, func(name string) bool { return changed[name] != "" }); i >= 0 {
-		early = order[i]
-		defer l.answers.disturbed()()
-		if err := l.stack.Replace(early, l.now); err != nil {
-			return err
-		}
-		err := l.await(ctx, early+" to wait for its schema", func() bool {
-			return strings.Contains(l.stack.LogTail(early, 50), "waiting for the database schema")
-		})
-		if err != nil {
-			return err
-		}
-		l.say("%s is new and waits for its schema", early)
+	early := stack.Services()
+	if len(changed) > 0 {
+		early = slices.Sorted(maps.Keys(changed))
 	}
+	service := early[l.random.IntN(len(early))]
+	beside, err := l.stack.Beside(service, l.now)
+	if err != nil {
+		return err
+	}
+	defer l.stack.EndBeside(beside)
+	if err := l.await(ctx, beside+" to start, or to wait for its schema", func() bool {
+		said := l.stack.LogTail(beside, 50)
+		return strings.Contains(said, "waiting for the database schema") || changed[service] == "" && said != ""
+	}); err != nil {
+		return err
+	}
+	l.say("%s of the new release is started too early", service)
 	if err := l.migrate(ctx, l.now, l.stack.Env("DATABASE_URL")); err != nil {
 		return err
 	}
 	for _, name := range slices.Sorted(maps.Keys(changed)) {
 		l.say("migrated %s under the old release: %s", name, changed[name])
 	}
-	return l.replace(ctx, order, l.now, "new")
+	if err := l.crowd.comeAndGo(ctx); err != nil {
+		return err
+	}
+	return l.replace(ctx, l.shuffled(), l.now, "new")
 }
 
 // rollBack is the way back, with the old release's own migration, which a box
@@ -155,9 +159,13 @@ func (l *lab) rollBack(ctx context.Context) error {
 	if err := l.migrate(ctx, l.old, l.stack.Env("DATABASE_URL")); err != nil {
 		return fmt.Errorf("the old release's migration on the new schema: %w", err)
 	}
+	return l.replace(ctx, l.shuffled(), l.old, "old again, on the new schema")
+}
+
+func (l *lab) shuffled() []string {
 	order := stack.Product()
 	l.random.Shuffle(len(order), func(i, j int) { order[i], order[j] = order[j], order[i] })
-	return l.replace(ctx, order, l.old, "old again, on the new schema")
+	return order
 }
 
 // replace has one process after the other run another release's program, and
