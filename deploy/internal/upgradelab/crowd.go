@@ -3,6 +3,7 @@ package upgradelab
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"sync"
@@ -106,6 +107,8 @@ func (c *crowd) travel(ctx context.Context) {
 	}
 }
 
+var errStranded = errors.New("customers do not get what is theirs any more")
+
 // comeAndGo returns when as many as there are paths have set out and have what is
 // theirs.
 func (c *crowd) comeAndGo(ctx context.Context) error {
@@ -117,23 +120,30 @@ func (c *crowd) comeAndGo(ctx context.Context) error {
 	c.mu.Unlock()
 	for {
 		c.mu.Lock()
-		enough, changed := c.inTurn >= len(crashlab.Travelled), c.changed
+		enough, stranded, changed := c.inTurn >= len(crashlab.Travelled), len(c.found) > 0, c.changed
 		c.mu.Unlock()
-		if enough {
+		switch {
+		case stranded:
+			return errStranded
+		case enough:
 			return nil
 		}
 		select {
 		case <-changed:
 		case <-ctx.Done():
-			return fmt.Errorf("customers do not get what is theirs any more: %w", ctx.Err())
+			return fmt.Errorf("%w: %w", errStranded, ctx.Err())
 		}
 	}
 }
 
-// leave lets everybody finish, and tells of those who could not.
+// leave lets everybody finish, and tells of those who could not. Once there is
+// one, the others are not waited for.
 func (c *crowd) leave() []string {
 	c.mu.Lock()
 	c.leaving = true
+	if len(c.found) > 0 {
+		c.cancel()
+	}
 	c.mu.Unlock()
 	c.all.Wait() // each of them is bounded
 	c.cancel()
