@@ -8,6 +8,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -21,7 +22,7 @@ type door struct {
 
 	mu    sync.Mutex
 	urls  []string
-	ready []string // of them, at the last check
+	ready []string // of them, at the last check: who says yes, or else who answers at all
 	next  int
 
 	asked, repeated atomic.Int64
@@ -53,55 +54,61 @@ func (d *door) lead(ctx context.Context, urls []string) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.urls, d.ready = urls, urls
-	said := make([]bool, len(urls))
+	said := make([]int, len(urls))
 	for i, url := range urls {
-		said[i] = true
+		said[i] = saysYes
 		go func() {
 			for pause(ctx, checked) == nil {
-				ready := d.isReady(ctx, url)
+				says := d.check(ctx, url)
 				d.mu.Lock()
-				said[i] = ready
-				var all []string
-				for j, yes := range said {
-					if yes {
-						all = append(all, urls[j])
+				said[i] = says
+				best := slices.Max(said)
+				d.ready = nil
+				for j, says := range said {
+					if says == best {
+						d.ready = append(d.ready, urls[j])
 					}
 				}
-				d.ready = all
 				d.mu.Unlock()
 			}
 		}()
 	}
 }
 
-func (d *door) isReady(ctx context.Context, url string) bool {
+// What an edge says when it is asked whether it is ready.
+const (
+	saysNothing = iota
+	saysNo
+	saysYes
+)
+
+func (d *door) check(ctx context.Context, url string) int {
 	ctx, cancel := context.WithTimeout(ctx, notReady)
 	defer cancel()
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url+"/readyz", nil)
 	if err != nil {
-		return false
+		return saysNothing
 	}
 	response, err := d.client.Do(request)
 	if err != nil {
-		return false
+		return saysNothing
 	}
 	response.Body.Close()
-	return response.StatusCode == http.StatusOK
+	if response.StatusCode != http.StatusOK {
+		return saysNo
+	}
+	return saysYes
 }
 
-// turn is the next edge; when none says that it is ready, any is as good.
+// turn is the next edge.
 func (d *door) turn() (url string, edges int) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	of := d.ready
-	if len(of) == 0 {
-		of = d.urls
-	}
-	if len(of) == 0 {
+	if len(d.ready) == 0 {
 		return "", 0
 	}
 	d.next++
-	return of[d.next%len(of)], len(d.urls)
+	return d.ready[d.next%len(d.ready)], len(d.urls)
 }
 
 // try makes a request at one edge after the other until one takes it.

@@ -6,7 +6,11 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"os"
+	"path/filepath"
+	"runtime"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -50,9 +54,35 @@ func (f *fleet) kill(ctx context.Context, name string) error {
 	f.recoveries = append(f.recoveries, took)
 	f.mu.Unlock()
 	if took > readyWithin {
-		f.found("NOT_READY", name, "%s after it was killed, more than %s", round(took), readyWithin)
+		stood := f.inLine(name)
+		f.say("%s was ready %s after it was killed, of which it stood %s in line for a processor", name, round(took), round(stood))
+		if took -= stood; took > readyWithin {
+			f.found("NOT_READY", name, "%s after it was killed, more than %s", round(took), readyWithin)
+		}
 	}
 	return nil
+}
+
+// inLine is how long a process could have run since its start and did not, because
+// others had the machine's processors. Only Linux tells; elsewhere it is 0. The waits
+// of threads that stand beside each other count once.
+func (f *fleet) inLine(name string) time.Duration {
+	pid, err := f.shop.PID(name)
+	if err != nil {
+		return 0
+	}
+	threads, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/schedstat", pid))
+	var sum, longest time.Duration
+	for _, path := range threads {
+		text, err := os.ReadFile(path)
+		if fields := strings.Fields(string(text)); err == nil && len(fields) == 3 {
+			if ns, err := strconv.ParseInt(fields[1], 10, 64); err == nil {
+				sum += time.Duration(ns)
+				longest = max(longest, time.Duration(ns))
+			}
+		}
+	}
+	return max(longest, sum/time.Duration(runtime.NumCPU()))
 }
 
 // ready waits until a process works, and says how long that took; the time in which

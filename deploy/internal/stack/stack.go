@@ -79,8 +79,7 @@ type Stack struct {
 	tls      *mtls.Folder // nil when the services speak plainly
 
 	mu       sync.Mutex
-	programs map[string]string   // the program of each process
-	envs     map[string][]string // the environment of each
+	programs map[string]string // the program of each process
 
 	sockets     map[string]string // where each process tells its metrics; nil when they are off
 	socketDir   string            // of a long state folder's
@@ -105,7 +104,7 @@ func Start(ctx context.Context, opts Options) (*Stack, error) {
 	if bin == "" {
 		bin = filepath.Join(dir, "bin")
 	}
-	s := &Stack{dir: dir, out: &screen{out: opts.Out}, programs: map[string]string{}, envs: map[string][]string{}, stopped: make(chan struct{})}
+	s := &Stack{dir: dir, out: &screen{out: opts.Out}, programs: map[string]string{}, stopped: make(chan struct{})}
 	for _, name := range []string{"stripesim", "inbox"} {
 		s.programs[name] = filepath.Join(bin, name)
 	}
@@ -297,49 +296,19 @@ func (s *Stack) run(name, program string, own map[string]string) error {
 		own = map[string]string{}
 	}
 	own["METRICS_ADDR"] = s.sockets[name]
+	env := s.settings.environ(program, own)
 	s.mu.Lock()
-	s.programs[name], s.envs[name] = s.programs[program], s.settings.environ(program, own)
+	s.programs[name] = s.programs[program]
 	s.mu.Unlock()
-	return s.startProgram(name)
-}
-
-// startProgram starts a program that has its environment.
-func (s *Stack) startProgram(name string) error {
 	s.say("starting %s", name)
 	return s.group.Start(supervise.Spec{Name: name, Command: func() *exec.Cmd {
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		cmd := exec.Command(s.programs[name])
-		cmd.Env = s.envs[name]
+		cmd.Env = env
 		return cmd
 	}})
 }
-
-// Beside starts another process of a service, of the program in another folder.
-// It shares the work, and nobody knows where to call it. Its name is returned.
-func (s *Stack) Beside(service, binDir string) (string, error) {
-	listen, err := freeAddresses(1)
-	if err != nil {
-		return "", err
-	}
-	name := service + "-beside"
-	own := map[string]string{strings.ToUpper(service) + "_GRPC_LISTEN": listen[0], "METRICS_ADDR": ""}
-	s.mu.Lock()
-	s.programs[name] = filepath.Join(binDir, service)
-	for _, pair := range s.envs[service] {
-		if key, _, _ := strings.Cut(pair, "="); own[key] == "" && key != "METRICS_ADDR" {
-			s.envs[name] = append(s.envs[name], pair)
-		}
-	}
-	for key, value := range own {
-		s.envs[name] = append(s.envs[name], key+"="+value)
-	}
-	s.mu.Unlock()
-	return name, s.startProgram(name)
-}
-
-// EndBeside lets a process that Beside started drain and end.
-func (s *Stack) EndBeside(name string) { s.group.Stop(10*time.Second, name) }
 
 // Replace lets a process drain and end, and starts the program of its name in
 // another folder in its place.

@@ -10,12 +10,12 @@ import (
 	"makegood.example/deploy/internal/crashlab"
 )
 
-// settles is how long after a process is ready its peers may take to find it.
+// settles is how long after the edge is ready people may take to find it.
 const settles = 5 * time.Second
 
 // answers are all that people got. A request may be told "not now" around the
-// time in which a process is replaced, of which there is one each; anything else
-// that is no success was not to be.
+// time in which the edge that it goes to is replaced; anything else that is no
+// success was not to be.
 type answers struct {
 	mu      sync.Mutex
 	number  int
@@ -35,7 +35,7 @@ func (a *answers) add(one crashlab.Answer) {
 	}
 }
 
-// disturbed begins a time in which a process is replaced; what it returns ends
+// disturbed begins a time in which the edge is replaced; what it returns ends
 // it.
 func (a *answers) disturbed() (calm func()) {
 	a.mu.Lock()
@@ -89,5 +89,5 @@ func (a *answers) around(one crashlab.Answer) bool {
 func (a *answers) sum() string {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	return fmt.Sprintf("%d requests were answered, %d of them with \"not now\" around the replacement of a process", a.number, a.notNow)
+	return fmt.Sprintf("%d requests were answered, %d of them with \"not now\" around the replacement of the edge", a.number, a.notNow)
 }

@@ -1,9 +1,9 @@
 // Package upgradelab upgrades the product while customers use it, and rolls it
 // back, and has a judge say whether anybody lost. The programs of the last
 // release (BASELINE) are built from the history and run on their own schema; the
-// schema is migrated under them; then one process after the other becomes the
-// new one, in a random order, so that old and new talk to each other in many
-// ways; and then each is the old one again, on the new schema.
+// schema is migrated under them; then one process after the other, of two
+// of each, becomes the new one, in a random order, so that old and new talk to each
+// other and share their work in many ways; and then each is the old one again, on the new schema.
 package upgradelab
 
 import (
@@ -47,6 +47,10 @@ const (
 	poll     = 50 * time.Millisecond
 )
 
+// edge is the process through which browsers come, without a balancer before it:
+// only while it is replaced may they have to ask again.
+const edge = "gateway"
+
 // lab is one upgrade and its way back.
 type lab struct {
 	Options
@@ -89,7 +93,7 @@ func Run(ctx context.Context, opts Options) (err error) {
 		}
 	}()
 	l.stack, err = stack.Start(ctx, stack.Options{
-		Dir: l.dir, BinDir: l.now, ProductBinDir: l.old, FreePorts: true, Throwaway: true,
+		Dir: l.dir, BinDir: l.now, ProductBinDir: l.old, FreePorts: true, Throwaway: true, Replicas: 2,
 		Env:     append(stack.MachineEnv(opts.Env), l.people.Settings()...),
 		Migrate: func(ctx context.Context, url string) error { return l.migrate(ctx, l.old, url) },
 	})
@@ -116,41 +120,44 @@ func Run(ctx context.Context, opts Options) (err error) {
 }
 
 // upgrade is what docs/running.md says, and one mistake: a process of the new
-// release is started before its schema is there. It stays beside the one of the
-// old release, and shares the work with it.
+// release is started before its schema is there. Another one of the old release
+// does the work meanwhile.
 func (l *lab) upgrade(ctx context.Context) error {
-	l.say("the old release works on its own schema, and customers are on %d paths", len(crashlab.Travelled))
+	l.say("the old release works on its own schema, two processes of each, and customers are on %d paths", len(crashlab.Travelled))
 	changed, err := l.changed()
 	if err != nil {
 		return err
 	}
-	early := stack.Services()
+	order := l.shuffled()
 	if len(changed) > 0 {
-		early = slices.Sorted(maps.Keys(changed))
+		services := slices.Sorted(maps.Keys(changed))
+		early := l.stack.Replicas(services[l.random.IntN(len(services))])[1]
+		if err := l.stack.Replace(early, l.now); err != nil {
+			return err
+		}
+		if err := l.await(ctx, early+" to wait for its schema", func() bool {
+			return strings.Contains(l.stack.LogTail(early, 50), "waiting for the database schema")
+		}); err != nil {
+			return err
+		}
+		if err := l.crowd.comeAndGo(ctx); err != nil {
+			return err
+		}
+		l.say("%s is new too early, and waits for its schema", early)
 	}
-	service := early[l.random.IntN(len(early))]
-	beside, err := l.stack.Beside(service, l.now)
-	if err != nil {
-		return err
-	}
-	defer l.stack.EndBeside(beside)
-	if err := l.await(ctx, beside+" to start, or to wait for its schema", func() bool {
-		said := l.stack.LogTail(beside, 50)
-		return strings.Contains(said, "waiting for the database schema") || changed[service] == "" && said != ""
-	}); err != nil {
-		return err
-	}
-	l.say("%s of the new release is started too early", service)
 	if err := l.migrate(ctx, l.now, l.stack.Env("DATABASE_URL")); err != nil {
 		return err
 	}
 	for _, name := range slices.Sorted(maps.Keys(changed)) {
 		l.say("migrated %s under the old release: %s", name, changed[name])
 	}
+	if err := l.stack.WaitReady(ctx); err != nil {
+		return err
+	}
 	if err := l.crowd.comeAndGo(ctx); err != nil {
 		return err
 	}
-	return l.replace(ctx, l.shuffled(), l.now, "new")
+	return l.replace(ctx, order, l.now, "new")
 }
 
 // rollBack is the way back, with the old release's own migration, which a box
@@ -162,8 +169,11 @@ func (l *lab) rollBack(ctx context.Context) error {
 	return l.replace(ctx, l.shuffled(), l.old, "old again, on the new schema")
 }
 
-func (l *lab) shuffled() []string {
-	order := stack.Product()
+// shuffled are all processes in a random order.
+func (l *lab) shuffled() (order []string) {
+	for _, program := range stack.Product() {
+		order = append(order, l.stack.Replicas(program)...)
+	}
 	l.random.Shuffle(len(order), func(i, j int) { order[i], order[j] = order[j], order[i] })
 	return order
 }
@@ -172,7 +182,10 @@ func (l *lab) shuffled() []string {
 // customers come and go between.
 func (l *lab) replace(ctx context.Context, order []string, bin, as string) error {
 	for _, name := range order {
-		calm := l.answers.disturbed()
+		calm := func() {}
+		if name == edge {
+			calm = l.answers.disturbed()
+		}
 		err := l.stack.Replace(name, bin)
 		if err == nil {
 			err = l.stack.WaitReady(ctx)
@@ -199,8 +212,8 @@ func (l *lab) runs(name, bin string) error {
 	if err != nil {
 		return err
 	}
-	if program, err := os.Readlink(fmt.Sprintf("/proc/%d/exe", pid)); err == nil && program != filepath.Join(bin, name) {
-		return fmt.Errorf("%s is %s, not the one in %s", name, program, bin)
+	if program, err := os.Readlink(fmt.Sprintf("/proc/%d/exe", pid)); err == nil && filepath.Dir(program) != bin {
+		return fmt.Errorf("%s is %s, not of %s", name, program, bin)
 	}
 	return nil
 }
