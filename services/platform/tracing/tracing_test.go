@@ -17,6 +17,8 @@ import (
 	"makegood.example/services/platform/tracing"
 )
 
+var quiet = slog.New(slog.DiscardHandler)
+
 func load(t *testing.T, settings ...string) (tracing.Config, error) {
 	t.Helper()
 	env := map[string]string{}
@@ -108,7 +110,7 @@ func TestAStrangerDoesNotDecideWhatIsRecorded(t *testing.T) {
 		}
 		before := otel.GetTracerProvider()
 		cfg.FromOutside = true
-		stop, err := tracing.Start(t.Context(), "edge", cfg, slog.New(slog.DiscardHandler))
+		stop, err := tracing.Start(t.Context(), "edge", cfg, quiet)
 		if err != nil {
 			t.Fatal(err)
 		}
