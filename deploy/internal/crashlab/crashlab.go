@@ -117,6 +117,7 @@ func Run(ctx context.Context, opts Options) (reportPath string, err error) {
 	}
 	if err != nil {
 		out.say("it ended early: %v", err)
+		done.early = true
 	}
 	dir := filepath.Join(opts.Dir, "crashlab")
 	if mkdir := os.MkdirAll(dir, 0o755); mkdir != nil {

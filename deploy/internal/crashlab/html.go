@@ -93,7 +93,7 @@ func (r *report) write(path string) error {
 	defer file.Close()
 	if err := pageTemplate.Execute(file, map[string]any{
 		"Seed": r.seed, "How": r.how, "Began": r.began.UTC().Format("2 January 2006, 15:04 UTC"), "Took": time.Since(r.began).Round(time.Second),
-		"All": all, "Ways": ways, "Clean": r.clean(), "Violated": violated, "Scale": seconds(longest),
+		"All": all, "Ways": ways, "Clean": r.clean(), "Early": r.early, "Violated": violated, "Scale": seconds(longest),
 	}); err != nil {
 		return err
 	}
@@ -120,7 +120,7 @@ func (g *stage) way(x row, longest time.Duration) way {
 		}
 		what := "had it before the fault"
 		if one.recovery > 0 {
-			what = "recovered in " + round(one.recovery).String()
+			what = "recovered in " + exactly(one.recovery)
 			recovered = append(recovered, one)
 			w.Dots = append(w.Dots, dot{100 * float64(one.recovery) / float64(longest), what + ": " + string(one.shot.kind)})
 		}
@@ -149,7 +149,7 @@ func tell(one *result) told {
 		t.Fault, t.Point = string(one.shot.kind), one.shot.point.String()
 	}
 	if one.recovery > 0 {
-		t.Recovery = round(one.recovery).String()
+		t.Recovery = exactly(one.recovery)
 	}
 	for _, f := range one.violations {
 		t.Violations, t.Open = append(t.Violations, f.String()), true
@@ -171,3 +171,5 @@ func tell(one *result) told {
 	}
 	return t
 }
+
+func exactly(d time.Duration) string { return fmt.Sprintf("%.2f s", d.Seconds()) }

@@ -90,6 +90,32 @@ func TestWhatTheClockChoosesIsOneStep(t *testing.T) {
 	}
 }
 
+func TestLateIsFromSettingOutOrFromTheirOwnFault(t *testing.T) {
+	g := &stage{most: 20 * time.Second}
+	out := time.Now()
+	for _, c := range []struct {
+		fault, arrived time.Duration // from setting out; no fault when 0
+		late           string
+	}{
+		{0, 19 * time.Second, ""},
+		{0, 21 * time.Second, "setting out"},
+		{15 * time.Second, 30 * time.Second, ""},
+		{time.Second, 22 * time.Second, "the fault"},
+		{21 * time.Second, 22 * time.Second, "setting out"},
+		{22 * time.Second, 21 * time.Second, "setting out"}, // had it before
+		{30 * time.Second, time.Second, ""},
+	} {
+		r := &result{run: &run{setOut: out}, arrived: out.Add(c.arrived), shot: &shot{}}
+		if c.fault > 0 {
+			r.shot.at = out.Add(c.fault)
+		}
+		g.measure(r)
+		if late := len(r.violations) > 0; late != (c.late != "") || late && !strings.Contains(r.violations[0].Evidence, c.late) {
+			t.Errorf("fault at %s, there at %s: %v", c.fault, c.arrived, r.violations)
+		}
+	}
+}
+
 func TestEverybodyWaitsForEverybodyWhoIsThere(t *testing.T) {
 	var b barrier
 	ready, _ := b.join()
@@ -127,6 +153,11 @@ func TestTheTableSaysWhoLost(t *testing.T) {
 	if text := whole.table(); !whole.clean() || !strings.Contains(text, "nobody lost") || !strings.Contains(text, "1.2 s") {
 		t.Errorf("%s", text)
 	}
+	whole.early = true
+	if text := whole.table(); whole.clean() || strings.Contains(text, "nobody lost") {
+		t.Errorf("of what ended early: %s", text)
+	}
+	whole.early = false
 	g.chance = []*shot{{point: p, kind: anError, tries: 2}}
 	if text := whole.table(); !whole.clean() || !strings.Contains(text, "by chance, not met again: error at purchase: orders InsertOrder") {
 		t.Errorf("%s", text)

@@ -331,17 +331,26 @@ func (g *stage) judge(ctx context.Context, within time.Duration) error {
 }
 
 // measure says how long a customer waited because of their fault. Whoever waited too
-// long is a violation, whichever fault of the wave it was.
+// long is a violation, whichever fault of the wave it was: from setting out, and, when
+// their own fault came on the way, once more from that.
 func (g *stage) measure(r *result) {
 	if r.arrived.IsZero() {
 		return
 	}
-	if r.waited = r.arrived.Sub(r.run.setOut); r.waited > g.most {
-		r.violations = append(r.violations, judge.Finding{Rule: "LATE", Subject: r.run.reference.String(),
-			Evidence: fmt.Sprintf("%s from setting out, more than %s", round(r.waited), g.most)})
-	}
+	since, from := r.run.setOut, "setting out"
+	r.waited = r.arrived.Sub(since)
+	longest := r.waited
 	if r.shot != nil && !r.shot.at.IsZero() {
 		r.recovery = r.arrived.Sub(r.shot.at)
+		if before := r.shot.at.Sub(since); before > 0 && r.recovery > 0 {
+			if longest = before; r.recovery > before {
+				longest, from = r.recovery, "the fault"
+			}
+		}
+	}
+	if longest > g.most {
+		r.violations = append(r.violations, judge.Finding{Rule: "LATE", Subject: r.run.reference.String(),
+			Evidence: fmt.Sprintf("%s from %s, more than %s", round(longest), from, g.most)})
 	}
 }
 
