@@ -176,6 +176,7 @@ func TestWhatLiesOutside(t *testing.T) {
 		"the mail server":            {outside("10.30.0.5"), tcp, 25, []string{"notifications"}},
 		"another mail server":        {outside("10.30.0.6"), tcp, 25, nil},
 		"the SaaS's own app":         {end{map[string]string{"app": "shop"}, inNamespace("shop"), "10.244.9.9"}, tcp, 8080, []string{"provisioning"}},
+		"the collector of traces":    {end{map[string]string{"app": "collector"}, inNamespace("monitoring"), "10.244.0.8"}, tcp, 4317, append([]string{"gateway"}, services...)},
 		"the cluster's names":        {names, udp, 53, every},
 		"the cluster's names by TCP": {names, tcp, 53, every},
 		"something else there":       {names, tcp, 443, nil},
