@@ -62,7 +62,7 @@ func (s *Service) tellSubscription(ctx context.Context, sub payment.Subscription
 	if err := s.tellTerms(ctx, sub.ID, reason); err != nil {
 		return err
 	}
-	newer, err := s.Store.SaveSubscription(ctx, sub, s.Now().Add(s.Settings.RescueAfter))
+	newer, err := s.Store.SaveSubscription(ctx, sub, s.Now().Add(soon(s.Settings.RescueAfter, sub.LookCount)))
 	if err != nil || !newer {
 		return err // what was observed later is told by whoever observed it
 	}
@@ -84,6 +84,13 @@ func (s *Service) tellSubscription(ctx context.Context, sub payment.Subscription
 		return fmt.Errorf("orders, of the subscription: %w", err)
 	}
 	return s.Store.RestSubscription(ctx, sub)
+}
+
+// soon is when a subscription is looked at again that Orders was not told of: after
+// longer and longer, as often as that was in vain. What is claimed waits the same.
+func soon(first time.Duration, looks int32) time.Duration {
+	first = max(first, time.Second)
+	return min(first<<min(looks, 12), max(first, time.Hour))
 }
 
 // lostByOrders is for when Orders was restored from before a subscription
@@ -147,7 +154,7 @@ func (s *Service) LookAtSubscription(ctx context.Context, sub payment.Subscripti
 		return nil
 	}
 	s.reportNoAccess(ctx, err)
-	if sub.LookCount >= caseAfterLooks {
+	if sub.LookCount >= subscriptionCaseAfterLooks {
 		err = errors.Join(err, s.Cases.OpenSubscription(ctx, sub.ID, fmt.Sprintf(
 			"this subscription could not be followed in %d looks: what is known of it may be out of date", sub.LookCount)))
 	}

@@ -41,6 +41,9 @@ const (
 	refundLook = time.Hour
 	// caseAfterLooks is how many looks without a definite word make a case.
 	caseAfterLooks = 5
+	// subscriptionCaseAfterLooks is the same for a subscription: some hours. Nobody
+	// waits for such a look, grace is days, and a service that was away is no case.
+	subscriptionCaseAfterLooks = 12
 )
 
 // Service is Payments.
