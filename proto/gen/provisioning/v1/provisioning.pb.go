@@ -1131,12 +1131,15 @@ type Grant struct {
 	AccountId string                 `protobuf:"bytes,2,opt,name=account_id,json=accountId,proto3" json:"account_id,omitempty"`
 	StartsAt  *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=starts_at,json=startsAt,proto3" json:"starts_at,omitempty"`
 	EndsAt    *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=ends_at,json=endsAt,proto3" json:"ends_at,omitempty"`
-	// Set when the access was withdrawn.
+	// Set when the access was withdrawn, or ended with its subscription.
 	RevokedAt *timestamppb.Timestamp `protobuf:"bytes,5,opt,name=revoked_at,json=revokedAt,proto3" json:"revoked_at,omitempty"`
 	// Whether this order created the account.
 	AccountCreated bool `protobuf:"varint,6,opt,name=account_created,json=accountCreated,proto3" json:"account_created,omitempty"`
 	// Whether it was lost, and the call that is answered, with again set, gave it.
-	GrantedNow    bool `protobuf:"varint,7,opt,name=granted_now,json=grantedNow,proto3" json:"granted_now,omitempty"`
+	GrantedNow bool `protobuf:"varint,7,opt,name=granted_now,json=grantedNow,proto3" json:"granted_now,omitempty"`
+	// Set when its subscription ended before the term did: the money stays, and
+	// nothing is owed for it. Unset when the order was withdrawn.
+	EndedAt       *timestamppb.Timestamp `protobuf:"bytes,8,opt,name=ended_at,json=endedAt,proto3" json:"ended_at,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1218,6 +1221,13 @@ func (x *Grant) GetGrantedNow() bool {
 		return x.GrantedNow
 	}
 	return false
+}
+
+func (x *Grant) GetEndedAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.EndedAt
+	}
+	return nil
 }
 
 type CheckAccessRequest struct {
@@ -1739,7 +1749,7 @@ const file_provisioning_v1_provisioning_proto_rawDesc = "" +
 	"\x06PAUSED\x10\x03\x12\t\n" +
 	"\x05ENDED\x10\x04\"[\n" +
 	"\x1aFollowSubscriptionResponse\x12=\n" +
-	"\faccess_until\x18\x01 \x01(\v2\x1a.google.protobuf.TimestampR\vaccessUntil\"\xb4\x02\n" +
+	"\faccess_until\x18\x01 \x01(\v2\x1a.google.protobuf.TimestampR\vaccessUntil\"\xeb\x02\n" +
 	"\x05Grant\x12\x19\n" +
 	"\border_id\x18\x01 \x01(\tR\aorderId\x12\x1d\n" +
 	"\n" +
@@ -1750,7 +1760,8 @@ const file_provisioning_v1_provisioning_proto_rawDesc = "" +
 	"revoked_at\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampR\trevokedAt\x12'\n" +
 	"\x0faccount_created\x18\x06 \x01(\bR\x0eaccountCreated\x12\x1f\n" +
 	"\vgranted_now\x18\a \x01(\bR\n" +
-	"grantedNow\"=\n" +
+	"grantedNow\x125\n" +
+	"\bended_at\x18\b \x01(\v2\x1a.google.protobuf.TimestampR\aendedAt\"=\n" +
 	"\x12CheckAccessRequest\x12'\n" +
 	"\n" +
 	"account_id\x18\x01 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\taccountId\"\x8b\x01\n" +
@@ -1860,39 +1871,40 @@ var file_provisioning_v1_provisioning_proto_depIdxs = []int32{
 	26, // 12: provisioning.v1.Grant.starts_at:type_name -> google.protobuf.Timestamp
 	26, // 13: provisioning.v1.Grant.ends_at:type_name -> google.protobuf.Timestamp
 	26, // 14: provisioning.v1.Grant.revoked_at:type_name -> google.protobuf.Timestamp
-	26, // 15: provisioning.v1.CheckAccessResponse.access_until:type_name -> google.protobuf.Timestamp
-	2,  // 16: provisioning.v1.CreateSignInLinkResponse.kind:type_name -> provisioning.v1.CreateSignInLinkResponse.Kind
-	26, // 17: provisioning.v1.CreateSignInLinkResponse.expires_at:type_name -> google.protobuf.Timestamp
-	17, // 18: provisioning.v1.MatchGrantsResponse.grants:type_name -> provisioning.v1.Grant
-	10, // 19: provisioning.v1.ProvisioningService.CheckBuyer:input_type -> provisioning.v1.CheckBuyerRequest
-	12, // 20: provisioning.v1.ProvisioningService.GrantAccess:input_type -> provisioning.v1.GrantAccessRequest
-	13, // 21: provisioning.v1.ProvisioningService.RevokeAccess:input_type -> provisioning.v1.RevokeAccessRequest
-	14, // 22: provisioning.v1.ProvisioningService.RestoreAccess:input_type -> provisioning.v1.RestoreAccessRequest
-	15, // 23: provisioning.v1.ProvisioningService.FollowSubscription:input_type -> provisioning.v1.FollowSubscriptionRequest
-	24, // 24: provisioning.v1.ProvisioningService.MatchGrants:input_type -> provisioning.v1.MatchGrantsRequest
-	18, // 25: provisioning.v1.ProvisioningService.CheckAccess:input_type -> provisioning.v1.CheckAccessRequest
-	8,  // 26: provisioning.v1.ProvisioningService.FindAccount:input_type -> provisioning.v1.FindAccountRequest
-	20, // 27: provisioning.v1.ProvisioningService.CreateSignInLink:input_type -> provisioning.v1.CreateSignInLinkRequest
-	22, // 28: provisioning.v1.ProvisioningService.RedeemActivation:input_type -> provisioning.v1.RedeemActivationRequest
-	4,  // 29: provisioning.v1.ProvisioningAdminService.ListHooks:input_type -> provisioning.v1.ListHooksRequest
-	6,  // 30: provisioning.v1.ProvisioningAdminService.ReplayHooks:input_type -> provisioning.v1.ReplayHooksRequest
-	11, // 31: provisioning.v1.ProvisioningService.CheckBuyer:output_type -> provisioning.v1.CheckBuyerResponse
-	17, // 32: provisioning.v1.ProvisioningService.GrantAccess:output_type -> provisioning.v1.Grant
-	17, // 33: provisioning.v1.ProvisioningService.RevokeAccess:output_type -> provisioning.v1.Grant
-	17, // 34: provisioning.v1.ProvisioningService.RestoreAccess:output_type -> provisioning.v1.Grant
-	16, // 35: provisioning.v1.ProvisioningService.FollowSubscription:output_type -> provisioning.v1.FollowSubscriptionResponse
-	25, // 36: provisioning.v1.ProvisioningService.MatchGrants:output_type -> provisioning.v1.MatchGrantsResponse
-	19, // 37: provisioning.v1.ProvisioningService.CheckAccess:output_type -> provisioning.v1.CheckAccessResponse
-	9,  // 38: provisioning.v1.ProvisioningService.FindAccount:output_type -> provisioning.v1.FindAccountResponse
-	21, // 39: provisioning.v1.ProvisioningService.CreateSignInLink:output_type -> provisioning.v1.CreateSignInLinkResponse
-	23, // 40: provisioning.v1.ProvisioningService.RedeemActivation:output_type -> provisioning.v1.RedeemActivationResponse
-	5,  // 41: provisioning.v1.ProvisioningAdminService.ListHooks:output_type -> provisioning.v1.ListHooksResponse
-	7,  // 42: provisioning.v1.ProvisioningAdminService.ReplayHooks:output_type -> provisioning.v1.ReplayHooksResponse
-	31, // [31:43] is the sub-list for method output_type
-	19, // [19:31] is the sub-list for method input_type
-	19, // [19:19] is the sub-list for extension type_name
-	19, // [19:19] is the sub-list for extension extendee
-	0,  // [0:19] is the sub-list for field type_name
+	26, // 15: provisioning.v1.Grant.ended_at:type_name -> google.protobuf.Timestamp
+	26, // 16: provisioning.v1.CheckAccessResponse.access_until:type_name -> google.protobuf.Timestamp
+	2,  // 17: provisioning.v1.CreateSignInLinkResponse.kind:type_name -> provisioning.v1.CreateSignInLinkResponse.Kind
+	26, // 18: provisioning.v1.CreateSignInLinkResponse.expires_at:type_name -> google.protobuf.Timestamp
+	17, // 19: provisioning.v1.MatchGrantsResponse.grants:type_name -> provisioning.v1.Grant
+	10, // 20: provisioning.v1.ProvisioningService.CheckBuyer:input_type -> provisioning.v1.CheckBuyerRequest
+	12, // 21: provisioning.v1.ProvisioningService.GrantAccess:input_type -> provisioning.v1.GrantAccessRequest
+	13, // 22: provisioning.v1.ProvisioningService.RevokeAccess:input_type -> provisioning.v1.RevokeAccessRequest
+	14, // 23: provisioning.v1.ProvisioningService.RestoreAccess:input_type -> provisioning.v1.RestoreAccessRequest
+	15, // 24: provisioning.v1.ProvisioningService.FollowSubscription:input_type -> provisioning.v1.FollowSubscriptionRequest
+	24, // 25: provisioning.v1.ProvisioningService.MatchGrants:input_type -> provisioning.v1.MatchGrantsRequest
+	18, // 26: provisioning.v1.ProvisioningService.CheckAccess:input_type -> provisioning.v1.CheckAccessRequest
+	8,  // 27: provisioning.v1.ProvisioningService.FindAccount:input_type -> provisioning.v1.FindAccountRequest
+	20, // 28: provisioning.v1.ProvisioningService.CreateSignInLink:input_type -> provisioning.v1.CreateSignInLinkRequest
+	22, // 29: provisioning.v1.ProvisioningService.RedeemActivation:input_type -> provisioning.v1.RedeemActivationRequest
+	4,  // 30: provisioning.v1.ProvisioningAdminService.ListHooks:input_type -> provisioning.v1.ListHooksRequest
+	6,  // 31: provisioning.v1.ProvisioningAdminService.ReplayHooks:input_type -> provisioning.v1.ReplayHooksRequest
+	11, // 32: provisioning.v1.ProvisioningService.CheckBuyer:output_type -> provisioning.v1.CheckBuyerResponse
+	17, // 33: provisioning.v1.ProvisioningService.GrantAccess:output_type -> provisioning.v1.Grant
+	17, // 34: provisioning.v1.ProvisioningService.RevokeAccess:output_type -> provisioning.v1.Grant
+	17, // 35: provisioning.v1.ProvisioningService.RestoreAccess:output_type -> provisioning.v1.Grant
+	16, // 36: provisioning.v1.ProvisioningService.FollowSubscription:output_type -> provisioning.v1.FollowSubscriptionResponse
+	25, // 37: provisioning.v1.ProvisioningService.MatchGrants:output_type -> provisioning.v1.MatchGrantsResponse
+	19, // 38: provisioning.v1.ProvisioningService.CheckAccess:output_type -> provisioning.v1.CheckAccessResponse
+	9,  // 39: provisioning.v1.ProvisioningService.FindAccount:output_type -> provisioning.v1.FindAccountResponse
+	21, // 40: provisioning.v1.ProvisioningService.CreateSignInLink:output_type -> provisioning.v1.CreateSignInLinkResponse
+	23, // 41: provisioning.v1.ProvisioningService.RedeemActivation:output_type -> provisioning.v1.RedeemActivationResponse
+	5,  // 42: provisioning.v1.ProvisioningAdminService.ListHooks:output_type -> provisioning.v1.ListHooksResponse
+	7,  // 43: provisioning.v1.ProvisioningAdminService.ReplayHooks:output_type -> provisioning.v1.ReplayHooksResponse
+	32, // [32:44] is the sub-list for method output_type
+	20, // [20:32] is the sub-list for method input_type
+	20, // [20:20] is the sub-list for extension type_name
+	20, // [20:20] is the sub-list for extension extendee
+	0,  // [0:20] is the sub-list for field type_name
 }
 
 func init() { file_provisioning_v1_provisioning_proto_init() }

@@ -28,6 +28,9 @@ func answer(g grant.Grant, err error) (*pb.Grant, error) {
 		out.AccountId = g.AccountID.String()
 		out.StartsAt, out.EndsAt = timestamppb.New(g.StartsAt), timestamppb.New(g.EndsAt)
 	}
+	if g.EndedAt != nil && g.WithdrawnAt == nil {
+		out.EndedAt = timestamppb.New(*g.EndedAt)
+	}
 	if g.RevokedAt != nil {
 		out.RevokedAt = timestamppb.New(*g.RevokedAt)
 	}

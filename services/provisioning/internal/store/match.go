@@ -27,7 +27,7 @@ func (s *Store) MatchGrants(ctx context.Context, orderIDs []uuid.UUID) ([]grant.
 		}
 		grants[i] = grant.Grant{
 			OrderID: r.OrderID, AccountID: r.AccountID, StartsAt: r.StartsAt, EndsAt: r.EndsAt, RevokedAt: r.RevokedAt,
-			AccountCreated: r.AccountCreated, WithdrawnAt: r.WithdrawnAt,
+			AccountCreated: r.AccountCreated, WithdrawnAt: r.WithdrawnAt, EndedAt: r.EndedAt,
 		}
 	}
 	return grants, nil

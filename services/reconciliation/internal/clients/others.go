@@ -52,7 +52,7 @@ func (p *Provisioning) Match(ctx context.Context, orderIDs []string) (grants map
 	}
 	grants = make(map[string]disposition.Grant, len(answer.GetGrants()))
 	for _, g := range answer.GetGrants() {
-		grants[g.GetOrderId()] = disposition.Grant{Revoked: g.GetRevokedAt() != nil, EndsAt: g.GetEndsAt().AsTime()}
+		grants[g.GetOrderId()] = disposition.Grant{Revoked: g.GetRevokedAt() != nil, Ended: g.GetEndedAt() != nil, EndsAt: g.GetEndsAt().AsTime()}
 	}
 	return grants, answer.GetHistoryPosition(), nil
 }

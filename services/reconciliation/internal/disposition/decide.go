@@ -203,6 +203,8 @@ func settled(f Facts) Decision {
 		return open(Advance, "its dispute was lost, and access is not withdrawn yet")
 	case f.Grant == nil:
 		return open(Advance, fmt.Sprintf("order %s is %s without access", o.ID, o.State))
+	case f.Grant.Ended:
+		return atRest(o, "its subscription was ended before the term was over")
 	case f.Grant.Revoked:
 		return open(Advance, fmt.Sprintf("order %s is %s, and its access was withdrawn", o.ID, o.State))
 	}
@@ -256,6 +258,8 @@ func evidence(f Facts) []string {
 		switch {
 		case f.Grant == nil:
 			lines = append(lines, "Provisioning: no access")
+		case f.Grant.Ended:
+			lines = append(lines, "Provisioning: access ended with its subscription")
 		case f.Grant.Revoked:
 			lines = append(lines, "Provisioning: access withdrawn")
 		default:

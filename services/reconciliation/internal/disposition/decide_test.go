@@ -47,6 +47,7 @@ func state(name string) func(*facts) {
 func noOrder(f *facts)  { f.Order, f.Grant = nil, nil }
 func noGrant(f *facts)  { f.Grant = nil }
 func revoked(f *facts)  { f.Grant = &disposition.Grant{Revoked: true} }
+func ended(f *facts)    { f.Grant = &disposition.Grant{Revoked: true, Ended: true} }
 func refunded(f *facts) { f.Charge.RefundedMinor = f.Charge.AmountMinor }
 func pending(f *facts)  { f.Charge.Status, f.Charge.Captured = disposition.Pending, false }
 func reserved(f *facts) { f.Charge.Captured = false }
@@ -131,6 +132,7 @@ func TestDecide(t *testing.T) {
 		{"complete, without access", paid(noGrant), "OPEN", advance, "", "without access"},
 		{"recovered, without access", paid(noGrant, func(f *facts) { f.Order.State = "RECOVERED" }), "OPEN", advance, "", "without access"},
 		{"complete, access withdrawn", paid(revoked), "OPEN", advance, "", "withdrawn"},
+		{"complete, its subscription was ended", paid(ended), "MATCHED", nothing, "", "ended before the term"},
 		{"a partial refund that Orders does not know", paid(func(f *facts) { f.Charge.RefundedMinor = 900 }), "OPEN", tell, "", "$9.00"},
 		{"a refund that came back", paid(func(f *facts) { f.Order.RefundedMinor = 900 }), "OPEN", tell, "", "$9.00"},
 		{"a dispute that Orders does not know", paid(func(f *facts) { f.Charge.Disputed = true }), "OPEN", tell, "", "disputed"},

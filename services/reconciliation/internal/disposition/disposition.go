@@ -106,7 +106,10 @@ type Order struct {
 // Grant is the access that an order gave.
 type Grant struct {
 	Revoked bool
-	EndsAt  time.Time
+	// Ended: it is revoked because its subscription ended before the term did, which
+	// keeps the money.
+	Ended  bool
+	EndsAt time.Time
 }
 
 // Facts is all that is known of one charge.

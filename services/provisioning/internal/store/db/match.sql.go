@@ -25,11 +25,11 @@ func (q *Queries) HistoryPosition(ctx context.Context) (int64, error) {
 }
 
 const matchGrants = `-- name: MatchGrants :many
-SELECT g.order_id, g.account_id, g.starts_at, g.ends_at, g.revoked_at, g.account_created, g.withdrawn_at
+SELECT g.order_id, g.account_id, g.starts_at, g.ends_at, g.revoked_at, g.account_created, g.withdrawn_at, g.ended_at
 FROM provisioning.grants AS g
 WHERE g.order_id = ANY (CAST($1::text[] AS uuid[]))
 UNION ALL
-SELECT w.order_id, '00000000-0000-0000-0000-000000000000'::uuid, w.at, w.at, w.at, false, w.at
+SELECT w.order_id, '00000000-0000-0000-0000-000000000000'::uuid, w.at, w.at, w.at, false, w.at, NULL::timestamptz
 FROM provisioning.withdrawals AS w
 WHERE w.order_id = ANY (CAST($1::text[] AS uuid[]))
     AND NOT EXISTS (SELECT FROM provisioning.grants AS g WHERE g.order_id = w.order_id)
@@ -43,6 +43,7 @@ type MatchGrantsRow struct {
 	RevokedAt      *time.Time
 	AccountCreated bool
 	WithdrawnAt    *time.Time
+	EndedAt        *time.Time
 }
 
 // A mark belongs to no account: its times mean nothing.
@@ -63,6 +64,7 @@ func (q *Queries) MatchGrants(ctx context.Context, orderIds []string) ([]MatchGr
 			&i.RevokedAt,
 			&i.AccountCreated,
 			&i.WithdrawnAt,
+			&i.EndedAt,
 		); err != nil {
 			return nil, err
 		}
