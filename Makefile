@@ -2,7 +2,7 @@
 # every variable that the environment sets. `make` alone lists the commands.
 
 .DEFAULT_GOAL := help
-.PHONY: help up demo crashlab fleet upgradelab bench images test lint generate verify tools fuzz ci need-go
+.PHONY: help up demo crashlab simulate fleet upgradelab bench images test lint generate verify tools fuzz ci need-go
 
 GO_AT_LEAST := 1.26
 
@@ -35,6 +35,9 @@ help:
 	@echo "            (MINUTES=5 of faults, SEED=n the same faults again)"
 	@echo "make upgradelab"
 	@echo "            upgrade from the last release and roll back among customers, and judge whether anybody lost (SEED=n as before)"
+	@echo "make simulate"
+	@echo "            play 1000 random histories with every kind of fault, each judged, five minutes"
+	@echo "            (N=10000 more, SEED=17 exactly that one again, SEED=5000 N=1000 others)"
 	@echo "make bench  measure webhooks, reconciling and purchases beside what this machine could do, six minutes"
 	@echo "            (FULL=1 longer and with a million of each, PEER=1 beside another implementation, PART=webhooks, reconciling or checkout)"
 	@echo "make images make the container images in a folder, without a container engine and without a registry"
@@ -73,6 +76,13 @@ upgradelab: need-go
 	@dir=$(STATE); mkdir -p "$$dir/bin" || { echo "cannot write $$dir: set MAKEGOOD_DIR to a folder of yours" >&2; exit 1; }; \
 	echo "building the programs into $$dir/bin (about two minutes the first time, seconds later)"; \
 	$(BUILD) -o "$$dir/bin/" $(PROGRAMS) && SEED="$(SEED)" exec "$$dir/bin/makegood" upgradelab
+# A seed alone is one history; -test.v tells what happened in it.
+simulate: need-go
+	@dir=$(STATE); mkdir -p "$$dir/bin" || { echo "cannot write $$dir: set MAKEGOOD_DIR to a folder of yours" >&2; exit 1; }; \
+	echo "building the simulation into $$dir/bin"; n="$(N)"; verbose=; \
+	if [ -n "$(SEED)" ] && [ -z "$$n" ]; then n=1; verbose=-test.v; fi; \
+	go test -c -buildvcs=false -o "$$dir/bin/simulate" ./deploy/internal/simulation && \
+	SIM_SEED="$(SEED)" SIM_N="$${n:-1000}" exec "$$dir/bin/simulate" -test.run '^TestHistories$$' -test.timeout 0 $$verbose
 
 # For people, on a machine that does nothing else: no test depends on a figure.
 bench: need-go

@@ -123,8 +123,19 @@ func (t *faultTable) add(f *fault) error {
 	return nil
 }
 
+type undisturbedKey struct{}
+
+// Undisturbed is for requests that no fault may strike: those of the account's
+// owner, in the process of the simulator, while faults wait for the shop's.
+func Undisturbed(ctx context.Context) context.Context {
+	return context.WithValue(ctx, undisturbedKey{}, true)
+}
+
 // take finds the first fault that strikes this request, and counts the hit.
-func (t *faultTable) take(method string, at *url.URL) *fault {
+func (t *faultTable) take(ctx context.Context, method string, at *url.URL) *fault {
+	if ctx.Value(undisturbedKey{}) != nil {
+		return nil
+	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	for _, f := range t.faults {

@@ -28,7 +28,7 @@ func (s *Server) serveAPI(w http.ResponseWriter, r *http.Request, rt route) {
 	}
 	requestID := newID("req_", 14)
 	entry := requestLog{ID: requestID, Method: r.Method, Path: r.URL.Path, IdempotencyKey: r.Header.Get("Idempotency-Key"), At: s.now()}
-	f := s.faults.take(r.Method, r.URL)
+	f := s.faults.take(r.Context(), r.Method, r.URL)
 	if f != nil {
 		entry.Fault = f.ID
 	}

@@ -97,17 +97,22 @@ func (p *proxy) serve(client net.Conn) {
 	close(c.done)
 }
 
-// close ends all connections.
+// close ends all connections and waits until they have ended.
 func (p *proxy) close() {
+	p.cutAll()
+	p.ended.Wait()
+}
+
+// cutAll ends all connections.
+func (p *proxy) cutAll() {
 	p.end()
 	p.listener.Close()
 	p.mu.Lock()
+	defer p.mu.Unlock()
 	p.closed = true
 	for c := range p.open {
 		c.cut()
 	}
-	p.mu.Unlock()
-	p.ended.Wait()
 }
 
 // The requests that may come before a session, by the protocol.

@@ -75,6 +75,9 @@ type Sources struct {
 	InboxURL string
 	// AppID is the mark by which money is ours.
 	AppID string
+	// Acknowledged are the ids of events that were answered with 2xx, where somebody
+	// else than the simulator delivered them.
+	Acknowledged []string
 	// NeededCases are the kinds of cases that a person was meant to get.
 	NeededCases []string
 }
@@ -90,6 +93,7 @@ type Picture struct {
 	stripe  *account
 	records *records
 	mails   []mail
+	heard   []string // acknowledged events beside Stripe's own deliveries
 	needed  []string
 }
 
@@ -108,7 +112,7 @@ func Look(ctx context.Context, s Sources) (*Picture, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Picture{stripe: stripe, records: records, mails: mails, needed: s.NeededCases}, nil
+	return &Picture{stripe: stripe, records: records, mails: mails, heard: s.Acknowledged, needed: s.NeededCases}, nil
 }
 
 // Judge looks and says what is wrong; nothing is the verdict hoped for.

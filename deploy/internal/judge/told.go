@@ -3,6 +3,7 @@ package judge
 import (
 	"encoding/json"
 	"maps"
+	"net/http"
 	"slices"
 	"strings"
 )
@@ -59,7 +60,11 @@ var tellsOfMoney = []string{"payment_intent.succeeded", "charge.succeeded", "inv
 func (v *verdict) events() {
 	events := index(v.stripe.Events, func(e event) string { return e.ID })
 	seen := map[string]bool{}
-	for _, d := range v.stripe.Deliveries {
+	deliveries := slices.Clone(v.stripe.Deliveries)
+	for _, id := range v.heard {
+		deliveries = append(deliveries, delivery{EventID: id, EventType: events[id].Type, LastStatus: http.StatusOK})
+	}
+	for _, d := range deliveries {
 		if d.LastStatus < 200 || d.LastStatus >= 300 || seen[d.EventID] {
 			continue
 		}

@@ -38,8 +38,9 @@ type Order struct {
 	RecoveredBy   string     `json:"recovered_by"`
 	AccessUntil   *time.Time `json:"access_until"`
 	NextAction    struct {
-		Type string `json:"type"`
-		URL  string `json:"url"`
+		Type         string `json:"type"`
+		URL          string `json:"url"`
+		ClientSecret string `json:"client_secret"`
 	} `json:"next_action"`
 }
 
@@ -132,6 +133,16 @@ func (b *Buyer) ComesBack() (o Order) {
 	return o
 }
 
+// Asks makes a request about the order, which may be refused or find nobody.
+func (b *Buyer) Asks(method, path string, body any) (status int, o Order) {
+	b.w.t.Helper()
+	status, raw := b.w.call(method, "/v1/orders"+path, map[string]string{"Idempotency-Key": b.Reference}, body)
+	if status < 300 || status == http.StatusPaymentRequired {
+		b.w.decode(raw, &o)
+	}
+	return status, o
+}
+
 // Looks reads the order, as its page does.
 func (b *Buyer) Looks() (o Order) {
 	b.w.t.Helper()
@@ -212,6 +223,17 @@ func (w *World) MailFaults(f inbox.Faults) {
 	if err != nil || status != http.StatusOK {
 		w.t.Fatalf("mail faults: %d %s %v", status, said, err)
 	}
+}
+
+// MailFaultsNow are those that have not struck yet.
+func (w *World) MailFaultsNow() (f inbox.Faults) {
+	w.t.Helper()
+	status, raw, err := w.do(http.MethodGet, w.MailURL()+"/api/faults", nil, nil)
+	if err != nil || status != http.StatusOK {
+		w.t.Fatalf("mail faults: %d %s %v", status, raw, err)
+	}
+	w.decode(raw, &f)
+	return f
 }
 
 func (w *World) call(method, path string, header map[string]string, body any) (int, []byte) {

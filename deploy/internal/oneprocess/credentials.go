@@ -42,7 +42,7 @@ func (w *World) Conn(service, caller string) *grpc.ClientConn {
 		if s.name != service {
 			continue
 		}
-		conn, err := grpcclient.Dial(s.addr, caller, w.network.dial)
+		conn, err := grpcclient.Dial(s.addr, caller, w.network.dialer(caller, nil))
 		if err != nil {
 			w.t.Fatal(err)
 		}

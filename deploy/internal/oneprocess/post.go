@@ -139,8 +139,9 @@ func (w *World) OnTheirWay() (last time.Time) {
 	return last
 }
 
-// deliver delivers what is due, in the order of its time. What the product does
-// not acknowledge comes again, as Stripe does it: later and later.
+// deliver delivers what is due, in the order of its time; the same event several
+// times at once. What the product does not acknowledge comes again, as Stripe does
+// it: later and later.
 func (w *World) deliver() (delivered int) {
 	w.t.Helper()
 	for {
@@ -155,15 +156,28 @@ func (w *World) deliver() (delivered int) {
 		if next < 0 {
 			return delivered
 		}
-		l := w.mail.letters[next]
-		w.mail.letters = append(w.mail.letters[:next], w.mail.letters[next+1:]...)
-		delivered++
-		if status := w.Deliver(l.Event); status == http.StatusOK {
-			continue
+		first := w.mail.letters[next]
+		var copies, others []letter
+		for _, l := range w.mail.letters {
+			if l.ID == first.ID && l.at.Equal(first.at) {
+				copies = append(copies, l)
+			} else {
+				others = append(others, l)
+			}
 		}
-		if l.tries++; l.tries < stripeTries {
-			l.at = w.Clock.Now().Add(time.Minute << (2 * l.tries))
-			w.mail.letters = append(w.mail.letters, l)
+		w.mail.letters = others
+		delivered += len(copies)
+		statuses := make([]int, len(copies))
+		var all sync.WaitGroup
+		for i, l := range copies {
+			all.Go(func() { statuses[i] = w.Deliver(l.Event) })
+		}
+		all.Wait()
+		for i, l := range copies {
+			if l.tries++; statuses[i] != http.StatusOK && l.tries < stripeTries {
+				l.at = w.Clock.Now().Add(time.Minute << (2 * l.tries))
+				w.mail.letters = append(w.mail.letters, l)
+			}
 		}
 	}
 }
@@ -203,6 +217,16 @@ func (w *World) Heard(object string, types ...string) time.Time {
 		}
 	}
 	return time.Time{}
+}
+
+// Acknowledged are the ids of the events that the product took with 2xx.
+func (w *World) Acknowledged() (ids []string) {
+	w.mail.mu.Lock()
+	defer w.mail.mu.Unlock()
+	for _, h := range w.mail.heard {
+		ids = append(ids, h.ID)
+	}
+	return ids
 }
 
 // DeliverAllAtOnce sends events in parallel.

@@ -5,13 +5,9 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
-	"fmt"
 	"net"
 	"os"
 	"path/filepath"
-	"sync"
-
-	"google.golang.org/grpc/test/bufconn"
 
 	"makegood.example/gateway"
 	"makegood.example/services/notifications"
@@ -49,9 +45,6 @@ func from[C any](load func(config.Lookup) (C, error), run func(context.Context, 
 	}
 }
 
-// instance is a service that runs.
-type instance struct{ stop func() }
-
 // Start runs a service that does not run. What is asked of it meanwhile waits.
 func (w *World) Start(name string) {
 	w.t.Helper()
@@ -59,11 +52,10 @@ func (w *World) Start(name string) {
 		if s.name != name {
 			continue
 		}
-		if w.running[name] != nil {
+		if w.isRunning(name) {
 			w.t.Fatalf("%s runs already", name)
 		}
-		rt := process.Runtime{Log: w.log.of(name), Now: w.Clock.Now, Listener: w.network.open(s.addr), Dial: w.network.dial}
-		w.running[name] = &instance{w.background(name, func(ctx context.Context) error { return s.run(ctx, w.Setting, rt) })}
+		w.start(s)
 		w.askForDue()
 		return
 	}
@@ -73,12 +65,11 @@ func (w *World) Start(name string) {
 // Stop lets a service drain and end. The others go on.
 func (w *World) Stop(name string) {
 	w.t.Helper()
-	i := w.running[name]
+	i := w.takeDown(name)
 	if i == nil {
 		w.t.Fatalf("%s does not run", name)
 	}
 	i.stop()
-	delete(w.running, name)
 	w.askForDue()
 }
 
@@ -87,11 +78,11 @@ func (w *World) Restart(name string) {
 	w.t.Helper()
 	w.Stop(name)
 	w.Start(name)
-	w.awaitReady()
+	w.AwaitReady()
 }
 
 func (w *World) startGateway(edge net.Listener) {
-	rt := process.Runtime{Log: w.log.of("gateway"), Now: w.Clock.Now, Listener: edge, Dial: w.network.dial}
+	rt := process.Runtime{Log: w.log.of("gateway"), Now: w.Clock.Now, Listener: edge, Dial: w.network.dialer("gateway", nil)}
 	w.background("gateway", func(ctx context.Context) error { return from(gateway.LoadConfig, gateway.Run)(ctx, w.Setting, rt) })
 }
 
@@ -109,30 +100,4 @@ func (w *World) tokensFile() string {
 		w.t.Fatal(err)
 	}
 	return path
-}
-
-// network connects the services in memory.
-type network struct {
-	mu        sync.Mutex
-	listeners map[string]*bufconn.Listener
-}
-
-func newNetwork() *network { return &network{listeners: map[string]*bufconn.Listener{}} }
-
-func (n *network) open(addr string) net.Listener {
-	l := bufconn.Listen(1 << 20)
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	n.listeners[addr] = l
-	return l
-}
-
-func (n *network) dial(ctx context.Context, addr string) (net.Conn, error) {
-	n.mu.Lock()
-	l := n.listeners[addr]
-	n.mu.Unlock()
-	if l == nil {
-		return nil, fmt.Errorf("nobody listens on %s", addr)
-	}
-	return l.DialContext(ctx)
 }

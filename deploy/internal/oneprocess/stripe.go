@@ -9,6 +9,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"makegood.example/deploy/stripesim"
 )
 
 // Stripe is the simulated account from outside: the truth that the product is
@@ -66,6 +68,24 @@ func (s *Stripe) TryControl(path string, body any) (status int, said []byte) {
 	return recorder.Code, recorder.Body.Bytes()
 }
 
+// Try calls the API as the account's owner does, and answers with what it said.
+func (s *Stripe) Try(method, path string, form url.Values, into any) (status int) {
+	s.t.Helper()
+	recorder := s.serve(s.request(method, path, form))
+	if recorder.Code < 300 && into != nil {
+		s.decode(path, recorder.Body.Bytes(), into)
+	}
+	return recorder.Code
+}
+
+// Remove deletes one of the simulator's settings.
+func (s *Stripe) Remove(control string) {
+	s.t.Helper()
+	if recorder := s.serve(httptest.NewRequestWithContext(s.t.Context(), http.MethodDelete, s.URL+control, nil)); recorder.Code >= 300 {
+		s.t.Fatalf("removing %s: %d %s", control, recorder.Code, recorder.Body)
+	}
+}
+
 // PayInvoice is the customer on the invoice's hosted page, with a card that the
 // subscription keeps when it pays.
 func (s *Stripe) PayInvoice(id, card string) {
@@ -78,7 +98,7 @@ func (s *Stripe) PayInvoice(id, card string) {
 
 // request is one with a form, which may be empty.
 func (s *Stripe) request(method, path string, form url.Values) *http.Request {
-	r := httptest.NewRequestWithContext(s.t.Context(), method, s.URL+path, strings.NewReader(form.Encode()))
+	r := httptest.NewRequestWithContext(stripesim.Undisturbed(s.t.Context()), method, s.URL+path, strings.NewReader(form.Encode()))
 	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	r.Header.Set("Authorization", "Bearer "+stripeKey)
 	return r

@@ -17,6 +17,7 @@ import (
 	"net/http/httptest"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -36,6 +37,9 @@ type Options struct {
 	Settings map[string]string
 	// Post decides what becomes of each webhook; Prompt when nil.
 	Post Post
+	// Between stands between a service that starts and its database: it says where
+	// the service finds it. With it, services can be killed, and are run again.
+	Between func(w *World, service, database string) (proxied string, line Line, err error)
 }
 
 // World is a running product.
@@ -47,7 +51,9 @@ type World struct {
 	// DB is the database as its owner, who may look into every schema.
 	DB *pgxpool.Pool
 
-	t        testing.TB
+	t        testing.TB // whose it is now
+	life     testing.TB // with which it ends
+	first    beginning
 	post     Post
 	url      string // of the gateway
 	inbox    *inbox.Inbox
@@ -58,13 +64,23 @@ type World struct {
 	pulse    due.Pulse
 	network  *network
 	settings map[string]string
-	running  map[string]*instance
+	between  func(service, database string) (string, Line, error)
+	skews    map[string]*atomic.Int64 // nanoseconds, by service
 	alarms   moments
-	mail     mailbag
-	aside    []aside
+
+	mailAway   atomic.Bool
+	mailMissed atomic.Int64
+
+	mail  mailbag
+	aside []aside
 
 	dueTables []dueTable
 	dueRows   string // the query about them
+
+	mu       sync.Mutex           // guards what follows
+	running  map[string]*instance // by service
+	fallen   map[string]time.Time // killed, and when each is run again
+	askAgain bool                 // others run than when dueRows was written
 }
 
 // Secrets of a world; they exist only in it.
@@ -84,7 +100,11 @@ func New(t testing.TB, o Options) *World {
 	if o.Post == nil {
 		o.Post = Prompt
 	}
-	w := &World{t: t, Clock: NewClock(o.Begin), post: o.Post, log: newRecord(t), network: newNetwork(), running: map[string]*instance{}}
+	w := &World{t: t, life: t, Clock: NewClock(o.Begin), post: o.Post, log: newRecord(t), network: newNetwork(),
+		running: map[string]*instance{}, fallen: map[string]time.Time{}, skews: map[string]*atomic.Int64{}}
+	if o.Between != nil {
+		w.between = func(service, database string) (string, Line, error) { return o.Between(w, service, database) }
+	}
 	db := pgtest.New(t)
 	w.DB = db.Owner(t)
 	w.startStripe()
@@ -95,10 +115,11 @@ func New(t testing.TB, o Options) *World {
 	w.settings = w.standard(db)
 	maps.Copy(w.settings, o.Settings)
 	for _, s := range services {
+		w.skews[s.name] = &atomic.Int64{}
 		w.Start(s.name)
 	}
 	w.startGateway(edge)
-	w.awaitReady()
+	w.AwaitReady()
 	w.findDueTables()
 	w.Settle()
 	return w
@@ -180,14 +201,15 @@ func (w *World) background(name string, run func(context.Context) error) (stop f
 			w.t.Errorf("%s ended: %v", name, err)
 		}
 	})
-	w.t.Cleanup(stop)
+	w.life.Cleanup(stop)
 	return stop
 }
 
 // readyTimeout is real time: starting five services on a slow machine.
-const readyTimeout = time.Minute
+const readyTimeout = 3 * time.Minute
 
-func (w *World) awaitReady() {
+// AwaitReady waits until an order can be placed.
+func (w *World) AwaitReady() {
 	w.t.Helper()
 	var said string
 	for deadline := time.Now().Add(readyTimeout); time.Now().Before(deadline); time.Sleep(5 * time.Millisecond) {
