@@ -18,7 +18,7 @@ type network struct {
 	listeners map[string]*bufconn.Listener // by address
 	links     map[*link]bool
 	dialed    map[string]map[string]bool // by address, who ever did
-	broken    *breakage // ordered; nil for none
+	broken    *breakage                  // ordered; nil for none
 }
 
 // breakage is a connection that is to be lost.
