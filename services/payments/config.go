@@ -11,6 +11,9 @@ import (
 	"makegood.example/services/platform/host"
 )
 
+// bodiesAtLeast is the shortest time for which bodies of events are kept.
+const bodiesAtLeast = 30 * 24 * time.Hour
+
 // Config is what Payments is told.
 type Config struct {
 	host.Config
@@ -45,6 +48,9 @@ func LoadConfig(lookup config.Lookup) (Config, error) {
 	c.Stripe.ReadsPerSecond = r.Int("STRIPE_READS_PER_SECOND", readsPerSecond(c.Stripe), 0)
 	c.Settings.RescueAfter, c.RescueOn = r.DurationOrOff("RESCUE_AFTER", 30*time.Second)
 	c.Settings.MatchByEmail = isOn(r, "MATCH_BY_EMAIL")
+	if c.Settings.RawBodyRetention = r.Duration("RAW_BODY_RETENTION", 180*24*time.Hour); c.Settings.RawBodyRetention < bodiesAtLeast {
+		r.Problem("RAW_BODY_RETENTION=%s is less than %s: events may still be delivered, disputed or handled again", c.Settings.RawBodyRetention, bodiesAtLeast)
+	}
 	c.Stripe.PromotionCodes = isOn(r, "CHECKOUT_PROMOTION_CODES")
 	if path := r.String("OWNERSHIP_FILE", ""); path != "" {
 		var problems []string

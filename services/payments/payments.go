@@ -4,6 +4,7 @@ package payments
 
 import (
 	"context"
+	"time"
 
 	paymentsv1 "makegood.example/proto/gen/payments/v1"
 	personalv1 "makegood.example/proto/gen/personal/v1"
@@ -52,7 +53,8 @@ func Run(ctx context.Context, cfg Config, rt process.Runtime) error {
 		return err
 	}
 	retries := due.Work[store.Filed]{Name: "webhook events", Claim: svc.ClaimDueEvents, Handle: svc.RetryEvent, Log: rt.Log}
-	work := []func(context.Context) error{retries.Run}
+	bodies := due.Work[bool]{Name: "bodies of events", Claim: svc.ClaimBodyWalk, Handle: svc.WalkBodies, Every: time.Minute, Log: rt.Log}
+	work := []func(context.Context) error{retries.Run, bodies.Run}
 	if cfg.Settings.MatchByEmail {
 		addresses := due.Work[store.Awaited]{Name: "addresses of orphaned events", Claim: svc.ClaimAwaitedAddresses, Handle: svc.LookAtAddress, Log: rt.Log}
 		work = append(work, addresses.Run)

@@ -18,6 +18,7 @@ type Metrics struct {
 	handled  map[handling]prometheus.Counter
 	resolved map[resolution]prometheus.Counter
 	refused  prometheus.Counter
+	bodies   prometheus.Counter
 }
 
 type handling struct{ class, status string }
@@ -41,8 +42,11 @@ func NewMetrics(r prometheus.Registerer) *Metrics {
 	m := &Metrics{begun: map[string]prometheus.Counter{}, handled: map[handling]prometheus.Counter{}, resolved: map[resolution]prometheus.Counter{},
 		refused: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "makegood_ledger_refused_total", Help: "Deliveries without a valid signature, of which nothing is kept.",
+		}),
+		bodies: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "makegood_ledger_bodies_moved_total", Help: "Bodies of events at rest that left the ledger's rows, for their month or for good.",
 		})}
-	r.MustRegister(begun, handled, resolved, m.refused)
+	r.MustRegister(begun, handled, resolved, m.refused, m.bodies)
 	for _, by := range []string{byDelivery, byRetry} {
 		m.begun[by] = begun.WithLabelValues(by)
 	}
@@ -95,6 +99,12 @@ func (m *Metrics) begin(by string) {
 func (m *Metrics) refuse() {
 	if m != nil {
 		m.refused.Inc()
+	}
+}
+
+func (m *Metrics) moveBodies(n int64) {
+	if m != nil {
+		m.bodies.Add(float64(n))
 	}
 }
 

@@ -24,6 +24,8 @@ type Settings struct {
 	// MatchByEmail lets an event of ours that names nobody be for the one buyer
 	// whose proven address it has.
 	MatchByEmail bool
+	// RawBodyRetention is how long the bodies of events at rest are kept, at least.
+	RawBodyRetention time.Duration
 	// Ownership claims charges of another checkout for a person to adopt.
 	Ownership ownership.Rules
 }

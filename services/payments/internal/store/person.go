@@ -39,6 +39,10 @@ var Person = personal.Keeper{
 		{Name: "payments.subscriptions", Of: "t.customer_id = ANY (@customers::text[])"},
 		{Name: "payments.customer_links", Of: "t.email_key = @email_key", Erase: "SELECT FROM payments.erase_links(@email_key, @pseudonym)"},
 		{
+			Name: "payments.webhook_bodies", Of: "t.stripe_event_id IN (SELECT e.stripe_event_id FROM payments.webhook_events AS e WHERE e.stripe_event_id = ANY (@events::text[]) AND e.received_at = t.received_at)", Hide: []string{"body"},
+			Erase: "DELETE FROM payments.webhook_bodies AS t USING payments.webhook_events AS e WHERE e.stripe_event_id = ANY (@events::text[]) AND e.received_at = t.received_at AND e.stripe_event_id = t.stripe_event_id",
+		},
+		{
 			Name: "payments.webhook_events", Of: "t.stripe_event_id = ANY (@events::text[])", Hide: []string{"payload"},
 			Erase: "UPDATE payments.webhook_events SET payload = NULL, customer_email = NULL, awaits_address = NULL, address_look_at = NULL, waits_for = NULL WHERE stripe_event_id = ANY (@events::text[]) AND num_nonnulls(payload, customer_email, awaits_address) > 0",
 		},

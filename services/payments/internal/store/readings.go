@@ -39,6 +39,14 @@ var Readings = []metrics.Reading{
 			GROUP BY s.status`,
 	},
 	{
+		Gauges: []metrics.Gauge{
+			{Name: "makegood_ledger_body_months", Help: "Months of which the bodies of events are kept."},
+			{Name: "makegood_ledger_bodies_walked_seconds", Help: "How long ago the last whole walk through the ledger ended, which moves bodies and drops months; 0 before the first."},
+		},
+		SQL: `SELECT (SELECT count(*) FROM pg_catalog.pg_inherits WHERE inhparent = 'payments.webhook_bodies'::regclass)::float8,
+			coalesce(extract(epoch FROM $1::timestamptz - w.ended_at), 0)::float8 FROM payments.body_walk AS w`,
+	},
+	{
 		Labels: []string{"status"},
 		Gauges: []metrics.Gauge{
 			{Name: "makegood_attempts_undecided", Help: "Attempts to pay whose outcome Stripe has not decided or we do not know, by status."},

@@ -207,7 +207,7 @@ func (q *Queries) InsertEventAction(ctx context.Context, arg InsertEventActionPa
 }
 
 const lockEvent = `-- name: LockEvent :one
-SELECT status, livemode, customer_id, in_hand_until, (payload IS NOT NULL)::bool AS has_body FROM payments.webhook_events WHERE stripe_event_id = $1 FOR UPDATE
+SELECT status, livemode, customer_id, in_hand_until, (payload IS NOT NULL OR EXISTS (SELECT FROM payments.webhook_bodies b WHERE b.received_at = webhook_events.received_at AND b.stripe_event_id = webhook_events.stripe_event_id))::bool AS has_body FROM payments.webhook_events WHERE webhook_events.stripe_event_id = $1 FOR UPDATE
 `
 
 type LockEventRow struct {
@@ -233,8 +233,8 @@ func (q *Queries) LockEvent(ctx context.Context, stripeEventID string) (LockEven
 
 const makeEventDue = `-- name: MakeEventDue :exec
 UPDATE payments.webhook_events SET
-    status = 'RECEIVED', processed_at = NULL, waits_for = NULL, next_look_at = $1::timestamptz, in_hand_until = NULL
-WHERE stripe_event_id = $2 AND status <> 'PROCESSED' AND payload IS NOT NULL AND (in_hand_until IS NULL OR in_hand_until <= $1::timestamptz)
+    status = 'RECEIVED', processed_at = NULL, waits_for = NULL, payload = coalesce(payload, (SELECT b.body FROM payments.webhook_bodies b WHERE b.received_at = webhook_events.received_at AND b.stripe_event_id = webhook_events.stripe_event_id)), next_look_at = $1::timestamptz, in_hand_until = NULL
+WHERE webhook_events.stripe_event_id = $2 AND status <> 'PROCESSED' AND (payload IS NOT NULL OR EXISTS (SELECT FROM payments.webhook_bodies b WHERE b.received_at = webhook_events.received_at AND b.stripe_event_id = webhook_events.stripe_event_id)) AND (in_hand_until IS NULL OR in_hand_until <= $1::timestamptz)
 `
 
 type MakeEventDueParams struct {
@@ -249,9 +249,9 @@ func (q *Queries) MakeEventDue(ctx context.Context, arg MakeEventDueParams) erro
 
 const takeEvent = `-- name: TakeEvent :one
 UPDATE payments.webhook_events SET
-    status = 'RECEIVED', processed_at = NULL, waits_for = NULL, retry_count = retry_count + 1,
+    status = 'RECEIVED', processed_at = NULL, waits_for = NULL, payload = coalesce(payload, (SELECT b.body FROM payments.webhook_bodies b WHERE b.received_at = webhook_events.received_at AND b.stripe_event_id = webhook_events.stripe_event_id)), retry_count = retry_count + 1,
     next_look_at = $1::timestamptz, in_hand_until = $1::timestamptz
-WHERE stripe_event_id = $2 AND status <> 'PROCESSED' AND payload IS NOT NULL AND (in_hand_until IS NULL OR in_hand_until <= $3::timestamptz)
+WHERE webhook_events.stripe_event_id = $2 AND status <> 'PROCESSED' AND (payload IS NOT NULL OR EXISTS (SELECT FROM payments.webhook_bodies b WHERE b.received_at = webhook_events.received_at AND b.stripe_event_id = webhook_events.stripe_event_id)) AND (in_hand_until IS NULL OR in_hand_until <= $3::timestamptz)
 RETURNING stripe_event_id, type, livemode, api_version, object_id, status, attempt_count, retry_count, last_error, customer_id, customer_email, resolution_method, payload, received_at, processed_at, next_look_at, in_hand_until, waits_for, waited_count, awaits_address, address_look_at
 `
 

@@ -98,6 +98,14 @@ type Payment struct {
 	TraceParent       *string
 }
 
+type PaymentsBodyWalk struct {
+	OnlyRow     bool
+	LookAgainAt time.Time
+	AtTime      *time.Time
+	AtEvent     *string
+	EndedAt     *time.Time
+}
+
 type PaymentsErasedCustomer struct {
 	CustomerID string
 	ErasedAt   time.Time
@@ -136,6 +144,12 @@ type Subscription struct {
 	ReportedInvoices []string
 	NextLookAt       *time.Time
 	LookCount        int32
+}
+
+type WebhookBody struct {
+	ReceivedAt    time.Time
+	StripeEventID string
+	Body          []byte
 }
 
 type WebhookEvent struct {

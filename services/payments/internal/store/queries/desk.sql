@@ -1,19 +1,19 @@
 -- name: LockEvent :one
-SELECT status, livemode, customer_id, in_hand_until, (payload IS NOT NULL)::bool AS has_body FROM payments.webhook_events WHERE stripe_event_id = $1 FOR UPDATE;
+SELECT status, livemode, customer_id, in_hand_until, (payload IS NOT NULL OR EXISTS (SELECT FROM payments.webhook_bodies b WHERE b.received_at = webhook_events.received_at AND b.stripe_event_id = webhook_events.stripe_event_id))::bool AS has_body FROM payments.webhook_events WHERE webhook_events.stripe_event_id = $1 FOR UPDATE;
 
 -- name: TakeEvent :one
 -- Takes an event into hand whatever became of it, unless it has effects or is in
 -- another hand.
 UPDATE payments.webhook_events SET
-    status = 'RECEIVED', processed_at = NULL, waits_for = NULL, retry_count = retry_count + 1,
+    status = 'RECEIVED', processed_at = NULL, waits_for = NULL, payload = coalesce(payload, (SELECT b.body FROM payments.webhook_bodies b WHERE b.received_at = webhook_events.received_at AND b.stripe_event_id = webhook_events.stripe_event_id)), retry_count = retry_count + 1,
     next_look_at = sqlc.arg(in_hand_until)::timestamptz, in_hand_until = sqlc.arg(in_hand_until)::timestamptz
-WHERE stripe_event_id = @stripe_event_id AND status <> 'PROCESSED' AND payload IS NOT NULL AND (in_hand_until IS NULL OR in_hand_until <= sqlc.arg(now)::timestamptz)
+WHERE webhook_events.stripe_event_id = @stripe_event_id AND status <> 'PROCESSED' AND (payload IS NOT NULL OR EXISTS (SELECT FROM payments.webhook_bodies b WHERE b.received_at = webhook_events.received_at AND b.stripe_event_id = webhook_events.stripe_event_id)) AND (in_hand_until IS NULL OR in_hand_until <= sqlc.arg(now)::timestamptz)
 RETURNING *;
 
 -- name: MakeEventDue :exec
 UPDATE payments.webhook_events SET
-    status = 'RECEIVED', processed_at = NULL, waits_for = NULL, next_look_at = sqlc.arg(now)::timestamptz, in_hand_until = NULL
-WHERE stripe_event_id = @stripe_event_id AND status <> 'PROCESSED' AND payload IS NOT NULL AND (in_hand_until IS NULL OR in_hand_until <= sqlc.arg(now)::timestamptz);
+    status = 'RECEIVED', processed_at = NULL, waits_for = NULL, payload = coalesce(payload, (SELECT b.body FROM payments.webhook_bodies b WHERE b.received_at = webhook_events.received_at AND b.stripe_event_id = webhook_events.stripe_event_id)), next_look_at = sqlc.arg(now)::timestamptz, in_hand_until = NULL
+WHERE webhook_events.stripe_event_id = @stripe_event_id AND status <> 'PROCESSED' AND (payload IS NOT NULL OR EXISTS (SELECT FROM payments.webhook_bodies b WHERE b.received_at = webhook_events.received_at AND b.stripe_event_id = webhook_events.stripe_event_id)) AND (in_hand_until IS NULL OR in_hand_until <= sqlc.arg(now)::timestamptz);
 
 -- name: IgnoreEvent :exec
 UPDATE payments.webhook_events SET

@@ -28,10 +28,10 @@ SELECT pg_advisory_xact_lock(sqlc.arg(lock_key)::bigint);
 -- One in hand finds the name itself, before it waits again. In one order, so that
 -- two who wake the same do not wait for each other.
 UPDATE payments.webhook_events SET
-    status = 'RECEIVED', processed_at = NULL, waits_for = NULL, next_look_at = sqlc.arg(now)::timestamptz, in_hand_until = NULL
+    status = 'RECEIVED', processed_at = NULL, waits_for = NULL, payload = coalesce(payload, (SELECT b.body FROM payments.webhook_bodies b WHERE b.received_at = webhook_events.received_at AND b.stripe_event_id = webhook_events.stripe_event_id)), next_look_at = sqlc.arg(now)::timestamptz, in_hand_until = NULL
 WHERE stripe_event_id IN (
     SELECT w.stripe_event_id FROM payments.webhook_events w
-    WHERE w.waits_for && sqlc.arg(names)::text[] AND w.livemode = sqlc.arg(livemode)::bool AND w.status <> 'PROCESSED' AND w.payload IS NOT NULL
+    WHERE w.waits_for && sqlc.arg(names)::text[] AND w.livemode = sqlc.arg(livemode)::bool AND w.status <> 'PROCESSED' AND (w.payload IS NOT NULL OR EXISTS (SELECT FROM payments.webhook_bodies b WHERE b.received_at = w.received_at AND b.stripe_event_id = w.stripe_event_id))
         AND (w.in_hand_until IS NULL OR w.in_hand_until <= sqlc.arg(now)::timestamptz)
     ORDER BY w.stripe_event_id
     FOR UPDATE
