@@ -5,6 +5,7 @@
 package fleet
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -75,6 +76,7 @@ type fleet struct {
 	aways      [][2]time.Time // of the database
 	findings   []judge.Finding
 	rested     time.Duration
+	lastAtWork string
 	closers    []func(context.Context) error
 	planned    map[kind]int
 	restarting sync.Mutex
@@ -206,7 +208,7 @@ func (f *fleet) judge(ctx context.Context) error {
 		return err
 	}
 	f.rested = time.Since(since)
-	f.say("the judge looks, %s after the last buyer went home", round(f.rested))
+	f.say("the judge looks, %s after the last buyer went home; among the last that rested: %s", round(f.rested), cmp.Or(f.lastAtWork, "nothing"))
 	f.slowest(ctx)
 	findings, err := judge.Judge(ctx, f.sources)
 	if err != nil {
@@ -243,7 +245,9 @@ func (f *fleet) rest(ctx context.Context) (left []string, err error) {
 		var swept bool
 		switch {
 		case len(left) > 0:
-			quiet = time.Time{}
+			if quiet = (time.Time{}); len(left) < 10 {
+				f.lastAtWork = left[0]
+			}
 		case quiet.IsZero():
 			quiet = time.Now()
 		default:
