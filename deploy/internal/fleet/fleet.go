@@ -58,6 +58,9 @@ var settings = []string{"RESCUE_AFTER=2s", "APOLOGY_AFTER=1s", "STUCK_AFTER=10s"
 // restWithin is how long may pass after the last fault until nothing is under way.
 const restWithin = 2 * time.Minute
 
+// sweptWithin is how long the sweep after that may take on a busy machine.
+const sweptWithin = 5 * time.Minute
+
 // fleet is a running one.
 type fleet struct {
 	opts    Options
@@ -235,8 +238,7 @@ func (f *fleet) judge(ctx context.Context) error {
 // rest waits until nothing is under way, a sweep has looked at all of it, and still
 // nothing is; it says what is left when that takes too long.
 func (f *fleet) rest(ctx context.Context) (left []string, err error) {
-	bounded, cancel := context.WithTimeout(ctx, restWithin)
-	defer cancel()
+	began := time.Now()
 	var quiet time.Time // since when nothing is under way
 	for {
 		if left, err = judge.Unfinished(ctx, f.sources); err != nil {
@@ -259,8 +261,15 @@ func (f *fleet) rest(ctx context.Context) (left []string, err error) {
 		if swept {
 			return nil, nil
 		}
-		if pause(bounded, 100*time.Millisecond) != nil {
-			return left, context.Cause(ctx)
+		within := restWithin
+		if !quiet.IsZero() {
+			within += sweptWithin
+		}
+		if time.Since(began) > within {
+			return left, nil
+		}
+		if err := pause(ctx, 100*time.Millisecond); err != nil {
+			return nil, err
 		}
 	}
 }
