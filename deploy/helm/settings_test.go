@@ -256,8 +256,8 @@ var notOffered = map[string]string{
 	"INBOX_HTTP_ADDR": "the same", "MAKEGOOD_DIR": "nothing is written",
 	"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT": "only traces are sent", "OTEL_EXPORTER_OTLP_TRACES_PROTOCOL": "there is one", "OTEL_EXPORTER_OTLP_PROTOCOL": "the same",
 	"OTEL_SDK_DISABLED": "without an endpoint there are no traces", "OTEL_TRACES_EXPORTER": "the same",
-	"ADMIN_ALLOW_PLAIN": "the desk stays on loopback", "RAW_BODY_RETENTION": "the usual time serves",
-	"DRAIN_DELAY": "a Pod sleeps before it is told to stop (drainSeconds)",
+	"ADMIN_ALLOW_PLAIN": "the desk stays on loopback",
+	"DRAIN_DELAY":       "a Pod sleeps before it is told to stop (drainSeconds)",
 }
 
 // TestEverySettingIsKnown: whatever a program reads can be set or is set by the
