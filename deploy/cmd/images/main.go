@@ -12,6 +12,7 @@ import (
 	"os/exec"
 	"os/signal"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 
@@ -30,15 +31,23 @@ func main() {
 }
 
 func run(ctx context.Context, args []string) error {
-	flags := flag.NewFlagSet("images", flag.ContinueOnError)
+	flags := flag.NewFlagSet("images", flag.ContinueOnError) // then the programs; all, without any
 	dir := flags.String("dir", filepath.Join(cmp.Or(os.Getenv("MAKEGOOD_DIR"), ".makegood"), "images"), "the folder")
 	version := flags.String("version", "", "the images' tag; what git describes, where none is given")
+	revision := flags.String("revision", "", "their commit; what git says, where none is given and nothing was changed since")
 	platforms := flags.String("platforms", "linux/amd64,linux/arm64", "what they are built for, comma separated")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
 	release := describe(ctx)
-	release.Version = cmp.Or(*version, release.Version)
+	release.Version, release.Revision = cmp.Or(*version, release.Version), cmp.Or(*revision, release.Revision)
+	programs := images.Programs
+	if names := flags.Args(); len(names) > 0 {
+		programs = slices.DeleteFunc(slices.Clone(programs), func(p images.Program) bool { return !slices.Contains(names, p.Name) })
+		if len(programs) != len(names) {
+			return fmt.Errorf("of %v, only %d are programs that have an image", names, len(programs))
+		}
+	}
 	var wanted []v1.Platform
 	for text := range strings.SplitSeq(*platforms, ",") {
 		p, err := v1.ParsePlatform(strings.TrimSpace(text))
@@ -50,7 +59,7 @@ func run(ctx context.Context, args []string) error {
 		}
 		wanted = append(wanted, *p)
 	}
-	written, err := images.Write(ctx, *dir, release, wanted, images.Programs)
+	written, err := images.Write(ctx, *dir, release, wanted, programs)
 	if err != nil {
 		return err
 	}

@@ -184,7 +184,7 @@ func (o *output) String() string {
 func unpack(t *testing.T, program, hosts string, mounts []mount) (root string) {
 	t.Helper()
 	root = t.TempDir()
-	for name, file := range filesOf(t, imageOf(t, program)) {
+	for name, file := range filesOf(t, program) {
 		at := filepath.Join(root, name)
 		if file.Typeflag == tar.TypeDir {
 			if err := os.MkdirAll(at, 0o755); err != nil {
