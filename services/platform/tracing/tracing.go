@@ -6,8 +6,10 @@ package tracing
 
 import (
 	"context"
+	"encoding/binary"
 	"fmt"
 	"log/slog"
+	"math/rand/v2"
 	"strconv"
 	"sync/atomic"
 	"time"
@@ -80,6 +82,8 @@ type stranger struct{ sdktrace.Sampler }
 func (s stranger) ShouldSample(p sdktrace.SamplingParameters) sdktrace.SamplingResult {
 	if trace.SpanContextFromContext(p.ParentContext).IsRemote() {
 		p.ParentContext = trace.ContextWithSpanContext(p.ParentContext, trace.SpanContext{})
+		// A ratio decides by the id, and they chose that, too.
+		binary.BigEndian.PutUint64(p.TraceID[8:], rand.Uint64())
 	}
 	return s.Sampler.ShouldSample(p)
 }

@@ -129,6 +129,25 @@ func TestAStrangerDoesNotDecideWhatIsRecorded(t *testing.T) {
 	}
 }
 
+// A ratio of traces is chosen by their ids, which a stranger may choose, too.
+func TestAStrangerDoesNotChooseAnIDThatIsRecorded(t *testing.T) {
+	cfg, err := load(t, "OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:1", "OTEL_TRACES_SAMPLER=parentbased_traceidratio", "OTEL_TRACES_SAMPLER_ARG=0.000000001")
+	if err != nil {
+		t.Fatal(err)
+	}
+	cfg.FromOutside = true
+	before := otel.GetTracerProvider()
+	stop, err := tracing.Start(t.Context(), "edge", cfg, quiet)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { stop(); otel.SetTracerProvider(before) })
+	_, span := tracing.Begin(tracing.Under(t.Context(), "00-4bf92f3577b34da60000000000000001-00f067aa0ba902b7-01"), "request", trace.SpanKindServer)
+	if span.IsRecording() || span.SpanContext().TraceID().String() != "4bf92f3577b34da60000000000000001" {
+		t.Errorf("%v is recorded: %t", span.SpanContext(), span.IsRecording())
+	}
+}
+
 // Without a collector a request has an id all the same.
 func TestLinesHaveTheTraceTheyAreOf(t *testing.T) {
 	stop, err := tracing.Start(t.Context(), "test", tracing.Config{}, nil)
