@@ -4,6 +4,8 @@ package process
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"fmt"
 	"log/slog"
 	"net"
@@ -51,8 +53,16 @@ func Instance(service, addr string) string {
 	if err != nil {
 		machine = "unnamed"
 	}
-	return service + "@" + machine + "/" + addr
+	name := service + "@" + machine + "/" + addr
+	if len(name) > nameMost {
+		sum := sha256.Sum256([]byte(name))
+		name = service + "@" + hex.EncodeToString(sum[:])
+	}
+	return name
 }
+
+// nameMost is the longest name that River takes.
+const nameMost = 100
 
 // gcPercent lets garbage collect for longer than Go does by itself. What a
 // service keeps is a few MB: at Go's 100 it would clear up after every few

@@ -118,6 +118,18 @@ func TestHealthcheck(t *testing.T) {
 	}
 }
 
+// River takes no longer one, and a service would not start.
+func TestANameOfAProcessIsNeverTooLong(t *testing.T) {
+	long := "[2001:db8:1234:5678:9abc:def0:1234:5678]:9104" + strings.Repeat("0", 60)
+	name := process.Instance("notifications", long)
+	if len(name) > 100 || name != process.Instance("notifications", long) || name == process.Instance("notifications", long+"1") {
+		t.Errorf("%d characters: %s", len(name), name)
+	}
+	if short := process.Instance("orders", "127.0.0.1:9101"); !strings.HasSuffix(short, "/127.0.0.1:9101") {
+		t.Errorf("%s does not say where it listens", short)
+	}
+}
+
 func TestListen(t *testing.T) {
 	given, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
