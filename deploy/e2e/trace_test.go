@@ -32,9 +32,8 @@ func TestTraces(t *testing.T) {
 	header["Traceparent"] = browserParent
 	paid := b.call(t, "POST", "/v1/orders", header, b.request(card))
 	b.judgeFulfilled(t, outcome{})
-	purchase := awaitTrace(t, received, browserTrace, "notifications: MarkSent")
-	t.Logf("a purchase:\n%s", collector.Tree(purchase))
-	for _, want := range []struct{ below, span string }{
+	whole := []place{
+		{"notifications: job deliver_message", "notifications: MarkSent"},
 		{"", "gateway: POST /v1/orders"},
 		{"gateway: POST /v1/orders", "gateway: orders.v1.OrdersService/PlaceOrder"},
 		{"gateway: orders.v1.OrdersService/PlaceOrder", "orders: orders.v1.OrdersService/PlaceOrder"},
@@ -46,11 +45,9 @@ func TestTraces(t *testing.T) {
 		{"notifications: notifications.v1.NotificationsService/SendMessage", "notifications: job deliver_message"},
 		{"notifications: job deliver_message", "orders: orders.v1.OrdersAdminService/DescribeOrder"},
 		{"notifications: job deliver_message", "notifications: smtp send"},
-	} {
-		if !isBelow(purchase, want.below, want.span) {
-			t.Errorf("no %q below %q", want.span, want.below)
-		}
 	}
+	purchase := awaitTrace(t, received, browserTrace, whole...)
+	t.Logf("a purchase:\n%s", collector.Tree(purchase))
 	for _, span := range purchase {
 		if span.Failed || len(span.Links) != 0 {
 			t.Errorf("%s: %s failed (%q), or links to %v", span.Service, span.Name, span.Status, span.Links)
@@ -81,15 +78,15 @@ func TestTraces(t *testing.T) {
 		rescue = received.Find(func(c collector.Span) bool { return c.Name == "orders that are due" && len(c.Links) != 0 })
 		return len(rescue) > 0
 	})
-	lost := awaitTrace(t, received, rescue[0].Links[0], "gateway: POST /v1/orders")
-	whole := awaitTrace(t, received, rescue[0].Trace, "notifications: MarkSent")
-	t.Logf("a purchase that was cut off:\n%s\nand its rescue:\n%s", collector.Tree(lost), collector.Tree(whole))
+	lost := awaitTrace(t, received, rescue[0].Links[0], place{"", "gateway: POST /v1/orders"})
+	made := awaitTrace(t, received, rescue[0].Trace, place{"orders: orders that are due", "notifications: smtp send"})
+	t.Logf("a purchase that was cut off:\n%s\nand its rescue:\n%s", collector.Tree(lost), collector.Tree(made))
 	edge := find(lost, "gateway: POST /v1/orders")
 	if want := strings.ToUpper(killed.reference[:8]); edge.Attributes["reference_short"] != want || !edge.Failed {
 		t.Errorf("the rescue links to a trace of another purchase: %+v", edge)
 	}
-	if isBelow(lost, "", "notifications: smtp send") || !isBelow(whole, "orders: orders that are due", "notifications: smtp send") {
-		t.Error("the mail is not the rescue's")
+	if isBelow(received.Of(rescue[0].Links[0]), place{"", "notifications: smtp send"}) {
+		t.Error("the mail is of the purchase that was cut off, too")
 	}
 }
 
@@ -104,18 +101,20 @@ func find(spans []collector.Span, name string) *collector.Span {
 	return nil
 }
 
-// isBelow says whether a span belongs, at whatever distance, to another.
-func isBelow(spans []collector.Span, above, below string) bool {
+// place is where a span is to be: below another, at whatever distance, or anywhere.
+type place struct{ above, span string }
+
+func isBelow(spans []collector.Span, want place) bool {
 	return slices.ContainsFunc(spans, func(s collector.Span) bool {
-		if named(s) != below {
+		if named(s) != want.span {
 			return false
 		}
-		for at := s.Parent; above != ""; {
+		for at := s.Parent; want.above != ""; {
 			i := slices.IndexFunc(spans, func(p collector.Span) bool { return p.ID == at })
 			if i < 0 {
 				return false
 			}
-			if named(spans[i]) == above {
+			if named(spans[i]) == want.above {
 				break
 			}
 			at = spans[i].Parent
@@ -124,12 +123,22 @@ func isBelow(spans []collector.Span, above, below string) bool {
 	})
 }
 
-func awaitTrace(t *testing.T, c *collector.Collector, trace, last string) (spans []collector.Span) {
+// awaitTrace waits until all of these have come: each process sends its spans when it
+// likes, and a span after those below it.
+func awaitTrace(t *testing.T, c *collector.Collector, trace string, whole ...place) (spans []collector.Span) {
 	t.Helper()
-	await(t, last+" in trace "+trace, func() bool {
+	var missing []place
+	all := func() bool {
 		spans = c.Of(trace)
-		return find(spans, last) != nil
-	})
+		missing = slices.DeleteFunc(slices.Clone(whole), func(p place) bool { return isBelow(spans, p) })
+		return len(missing) == 0
+	}
+	defer func() {
+		if len(missing) > 0 {
+			t.Logf("of trace %s there is no %q in\n%s", trace, missing, collector.Tree(spans))
+		}
+	}()
+	await(t, "the whole trace "+trace, all)
 	return spans
 }
 
