@@ -52,8 +52,9 @@ var ErrViolated = errors.New("the fleet found what must not be")
 var programs = []string{"orders", "payments", "provisioning", "notifications", "reconciliation", "gateway"}
 
 // settings are those of a product that is disturbed often: the looks and sweeps come
-// soon, so that they meet the requests and each other.
-var settings = []string{"RESCUE_AFTER=2s", "APOLOGY_AFTER=1s", "STUCK_AFTER=10s", "RECONCILE_EVERY=5s", "ATTEMPTS_PER_IP=1000000", "REQUESTS_PER_IP=1000000", "GRPC_TLS_DIR=auto", "DRAIN_DELAY=1s"}
+// soon, so that they meet the requests and each other. An edge lingers for longer than
+// the door may take to hear that it stops.
+var settings = []string{"RESCUE_AFTER=2s", "APOLOGY_AFTER=1s", "STUCK_AFTER=10s", "RECONCILE_EVERY=5s", "ATTEMPTS_PER_IP=1000000", "REQUESTS_PER_IP=1000000", "GRPC_TLS_DIR=auto", "DRAIN_DELAY=2s"}
 
 // restWithin is how long may pass after the last fault until nothing is under way.
 const restWithin = 2 * time.Minute
