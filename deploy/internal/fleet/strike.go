@@ -131,22 +131,36 @@ func later(a, b time.Time) time.Time {
 // confirms is the request by which money moves.
 const confirms = `{"method":"POST","path":"/v1/payment_intents/*/confirm","mode":"hang_after"}`
 
+// stopTries is how often a process is stopped until it had a call in hand: which
+// replica has one when it is stopped is by lot.
+const stopTries = 3
+
 // stop freezes a process in the middle of work: Stripe has taken the money, and its
 // answers are on their way. It wakes up when everybody else has gone on for 45 s.
 func (f *fleet) stop(ctx context.Context, x fault) error {
+	money := slices.Contains([]string{"orders", "payments"}, programOf(x.target))
+	for try := 1; ; try++ {
+		inHand, err := f.stopOnce(ctx, x, money)
+		if err != nil || inHand > 0 || !money || try == stopTries {
+			return err
+		}
+	}
+}
+
+// stopOnce says how many calls it had in hand.
+func (f *fleet) stopOnce(ctx context.Context, x fault, money bool) (inHand int, err error) {
 	pid, err := f.shop.PID(x.target)
 	if err != nil {
-		return err
+		return 0, err
 	}
-	money := slices.Contains([]string{"orders", "payments"}, programOf(x.target))
 	var hold struct{ ID string }
 	if money {
 		if err := f.atSimulator(ctx, http.MethodPost, "/_sim/faults", confirms, &hold); err != nil {
-			return err
+			return 0, err
 		}
 		// The calls are spread over the replicas: of so many, some are with this one.
 		if err := f.held(ctx, buyers/2); err != nil {
-			return errors.Join(err, f.atSimulator(ctx, http.MethodDelete, "/_sim/faults/"+hold.ID, "", nil))
+			return 0, errors.Join(err, f.atSimulator(ctx, http.MethodDelete, "/_sim/faults/"+hold.ID, "", nil))
 		}
 	}
 	err = syscall.Kill(pid, syscall.SIGSTOP)
@@ -155,7 +169,7 @@ func (f *fleet) stop(ctx context.Context, x fault) error {
 		err = errors.Join(err, f.atSimulator(ctx, http.MethodDelete, "/_sim/faults/"+hold.ID, "", nil))
 	}
 	if err != nil {
-		return err
+		return 0, err
 	}
 	defer func() { _ = syscall.Kill(pid, syscall.SIGCONT) }() // whatever happens, nobody stays stopped
 	asked, done := context.WithTimeout(ctx, probe)
@@ -165,25 +179,25 @@ func (f *fleet) stop(ctx context.Context, x fault) error {
 		f.happened(stopped, "%s stands still", x.target)
 	}
 	if err := pause(ctx, x.lasts-time.Since(since)); err != nil {
-		return err
+		return 0, err
 	}
 	if err := syscall.Kill(pid, syscall.SIGCONT); err != nil {
-		return err
+		return 0, err
 	}
 	woke := time.Now()
 	if _, err := f.ready(ctx, x.target, woke); err != nil {
-		return err
+		return 0, err
 	}
 	// What it had in hand ends now, and is in its log with the time it took.
 	if err := pause(ctx, 2*time.Second); err != nil {
-		return err
+		return 0, err
 	}
 	ends := f.woken(x.target, x.lasts)
 	f.say("%s goes on after %s, with %d calls in hand: %s", x.target, round(woke.Sub(since)), len(ends), tally(ends))
 	f.mu.Lock()
 	f.wokenCalls = append(f.wokenCalls, ends...)
 	f.mu.Unlock()
-	return nil
+	return len(ends), nil
 }
 
 // held waits until Stripe keeps so many answers back.
