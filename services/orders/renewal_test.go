@@ -222,3 +222,23 @@ func TestATermThatIsNoneIsNotKept(t *testing.T) {
 	_, err := s.adopt(r)
 	wantInvalid(t, "a term that ends as it begins", err, "payment.term")
 }
+
+// A subscription's last invoice may be paid after its buyer was erased: its order is
+// theirs, too, and nobody is written to about it.
+func TestALateRenewalOfAnErasedBuyerIsErasedFromItsBeginning(t *testing.T) {
+	s := newScene(t)
+	first := s.subscribed()
+	s.clock.Advance(365*24*time.Hour + time.Hour)
+	told := s.renewal(first, 1)
+	const pseudonym = "erased-0d4a2a3e-5a26-4d2c-8d5a-3f0a7c1f9e11@erased.invalid"
+	if _, err := s.owner.Exec(t.Context(), "UPDATE orders.orders SET email = $1, email_key = $1, name = '', erased_at = now(), version = version + 1", pseudonym); err != nil {
+		t.Fatal(err)
+	}
+	o, err := s.adopt(told)
+	if err != nil || o.GetState() != complete {
+		t.Fatalf("%v %v", o, err)
+	}
+	if d := s.describe(o); d.GetErasedAt() == nil || d.GetEmail() != pseudonym {
+		t.Errorf("described as %v", d)
+	}
+}

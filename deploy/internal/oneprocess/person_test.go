@@ -274,3 +274,44 @@ func exec(t *testing.T, w *oneprocess.World, statement string) {
 		t.Fatal(err)
 	}
 }
+
+// Who buys again while their erasure is interrupted is somebody new in the services that
+// erased them already; sent again, it erases both.
+func TestAnErasureIsSentAgainAfterTheyBoughtAgain(t *testing.T) {
+	w := oneprocess.New(t, oneprocess.Options{})
+	o := openOffice(t, w)
+	b := w.Buyer("winifred.quux")
+	var orders []string
+	buys := func() {
+		t.Helper()
+		b.Reference = uuid.NewString()
+		status, bought, said := b.Place("annual", map[string]any{"payment_method": "pm_card_visa", "allow_repeat": true})
+		if bought.State != "COMPLETE" {
+			t.Fatalf("%d %s", status, said)
+		}
+		orders = append(orders, bought.ID)
+		w.Settle()
+	}
+	buys()
+	exec(t, w, `CREATE FUNCTION public.stop_here() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'the disk is full'; END $$;
+		CREATE TRIGGER stop_here BEFORE UPDATE ON orders.orders FOR EACH ROW WHEN (NEW.name = '') EXECUTE FUNCTION public.stop_here()`)
+	key := uuid.NewString()
+	if _, err := o.erase(key, b.Email, true, false); err == nil {
+		t.Fatal("it was not interrupted")
+	}
+	exec(t, w, "DROP TRIGGER stop_here ON orders.orders")
+	for range 3 { // whatever the order of their ids
+		buys()
+	}
+	if done, err := o.erase(key, b.Email, true, false); err != nil || !done.GetDone() {
+		t.Fatalf("%v %v", done, err)
+	}
+	if left := tablesWith(t, w, b.Email); len(left) != 0 {
+		t.Errorf("after the erasure, %v have the person's address", left)
+	}
+	for _, order := range orders {
+		if !w.Access(account(t, w, order)).Active {
+			t.Errorf("the access of order %s ended", order)
+		}
+	}
+}

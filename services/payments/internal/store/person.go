@@ -17,6 +17,8 @@ var Person = personal.Keeper{
 			UNION SELECT r.stripe_refund_id FROM payments.refunds AS r WHERE r.order_id = ANY (@orders::text[]::uuid[]) AND r.stripe_refund_id IS NOT NULL`},
 		{Of: personal.Events, SQL: `SELECT stripe_event_id FROM payments.webhook_events
 			WHERE customer_id = ANY (@customers::text[]) OR object_id = ANY (@objects::text[]) OR lower(customer_email) = @email_key OR lower(awaits_address) = @email_key`},
+		// What was never written down as theirs, and a case may be about.
+		{Of: personal.Objects, SQL: "SELECT DISTINCT object_id FROM payments.webhook_events WHERE stripe_event_id = ANY (@events::text[]) AND object_id <> ''"},
 	},
 	Open: []string{
 		"SELECT 'a payment of order ' || upper(left(t.reference::text, 8)) || ' is not decided' FROM payments.payments AS t JOIN payments.attempts AS a ON a.payment_id = t.id WHERE " + theirPayments + " AND a.next_look_at IS NOT NULL",
@@ -39,12 +41,13 @@ var Person = personal.Keeper{
 		{Name: "payments.subscriptions", Of: "t.customer_id = ANY (@customers::text[])"},
 		{Name: "payments.customer_links", Of: "t.email_key = @email_key", Erase: "SELECT FROM payments.erase_links(@email_key, @pseudonym)"},
 		{
-			Name: "payments.webhook_bodies", Of: "t.stripe_event_id IN (SELECT e.stripe_event_id FROM payments.webhook_events AS e WHERE e.stripe_event_id = ANY (@events::text[]) AND e.received_at = t.received_at)", Hide: []string{"body"},
-			Erase: "DELETE FROM payments.webhook_bodies AS t USING payments.webhook_events AS e WHERE e.stripe_event_id = ANY (@events::text[]) AND e.received_at = t.received_at AND e.stripe_event_id = t.stripe_event_id",
-		},
-		{
 			Name: "payments.webhook_events", Of: "t.stripe_event_id = ANY (@events::text[])", Hide: []string{"payload"},
 			Erase: "UPDATE payments.webhook_events SET payload = NULL, customer_email = NULL, awaits_address = NULL, address_look_at = NULL, waits_for = NULL WHERE stripe_event_id = ANY (@events::text[]) AND num_nonnulls(payload, customer_email, awaits_address) > 0",
+		},
+		{
+			// After the ledger's rows, whose locks keep the walk from moving one more.
+			Name: "payments.webhook_bodies", Of: "t.stripe_event_id IN (SELECT e.stripe_event_id FROM payments.webhook_events AS e WHERE e.stripe_event_id = ANY (@events::text[]) AND e.received_at = t.received_at)", Hide: []string{"body"},
+			Erase: "DELETE FROM payments.webhook_bodies AS t USING payments.webhook_events AS e WHERE e.stripe_event_id = ANY (@events::text[]) AND e.received_at = t.received_at AND e.stripe_event_id = t.stripe_event_id",
 		},
 		{Name: "payments.event_actions", Of: "t.stripe_event_id = ANY (@events::text[])"},
 		{

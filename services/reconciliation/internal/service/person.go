@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -189,12 +190,14 @@ func rows(n int64) string {
 var people = uuid.MustParse("5c9b8a3e-0c57-5d0b-9b57-3f1f0f3c1f6a")
 
 // pseudonym stands in place of the address. It derives from what stays, the person's
-// first order, or account without one, so that what was interrupted goes on with the same.
+// orders, or accounts without one, so that what was interrupted goes on with the same;
+// from all of them, because who bought again since then is somebody new where they
+// were erased, and the pseudonym they had there is taken.
 func pseudonym(p person) string {
 	of := uuid.NewString()
 	for _, n := range p.known.GetNames() { // accounts come before orders, whose ids are kept longest
 		if n.GetOf() == personal.Orders || n.GetOf() == personal.Accounts {
-			of = n.GetIds()[0]
+			of = strings.Join(n.GetIds(), " ")
 		}
 	}
 	return "erased-" + uuid.NewSHA1(people, []byte(of)).String() + "@erased.invalid"

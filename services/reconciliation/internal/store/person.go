@@ -4,9 +4,9 @@ import "makegood.example/services/platform/personal"
 
 // theirSubjects are the subjects of cases that are about a person; cases name orders,
 // charges, events and accounts, and nobody's address.
-const theirSubjects = `(substring(t.subject FROM '^(?:message/)?order/([0-9a-f-]{36})') = ANY (@orders::text[]) OR t.subject = ANY (ARRAY(
+const theirSubjects = `(substring(t.subject FROM '^(?:message/)?order/([0-9a-f-]{36})') = ANY (@orders::text[])
+	OR substring(t.subject FROM '^(?:message/)?(?:subscription|invoice)/([^/]+)') = ANY (@objects::text[]) OR t.subject = ANY (ARRAY(
 	SELECT 'charge/' || n.name FROM unnest(@objects::text[]) AS n (name)
-	UNION ALL SELECT 'subscription/' || n.name FROM unnest(@objects::text[]) AS n (name)
 	UNION ALL SELECT 'event/' || n.name FROM unnest(@events::text[]) AS n (name)
 	UNION ALL SELECT 'account/' || n.name FROM unnest(@accounts::text[]) AS n (name))))`
 

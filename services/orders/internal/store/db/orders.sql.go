@@ -407,13 +407,14 @@ INSERT INTO orders.orders (
     email, email_key, name, account_id, checkout, allow_repeat, created_at,
     attempt_id, payment_method, submitted_at, payment_status, payment_intent_id, charge_id, customer_id, charged_at,
     refunded_minor, dispute, last_progress_at, next_look_at,
-    renews, renews_order_id, subscription_id, period_start, period_end, access_until, promise_by, trace_parent
+    renews, renews_order_id, subscription_id, period_start, period_end, access_until, promise_by, trace_parent, erased_at
 ) VALUES (
     $1, $2, $3, $4, $5, $6, $7, $8, $9,
     $10, $11, $12, $13, $14, $15, $16,
     $17, $18, $19, $20, $21, $22, $23, $24,
     $25, $26, $16, $27::timestamptz,
-    $28, $29, $30, $31, $32, $33, $34, $35
+    $28, $29, $30, $31, $32, $33, $34, $35,
+    CASE WHEN $11 ~ '^erased-[0-9a-f-]{36}@erased\.invalid$' THEN $16::timestamptz END
 )
 `
 
@@ -455,6 +456,7 @@ type InsertOrderParams struct {
 	TraceParent     *string
 }
 
+// What is made for a buyer who was erased, a late renewal, is erased from its beginning.
 func (q *Queries) InsertOrder(ctx context.Context, arg InsertOrderParams) error {
 	_, err := q.db.Exec(ctx, insertOrder,
 		arg.ID,

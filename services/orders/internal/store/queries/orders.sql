@@ -1,16 +1,18 @@
 -- name: InsertOrder :exec
+-- What is made for a buyer who was erased, a late renewal, is erased from its beginning.
 INSERT INTO orders.orders (
     id, reference, kind, state, plan_id, plan_name, term_months, amount_minor, currency,
     email, email_key, name, account_id, checkout, allow_repeat, created_at,
     attempt_id, payment_method, submitted_at, payment_status, payment_intent_id, charge_id, customer_id, charged_at,
     refunded_minor, dispute, last_progress_at, next_look_at,
-    renews, renews_order_id, subscription_id, period_start, period_end, access_until, promise_by, trace_parent
+    renews, renews_order_id, subscription_id, period_start, period_end, access_until, promise_by, trace_parent, erased_at
 ) VALUES (
     @id, @reference, @kind, @state, @plan_id, @plan_name, @term_months, @amount_minor, @currency,
     @email, @email_key, @name, @account_id, @checkout, @allow_repeat, @created_at,
     @attempt_id, @payment_method, @submitted_at, @payment_status, @payment_intent_id, @charge_id, @customer_id, @charged_at,
     @refunded_minor, @dispute, @created_at, sqlc.arg(next_look_at)::timestamptz,
-    @renews, @renews_order_id, @subscription_id, @period_start, @period_end, @access_until, @promise_by, @trace_parent
+    @renews, @renews_order_id, @subscription_id, @period_start, @period_end, @access_until, @promise_by, @trace_parent,
+    CASE WHEN @email_key ~ '^erased-[0-9a-f-]{36}@erased\.invalid$' THEN sqlc.arg(created_at)::timestamptz END
 );
 
 -- name: GetOrder :one
