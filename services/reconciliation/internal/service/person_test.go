@@ -15,7 +15,8 @@ func TestAPseudonymIsOfAllOrders(t *testing.T) {
 			{Of: personal.Accounts, Ids: []string{"a"}}, {Of: personal.Events, Ids: []string{"e"}}, {Of: personal.Orders, Ids: orders},
 		}}})
 	}
-	if of("1") != of("1") || of("1") == of("1", "2") {
-		t.Errorf("%s, %s, %s", of("1"), of("1"), of("1", "2"))
+	first, again, more := of("1"), of("1"), of("1", "2")
+	if first != again || first == more {
+		t.Errorf("%s, %s, %s", first, again, more)
 	}
 }
