@@ -512,6 +512,44 @@ func TestARefundThatOthersKnowAlreadyIsSeen(t *testing.T) {
 	}
 }
 
+// A report reads the movements too, and moves the cursor over them: what it met is
+// left to the next run, also while nothing is compared because a case is open.
+func TestARefundThatAReportMetFirstIsSeen(t *testing.T) {
+	s := newScene(t)
+	w := s.world
+	c := w.charge("ch_1", s.clock.Now().Add(-5*24*time.Hour), orderID(1))
+	w.order(orderID(1), ordersv1.Order_COMPLETE, c)
+	w.order(orderID(2), ordersv1.Order_COMPLETE, w.charge("ch_cent", s.clock.Now().Add(-time.Hour), orderID(2)))
+	w.set(func() { w.balance[len(w.balance)-1].AmountMinor--; w.balance[len(w.balance)-1].NetMinor-- })
+	dial := s.instance(map[string]string{"DEEP_PASS_EVERY": "1000h", "RECONCILE_EVERY": "1h"})
+	runs := func(n int) {
+		t.Helper()
+		await(t, "a run ends well", func() bool {
+			return s.count(`SELECT count(*) FROM reconciliation.runs WHERE status = 'SUCCEEDED'`) == n
+		})
+	}
+	runs(1)
+	if n := s.openCases("DISCREPANCY"); n != 1 {
+		t.Fatalf("%d cases about a cent", n)
+	}
+	s.clock.Advance(10 * time.Minute)
+	w.set(func() { // support refunded it: Payments and Orders knew first
+		c.RefundedMinor = 24900
+		o := w.orders[orderID(1)]
+		o.State, o.RefundedMinor, o.AccessWithdrawnAt = ordersv1.Order_REFUNDED, 24900, timestamppb.New(s.clock.Now())
+	})
+	w.movement("refund", "re_1", "ch_1", -24900, s.clock.Now())
+	s.clock.Advance(20 * time.Minute)
+	s.report(dial, time.Time{}, time.Time{})
+	s.wantDisposition("ch_1", "MATCHED") // a report examines no charge
+	s.clock.Advance(30 * time.Minute)
+	runs(2)
+	s.wantDisposition("ch_1", "REFUNDED")
+	if n := s.count(`SELECT count(*) FROM reconciliation.charge_dispositions WHERE charge_id = 'ch_1' AND read_again_at IS NOT NULL`); n != 0 {
+		t.Error("it is read in each run from now on")
+	}
+}
+
 func TestAnUnsentConfirmationIsSentFor(t *testing.T) {
 	s := newScene(t)
 	w := s.world

@@ -64,7 +64,7 @@ func (s *Service) bounds(from, before, now time.Time) store.Bounds {
 // readSoFar reads the newest movements, fills in how far things were read, and says
 // what is missing.
 func (s *Service) readSoFar(ctx context.Context, b *store.Bounds, w *sweep) (gaps []string, err error) {
-	if err := s.readMovements(ctx, w, nil); err != nil {
+	if err := s.readForReport(ctx, w); err != nil {
 		gaps = append(gaps, "the newest movements of the balance cannot be read now")
 	}
 	end := b.Before

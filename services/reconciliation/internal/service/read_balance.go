@@ -13,11 +13,7 @@ import (
 // the integrity report, and the charges again whose money moved since they were
 // seen: however that came about.
 func (s *Service) readBalance(ctx context.Context, w *sweep) error {
-	return s.readMovements(ctx, w, func(chargeIDs []string) error {
-		moved, err := s.Store.MovedSince(ctx, chargeIDs)
-		if err != nil {
-			return err
-		}
+	return s.readMovements(ctx, w, func(moved []string) error {
 		for part := range slices.Chunk(moved, pageSize) {
 			if err := s.examineByID(ctx, w, part); err != nil {
 				return err
@@ -27,8 +23,15 @@ func (s *Service) readBalance(ctx context.Context, w *sweep) error {
 	})
 }
 
+// readForReport reads the movements for those who only add them up. It moves the
+// sweep's cursor too, so that the charges whose money moved are left to the next
+// run, which would not meet their movements any more.
+func (s *Service) readForReport(ctx context.Context, w *sweep) error {
+	return s.readMovements(ctx, w, func(moved []string) error { return s.Store.ReadAgain(ctx, moved, s.now()) })
+}
+
 // readMovements keeps the movements since the cursor. They never change. moved is
-// told of which charges they are, page by page; nil asks nobody.
+// told, page by page, of which charges they are that were seen before.
 func (s *Service) readMovements(ctx context.Context, w *sweep, moved func(chargeIDs []string) error) error {
 	return s.readOn(ctx, w, list{
 		name: "balance", what: "movements of the balance", behind: s.now().Sub(store.Beginning),
@@ -37,7 +40,7 @@ func (s *Service) readMovements(ctx context.Context, w *sweep, moved func(charge
 			if err != nil || w.dry {
 				return next, err
 			}
-			if err := s.Store.InsertBalance(ctx, page); err != nil || moved == nil {
+			if err := s.Store.InsertBalance(ctx, page); err != nil {
 				return next, err
 			}
 			var charges []string
@@ -47,7 +50,11 @@ func (s *Service) readMovements(ctx context.Context, w *sweep, moved func(charge
 				}
 			}
 			slices.Sort(charges)
-			return next, moved(slices.Compact(charges))
+			ids, err := s.Store.MovedSince(ctx, slices.Compact(charges))
+			if err != nil || len(ids) == 0 {
+				return next, err
+			}
+			return next, moved(ids)
 		},
 	})
 }

@@ -187,6 +187,11 @@ func (s *Store) PostponeReading(ctx context.Context, chargeIDs []string, until t
 	return mapError(s.q.PostponeReading(ctx, db.PostponeReadingParams{ReadAgainAt: until, ChargeIds: chargeIDs}))
 }
 
+// ReadAgain has the next run read charges again, whatever they were.
+func (s *Store) ReadAgain(ctx context.Context, chargeIDs []string, at time.Time) error {
+	return mapError(s.q.ReadAgain(ctx, db.ReadAgainParams{ReadAgainAt: at, ChargeIds: chargeIDs}))
+}
+
 // NewestAccess lists the charges whose buyers got access most recently, with
 // what their orders are found by.
 func (s *Store) NewestAccess(ctx context.Context, limit int) ([]disposition.Charge, error) {

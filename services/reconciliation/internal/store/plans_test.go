@@ -86,6 +86,7 @@ func TestASweepDoesNotReadHistory(t *testing.T) {
 		check("balance", s.InsertBalance(ctx, []balance.Transaction{{ID: "txn_new", Type: "charge", ChargeID: ids[0], Currency: "USD", CreatedAt: now}}))
 		_, next = s.MovedSince(ctx, ids)
 		check("moved since", next)
+		check("read moved again", s.ReadAgain(ctx, ids, now))
 		_, next = s.UnfinishedPass(ctx)
 		check("unfinished pass", next)
 		pass, next := s.FinishedPass(ctx)

@@ -261,6 +261,23 @@ func (q *Queries) PostponeReading(ctx context.Context, arg PostponeReadingParams
 	return err
 }
 
+const readAgain = `-- name: ReadAgain :exec
+UPDATE reconciliation.charge_dispositions
+SET read_again_at = least(read_again_at, $1::timestamptz)
+WHERE charge_id = ANY ($2::text[])
+`
+
+type ReadAgainParams struct {
+	ReadAgainAt time.Time
+	ChargeIds   []string
+}
+
+// Never later than it was to be read.
+func (q *Queries) ReadAgain(ctx context.Context, arg ReadAgainParams) error {
+	_, err := q.db.Exec(ctx, readAgain, arg.ReadAgainAt, arg.ChargeIds)
+	return err
+}
+
 const upsertDispositions = `-- name: UpsertDispositions :exec
 INSERT INTO reconciliation.charge_dispositions AS d (
     charge_id, disposition, order_id, reason, evidence, owner, status, captured, payment_intent_id, balance_transaction_id,
