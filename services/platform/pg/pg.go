@@ -14,7 +14,9 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgtype"
 	"github.com/jackc/pgx/v5/pgxpool"
+	pgxuuid "github.com/vgarvardt/pgx-google-uuid/v5"
 	"google.golang.org/grpc/codes"
 
 	"makegood.example/services/platform/apperr"
@@ -35,6 +37,13 @@ func Open(ctx context.Context, url, application string) (*pgxpool.Pool, error) {
 	cfg.ConnConfig.ConnectTimeout = 5 * time.Second
 	cfg.MaxConnLifetime = 30 * time.Minute
 	cfg.ConnConfig.Tracer = tracer()
+	cfg.AfterConnect = func(_ context.Context, conn *pgx.Conn) error {
+		// Without it each id that is sent goes by way of its text, and of an error. What is
+		// read stays as pgx reads it: NULL is the zero id.
+		types := conn.TypeMap()
+		types.TryWrapEncodePlanFuncs = append([]pgtype.TryWrapEncodePlanFunc{pgxuuid.TryWrapUUIDEncodePlan}, types.TryWrapEncodePlanFuncs...)
+		return nil
+	}
 	if cfg.MaxConns < 16 {
 		cfg.MaxConns = 16
 	}

@@ -26,7 +26,7 @@ CREATE TABLE bank.accounts (id int PRIMARY KEY, minor bigint NOT NULL, CONSTRAIN
 INSERT INTO bank.accounts VALUES (1, 100), (2, 100);`)}}})
 }
 
-func open(t *testing.T, url string) *pgxpool.Pool {
+func open(t testing.TB, url string) *pgxpool.Pool {
 	t.Helper()
 	pool, err := pg.Open(t.Context(), url, "bank")
 	if err != nil {
