@@ -3,6 +3,7 @@ package reconciliation_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"os/exec"
 	"slices"
@@ -11,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5"
 	"google.golang.org/grpc/codes"
 
 	ordersv1 "makegood.example/proto/gen/orders/v1"
@@ -241,6 +243,51 @@ func TestARunThatIsStoppedSaysSo(t *testing.T) {
 	await(t, "the run is recorded as stopped", func() bool {
 		return s.count(`SELECT count(*) FROM reconciliation.runs WHERE status = 'FAILED' AND errors = 0 AND details::text LIKE '%stopped%'`) == 1
 	})
+}
+
+// Who begins a run by hand is in the audit, and who could not because another worked,
+// too. What changes nothing, and what the clock begins, is not.
+func TestWhoBeginsARunIsInTheAudit(t *testing.T) {
+	s := newScene(t)
+	begun, release := make(chan struct{}), make(chan struct{})
+	s.orders.add(orderID(1), ordersv1.Order_CHARGED, s.clock.Now().Add(-time.Hour), held(begun, release))
+	dial := s.instance(nil)
+	recon := s.client(dial, "gateway")
+	ended := make(chan *pb.Run, 1)
+	go func() {
+		r, err := recon.StartRun(s.support(), &pb.StartRunRequest{})
+		if err != nil {
+			t.Error(err)
+		}
+		ended <- r
+	}()
+	<-begun
+	if n := s.count(`SELECT count(*) FROM reconciliation.audit WHERE what = 'ASKED' AND action = 'StartRun' AND actor = 'sam' AND role = 'support'`); n != 1 {
+		t.Errorf("while it works, %d entries say who began it", n)
+	}
+	stream, err := recon.WatchRun(s.support(), &pb.WatchRunRequest{})
+	if err == nil {
+		_, err = stream.Recv()
+	}
+	wantError(t, "a second run beside it", err, codes.Aborted, "RUN_IN_PROGRESS")
+	close(release)
+	r := <-ended
+	if _, err := recon.StartRun(s.support(), &pb.StartRunRequest{DryRun: true}); err != nil {
+		t.Fatal(err)
+	}
+	s.instance(map[string]string{"RECONCILE_EVERY": "1h"})
+	await(t, "a run by the clock", func() bool {
+		return s.count(`SELECT count(*) FROM reconciliation.runs WHERE status <> 'RUNNING'`) == 3
+	})
+	rows, err := s.owner.Query(t.Context(), `SELECT concat_ws(' ', what, actor, action, array_to_string(subjects, ' ')) FROM reconciliation.audit ORDER BY id`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	want := []string{"ASKED sam StartRun runs", fmt.Sprintf("DONE sam StartRun runs run/%d", r.GetId()), "ASKED sam WatchRun runs", "FAILED sam WatchRun runs"}
+	if err != nil || !slices.Equal(got, want) {
+		t.Errorf("the audit says %q, want %q, %v", got, want, err)
+	}
 }
 
 func TestARunGoesOnWhenItsCallerLeaves(t *testing.T) {

@@ -7,10 +7,12 @@ import (
 	"time"
 
 	"google.golang.org/grpc"
+	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	pb "makegood.example/proto/gen/reconciliation/v1"
 	"makegood.example/services/reconciliation/internal/cases"
+	"makegood.example/services/reconciliation/internal/desk"
 	"makegood.example/services/reconciliation/internal/run"
 	"makegood.example/services/reconciliation/internal/service"
 )
@@ -23,16 +25,31 @@ type Server struct {
 
 // StartRun implements reconciliation.v1.
 func (s *Server) StartRun(ctx context.Context, req *pb.StartRunRequest) (*pb.Run, error) {
-	r, err := s.Service.StartRun(ctx, req.GetDryRun())
+	a, err := runOf(ctx, req.GetDryRun(), req)
+	if err != nil {
+		return nil, err
+	}
+	r, err := s.Service.StartRun(ctx, a)
 	if err != nil {
 		return nil, err
 	}
 	return toRun(r), nil
 }
 
+// runOf is the wish for a run: nobody is asked why.
+func runOf(ctx context.Context, dry bool, req proto.Message) (desk.Act, error) {
+	a, err := oldActOf(ctx, nil, noneGiven, req)
+	a.DryRun = dry
+	return a, err
+}
+
 // WatchRun implements reconciliation.v1.
 func (s *Server) WatchRun(req *pb.WatchRunRequest, stream grpc.ServerStreamingServer[pb.Run]) error {
-	return s.Service.WatchRun(stream.Context(), req.GetDryRun(), func(r run.Run) error { return stream.Send(toRun(r)) })
+	a, err := runOf(stream.Context(), req.GetDryRun(), req)
+	if err != nil {
+		return err
+	}
+	return s.Service.WatchRun(stream.Context(), a, func(r run.Run) error { return stream.Send(toRun(r)) })
 }
 
 // ListRuns implements reconciliation.v1.

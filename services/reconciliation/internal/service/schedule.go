@@ -16,9 +16,13 @@ func (s *Service) ClaimSweeps(ctx context.Context, limit int) ([]string, error) 
 // RunScheduled is StartRun by the clock: a run that still works, by hand or
 // because there is much to do, makes another one unnecessary.
 func (s *Service) RunScheduled(ctx context.Context) error {
-	_, err := s.StartRun(ctx, false)
+	l, err := s.begin(ctx, false)
 	if errors.Is(err, run.ErrInProgress) {
 		return nil
 	}
+	if err != nil {
+		return err
+	}
+	_, err = l.end(ctx)
 	return err
 }

@@ -9,6 +9,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"makegood.example/services/platform/apperr"
+	"makegood.example/services/reconciliation/internal/desk"
 	"makegood.example/services/reconciliation/internal/run"
 )
 
@@ -43,17 +44,22 @@ type sweep struct {
 	marks []func(context.Context) error
 }
 
-// StartRun runs one sweep and answers with it as it was recorded, also when it
-// FAILED. When the caller leaves, the run goes on. run.ErrInProgress while another
-// works.
-func (s *Service) StartRun(ctx context.Context, dry bool) (run.Run, error) {
-	live, err := s.begin(ctx, dry)
+// StartRun runs one sweep for a person and answers with it as it was recorded, also
+// when it FAILED. When the caller leaves, the run goes on. run.ErrInProgress while
+// another works.
+func (s *Service) StartRun(ctx context.Context, a desk.Act) (run.Run, error) {
+	l, err := s.beginFor(ctx, a)
 	if err != nil {
 		return run.Run{}, err
 	}
+	return l.end(ctx)
+}
+
+// end waits until the run was recorded, or nobody waits for it any more.
+func (l *live) end(ctx context.Context) (run.Run, error) {
 	select {
-	case <-live.ended:
-		return live.recorded, live.err
+	case <-l.ended:
+		return l.recorded, l.err
 	case <-ctx.Done():
 		return run.Run{}, ctx.Err()
 	}

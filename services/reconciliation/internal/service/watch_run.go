@@ -2,12 +2,14 @@ package service
 
 import (
 	"context"
+	"fmt"
 	"maps"
 	"slices"
 	"sync"
 	"time"
 
 	"makegood.example/services/platform/apperr"
+	"makegood.example/services/reconciliation/internal/desk"
 	"makegood.example/services/reconciliation/internal/run"
 
 	"google.golang.org/grpc/codes"
@@ -81,11 +83,33 @@ func (s *Service) begin(ctx context.Context, dry bool) (*live, error) {
 	return l, nil
 }
 
-// WatchRun runs one sweep and tells of it as it grows, and at last as it was
-// recorded. When tell fails, because nobody listens any more, the run goes on.
+// aboutRuns is the subject of a wish for a run, which has no number yet.
+const aboutRuns = "runs"
+
+// beginFor is begin for a person: who begins one is in the audit before it begins. One
+// that changes nothing is not.
+func (s *Service) beginFor(ctx context.Context, a desk.Act) (begun *live, err error) {
+	if a.DryRun {
+		return s.begin(ctx, true)
+	}
+	_, err = s.act(ctx, a, deed{
+		subjects: []string{aboutRuns},
+		do: func(ctx context.Context) (did, error) {
+			var err error
+			if begun, err = s.begin(ctx, false); err != nil {
+				return did{}, err
+			}
+			return did{steps: []desk.Step{{What: "run begun", Outcome: desk.Done}}, subjects: []string{fmt.Sprintf("run/%d", begun.id)}}, nil
+		},
+	})
+	return begun, err
+}
+
+// WatchRun runs one sweep for a person and tells of it as it grows, and at last as it
+// was recorded. When tell fails, because nobody listens any more, the run goes on.
 // run.ErrInProgress while another works.
-func (s *Service) WatchRun(ctx context.Context, dry bool, tell func(run.Run) error) error {
-	l, err := s.begin(ctx, dry)
+func (s *Service) WatchRun(ctx context.Context, a desk.Act, tell func(run.Run) error) error {
+	l, err := s.beginFor(ctx, a)
 	if err != nil {
 		return err
 	}
@@ -93,7 +117,7 @@ func (s *Service) WatchRun(ctx context.Context, dry bool, tell func(run.Run) err
 	defer beat.Stop()
 	for {
 		counts, lines := l.progress.Seen()
-		if err := tell(run.Run{ID: l.id, StartedAt: l.startedAt, Status: run.Running, DryRun: dry, Counts: counts, Details: lines}); err != nil {
+		if err := tell(run.Run{ID: l.id, StartedAt: l.startedAt, Status: run.Running, DryRun: a.DryRun, Counts: counts, Details: lines}); err != nil {
 			return err
 		}
 		select {
