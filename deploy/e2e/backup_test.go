@@ -22,6 +22,7 @@ func TestAWholeBackupIsRestored(t *testing.T) {
 		b.pays(t, card)
 		b.judgeFulfilled(t, outcome{})
 	}
+	stays := kept.record(t)
 	bin, err := postgres.Locate()
 	if err != nil {
 		t.Fatal(err)
@@ -97,7 +98,7 @@ func TestAWholeBackupIsRestored(t *testing.T) {
 		}
 	}
 	leaves.awaitRest(t, "REFUNDED")
-	if r := kept.record(t); r == nil || r.State != "COMPLETE" {
+	if r := kept.record(t); r == nil || r.State != stays.State {
 		t.Errorf("the order from before the backup is %+v", r)
 	}
 	if n := s.count(t, "SELECT count(*) FROM reconciliation.cases WHERE state = 'OPEN'"); n != 0 {

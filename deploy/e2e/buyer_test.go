@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"io"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -59,6 +60,13 @@ type answer struct {
 	order
 	Reason   string
 	Metadata map[string]string
+}
+
+// fulfilled are the states in which the buyer has what was paid.
+var fulfilled = []string{"COMPLETE", "RECOVERED"}
+
+func (a answer) fulfilled() bool {
+	return a.Status == http.StatusOK && slices.Contains(fulfilled, a.State)
 }
 
 // call sends one request to the edge. Any HTTP answer is an answer.

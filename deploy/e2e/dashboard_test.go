@@ -37,7 +37,7 @@ func judgeDashboard(t *testing.T, s *shop) {
 		}
 		b := s.buyer(fmt.Sprintf("dashboard-%d", n))
 		b.pays(t, card)
-		b.awaitMail(t, "confirmation")
+		b.awaitMail(t, "confirmation", "recovery")
 		for expr := range unanswered {
 			if prometheus.answers(t, expr) {
 				delete(unanswered, expr)

@@ -119,7 +119,7 @@ func (e *example) answer(t *testing.T) func(*http.Response, error) (int, string)
 // letIn follows the link in the buyer's confirmation.
 func (e *example) letIn(t *testing.T, b *buyer) {
 	t.Helper()
-	link := regexp.MustCompile(`http://\S+/activate\?token=\S+`).FindString(b.awaitMail(t, "confirmation").Text)
+	link := regexp.MustCompile(`http://\S+/activate\?token=\S+`).FindString(b.awaitMail(t, "confirmation", "recovery").Text)
 	at, err := url.Parse(link)
 	if err != nil || at.Host != e.addr {
 		t.Fatalf("the link is %q", link)
@@ -148,7 +148,7 @@ func TestAnAppThatIsKilledGivesAccessAllTheSame(t *testing.T) {
 	p.Click("button[value=pm_card_visa]")
 	p.Await("location.pathname === '/welcome'")
 	p.Eval("new URLSearchParams(location.search).get('ref')", &b.reference)
-	b.awaitRest(t, "COMPLETE")
+	b.awaitAccess(t)
 	undelivered := func() int {
 		return e.shop.count(t, "SELECT count(*) FROM provisioning.hooks WHERE state <> 'DELIVERED'")
 	}

@@ -210,7 +210,7 @@ func TestTheDeskFindsTheFrightenedCustomer(t *testing.T) {
 	// Eight characters are not always one order.
 	twin := s.buyer("twin")
 	twin.reference = b.reference[:8] + twin.reference[8:]
-	if got := twin.pays(t, card); got.State != "COMPLETE" {
+	if got := twin.pays(t, card); !got.fulfilled() {
 		t.Fatalf("the twin: %d %s", got.Status, got.Body)
 	}
 	f = s.looksUp(t, b.reference[:8])

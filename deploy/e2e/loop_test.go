@@ -24,7 +24,7 @@ func TestTheLoopIsClosed(t *testing.T) {
 	}
 	a, b := s.buyer("loop one"), s.buyer("loop two")
 	for _, buyer := range []*buyer{a, b} {
-		if paid := buyer.pays(t, card); paid.State != "COMPLETE" {
+		if paid := buyer.pays(t, card); !paid.fulfilled() {
 			t.Fatalf("the purchase: %d %s", paid.Status, paid.Body)
 		}
 	}
@@ -51,7 +51,7 @@ func TestTheLoopIsClosed(t *testing.T) {
 	}
 	is(chargeA, "RECOVERED")
 	is(chargeB, "RECOVERED")
-	a.judgeMails(t, first.ID, "confirmation", 1)
+	a.judgeMails(t, first.ID, tells(first.State), 1)
 
 	s.down(t, "provisioning")
 	for _, sql := range []string{"DELETE FROM provisioning.activations", "DELETE FROM provisioning.grant_events", "DELETE FROM provisioning.grants", "DELETE FROM provisioning.hooks", "DELETE FROM provisioning.app_access", "DELETE FROM provisioning.accounts"} {

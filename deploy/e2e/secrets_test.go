@@ -210,7 +210,7 @@ func live(t *testing.T, s *shop, secrets *secretive) map[string]string {
 
 	jane := arrive("jane.buys")
 	paid := jane.call(t, http.MethodPost, "/v1/orders", jane.key(), named(jane, card))
-	if paid.State != "COMPLETE" {
+	if !paid.fulfilled() {
 		t.Fatalf("%d %s", paid.Status, paid.Body)
 	}
 	jane.judgeFulfilled(t, outcome{})
@@ -226,7 +226,7 @@ func live(t *testing.T, s *shop, secrets *secretive) map[string]string {
 	for _, in := range bank.atStripe(t).intents {
 		bank.authenticates(t, in.ID)
 	}
-	bank.awaitRest(t, "COMPLETE", "RECOVERED")
+	bank.awaitAccess(t)
 
 	bad := arrive("bad.requests")
 	malformed := bad.request(card)
@@ -254,7 +254,7 @@ func live(t *testing.T, s *shop, secrets *secretive) map[string]string {
 	s.down(t, "orders")
 	asks(waits, "a purchase without Orders", http.MethodPost, "/v1/orders", map[string]string{"Idempotency-Key": uuid.NewString()}, waits.request(card))
 	s.up(t, "orders", "provisioning")
-	waits.awaitRest(t, "COMPLETE", "RECOVERED")
+	waits.awaitAccess(t)
 
 	token, err := s.Token("admin")
 	if err != nil {

@@ -112,7 +112,7 @@ func (s *shop) deskOfTheDocument(t *testing.T) (env []string) {
 	})
 	leaver := s.buyer("Leaving Sam")
 	leaver.pays(t, card)
-	leaver.awaitRest(t, "COMPLETE", "RECOVERED")
+	leaver.awaitAccess(t)
 	b := s.buyer("Frightened Jane")
 	hold := stripe("hang_after", http.MethodPost, pathConfirm)(t, s)
 	answered := b.startsToPay(t, card)

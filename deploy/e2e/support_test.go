@@ -70,7 +70,7 @@ func TestTheDeskIsKilledBetweenAskingAndDone(t *testing.T) {
 	t.Parallel()
 	s := open(t, "RESCUE_AFTER=off", "RECONCILE_EVERY=off")
 	b := s.buyer("wants it back")
-	if a := b.pays(t, card); a.State != "COMPLETE" {
+	if a := b.pays(t, card); !a.fulfilled() {
 		t.Fatalf("%d %s", a.Status, a.Body)
 	}
 	r := b.record(t)

@@ -88,7 +88,7 @@ func (w way) playLostBrowser(t *testing.T, s *shop) {
 	if w.webhooks {
 		s.pauseWebhooks(t, false)
 	}
-	b.awaitRest(t, "COMPLETE", "RECOVERED")
+	b.awaitAccess(t)
 	if r, _ := b.judgeEffects(t, outcome{}); r.RecoveredBy != w.recoveredBy {
 		t.Errorf("recovered by %q, want %q", r.RecoveredBy, w.recoveredBy)
 	}
