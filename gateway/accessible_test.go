@@ -12,11 +12,6 @@ import (
 // Every situation, as people see it: small, large, light and dark, and on
 // paper; and what WCAG 2.2 AA asks that a machine can see.
 func TestEverySituationCanBeReadAndUsed(t *testing.T) {
-	now := time.Now()
-	gw := startAt(t, nil, func() time.Time { return now })
-	all := everySituation(now)
-	gw.showAll(all)
-	browser := browsertest.Start(t)
 	// Some 160 pictures are only taken where somebody will look at them.
 	pictures := os.Getenv("MAKEGOOD_PICTURES") != ""
 	for _, look := range []struct {
@@ -35,26 +30,33 @@ func TestEverySituationCanBeReadAndUsed(t *testing.T) {
 		if look.onlyPictures && !pictures {
 			continue
 		}
-		page := browser.Open(look.view)
-		for i, s := range all {
-			page.Go(gw.url + s.path(i))
-			if s.post {
-				page.Eval("document.forms[0].requestSubmit()", nil)
-				page.Await("location.search === '' && document.readyState === 'complete'")
+		t.Run(look.name, func(t *testing.T) {
+			t.Parallel()
+			now := time.Now()
+			gw := startAt(t, nil, func() time.Time { return now })
+			all := everySituation(now)
+			gw.showAll(all)
+			page := browsertest.Start(t).Open(look.view)
+			for i, s := range all {
+				page.Go(gw.url + s.path(i))
+				if s.post {
+					page.Eval("document.forms[0].requestSubmit()", nil)
+					page.Await("location.search === '' && document.readyState === 'complete'")
+				}
+				if pictures {
+					page.Picture(look.name + "/" + s.name)
+				}
+				for _, p := range page.Inaccessible() {
+					t.Errorf("%s: %s", s.name, p)
+				}
 			}
-			if pictures {
-				page.Picture(look.name + "/" + s.name)
+			for _, p := range page.Problems() {
+				// What the situations are answered with is no fault of the page.
+				if !strings.Contains(p, "/payment-issue: 403") && !strings.Contains(p, "/payment-issue: 409") && !strings.Contains(p, "/payment-issue: 503") &&
+					!strings.Contains(p, "/events: 404") && !strings.Contains(p, "ERR_ABORTED") {
+					t.Error(p)
+				}
 			}
-			for _, p := range page.Inaccessible() {
-				t.Errorf("%s, %s: %s", look.name, s.name, p)
-			}
-		}
-		for _, p := range page.Problems() {
-			// What the situations are answered with is no fault of the page.
-			if !strings.Contains(p, "/payment-issue: 403") && !strings.Contains(p, "/payment-issue: 409") && !strings.Contains(p, "/payment-issue: 503") &&
-				!strings.Contains(p, "/events: 404") && !strings.Contains(p, "ERR_ABORTED") {
-				t.Errorf("%s: %s", look.name, p)
-			}
-		}
+		})
 	}
 }

@@ -43,9 +43,10 @@ type running struct {
 }
 
 // start runs the gateway as main does, on a free port, with peers in memory. It
-// is noon there, all the time.
+// is noon there, all the time, and the test runs beside others.
 func start(t *testing.T, env map[string]string) *running {
 	t.Helper()
+	t.Parallel()
 	return startAt(t, env, func() time.Time { return noon })
 }
 

@@ -69,6 +69,7 @@ func before(script string) chromedp.Action[chromedp.Void] {
 }
 
 func TestAnOpenPageFollowsItsOrder(t *testing.T) {
+	t.Parallel()
 	gw, order := live(t, time.Now)
 	page := browsertest.Start(t).Open(browsertest.View{Phone: true})
 	page.Do(in("Asia/Kolkata"))
@@ -100,6 +101,7 @@ func TestAnOpenPageFollowsItsOrder(t *testing.T) {
 }
 
 func TestAnOpenPageKeepsWhatItKnewAndHeals(t *testing.T) {
+	t.Parallel()
 	gw, order := live(t, time.Now)
 	page := browsertest.Start(t).Open(browsertest.View{})
 	order.is(ordersv1.Order_CHARGED)
@@ -124,6 +126,7 @@ func TestAnOpenPageKeepsWhatItKnewAndHeals(t *testing.T) {
 }
 
 func TestAnOpenPageIsPolledWhereNoStreamIsToBeHad(t *testing.T) {
+	t.Parallel()
 	gw, order := live(t, time.Now)
 	for range 20 { // all that one address may have
 		heard, _ := gw.follow(t.Context(), t)
@@ -145,6 +148,7 @@ func TestAnOpenPageIsPolledWhereNoStreamIsToBeHad(t *testing.T) {
 // The order does not change, and nobody says that the time has passed; the page
 // sees it by itself, and without Orders says what that means.
 func TestAnOpenPageOwnsAPromiseThatPasses(t *testing.T) {
+	t.Parallel()
 	// By a clock that reaches a full minute soon.
 	by := time.Now().Truncate(time.Minute).Add(time.Hour)
 	ahead := time.Until(by) - 5*time.Second
@@ -174,6 +178,7 @@ func TestAnOpenPageOwnsAPromiseThatPasses(t *testing.T) {
 }
 
 func TestTheReferenceIsCopied(t *testing.T) {
+	t.Parallel()
 	gw, _ := live(t, time.Now)
 	page := browsertest.Start(t).Open(browsertest.View{})
 	page.Do(before(`navigator.clipboard.writeText = async (text) => { window.copied = text; };`))
@@ -187,6 +192,7 @@ func TestTheReferenceIsCopied(t *testing.T) {
 func TestARefundIsAskedForInTheBrowser(t *testing.T) {
 	for name, view := range map[string]browsertest.View{"scripts": {Phone: true}, "no-scripts": {NoScripts: true}} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			gw, order := live(t, time.Now)
 			offered := func(o *ordersv1.Order) { o.RefundOfferUntil = timestamppb.New(time.Now().Add(time.Hour)) }
 			order.is(ordersv1.Order_CHARGED, offered)
@@ -209,6 +215,7 @@ func TestARefundIsAskedForInTheBrowser(t *testing.T) {
 }
 
 func TestThePageIsWholeWithoutScripts(t *testing.T) {
+	t.Parallel()
 	gw, order := live(t, time.Now)
 	order.is(ordersv1.Order_CHARGED, func(o *ordersv1.Order) {
 		o.Promise = &ordersv1.Promise{By: timestamppb.New(time.Now().Add(5 * time.Minute))}

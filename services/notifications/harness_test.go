@@ -364,10 +364,10 @@ func (w *world) row(key string) (r row) {
 	return r
 }
 
-// until waits for a condition, at most ten seconds.
+// until waits for a condition, at most a minute: it takes that long only when it is broken.
 func (w *world) until(what string, cond func() bool) {
 	w.t.Helper()
-	for deadline := time.Now().Add(10 * time.Second); !cond(); time.Sleep(10 * time.Millisecond) {
+	for deadline := time.Now().Add(time.Minute); !cond(); time.Sleep(10 * time.Millisecond) {
 		if time.Now().After(deadline) {
 			w.t.Fatalf("waited too long for: %s\n%s", what, w.log.String())
 		}

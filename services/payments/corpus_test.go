@@ -52,7 +52,7 @@ func deliverCorpus(t *testing.T, dir string) {
 		for range 2 {
 			began := time.Now()
 			status, err := s.deliver(payload)
-			if took := time.Since(began); took > time.Second {
+			if took := time.Since(began); took > 5*time.Second { // far below what any timeout would make of it
 				t.Errorf("%s: answered after %v", filepath.Base(file), took)
 			}
 			if err != nil {

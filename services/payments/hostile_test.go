@@ -43,7 +43,7 @@ func TestObjectsOfAnyShapeAreDecided(t *testing.T) { // alone on the machine, fo
 			if err != nil || status != "QUARANTINED" && status != "IGNORED" {
 				t.Errorf("%s with %.80s: %q, %v", eventType, object, status, err)
 			}
-			if took := time.Since(began); took > time.Second {
+			if took := time.Since(began); took > 5*time.Second { // far below what any timeout would make of it
 				t.Errorf("%s with %.80s: answered after %v", eventType, object, took)
 			}
 		}

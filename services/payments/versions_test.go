@@ -31,7 +31,7 @@ func TestOurPaymentInAnyVersion(t *testing.T) { // alone on the machine, for its
 				}
 				began := time.Now()
 				s.delivered(payload, "PROCESSED")
-				if took := time.Since(began); took > time.Second {
+				if took := time.Since(began); took > 5*time.Second { // far below what any timeout would make of it
 					t.Errorf("%s: answered after %v", heard, took)
 				}
 				if got := s.ledger(payload, "api_version"); got != version {

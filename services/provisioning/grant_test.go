@@ -41,17 +41,23 @@ func TestAGrantIsTheSameHoweverOftenItIsAskedFor(t *testing.T) {
 
 func TestALostDatabaseGivesTheSameAccountIDAgain(t *testing.T) {
 	req := request(nil)
-	var ids []string
-	for range 2 {
-		g, err := start(t).as("orders").GrantAccess(t.Context(), req)
-		if err != nil {
-			t.Fatal(err)
+	ids := make(chan string, 2)
+	for range cap(ids) {
+		t.Run("a database of its own", func(t *testing.T) {
+			g, err := start(t).as("orders").GrantAccess(t.Context(), req)
+			if err != nil {
+				t.Fatal(err)
+			}
+			ids <- g.GetAccountId()
+		})
+	}
+	t.Cleanup(func() { // when both have ended
+		if len(ids) == cap(ids) {
+			if first, second := <-ids, <-ids; first != second {
+				t.Errorf("account ids %s, %s", first, second)
+			}
 		}
-		ids = append(ids, g.GetAccountId())
-	}
-	if ids[0] != ids[1] {
-		t.Errorf("account ids %v", ids)
-	}
+	})
 }
 
 func TestFiftyCallsAtOnceForOneOrderMakeOneGrant(t *testing.T) {

@@ -413,6 +413,11 @@ func TestHooksAreListedByThePage(t *testing.T) {
 func TestAHookGoesNowhereElse(t *testing.T) {
 	_, addr := startReports(t)
 	inside := startApp(t)
+	t.Cleanup(func() { // when both have ended
+		if got := inside.got(); len(got) != 0 {
+			t.Errorf("it was reached: %v", got)
+		}
+	})
 	t.Run("private", func(t *testing.T) {
 		port := inside.server.Listener.Addr().(*net.TCPAddr).Port
 		r := start(t, "ACCESS_HOOK_URL", "https://localhost:"+strconv.Itoa(port), "ACCESS_HOOK_SECRETS", newSecret, "RECONCILIATION_GRPC_ADDR", addr)
@@ -432,9 +437,6 @@ func TestAHookGoesNowhereElse(t *testing.T) {
 			return r.count(`SELECT count(*) FROM provisioning.hooks WHERE last_error = 'it answered 307'`) == 1
 		})
 	})
-	if got := inside.got(); len(got) != 0 {
-		t.Errorf("it was reached: %v", got)
-	}
 }
 
 func TestHookSettings(t *testing.T) {

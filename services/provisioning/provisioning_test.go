@@ -66,6 +66,7 @@ func (c *clock) Set(now time.Time) {
 // start runs it with more settings, names and values in turn.
 func start(t *testing.T, more ...string) *running {
 	t.Helper()
+	t.Parallel()
 	r := &running{t: t, db: pgtest.New(t), clock: &clock{now: at(t, "2026-11-21T12:00:00.123456789Z")}}
 	r.owner = r.db.Owner(t)
 	settings := map[string]string{

@@ -160,26 +160,28 @@ func TestEndingASubscriptionLeavesOtherOrdersTheirWholeTerm(t *testing.T) {
 // is before how the subscription stands, and it stays.
 func TestATermThatIsPaidWhenItsSubscriptionIsOver(t *testing.T) {
 	for _, after := range []pb.FollowSubscriptionRequest_Status{ended, active} {
-		r := start(t)
-		r.clock.Set(at(t, "2027-01-01T00:00:00Z"))
-		sub := r.term(nil, "2027-01-01T00:00:00Z", "2027-02-01T00:00:00Z")
-		r.follow(sub, active, true)
-		r.clock.Set(at(t, "2027-02-20T00:00:00Z"))
-		r.follow(sub, ended, false)
-		late := r.term(sub, "2027-02-01T00:00:00Z", "2027-03-01T00:00:00Z")
-		if late.GetRevokedAt() != nil {
-			t.Errorf("the term was paid, and is withdrawn: %v", late)
-		}
-		for range 2 {
-			r.clock.Set(r.clock.Now().Add(time.Second))
-			if until := r.follow(sub, after, false); until == nil || !until.AsTime().Equal(at(t, "2027-03-01T00:00:00Z")) {
-				t.Errorf("then %s: access until %v", after, until)
+		t.Run("then "+after.String(), func(t *testing.T) {
+			r := start(t)
+			r.clock.Set(at(t, "2027-01-01T00:00:00Z"))
+			sub := r.term(nil, "2027-01-01T00:00:00Z", "2027-02-01T00:00:00Z")
+			r.follow(sub, active, true)
+			r.clock.Set(at(t, "2027-02-20T00:00:00Z"))
+			r.follow(sub, ended, false)
+			late := r.term(sub, "2027-02-01T00:00:00Z", "2027-03-01T00:00:00Z")
+			if late.GetRevokedAt() != nil {
+				t.Errorf("the term was paid, and is withdrawn: %v", late)
 			}
-		}
-		r.wantAccess(sub, true, "2027-03-01T00:00:00Z")
-		r.wantEvents(late, "GRANTED 2027-02-01 2027-03-01")
-		r.revoke(late)
-		r.wantAccess(sub, false, "2027-02-01T00:00:00Z")
+			for range 2 {
+				r.clock.Set(r.clock.Now().Add(time.Second))
+				if until := r.follow(sub, after, false); until == nil || !until.AsTime().Equal(at(t, "2027-03-01T00:00:00Z")) {
+					t.Errorf("then %s: access until %v", after, until)
+				}
+			}
+			r.wantAccess(sub, true, "2027-03-01T00:00:00Z")
+			r.wantEvents(late, "GRANTED 2027-02-01 2027-03-01")
+			r.revoke(late)
+			r.wantAccess(sub, false, "2027-02-01T00:00:00Z")
+		})
 	}
 }
 

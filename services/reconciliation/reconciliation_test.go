@@ -63,6 +63,7 @@ type scene struct {
 
 func newScene(t *testing.T) *scene {
 	t.Helper()
+	t.Parallel()
 	s := &scene{t: t, db: pgtest.New(t), clock: &clock{now: time.Now().UTC()}, tokens: tokensFile(t)}
 	s.owner = s.db.Owner(t)
 	s.orders = startFakeOrders(t)
@@ -152,7 +153,7 @@ func (s *scene) count(query string, args ...any) int {
 // await waits until the condition holds.
 func await(t *testing.T, what string, holds func() bool) {
 	t.Helper()
-	deadline := time.Now().Add(20 * time.Second)
+	deadline := time.Now().Add(time.Minute)
 	for !holds() {
 		if time.Now().After(deadline) {
 			t.Fatalf("waited in vain: %s", what)

@@ -70,6 +70,7 @@ func pay(w *oneprocess.World, metadata map[string]string, customer string) (char
 
 // TestAnHonestHistoryIsClean: nothing that the product does rightly is a violation.
 func TestAnHonestHistoryIsClean(t *testing.T) {
+	t.Parallel()
 	w := oneprocess.New(t, oneprocess.Options{Settings: map[string]string{"CHECKOUT_PROMOTION_CODES": "on"}})
 	clean(t, w, "nothing")
 

@@ -18,6 +18,7 @@ import (
 
 // TestEveryRuleIsPlanted: a rule that no test here violates might find nothing.
 func TestEveryRuleIsPlanted(t *testing.T) {
+	t.Parallel()
 	rules, err := os.ReadFile("judge.go")
 	if err != nil {
 		t.Fatal(err)
@@ -38,6 +39,7 @@ func TestEveryRuleIsPlanted(t *testing.T) {
 }
 
 func TestMoneyWithoutAccessAndAccessWithoutMoney(t *testing.T) {
+	t.Parallel()
 	p := plant(t)
 	_, order, charge := p.buys()
 	p.sql("UPDATE provisioning.grants SET withdrawn_at = now(), revoked_at = now() WHERE order_id = $1", order)
@@ -78,6 +80,7 @@ func TestMoneyWithoutAccessAndAccessWithoutMoney(t *testing.T) {
 }
 
 func TestOneCentIsSeen(t *testing.T) {
+	t.Parallel()
 	p := plant(t)
 	_, order, charge := p.buys()
 	if slices.ContainsFunc(p.known, func(f judge.Finding) bool { return f.Rule == judge.SumsDiffer }) {
@@ -116,6 +119,7 @@ func (p *planted) mail(to, messageID, kind, order string) {
 }
 
 func TestMailsThatAreMissingRepeatedOrUntrue(t *testing.T) {
+	t.Parallel()
 	p := plant(t)
 	p.StopMail()
 	_, order, _ := p.buys()
@@ -149,6 +153,7 @@ func TestMailsThatAreMissingRepeatedOrUntrue(t *testing.T) {
 }
 
 func TestAnEventThatWasAcknowledgedAndLost(t *testing.T) {
+	t.Parallel()
 	p := plant(t)
 	p.endpoint()
 	foreign := pay(p.World, nil, "")
@@ -233,6 +238,7 @@ func (p *planted) pending() (events []string) {
 }
 
 func TestForeignMoneyThatIsTouched(t *testing.T) {
+	t.Parallel()
 	p := plant(t)
 	given := pay(p.World, nil, "")
 	p.finds("another product's charge")
@@ -259,6 +265,7 @@ func TestForeignMoneyThatIsTouched(t *testing.T) {
 }
 
 func TestACaseThatNobodyNeeds(t *testing.T) {
+	t.Parallel()
 	p := plant(t)
 	p.sql(`INSERT INTO reconciliation.cases (kind, subject, state, summary, opened_at, reported_count, last_reported_at)
 		VALUES ('STUCK_ORDER', 'order/x', 'OPEN', 'it is not', now(), 1, now())`)

@@ -128,6 +128,7 @@ func (m method) call(ctx context.Context, conn *grpc.ClientConn) codes.Code {
 // role and by bad credentials, and lets in exactly whom its rule names. An RPC that
 // is added without a thought lets in a viewer, or nobody, and fails here.
 func TestWhoIsLetInAtEveryRPC(t *testing.T) {
+	t.Parallel()
 	w := oneprocess.New(t, oneprocess.Options{})
 	methods := served(t, w)
 	seen := map[string]bool{}

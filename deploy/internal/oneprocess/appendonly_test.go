@@ -28,6 +28,7 @@ var kept = []string{
 // emptied by any service, whether the row is its own or another's; nor can a service
 // take the guard away.
 func TestNoServiceChangesWhatWasRecorded(t *testing.T) {
+	t.Parallel()
 	db := pgtest.New(t)
 	var tables []string
 	for _, s := range stack.Schemas {

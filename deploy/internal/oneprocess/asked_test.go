@@ -12,6 +12,7 @@ import (
 // A coupon on Stripe's page is what the order then costs: shown, mailed and
 // matched, and no case. Where nothing is due the order rests with its access.
 func TestAPromotionCodeOnStripesPage(t *testing.T) {
+	t.Parallel()
 	for name, c := range map[string]struct {
 		plan, code string
 		post       oneprocess.Post
@@ -27,6 +28,7 @@ func TestAPromotionCodeOnStripesPage(t *testing.T) {
 		"a subscription, nothing, and no news": {plan: "annual-subscription", code: "SAVE100", post: oneprocess.Silent, amount: "$0.00", says: "There was nothing to pay"},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			w := oneprocess.New(t, oneprocess.Options{Post: c.post, Settings: map[string]string{"CHECKOUT_PROMOTION_CODES": "on", "RECONCILE_EVERY": "2m"}})
 			jane := w.Buyer("jane")
 			o := jane.Orders(c.plan, "HOSTED")

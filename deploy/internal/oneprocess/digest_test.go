@@ -10,6 +10,7 @@ import (
 
 // A real day: what the digest says in the morning is what Stripe charged, to the cent.
 func TestTheMorningsDigestIsOfTheDayAsItWas(t *testing.T) {
+	t.Parallel()
 	w := oneprocess.New(t, oneprocess.Options{
 		Begin:    time.Date(2026, 1, 1, 22, 0, 0, 0, time.UTC),
 		Settings: map[string]string{"RECONCILE_EVERY": "30m", "ALERT_EMAILS": "ops@example.com"},

@@ -13,8 +13,10 @@ import (
 // A renewal's bill shows ten of its lines, and the one that says which year is paid
 // comes after what was added in between: the year is given all the same.
 func TestARenewalOfManyLines(t *testing.T) {
+	t.Parallel()
 	for name, post := range map[string]oneprocess.Post{"by its events": oneprocess.Prompt, "by looks alone": oneprocess.Silent} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			w := oneprocess.New(t, oneprocess.Options{Post: post})
 			jane := w.Buyer("jane")
 			o := jane.Subscribes("annual-subscription", "pm_card_visa")

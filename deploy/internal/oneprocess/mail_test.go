@@ -21,6 +21,7 @@ func number(t *testing.T, w *oneprocess.World, sql string, args ...any) (n int) 
 }
 
 func TestMailThatIsDownForAnHourIsCaughtUpAndSlowsNobody(t *testing.T) {
+	t.Parallel()
 	const buyers = 50
 	w := oneprocess.New(t, oneprocess.Options{})
 	purchase := func(name string) (*oneprocess.Buyer, time.Duration) {
@@ -77,11 +78,13 @@ func TestMailThatIsDownForAnHourIsCaughtUpAndSlowsNobody(t *testing.T) {
 // The order is complete while the mail server still holds its answer, and what it
 // does not acknowledge comes once more, as the same mail.
 func TestALostAcknowledgementIsOneMoreCopyOfTheSameMail(t *testing.T) {
+	t.Parallel()
 	for name, fault := range map[string]inbox.Faults{
 		"the connection is dropped": {DropAfterData: true, Times: 1},
 		"the answer is held":        {HangAfterData: true, Times: 1},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			w := oneprocess.New(t, oneprocess.Options{})
 			w.MailFaults(fault)
 			jane := w.Buyer("jane")
@@ -103,6 +106,7 @@ func TestALostAcknowledgementIsOneMoreCopyOfTheSameMail(t *testing.T) {
 }
 
 func TestAnAddressThatIsRefusedForGoodIsACaseAndNotTriedForEver(t *testing.T) {
+	t.Parallel()
 	w := oneprocess.New(t, oneprocess.Options{})
 	jane := w.Buyer("jane")
 	w.MailFaults(inbox.Faults{Refuse: "permanent", To: jane.Email})

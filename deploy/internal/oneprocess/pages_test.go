@@ -13,6 +13,7 @@ import (
 // A page that the buyer left open cannot be paid any more once they have placed
 // another order for the same.
 func TestAPageThatWasLeftOpenIsClosedByTheNextOrder(t *testing.T) {
+	t.Parallel()
 	w := oneprocess.New(t, oneprocess.Options{Settings: map[string]string{"RECONCILE_EVERY": "2m"}})
 	jane := w.Buyer("jane")
 	left := jane.Orders("annual", "HOSTED").NextAction.URL
@@ -34,6 +35,7 @@ func TestAPageThatWasLeftOpenIsClosedByTheNextOrder(t *testing.T) {
 // Money for an order beside its open page: the page is closed and the money gives
 // access, without a case. Without a sweep it waits until the page has ended.
 func TestMoneyBesideAnOpenPageGivesAccess(t *testing.T) {
+	t.Parallel()
 	for name, c := range map[string]struct {
 		every string
 		after time.Duration
@@ -44,6 +46,7 @@ func TestMoneyBesideAnOpenPageGivesAccess(t *testing.T) {
 		"when the page has ended": {"off", 26 * time.Hour, oneprocess.Prompt},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			w := oneprocess.New(t, oneprocess.Options{Post: c.post, Settings: map[string]string{"RECONCILE_EVERY": c.every}})
 			jane := w.Buyer("jane")
 			o := jane.Orders("annual", "HOSTED")

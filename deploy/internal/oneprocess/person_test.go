@@ -137,6 +137,7 @@ func winifred(t *testing.T, w *oneprocess.World, o office) (*oneprocess.Buyer, o
 // A person is exported whole and erased everywhere, also when it is interrupted; the
 // money is what it was, and what Stripe says of them later brings nothing back.
 func TestAPersonIsExportedAndErased(t *testing.T) {
+	t.Parallel()
 	w := oneprocess.New(t, oneprocess.Options{})
 	o := openOffice(t, w)
 	other := w.Buyer("somebody.else")
@@ -288,6 +289,7 @@ func exec(t *testing.T, w *oneprocess.World, statement string) {
 // Who buys again while their erasure is interrupted is somebody new in the services that
 // erased them already; sent again, it erases both.
 func TestAnErasureIsSentAgainAfterTheyBoughtAgain(t *testing.T) {
+	t.Parallel()
 	w := oneprocess.New(t, oneprocess.Options{})
 	o := openOffice(t, w)
 	b := w.Buyer("winifred.quux")

@@ -31,6 +31,7 @@ func kinds(mails []oneprocess.Mail) (kinds []string) {
 }
 
 func TestAPurchaseLastsItsYearOnTheWorldsClock(t *testing.T) {
+	t.Parallel()
 	w := oneprocess.New(t, oneprocess.Options{})
 	jane := w.Buyer("jane")
 	o := jane.Buys("annual", "pm_card_visa")
@@ -54,6 +55,7 @@ func TestAPurchaseLastsItsYearOnTheWorldsClock(t *testing.T) {
 }
 
 func TestAHostedPurchaseIsFoundWithoutBrowserAndWebhooks(t *testing.T) {
+	t.Parallel()
 	w := oneprocess.New(t, oneprocess.Options{Post: oneprocess.Silent})
 	jane := w.Buyer("jane")
 	o := jane.Orders("annual", "HOSTED")
@@ -66,6 +68,7 @@ func TestAHostedPurchaseIsFoundWithoutBrowserAndWebhooks(t *testing.T) {
 }
 
 func TestEventsThatAreLostRepeatedAndOvertakenChangeNothing(t *testing.T) {
+	t.Parallel()
 	for seed := range uint64(3) {
 		w := oneprocess.New(t, oneprocess.Options{Post: oneprocess.Rough(rand.New(rand.NewPCG(seed, 0)))})
 		jane := w.Buyer("jane")
@@ -81,6 +84,7 @@ func TestEventsThatAreLostRepeatedAndOvertakenChangeNothing(t *testing.T) {
 }
 
 func TestAServiceThatIsAwayIsWaitedFor(t *testing.T) {
+	t.Parallel()
 	w := oneprocess.New(t, oneprocess.Options{})
 	w.Stop("provisioning")
 	jane := w.Buyer("jane")
@@ -95,6 +99,7 @@ func TestAServiceThatIsAwayIsWaitedFor(t *testing.T) {
 }
 
 func TestAMailThatIsRefusedForAWhileIsTriedAgainOnTheWorldsClock(t *testing.T) {
+	t.Parallel()
 	w := oneprocess.New(t, oneprocess.Options{})
 	w.MailFaults(inbox.Faults{Refuse: "temporary", Times: 3})
 	jane := w.Buyer("jane")

@@ -9,6 +9,7 @@ import (
 )
 
 func TestSeveralOfEach(t *testing.T) {
+	t.Parallel()
 	dir := stateFolder(t)
 	links := map[string]string{}
 	s, err := Start(t.Context(), Options{

@@ -191,6 +191,7 @@ func environmentOf(t *testing.T, s *Stack, name string) map[string]string {
 }
 
 func TestEverythingRunsAndStops(t *testing.T) {
+	t.Parallel()
 	dir, bin := stateFolder(t), programs(t)
 	s, err := start(t, dir, bin, "RESCUE_AFTER=7s")
 	if err != nil {
@@ -272,6 +273,7 @@ func TestEverythingRunsAndStops(t *testing.T) {
 }
 
 func TestStateIsKeptBetweenRuns(t *testing.T) {
+	t.Parallel()
 	dir, bin := stateFolder(t), programs(t)
 	secrets := func() []string {
 		s, err := start(t, dir, bin)
@@ -317,6 +319,7 @@ func TestStateIsKeptBetweenRuns(t *testing.T) {
 }
 
 func TestExistingDatabaseTakesThePlaceOfThePrivateOne(t *testing.T) {
+	t.Parallel()
 	bin := programs(t)
 	host, err := start(t, stateFolder(t), bin)
 	if err != nil {
@@ -410,6 +413,7 @@ func TestSecretsReachOnlyWhoNeedsThem(t *testing.T) {
 }
 
 func TestBrokenProcessIsNamedAndNothingIsLeft(t *testing.T) {
+	t.Parallel()
 	dir := stateFolder(t)
 	_, err := start(t, dir, programs(t), "BROKEN=payments")
 	if err == nil || !strings.HasPrefix(err.Error(), "payments: ") || !strings.Contains(err.Error(), "bad settings: payments is broken") {
@@ -421,6 +425,7 @@ func TestBrokenProcessIsNamedAndNothingIsLeft(t *testing.T) {
 }
 
 func TestKilledSupervisorLeavesNothing(t *testing.T) {
+	t.Parallel()
 	if runtime.GOOS != "linux" {
 		t.Log("only Linux ends children with their parent; nothing to see here")
 		return

@@ -64,56 +64,57 @@ func (d *desk) signsIn(p *browsertest.Page, role string) {
 
 // Every page, on a bad night and on a quiet one, small and large, light and dark.
 func TestEveryPageCanBeReadAndUsed(t *testing.T) {
-	d := start(t)
-	browser := browsertest.Start(t)
 	pictures := os.Getenv("MAKEGOOD_PICTURES") != ""
 	for _, look := range looks {
 		if look.onlyPictures && !pictures {
 			continue
 		}
-		p := browser.Open(look.view)
-		p.Go(d.url + "/sign-in")
-		check := func(name string) {
-			t.Helper()
-			if pictures {
-				p.Picture("desk/" + look.name + "/" + name)
+		t.Run(look.name, func(t *testing.T) {
+			d := start(t)
+			p := browsertest.Start(t).Open(look.view)
+			p.Go(d.url + "/sign-in")
+			check := func(name string) {
+				t.Helper()
+				if pictures {
+					p.Picture("desk/" + look.name + "/" + name)
+				}
+				for _, wrong := range p.Inaccessible() {
+					t.Errorf("%s: %s", name, wrong)
+				}
 			}
-			for _, wrong := range p.Inaccessible() {
-				t.Errorf("%s, %s: %s", look.name, name, wrong)
+			check("sign-in")
+			d.badNight()
+			d.signsIn(p, "admin")
+			for _, page := range pages {
+				p.Go(d.url + page.path)
+				if pictures {
+					check(page.name)
+				}
+				// What is folded away must be as good.
+				p.Eval("document.querySelectorAll('details').forEach((d) => { d.open = true; })", nil)
+				check(page.name + "-open")
 			}
-		}
-		check("sign-in")
-		d.badNight()
-		d.signsIn(p, "admin")
-		for _, page := range pages {
-			p.Go(d.url + page.path)
-			if pictures {
-				check(page.name)
+			p.Go(d.url + "/runs")
+			p.Click("main button.primary")
+			p.Await("document.getElementById('ended')")
+			check("watch")
+			p.Go(d.url + "/do/recover?order_id=" + orderID)
+			p.Type("input[name=reason]", "they wrote")
+			d.peers.Script.Say("Recover", recovered(), nil)
+			p.Click(".confirm button[type=submit]")
+			p.AwaitText("h2", "Recovered: access is in force")
+			check("recovered")
+			d.quiet()
+			for _, page := range pages {
+				p.Go(d.url + page.path)
+				check(page.name + "-quiet")
 			}
-			// What is folded away must be as good.
-			p.Eval("document.querySelectorAll('details').forEach((d) => { d.open = true; })", nil)
-			check(page.name + "-open")
-		}
-		p.Go(d.url + "/runs")
-		p.Click("main button.primary")
-		p.Await("document.getElementById('ended')")
-		check("watch")
-		p.Go(d.url + "/do/recover?order_id=" + orderID)
-		p.Type("input[name=reason]", "they wrote")
-		d.peers.Script.Say("Recover", recovered(), nil)
-		p.Click(".confirm button[type=submit]")
-		p.AwaitText("h2", "Recovered: access is in force")
-		check("recovered")
-		d.quiet()
-		for _, page := range pages {
-			p.Go(d.url + page.path)
-			check(page.name + "-quiet")
-		}
-		for _, problem := range p.Problems() {
-			if !strings.Contains(problem, "/nowhere: 404") && !strings.Contains(problem, "/events/evt_1ForNobody: 404") && !strings.Contains(problem, "/tickets/7: 404") && !strings.Contains(problem, "/incidents/stuck-order: 404") {
-				t.Errorf("%s: %s", look.name, problem)
+			for _, problem := range p.Problems() {
+				if !strings.Contains(problem, "/nowhere: 404") && !strings.Contains(problem, "/events/evt_1ForNobody: 404") && !strings.Contains(problem, "/tickets/7: 404") && !strings.Contains(problem, "/incidents/stuck-order: 404") {
+					t.Error(problem)
+				}
 			}
-		}
+		})
 	}
 }
 

@@ -45,6 +45,7 @@ type desk struct {
 
 func start(t *testing.T) *desk {
 	t.Helper()
+	t.Parallel()
 	d := &desk{peers: &peertest.Peers{}, tokens: filepath.Join(t.TempDir(), "tokens.json"), log: &strings.Builder{}}
 	d.people(t, "viewer", "support", "admin", "service")
 	tokens, err := access.LoadTokens(time.Now, d.tokens)

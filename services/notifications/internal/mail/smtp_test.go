@@ -203,7 +203,7 @@ func TestAServerThatHangsIsLeftInTime(t *testing.T) {
 	if !errors.As(err, &failed) || failed.Permanent || !failed.Server {
 		t.Errorf("got %#v", err)
 	}
-	if took := time.Since(began); took > 2*time.Second {
+	if took := time.Since(began); took > 10*time.Second {
 		t.Errorf("it took %s", took)
 	}
 }
