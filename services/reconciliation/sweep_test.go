@@ -335,6 +335,33 @@ func TestTheDeepPassFindsWhatIsOldAndGoesOnWhereItWasStopped(t *testing.T) {
 	}
 }
 
+// A machine that slept for a day in the middle of a run: the next pass is the next run's,
+// because no pass that this run begins would ever be a day younger than it.
+func TestARunThatOutlastsADayReadsOnePass(t *testing.T) {
+	s := newScene(t)
+	s.world.order(orderID(1), ordersv1.Order_COMPLETE, s.world.charge("ch_1", s.clock.Now().Add(-20*24*time.Hour), orderID(1)))
+	long := s.clock.Now().Add(-100 * 24 * time.Hour)
+	var slept sync.Once
+	hook(s.world, &s.world.onListCharges, func(r *paymentsv1.ListChargesRequest) error {
+		if len(r.GetChargeIds()) == 0 && r.GetWindow().GetFrom().AsTime().Before(long) {
+			slept.Do(func() { s.clock.Advance(25 * time.Hour) })
+		}
+		return nil
+	})
+	dial := s.instance(nil)
+	passes := func() int {
+		return s.count(`SELECT count(*) FROM reconciliation.deep_passes WHERE finished_at IS NOT NULL AND why IN ('the first', 'daily')`)
+	}
+	s.wantRun(s.startRun(dial), pb.Run_SUCCEEDED)
+	if n := passes(); n != 1 {
+		t.Errorf("one run read %d passes", n)
+	}
+	s.wantRun(s.startRun(dial), pb.Run_SUCCEEDED)
+	if n := passes(); n != 2 {
+		t.Errorf("after the next run there are %d passes", n)
+	}
+}
+
 func TestTheDeepPassReadsSeveralSlicesAtOnce(t *testing.T) {
 	s := newScene(t)
 	old := s.clock.Now().Add(-3 * 24 * time.Hour)

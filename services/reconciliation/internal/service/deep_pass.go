@@ -153,7 +153,9 @@ func (s *Service) currentPass(ctx context.Context, w *sweep) (*store.Pass, error
 			return nil, err
 		case last == nil:
 			why = "the first"
-		case s.now().Sub(last.StartedAt) >= s.Settings.DeepPassEvery:
+		// One for each run: what a run begins counts as begun when the run was, so that in
+		// one that is older than a day (its machine slept) no pass would be young enough.
+		case !w.passOver && s.now().Sub(last.StartedAt) >= s.Settings.DeepPassEvery:
 			why = "daily"
 		default:
 			return s.historyPass(ctx, w, last)
