@@ -127,9 +127,12 @@ func (s *scene) client(dial grpcclient.Dialer, caller string) pb.ReconciliationS
 	return pb.NewReconciliationServiceClient(conn)
 }
 
-// support is the context of a person of the support team.
+// support is the context of a person of the support team, who waits longer than a
+// program does: a whole run on a busy machine.
 func (s *scene) support() context.Context {
-	return metadata.AppendToOutgoingContext(s.t.Context(), "authorization", "Bearer "+supportToken)
+	ctx, cancel := context.WithTimeout(s.t.Context(), time.Minute)
+	s.t.Cleanup(cancel)
+	return metadata.AppendToOutgoingContext(ctx, "authorization", "Bearer "+supportToken)
 }
 
 func (s *scene) startRun(dial grpcclient.Dialer) *pb.Run {
