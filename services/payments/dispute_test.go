@@ -3,6 +3,7 @@ package payments_test
 import (
 	"net/http"
 	"slices"
+	"strings"
 	"testing"
 
 	"google.golang.org/grpc/codes"
@@ -41,6 +42,12 @@ func TestADisputeFromItsOpeningToItsEnd(t *testing.T) {
 			if n := s.caseCount(reconciliationv1.Case_DISPUTE, p.GetOrderId()); n != 1 {
 				t.Errorf("%d cases", n)
 			}
+			s.cases.set(func() {
+				said := s.cases.opened[len(s.cases.opened)-1].GetSummary()
+				if !strings.HasPrefix(said, "$249.00 of charge "+p.GetChargeId()+" is disputed (fraudulent): answer it at Stripe by ") || !strings.Contains(said, " UTC, do not refund") {
+					t.Errorf("the case says %q", said)
+				}
+			})
 			_, err := s.desk.RefundPayment(s.as(access.Support), wish(p, 1000))
 			wantError(t, "a refund while it is open", err, codes.Aborted, "REFUND_DISPUTED")
 

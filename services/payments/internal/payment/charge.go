@@ -42,7 +42,19 @@ type ChargeNow struct {
 	Metadata      map[string]string
 	RefundedMinor int64
 	Dispute       Dispute
-	Refunds       []StripeRefund
+	// ToAnswer is of the open disputes the one that is to be answered first; zero when
+	// nothing is to be answered.
+	ToAnswer ToAnswer
+	Refunds  []StripeRefund
+}
+
+// ToAnswer is a dispute that waits for an answer.
+type ToAnswer struct {
+	AmountMinor int64
+	Currency    string // upper case
+	// Reason in Stripe's words.
+	Reason string
+	By     time.Time
 }
 
 // StripeRefund is a refund as Stripe shows it.

@@ -13,6 +13,7 @@ import (
 	"makegood.example/services/payments/internal/store"
 	"makegood.example/services/payments/internal/stripegw"
 	"makegood.example/services/payments/internal/wire"
+	"makegood.example/services/platform/money"
 )
 
 // RefundWish is what a person asks to give back.
@@ -270,9 +271,19 @@ func (s *Service) chargeCases(ctx context.Context, p payment.Payment, c payment.
 		}
 	}
 	if c.Dispute == payment.DisputeOpen && p.Dispute != payment.DisputeOpen {
-		return s.Cases.OpenDispute(ctx, p.OrderID, fmt.Sprintf("charge %s is disputed: answer it at Stripe, do not refund", c.ID))
+		return s.Cases.OpenDispute(ctx, p.OrderID, disputed(c))
 	}
 	return nil
+}
+
+// disputed says what a person must know who answers a dispute; the date above all.
+func disputed(c payment.ChargeNow) string {
+	a := c.ToAnswer
+	if a.By.IsZero() {
+		return fmt.Sprintf("charge %s is disputed: answer it at Stripe, do not refund", c.ID)
+	}
+	return fmt.Sprintf("%s of charge %s is disputed (%s): answer it at Stripe by %s, do not refund",
+		money.Display(a.AmountMinor, a.Currency), c.ID, a.Reason, a.By.Format("2 January 2006, 15:04 UTC"))
 }
 
 // tellOfCharge hands Orders what became of a charge.

@@ -40,28 +40,41 @@ func (g *Gateway) GetCharge(ctx context.Context, id string) (payment.ChargeNow, 
 	if it.Err() != nil || !c.Disputed {
 		return now, classify(it.Err())
 	}
-	now.Dispute, err = g.dispute(ctx, id)
+	now.Dispute, now.ToAnswer, err = g.dispute(ctx, id)
 	return now, err
 }
 
 // dispute reads how the disputes of a charge stand, of which there may be several for
 // parts of it: one that is open comes first, then one that was lost.
-func (g *Gateway) dispute(ctx context.Context, chargeID string) (payment.Dispute, error) {
+func (g *Gateway) dispute(ctx context.Context, chargeID string) (stands payment.Dispute, first payment.ToAnswer, err error) {
 	it := g.api.Disputes.List(&stripe.DisputeListParams{
 		ListParams: stripe.ListParams{Context: ctx, Limit: stripe.Int64(100)}, Charge: stripe.String(chargeID),
 	})
 	found := map[payment.Dispute]bool{}
 	for it.Next() {
-		found[disputeStands(it.Dispute().Status)] = true
+		d := it.Dispute()
+		found[disputeStands(d.Status)] = true
+		if by := answerBy(d); !by.IsZero() && (first.By.IsZero() || by.Before(first.By)) {
+			first = payment.ToAnswer{AmountMinor: d.Amount, Currency: strings.ToUpper(string(d.Currency)), Reason: string(d.Reason), By: by}
+		}
 	}
 	switch {
 	case it.Err() != nil, found[payment.DisputeOpen], len(found) == 0: // Stripe says disputed and may show no more
-		return payment.DisputeOpen, classify(it.Err())
+		return payment.DisputeOpen, first, classify(it.Err())
 	case found[payment.DisputeLost]:
-		return payment.DisputeLost, nil
+		return payment.DisputeLost, first, nil
 	default:
-		return payment.DisputeWon, nil
+		return payment.DisputeWon, first, nil
 	}
+}
+
+// answerBy is zero when there is nothing to answer.
+func answerBy(d *stripe.Dispute) time.Time {
+	waits := d.Status == stripe.DisputeStatusNeedsResponse || d.Status == stripe.DisputeStatusWarningNeedsResponse
+	if !waits || d.EvidenceDetails == nil || d.EvidenceDetails.DueBy == 0 {
+		return time.Time{}
+	}
+	return time.Unix(d.EvidenceDetails.DueBy, 0).UTC()
 }
 
 func disputeStands(status stripe.DisputeStatus) payment.Dispute {

@@ -36,7 +36,7 @@ func TestAllDisputesOfAChargeCount(t *testing.T) {
 				var all []string
 				for i, status := range strings.Split(shown, ",") {
 					if status != "" {
-						all = append(all, fmt.Sprintf(`{"id":"dp_%d","object":"dispute","status":%q}`, i, status))
+						all = append(all, fmt.Sprintf(`{"id":"dp_%d","object":"dispute","amount":%d,"currency":"usd","status":%q,"evidence_details":{"due_by":1800000000}}`, i, 100+i, status))
 					}
 				}
 				_, _ = fmt.Fprintf(w, `{"object":"list","data":[%s],"has_more":false,"url":"/v1/disputes"}`, strings.Join(all, ","))
@@ -48,6 +48,10 @@ func TestAllDisputesOfAChargeCount(t *testing.T) {
 		c, err := g.GetCharge(t.Context(), "ch_1")
 		if err != nil || c.Dispute != want {
 			t.Errorf("%q stands as %s, want %s: %v", shown, c.Dispute, want, err)
+		}
+		if waits := strings.Contains(shown, "needs_response"); waits != (c.ToAnswer.AmountMinor == 101 && c.ToAnswer.Currency == "USD" && c.ToAnswer.By.Unix() == 1800000000) ||
+			!waits && c.ToAnswer != (payment.ToAnswer{}) {
+			t.Errorf("of %q there is to answer %+v", shown, c.ToAnswer)
 		}
 		stripe.Close()
 	}
