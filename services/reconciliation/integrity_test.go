@@ -516,3 +516,26 @@ func (s *scene) exec(query string, args ...any) {
 		s.t.Fatal(err)
 	}
 }
+
+// Access that was given once and is gone is no access: whose refund came back has
+// neither that nor the money, and waits.
+func TestWhoseAccessIsGoneIsUnserved(t *testing.T) {
+	s := newScene(t)
+	w := s.world
+	w.order(orderID(1), ordersv1.Order_COMPLETE, w.charge("ch_1", s.clock.Now().Add(-time.Hour), orderID(1)))
+	dial := s.instance(nil)
+	s.wantRun(s.startRun(dial), pb.Run_SUCCEEDED)
+	if r := s.report(dial, time.Time{}, time.Time{}); r.GetOldestUnserved() != nil {
+		t.Errorf("with access: %v", r.GetOldestUnserved())
+	}
+	w.set(func() {
+		o := w.orders[orderID(1)]
+		o.State, o.RefundedMinor, o.AccessWithdrawnAt = ordersv1.Order_REFUNDED, 24900, timestamppb.New(s.clock.Now())
+		w.grants[orderID(1)] = false
+	})
+	s.wantRun(s.startRun(dial), pb.Run_SUCCEEDED)
+	s.wantDisposition("ch_1", "QUARANTINED")
+	if r := s.report(dial, time.Time{}, time.Time{}); r.GetOldestUnserved().GetChargeId() != "ch_1" {
+		t.Errorf("without access and money: %v", r.GetOldestUnserved())
+	}
+}

@@ -145,6 +145,9 @@ func (s *Service) toKeep(page []*looked) []store.Recorded {
 		if o := l.facts.Order; o != nil {
 			r.RecoveredBy, r.AccessAt = o.RecoveredBy, o.CompletedAt
 		}
+		if l.withoutAccess() {
+			r.AccessAt = time.Time{} // it is gone, and its buyer waits like one who never had any
+		}
 		if l.decision.Again || l.decision.Kind == disposition.Open {
 			r.ReadAgainAt = now
 			if age := now.Sub(l.facts.Charge.CreatedAt); age > youngFor {
@@ -154,6 +157,12 @@ func (s *Service) toKeep(page []*looked) []store.Recorded {
 		keep[i] = r
 	}
 	return keep
+}
+
+// withoutAccess says of a charge that needs something whether its buyer has no access.
+func (l *looked) withoutAccess() bool {
+	g := l.facts.Grant
+	return (l.decision.Kind == disposition.Open || l.decision.Kind == disposition.Quarantined) && (g == nil || g.Revoked)
 }
 
 // count adds a charge to what the run has found, with a line when there is
