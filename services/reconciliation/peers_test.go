@@ -45,6 +45,9 @@ type fakeWorld struct {
 	onListCharges func(*paymentsv1.ListChargesRequest) error
 	onRestore     func(chargeID string) error
 	onMatch       func(*ordersv1.MatchChargesRequest) error
+	onFollow      func(*paymentsv1.FollowChangesRequest) error
+
+	disputes map[string][]paymentsv1.Payment_Dispute // at Stripe, by charge
 
 	listed   []*paymentsv1.ListChargesRequest
 	restored map[string]int
@@ -156,7 +159,7 @@ func (w *fakeWorld) describe(id string) *ordersv1.DescribeOrderResponse {
 	if o == nil {
 		return nil
 	}
-	return &ordersv1.DescribeOrderResponse{ChargeId: o.GetPaidByChargeId(),
+	return &ordersv1.DescribeOrderResponse{ChargeId: o.GetPaidByChargeId(), PaymentIntentId: o.intent, Dispute: o.Dispute, AccessWithdrawnAt: o.AccessWithdrawnAt,
 		Order: &ordersv1.Order{Id: id, State: o.State, AmountMinor: o.GetAmountMinor(), Currency: o.GetCurrency()}}
 }
 
@@ -338,8 +341,30 @@ func (p *fakePayments) CatchUpEvents(_ context.Context, r *paymentsv1.CatchUpEve
 	return &paymentsv1.CatchUpEventsResponse{ReadCount: int32(added), AddedCount: int32(added)}, nil
 }
 
+func (p *fakePayments) FindCharges(_ context.Context, r *paymentsv1.FindChargesRequest) (*paymentsv1.FindChargesResponse, error) {
+	w := p.world
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	out := &paymentsv1.FindChargesResponse{StripeRead: w.disputes != nil}
+	for _, id := range r.GetChargeIds() {
+		if c := w.charges[id]; c != nil {
+			found := &paymentsv1.FoundCharge{Charge: c}
+			for _, stands := range w.disputes[id] {
+				found.Disputes = append(found.Disputes, &paymentsv1.ChargeDispute{Stands: stands})
+			}
+			out.Charges = append(out.Charges, found)
+		}
+	}
+	return out, nil
+}
+
 func (p *fakePayments) FollowChanges(_ context.Context, r *paymentsv1.FollowChangesRequest) (*paymentsv1.FollowChangesResponse, error) {
 	w := p.world
+	if hook := hooked(w, &w.onFollow); hook != nil {
+		if err := hook(r); err != nil {
+			return nil, err
+		}
+	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	name := strings.ToLower(r.GetKind().String())

@@ -42,6 +42,8 @@ const (
 	StripeAccess       Kind = "STRIPE_ACCESS"
 	Discrepancy        Kind = "DISCREPANCY"
 	UndeliveredHook    Kind = "UNDELIVERED_HOOK"
+	Dispute            Kind = "DISPUTE"
+	FraudWarning       Kind = "FRAUD_WARNING"
 )
 
 // State is whether a case still needs somebody.

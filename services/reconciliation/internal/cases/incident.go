@@ -99,7 +99,7 @@ var telling = map[Kind]told{
 		meaning: "Something differs between Stripe and what is recorded here.",
 		next:    "Open the integrity report: it lists every difference.",
 	},
-	dispute: {
+	Dispute: {
 		one: "A dispute is to be answered", many: "%d disputes are to be answered",
 		meaning: "Unanswered, it is lost when its time is up. Do not refund what is disputed.",
 		next:    "Answer it at Stripe's dashboard.",
@@ -109,18 +109,12 @@ var telling = map[Kind]told{
 		meaning: "It may let in who has no access any more, or keep out who has. It is told again by itself.",
 		next:    "Open it: its last error says what the app answers.",
 	},
-	fraudWarning: {
+	FraudWarning: {
 		one: "Stripe warns of fraud", many: "Stripe warns of fraud in %d charges",
 		meaning: "The bank reports a charge as fraud. A dispute usually follows.",
 		next:    "Decide whether to refund it before that.",
 	},
 }
-
-// Kinds that no case of is closed by itself.
-const (
-	dispute      Kind = "DISPUTE"
-	fraudWarning Kind = "FRAUD_WARNING"
-)
 
 // Problem is what the team is told of as one incident.
 type Problem struct {

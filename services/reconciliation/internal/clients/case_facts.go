@@ -49,6 +49,12 @@ type OrderFacts struct {
 	// Lapses says in plain words why its subscription is not charged again by itself;
 	// empty when it is, and for an order without one.
 	Lapses string
+	// ChargeID and IntentID are what it was paid by; empty while that is not known.
+	ChargeID, IntentID string
+	// Dispute of that charge is OPEN, LOST, WON or empty, as Orders has heard it.
+	Dispute string
+	// Withdrawn: its access was taken back.
+	Withdrawn bool
 }
 
 // Order reads one order; nil when there is none.
@@ -71,6 +77,10 @@ func (f *CaseFacts) Order(ctx context.Context, id uuid.UUID) (*OrderFacts, error
 	if p := o.GetPromise(); p.GetBy() != nil && p.GetMissedBy() == nil {
 		by := p.GetBy().AsTime()
 		facts.PromisedBy = &by
+	}
+	facts.ChargeID, facts.IntentID, facts.Withdrawn = answer.GetChargeId(), answer.GetPaymentIntentId(), answer.GetAccessWithdrawnAt() != nil
+	if d := answer.GetDispute(); d != paymentsv1.Payment_DISPUTE_UNSPECIFIED {
+		facts.Dispute = d.String()
 	}
 	switch sub := answer.GetSubscription(); {
 	case sub.GetStatus() == paymentsv1.Subscription_ENDED:

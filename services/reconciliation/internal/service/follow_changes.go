@@ -23,6 +23,7 @@ func (s *Service) followChanges(ctx context.Context, w *sweep) error {
 	return errors.Join(
 		s.readOn(ctx, w, list{name: "refunds", what: "refunds", behind: changesBehind, page: s.changePage(clients.Refunds)}),
 		s.readOn(ctx, w, list{name: "disputes", what: "disputes", behind: changesBehind, page: s.changePage(clients.Disputes)}),
+		s.followOldDisputes(ctx, w),
 	)
 }
 

@@ -170,6 +170,10 @@ func (s *Service) goneBecause(ctx context.Context, c cases.Case, now asked) (str
 		}
 	case cases.FailedRefund:
 		return s.refundSucceeded(ctx, c, now.charges)
+	case cases.Dispute:
+		return s.disputeOver(ctx, c)
+	case cases.FraudWarning:
+		return s.warningOver(ctx, c)
 	case cases.UndeliveredMessage:
 		if state := now.mails.Done[c.After("message/")]; state != "" {
 			return "the message is " + state, nil
