@@ -90,6 +90,12 @@ func TestTwoPurchasesOfOnePersonWithinTheWindowAreADuplicate(t *testing.T) {
 			t.Errorf("%s: a duplicate of %q, want %q", name, got, c.want)
 		}
 	}
+	// Two subscriptions are two as well, and each would be charged year after year.
+	s.exec(`UPDATE orders.orders SET renews = true, checkout = 'HOSTED' WHERE email_key = 'jane@example.com'`)
+	if got := duplicateOf(second); got != first.GetId() {
+		t.Errorf("the second subscription is a duplicate of %q, want %q", got, first.GetId())
+	}
+	s.exec(`UPDATE orders.orders SET renews = false, checkout = 'SERVER' WHERE email_key = 'jane@example.com'`)
 	s.became(first, first.GetAmountMinor(), 0)
 	if got := duplicateOf(second); got != "" {
 		t.Errorf("the first was refunded, and the second is a duplicate of %s", got)

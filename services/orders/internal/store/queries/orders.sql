@@ -194,8 +194,8 @@ FROM (
 SELECT e.id
 FROM orders.orders o
 JOIN orders.orders e ON e.email_key = o.email_key AND e.plan_id = o.plan_id AND e.id <> o.id
-WHERE o.id = $1 AND o.kind = 'PURCHASE' AND NOT o.renews AND NOT o.allow_repeat
-    AND e.kind = 'PURCHASE' AND NOT e.renews AND e.state <> 'REFUNDED' AND coalesce(e.dispute, '') <> 'LOST'
+WHERE o.id = $1 AND o.kind = 'PURCHASE' AND NOT o.allow_repeat
+    AND e.kind = 'PURCHASE' AND e.state <> 'REFUNDED' AND coalesce(e.dispute, '') <> 'LOST'
     AND e.charged_at >= o.charged_at - sqlc.arg(duplicate_window)::interval
     AND (e.charged_at, e.created_at, e.id) < (o.charged_at, o.created_at, o.id)
 ORDER BY e.charged_at, e.created_at, e.id

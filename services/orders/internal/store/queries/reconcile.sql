@@ -13,8 +13,8 @@ WITH asked AS (
             SELECT e.id
             FROM orders.orders AS e
             WHERE e.email_key = o.email_key AND e.plan_id = o.plan_id AND e.id <> o.id
-                AND o.kind = 'PURCHASE' AND NOT o.renews AND NOT o.allow_repeat
-                AND e.kind = 'PURCHASE' AND NOT e.renews AND e.charge_id IS NOT NULL
+                AND o.kind = 'PURCHASE' AND NOT o.allow_repeat
+                AND e.kind = 'PURCHASE' AND e.charge_id IS NOT NULL
                 AND e.state <> 'REFUNDED' AND coalesce(e.dispute, '') <> 'LOST'
                 AND e.charged_at >= o.charged_at - sqlc.arg(duplicate_window)::interval
                 AND (e.charged_at, e.created_at, e.id) < (o.charged_at, o.created_at, o.id)
