@@ -67,6 +67,12 @@ func openDurable(t *testing.T, settings ...string) *shop {
 
 func start(t *testing.T, throwaway bool, settings []string) *shop {
 	t.Helper()
+	return startIn(t, stateFolder(t), throwaway, settings)
+}
+
+// stateFolder is one that PostgreSQL's user can enter, and goes with the test.
+func stateFolder(t *testing.T) string {
+	t.Helper()
 	dir, err := os.MkdirTemp("", "makegood-e2e-")
 	if err != nil {
 		t.Fatal(err)
@@ -79,6 +85,12 @@ func start(t *testing.T, throwaway bool, settings []string) *shop {
 			t.Error(err)
 		}
 	})
+	return dir
+}
+
+// startIn starts a product with what a state folder holds.
+func startIn(t *testing.T, dir string, throwaway bool, settings []string) *shop {
+	t.Helper()
 	// The developer's own settings stay out: they may name a real Stripe.
 	env := append([]string{"PATH=" + os.Getenv("PATH"), "HOME=" + os.Getenv("HOME"), "ATTEMPTS_PER_IP=10000", "REQUESTS_PER_IP=100000"}, settings...)
 	out := &told{}

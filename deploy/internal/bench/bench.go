@@ -65,19 +65,20 @@ type scale struct {
 	stored               int // events in the ledger for the measurement with history
 	orders               int // paid by event, per number of clients
 	benchtime            string
-	charges              int // to cross-reference
-	purchases            int // in the long history
-	sweeps               int // on each of two histories
+	charges              int   // to cross-reference
+	purchases            int   // in the long history
+	sweeps               int   // on each of two histories
+	crowds               []int // of buyers, growing
 }
 
 func (o Options) scale() scale {
 	switch {
 	case o.Quick:
-		return scale{clients: []int{2}, slowClients: []int{2}, rounds: 1, lasts: 200 * time.Millisecond, stored: 500, orders: 6, benchtime: "1x", charges: 2000, purchases: 1500, sweeps: 2}
+		return scale{clients: []int{2}, slowClients: []int{2}, rounds: 1, lasts: 200 * time.Millisecond, stored: 500, orders: 6, benchtime: "1x", charges: 2000, purchases: 1500, sweeps: 2, crowds: []int{1, 2}}
 	case o.Full:
-		return scale{clients: []int{1, 8, 32, 128}, slowClients: []int{1, 8, 32, 128}, rounds: 7, lasts: 3 * time.Second, stored: 1_000_000, orders: 1500, benchtime: "1s", charges: 1_000_000, purchases: 1_000_000, sweeps: 61}
+		return scale{clients: []int{1, 8, 32, 128}, slowClients: []int{1, 8, 32, 128}, rounds: 7, lasts: 3 * time.Second, stored: 1_000_000, orders: 1500, benchtime: "1s", charges: 1_000_000, purchases: 1_000_000, sweeps: 61, crowds: []int{1, 2, 4, 8, 16, 32, 64}}
 	default:
-		return scale{clients: []int{1, 8, 32, 128}, slowClients: []int{1, 8, 32}, rounds: 3, lasts: time.Second, stored: 100_000, orders: 300, benchtime: "300ms", charges: 50_000, purchases: 20_000, sweeps: 31}
+		return scale{clients: []int{1, 8, 32, 128}, slowClients: []int{1, 8, 32}, rounds: 3, lasts: time.Second, stored: 100_000, orders: 300, benchtime: "300ms", charges: 50_000, purchases: 20_000, sweeps: 31, crowds: []int{1, 2, 4, 8, 16, 32, 64}}
 	}
 }
 

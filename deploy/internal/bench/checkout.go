@@ -5,9 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"os"
 	"slices"
-	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -47,7 +45,7 @@ func (b *bench) checkout(ctx context.Context) error {
 				into *[]rate
 				way  func() (rate, error)
 			}{
-				{&ours, func() (rate, error) { return purchases(ctx, s, lasts, 0) }},
+				{&ours, func() (rate, error) { return purchases(ctx, s, buyers, lasts, 0) }},
 				{&commits, func() (rate, error) { return sixCommits(ctx, s, lasts) }},
 			} {
 				r, err := m.way()
@@ -64,7 +62,7 @@ func (b *bench) checkout(ctx context.Context) error {
 
 		// Long enough that its p99 is not one moment in which everybody waited for the disk.
 		since := time.Now()
-		half, err := purchases(ctx, s, 10*lasts, full.perSecond/2)
+		half, err := purchases(ctx, s, buyers, 10*lasts, full.perSecond/2)
 		if err != nil {
 			return err
 		}
@@ -81,7 +79,7 @@ func (b *bench) checkout(ctx context.Context) error {
 			return err
 		}
 		b.report.goal(fmt.Sprintf("job pickup, p50, at %.0f a second", half.perSecond), "< 10 ms", "%.1f ms (%d jobs)", ms(pickup), jobs)
-		return nil
+		return b.growth(ctx, s)
 	})
 }
 
@@ -91,13 +89,13 @@ func (b *bench) idle(ctx context.Context, s *stack.Stack) error {
 	if b.opts.Quick {
 		lasts = time.Second
 	}
-	before := cpuOf(s)
+	before := processorTime(s)
 	select {
 	case <-ctx.Done():
 		return ctx.Err()
 	case <-time.After(lasts):
 	}
-	spent := cpuOf(s) - before
+	spent := sum(between(before, processorTime(s)), idlers...)
 	var held int64
 	for _, name := range idlers {
 		held += resident(s, name)
@@ -107,38 +105,12 @@ func (b *bench) idle(ctx context.Context, s *stack.Stack) error {
 	return nil
 }
 
-// cpuOf is the processor time that the processes have taken; zero where /proc does
-// not say.
-func cpuOf(s *stack.Stack) (spent time.Duration) {
-	const tick = 10 * time.Millisecond
-	for _, name := range idlers {
-		pid, err := s.PID(name)
-		if err != nil {
-			continue
-		}
-		raw, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
-		if err != nil {
-			continue
-		}
-		_, after, _ := strings.Cut(string(raw), ") ")
-		fields := strings.Fields(after)
-		if len(fields) < 13 {
-			continue
-		}
-		for _, field := range fields[11:13] { // user and system
-			ticks, _ := strconv.ParseInt(field, 10, 64)
-			spent += time.Duration(ticks) * tick
-		}
-	}
-	return spent
-}
-
 // purchases has buyers buy for a while, one after the other, as fast as they can or
 // so many a second in all.
-func purchases(ctx context.Context, s *stack.Stack, lasts time.Duration, perSecond float64) (rate, error) {
+func purchases(ctx context.Context, s *stack.Stack, buyers int, lasts time.Duration, perSecond float64) (rate, error) {
 	var mu sync.Mutex
 	var took []time.Duration
-	return during(lasts, func(turn int, began time.Time) error {
+	return during(buyers, lasts, func(turn int, began time.Time) error {
 		if perSecond > 0 {
 			due := began.Add(time.Duration(float64(turn) / perSecond * float64(time.Second)))
 			select {
@@ -179,7 +151,7 @@ func sixCommits(ctx context.Context, s *stack.Stack, lasts time.Duration) (rate,
 		conns <- conn
 	}
 	note := strings.Repeat("what is known of an order ", 15)
-	return during(lasts, func(int, time.Time) error {
+	return during(buyers, lasts, func(int, time.Time) error {
 		conn := <-conns
 		defer func() { conns <- conn }()
 		id := uuid.New()
@@ -191,12 +163,12 @@ func sixCommits(ctx context.Context, s *stack.Stack, lasts time.Duration) (rate,
 	}, nil)
 }
 
-// during does something again and again by so many at a time as there are buyers.
-func during(lasts time.Duration, do func(turn int, began time.Time) error, took *[]time.Duration) (rate, error) {
+// during does something again and again by so many at a time.
+func during(many int, lasts time.Duration, do func(turn int, began time.Time) error, took *[]time.Duration) (rate, error) {
 	var all sync.WaitGroup
 	var mu sync.Mutex
 	done := 0
-	failed := make([]error, buyers)
+	failed := make([]error, many)
 	began := time.Now()
 	next := func() int {
 		mu.Lock()
@@ -204,7 +176,7 @@ func during(lasts time.Duration, do func(turn int, began time.Time) error, took 
 		done++
 		return done - 1
 	}
-	for i := range buyers {
+	for i := range many {
 		all.Go(func() {
 			for time.Since(began) < lasts && failed[i] == nil {
 				failed[i] = do(next(), began)

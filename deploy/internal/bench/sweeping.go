@@ -33,6 +33,9 @@ const newPurchases = 20
 // sweeping compares sweeps that find nothing wrong beside a short history and a
 // long one, taking turns: two whole products on one PostgreSQL.
 func (b *bench) sweeping(ctx context.Context) error {
+	// The least that may be set: of a long history some months of bodies go.
+	b.extra = []string{"RAW_BODY_RETENTION=720h"}
+	defer func() { b.extra = nil }()
 	return b.withStack(ctx, "", func(short *stack.Stack) error {
 		if _, err := short.DB().Exec(ctx, "CREATE DATABASE long_history"); err != nil {
 			return err
@@ -48,6 +51,12 @@ func (b *bench) sweeping(ctx context.Context) error {
 				if err := b.remember(ctx, s, []int{1000, b.scale.purchases}[i]); err != nil {
 					return err
 				}
+			}
+			if err := b.sizes(ctx, long); err != nil {
+				return err
+			}
+			if err := b.retention(ctx, long); err != nil {
+				return err
 			}
 			if err := b.compareSweeps(ctx, both); err != nil {
 				return err
@@ -77,12 +86,10 @@ func (b *bench) remember(ctx context.Context, s *stack.Stack, purchases int) err
 	if err != nil {
 		return fmt.Errorf("multiply: %w", err)
 	}
-	for _, statement := range []string{"VACUUM ANALYZE", "CHECKPOINT"} {
-		if _, err := s.DB().Exec(ctx, statement); err != nil {
-			return err
-		}
+	if err := tidy(ctx, s); err != nil {
+		return err
 	}
-	for _, table := range []string{"orders.orders", "payments.payments", "provisioning.grants", "notifications.messages",
+	for _, table := range []string{"orders.orders", "payments.payments", "payments.webhook_events", "provisioning.grants", "notifications.messages",
 		"reconciliation.charge_dispositions", "reconciliation.balance_transactions"} {
 		var rows int
 		if err := s.DB().QueryRow(ctx, "SELECT count(*) FROM "+table).Scan(&rows); err != nil || rows <= purchases {
@@ -91,6 +98,16 @@ func (b *bench) remember(ctx context.Context, s *stack.Stack, purchases int) err
 	}
 	b.say("  a history of %d purchases in %s", purchases, time.Since(began).Round(time.Second))
 	return buy(ctx, s, newPurchases)
+}
+
+// tidy has the database do at once what it would do by and by.
+func tidy(ctx context.Context, s *stack.Stack) error {
+	for _, statement := range []string{"VACUUM ANALYZE", "CHECKPOINT"} {
+		if _, err := s.DB().Exec(ctx, statement); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // costRounds is how many sweeps the database's own counts are taken over.
@@ -157,6 +174,11 @@ func buy(ctx context.Context, s *stack.Stack, n int) error {
 			return err
 		}
 	}
+	return rest(ctx, s)
+}
+
+// rest waits until nothing is left to do.
+func rest(ctx context.Context, s *stack.Stack) error {
 	for resting := 0; ; {
 		err := s.DB().QueryRow(ctx, `SELECT
 			(SELECT count(*) FROM orders.orders WHERE next_look_at IS NOT NULL) + (SELECT count(*) FROM payments.attempts WHERE next_look_at IS NOT NULL) +
@@ -243,8 +265,8 @@ func readWhole(before, after used) string {
 	return strings.Join(tables, ", ")
 }
 
-// keepingAlive has a connection for each buyer.
-var keepingAlive = &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: buyers}}
+// keepingAlive has a connection for each buyer of the largest crowd.
+var keepingAlive = &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 64}}
 
 // call sends JSON and reads JSON.
 func call(ctx context.Context, method, address string, header http.Header, in, out any) error {

@@ -145,7 +145,8 @@ WITH asked AS (
         unnest($2::text[]) AS payment_intent_id,
         unnest($3::text[]) AS order_id
 ), paid AS MATERIALIZED (
-    SELECT o.id, o.reference, o.kind, o.state, o.version, o.plan_id, o.plan_name, o.term_months, o.amount_minor, o.currency, o.email, o.email_key, o.name, o.account_id, o.checkout, o.allow_repeat, o.created_at, o.attempt_id, o.payment_method, o.submitted_at, o.payment_status, o.payment_error_code, o.payment_error_message, o.client_secret, o.redirect_url, o.payment_intent_id, o.charge_id, o.customer_id, o.charged_at, o.completed_at, o.access_until, o.recovered_by, o.last_progress_at, o.next_look_at, o.look_count, o.last_look_at, o.refunded_minor, o.dispute, o.access_withdrawn_at, o.renews, o.renews_order_id, o.subscription_id, o.period_start, o.period_end, o.promise_by, o.promise_missed_by, o.promise_missed_count, o.still_working_at, o.refund_token, o.refund_offered_at, o.refund_offer_until, o.refund_asked_at, o.refund_failed_at, o.trace_parent, o.erased_at,
+    SELECT o.charge_id, o.id, o.state, o.checkout, o.payment_status, o.amount_minor, o.currency, o.customer_id,
+        o.refunded_minor, o.dispute, o.charged_at, o.completed_at, o.access_withdrawn_at, o.recovered_by,
         (
             SELECT e.id
             FROM orders.orders AS e

@@ -8,7 +8,8 @@ WITH asked AS (
         unnest(sqlc.arg(payment_intent_ids)::text[]) AS payment_intent_id,
         unnest(sqlc.arg(order_ids)::text[]) AS order_id
 ), paid AS MATERIALIZED (
-    SELECT o.*,
+    SELECT o.charge_id, o.id, o.state, o.checkout, o.payment_status, o.amount_minor, o.currency, o.customer_id,
+        o.refunded_minor, o.dispute, o.charged_at, o.completed_at, o.access_withdrawn_at, o.recovered_by,
         (
             SELECT e.id
             FROM orders.orders AS e
