@@ -39,7 +39,8 @@ help:
 	@echo "            play 1000 random histories with every kind of fault, each judged, five minutes"
 	@echo "            (N=10000 more, SEED=17 exactly that one again, SEED=5000 N=1000 others)"
 	@echo "make bench  measure webhooks, reconciling and purchases beside what this machine could do, six minutes"
-	@echo "            (FULL=1 longer and with a million of each, PEER=1 beside another implementation, PART=webhooks, reconciling or checkout)"
+	@echo "            (FULL=1 longer and with a million of each, PEER=1 beside another implementation, PART=webhooks, reconciling or checkout,"
+	@echo "            HISTORY=500000 so many purchases behind the sweeps, where the disk has no room for a million)"
 	@echo "make images make the container images in a folder, without a container engine and without a registry"
 	@echo "            (VERSION=1.2.3 their tag, PLATFORMS=linux/amd64 instead of that and arm64)"
 	@echo "make test   run every test (GOTESTFLAGS=-race, GOTESTFLAGS='-run Name', ...)"
@@ -88,7 +89,7 @@ simulate: need-go
 bench: need-go
 	@dir=$(STATE); mkdir -p "$$dir/bin" || { echo "cannot write $$dir: set MAKEGOOD_DIR to a folder of yours" >&2; exit 1; }; \
 	echo "building the programs into $$dir/bin (about two minutes the first time, seconds later)"; \
-	$(BUILD) -o "$$dir/bin/" $(PROGRAMS) && FULL="$(FULL)" PEER="$(PEER)" PART="$(PART)" exec "$$dir/bin/makegood" bench
+	$(BUILD) -o "$$dir/bin/" $(PROGRAMS) && FULL="$(FULL)" PEER="$(PEER)" PART="$(PART)" HISTORY="$(HISTORY)" exec "$$dir/bin/makegood" bench
 
 images: need-go
 	@dir=$(STATE); mkdir -p "$$dir/bin" || { echo "cannot write $$dir: set MAKEGOOD_DIR to a folder of yours" >&2; exit 1; }; \

@@ -6,6 +6,7 @@
 package bench
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -37,6 +38,9 @@ type Options struct {
 	Peer bool
 	// Part is the only part to measure, one of the names in parts; empty for all.
 	Part string
+	// History is how many purchases the long history has, where the disk has no room for
+	// as many as there would be; 0 for those.
+	History int
 }
 
 // part is something that is measured by itself.
@@ -103,6 +107,7 @@ const (
 // is said in it; an error is something that went wrong.
 func Run(ctx context.Context, opts Options) (path string, err error) {
 	b := &bench{opts: opts, scale: opts.scale(), report: newReport(opts)}
+	b.scale.purchases = cmp.Or(opts.History, b.scale.purchases)
 	began := time.Now()
 	for _, part := range b.parts() {
 		if opts.Part != "" && opts.Part != part.name {

@@ -11,7 +11,7 @@ BEGIN
         SELECT r.oid, r.oid::regclass::text AS name FROM pg_class AS r JOIN pg_namespace AS s ON s.oid = r.relnamespace
         WHERE s.nspname IN ('orders', 'payments', 'provisioning', 'notifications', 'reconciliation') AND r.relkind = 'r'
             AND r.relname NOT LIKE 'river%' AND r.relname NOT LIKE '%version%'
-            AND r.relname NOT IN ('sweeps', 'cursors', 'history_marks', 'deep_passes', 'charging_switch', 'cases', 'case_events')
+            AND r.relname NOT IN ('sweeps', 'cursors', 'history_marks', 'deep_passes', 'deep_pass_slices', 'charging_switch', 'cases', 'case_events')
         ORDER BY 2
     LOOP
         -- Secondary indexes are made again behind the copies.
@@ -20,8 +20,8 @@ BEGIN
             WHERE i.indrelid = t.oid AND NOT EXISTS (SELECT FROM pg_constraint AS k WHERE k.conindid = i.indexrelid);
         FOR indexes IN SELECT * FROM again LOOP EXECUTE 'DROP INDEX ' || indexes.name; END LOOP;
         EXECUTE format('CREATE TEMP TABLE pattern ON COMMIT DROP AS SELECT ctid AS at, to_jsonb(p) AS row FROM %s AS p', t.name);
-        -- Of the five events of a purchase one is enough.
-        FOR source IN SELECT * FROM pattern WHERE t.name <> 'payments.webhook_events' OR row ->> 'type' = 'payment_intent.succeeded' LOOP
+        -- Of the events of a purchase two are enough.
+        FOR source IN SELECT * FROM pattern WHERE t.name <> 'payments.webhook_events' OR row ->> 'type' IN ('payment_intent.succeeded', 'charge.succeeded') LOOP
             columns := NULL;
             FOR c IN
                 SELECT a.attname AS name, format_type(a.atttypid, NULL) AS type FROM pg_attribute AS a

@@ -10,16 +10,16 @@ import (
 	"makegood.example/deploy/internal/stack"
 )
 
-// eventsEach is how many events Stripe sends of one purchase; a history has one.
-const eventsEach = 5
+// Stripe sends eventsEach events of a purchase; a history has eventsKept of them.
+const eventsEach, eventsKept = 5, 2
 
 // sizes tells what a purchase leaves in the database for good, and what each event
-// of Stripe's does: tables and indexes of a long history, by its purchases. What is
-// there only for a day, the jobs, is left out.
+// of Stripe's does: tables and indexes of a long history, by its purchases. Jobs, which
+// are there for a day, and runs, which are not a purchase's, are left out.
 func (b *bench) sizes(ctx context.Context, s *stack.Stack) error {
 	rows, err := s.DB().Query(ctx, `SELECT CASE relname WHEN 'webhook_events' THEN 'an event' ELSE schemaname END,
 			sum(pg_table_size(relid))::bigint, sum(pg_indexes_size(relid))::bigint, sum(n_live_tup)::bigint
-		FROM pg_stat_user_tables WHERE relname NOT LIKE 'river%' AND schemaname <> 'bench' GROUP BY 1 ORDER BY 1`)
+		FROM pg_stat_user_tables WHERE relname NOT LIKE 'river%' AND relname <> 'runs' AND schemaname <> 'bench' GROUP BY 1 ORDER BY 1`)
 	if err != nil {
 		return err
 	}
@@ -40,7 +40,7 @@ func (b *bench) sizes(ctx context.Context, s *stack.Stack) error {
 	for _, k := range all {
 		each := float64(k.Tables+k.Indexes) / float64(b.scale.purchases)
 		if k.Of == "an event" {
-			event = each
+			event = each / eventsKept
 			continue
 		}
 		purchase += each
