@@ -35,8 +35,8 @@ BEGIN
                     WHEN c.type = 'uuid' AND value <> '00000000-0000-0000-0000-000000000000' THEN format('md5(%L || n)::uuid', value)
                     WHEN c.name IN ('seen_at', 'first_seen_at', 'decided_at', 'last_seen_at') THEN format('%L::timestamptz', value)
                     -- Old enough that its body may leave the ledger.
-                    WHEN c.type = 'timestamp with time zone' AND t.name = 'payments.webhook_events' THEN format('%L::timestamptz - interval ''8 days'' - n * interval ''7 seconds''', value)
-                    WHEN c.type = 'timestamp with time zone' THEN format('%L::timestamptz - n * interval ''7 seconds''', value)
+                    WHEN c.type = 'timestamp with time zone' AND t.name = 'payments.webhook_events' THEN format('%L::timestamptz - interval ''8 days'' - n * interval ''100 seconds''', value)
+                    WHEN c.type = 'timestamp with time zone' THEN format('%L::timestamptz - n * interval ''100 seconds''', value)
                     WHEN c.type = 'bytea' AND c.name <> 'payload' THEN format('sha256(convert_to(%L || n, ''UTF8''))', value)
                     WHEN c.type = 'text' AND value ~ '^(ch|pi|cus|re|txn|evt|pm|src|py)_' THEN format('%L || ''x'' || n', value)
                     WHEN c.type = 'text' AND value LIKE '%@%' THEN format('''n'' || n || %L', value)

@@ -87,6 +87,14 @@ func TestASweepDoesNotReadHistory(t *testing.T) {
 		_, next = s.MovedSince(ctx, ids)
 		check("moved since", next)
 		check("read moved again", s.ReadAgain(ctx, ids, now))
+		var differ balance.Report
+		check("differences", s.Differences(ctx, store.Bounds{
+			From: now.Add(-15 * time.Minute), Before: now.AddDate(1, 0, 0), ChargesBefore: now, BalanceBefore: now, OpenSince: now.Add(-time.Hour),
+			PassFrom: now.AddDate(0, 0, -180), PassStartedAt: now.Add(-time.Hour),
+		}, 100, &differ))
+		if differ.DifferenceCount != 0 {
+			t.Errorf("%d differences: %+v", differ.DifferenceCount, differ.Differences)
+		}
 		_, next = s.UnfinishedPass(ctx)
 		check("unfinished pass", next)
 		pass, next := s.FinishedPass(ctx)

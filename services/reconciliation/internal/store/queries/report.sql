@@ -71,7 +71,8 @@ GROUP BY recovered_by
 ORDER BY recovered_by;
 
 -- name: FindDifferences :many
--- Everything that does not fit, with how many there are.
+-- Everything that does not fit, with how many there are. That no id is empty leads to
+-- the index of movements by charge: what a sweep compares is a day's, of any history.
 WITH charges AS (
     SELECT d.charge_id, d.disposition, d.reason, d.status, d.captured, d.amount_minor, d.refunded_minor, d.currency,
         d.created_at, d.seen_at
@@ -81,14 +82,14 @@ WITH charges AS (
     SELECT c.charge_id, c.amount_minor, c.currency, c.created_at, b.id, b.amount_minor AS booked_minor,
         b.currency AS booked_currency, b.exchange_rate
     FROM charges AS c
-    LEFT JOIN reconciliation.balance_transactions AS b ON b.charge_id = c.charge_id AND b.type IN ('charge', 'payment')
+    LEFT JOIN reconciliation.balance_transactions AS b ON b.charge_id = c.charge_id AND b.charge_id <> '' AND b.type IN ('charge', 'payment')
     WHERE c.status = 'SUCCEEDED' AND c.captured AND c.amount_minor > 0 AND c.created_at < @balance_read_before::timestamptz
 ), refunds AS (
     -- Not while a refund is so new that the charge may have been read before it.
     SELECT c.charge_id, c.currency, c.refunded_minor,
         coalesce(sum(-b.amount_minor), 0)::bigint AS booked_minor, bool_and(b.currency = c.currency) AS same_currency
     FROM charges AS c
-    LEFT JOIN reconciliation.balance_transactions AS b ON b.charge_id = c.charge_id
+    LEFT JOIN reconciliation.balance_transactions AS b ON b.charge_id = c.charge_id AND b.charge_id <> ''
         AND b.type IN ('refund', 'payment_refund', 'refund_failure', 'payment_failure_refund')
     WHERE c.captured AND c.seen_at <= @balance_read_before::timestamptz
     GROUP BY c.charge_id, c.currency, c.refunded_minor, c.seen_at
@@ -100,7 +101,7 @@ WITH charges AS (
     SELECT r.charge_id, r.currency, r.refunded_minor, bool_or(u.unit IS NULL) AS unknown, sum(-b.amount_minor / u.unit) AS booked_minor,
         sum((1 + trunc(abs(b.amount_minor) / u.unit / 2000000)) / u.unit) AS tolerance, string_agg(DISTINCT b.exchange_rate, ', ') AS exchange_rates
     FROM refunds AS r
-    JOIN reconciliation.balance_transactions AS b ON b.charge_id = r.charge_id
+    JOIN reconciliation.balance_transactions AS b ON b.charge_id = r.charge_id AND b.charge_id <> ''
         AND b.type IN ('refund', 'payment_refund', 'refund_failure', 'payment_failure_refund')
     LEFT JOIN bookings AS k ON k.charge_id = r.charge_id AND k.booked_currency = b.currency
     CROSS JOIN LATERAL (
@@ -153,7 +154,7 @@ WITH charges AS (
         -- A debit that failed is booked when it begins and booked back when it fails.
         AND NOT EXISTS (
             SELECT FROM reconciliation.balance_transactions AS f
-            WHERE f.charge_id = b.charge_id AND f.type IN ('payment_failure_refund', 'payment_reversal') AND f.amount_minor = -b.amount_minor
+            WHERE f.charge_id = b.charge_id AND f.charge_id <> '' AND f.type IN ('payment_failure_refund', 'payment_reversal') AND f.amount_minor = -b.amount_minor
         )
     UNION ALL
     SELECT 6, charge_id, 'its disposition is ' || disposition || ', and Stripe does not show the charge', currency, 0, amount_minor
