@@ -20,8 +20,7 @@ BEGIN
             WHERE i.indrelid = t.oid AND NOT EXISTS (SELECT FROM pg_constraint AS k WHERE k.conindid = i.indexrelid);
         FOR indexes IN SELECT * FROM again LOOP EXECUTE 'DROP INDEX ' || indexes.name; END LOOP;
         EXECUTE format('CREATE TEMP TABLE pattern ON COMMIT DROP AS SELECT ctid AS at, to_jsonb(p) AS row FROM %s AS p', t.name);
-        -- Of the events of a purchase two are enough.
-        FOR source IN SELECT * FROM pattern WHERE t.name <> 'payments.webhook_events' OR row ->> 'type' IN ('payment_intent.succeeded', 'charge.succeeded') LOOP
+        FOR source IN SELECT * FROM pattern LOOP
             columns := NULL;
             FOR c IN
                 SELECT a.attname AS name, format_type(a.atttypid, NULL) AS type FROM pg_attribute AS a

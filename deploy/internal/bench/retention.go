@@ -10,9 +10,13 @@ import (
 	"makegood.example/deploy/internal/stack"
 )
 
-// retention has the bodies of all old events leave the ledger, which a service does
-// by itself once a day, and times the sweeps that run meanwhile. Then one body is
-// looked up: in its month only.
+// walkFor is how long a walk through a long ledger is watched: a service walks for a
+// part of each minute only.
+const walkFor = 2 * time.Minute
+
+// retention has the bodies of old events leave the ledger, which a service does by
+// itself once a day, and times the sweeps that run meanwhile. Then one body is looked
+// up: in its month only.
 func (b *bench) retention(ctx context.Context, s *stack.Stack) error {
 	if _, err := s.DB().Exec(ctx, "UPDATE payments.body_walk SET look_again_at = '2000-01-01 00:00:00+00', ended_at = NULL"); err != nil {
 		return err
@@ -25,7 +29,7 @@ func (b *bench) retention(ctx context.Context, s *stack.Stack) error {
 		return err
 	}
 	var meanwhile []time.Duration
-	for ended := false; !ended; {
+	for ended := false; !ended && time.Since(began) < walkFor; {
 		took, err := sweep(ctx, s)
 		if err != nil {
 			return err
@@ -35,6 +39,10 @@ func (b *bench) retention(ctx context.Context, s *stack.Stack) error {
 			return err
 		}
 	}
+	// What is left stays: sweeps are compared without a walk beside them.
+	if _, err := s.DB().Exec(ctx, "UPDATE payments.body_walk SET look_again_at = '2100-01-01 00:00:00+00'"); err != nil {
+		return err
+	}
 	lasted := time.Since(began).Round(100 * time.Millisecond)
 	var events, without, kept, months int
 	err := s.DB().QueryRow(ctx, `SELECT count(*), count(*) FILTER (WHERE payload IS NULL), (SELECT count(*) FROM payments.webhook_bodies),
@@ -42,8 +50,8 @@ func (b *bench) retention(ctx context.Context, s *stack.Stack) error {
 	if err != nil {
 		return err
 	}
-	if without < b.scale.purchases {
-		return fmt.Errorf("of %d events %d have left their bodies", events, without)
+	if without == 0 {
+		return fmt.Errorf("none of %d events has lost its body", events)
 	}
 	slices.Sort(meanwhile)
 	b.say("  of %d events %d lost their bodies, %d of which are kept by the month, in %s", events, without, kept, lasted)

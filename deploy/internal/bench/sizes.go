@@ -10,8 +10,8 @@ import (
 	"makegood.example/deploy/internal/stack"
 )
 
-// Stripe sends eventsEach events of a purchase; a history has eventsKept of them.
-const eventsEach, eventsKept = 5, 2
+// eventsEach is how many events Stripe sends of one purchase.
+const eventsEach = 5
 
 // sizes tells what a purchase leaves in the database for good, and what each event
 // of Stripe's does: tables and indexes of a long history, by its purchases. Jobs, which
@@ -40,7 +40,7 @@ func (b *bench) sizes(ctx context.Context, s *stack.Stack) error {
 	for _, k := range all {
 		each := float64(k.Tables+k.Indexes) / float64(b.scale.purchases)
 		if k.Of == "an event" {
-			event = each / eventsKept
+			event = each / eventsEach
 			continue
 		}
 		purchase += each
