@@ -52,6 +52,7 @@ func TestAQuickRunMeasuresEverything(t *testing.T) {
 		"signature and needed fields", "of the database's own inserts", "of the plain way", "payments to CHARGED",
 		"with 500 events stored", "memory of gateway", "memory of payments", "shared commits", "slow disk, shared commits", "slow disk, of the plain way",
 		"charges matched and kept, of one by one, four workers", "1 ms away", "memory at most",
+		"kept of a purchase", "kept of an event", "bodies that left a ledger", "months in which one body is looked for", "purchases while buyers grow in number",
 		"six processes idle, memory", "of six commits an order", "job pickup",
 		"of stripe-go's iterator", "a sweep's time, 1500 purchases behind it", "rows that the database reads for a sweep", "read from end to end", "the integrity report over all time, 1500 purchases",
 	} {
