@@ -11,7 +11,7 @@ BEGIN
         SELECT r.oid, r.oid::regclass::text AS name FROM pg_class AS r JOIN pg_namespace AS s ON s.oid = r.relnamespace
         WHERE s.nspname IN ('orders', 'payments', 'provisioning', 'notifications', 'reconciliation') AND r.relkind = 'r'
             AND r.relname NOT LIKE 'river%' AND r.relname NOT LIKE '%version%' AND r.relname NOT LIKE 'incident%'
-            AND r.relname NOT IN ('sweeps', 'cursors', 'history_marks', 'deep_passes', 'deep_pass_slices', 'charging_switch', 'cases', 'case_events')
+            AND r.relname NOT IN ('sweeps', 'cursors', 'history_marks', 'deep_passes', 'deep_pass_slices', 'charging_switch', 'cases', 'case_events', 'audit')
         ORDER BY 2
     LOOP
         -- Secondary indexes are made again behind the copies.

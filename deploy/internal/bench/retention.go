@@ -12,7 +12,7 @@ import (
 
 // walkFor is how long a walk through a long ledger is watched: a service walks for a
 // part of each minute only.
-const walkFor = 2 * time.Minute
+const walkFor = time.Minute
 
 // retention has the bodies of old events leave the ledger, which a service does by
 // itself once a day, and times the sweeps that run meanwhile. Then one body is looked
