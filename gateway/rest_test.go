@@ -8,11 +8,14 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"google.golang.org/grpc/codes"
 	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/known/timestamppb"
 
 	ordersv1 "makegood.example/proto/gen/orders/v1"
+	provisioningv1 "makegood.example/proto/gen/provisioning/v1"
 	"makegood.example/services/platform/apperr"
 )
 
@@ -248,6 +251,51 @@ func TestATokenReachesTheService(t *testing.T) {
 	}
 	if strings.Contains(gw.log.String(), serviceToken) {
 		t.Error("a token is in the log")
+	}
+}
+
+// An answer about access may be kept for a second, and then asked for again without
+// its body; a change is seen at once by whoever asks, and nothing else may be kept.
+func TestAnAnswerAboutAccessMayBeKept(t *testing.T) {
+	gw := start(t, nil)
+	now, err := &provisioningv1.CheckAccessResponse{AccountId: reference, Active: true, AccessUntil: timestamppb.New(noon.Add(time.Hour))}, error(nil)
+	gw.peers.Provisioning.Access = func() (*provisioningv1.CheckAccessResponse, error) { return now, err }
+	ask := func(has ...string) answer {
+		headers := []string{"Authorization", "Bearer " + serviceToken}
+		for _, one := range has {
+			headers = append(headers, "If-None-Match", one)
+		}
+		return gw.do(t, "GET", "/v1/accounts/"+reference+"/access", "", headers...)
+	}
+	first := ask()
+	etag := first.header.Get("Etag")
+	if first.status != 200 || etag == "" || first.header.Get("Cache-Control") != "private, max-age=1" || first.header.Get("Vary") != "Authorization" {
+		t.Fatalf("%d %v", first.status, first.header)
+	}
+	for _, same := range [][]string{{etag}, {strings.TrimPrefix(etag, "W/")}, {`"other", ` + etag}, {`"other"`, etag}, {"*"}} {
+		a := ask(same...)
+		if a.status != http.StatusNotModified || a.body != "" || a.header.Get("Etag") != etag || a.header.Get("Cache-Control") != "private, max-age=1" {
+			t.Errorf("with %q: %d %q %v", same, a.status, a.body, a.header)
+		}
+	}
+	for _, change := range []func(){
+		func() { now.AccessUntil = timestamppb.New(noon.Add(2 * time.Hour)) },
+		func() { now.Active = false },
+		func() { now.AccessUntil = nil },
+	} {
+		change()
+		a := ask(etag)
+		if a.status != 200 || a.body == "" || a.header.Get("Etag") == etag {
+			t.Errorf("%v is answered with %d %q %v", now, a.status, a.body, a.header)
+		}
+		etag = a.header.Get("Etag")
+	}
+	err = apperr.New(codes.NotFound, "ACCOUNT_NOT_FOUND", "x")
+	if a := ask(etag); a.status != 404 || a.header.Get("Etag") != "" || a.header.Get("Cache-Control") != "no-store" {
+		t.Errorf("%d %v", a.status, a.header)
+	}
+	if a := gw.do(t, "GET", "/v1/orders/"+reference, "", "If-None-Match", "*"); a.status == http.StatusNotModified || a.header.Get("Cache-Control") != "no-store" {
+		t.Errorf("an order: %d %v", a.status, a.header)
 	}
 }
 

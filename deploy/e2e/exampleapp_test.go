@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"context"
 	"io"
 	"net"
 	"net/http"
@@ -65,7 +66,7 @@ func (e *example) run(t *testing.T) {
 	}
 	defer log.Close()
 	e.cmd = exec.Command(e.bin)
-	e.cmd.Env = []string{"MAKEGOOD_URL=" + e.shop.URL(), "PROVISIONING_GRPC_ADDR=" + e.shop.Env("PROVISIONING_GRPC_ADDR"),
+	e.cmd.Env = []string{"MAKEGOOD_URL=" + e.shop.URL(),
 		"SERVICE_TOKEN_FILE=" + filepath.Join(e.shop.Dir(), "service.token"), "ACCESS_HOOK_SECRET=" + hookSecret,
 		"EXAMPLEAPP_ADDR=" + e.addr, "EXAMPLEAPP_JOURNAL=" + filepath.Join(e.dir, "journal")}
 	e.cmd.Stderr = log
@@ -132,6 +133,42 @@ func (e *example) letIn(t *testing.T, b *buyer) {
 	}
 }
 
+// judgeDocument: every command of docs/integrate.md does what the document says, one
+// after the other in one shell.
+func (e *example) judgeDocument(t *testing.T) {
+	t.Helper()
+	setup, list, _ := examples(t, "integrate.md")
+	const next = "\n---- the next command ----\n"
+	script := "set -euo pipefail\n" + setup
+	for _, c := range list {
+		script += c.command + "printf '%s' '" + next + "'\n"
+	}
+	dir := t.TempDir()
+	if err := os.Symlink(e.shop.Dir(), filepath.Join(dir, ".makegood")); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
+	defer cancel()
+	run := exec.CommandContext(ctx, "bash", "-c", script)
+	run.Dir, run.Env = dir, append(os.Environ(), "SHOP="+e.shop.URL(), "ADMIN="+e.shop.AdminURL(), "INBOX="+e.shop.InboxURL())
+	said, err := run.CombinedOutput()
+	answers := strings.Split(string(said), next)
+	if err != nil || len(list) < 6 || len(answers) != len(list)+1 {
+		t.Fatalf("%d commands gave %d answers: %v\n%s", len(list), len(answers)-1, err, said)
+	}
+	bare := strings.NewReplacer(" ", "", "\n", "").Replace // nothing is promised of white space
+	for i, c := range list {
+		if len(c.answers) == 0 {
+			t.Errorf("the document does not say what %s answers", c.command)
+		}
+		for _, want := range c.answers {
+			if !strings.Contains(bare(answers[i]), bare(want)) {
+				t.Errorf("%s does not answer %s:\n%s", c.command, want, answers[i])
+			}
+		}
+	}
+}
+
 // TestAnAppThatIsKilledGivesAccessAllTheSame: the app sells in a browser, is down when
 // access is given, killed again later, and asks, hears or remembers each time.
 func TestAnAppThatIsKilledGivesAccessAllTheSame(t *testing.T) {
@@ -159,6 +196,7 @@ func TestAnAppThatIsKilledGivesAccessAllTheSame(t *testing.T) {
 	e.run(t)
 	e.letIn(t, b) // heard or not: then it asks
 	awaitFor(t, 2*time.Minute, "the hook", func() bool { return undelivered() == 0 })
+	e.judgeDocument(t)
 
 	// From now on it knows by itself: Makegood is away, and it was killed once more.
 	e.kill(t)

@@ -26,10 +26,10 @@ type documented struct {
 	answers []string
 }
 
-// examples reads the document: the first block is what every command stands on.
-func examples(t *testing.T) (setup string, list []documented, text string) {
+// examples reads a document: the first block is what every command stands on.
+func examples(t *testing.T, name string) (setup string, list []documented, text string) {
 	t.Helper()
-	body, err := os.ReadFile("../../docs/support.md")
+	body, err := os.ReadFile(filepath.Join("../../docs", name))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -62,7 +62,7 @@ func grpcurl(t *testing.T) (dir string) {
 // real processes, one after the other; and every call of the desk has one.
 func TestTheSupportDocument(t *testing.T) {
 	t.Parallel()
-	setup, list, text := examples(t)
+	setup, list, text := examples(t, "support.md")
 	methods := reconciliationv1.File_reconciliation_v1_support_proto.Services().ByName("SupportService").Methods()
 	for i := range methods.Len() {
 		if name := string(methods.Get(i).Name()); !strings.Contains(text, "\ndesk SupportService/"+name+" <") {

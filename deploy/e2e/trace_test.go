@@ -3,6 +3,8 @@ package e2e
 import (
 	"bufio"
 	"encoding/json"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"slices"
@@ -24,7 +26,10 @@ const (
 func TestTraces(t *testing.T) {
 	t.Parallel()
 	received := collector.Start(t)
-	s := open(t, append(received.Settings, killing...)...)
+	heard := make(chan string, 100) // with which trace each hook came to the app
+	app := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { heard <- r.Header.Get("Traceparent") }))
+	t.Cleanup(app.Close)
+	s := open(t, slices.Concat(received.Settings, killing, []string{"ACCESS_HOOK_URL=" + app.URL, "ACCESS_HOOK_SECRETS=" + hookSecret, "ACCESS_HOOK_ALLOW_PRIVATE=true"})...)
 	s.pauseWebhooks(t, true)
 
 	b := s.buyer("traced")
@@ -62,6 +67,25 @@ func TestTraces(t *testing.T) {
 		t.Error("a span has the reference, with which anybody could read the order's page")
 	}
 
+	// The app is told in a trace of its own, which links to the purchase's, and with which
+	// the app's own spans can go on.
+	var told []string
+	await(t, "the app to be told", func() bool {
+		select {
+		case parent := <-heard:
+			told = strings.Split(parent, "-")
+		default:
+		}
+		return told != nil
+	})
+	if len(told) != 4 {
+		t.Fatalf("the hook came with the trace %q", told)
+	}
+	telling := awaitTrace(t, received, told[1], place{"provisioning: hooks", "provisioning: hook POST"})
+	if look, post := find(telling, "provisioning: hooks"), find(telling, "provisioning: hook POST"); !slices.Contains(look.Links, browserTrace) || post.ID != told[2] {
+		t.Errorf("the hook came below %s of %s, and its look links to %v:\n%s", told[2], told[1], look.Links, collector.Tree(telling))
+	}
+
 	// Orders is killed between Stripe's confirmation and our record of it.
 	killed := s.buyer("killed")
 	hold := stripe("hang_after", "POST", pathConfirm)(t, s)
@@ -88,6 +112,20 @@ func TestTraces(t *testing.T) {
 	if isBelow(received.Of(rescue[0].Links[0]), place{"", "notifications: smtp send"}) {
 		t.Error("the mail is of the purchase that was cut off, too")
 	}
+}
+
+// judgeLink: what recovered the buyer's order did so in a trace of its own, in which is
+// what it is known by, and which links to the trace of the purchase.
+func (b *buyer) judgeLink(t *testing.T, c *collector.Collector, by string) {
+	t.Helper()
+	await(t, "a trace with "+by+" that links to the purchase's", func() bool {
+		bought := c.Find(func(s collector.Span) bool {
+			return named(s) == "gateway: POST /v1/orders" && s.Attributes["reference_short"] == strings.ToUpper(b.reference[:8])
+		})
+		return len(bought) == 1 && len(c.Find(func(s collector.Span) bool {
+			return named(s) == by && slices.ContainsFunc(c.Of(s.Trace), func(in collector.Span) bool { return slices.Contains(in.Links, bought[0].Trace) })
+		})) > 0
+	})
 }
 
 func named(s collector.Span) string { return s.Service + ": " + s.Name }

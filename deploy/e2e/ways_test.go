@@ -2,8 +2,11 @@ package e2e
 
 import (
 	"net/http"
+	"slices"
 	"testing"
 	"time"
+
+	"makegood.example/deploy/internal/collector"
 )
 
 // way is one of the independent ways by which a paid order finds its access,
@@ -15,12 +18,14 @@ type way struct {
 	webhooks bool
 	// recoveredBy is what the order must then say.
 	recoveredBy string
+	// span is found in each trace in which this way goes on with a purchase.
+	span string
 }
 
 var ways = []way{
-	{name: "the looks alone", settings: killing, recoveredBy: "rescue"},
-	{name: "the webhook alone", settings: []string{"RESCUE_AFTER=off", "RECONCILE_EVERY=off", "APOLOGY_AFTER=1s"}, webhooks: true, recoveredBy: "webhook"},
-	{name: "the sweep alone", settings: []string{"RESCUE_AFTER=off", "RECONCILE_EVERY=1s", "STUCK_AFTER=1s", "APOLOGY_AFTER=1s"}, recoveredBy: "reconciliation"},
+	{name: "the looks alone", settings: killing, recoveredBy: "rescue", span: "orders: orders that are due"},
+	{name: "the webhook alone", settings: []string{"RESCUE_AFTER=off", "RECONCILE_EVERY=off", "APOLOGY_AFTER=1s"}, webhooks: true, recoveredBy: "webhook", span: "gateway: POST /webhooks/stripe"},
+	{name: "the sweep alone", settings: []string{"RESCUE_AFTER=off", "RECONCILE_EVERY=1s", "STUCK_AFTER=1s", "APOLOGY_AFTER=1s"}, recoveredBy: "reconciliation", span: "reconciliation: sweeps"},
 }
 
 // fromTheConfirmOn are the crashes after which the money has moved.
@@ -38,11 +43,12 @@ func TestEachWayAloneIsEnough(t *testing.T) {
 	for _, w := range ways {
 		t.Run(w.name, func(t *testing.T) {
 			t.Parallel()
-			s := open(t, w.settings...)
+			received := collector.Start(t)
+			s := open(t, slices.Concat(received.Settings, w.settings)...)
 			for _, p := range fromTheConfirmOn {
 				t.Run(p.name, func(t *testing.T) { w.play(t, s, p) })
 			}
-			t.Run("authenticated, and the browser never came back", func(t *testing.T) { w.playLostBrowser(t, s) })
+			t.Run("authenticated, and the browser never came back", func(t *testing.T) { w.playLostBrowser(t, s, received) })
 		})
 	}
 }
@@ -78,8 +84,9 @@ func (w way) play(t *testing.T, s *shop, p killPoint) {
 }
 
 // playLostBrowser: the buyer passes 3-D Secure, and their browser dies before it
-// tells us. What we heard last is that they must act.
-func (w way) playLostBrowser(t *testing.T, s *shop) {
+// tells us. What we heard last is that they must act. What finds them links to the trace
+// of the purchase.
+func (w way) playLostBrowser(t *testing.T, s *shop, received *collector.Collector) {
 	s.pauseWebhooks(t, true)
 	b := s.buyer("lost browser")
 	if status := b.authenticates(t, b.opens3DS(t)); status != http.StatusOK {
@@ -92,6 +99,7 @@ func (w way) playLostBrowser(t *testing.T, s *shop) {
 	if r, _ := b.judgeEffects(t, outcome{}); r.RecoveredBy != w.recoveredBy {
 		t.Errorf("recovered by %q, want %q", r.RecoveredBy, w.recoveredBy)
 	}
+	b.judgeLink(t, received, w.span)
 	s.pauseWebhooks(t, false)
 	s.awaitDeliveries(t)
 }

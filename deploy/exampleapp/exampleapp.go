@@ -5,6 +5,7 @@
 package exampleapp
 
 import (
+	"bytes"
 	"context"
 	"crypto/rand"
 	"embed"
@@ -19,13 +20,6 @@ import (
 	"time"
 
 	standardwebhooks "github.com/standard-webhooks/standard-webhooks/libraries/go"
-	"google.golang.org/grpc"
-	"google.golang.org/grpc/codes"
-	"google.golang.org/grpc/credentials/insecure"
-	"google.golang.org/grpc/metadata"
-	"google.golang.org/grpc/status"
-
-	provisioningv1 "makegood.example/proto/gen/provisioning/v1"
 )
 
 //go:embed page.html shop.js
@@ -40,8 +34,6 @@ const askTimeout = 5 * time.Second
 type Config struct {
 	// MakegoodURL is Makegood's edge, as browsers and this app reach it.
 	MakegoodURL string
-	// ProvisioningAddr is where activation links are redeemed, host:port.
-	ProvisioningAddr string
 	// ServiceToken is the app's own, with the role service.
 	ServiceToken string
 	// HookSecret is the one that hooks are verified with ("whsec_…").
@@ -55,8 +47,6 @@ type App struct {
 	cfg      Config
 	kept     *journal
 	verifier *standardwebhooks.Webhook
-	conn     *grpc.ClientConn
-	makegood provisioningv1.ProvisioningServiceClient
 	log      *slog.Logger
 }
 
@@ -70,18 +60,11 @@ func New(cfg Config, log *slog.Logger) (*App, error) {
 	if err != nil {
 		return nil, err
 	}
-	conn, err := grpc.NewClient("passthrough:///"+cfg.ProvisioningAddr, grpc.WithTransportCredentials(insecure.NewCredentials()))
-	if err != nil {
-		return nil, err
-	}
-	return &App{cfg: cfg, kept: kept, verifier: verifier, conn: conn, makegood: provisioningv1.NewProvisioningServiceClient(conn), log: log}, nil
+	return &App{cfg: cfg, kept: kept, verifier: verifier, log: log}, nil
 }
 
 // Close gives everything back.
-func (a *App) Close() error {
-	_ = a.conn.Close()
-	return a.kept.Close()
-}
+func (a *App) Close() error { return a.kept.Close() }
 
 // Handler serves the app.
 func (a *App) Handler() http.Handler {
@@ -128,21 +111,23 @@ func (a *App) hear(w http.ResponseWriter, r *http.Request) {
 // activate spends the link of a mail and lets its holder in.
 func (a *App) activate(w http.ResponseWriter, r *http.Request) {
 	r.Body = http.MaxBytesReader(w, r.Body, 4096)
-	ctx, cancel := context.WithTimeout(metadata.AppendToOutgoingContext(r.Context(), "authorization", "Bearer "+a.cfg.ServiceToken), askTimeout)
-	defer cancel()
-	account, err := a.makegood.RedeemActivation(ctx, &provisioningv1.RedeemActivationRequest{Token: r.PostFormValue("token")})
-	switch status.Code(err) {
-	case codes.OK:
-	case codes.NotFound, codes.InvalidArgument:
+	token := r.PostFormValue("token")
+	var account struct {
+		ID string `json:"account_id"`
+	}
+	code, err := a.call(r.Context(), http.MethodPost, "/v1/activations:redeem", map[string]string{"token": token}, &account)
+	switch {
+	case err == nil && code == http.StatusOK:
+	case err == nil && (code == http.StatusNotFound || code == http.StatusBadRequest):
 		a.show(w, http.StatusNotFound, view{Says: "This link is not valid any more. Ask for a new one, or log in."})
 		return
 	default:
-		a.log.Warn("a link could not be redeemed", "code", status.Code(err).String())
-		a.show(w, http.StatusServiceUnavailable, view{Says: "That did not work just now. The link stays valid: please try again in a minute.", Token: r.PostFormValue("token")})
+		a.log.Warn("a link could not be redeemed", "status", code, "error", err)
+		a.show(w, http.StatusServiceUnavailable, view{Says: "That did not work just now. Please try again in a minute.", Token: token})
 		return
 	}
 	session := rand.Text()
-	if err := a.kept.Add(entry{Session: session, Account: account.GetAccountId()}); err != nil {
+	if err := a.kept.Add(entry{Session: session, Account: account.ID}); err != nil {
 		a.log.Error("a session could not be kept", "error", err)
 		a.show(w, http.StatusServiceUnavailable, view{Says: "Your account is set up. Please log in in a minute."})
 		return
@@ -181,27 +166,42 @@ func (a *App) members(w http.ResponseWriter, r *http.Request) {
 
 // ask reads an account's access at Makegood.
 func (a *App) ask(ctx context.Context, account string) (access, error) {
-	ctx, cancel := context.WithTimeout(ctx, askTimeout)
-	defer cancel()
-	r, err := http.NewRequestWithContext(ctx, http.MethodGet, a.cfg.MakegoodURL+"/v1/accounts/"+url.PathEscape(account)+"/access", nil)
-	if err != nil {
-		return access{}, err
-	}
-	r.Header.Set("Authorization", "Bearer "+a.cfg.ServiceToken)
-	answer, err := http.DefaultClient.Do(r)
-	if err != nil {
-		return access{}, err
-	}
-	defer func() { _ = answer.Body.Close() }()
-	if answer.StatusCode != http.StatusOK {
-		return access{}, fmt.Errorf("makegood answered %d", answer.StatusCode)
-	}
 	var said struct {
 		Active      bool       `json:"active"`
 		AccessUntil *time.Time `json:"access_until"`
 	}
-	err = json.NewDecoder(io.LimitReader(answer.Body, 64<<10)).Decode(&said)
+	code, err := a.call(ctx, http.MethodGet, "/v1/accounts/"+url.PathEscape(account)+"/access", nil, &said)
+	if err == nil && code != http.StatusOK {
+		err = fmt.Errorf("makegood answered %d", code)
+	}
 	return access{Account: account, Active: said.Active, Until: said.AccessUntil}, err
+}
+
+// call asks Makegood under the app's own token. The answer is read when it is a 200.
+func (a *App) call(ctx context.Context, method, path string, body, into any) (code int, err error) {
+	ctx, cancel := context.WithTimeout(ctx, askTimeout)
+	defer cancel()
+	var sent bytes.Buffer
+	if body != nil {
+		if err := json.NewEncoder(&sent).Encode(body); err != nil {
+			return 0, err
+		}
+	}
+	r, err := http.NewRequestWithContext(ctx, method, a.cfg.MakegoodURL+path, &sent)
+	if err != nil {
+		return 0, err
+	}
+	r.Header.Set("Authorization", "Bearer "+a.cfg.ServiceToken)
+	r.Header.Set("Content-Type", "application/json")
+	answer, err := http.DefaultClient.Do(r)
+	if err != nil {
+		return 0, err
+	}
+	defer func() { _ = answer.Body.Close() }()
+	if answer.StatusCode != http.StatusOK {
+		return answer.StatusCode, nil
+	}
+	return answer.StatusCode, json.NewDecoder(io.LimitReader(answer.Body, 64<<10)).Decode(into)
 }
 
 // view is what the page shows.

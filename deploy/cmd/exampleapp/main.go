@@ -34,11 +34,10 @@ func run(ctx context.Context, log *slog.Logger) error {
 		return fmt.Errorf("SERVICE_TOKEN_FILE: %w", err)
 	}
 	app, err := exampleapp.New(exampleapp.Config{
-		MakegoodURL:      strings.TrimRight(cmp.Or(os.Getenv("MAKEGOOD_URL"), "http://127.0.0.1:8080"), "/"),
-		ProvisioningAddr: cmp.Or(os.Getenv("PROVISIONING_GRPC_ADDR"), "127.0.0.1:9103"),
-		ServiceToken:     strings.TrimSpace(string(token)),
-		HookSecret:       os.Getenv("ACCESS_HOOK_SECRET"),
-		Journal:          cmp.Or(os.Getenv("EXAMPLEAPP_JOURNAL"), "exampleapp.journal"),
+		MakegoodURL:  strings.TrimRight(cmp.Or(os.Getenv("MAKEGOOD_URL"), "http://127.0.0.1:8080"), "/"),
+		ServiceToken: strings.TrimSpace(string(token)),
+		HookSecret:   os.Getenv("ACCESS_HOOK_SECRET"),
+		Journal:      cmp.Or(os.Getenv("EXAMPLEAPP_JOURNAL"), "exampleapp.journal"),
 	}, log)
 	if err != nil {
 		return err

@@ -27,6 +27,7 @@ func setup(ctx context.Context, _ []string) error {
 	for _, p := range []struct{ program, aptPackage, tests string }{
 		{"systemd-analyze", "systemd", "the units"},
 		{"promtool", "prometheus", "the alert rules and the dashboard"},
+		{"curl", "curl", "the commands of docs/integrate.md"},
 	} {
 		if err := ensure(ctx, p.program, p.aptPackage); err != nil {
 			fmt.Printf("%s: the tests of %s will fail: %v\n", p.program, p.tests, err)

@@ -15,7 +15,7 @@ import (
 func TestMain(m *testing.M) { pgtest.Main(m, stack.Schemas...) }
 
 // account is who holds the access that an order bought.
-func account(t *testing.T, w *oneprocess.World, order string) (id string) {
+func account(t testing.TB, w *oneprocess.World, order string) (id string) {
 	t.Helper()
 	if err := w.DB.QueryRow(t.Context(), "SELECT account_id::text FROM provisioning.grants WHERE order_id = $1", order).Scan(&id); err != nil {
 		t.Fatalf("the grant of order %s: %v", order, err)

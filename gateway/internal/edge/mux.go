@@ -39,6 +39,7 @@ func NewMux(timeout time.Duration) *runtime.ServeMux {
 		runtime.WithOutgoingTrailerMatcher(nothing),
 		runtime.WithMetadata(clientIPMetadata),
 		runtime.WithForwardResponseOption(orderStatus),
+		runtime.WithForwardResponseOption(mayBeKept),
 		runtime.WithErrorHandler(handleError),
 		runtime.WithRoutingErrorHandler(handleRoutingError),
 		runtime.WithMiddlewares(noteRoute, boundBody, boundCalls(callsPerAddress, callsInAll), boundTime(timeout)),

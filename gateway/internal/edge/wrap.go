@@ -21,6 +21,8 @@ type requestInfo struct {
 	// orderID is the order that was answered.
 	orderID  string
 	clientIP netip.Addr
+	// ifNoneMatch names the answers that the client has.
+	ifNoneMatch string
 	// head is set when only the headers of the answer are wanted.
 	head bool
 	// probing is set while only the route is looked for, and nothing is done.
@@ -50,7 +52,7 @@ func Wrap(next http.Handler, log *slog.Logger, requests *Requests, trusted []net
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		began := time.Now()
 		warn(r)
-		info := &requestInfo{route: "none", clientIP: clientIP(r, trusted)}
+		info := &requestInfo{route: "none", clientIP: clientIP(r, trusted), ifNoneMatch: strings.Join(r.Header.Values("If-None-Match"), ",")}
 		out := &recorder{ResponseWriter: w}
 		method := r.Method
 		ctx, endSpan := begin(r, info)

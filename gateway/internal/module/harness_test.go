@@ -44,6 +44,8 @@ window.checkout = createCheckout({ plan: "annual", stripe, card: {}, form: docum
 type edge struct {
 	*httptest.Server
 	t *testing.T
+	// takes are the fields of each call's body, by the edge's OpenAPI document.
+	takes map[string]map[string]schema
 
 	mu sync.Mutex
 	// answer says what a call of /v1/orders… gets; body is its JSON.
@@ -56,7 +58,12 @@ type edge struct {
 
 func startEdge(t *testing.T) *edge {
 	t.Helper()
-	e := &edge{t: t, page: fmt.Sprintf(checkoutPage, withModule)}
+	all := schemas(t)
+	e := &edge{t: t, page: fmt.Sprintf(checkoutPage, withModule), takes: map[string]map[string]schema{
+		"POST":         all["v1PlaceOrderRequest"].Properties,
+		"POST pay":     all["OrdersServicePayOrderBody"].Properties,
+		"POST confirm": all["OrdersServiceConfirmOrderBody"].Properties,
+	}}
 	scripts, err := module.Scripts(pages.Catalogue(), refundDays)
 	if err != nil {
 		t.Fatal(err)
@@ -93,6 +100,11 @@ func (e *edge) orders(w http.ResponseWriter, r *http.Request) {
 	e.calls = append(e.calls, call)
 	var body map[string]any
 	_ = json.Unmarshal(raw, &body)
+	for field := range body {
+		if _, ok := e.takes[call][field]; !ok {
+			e.t.Errorf("%s was sent with %s, which the edge refuses", call, field)
+		}
+	}
 	e.bodies = append(e.bodies, body)
 	if r.Method == http.MethodPost && call == "POST" {
 		e.keys = append(e.keys, r.Header.Get("Idempotency-Key"))

@@ -1,5 +1,7 @@
 // Types of /makegood.js and, as the global Makegood, of /makegood.classic.js.
 
+export as namespace Makegood;
+
 /** Makes a checkout for one plan; with a form, it steers that form. */
 export function createCheckout(options: CheckoutOptions): Checkout;
 
@@ -94,6 +96,8 @@ export interface Order {
   promise: { by: string | null; missed_count: number; missed_by: string | null; refund_offered: boolean } | null;
   refund_asked_at: string | null;
   refund_failed: boolean;
+  /** Until when the refund that was offered by mail can be taken. */
+  refund_offer_until: string | null;
 }
 
 /** One purchase, from the click to its end. "change" is dispatched with each new state, "close" by close(). */

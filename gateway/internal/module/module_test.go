@@ -63,33 +63,6 @@ func TestInABrowser(t *testing.T) {
 	}
 }
 
-// testTypes: what the types promise is there, in both builds.
-func testTypes(t *testing.T, b *browsertest.Browser) {
-	e := startEdge(t)
-	e.says(complete)
-	e.page = fmt.Sprintf(checkoutPage, withModule+`<script src="/makegood.classic.js"></script><script type="module">
-		import * as all from "/makegood.js"; window.all = all; window.types = await (await fetch("/makegood.d.ts")).text();</script>`)
-	p := e.shop(b)
-	p.Await("window.types")
-	var missing []string
-	p.Eval(`(() => {
-		const missing = [];
-		const exported = [...types.matchAll(/^export (?:function|const|class) (\w+)/gm)].map((m) => m[1]);
-		for (const build of [all, Makegood]) {
-			if (Object.keys(build).sort().join() !== exported.sort().join()) missing.push("exports: " + Object.keys(build));
-			const checkout = build.createCheckout({ plan: "other" });
-			const body = types.slice(types.indexOf("export class Checkout"));
-			for (const [, name, method] of body.matchAll(/^  (?:readonly )?(\w+)(\()?/gm)) if (name !== "constructor" && (!(name in checkout) || (method && typeof checkout[name] !== "function"))) missing.push(name);
-			const declared = [...body.matchAll(/^  (?:readonly )?(\w+)/gm)].map((m) => m[1]);
-			for (const name of Object.getOwnPropertyNames(build.Checkout.prototype)) if (!declared.includes(name)) missing.push("undeclared: " + name);
-			checkout.close();
-		}
-		return missing; })()`, &missing)
-	if len(missing) > 0 {
-		t.Errorf("%q", missing)
-	}
-}
-
 func testPurchase(t *testing.T, b *browsertest.Browser) {
 	e := startEdge(t)
 	clicked := make(chan struct{})

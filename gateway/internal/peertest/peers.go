@@ -126,9 +126,14 @@ func (p *PaymentsPeer) ListWebhookEvents(_ context.Context, r *paymentsv1.ListWe
 // ProvisioningPeer says that every account has access.
 type ProvisioningPeer struct {
 	provisioningv1.UnimplementedProvisioningServiceServer
+	// Access says what an account has instead; nil is access without an end.
+	Access func() (*provisioningv1.CheckAccessResponse, error)
 }
 
-func (*ProvisioningPeer) CheckAccess(_ context.Context, r *provisioningv1.CheckAccessRequest) (*provisioningv1.CheckAccessResponse, error) {
+func (p *ProvisioningPeer) CheckAccess(_ context.Context, r *provisioningv1.CheckAccessRequest) (*provisioningv1.CheckAccessResponse, error) {
+	if p.Access != nil {
+		return p.Access()
+	}
 	return &provisioningv1.CheckAccessResponse{AccountId: r.GetAccountId(), Active: true}, nil
 }
 

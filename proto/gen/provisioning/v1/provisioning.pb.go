@@ -1795,7 +1795,7 @@ const file_provisioning_v1_provisioning_proto_rawDesc = "" +
 	"\x10\xe8\a\"\x05r\x03\xb0\x01\x01R\borderIds\"p\n" +
 	"\x13MatchGrantsResponse\x12.\n" +
 	"\x06grants\x18\x01 \x03(\v2\x16.provisioning.v1.GrantR\x06grants\x12)\n" +
-	"\x10history_position\x18\x02 \x01(\x03R\x0fhistoryPosition2\xd0\a\n" +
+	"\x10history_position\x18\x02 \x01(\x03R\x0fhistoryPosition2\xf4\a\n" +
 	"\x13ProvisioningService\x12U\n" +
 	"\n" +
 	"CheckBuyer\x12\".provisioning.v1.CheckBuyerRequest\x1a#.provisioning.v1.CheckBuyerResponse\x12J\n" +
@@ -1806,8 +1806,8 @@ const file_provisioning_v1_provisioning_proto_rawDesc = "" +
 	"\vMatchGrants\x12#.provisioning.v1.MatchGrantsRequest\x1a$.provisioning.v1.MatchGrantsResponse\x12\x82\x01\n" +
 	"\vCheckAccess\x12#.provisioning.v1.CheckAccessRequest\x1a$.provisioning.v1.CheckAccessResponse\"(\x82\xd3\xe4\x93\x02\"\x12 /v1/accounts/{account_id}/access\x12X\n" +
 	"\vFindAccount\x12#.provisioning.v1.FindAccountRequest\x1a$.provisioning.v1.FindAccountResponse\x12g\n" +
-	"\x10CreateSignInLink\x12(.provisioning.v1.CreateSignInLinkRequest\x1a).provisioning.v1.CreateSignInLinkResponse\x12g\n" +
-	"\x10RedeemActivation\x12(.provisioning.v1.RedeemActivationRequest\x1a).provisioning.v1.RedeemActivationResponse2\x84\x02\n" +
+	"\x10CreateSignInLink\x12(.provisioning.v1.CreateSignInLinkRequest\x1a).provisioning.v1.CreateSignInLinkResponse\x12\x8a\x01\n" +
+	"\x10RedeemActivation\x12(.provisioning.v1.RedeemActivationRequest\x1a).provisioning.v1.RedeemActivationResponse\"!\x82\xd3\xe4\x93\x02\x1b:\x01*\"\x16/v1/activations:redeem2\x84\x02\n" +
 	"\x18ProvisioningAdminService\x12k\n" +
 	"\tListHooks\x12!.provisioning.v1.ListHooksRequest\x1a\".provisioning.v1.ListHooksResponse\"\x17\x82\xd3\xe4\x93\x02\x11\x12\x0f/admin/v1/hooks\x12{\n" +
 	"\vReplayHooks\x12#.provisioning.v1.ReplayHooksRequest\x1a$.provisioning.v1.ReplayHooksResponse\"!\x82\xd3\xe4\x93\x02\x1b:\x01*\"\x16/admin/v1/hooks:replayB;Z9makegood.example/proto/gen/provisioning/v1;provisioningv1b\x06proto3"

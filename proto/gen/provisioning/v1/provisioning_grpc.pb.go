@@ -63,8 +63,11 @@ type ProvisioningServiceClient interface {
 	// MatchGrants says for a page of orders which of them have a grant, in one
 	// question.
 	MatchGrants(ctx context.Context, in *MatchGrantsRequest, opts ...grpc.CallOption) (*MatchGrantsResponse, error)
-	// CheckAccess says whether an account may use the product. Errors:
-	// NOT_FOUND ACCOUNT_NOT_FOUND.
+	// CheckAccess says whether an account may use the product. It reads an index
+	// and always answers with what is so now. The answer may be kept for a second,
+	// and active no longer than access_until; over REST it says so itself
+	// (Cache-Control), and has an ETag by which to ask whether it is still so (304).
+	// Errors: NOT_FOUND ACCOUNT_NOT_FOUND.
 	CheckAccess(ctx context.Context, in *CheckAccessRequest, opts ...grpc.CallOption) (*CheckAccessResponse, error)
 	// FindAccount answers with the account that has an address, or an id, and
 	// whether the address was proven. Errors: NOT_FOUND ACCOUNT_NOT_FOUND.
@@ -74,8 +77,8 @@ type ProvisioningServiceClient interface {
 	// Errors: NOT_FOUND GRANT_NOT_FOUND.
 	CreateSignInLink(ctx context.Context, in *CreateSignInLinkRequest, opts ...grpc.CallOption) (*CreateSignInLinkResponse, error)
 	// RedeemActivation spends an activation token; the SaaS calls it when the
-	// link is opened. Errors: NOT_FOUND ACTIVATION_NOT_FOUND (also when expired
-	// or spent).
+	// link is followed, not when it is merely opened: mail scanners open every
+	// link. Errors: NOT_FOUND ACTIVATION_NOT_FOUND (also when expired or spent).
 	RedeemActivation(ctx context.Context, in *RedeemActivationRequest, opts ...grpc.CallOption) (*RedeemActivationResponse, error)
 }
 
@@ -216,8 +219,11 @@ type ProvisioningServiceServer interface {
 	// MatchGrants says for a page of orders which of them have a grant, in one
 	// question.
 	MatchGrants(context.Context, *MatchGrantsRequest) (*MatchGrantsResponse, error)
-	// CheckAccess says whether an account may use the product. Errors:
-	// NOT_FOUND ACCOUNT_NOT_FOUND.
+	// CheckAccess says whether an account may use the product. It reads an index
+	// and always answers with what is so now. The answer may be kept for a second,
+	// and active no longer than access_until; over REST it says so itself
+	// (Cache-Control), and has an ETag by which to ask whether it is still so (304).
+	// Errors: NOT_FOUND ACCOUNT_NOT_FOUND.
 	CheckAccess(context.Context, *CheckAccessRequest) (*CheckAccessResponse, error)
 	// FindAccount answers with the account that has an address, or an id, and
 	// whether the address was proven. Errors: NOT_FOUND ACCOUNT_NOT_FOUND.
@@ -227,8 +233,8 @@ type ProvisioningServiceServer interface {
 	// Errors: NOT_FOUND GRANT_NOT_FOUND.
 	CreateSignInLink(context.Context, *CreateSignInLinkRequest) (*CreateSignInLinkResponse, error)
 	// RedeemActivation spends an activation token; the SaaS calls it when the
-	// link is opened. Errors: NOT_FOUND ACTIVATION_NOT_FOUND (also when expired
-	// or spent).
+	// link is followed, not when it is merely opened: mail scanners open every
+	// link. Errors: NOT_FOUND ACTIVATION_NOT_FOUND (also when expired or spent).
 	RedeemActivation(context.Context, *RedeemActivationRequest) (*RedeemActivationResponse, error)
 	mustEmbedUnimplementedProvisioningServiceServer()
 }
