@@ -18,14 +18,14 @@ type way struct {
 	webhooks bool
 	// recoveredBy is what the order must then say.
 	recoveredBy string
-	// span is found in each trace in which this way goes on with a purchase.
-	span string
+	// spans are those with which traces begin in which this way goes on with a purchase.
+	spans []string
 }
 
 var ways = []way{
-	{name: "the looks alone", settings: killing, recoveredBy: "rescue", span: "orders: orders that are due"},
-	{name: "the webhook alone", settings: []string{"RESCUE_AFTER=off", "RECONCILE_EVERY=off", "APOLOGY_AFTER=1s"}, webhooks: true, recoveredBy: "webhook", span: "gateway: POST /webhooks/stripe"},
-	{name: "the sweep alone", settings: []string{"RESCUE_AFTER=off", "RECONCILE_EVERY=1s", "STUCK_AFTER=1s", "APOLOGY_AFTER=1s"}, recoveredBy: "reconciliation", span: "reconciliation: sweeps"},
+	{name: "the looks alone", settings: killing, recoveredBy: "rescue", spans: []string{"orders: orders that are due", "payments: attempts that are due"}},
+	{name: "the webhook alone", settings: []string{"RESCUE_AFTER=off", "RECONCILE_EVERY=off", "APOLOGY_AFTER=1s"}, webhooks: true, recoveredBy: "webhook", spans: []string{"gateway: POST /webhooks/stripe"}},
+	{name: "the sweep alone", settings: []string{"RESCUE_AFTER=off", "RECONCILE_EVERY=1s", "STUCK_AFTER=1s", "APOLOGY_AFTER=1s"}, recoveredBy: "reconciliation", spans: []string{"reconciliation: charge to mend", "payments: webhook events"}},
 }
 
 // fromTheConfirmOn are the crashes after which the money has moved.
@@ -99,7 +99,7 @@ func (w way) playLostBrowser(t *testing.T, s *shop, received *collector.Collecto
 	if r, _ := b.judgeEffects(t, outcome{}); r.RecoveredBy != w.recoveredBy {
 		t.Errorf("recovered by %q, want %q", r.RecoveredBy, w.recoveredBy)
 	}
-	b.judgeLink(t, received, w.span)
+	b.judgeLink(t, received, w.spans)
 	s.pauseWebhooks(t, false)
 	s.awaitDeliveries(t)
 }

@@ -6,6 +6,9 @@ import (
 	"sync"
 	"time"
 
+	"go.opentelemetry.io/otel/trace"
+
+	"makegood.example/services/platform/tracing"
 	"makegood.example/services/reconciliation/internal/run"
 )
 
@@ -52,7 +55,9 @@ func (s *Service) advanceStuckOrder(ctx context.Context, p *run.Progress, o run.
 	if !o.Waits {
 		p.Add(run.Counts{StuckFound: 1}, "")
 	}
+	ctx, span := tracing.Begin(ctx, "stuck order", trace.SpanKindInternal)
 	state, err := s.Orders.Advance(ctx, o.ID)
+	tracing.End(span, err)
 	switch {
 	case err != nil:
 		fault(ctx, p, what+"; it cannot be advanced", err)

@@ -6,6 +6,9 @@ import (
 	"fmt"
 	"time"
 
+	"go.opentelemetry.io/otel/trace"
+
+	"makegood.example/services/platform/tracing"
 	"makegood.example/services/reconciliation/internal/clients"
 	"makegood.example/services/reconciliation/internal/disposition"
 )
@@ -33,10 +36,15 @@ func (s *Service) mendAll(ctx context.Context, w *sweep, page []*looked) error {
 	return nil
 }
 
-// mend has a charge's order advanced, or Payments and Orders hear of the charge.
+// mend has a charge's order advanced, or Payments and Orders hear of the charge: in a
+// trace of its own, because a sweep may mend many.
 func (s *Service) mend(ctx context.Context, w *sweep, l *looked) {
+	var failed error
+	ctx, span := tracing.Begin(ctx, "charge to mend", trace.SpanKindInternal)
+	defer func() { tracing.End(span, failed) }()
 	f := &l.facts
 	trouble := func(what string, err error) {
+		failed = err
 		f.Trouble = what + ": " + said(err)
 		fault(ctx, w.progress, fmt.Sprintf("charge %s: %s; %s", f.Charge.ID, l.decision.Reason, what), err)
 	}
