@@ -165,15 +165,26 @@ func TestADisputeTakesAccessOnlyWhenItIsLost(t *testing.T) {
 }
 
 func TestABankThatSaysNoAfterDaysIsTold(t *testing.T) {
-	s := newScene(t)
-	s.peers.payments.says(says(paymentsv1.Payment_PROCESSING))
-	o := s.mustPlace(purchase{}, pending)
-	s.clock.Advance(72 * time.Hour)
-	s.peers.payments.says(declines("insufficient_funds", "Not enough."))
-	if got, err := s.orders.ConfirmOrder(t.Context(), &ordersv1.ConfirmOrderRequest{Reference: o.GetReference()}); err != nil || got.GetState() != failed {
-		t.Fatalf("%v %v", got.GetState(), err)
+	for name, c := range map[string]struct {
+		first paymentsv1.Payment_Status // heard of before the no
+		buys  purchase
+	}{
+		"its word that it has it was heard":  {paymentsv1.Payment_PROCESSING, purchase{}},
+		"its no is heard first":              {paymentsv1.Payment_REQUIRES_PAYMENT_METHOD, purchase{client: true}},
+		"its no is heard first, of the page": {paymentsv1.Payment_REQUIRES_ACTION, hosted()},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newScene(t)
+			s.peers.payments.says(says(c.first))
+			o := s.mustPlace(c.buys, pending)
+			s.clock.Advance(20 * time.Hour)
+			s.peers.payments.says(declines("insufficient_funds", "Not enough."))
+			if got, err := s.orders.ConfirmOrder(t.Context(), &ordersv1.ConfirmOrderRequest{Reference: o.GetReference()}); err != nil || got.GetState() != failed {
+				t.Fatalf("%v %v", got.GetState(), err)
+			}
+			await(t, "the mail about it", func() bool {
+				return slices.Contains(s.peers.notifications.sent(), "PAYMENT_FAILED order/"+o.GetId()+"/not-charged")
+			})
+		})
 	}
-	await(t, "the mail about it", func() bool {
-		return slices.Contains(s.peers.notifications.sent(), "PAYMENT_FAILED order/"+o.GetId()+"/not-charged")
-	})
 }

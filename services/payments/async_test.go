@@ -106,6 +106,38 @@ func TestABankThatTakesDaysAndSaysNo(t *testing.T) {
 	}
 }
 
+// The word that the bank has it was lost or overtaken: its no is told all the same,
+// and is not taken for the next attempt's.
+func TestABanksNoIsHeardFirst(t *testing.T) {
+	t.Parallel()
+	s := newScene(t, nil)
+	r := s.request(s.purchase("jane@example.com"), "")
+	open := s.paid(r, pb.Payment_REQUIRES_PAYMENT_METHOD)
+	confirm := "/v1/payment_intents/" + open.GetPaymentIntentId() + "/confirm"
+	s.callRefused(confirm, url.Values{"payment_method": {"pm_card_chargeDeclined"}})
+	if got := s.look(r.GetPurchase(), pb.Payment_REQUIRES_PAYMENT_METHOD); got.GetDecline().GetCode() != "" {
+		t.Errorf("a card that the browser may replace is told as %v", got)
+	}
+	s.call(confirm, url.Values{"payment_method": {"pm_usBankAccount_insufficientFunds"}}, nil)
+	overtaken := s.event("payment_intent.processing")
+	s.clock.Advance(49 * time.Hour)
+	s.settles(open.GetPaymentIntentId(), "failure")
+	s.delivered(s.event("payment_intent.payment_failed"), "PROCESSED")
+	told := s.lastTold(r.GetPurchase().GetOrderId())
+	if told.GetDecline().GetCode() == "" || told.GetAttemptId() != r.GetAttemptId() {
+		t.Errorf("Orders was told %v", told)
+	}
+	s.delivered(overtaken, "PROCESSED")
+	if got := s.look(r.GetPurchase(), pb.Payment_REQUIRES_PAYMENT_METHOD); got.GetDecline().GetCode() == "" {
+		t.Errorf("after the word that was overtaken: %v", got)
+	}
+	again := s.request(r.GetPurchase(), "")
+	if got := s.paid(again, pb.Payment_REQUIRES_PAYMENT_METHOD); got.GetDecline().GetCode() != "" {
+		t.Errorf("the next attempt is refused by the old no: %v", got)
+	}
+	s.wantCharged(0)
+}
+
 func TestAuthenticationInTheBrowser(t *testing.T) {
 	t.Parallel()
 	s := newScene(t, nil)

@@ -3,6 +3,7 @@ package payments_test
 import (
 	"fmt"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -232,6 +233,63 @@ func TestAPageThatIsCompletedAndUnpaidGrantsNothing(t *testing.T) {
 	s.look(r.GetPurchase(), pb.Payment_PROCESSING)
 	s.control("POST", "clock", map[string]any{"advance": "96h"}, nil)
 	s.look(r.GetPurchase(), pb.Payment_SUCCEEDED)
+}
+
+// What the bank says of a debit that was begun on the page is told, whichever of
+// Stripe's words about it is heard first, and whether or not another one is.
+func TestADebitOfStripesPage(t *testing.T) {
+	t.Parallel()
+	const succeeded, failed = "checkout.session.async_payment_succeeded", "checkout.session.async_payment_failed"
+	for _, heard := range [][]string{
+		{completeEvent, succeeded}, {succeeded, completeEvent}, {succeeded},
+		{completeEvent, failed}, {failed, completeEvent}, {failed}, {"payment_intent.payment_failed", "payment_intent.processing"}, {},
+	} {
+		t.Run(strings.Join(heard, " "), func(t *testing.T) {
+			t.Parallel()
+			s := newScene(t, nil)
+			r, session := s.hosted()
+			method, want := "pm_sim_async_failure", pb.Payment_REQUIRES_PAYMENT_METHOD
+			if slices.Contains(heard, succeeded) {
+				method, want = "pm_sim_async_success", pb.Payment_SUCCEEDED
+			}
+			s.paysThere(session, method)
+			late := heard
+			if len(heard) > 1 && heard[0] == completeEvent {
+				late = heard[1:]
+				s.delivered(s.event(completeEvent), "PROCESSED")
+				s.look(r.GetPurchase(), pb.Payment_PROCESSING)
+				s.wantCharged(0)
+			}
+			s.control("POST", "clock", map[string]any{"advance": "96h"}, nil)
+			for _, kind := range late {
+				for range 2 {
+					s.delivered(s.event(kind), "PROCESSED")
+				}
+			}
+			got := s.look(r.GetPurchase(), want)
+			if len(late) > 0 {
+				got = s.lastTold(r.GetPurchase().GetOrderId())
+			}
+			if got.GetStatus() != want || (got.GetDecline().GetCode() != "") != (want != pb.Payment_SUCCEEDED) {
+				t.Errorf("told %v", got)
+			}
+		})
+	}
+}
+
+// A page whose time is over frees its order by Stripe's word alone.
+func TestAPageThatExpiresIsTold(t *testing.T) {
+	t.Parallel()
+	s := newScene(t, nil)
+	r, session := s.hosted()
+	s.call("/v1/checkout/sessions/"+session+"/expire", url.Values{}, nil)
+	for range 2 {
+		s.delivered(s.event("checkout.session.expired"), "PROCESSED")
+	}
+	if told := s.lastTold(r.GetPurchase().GetOrderId()); told.GetStatus() != pb.Payment_CANCELED {
+		t.Errorf("Orders was told %v", told)
+	}
+	s.wantCharged(0)
 }
 
 func TestALostAnswerAboutThePage(t *testing.T) {

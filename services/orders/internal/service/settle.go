@@ -85,7 +85,7 @@ func (s *Service) owesWord(was order.Order, event order.Event, paidSince bool) b
 	case was.State != order.Pending || paidSince:
 		return false
 	case event == order.Declined:
-		return was.PaymentStatus == order.Processing
+		return was.PaymentStatus == order.Processing || was.Checkout != order.Server // which is decided after its buyer left, heard of in between or not
 	default:
 		return event == order.Canceled && was.Checkout == order.Server
 	}

@@ -25,7 +25,10 @@ type Intent struct {
 	// Charge is the latest charge, whole only when the intent was read with it.
 	Charge Charge
 	// Error is why the last confirm was refused; empty code if it was not.
-	Error     Decline
+	Error Decline
+	// LastWord says that a refusal ends the attempt: it is a bank's, after days, or
+	// the page on which another card could be tried is finished.
+	LastWord  bool
 	CreatedAt time.Time
 	// SucceededAt is when Stripe reported the success, where an event says so;
 	// zero when the intent was only read.
@@ -107,7 +110,7 @@ func (p *Payment) Learn(in Intent, attempts []Attempt, direct bool, now time.Tim
 		p.Status = RequiresPaymentMethod
 		switch {
 		case last == nil:
-		case last.PaymentMethod == "" && (last.Status != AwaitsBank || in.Error.Code == ""):
+		case last.PaymentMethod == "" && (in.Error.Code == "" || last.Status != AwaitsBank && !(in.LastWord && isNew(in.Error.ChargeID, attempts))):
 			p.Decline = in.Error
 			await(last, AwaitsBuyer) // the browser may try another card by itself
 		case in.Error.Code != "" && (direct || last.Status != Open || isNew(in.Error.ChargeID, attempts)):

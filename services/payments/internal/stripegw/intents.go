@@ -177,8 +177,24 @@ func intentFrom(pi *stripe.PaymentIntent) payment.Intent {
 	}
 	if pi.LastPaymentError != nil {
 		in.Error = declineFrom(pi.LastPaymentError)
+		in.LastWord = takesDays(pi.LastPaymentError.PaymentMethod)
 	}
 	return in
+}
+
+// takesDays says whether the bank behind a method answers days after the buyer left.
+func takesDays(m *stripe.PaymentMethod) bool {
+	if m == nil {
+		return false
+	}
+	switch m.Type {
+	case stripe.PaymentMethodTypeACSSDebit, stripe.PaymentMethodTypeAUBECSDebit, stripe.PaymentMethodTypeBACSDebit,
+		stripe.PaymentMethodTypeBoleto, stripe.PaymentMethodTypeCustomerBalance, stripe.PaymentMethodTypeKonbini,
+		stripe.PaymentMethodTypeOXXO, stripe.PaymentMethodTypeSEPADebit, stripe.PaymentMethodTypeSofort, stripe.PaymentMethodTypeUSBankAccount:
+		return true
+	default:
+		return false
+	}
 }
 
 func declineFrom(e *stripe.Error) payment.Decline {

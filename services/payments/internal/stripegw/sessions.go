@@ -136,7 +136,7 @@ func sessionFrom(s *stripe.CheckoutSession) payment.Session {
 	switch {
 	case s.PaymentIntent != nil:
 		out.Intent = intentFrom(s.PaymentIntent)
-		out.Intent.AskedMinor = s.AmountTotal
+		out.Intent.AskedMinor, out.Intent.LastWord = s.AmountTotal, out.Status == payment.SessionComplete
 	case s.Invoice != nil:
 		out.Intent = invoiceFrom(s.Invoice).Intent
 	case out.Status == payment.SessionComplete && s.AmountTotal == 0 && s.Mode == stripe.CheckoutSessionModePayment && s.PaymentStatus != stripe.CheckoutSessionPaymentStatusUnpaid:
