@@ -32,7 +32,7 @@ func TestARefundIsTold(t *testing.T) {
 		t.Errorf("told as %s", got.header("X-Makegood-Kind"))
 	}
 	for part, body := range map[string]string{"text": got.text, "html": got.html} {
-		if !strings.Contains(body, "$50.00 of your payment of $249.00") || !strings.Contains(body, "re_1") ||
+		if !strings.Contains(body, "$50.00 of your payment of $249.00") || !strings.Contains(body, "$199.00") || !strings.Contains(body, "re_1") ||
 			!strings.Contains(body, "5 to 10 business days") || strings.Contains(body, "ends with it") {
 			t.Errorf("the %s part:\n%s", part, body)
 		}

@@ -54,6 +54,9 @@ func (o *Orders) Describe(ctx context.Context, id uuid.UUID) (message.Order, err
 		RefundToken: d.GetRefundToken(), RefundUntil: moment(d.GetRefundOfferUntil()), RefundAsked: order.GetRefundAskedAt() != nil,
 		RefundedMinor: d.GetRefundedMinor(), RefundedDisplay: d.GetRefundedDisplay(), AccessUntil: moment(order.GetAccessUntil()),
 	}
+	if net := order.GetAmountMinor() - d.GetRefundedMinor(); d.GetRefundedMinor() > 0 && net > 0 {
+		out.NetDisplay = money.Display(net, order.GetCurrency())
+	}
 	if s := d.GetSubscription(); s != nil {
 		out.Subscription = &message.Subscription{
 			ID: s.GetSubscriptionId(), Status: message.SubscriptionStatus(s.GetStatus().String()), Renews: s.GetRenews(),

@@ -30,7 +30,11 @@ func (b Brand) refundWords(w *Words, f Facts) {
 	if s := f.Subscription; f.AccessEnds && s != nil && s.WillRenew() {
 		w.Paragraphs = append(w.Paragraphs, "A refund does not cancel a subscription: as it stands, yours renews by itself and is charged again. To cancel it, answer this mail.")
 	}
-	w.Rows = []Row{{"Plan", f.PlanName}, {"Paid", f.AmountDisplay}, {"Refunded so far", f.RefundedDisplay}, {"Order reference", f.ReferenceShort}}
+	w.Rows = []Row{{"Plan", f.PlanName}, {"Paid", f.AmountDisplay}, {"Refunded so far", f.RefundedDisplay}}
+	if f.NetDisplay != "" {
+		w.Rows = append(w.Rows, Row{"What you have paid after that", f.NetDisplay})
+	}
+	w.Rows = append(w.Rows, Row{"Order reference", f.ReferenceShort})
 	if len(f.Refunds) == 1 {
 		w.Rows = append(w.Rows, Row{"Refund reference", f.Refunds[0].Reference})
 	} else {

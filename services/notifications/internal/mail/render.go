@@ -44,6 +44,8 @@ type Facts struct {
 	// RefundedDisplay is what went back so far; AccessEnds says that it was all.
 	RefundedDisplay string
 	AccessEnds      bool
+	// NetDisplay is what stays of the payment when a part went back; else empty.
+	NetDisplay string
 	// Refunds are what RefundedDisplay is made of; empty when that is not known.
 	Refunds []message.Refunded
 	// Renews: what was paid is a term of a subscription. How that stands is in

@@ -26,6 +26,9 @@ type Order struct {
 	// the same for people, empty for nothing.
 	RefundedMinor   int64
 	RefundedDisplay string
+	// NetDisplay is what stays of the payment when a part of it went back, and empty
+	// otherwise.
+	NetDisplay string
 	// Disputed: the buyer's bank wants the money back, or has it.
 	Disputed bool
 	// SecondOfTwo: an earlier payment of the same person for the same stands.

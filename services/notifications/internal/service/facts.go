@@ -20,7 +20,7 @@ func (s *Service) facts(ctx context.Context, m message.Message, o message.Order)
 	f = render.Facts{
 		Kind: string(m.Kind), OfRenewal: m.OfRenewal(), Now: s.Now(), Name: o.Name, PlanName: o.PlanName,
 		AmountDisplay: o.AmountDisplay, NothingDue: o.NothingDue, ReferenceShort: o.ReferenceShort, AccessUntil: o.AccessUntil,
-		Refused: o.State == "FAILED", RefundedDisplay: o.RefundedDisplay, AccessEnds: o.State == "REFUNDED",
+		Refused: o.State == "FAILED", RefundedDisplay: o.RefundedDisplay, NetDisplay: o.NetDisplay, AccessEnds: o.State == "REFUNDED",
 		Renews: o.Renews, Subscription: o.Subscription, ChargedAt: o.ChargedAt,
 	}
 	if m.Kind == message.DuplicateRefunded && !o.SecondOfTwo {

@@ -92,6 +92,9 @@ func foundOrder(f *ordersv1.FoundOrder) FoundOrder {
 		RefundedMinor: d.GetRefundedMinor(), RefundedDisplay: d.GetRefundedDisplay(),
 		PromisedBy: orZero(o.GetPromise().GetBy()), NextLookAt: orZero(d.GetNextLookAt()), Refusal: o.GetPaymentError().GetMessage(),
 	}}
+	if net := o.GetAmountMinor() - d.GetRefundedMinor(); d.GetRefundedMinor() > 0 && net > 0 {
+		out.NetDisplay = money.Display(net, o.GetCurrency())
+	}
 	if d.GetDispute() != paymentsv1.Payment_DISPUTE_UNSPECIFIED {
 		out.Dispute = d.GetDispute().String()
 	}

@@ -273,6 +273,9 @@ func allGood(p Person) (Diagnosis, bool) {
 	}
 	if o.RefundedMinor > 0 {
 		text += "; " + o.RefundedDisplay + " of it went back"
+		if o.NetDisplay != "" {
+			text += ", and " + o.NetDisplay + " stays"
+		}
 	}
 	if o.Unpaid != "" {
 		text += "; its renewal of " + o.Unpaid + " could not be charged"

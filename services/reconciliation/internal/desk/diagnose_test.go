@@ -143,7 +143,11 @@ func TestEachDiagnosis(t *testing.T) {
 			state("FAILED", false)(p)
 			p.Orders[0].Refusal = "Your card was declined."
 		}), OrderNoCharge, "", ReplyNotFound, "The last card was refused: Your card was declined."},
-		"paused":         {with(func(p *Person) { p.Orders[0].Access, p.Orders[0].Lapse = false, "its subscription is paused" }), AllGood, "", ReplyCheckSpam, "gives no access now: its subscription is paused"},
+		"paused": {with(func(p *Person) { p.Orders[0].Access, p.Orders[0].Lapse = false, "its subscription is paused" }), AllGood, "", ReplyCheckSpam, "gives no access now: its subscription is paused"},
+		"a part went back": {with(func(p *Person) {
+			o := &p.Orders[0]
+			o.RefundedMinor, o.RefundedDisplay, o.NetDisplay = 5000, "$50.00", "$199.00"
+		}), AllGood, "", ReplyCheckSpam, "$50.00 of it went back, and $199.00 stays"},
 		"renewal unpaid": {with(func(p *Person) { p.Orders[0].Unpaid = "$249.00" }), AllGood, "", ReplyCheckSpam, "its renewal of $249.00 could not be charged"},
 		// An old refund does not hide the order that is well.
 		"a newer order": {with(func(p *Person) {

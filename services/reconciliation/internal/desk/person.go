@@ -51,6 +51,8 @@ type Order struct {
 	// RefundedMinor went back so far; RefundedDisplay says it for people.
 	RefundedMinor   int64
 	RefundedDisplay string
+	// NetDisplay is what stays of the payment when a part of it went back; else empty.
+	NetDisplay string
 	// RefundReferences are what Stripe calls the refunds.
 	RefundReferences []string
 	// Dispute is OPEN, LOST or WON; empty for none.
