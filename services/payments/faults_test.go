@@ -113,6 +113,44 @@ func TestAFaultAroundADecline(t *testing.T) {
 	}
 }
 
+// Whoever goes on with a purchase asks Stripe under the keys of whoever began it.
+func TestKeysOutliveARestart(t *testing.T) {
+	t.Parallel()
+	for _, call := range []string{createCustomer, createIntent, confirmPath} {
+		t.Run(call, func(t *testing.T) {
+			t.Parallel()
+			s := newScene(t, nil)
+			r := s.request(s.purchase("jane@example.com"), "pm_card_visa")
+			keys := map[string]bool{}
+			ask := func(want pb.Payment_Status) {
+				s.paid(r, want)
+				asked := 0
+				for _, a := range s.asked() {
+					if a.String() == call {
+						keys[a.key], asked = true, asked+1
+					}
+				}
+				if asked == 0 {
+					t.Errorf("Stripe was not asked to %s", call)
+				}
+				s.forget()
+			}
+			end := s.fault(call, "reset_before", 0, 0)
+			for range 2 {
+				ask(pb.Payment_UNKNOWN)
+				s.stop()
+				s.pay = s.client(s.instance(), "orders")
+			}
+			end()
+			ask(pb.Payment_SUCCEEDED)
+			if len(keys) != 1 || keys[""] {
+				t.Errorf("three instances asked under the keys %v", keys)
+			}
+			s.wantCharged(1)
+		})
+	}
+}
+
 // Our records of the purchase are gone, as after a restored backup.
 func (s *scene) loseRecords(more string) {
 	s.t.Helper()
