@@ -3,6 +3,7 @@ package orders_test
 import (
 	"context"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -126,6 +127,39 @@ func TestARefundWhileAccessIsNotGrantedYet(t *testing.T) {
 	s.wantTaken(1, 0) // a mark, so that it never will be granted
 	if orders, _ := s.peers.provisioning.granted(); orders != 0 {
 		t.Error("what was refunded is granted")
+	}
+}
+
+// The money went back while Provisioning was giving the access for it: what it gave is
+// taken, and nobody is told that they have it.
+func TestARefundWhileAccessIsBeingGranted(t *testing.T) {
+	s := newScene(t)
+	granting := make(chan struct{})
+	s.peers.provisioning.set(func(f *fakeProvisioning) { f.wait = granting })
+	key, done := uuid.NewString(), make(chan *ordersv1.Order, 1)
+	go func() {
+		o, _ := s.place(purchase{key: key})
+		done <- o
+	}()
+	await(t, "the grant", func() bool { _, calls := s.peers.provisioning.granted(); return calls == 1 })
+	o, err := s.orders.GetOrder(t.Context(), &ordersv1.GetOrderRequest{Reference: key})
+	if err != nil || o.GetState() != charged {
+		t.Fatalf("%v %v", o.GetState(), err)
+	}
+	if got := s.became(o, 24900, 0); got.GetState() != refunded {
+		t.Errorf("%s", got.GetState())
+	}
+	close(granting)
+	if got := <-done; got.GetState() != refunded {
+		t.Errorf("the buyer's own request is told %s", got.GetState())
+	}
+	s.wantTaken(1, 0)
+	d := s.describe(o)
+	if d.GetOrder().GetState() != refunded || d.GetAccessWithdrawnAt() == nil || d.GetNextLookAt() != nil || d.GetOrder().GetCompletedAt() != nil {
+		t.Errorf("described as %v", d)
+	}
+	if sent := s.peers.notifications.sent(); slices.ContainsFunc(sent, func(m string) bool { return strings.HasPrefix(m, "CONFIRMATION") }) {
+		t.Errorf("told %v", sent)
 	}
 }
 

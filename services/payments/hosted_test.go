@@ -55,6 +55,27 @@ func TestABuyerPaysOnStripesPage(t *testing.T) {
 	if intent := s.account().Intents[0]; intent.Metadata["order_id"] != r.GetPurchase().GetOrderId() || intent.Metadata["makegood_app"] == "" {
 		t.Errorf("the intent says %v", intent.Metadata)
 	}
+	s.wantPageNames(r.GetPurchase(), "payment", "payment_intent_data")
+}
+
+// wantPageNames checks that a page names its order in each place in which a reader of
+// Stripe's events may look.
+func (s *scene) wantPageNames(p *pb.Purchase, mode, data string) {
+	s.t.Helper()
+	i := slices.IndexFunc(s.asked(), func(r stripeRequest) bool { return r.String() == sessions })
+	if i < 0 {
+		s.t.Fatal("no page was asked for")
+	}
+	page := s.asked()[i].form
+	for field, want := range map[string]string{
+		"mode": mode, "client_reference_id": p.GetOrderId(),
+		"metadata[order_id]": p.GetOrderId(), "metadata[makegood_app]": "makegood", "metadata[reference]": p.GetReference(), "metadata[plan_id]": p.GetPlanId(),
+		data + "[metadata][order_id]": p.GetOrderId(), data + "[metadata][makegood_app]": "makegood", data + "[metadata][plan_id]": p.GetPlanId(),
+	} {
+		if got := page.Get(field); got != want {
+			s.t.Errorf("the page's %s is %q, want %q", field, got, want)
+		}
+	}
 }
 
 func TestEventsOfStripesPageInAnyOrder(t *testing.T) {

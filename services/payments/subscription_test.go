@@ -141,6 +141,7 @@ func TestASubscriptionIsBoughtOnStripesPageAndRenews(t *testing.T) {
 	if meta := s.account().Subscriptions[0].Metadata; meta["order_id"] != s.orderID || meta["plan_id"] != "annual-subscription" {
 		t.Errorf("the subscription says %v", meta)
 	}
+	s.wantPageNames(s.request.GetPurchase(), "subscription", "subscription_data")
 	s.hears()
 	s.wantTerms(1)
 	s.wantStands(pb.Subscription_ACTIVE, true)
