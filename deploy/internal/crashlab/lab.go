@@ -2,6 +2,7 @@ package crashlab
 
 import (
 	"context"
+	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -45,6 +46,20 @@ func (l *lab) disarm() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.shots, l.loose, l.arms, l.stop = map[*run]*shot{}, map[point]*shot{}, map[string]int{}, map[string]*group{}
+}
+
+// recording says whether it is noted which points are passed.
+func (l *lab) recording(rec bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.rec = rec
+}
+
+// passed is how often each point was passed while recording.
+func (l *lab) passed() map[point]int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return maps.Clone(l.found)
 }
 
 // join takes a run in.

@@ -132,19 +132,23 @@ func (g *stage) record(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	g.lab.mu.Lock()
-	g.lab.rec = true
-	g.lab.mu.Unlock()
 	var planned []*result
 	for _, name := range g.paths {
 		for range recordings {
 			planned = append(planned, &result{run: g.newRun(name)})
 		}
 	}
-	err = g.wave(ctx, planned, nil, restMost)
-	g.lab.mu.Lock()
-	g.lab.rec = false
-	g.lab.mu.Unlock()
+	if err := g.undisturbed(ctx, planned); err != nil {
+		return err
+	}
+	return g.compare(ctx, before)
+}
+
+// undisturbed has customers go their ways without a fault, and records what they pass.
+func (g *stage) undisturbed(ctx context.Context, planned []*result) error {
+	g.lab.recording(true)
+	err := g.wave(ctx, planned, nil, restMost)
+	g.lab.recording(false)
 	if err != nil {
 		return err
 	}
@@ -153,7 +157,7 @@ func (g *stage) record(ctx context.Context) error {
 			return fmt.Errorf("an undisturbed %s: %s", r.run.path, f)
 		}
 	}
-	return g.compare(ctx, before)
+	return nil
 }
 
 // recordings is how often each path is gone to find its writes.
