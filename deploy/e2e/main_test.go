@@ -10,6 +10,7 @@ package e2e
 
 import (
 	"context"
+	"flag"
 	"fmt"
 	"os"
 	"strings"
@@ -35,6 +36,10 @@ func run(m *testing.M) int {
 	if err := stack.Build(context.Background(), programs); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
+	}
+	// A shop mostly waits: three of them at once; -parallel still has the last word.
+	if err := flag.Set("test.parallel", "3"); err != nil {
+		panic(err)
 	}
 	return m.Run()
 }

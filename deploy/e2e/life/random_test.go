@@ -11,8 +11,9 @@ import (
 	"makegood.example/deploy/internal/oneprocess"
 )
 
-// usualCount is how many random lives are played.
-var usualCount = 20
+// usualCount is how many random lives are played; the simulation plays many more, and
+// shorter ones.
+var usualCount = 8
 
 func TestRandomLives(t *testing.T) {
 	t.Parallel()
