@@ -92,9 +92,10 @@ func (g *stage) shoot(ctx context.Context, queue []*shot) (missed []*shot, err e
 }
 
 // again goes the paths of what was missed undisturbed once more, one customer after the
-// other, as those went who were to meet it in the end. What nobody passes now, everybody
-// passed while recording because of the others on the way or of a busy machine: which
-// events share a statement, whether a look comes before an event. That is by chance, too.
+// other, as those went who were to meet it in the end. What not each of them passes now,
+// everybody passed while recording because of the others on the way or of a busy machine:
+// which events share a statement, whether a look comes before an event. That is by
+// chance, too.
 func (g *stage) again(ctx context.Context, missed []*shot) (still []*shot, err error) {
 	before, gone := g.lab.passed(), map[string]bool{background: true} // that has no path of its own
 	for _, s := range missed {
@@ -113,10 +114,10 @@ func (g *stage) again(ctx context.Context, missed []*shot) (still []*shot, err e
 	return still, nil
 }
 
-// whoPassed tells faults whose point was passed again from those whose was not.
+// whoPassed tells faults whose point everybody passed again from those whose not.
 func whoPassed(missed []*shot, before, after map[point]int) (still, chance []*shot) {
 	for _, s := range missed {
-		if s.point.path == background || after[s.point] > before[s.point] {
+		if s.point.path == background || after[s.point]-before[s.point] >= recordings {
 			still = append(still, s)
 		} else {
 			chance = append(chance, s)

@@ -43,14 +43,15 @@ func TestTheSeedChoosesAndTheFullFormLeavesNothingOut(t *testing.T) {
 	}
 }
 
-// A point that somebody passes alone, and where no fault struck, is missed; one that
-// nobody passes alone was met while recording because of the others.
-func TestWhatNobodyPassesAloneWasByChance(t *testing.T) {
-	points := pointsOf(2)
+// A point that everybody passes alone, and where no fault struck, is missed; one that
+// somebody passes and somebody not was met while recording because of the others.
+func TestWhatNotEverybodyPassesAloneWasByChance(t *testing.T) {
+	points := pointsOf(3)
 	own := point{path: background, service: "orders", what: "x"}
-	missed := []*shot{{point: points[0]}, {point: points[1]}, {point: own}}
-	still, chance := whoPassed(missed, map[point]int{points[0]: 3, points[1]: 3, own: 3}, map[point]int{points[0]: 4, points[1]: 3, own: 3})
-	if !slices.Equal(still, []*shot{missed[0], missed[2]}) || !slices.Equal(chance, []*shot{missed[1]}) {
+	missed := []*shot{{point: points[0]}, {point: points[1]}, {point: own}, {point: points[2]}}
+	before := map[point]int{points[0]: 3, points[1]: 3, points[2]: 3, own: 3}
+	still, chance := whoPassed(missed, before, map[point]int{points[0]: 6, points[1]: 3, points[2]: 5, own: 3})
+	if !slices.Equal(still, []*shot{missed[0], missed[2]}) || !slices.Equal(chance, []*shot{missed[1], missed[3]}) {
 		t.Errorf("missed %v, by chance %v", still, chance)
 	}
 }
