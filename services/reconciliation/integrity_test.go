@@ -539,3 +539,23 @@ func TestWhoseAccessIsGoneIsUnserved(t *testing.T) {
 		t.Errorf("without access and money: %v", r.GetOldestUnserved())
 	}
 }
+
+// A bank may dispute a part of a charge: the movement of its dispute says how much.
+func TestADisputeOfAPartCountsAsThatPart(t *testing.T) {
+	s := newScene(t)
+	w, at := s.world, s.clock.Now().Add(-time.Hour)
+	for n, charge := range []string{"ch_part", "ch_asked", "ch_whole", "ch_quiet"} {
+		disputed := func(c *paymentsv1.SeenCharge) { c.Disputed = charge != "ch_quiet" }
+		w.order(orderID(n), ordersv1.Order_COMPLETE, w.charge(charge, at, orderID(n), disputed), func(o *fakeOrder) { o.Dispute = paymentsv1.Payment_OPEN })
+	}
+	w.movement("adjustment", "dp_1", "ch_part", -10000, at)
+	w.movement("adjustment", "dp_2", "ch_part", -501, at)
+	w.movement("adjustment", "dp_3", "ch_whole", -24900, at)
+	w.movement("adjustment", "dp_3_won", "ch_whole", 24900, at)
+	dial := s.instance(nil)
+	s.wantRun(s.startRun(dial), pb.Run_SUCCEEDED)
+	r := s.report(dial, time.Time{}, time.Time{})
+	if len(r.GetCharges()) != 1 || r.GetCharges()[0].GetDisputedMinor() != 10501+24900+24900 || r.GetDifferenceCount() != 0 {
+		t.Errorf("the report: %v, %v", r.GetCharges(), r.GetDifferences())
+	}
+}

@@ -76,7 +76,8 @@ func (c Charge) Taken() bool { return c.Status == Succeeded && c.Captured }
 // FullyRefunded says whether all of it went back.
 func (c Charge) FullyRefunded() bool { return c.AmountMinor > 0 && c.RefundedMinor >= c.AmountMinor }
 
-// DisputedMinor is how much of it is disputed: Stripe disputes charges whole.
+// DisputedMinor is how much of it may be disputed. A charge does not say when it is a
+// part only; the movement of that dispute does.
 func (c Charge) DisputedMinor() int64 {
 	if c.Disputed {
 		return c.AmountMinor

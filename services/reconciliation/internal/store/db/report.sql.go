@@ -535,8 +535,13 @@ func (q *Queries) SumBalance(ctx context.Context, arg SumBalanceParams) ([]SumBa
 
 const sumDispositions = `-- name: SumDispositions :many
 SELECT disposition, currency, count(*) AS charge_count, sum(amount_minor)::bigint AS amount_minor,
-    sum(refunded_minor)::bigint AS refunded_minor, sum(disputed_minor)::bigint AS disputed_minor
-FROM reconciliation.charge_dispositions
+    sum(refunded_minor)::bigint AS refunded_minor,
+    sum(CASE WHEN disputed_minor = 0 THEN 0 ELSE coalesce((
+        SELECT -sum(b.amount_minor) FROM reconciliation.balance_transactions AS b
+        WHERE b.charge_id = d.charge_id AND b.charge_id <> '' AND b.currency = d.currency AND b.amount_minor < 0
+            AND (b.source_id LIKE 'dp\_%' OR b.source_id LIKE 'du\_%')
+    ), disputed_minor) END)::bigint AS disputed_minor
+FROM reconciliation.charge_dispositions AS d
 WHERE created_at >= $1::timestamptz AND created_at < $2::timestamptz
 GROUP BY disposition, currency
 ORDER BY disposition, currency
@@ -556,6 +561,7 @@ type SumDispositionsRow struct {
 	DisputedMinor int64
 }
 
+// Of what is disputed a part only, the bank took that part: its movement says how much.
 func (q *Queries) SumDispositions(ctx context.Context, arg SumDispositionsParams) ([]SumDispositionsRow, error) {
 	rows, err := q.db.Query(ctx, sumDispositions, arg.FromAt, arg.BeforeAt)
 	if err != nil {

@@ -8,9 +8,15 @@ SELECT unnest(@ids::text[]), unnest(@types::text[]), unnest(@source_ids::text[])
 ON CONFLICT (id) DO NOTHING;
 
 -- name: SumDispositions :many
+-- Of what is disputed a part only, the bank took that part: its movement says how much.
 SELECT disposition, currency, count(*) AS charge_count, sum(amount_minor)::bigint AS amount_minor,
-    sum(refunded_minor)::bigint AS refunded_minor, sum(disputed_minor)::bigint AS disputed_minor
-FROM reconciliation.charge_dispositions
+    sum(refunded_minor)::bigint AS refunded_minor,
+    sum(CASE WHEN disputed_minor = 0 THEN 0 ELSE coalesce((
+        SELECT -sum(b.amount_minor) FROM reconciliation.balance_transactions AS b
+        WHERE b.charge_id = d.charge_id AND b.charge_id <> '' AND b.currency = d.currency AND b.amount_minor < 0
+            AND (b.source_id LIKE 'dp\_%' OR b.source_id LIKE 'du\_%')
+    ), disputed_minor) END)::bigint AS disputed_minor
+FROM reconciliation.charge_dispositions AS d
 WHERE created_at >= @from_at::timestamptz AND created_at < @before_at::timestamptz
 GROUP BY disposition, currency
 ORDER BY disposition, currency;
