@@ -170,3 +170,25 @@ func TestAChargeThatNamesAnOrderWithAnotherIntentIsACase(t *testing.T) {
 		t.Errorf("the case that was replaced is still open")
 	}
 }
+
+// The bank gives one of two payments back: nothing is left to be refunded.
+func TestADuplicateThatIsLostToTheBankIsNoCaseAnyMore(t *testing.T) {
+	s := newScene(t)
+	w, old := s.world, s.clock.Now().Add(-time.Hour)
+	w.order(orderID(1), ordersv1.Order_COMPLETE, w.charge("ch_1", old, orderID(1)))
+	var o *fakeOrder
+	second := w.charge("ch_2", old.Add(time.Minute), orderID(2))
+	w.order(orderID(2), ordersv1.Order_COMPLETE, second, func(f *fakeOrder) { o, f.DuplicateOfOrderId = f, orderID(1) })
+	s.sweeps()
+	s.wantDuplicates(1, "ch_1", "ch_2", "RefundPayment")
+	w.set(func() { second.Disputed, o.Dispute = true, paymentsv1.Payment_OPEN })
+	s.sweeps()
+	s.wantDuplicates(1, "ch_1", "ch_2", "must not be refunded")
+	w.set(func() {
+		o.Dispute, o.AccessWithdrawnAt = paymentsv1.Payment_LOST, timestamppb.New(s.clock.Now())
+		w.grants[orderID(2)] = false
+	})
+	s.sweeps()
+	s.wantDisposition("ch_2", "MATCHED")
+	s.wantDuplicates(0)
+}

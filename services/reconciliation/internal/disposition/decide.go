@@ -106,7 +106,7 @@ func duplicate(f Facts) (Decision, bool) {
 		return Decision{}, false
 	case o.PaidBy != "" && o.PaidBy != c.ID:
 		return paidTwice(c, o), true
-	case o.DuplicateOf != "":
+	case o.DuplicateOf != "" && !(o.Dispute == "LOST" && fulfilled(o)): // what was lost, the bank has given back
 		return paidAgain(f), true
 	}
 	return Decision{}, false
@@ -153,6 +153,9 @@ func named(c Charge) string {
 
 // refundCall is the one step that gives a second charge back.
 func refundCall(c Charge, o *Order) string {
+	if won := o.PaidBy == c.ID && o.Dispute == "WON"; c.Disputed && !won {
+		return "; the bank disputes this charge or did: see at Stripe how that stands, for what the bank gives back must not be refunded as well"
+	}
 	return fmt.Sprintf(`; one step refunds it and touches nothing else: payments.v1.PaymentsAdminService/RefundPayment {"order_id": %q, "charge_id": %q, "refund_id": %q, "reason": "paid twice"}`,
 		o.ID, c.ID, RefundIDOfSecond(c.ID))
 }
@@ -182,7 +185,6 @@ func settled(f Facts) Decision {
 	case o.State == "REFUNDED" && o.PaidBy == c.ID && f.Told:
 		return unpaidRefund(c, o)
 	}
-	fulfilled := o.State == "COMPLETE" || o.State == "RECOVERED"
 	lost := o.Dispute == "LOST"
 	switch {
 	case !c.Recorded:
@@ -195,7 +197,7 @@ func settled(f Facts) Decision {
 	case f.Advanced && (o.State == "FAILED" || o.State == "EXPIRED"):
 		// Orders has the case: its buyer has paid for the same since, for example.
 		return Decision{Kind: Quarantined, Again: true, Reason: fmt.Sprintf("order %s is %s although it is paid, and Orders leaves it to a person", o.ID, o.State)}
-	case !fulfilled:
+	case !fulfilled(o):
 		return open(Advance, fmt.Sprintf("order %s is %s", o.ID, o.State))
 	case lost && !o.AccessWithdrawnAt.IsZero():
 		return atRest(o, "its dispute was lost and its access withdrawn")
@@ -210,6 +212,8 @@ func settled(f Facts) Decision {
 	}
 	return atRest(o, "it has access")
 }
+
+func fulfilled(o *Order) bool { return o.State == "COMPLETE" || o.State == "RECOVERED" }
 
 func atRest(o *Order, how string) Decision {
 	if o.RecoveredBy != "" || o.State == "RECOVERED" {

@@ -110,6 +110,8 @@ func TestDecide(t *testing.T) {
 		{"the same person paid before", paid(func(f *facts) { f.Order.DuplicateOf = "order-0" }), "DUPLICATE", nothing, disposition.DuplicateCharge, "order-0"},
 		{"the same person paid before, not fulfilled", paid(state("CHARGED"), func(f *facts) { f.Order.DuplicateOf = "order-0" }), "DUPLICATE", advance, disposition.DuplicateCharge, ""},
 		{"finished by the rescue, and a duplicate", paid(func(f *facts) { f.Order.RecoveredBy, f.Order.DuplicateOf = "rescue", "order-0" }), "DUPLICATE", nothing, disposition.DuplicateCharge, ""},
+		{"the same person paid before, and the bank gave this back", paid(lost, revoked, func(f *facts) { f.Order.DuplicateOf, f.Order.AccessWithdrawnAt = "order-0", later }), "MATCHED", nothing, "", "lost"},
+		{"the same person paid before, and the bank is asked for this", paid(func(f *facts) { f.Charge.Disputed, f.Order.Dispute, f.Order.DuplicateOf = true, "OPEN", "order-0" }), "DUPLICATE", nothing, disposition.DuplicateCharge, ""},
 		{"given up, and the same person paid again", paid(state("EXPIRED"), func(f *facts) { f.Order.DuplicateOf = "order-2" }), "DUPLICATE", nothing, disposition.DuplicateCharge, "given up as EXPIRED"},
 		{"given up, paid again, and Payments has no record", paid(state("FAILED"), unknown, func(f *facts) { f.Order.DuplicateOf = "order-2" }), "DUPLICATE", tell, disposition.DuplicateCharge, "order-2"},
 		{"the first of two went back, and the second stands", paid(state("REFUNDED"), func(f *facts) { f.Order.PaidBy = "ch_0" }), "QUARANTINED", nothing, disposition.DuplicateCharge, "still stands"},
@@ -168,6 +170,22 @@ func TestADuplicateShowsBothCharges(t *testing.T) {
 	for _, summary := range []string{one, two} {
 		if !strings.Contains(summary, `RefundPayment {"order_id": "order-1", "charge_id": "ch_1"`) || !strings.Contains(summary, "pi_1") || !strings.Contains(summary, "ch_0") || !strings.Contains(summary, "ch_1") || strings.Count(summary, "$249.00") != 2 {
 			t.Errorf("summary: %s", summary)
+		}
+	}
+}
+
+// What the bank gives back must not be refunded as well.
+func TestADisputedDuplicateNamesNoRefund(t *testing.T) {
+	for dispute, refundable := range map[string]bool{"": false, "OPEN": false, "WON": true} {
+		for _, d := range []disposition.Decision{
+			disposition.Decide(paid(func(f *facts) { f.Charge.Disputed, f.Order.Dispute, f.Order.DuplicateOf = true, dispute, "order-0" })),
+			// An order says how the dispute of its own charge stands, and not of this one.
+			disposition.Decide(paid(func(f *facts) { f.Charge.Disputed, f.Order.Dispute, f.Order.PaidBy = true, dispute, "ch_0" })),
+		} {
+			if strings.Contains(d.Case.Summary, "RefundPayment") != refundable || strings.Contains(d.Case.Summary, "the bank disputes") == refundable {
+				t.Errorf("dispute %q: %s", dispute, d.Case.Summary)
+			}
+			refundable = false
 		}
 	}
 }

@@ -14,8 +14,9 @@ import (
 	"makegood.example/services/reconciliation/internal/store"
 )
 
-// duplicateGone: of the charges that a case names and those of its order, one went
-// back, and each of the others gives its buyer what was paid for. That some refund
+// duplicateGone: of the charges that a case names and those of its order, those that did
+// not go back are each settled, and give their buyer what was paid for, or the bank has
+// taken it back. That some refund
 // was made is not enough: it may have been the wrong one. What else its order has that
 // is of a case of another kind is not waited for.
 func duplicateGone(c cases.Case, known store.DispositionsOf) (because string) {
@@ -38,6 +39,9 @@ func duplicateGone(c cases.Case, known store.DispositionsOf) (because string) {
 		default:
 			return ""
 		}
+	}
+	if because == "" && len(charges) > 1 { // a bank has given one back, for example
+		because = "none of these charges is a second payment any more"
 	}
 	return because
 }
