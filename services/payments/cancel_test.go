@@ -283,6 +283,32 @@ func TestOldKeysAreNotUsedAgain(t *testing.T) {
 	s.wantCharged(1)
 }
 
+// Whether an address has its customer, nobody could say: another one is not made.
+func TestACustomerThatCannotBeLookedUpIsNotMadeAgain(t *testing.T) {
+	t.Parallel()
+	s := newScene(t, nil)
+	end := s.fault(createCustomer, "reset_after", 0, 0) // there is one, and nobody heard of it
+	first := s.request(s.purchase("jane@example.com"), "pm_card_visa")
+	s.paid(first, pb.Payment_UNKNOWN)
+	s.cancel(first, pb.Payment_CANCELED)
+	end()
+	s.clock.Advance(48 * time.Hour)
+	s.forget()
+	end = s.fault("GET /v1/customers", "error_before", 0, 503)
+	r := s.request(s.purchase("jane@example.com"), "pm_card_visa")
+	for range 2 {
+		s.paid(r, pb.Payment_UNKNOWN)
+	}
+	if n := s.askedCount(createCustomer); n != 0 {
+		t.Errorf("asked for %d more customers while nobody could say whether there is one", n)
+	}
+	end()
+	s.paid(r, pb.Payment_SUCCEEDED)
+	if n := len(s.account().Customers); n != 1 {
+		t.Errorf("%d customers", n)
+	}
+}
+
 // A customer that could not be created is no reason to turn the address away
 // for ever, and is looked for before another is made.
 func TestAnAddressWhoseCustomerCouldNotBeCreatedCanBuyLater(t *testing.T) {
