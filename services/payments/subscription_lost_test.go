@@ -108,6 +108,19 @@ func TestASubscriptionThatCannotBeReadForLongIsACase(t *testing.T) {
 		s.clock.Advance(10 * time.Minute)
 		return s.cases.count(reconciliationv1.Case_SUBSCRIPTION, "subscription/"+s.sub) > 0
 	})
+	// By this, Reconciliation knows when the case is over.
+	desk := s.sweep()
+	followed := func() *pb.FollowedSubscription {
+		t.Helper()
+		answer, err := desk.ListFollowed(t.Context(), &pb.ListFollowedRequest{SubscriptionIds: []string{s.sub, "sub_unknown"}})
+		if err != nil || len(answer.GetSubscriptions()) != 1 {
+			t.Fatalf("%v %v", answer, err)
+		}
+		return answer.GetSubscriptions()[0]
+	}
+	if f := followed(); f.GetFailedLooks() == 0 || f.GetFollowedAt().AsTime().After(s.clock.Now().Add(-20*time.Minute)) {
+		t.Errorf("while it cannot be read: %v", f)
+	}
 	end()
 	at := s.clock.Now()
 	await(t, "the next look", func() bool {
@@ -115,6 +128,9 @@ func TestASubscriptionThatCannotBeReadForLongIsACase(t *testing.T) {
 		return s.orders.subscription(s.orderID).GetObservedAt().AsTime().After(at)
 	})
 	await(t, "rest", func() bool { return s.text(`SELECT look_count::text FROM payments.subscriptions`) == "0" })
+	if f := followed(); f.GetFailedLooks() != 0 || !f.GetFollowedAt().AsTime().After(at) {
+		t.Errorf("since it can be read: %v", f)
+	}
 }
 
 // Orders was restored from before the subscription: it is adopted with all its terms.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -38,6 +39,7 @@ type desk struct {
 	charges    map[string]*paymentsv1.SeenCharge
 	events     map[string]paymentsv1.WebhookEvent_Status
 	refunds    []*paymentsv1.Refund
+	followed   []*paymentsv1.FollowedSubscription
 }
 
 func startDesk(t *testing.T) *desk {
@@ -186,6 +188,18 @@ func (d *desk) ListRefunds(context.Context, *paymentsv1.ListRefundsRequest) (*pa
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	return &paymentsv1.ListRefundsResponse{Refunds: d.refunds}, nil
+}
+
+func (d *desk) ListFollowed(_ context.Context, r *paymentsv1.ListFollowedRequest) (*paymentsv1.ListFollowedResponse, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	out := &paymentsv1.ListFollowedResponse{}
+	for _, f := range d.followed {
+		if slices.Contains(r.GetSubscriptionIds(), f.GetSubscriptionId()) {
+			out.Subscriptions = append(out.Subscriptions, f)
+		}
+	}
+	return out, nil
 }
 
 func (d *desk) env() map[string]string {
@@ -349,6 +363,42 @@ func TestTheCaseOfARefundedTermClosesWhenItsSubscriptionGoesOnNoMore(t *testing.
 
 // An event was finished otherwise than by its retries. One that failed, waits for
 // somebody, or is a person's is not finished.
+// A subscription that could not be followed is nobody's to look at when it was followed
+// since: not before its case, and not when only some of it came through.
+func TestTheCaseOfASubscriptionClosesWhenItIsFollowedAgain(t *testing.T) {
+	s, d := newScene(t), startDesk(t)
+	dial := s.instance(d.env())
+	before := s.clock.Now()
+	s.clock.Advance(time.Minute)
+	for _, id := range []string{"sub_again", "sub_before", "sub_failing", "sub_unknown"} {
+		if _, err := s.client(dial, "payments").OpenCase(t.Context(), &pb.OpenCaseRequest{
+			Kind: pb.Case_SUBSCRIPTION, Subject: "subscription/" + id, Summary: "this subscription could not be followed in 12 looks",
+		}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s.clock.Advance(time.Minute)
+	d.set(func() {
+		d.followed = []*paymentsv1.FollowedSubscription{
+			{SubscriptionId: "sub_again", FollowedAt: timestamppb.New(s.clock.Now())},
+			{SubscriptionId: "sub_before", FollowedAt: timestamppb.New(before)},
+			{SubscriptionId: "sub_failing", FollowedAt: timestamppb.New(s.clock.Now()), FailedLooks: 1},
+		}
+	})
+	if run := s.startRun(dial); run.GetErrors() != 0 {
+		t.Errorf("the run is %v", run)
+	}
+	list, err := s.client(dial, "gateway").ListCases(s.support(), &pb.ListCasesRequest{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range list.GetCases() {
+		if closed := c.GetState() == pb.Case_RESOLVED; closed != (c.GetSubject() == "subscription/sub_again") {
+			t.Errorf("%s is %s: %s", c.GetSubject(), c.GetState(), c.GetResolution())
+		}
+	}
+}
+
 func TestTheCaseOfAnEventClosesWhenTheEventIsFinished(t *testing.T) {
 	s, d := newScene(t), startDesk(t)
 	dial := s.instance(d.env())

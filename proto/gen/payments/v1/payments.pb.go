@@ -149,7 +149,7 @@ func (x Refund_Status) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use Refund_Status.Descriptor instead.
 func (Refund_Status) EnumDescriptor() ([]byte, []int) {
-	return file_payments_v1_payments_proto_rawDescGZIP(), []int{14, 0}
+	return file_payments_v1_payments_proto_rawDescGZIP(), []int{17, 0}
 }
 
 // How a dispute of the charge stands; unspecified when there is none.
@@ -205,7 +205,7 @@ func (x Payment_Dispute) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use Payment_Dispute.Descriptor instead.
 func (Payment_Dispute) EnumDescriptor() ([]byte, []int) {
-	return file_payments_v1_payments_proto_rawDescGZIP(), []int{19, 0}
+	return file_payments_v1_payments_proto_rawDescGZIP(), []int{22, 0}
 }
 
 type Payment_Status int32
@@ -272,7 +272,7 @@ func (x Payment_Status) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use Payment_Status.Descriptor instead.
 func (Payment_Status) EnumDescriptor() ([]byte, []int) {
-	return file_payments_v1_payments_proto_rawDescGZIP(), []int{19, 1}
+	return file_payments_v1_payments_proto_rawDescGZIP(), []int{22, 1}
 }
 
 type Subscription_Status int32
@@ -335,7 +335,7 @@ func (x Subscription_Status) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use Subscription_Status.Descriptor instead.
 func (Subscription_Status) EnumDescriptor() ([]byte, []int) {
-	return file_payments_v1_payments_proto_rawDescGZIP(), []int{21, 0}
+	return file_payments_v1_payments_proto_rawDescGZIP(), []int{24, 0}
 }
 
 type SeenCharge_Status int32
@@ -387,7 +387,7 @@ func (x SeenCharge_Status) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use SeenCharge_Status.Descriptor instead.
 func (SeenCharge_Status) EnumDescriptor() ([]byte, []int) {
-	return file_payments_v1_payments_proto_rawDescGZIP(), []int{31, 0}
+	return file_payments_v1_payments_proto_rawDescGZIP(), []int{34, 0}
 }
 
 type SeenCharge_Owner int32
@@ -446,7 +446,7 @@ func (x SeenCharge_Owner) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use SeenCharge_Owner.Descriptor instead.
 func (SeenCharge_Owner) EnumDescriptor() ([]byte, []int) {
-	return file_payments_v1_payments_proto_rawDescGZIP(), []int{31, 1}
+	return file_payments_v1_payments_proto_rawDescGZIP(), []int{34, 1}
 }
 
 type FollowChangesRequest_Kind int32
@@ -495,7 +495,7 @@ func (x FollowChangesRequest_Kind) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use FollowChangesRequest_Kind.Descriptor instead.
 func (FollowChangesRequest_Kind) EnumDescriptor() ([]byte, []int) {
-	return file_payments_v1_payments_proto_rawDescGZIP(), []int{45, 0}
+	return file_payments_v1_payments_proto_rawDescGZIP(), []int{48, 0}
 }
 
 type ListWebhookEventsRequest struct {
@@ -1345,6 +1345,160 @@ func (x *RefundPaymentRequest) GetDryRun() bool {
 	return false
 }
 
+type ListFollowedRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Stripe's ids.
+	SubscriptionIds []string `protobuf:"bytes,1,rep,name=subscription_ids,json=subscriptionIds,proto3" json:"subscription_ids,omitempty"`
+	unknownFields   protoimpl.UnknownFields
+	sizeCache       protoimpl.SizeCache
+}
+
+func (x *ListFollowedRequest) Reset() {
+	*x = ListFollowedRequest{}
+	mi := &file_payments_v1_payments_proto_msgTypes[12]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListFollowedRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListFollowedRequest) ProtoMessage() {}
+
+func (x *ListFollowedRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_payments_v1_payments_proto_msgTypes[12]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListFollowedRequest.ProtoReflect.Descriptor instead.
+func (*ListFollowedRequest) Descriptor() ([]byte, []int) {
+	return file_payments_v1_payments_proto_rawDescGZIP(), []int{12}
+}
+
+func (x *ListFollowedRequest) GetSubscriptionIds() []string {
+	if x != nil {
+		return x.SubscriptionIds
+	}
+	return nil
+}
+
+type ListFollowedResponse struct {
+	state         protoimpl.MessageState  `protogen:"open.v1"`
+	Subscriptions []*FollowedSubscription `protobuf:"bytes,1,rep,name=subscriptions,proto3" json:"subscriptions,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListFollowedResponse) Reset() {
+	*x = ListFollowedResponse{}
+	mi := &file_payments_v1_payments_proto_msgTypes[13]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListFollowedResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListFollowedResponse) ProtoMessage() {}
+
+func (x *ListFollowedResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_payments_v1_payments_proto_msgTypes[13]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListFollowedResponse.ProtoReflect.Descriptor instead.
+func (*ListFollowedResponse) Descriptor() ([]byte, []int) {
+	return file_payments_v1_payments_proto_rawDescGZIP(), []int{13}
+}
+
+func (x *ListFollowedResponse) GetSubscriptions() []*FollowedSubscription {
+	if x != nil {
+		return x.Subscriptions
+	}
+	return nil
+}
+
+// FollowedSubscription is how well a subscription can be followed.
+type FollowedSubscription struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Stripe's id.
+	SubscriptionId string `protobuf:"bytes,1,opt,name=subscription_id,json=subscriptionId,proto3" json:"subscription_id,omitempty"`
+	// When Stripe was asked by whoever last told Orders of all its paid terms; unset
+	// when nobody ever could.
+	FollowedAt *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=followed_at,json=followedAt,proto3" json:"followed_at,omitempty"`
+	// How many looks since then could not follow it to the end.
+	FailedLooks   int32 `protobuf:"varint,3,opt,name=failed_looks,json=failedLooks,proto3" json:"failed_looks,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *FollowedSubscription) Reset() {
+	*x = FollowedSubscription{}
+	mi := &file_payments_v1_payments_proto_msgTypes[14]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *FollowedSubscription) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*FollowedSubscription) ProtoMessage() {}
+
+func (x *FollowedSubscription) ProtoReflect() protoreflect.Message {
+	mi := &file_payments_v1_payments_proto_msgTypes[14]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use FollowedSubscription.ProtoReflect.Descriptor instead.
+func (*FollowedSubscription) Descriptor() ([]byte, []int) {
+	return file_payments_v1_payments_proto_rawDescGZIP(), []int{14}
+}
+
+func (x *FollowedSubscription) GetSubscriptionId() string {
+	if x != nil {
+		return x.SubscriptionId
+	}
+	return ""
+}
+
+func (x *FollowedSubscription) GetFollowedAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.FollowedAt
+	}
+	return nil
+}
+
+func (x *FollowedSubscription) GetFailedLooks() int32 {
+	if x != nil {
+		return x.FailedLooks
+	}
+	return 0
+}
+
 type ListRefundsRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	OrderId       string                 `protobuf:"bytes,1,opt,name=order_id,json=orderId,proto3" json:"order_id,omitempty"`
@@ -1354,7 +1508,7 @@ type ListRefundsRequest struct {
 
 func (x *ListRefundsRequest) Reset() {
 	*x = ListRefundsRequest{}
-	mi := &file_payments_v1_payments_proto_msgTypes[12]
+	mi := &file_payments_v1_payments_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1366,7 +1520,7 @@ func (x *ListRefundsRequest) String() string {
 func (*ListRefundsRequest) ProtoMessage() {}
 
 func (x *ListRefundsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_payments_v1_payments_proto_msgTypes[12]
+	mi := &file_payments_v1_payments_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1379,7 +1533,7 @@ func (x *ListRefundsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListRefundsRequest.ProtoReflect.Descriptor instead.
 func (*ListRefundsRequest) Descriptor() ([]byte, []int) {
-	return file_payments_v1_payments_proto_rawDescGZIP(), []int{12}
+	return file_payments_v1_payments_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *ListRefundsRequest) GetOrderId() string {
@@ -1398,7 +1552,7 @@ type ListRefundsResponse struct {
 
 func (x *ListRefundsResponse) Reset() {
 	*x = ListRefundsResponse{}
-	mi := &file_payments_v1_payments_proto_msgTypes[13]
+	mi := &file_payments_v1_payments_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1410,7 +1564,7 @@ func (x *ListRefundsResponse) String() string {
 func (*ListRefundsResponse) ProtoMessage() {}
 
 func (x *ListRefundsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_payments_v1_payments_proto_msgTypes[13]
+	mi := &file_payments_v1_payments_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1423,7 +1577,7 @@ func (x *ListRefundsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListRefundsResponse.ProtoReflect.Descriptor instead.
 func (*ListRefundsResponse) Descriptor() ([]byte, []int) {
-	return file_payments_v1_payments_proto_rawDescGZIP(), []int{13}
+	return file_payments_v1_payments_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *ListRefundsResponse) GetRefunds() []*Refund {
@@ -1454,7 +1608,7 @@ type Refund struct {
 
 func (x *Refund) Reset() {
 	*x = Refund{}
-	mi := &file_payments_v1_payments_proto_msgTypes[14]
+	mi := &file_payments_v1_payments_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1466,7 +1620,7 @@ func (x *Refund) String() string {
 func (*Refund) ProtoMessage() {}
 
 func (x *Refund) ProtoReflect() protoreflect.Message {
-	mi := &file_payments_v1_payments_proto_msgTypes[14]
+	mi := &file_payments_v1_payments_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1479,7 +1633,7 @@ func (x *Refund) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Refund.ProtoReflect.Descriptor instead.
 func (*Refund) Descriptor() ([]byte, []int) {
-	return file_payments_v1_payments_proto_rawDescGZIP(), []int{14}
+	return file_payments_v1_payments_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *Refund) GetRefundId() string {
@@ -1575,7 +1729,7 @@ type Purchase struct {
 
 func (x *Purchase) Reset() {
 	*x = Purchase{}
-	mi := &file_payments_v1_payments_proto_msgTypes[15]
+	mi := &file_payments_v1_payments_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1587,7 +1741,7 @@ func (x *Purchase) String() string {
 func (*Purchase) ProtoMessage() {}
 
 func (x *Purchase) ProtoReflect() protoreflect.Message {
-	mi := &file_payments_v1_payments_proto_msgTypes[15]
+	mi := &file_payments_v1_payments_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1600,7 +1754,7 @@ func (x *Purchase) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Purchase.ProtoReflect.Descriptor instead.
 func (*Purchase) Descriptor() ([]byte, []int) {
-	return file_payments_v1_payments_proto_rawDescGZIP(), []int{15}
+	return file_payments_v1_payments_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *Purchase) GetOrderId() string {
@@ -1699,7 +1853,7 @@ type PayRequest struct {
 
 func (x *PayRequest) Reset() {
 	*x = PayRequest{}
-	mi := &file_payments_v1_payments_proto_msgTypes[16]
+	mi := &file_payments_v1_payments_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1711,7 +1865,7 @@ func (x *PayRequest) String() string {
 func (*PayRequest) ProtoMessage() {}
 
 func (x *PayRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_payments_v1_payments_proto_msgTypes[16]
+	mi := &file_payments_v1_payments_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1724,7 +1878,7 @@ func (x *PayRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PayRequest.ProtoReflect.Descriptor instead.
 func (*PayRequest) Descriptor() ([]byte, []int) {
-	return file_payments_v1_payments_proto_rawDescGZIP(), []int{16}
+	return file_payments_v1_payments_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *PayRequest) GetPurchase() *Purchase {
@@ -1771,7 +1925,7 @@ type LookAtPaymentRequest struct {
 
 func (x *LookAtPaymentRequest) Reset() {
 	*x = LookAtPaymentRequest{}
-	mi := &file_payments_v1_payments_proto_msgTypes[17]
+	mi := &file_payments_v1_payments_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1783,7 +1937,7 @@ func (x *LookAtPaymentRequest) String() string {
 func (*LookAtPaymentRequest) ProtoMessage() {}
 
 func (x *LookAtPaymentRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_payments_v1_payments_proto_msgTypes[17]
+	mi := &file_payments_v1_payments_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1796,7 +1950,7 @@ func (x *LookAtPaymentRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LookAtPaymentRequest.ProtoReflect.Descriptor instead.
 func (*LookAtPaymentRequest) Descriptor() ([]byte, []int) {
-	return file_payments_v1_payments_proto_rawDescGZIP(), []int{17}
+	return file_payments_v1_payments_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *LookAtPaymentRequest) GetPurchase() *Purchase {
@@ -1817,7 +1971,7 @@ type CancelPaymentRequest struct {
 
 func (x *CancelPaymentRequest) Reset() {
 	*x = CancelPaymentRequest{}
-	mi := &file_payments_v1_payments_proto_msgTypes[18]
+	mi := &file_payments_v1_payments_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1829,7 +1983,7 @@ func (x *CancelPaymentRequest) String() string {
 func (*CancelPaymentRequest) ProtoMessage() {}
 
 func (x *CancelPaymentRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_payments_v1_payments_proto_msgTypes[18]
+	mi := &file_payments_v1_payments_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1842,7 +1996,7 @@ func (x *CancelPaymentRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CancelPaymentRequest.ProtoReflect.Descriptor instead.
 func (*CancelPaymentRequest) Descriptor() ([]byte, []int) {
-	return file_payments_v1_payments_proto_rawDescGZIP(), []int{18}
+	return file_payments_v1_payments_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *CancelPaymentRequest) GetPurchase() *Purchase {
@@ -1896,7 +2050,7 @@ type Payment struct {
 
 func (x *Payment) Reset() {
 	*x = Payment{}
-	mi := &file_payments_v1_payments_proto_msgTypes[19]
+	mi := &file_payments_v1_payments_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1908,7 +2062,7 @@ func (x *Payment) String() string {
 func (*Payment) ProtoMessage() {}
 
 func (x *Payment) ProtoReflect() protoreflect.Message {
-	mi := &file_payments_v1_payments_proto_msgTypes[19]
+	mi := &file_payments_v1_payments_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1921,7 +2075,7 @@ func (x *Payment) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Payment.ProtoReflect.Descriptor instead.
 func (*Payment) Descriptor() ([]byte, []int) {
-	return file_payments_v1_payments_proto_rawDescGZIP(), []int{19}
+	return file_payments_v1_payments_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *Payment) GetOrderId() string {
@@ -2050,7 +2204,7 @@ type Term struct {
 
 func (x *Term) Reset() {
 	*x = Term{}
-	mi := &file_payments_v1_payments_proto_msgTypes[20]
+	mi := &file_payments_v1_payments_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2062,7 +2216,7 @@ func (x *Term) String() string {
 func (*Term) ProtoMessage() {}
 
 func (x *Term) ProtoReflect() protoreflect.Message {
-	mi := &file_payments_v1_payments_proto_msgTypes[20]
+	mi := &file_payments_v1_payments_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2075,7 +2229,7 @@ func (x *Term) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Term.ProtoReflect.Descriptor instead.
 func (*Term) Descriptor() ([]byte, []int) {
-	return file_payments_v1_payments_proto_rawDescGZIP(), []int{20}
+	return file_payments_v1_payments_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *Term) GetSubscriptionId() string {
@@ -2131,7 +2285,7 @@ type Subscription struct {
 
 func (x *Subscription) Reset() {
 	*x = Subscription{}
-	mi := &file_payments_v1_payments_proto_msgTypes[21]
+	mi := &file_payments_v1_payments_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2143,7 +2297,7 @@ func (x *Subscription) String() string {
 func (*Subscription) ProtoMessage() {}
 
 func (x *Subscription) ProtoReflect() protoreflect.Message {
-	mi := &file_payments_v1_payments_proto_msgTypes[21]
+	mi := &file_payments_v1_payments_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2156,7 +2310,7 @@ func (x *Subscription) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Subscription.ProtoReflect.Descriptor instead.
 func (*Subscription) Descriptor() ([]byte, []int) {
-	return file_payments_v1_payments_proto_rawDescGZIP(), []int{21}
+	return file_payments_v1_payments_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *Subscription) GetSubscriptionId() string {
@@ -2236,7 +2390,7 @@ type UnpaidInvoice struct {
 
 func (x *UnpaidInvoice) Reset() {
 	*x = UnpaidInvoice{}
-	mi := &file_payments_v1_payments_proto_msgTypes[22]
+	mi := &file_payments_v1_payments_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2248,7 +2402,7 @@ func (x *UnpaidInvoice) String() string {
 func (*UnpaidInvoice) ProtoMessage() {}
 
 func (x *UnpaidInvoice) ProtoReflect() protoreflect.Message {
-	mi := &file_payments_v1_payments_proto_msgTypes[22]
+	mi := &file_payments_v1_payments_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2261,7 +2415,7 @@ func (x *UnpaidInvoice) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UnpaidInvoice.ProtoReflect.Descriptor instead.
 func (*UnpaidInvoice) Descriptor() ([]byte, []int) {
-	return file_payments_v1_payments_proto_rawDescGZIP(), []int{22}
+	return file_payments_v1_payments_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *UnpaidInvoice) GetInvoiceId() string {
@@ -2318,7 +2472,7 @@ type Decline struct {
 
 func (x *Decline) Reset() {
 	*x = Decline{}
-	mi := &file_payments_v1_payments_proto_msgTypes[23]
+	mi := &file_payments_v1_payments_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2330,7 +2484,7 @@ func (x *Decline) String() string {
 func (*Decline) ProtoMessage() {}
 
 func (x *Decline) ProtoReflect() protoreflect.Message {
-	mi := &file_payments_v1_payments_proto_msgTypes[23]
+	mi := &file_payments_v1_payments_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2343,7 +2497,7 @@ func (x *Decline) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Decline.ProtoReflect.Descriptor instead.
 func (*Decline) Descriptor() ([]byte, []int) {
-	return file_payments_v1_payments_proto_rawDescGZIP(), []int{23}
+	return file_payments_v1_payments_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *Decline) GetCode() string {
@@ -2372,7 +2526,7 @@ type ReceiveWebhookRequest struct {
 
 func (x *ReceiveWebhookRequest) Reset() {
 	*x = ReceiveWebhookRequest{}
-	mi := &file_payments_v1_payments_proto_msgTypes[24]
+	mi := &file_payments_v1_payments_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2384,7 +2538,7 @@ func (x *ReceiveWebhookRequest) String() string {
 func (*ReceiveWebhookRequest) ProtoMessage() {}
 
 func (x *ReceiveWebhookRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_payments_v1_payments_proto_msgTypes[24]
+	mi := &file_payments_v1_payments_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2397,7 +2551,7 @@ func (x *ReceiveWebhookRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReceiveWebhookRequest.ProtoReflect.Descriptor instead.
 func (*ReceiveWebhookRequest) Descriptor() ([]byte, []int) {
-	return file_payments_v1_payments_proto_rawDescGZIP(), []int{24}
+	return file_payments_v1_payments_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *ReceiveWebhookRequest) GetPayload() []byte {
@@ -2424,7 +2578,7 @@ type ReceiveWebhookResponse struct {
 
 func (x *ReceiveWebhookResponse) Reset() {
 	*x = ReceiveWebhookResponse{}
-	mi := &file_payments_v1_payments_proto_msgTypes[25]
+	mi := &file_payments_v1_payments_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2436,7 +2590,7 @@ func (x *ReceiveWebhookResponse) String() string {
 func (*ReceiveWebhookResponse) ProtoMessage() {}
 
 func (x *ReceiveWebhookResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_payments_v1_payments_proto_msgTypes[25]
+	mi := &file_payments_v1_payments_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2449,7 +2603,7 @@ func (x *ReceiveWebhookResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReceiveWebhookResponse.ProtoReflect.Descriptor instead.
 func (*ReceiveWebhookResponse) Descriptor() ([]byte, []int) {
-	return file_payments_v1_payments_proto_rawDescGZIP(), []int{25}
+	return file_payments_v1_payments_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *ReceiveWebhookResponse) GetStatus() string {
@@ -2468,7 +2622,7 @@ type FileWebhooksRequest struct {
 
 func (x *FileWebhooksRequest) Reset() {
 	*x = FileWebhooksRequest{}
-	mi := &file_payments_v1_payments_proto_msgTypes[26]
+	mi := &file_payments_v1_payments_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2480,7 +2634,7 @@ func (x *FileWebhooksRequest) String() string {
 func (*FileWebhooksRequest) ProtoMessage() {}
 
 func (x *FileWebhooksRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_payments_v1_payments_proto_msgTypes[26]
+	mi := &file_payments_v1_payments_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2493,7 +2647,7 @@ func (x *FileWebhooksRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FileWebhooksRequest.ProtoReflect.Descriptor instead.
 func (*FileWebhooksRequest) Descriptor() ([]byte, []int) {
-	return file_payments_v1_payments_proto_rawDescGZIP(), []int{26}
+	return file_payments_v1_payments_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *FileWebhooksRequest) GetDeliveries() []*ReceiveWebhookRequest {
@@ -2514,7 +2668,7 @@ type FileWebhooksResponse struct {
 
 func (x *FileWebhooksResponse) Reset() {
 	*x = FileWebhooksResponse{}
-	mi := &file_payments_v1_payments_proto_msgTypes[27]
+	mi := &file_payments_v1_payments_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2526,7 +2680,7 @@ func (x *FileWebhooksResponse) String() string {
 func (*FileWebhooksResponse) ProtoMessage() {}
 
 func (x *FileWebhooksResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_payments_v1_payments_proto_msgTypes[27]
+	mi := &file_payments_v1_payments_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2539,7 +2693,7 @@ func (x *FileWebhooksResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FileWebhooksResponse.ProtoReflect.Descriptor instead.
 func (*FileWebhooksResponse) Descriptor() ([]byte, []int) {
-	return file_payments_v1_payments_proto_rawDescGZIP(), []int{27}
+	return file_payments_v1_payments_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *FileWebhooksResponse) GetStatuses() []string {
@@ -2561,7 +2715,7 @@ type Window struct {
 
 func (x *Window) Reset() {
 	*x = Window{}
-	mi := &file_payments_v1_payments_proto_msgTypes[28]
+	mi := &file_payments_v1_payments_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2573,7 +2727,7 @@ func (x *Window) String() string {
 func (*Window) ProtoMessage() {}
 
 func (x *Window) ProtoReflect() protoreflect.Message {
-	mi := &file_payments_v1_payments_proto_msgTypes[28]
+	mi := &file_payments_v1_payments_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2586,7 +2740,7 @@ func (x *Window) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Window.ProtoReflect.Descriptor instead.
 func (*Window) Descriptor() ([]byte, []int) {
-	return file_payments_v1_payments_proto_rawDescGZIP(), []int{28}
+	return file_payments_v1_payments_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *Window) GetFrom() *timestamppb.Timestamp {
@@ -2616,7 +2770,7 @@ type ListChargesRequest struct {
 
 func (x *ListChargesRequest) Reset() {
 	*x = ListChargesRequest{}
-	mi := &file_payments_v1_payments_proto_msgTypes[29]
+	mi := &file_payments_v1_payments_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2628,7 +2782,7 @@ func (x *ListChargesRequest) String() string {
 func (*ListChargesRequest) ProtoMessage() {}
 
 func (x *ListChargesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_payments_v1_payments_proto_msgTypes[29]
+	mi := &file_payments_v1_payments_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2641,7 +2795,7 @@ func (x *ListChargesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListChargesRequest.ProtoReflect.Descriptor instead.
 func (*ListChargesRequest) Descriptor() ([]byte, []int) {
-	return file_payments_v1_payments_proto_rawDescGZIP(), []int{29}
+	return file_payments_v1_payments_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *ListChargesRequest) GetWindow() *Window {
@@ -2677,7 +2831,7 @@ type ListChargesResponse struct {
 
 func (x *ListChargesResponse) Reset() {
 	*x = ListChargesResponse{}
-	mi := &file_payments_v1_payments_proto_msgTypes[30]
+	mi := &file_payments_v1_payments_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2689,7 +2843,7 @@ func (x *ListChargesResponse) String() string {
 func (*ListChargesResponse) ProtoMessage() {}
 
 func (x *ListChargesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_payments_v1_payments_proto_msgTypes[30]
+	mi := &file_payments_v1_payments_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2702,7 +2856,7 @@ func (x *ListChargesResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListChargesResponse.ProtoReflect.Descriptor instead.
 func (*ListChargesResponse) Descriptor() ([]byte, []int) {
-	return file_payments_v1_payments_proto_rawDescGZIP(), []int{30}
+	return file_payments_v1_payments_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *ListChargesResponse) GetCharges() []*SeenCharge {
@@ -2750,7 +2904,7 @@ type SeenCharge struct {
 
 func (x *SeenCharge) Reset() {
 	*x = SeenCharge{}
-	mi := &file_payments_v1_payments_proto_msgTypes[31]
+	mi := &file_payments_v1_payments_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2762,7 +2916,7 @@ func (x *SeenCharge) String() string {
 func (*SeenCharge) ProtoMessage() {}
 
 func (x *SeenCharge) ProtoReflect() protoreflect.Message {
-	mi := &file_payments_v1_payments_proto_msgTypes[31]
+	mi := &file_payments_v1_payments_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2775,7 +2929,7 @@ func (x *SeenCharge) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SeenCharge.ProtoReflect.Descriptor instead.
 func (*SeenCharge) Descriptor() ([]byte, []int) {
-	return file_payments_v1_payments_proto_rawDescGZIP(), []int{31}
+	return file_payments_v1_payments_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *SeenCharge) GetChargeId() string {
@@ -2902,7 +3056,7 @@ type FindChargesRequest struct {
 
 func (x *FindChargesRequest) Reset() {
 	*x = FindChargesRequest{}
-	mi := &file_payments_v1_payments_proto_msgTypes[32]
+	mi := &file_payments_v1_payments_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2914,7 +3068,7 @@ func (x *FindChargesRequest) String() string {
 func (*FindChargesRequest) ProtoMessage() {}
 
 func (x *FindChargesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_payments_v1_payments_proto_msgTypes[32]
+	mi := &file_payments_v1_payments_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2927,7 +3081,7 @@ func (x *FindChargesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FindChargesRequest.ProtoReflect.Descriptor instead.
 func (*FindChargesRequest) Descriptor() ([]byte, []int) {
-	return file_payments_v1_payments_proto_rawDescGZIP(), []int{32}
+	return file_payments_v1_payments_proto_rawDescGZIP(), []int{35}
 }
 
 func (x *FindChargesRequest) GetEmails() []string {
@@ -2987,7 +3141,7 @@ type CardSearch struct {
 
 func (x *CardSearch) Reset() {
 	*x = CardSearch{}
-	mi := &file_payments_v1_payments_proto_msgTypes[33]
+	mi := &file_payments_v1_payments_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2999,7 +3153,7 @@ func (x *CardSearch) String() string {
 func (*CardSearch) ProtoMessage() {}
 
 func (x *CardSearch) ProtoReflect() protoreflect.Message {
-	mi := &file_payments_v1_payments_proto_msgTypes[33]
+	mi := &file_payments_v1_payments_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3012,7 +3166,7 @@ func (x *CardSearch) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CardSearch.ProtoReflect.Descriptor instead.
 func (*CardSearch) Descriptor() ([]byte, []int) {
-	return file_payments_v1_payments_proto_rawDescGZIP(), []int{33}
+	return file_payments_v1_payments_proto_rawDescGZIP(), []int{36}
 }
 
 func (x *CardSearch) GetLast4() string {
@@ -3057,7 +3211,7 @@ type FindChargesResponse struct {
 
 func (x *FindChargesResponse) Reset() {
 	*x = FindChargesResponse{}
-	mi := &file_payments_v1_payments_proto_msgTypes[34]
+	mi := &file_payments_v1_payments_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3069,7 +3223,7 @@ func (x *FindChargesResponse) String() string {
 func (*FindChargesResponse) ProtoMessage() {}
 
 func (x *FindChargesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_payments_v1_payments_proto_msgTypes[34]
+	mi := &file_payments_v1_payments_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3082,7 +3236,7 @@ func (x *FindChargesResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FindChargesResponse.ProtoReflect.Descriptor instead.
 func (*FindChargesResponse) Descriptor() ([]byte, []int) {
-	return file_payments_v1_payments_proto_rawDescGZIP(), []int{34}
+	return file_payments_v1_payments_proto_rawDescGZIP(), []int{37}
 }
 
 func (x *FindChargesResponse) GetCharges() []*FoundCharge {
@@ -3126,7 +3280,7 @@ type FoundCharge struct {
 
 func (x *FoundCharge) Reset() {
 	*x = FoundCharge{}
-	mi := &file_payments_v1_payments_proto_msgTypes[35]
+	mi := &file_payments_v1_payments_proto_msgTypes[38]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3138,7 +3292,7 @@ func (x *FoundCharge) String() string {
 func (*FoundCharge) ProtoMessage() {}
 
 func (x *FoundCharge) ProtoReflect() protoreflect.Message {
-	mi := &file_payments_v1_payments_proto_msgTypes[35]
+	mi := &file_payments_v1_payments_proto_msgTypes[38]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3151,7 +3305,7 @@ func (x *FoundCharge) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FoundCharge.ProtoReflect.Descriptor instead.
 func (*FoundCharge) Descriptor() ([]byte, []int) {
-	return file_payments_v1_payments_proto_rawDescGZIP(), []int{35}
+	return file_payments_v1_payments_proto_rawDescGZIP(), []int{38}
 }
 
 func (x *FoundCharge) GetCharge() *SeenCharge {
@@ -3210,7 +3364,7 @@ type ChargeRefund struct {
 
 func (x *ChargeRefund) Reset() {
 	*x = ChargeRefund{}
-	mi := &file_payments_v1_payments_proto_msgTypes[36]
+	mi := &file_payments_v1_payments_proto_msgTypes[39]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3222,7 +3376,7 @@ func (x *ChargeRefund) String() string {
 func (*ChargeRefund) ProtoMessage() {}
 
 func (x *ChargeRefund) ProtoReflect() protoreflect.Message {
-	mi := &file_payments_v1_payments_proto_msgTypes[36]
+	mi := &file_payments_v1_payments_proto_msgTypes[39]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3235,7 +3389,7 @@ func (x *ChargeRefund) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ChargeRefund.ProtoReflect.Descriptor instead.
 func (*ChargeRefund) Descriptor() ([]byte, []int) {
-	return file_payments_v1_payments_proto_rawDescGZIP(), []int{36}
+	return file_payments_v1_payments_proto_rawDescGZIP(), []int{39}
 }
 
 func (x *ChargeRefund) GetStripeRefundId() string {
@@ -3284,7 +3438,7 @@ type ChargeDispute struct {
 
 func (x *ChargeDispute) Reset() {
 	*x = ChargeDispute{}
-	mi := &file_payments_v1_payments_proto_msgTypes[37]
+	mi := &file_payments_v1_payments_proto_msgTypes[40]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3296,7 +3450,7 @@ func (x *ChargeDispute) String() string {
 func (*ChargeDispute) ProtoMessage() {}
 
 func (x *ChargeDispute) ProtoReflect() protoreflect.Message {
-	mi := &file_payments_v1_payments_proto_msgTypes[37]
+	mi := &file_payments_v1_payments_proto_msgTypes[40]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3309,7 +3463,7 @@ func (x *ChargeDispute) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ChargeDispute.ProtoReflect.Descriptor instead.
 func (*ChargeDispute) Descriptor() ([]byte, []int) {
-	return file_payments_v1_payments_proto_rawDescGZIP(), []int{37}
+	return file_payments_v1_payments_proto_rawDescGZIP(), []int{40}
 }
 
 func (x *ChargeDispute) GetStripeDisputeId() string {
@@ -3363,7 +3517,7 @@ type MatchPaymentsRequest struct {
 
 func (x *MatchPaymentsRequest) Reset() {
 	*x = MatchPaymentsRequest{}
-	mi := &file_payments_v1_payments_proto_msgTypes[38]
+	mi := &file_payments_v1_payments_proto_msgTypes[41]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3375,7 +3529,7 @@ func (x *MatchPaymentsRequest) String() string {
 func (*MatchPaymentsRequest) ProtoMessage() {}
 
 func (x *MatchPaymentsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_payments_v1_payments_proto_msgTypes[38]
+	mi := &file_payments_v1_payments_proto_msgTypes[41]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3388,7 +3542,7 @@ func (x *MatchPaymentsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MatchPaymentsRequest.ProtoReflect.Descriptor instead.
 func (*MatchPaymentsRequest) Descriptor() ([]byte, []int) {
-	return file_payments_v1_payments_proto_rawDescGZIP(), []int{38}
+	return file_payments_v1_payments_proto_rawDescGZIP(), []int{41}
 }
 
 func (x *MatchPaymentsRequest) GetChargeIds() []string {
@@ -3407,7 +3561,7 @@ type MatchPaymentsResponse struct {
 
 func (x *MatchPaymentsResponse) Reset() {
 	*x = MatchPaymentsResponse{}
-	mi := &file_payments_v1_payments_proto_msgTypes[39]
+	mi := &file_payments_v1_payments_proto_msgTypes[42]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3419,7 +3573,7 @@ func (x *MatchPaymentsResponse) String() string {
 func (*MatchPaymentsResponse) ProtoMessage() {}
 
 func (x *MatchPaymentsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_payments_v1_payments_proto_msgTypes[39]
+	mi := &file_payments_v1_payments_proto_msgTypes[42]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3432,7 +3586,7 @@ func (x *MatchPaymentsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MatchPaymentsResponse.ProtoReflect.Descriptor instead.
 func (*MatchPaymentsResponse) Descriptor() ([]byte, []int) {
-	return file_payments_v1_payments_proto_rawDescGZIP(), []int{39}
+	return file_payments_v1_payments_proto_rawDescGZIP(), []int{42}
 }
 
 func (x *MatchPaymentsResponse) GetRecordedChargeIds() []string {
@@ -3455,7 +3609,7 @@ type RestoreChargeRequest struct {
 
 func (x *RestoreChargeRequest) Reset() {
 	*x = RestoreChargeRequest{}
-	mi := &file_payments_v1_payments_proto_msgTypes[40]
+	mi := &file_payments_v1_payments_proto_msgTypes[43]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3467,7 +3621,7 @@ func (x *RestoreChargeRequest) String() string {
 func (*RestoreChargeRequest) ProtoMessage() {}
 
 func (x *RestoreChargeRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_payments_v1_payments_proto_msgTypes[40]
+	mi := &file_payments_v1_payments_proto_msgTypes[43]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3480,7 +3634,7 @@ func (x *RestoreChargeRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RestoreChargeRequest.ProtoReflect.Descriptor instead.
 func (*RestoreChargeRequest) Descriptor() ([]byte, []int) {
-	return file_payments_v1_payments_proto_rawDescGZIP(), []int{40}
+	return file_payments_v1_payments_proto_rawDescGZIP(), []int{43}
 }
 
 func (x *RestoreChargeRequest) GetChargeId() string {
@@ -3509,7 +3663,7 @@ type NamedBuyer struct {
 
 func (x *NamedBuyer) Reset() {
 	*x = NamedBuyer{}
-	mi := &file_payments_v1_payments_proto_msgTypes[41]
+	mi := &file_payments_v1_payments_proto_msgTypes[44]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3521,7 +3675,7 @@ func (x *NamedBuyer) String() string {
 func (*NamedBuyer) ProtoMessage() {}
 
 func (x *NamedBuyer) ProtoReflect() protoreflect.Message {
-	mi := &file_payments_v1_payments_proto_msgTypes[41]
+	mi := &file_payments_v1_payments_proto_msgTypes[44]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3534,7 +3688,7 @@ func (x *NamedBuyer) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use NamedBuyer.ProtoReflect.Descriptor instead.
 func (*NamedBuyer) Descriptor() ([]byte, []int) {
-	return file_payments_v1_payments_proto_rawDescGZIP(), []int{41}
+	return file_payments_v1_payments_proto_rawDescGZIP(), []int{44}
 }
 
 func (x *NamedBuyer) GetEmail() string {
@@ -3576,7 +3730,7 @@ type RestoreChargeResponse struct {
 
 func (x *RestoreChargeResponse) Reset() {
 	*x = RestoreChargeResponse{}
-	mi := &file_payments_v1_payments_proto_msgTypes[42]
+	mi := &file_payments_v1_payments_proto_msgTypes[45]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3588,7 +3742,7 @@ func (x *RestoreChargeResponse) String() string {
 func (*RestoreChargeResponse) ProtoMessage() {}
 
 func (x *RestoreChargeResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_payments_v1_payments_proto_msgTypes[42]
+	mi := &file_payments_v1_payments_proto_msgTypes[45]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3601,7 +3755,7 @@ func (x *RestoreChargeResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RestoreChargeResponse.ProtoReflect.Descriptor instead.
 func (*RestoreChargeResponse) Descriptor() ([]byte, []int) {
-	return file_payments_v1_payments_proto_rawDescGZIP(), []int{42}
+	return file_payments_v1_payments_proto_rawDescGZIP(), []int{45}
 }
 
 func (x *RestoreChargeResponse) GetReference() string {
@@ -3670,7 +3824,7 @@ type CatchUpEventsRequest struct {
 
 func (x *CatchUpEventsRequest) Reset() {
 	*x = CatchUpEventsRequest{}
-	mi := &file_payments_v1_payments_proto_msgTypes[43]
+	mi := &file_payments_v1_payments_proto_msgTypes[46]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3682,7 +3836,7 @@ func (x *CatchUpEventsRequest) String() string {
 func (*CatchUpEventsRequest) ProtoMessage() {}
 
 func (x *CatchUpEventsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_payments_v1_payments_proto_msgTypes[43]
+	mi := &file_payments_v1_payments_proto_msgTypes[46]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3695,7 +3849,7 @@ func (x *CatchUpEventsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CatchUpEventsRequest.ProtoReflect.Descriptor instead.
 func (*CatchUpEventsRequest) Descriptor() ([]byte, []int) {
-	return file_payments_v1_payments_proto_rawDescGZIP(), []int{43}
+	return file_payments_v1_payments_proto_rawDescGZIP(), []int{46}
 }
 
 func (x *CatchUpEventsRequest) GetWindow() *Window {
@@ -3724,7 +3878,7 @@ type CatchUpEventsResponse struct {
 
 func (x *CatchUpEventsResponse) Reset() {
 	*x = CatchUpEventsResponse{}
-	mi := &file_payments_v1_payments_proto_msgTypes[44]
+	mi := &file_payments_v1_payments_proto_msgTypes[47]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3736,7 +3890,7 @@ func (x *CatchUpEventsResponse) String() string {
 func (*CatchUpEventsResponse) ProtoMessage() {}
 
 func (x *CatchUpEventsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_payments_v1_payments_proto_msgTypes[44]
+	mi := &file_payments_v1_payments_proto_msgTypes[47]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3749,7 +3903,7 @@ func (x *CatchUpEventsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CatchUpEventsResponse.ProtoReflect.Descriptor instead.
 func (*CatchUpEventsResponse) Descriptor() ([]byte, []int) {
-	return file_payments_v1_payments_proto_rawDescGZIP(), []int{44}
+	return file_payments_v1_payments_proto_rawDescGZIP(), []int{47}
 }
 
 func (x *CatchUpEventsResponse) GetReadCount() int32 {
@@ -3784,7 +3938,7 @@ type FollowChangesRequest struct {
 
 func (x *FollowChangesRequest) Reset() {
 	*x = FollowChangesRequest{}
-	mi := &file_payments_v1_payments_proto_msgTypes[45]
+	mi := &file_payments_v1_payments_proto_msgTypes[48]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3796,7 +3950,7 @@ func (x *FollowChangesRequest) String() string {
 func (*FollowChangesRequest) ProtoMessage() {}
 
 func (x *FollowChangesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_payments_v1_payments_proto_msgTypes[45]
+	mi := &file_payments_v1_payments_proto_msgTypes[48]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3809,7 +3963,7 @@ func (x *FollowChangesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FollowChangesRequest.ProtoReflect.Descriptor instead.
 func (*FollowChangesRequest) Descriptor() ([]byte, []int) {
-	return file_payments_v1_payments_proto_rawDescGZIP(), []int{45}
+	return file_payments_v1_payments_proto_rawDescGZIP(), []int{48}
 }
 
 func (x *FollowChangesRequest) GetKind() FollowChangesRequest_Kind {
@@ -3847,7 +4001,7 @@ type FollowChangesResponse struct {
 
 func (x *FollowChangesResponse) Reset() {
 	*x = FollowChangesResponse{}
-	mi := &file_payments_v1_payments_proto_msgTypes[46]
+	mi := &file_payments_v1_payments_proto_msgTypes[49]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3859,7 +4013,7 @@ func (x *FollowChangesResponse) String() string {
 func (*FollowChangesResponse) ProtoMessage() {}
 
 func (x *FollowChangesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_payments_v1_payments_proto_msgTypes[46]
+	mi := &file_payments_v1_payments_proto_msgTypes[49]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3872,7 +4026,7 @@ func (x *FollowChangesResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FollowChangesResponse.ProtoReflect.Descriptor instead.
 func (*FollowChangesResponse) Descriptor() ([]byte, []int) {
-	return file_payments_v1_payments_proto_rawDescGZIP(), []int{46}
+	return file_payments_v1_payments_proto_rawDescGZIP(), []int{49}
 }
 
 func (x *FollowChangesResponse) GetReadCount() int32 {
@@ -3913,7 +4067,7 @@ type ListBalanceTransactionsRequest struct {
 
 func (x *ListBalanceTransactionsRequest) Reset() {
 	*x = ListBalanceTransactionsRequest{}
-	mi := &file_payments_v1_payments_proto_msgTypes[47]
+	mi := &file_payments_v1_payments_proto_msgTypes[50]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3925,7 +4079,7 @@ func (x *ListBalanceTransactionsRequest) String() string {
 func (*ListBalanceTransactionsRequest) ProtoMessage() {}
 
 func (x *ListBalanceTransactionsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_payments_v1_payments_proto_msgTypes[47]
+	mi := &file_payments_v1_payments_proto_msgTypes[50]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3938,7 +4092,7 @@ func (x *ListBalanceTransactionsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListBalanceTransactionsRequest.ProtoReflect.Descriptor instead.
 func (*ListBalanceTransactionsRequest) Descriptor() ([]byte, []int) {
-	return file_payments_v1_payments_proto_rawDescGZIP(), []int{47}
+	return file_payments_v1_payments_proto_rawDescGZIP(), []int{50}
 }
 
 func (x *ListBalanceTransactionsRequest) GetWindow() *Window {
@@ -3965,7 +4119,7 @@ type ListBalanceTransactionsResponse struct {
 
 func (x *ListBalanceTransactionsResponse) Reset() {
 	*x = ListBalanceTransactionsResponse{}
-	mi := &file_payments_v1_payments_proto_msgTypes[48]
+	mi := &file_payments_v1_payments_proto_msgTypes[51]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3977,7 +4131,7 @@ func (x *ListBalanceTransactionsResponse) String() string {
 func (*ListBalanceTransactionsResponse) ProtoMessage() {}
 
 func (x *ListBalanceTransactionsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_payments_v1_payments_proto_msgTypes[48]
+	mi := &file_payments_v1_payments_proto_msgTypes[51]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3990,7 +4144,7 @@ func (x *ListBalanceTransactionsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListBalanceTransactionsResponse.ProtoReflect.Descriptor instead.
 func (*ListBalanceTransactionsResponse) Descriptor() ([]byte, []int) {
-	return file_payments_v1_payments_proto_rawDescGZIP(), []int{48}
+	return file_payments_v1_payments_proto_rawDescGZIP(), []int{51}
 }
 
 func (x *ListBalanceTransactionsResponse) GetTransactions() []*BalanceTransaction {
@@ -4033,7 +4187,7 @@ type BalanceTransaction struct {
 
 func (x *BalanceTransaction) Reset() {
 	*x = BalanceTransaction{}
-	mi := &file_payments_v1_payments_proto_msgTypes[49]
+	mi := &file_payments_v1_payments_proto_msgTypes[52]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4045,7 +4199,7 @@ func (x *BalanceTransaction) String() string {
 func (*BalanceTransaction) ProtoMessage() {}
 
 func (x *BalanceTransaction) ProtoReflect() protoreflect.Message {
-	mi := &file_payments_v1_payments_proto_msgTypes[49]
+	mi := &file_payments_v1_payments_proto_msgTypes[52]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4058,7 +4212,7 @@ func (x *BalanceTransaction) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use BalanceTransaction.ProtoReflect.Descriptor instead.
 func (*BalanceTransaction) Descriptor() ([]byte, []int) {
-	return file_payments_v1_payments_proto_rawDescGZIP(), []int{49}
+	return file_payments_v1_payments_proto_rawDescGZIP(), []int{52}
 }
 
 func (x *BalanceTransaction) GetId() string {
@@ -4221,7 +4375,16 @@ const file_payments_v1_payments_proto_rawDesc = "" +
 	"\x06reason\x18\x04 \x01(\tB\n" +
 	"\xbaH\ar\x05\x10\x01\x18\xf4\x03R\x06reason\x12%\n" +
 	"\tcharge_id\x18\x05 \x01(\tB\b\xbaH\x05r\x03\x18\xff\x01R\bchargeId\x12\x17\n" +
-	"\adry_run\x18\x06 \x01(\bR\x06dryRun\"9\n" +
+	"\adry_run\x18\x06 \x01(\bR\x06dryRun\"U\n" +
+	"\x13ListFollowedRequest\x12>\n" +
+	"\x10subscription_ids\x18\x01 \x03(\tB\x13\xbaH\x10\x92\x01\r\b\x01\x10d\"\ar\x05\x10\x01\x18\xff\x01R\x0fsubscriptionIds\"_\n" +
+	"\x14ListFollowedResponse\x12G\n" +
+	"\rsubscriptions\x18\x01 \x03(\v2!.payments.v1.FollowedSubscriptionR\rsubscriptions\"\x9f\x01\n" +
+	"\x14FollowedSubscription\x12'\n" +
+	"\x0fsubscription_id\x18\x01 \x01(\tR\x0esubscriptionId\x12;\n" +
+	"\vfollowed_at\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\n" +
+	"followedAt\x12!\n" +
+	"\ffailed_looks\x18\x03 \x01(\x05R\vfailedLooks\"9\n" +
 	"\x12ListRefundsRequest\x12#\n" +
 	"\border_id\x18\x01 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\aorderId\"D\n" +
 	"\x13ListRefundsResponse\x12-\n" +
@@ -4527,10 +4690,11 @@ const file_payments_v1_payments_proto_rawDesc = "" +
 	"\rLookAtPayment\x12!.payments.v1.LookAtPaymentRequest\x1a\x14.payments.v1.Payment\x12H\n" +
 	"\rCancelPayment\x12!.payments.v1.CancelPaymentRequest\x1a\x14.payments.v1.Payment\x12Y\n" +
 	"\x0eReceiveWebhook\x12\".payments.v1.ReceiveWebhookRequest\x1a#.payments.v1.ReceiveWebhookResponse\x12S\n" +
-	"\fFileWebhooks\x12 .payments.v1.FileWebhooksRequest\x1a!.payments.v1.FileWebhooksResponse2\xa6\v\n" +
+	"\fFileWebhooks\x12 .payments.v1.FileWebhooksRequest\x1a!.payments.v1.FileWebhooksResponse2\xfb\v\n" +
 	"\x14PaymentsAdminService\x12G\n" +
 	"\rRefundPayment\x12!.payments.v1.RefundPaymentRequest\x1a\x13.payments.v1.Refund\x12P\n" +
-	"\vListRefunds\x12\x1f.payments.v1.ListRefundsRequest\x1a .payments.v1.ListRefundsResponse\x12\x84\x01\n" +
+	"\vListRefunds\x12\x1f.payments.v1.ListRefundsRequest\x1a .payments.v1.ListRefundsResponse\x12S\n" +
+	"\fListFollowed\x12 .payments.v1.ListFollowedRequest\x1a!.payments.v1.ListFollowedResponse\x12\x84\x01\n" +
 	"\x11ListWebhookEvents\x12%.payments.v1.ListWebhookEventsRequest\x1a&.payments.v1.ListWebhookEventsResponse\" \x82\xd3\xe4\x93\x02\x1a\x12\x18/admin/v1/webhook-events\x12Q\n" +
 	"\x0fGetLedgerHealth\x12#.payments.v1.GetLedgerHealthRequest\x1a\x19.payments.v1.LedgerHealth\x12\x97\x01\n" +
 	"\x16CountResolutionMethods\x12*.payments.v1.CountResolutionMethodsRequest\x1a+.payments.v1.CountResolutionMethodsResponse\"$\x82\xd3\xe4\x93\x02\x1e\x12\x1c/admin/v1/resolution-methods\x12S\n" +
@@ -4558,7 +4722,7 @@ func file_payments_v1_payments_proto_rawDescGZIP() []byte {
 }
 
 var file_payments_v1_payments_proto_enumTypes = make([]protoimpl.EnumInfo, 8)
-var file_payments_v1_payments_proto_msgTypes = make([]protoimpl.MessageInfo, 50)
+var file_payments_v1_payments_proto_msgTypes = make([]protoimpl.MessageInfo, 53)
 var file_payments_v1_payments_proto_goTypes = []any{
 	(WebhookEvent_Status)(0),                // 0: payments.v1.WebhookEvent.Status
 	(Refund_Status)(0),                      // 1: payments.v1.Refund.Status
@@ -4580,149 +4744,156 @@ var file_payments_v1_payments_proto_goTypes = []any{
 	(*IgnoreWebhookEventRequest)(nil),       // 17: payments.v1.IgnoreWebhookEventRequest
 	(*WebhookEvent)(nil),                    // 18: payments.v1.WebhookEvent
 	(*RefundPaymentRequest)(nil),            // 19: payments.v1.RefundPaymentRequest
-	(*ListRefundsRequest)(nil),              // 20: payments.v1.ListRefundsRequest
-	(*ListRefundsResponse)(nil),             // 21: payments.v1.ListRefundsResponse
-	(*Refund)(nil),                          // 22: payments.v1.Refund
-	(*Purchase)(nil),                        // 23: payments.v1.Purchase
-	(*PayRequest)(nil),                      // 24: payments.v1.PayRequest
-	(*LookAtPaymentRequest)(nil),            // 25: payments.v1.LookAtPaymentRequest
-	(*CancelPaymentRequest)(nil),            // 26: payments.v1.CancelPaymentRequest
-	(*Payment)(nil),                         // 27: payments.v1.Payment
-	(*Term)(nil),                            // 28: payments.v1.Term
-	(*Subscription)(nil),                    // 29: payments.v1.Subscription
-	(*UnpaidInvoice)(nil),                   // 30: payments.v1.UnpaidInvoice
-	(*Decline)(nil),                         // 31: payments.v1.Decline
-	(*ReceiveWebhookRequest)(nil),           // 32: payments.v1.ReceiveWebhookRequest
-	(*ReceiveWebhookResponse)(nil),          // 33: payments.v1.ReceiveWebhookResponse
-	(*FileWebhooksRequest)(nil),             // 34: payments.v1.FileWebhooksRequest
-	(*FileWebhooksResponse)(nil),            // 35: payments.v1.FileWebhooksResponse
-	(*Window)(nil),                          // 36: payments.v1.Window
-	(*ListChargesRequest)(nil),              // 37: payments.v1.ListChargesRequest
-	(*ListChargesResponse)(nil),             // 38: payments.v1.ListChargesResponse
-	(*SeenCharge)(nil),                      // 39: payments.v1.SeenCharge
-	(*FindChargesRequest)(nil),              // 40: payments.v1.FindChargesRequest
-	(*CardSearch)(nil),                      // 41: payments.v1.CardSearch
-	(*FindChargesResponse)(nil),             // 42: payments.v1.FindChargesResponse
-	(*FoundCharge)(nil),                     // 43: payments.v1.FoundCharge
-	(*ChargeRefund)(nil),                    // 44: payments.v1.ChargeRefund
-	(*ChargeDispute)(nil),                   // 45: payments.v1.ChargeDispute
-	(*MatchPaymentsRequest)(nil),            // 46: payments.v1.MatchPaymentsRequest
-	(*MatchPaymentsResponse)(nil),           // 47: payments.v1.MatchPaymentsResponse
-	(*RestoreChargeRequest)(nil),            // 48: payments.v1.RestoreChargeRequest
-	(*NamedBuyer)(nil),                      // 49: payments.v1.NamedBuyer
-	(*RestoreChargeResponse)(nil),           // 50: payments.v1.RestoreChargeResponse
-	(*CatchUpEventsRequest)(nil),            // 51: payments.v1.CatchUpEventsRequest
-	(*CatchUpEventsResponse)(nil),           // 52: payments.v1.CatchUpEventsResponse
-	(*FollowChangesRequest)(nil),            // 53: payments.v1.FollowChangesRequest
-	(*FollowChangesResponse)(nil),           // 54: payments.v1.FollowChangesResponse
-	(*ListBalanceTransactionsRequest)(nil),  // 55: payments.v1.ListBalanceTransactionsRequest
-	(*ListBalanceTransactionsResponse)(nil), // 56: payments.v1.ListBalanceTransactionsResponse
-	(*BalanceTransaction)(nil),              // 57: payments.v1.BalanceTransaction
-	(*timestamppb.Timestamp)(nil),           // 58: google.protobuf.Timestamp
+	(*ListFollowedRequest)(nil),             // 20: payments.v1.ListFollowedRequest
+	(*ListFollowedResponse)(nil),            // 21: payments.v1.ListFollowedResponse
+	(*FollowedSubscription)(nil),            // 22: payments.v1.FollowedSubscription
+	(*ListRefundsRequest)(nil),              // 23: payments.v1.ListRefundsRequest
+	(*ListRefundsResponse)(nil),             // 24: payments.v1.ListRefundsResponse
+	(*Refund)(nil),                          // 25: payments.v1.Refund
+	(*Purchase)(nil),                        // 26: payments.v1.Purchase
+	(*PayRequest)(nil),                      // 27: payments.v1.PayRequest
+	(*LookAtPaymentRequest)(nil),            // 28: payments.v1.LookAtPaymentRequest
+	(*CancelPaymentRequest)(nil),            // 29: payments.v1.CancelPaymentRequest
+	(*Payment)(nil),                         // 30: payments.v1.Payment
+	(*Term)(nil),                            // 31: payments.v1.Term
+	(*Subscription)(nil),                    // 32: payments.v1.Subscription
+	(*UnpaidInvoice)(nil),                   // 33: payments.v1.UnpaidInvoice
+	(*Decline)(nil),                         // 34: payments.v1.Decline
+	(*ReceiveWebhookRequest)(nil),           // 35: payments.v1.ReceiveWebhookRequest
+	(*ReceiveWebhookResponse)(nil),          // 36: payments.v1.ReceiveWebhookResponse
+	(*FileWebhooksRequest)(nil),             // 37: payments.v1.FileWebhooksRequest
+	(*FileWebhooksResponse)(nil),            // 38: payments.v1.FileWebhooksResponse
+	(*Window)(nil),                          // 39: payments.v1.Window
+	(*ListChargesRequest)(nil),              // 40: payments.v1.ListChargesRequest
+	(*ListChargesResponse)(nil),             // 41: payments.v1.ListChargesResponse
+	(*SeenCharge)(nil),                      // 42: payments.v1.SeenCharge
+	(*FindChargesRequest)(nil),              // 43: payments.v1.FindChargesRequest
+	(*CardSearch)(nil),                      // 44: payments.v1.CardSearch
+	(*FindChargesResponse)(nil),             // 45: payments.v1.FindChargesResponse
+	(*FoundCharge)(nil),                     // 46: payments.v1.FoundCharge
+	(*ChargeRefund)(nil),                    // 47: payments.v1.ChargeRefund
+	(*ChargeDispute)(nil),                   // 48: payments.v1.ChargeDispute
+	(*MatchPaymentsRequest)(nil),            // 49: payments.v1.MatchPaymentsRequest
+	(*MatchPaymentsResponse)(nil),           // 50: payments.v1.MatchPaymentsResponse
+	(*RestoreChargeRequest)(nil),            // 51: payments.v1.RestoreChargeRequest
+	(*NamedBuyer)(nil),                      // 52: payments.v1.NamedBuyer
+	(*RestoreChargeResponse)(nil),           // 53: payments.v1.RestoreChargeResponse
+	(*CatchUpEventsRequest)(nil),            // 54: payments.v1.CatchUpEventsRequest
+	(*CatchUpEventsResponse)(nil),           // 55: payments.v1.CatchUpEventsResponse
+	(*FollowChangesRequest)(nil),            // 56: payments.v1.FollowChangesRequest
+	(*FollowChangesResponse)(nil),           // 57: payments.v1.FollowChangesResponse
+	(*ListBalanceTransactionsRequest)(nil),  // 58: payments.v1.ListBalanceTransactionsRequest
+	(*ListBalanceTransactionsResponse)(nil), // 59: payments.v1.ListBalanceTransactionsResponse
+	(*BalanceTransaction)(nil),              // 60: payments.v1.BalanceTransaction
+	(*timestamppb.Timestamp)(nil),           // 61: google.protobuf.Timestamp
 }
 var file_payments_v1_payments_proto_depIdxs = []int32{
 	0,  // 0: payments.v1.ListWebhookEventsRequest.status:type_name -> payments.v1.WebhookEvent.Status
-	58, // 1: payments.v1.ListWebhookEventsRequest.received_before:type_name -> google.protobuf.Timestamp
+	61, // 1: payments.v1.ListWebhookEventsRequest.received_before:type_name -> google.protobuf.Timestamp
 	18, // 2: payments.v1.ListWebhookEventsResponse.events:type_name -> payments.v1.WebhookEvent
-	58, // 3: payments.v1.LedgerHealth.delivered_at:type_name -> google.protobuf.Timestamp
-	58, // 4: payments.v1.LedgerHealth.struggling_since:type_name -> google.protobuf.Timestamp
+	61, // 3: payments.v1.LedgerHealth.delivered_at:type_name -> google.protobuf.Timestamp
+	61, // 4: payments.v1.LedgerHealth.struggling_since:type_name -> google.protobuf.Timestamp
 	14, // 5: payments.v1.CountResolutionMethodsResponse.methods:type_name -> payments.v1.ResolutionMethodCount
 	0,  // 6: payments.v1.ResolutionMethodCount.status:type_name -> payments.v1.WebhookEvent.Status
 	0,  // 7: payments.v1.WebhookEvent.status:type_name -> payments.v1.WebhookEvent.Status
-	58, // 8: payments.v1.WebhookEvent.received_at:type_name -> google.protobuf.Timestamp
-	58, // 9: payments.v1.WebhookEvent.processed_at:type_name -> google.protobuf.Timestamp
-	22, // 10: payments.v1.ListRefundsResponse.refunds:type_name -> payments.v1.Refund
-	1,  // 11: payments.v1.Refund.status:type_name -> payments.v1.Refund.Status
-	58, // 12: payments.v1.Refund.created_at:type_name -> google.protobuf.Timestamp
-	58, // 13: payments.v1.Purchase.ordered_at:type_name -> google.protobuf.Timestamp
-	23, // 14: payments.v1.PayRequest.purchase:type_name -> payments.v1.Purchase
-	58, // 15: payments.v1.PayRequest.charge_by:type_name -> google.protobuf.Timestamp
-	23, // 16: payments.v1.LookAtPaymentRequest.purchase:type_name -> payments.v1.Purchase
-	23, // 17: payments.v1.CancelPaymentRequest.purchase:type_name -> payments.v1.Purchase
-	3,  // 18: payments.v1.Payment.status:type_name -> payments.v1.Payment.Status
-	58, // 19: payments.v1.Payment.charged_at:type_name -> google.protobuf.Timestamp
-	31, // 20: payments.v1.Payment.decline:type_name -> payments.v1.Decline
-	2,  // 21: payments.v1.Payment.dispute:type_name -> payments.v1.Payment.Dispute
-	28, // 22: payments.v1.Payment.term:type_name -> payments.v1.Term
-	58, // 23: payments.v1.Term.period_start:type_name -> google.protobuf.Timestamp
-	58, // 24: payments.v1.Term.period_end:type_name -> google.protobuf.Timestamp
-	4,  // 25: payments.v1.Subscription.status:type_name -> payments.v1.Subscription.Status
-	58, // 26: payments.v1.Subscription.current_period_end:type_name -> google.protobuf.Timestamp
-	30, // 27: payments.v1.Subscription.unpaid:type_name -> payments.v1.UnpaidInvoice
-	58, // 28: payments.v1.Subscription.observed_at:type_name -> google.protobuf.Timestamp
-	58, // 29: payments.v1.UnpaidInvoice.next_attempt_at:type_name -> google.protobuf.Timestamp
-	32, // 30: payments.v1.FileWebhooksRequest.deliveries:type_name -> payments.v1.ReceiveWebhookRequest
-	58, // 31: payments.v1.Window.from:type_name -> google.protobuf.Timestamp
-	58, // 32: payments.v1.Window.before:type_name -> google.protobuf.Timestamp
-	36, // 33: payments.v1.ListChargesRequest.window:type_name -> payments.v1.Window
-	39, // 34: payments.v1.ListChargesResponse.charges:type_name -> payments.v1.SeenCharge
-	5,  // 35: payments.v1.SeenCharge.status:type_name -> payments.v1.SeenCharge.Status
-	58, // 36: payments.v1.SeenCharge.created_at:type_name -> google.protobuf.Timestamp
-	6,  // 37: payments.v1.SeenCharge.owner:type_name -> payments.v1.SeenCharge.Owner
-	41, // 38: payments.v1.FindChargesRequest.card:type_name -> payments.v1.CardSearch
-	36, // 39: payments.v1.CardSearch.window:type_name -> payments.v1.Window
-	43, // 40: payments.v1.FindChargesResponse.charges:type_name -> payments.v1.FoundCharge
-	39, // 41: payments.v1.FoundCharge.charge:type_name -> payments.v1.SeenCharge
-	44, // 42: payments.v1.FoundCharge.refunds:type_name -> payments.v1.ChargeRefund
-	45, // 43: payments.v1.FoundCharge.disputes:type_name -> payments.v1.ChargeDispute
-	1,  // 44: payments.v1.ChargeRefund.status:type_name -> payments.v1.Refund.Status
-	58, // 45: payments.v1.ChargeRefund.created_at:type_name -> google.protobuf.Timestamp
-	2,  // 46: payments.v1.ChargeDispute.stands:type_name -> payments.v1.Payment.Dispute
-	58, // 47: payments.v1.ChargeDispute.created_at:type_name -> google.protobuf.Timestamp
-	58, // 48: payments.v1.ChargeDispute.answer_by:type_name -> google.protobuf.Timestamp
-	49, // 49: payments.v1.RestoreChargeRequest.named:type_name -> payments.v1.NamedBuyer
-	27, // 50: payments.v1.RestoreChargeResponse.payment:type_name -> payments.v1.Payment
-	36, // 51: payments.v1.CatchUpEventsRequest.window:type_name -> payments.v1.Window
-	7,  // 52: payments.v1.FollowChangesRequest.kind:type_name -> payments.v1.FollowChangesRequest.Kind
-	36, // 53: payments.v1.FollowChangesRequest.window:type_name -> payments.v1.Window
-	36, // 54: payments.v1.ListBalanceTransactionsRequest.window:type_name -> payments.v1.Window
-	57, // 55: payments.v1.ListBalanceTransactionsResponse.transactions:type_name -> payments.v1.BalanceTransaction
-	58, // 56: payments.v1.BalanceTransaction.created_at:type_name -> google.protobuf.Timestamp
-	24, // 57: payments.v1.PaymentsService.Pay:input_type -> payments.v1.PayRequest
-	25, // 58: payments.v1.PaymentsService.LookAtPayment:input_type -> payments.v1.LookAtPaymentRequest
-	26, // 59: payments.v1.PaymentsService.CancelPayment:input_type -> payments.v1.CancelPaymentRequest
-	32, // 60: payments.v1.PaymentsService.ReceiveWebhook:input_type -> payments.v1.ReceiveWebhookRequest
-	34, // 61: payments.v1.PaymentsService.FileWebhooks:input_type -> payments.v1.FileWebhooksRequest
-	19, // 62: payments.v1.PaymentsAdminService.RefundPayment:input_type -> payments.v1.RefundPaymentRequest
-	20, // 63: payments.v1.PaymentsAdminService.ListRefunds:input_type -> payments.v1.ListRefundsRequest
-	8,  // 64: payments.v1.PaymentsAdminService.ListWebhookEvents:input_type -> payments.v1.ListWebhookEventsRequest
-	10, // 65: payments.v1.PaymentsAdminService.GetLedgerHealth:input_type -> payments.v1.GetLedgerHealthRequest
-	12, // 66: payments.v1.PaymentsAdminService.CountResolutionMethods:input_type -> payments.v1.CountResolutionMethodsRequest
-	15, // 67: payments.v1.PaymentsAdminService.LinkWebhookEvent:input_type -> payments.v1.LinkWebhookEventRequest
-	16, // 68: payments.v1.PaymentsAdminService.ReplayWebhookEvent:input_type -> payments.v1.ReplayWebhookEventRequest
-	17, // 69: payments.v1.PaymentsAdminService.IgnoreWebhookEvent:input_type -> payments.v1.IgnoreWebhookEventRequest
-	37, // 70: payments.v1.PaymentsAdminService.ListCharges:input_type -> payments.v1.ListChargesRequest
-	40, // 71: payments.v1.PaymentsAdminService.FindCharges:input_type -> payments.v1.FindChargesRequest
-	46, // 72: payments.v1.PaymentsAdminService.MatchPayments:input_type -> payments.v1.MatchPaymentsRequest
-	48, // 73: payments.v1.PaymentsAdminService.RestoreCharge:input_type -> payments.v1.RestoreChargeRequest
-	51, // 74: payments.v1.PaymentsAdminService.CatchUpEvents:input_type -> payments.v1.CatchUpEventsRequest
-	53, // 75: payments.v1.PaymentsAdminService.FollowChanges:input_type -> payments.v1.FollowChangesRequest
-	55, // 76: payments.v1.PaymentsAdminService.ListBalanceTransactions:input_type -> payments.v1.ListBalanceTransactionsRequest
-	27, // 77: payments.v1.PaymentsService.Pay:output_type -> payments.v1.Payment
-	27, // 78: payments.v1.PaymentsService.LookAtPayment:output_type -> payments.v1.Payment
-	27, // 79: payments.v1.PaymentsService.CancelPayment:output_type -> payments.v1.Payment
-	33, // 80: payments.v1.PaymentsService.ReceiveWebhook:output_type -> payments.v1.ReceiveWebhookResponse
-	35, // 81: payments.v1.PaymentsService.FileWebhooks:output_type -> payments.v1.FileWebhooksResponse
-	22, // 82: payments.v1.PaymentsAdminService.RefundPayment:output_type -> payments.v1.Refund
-	21, // 83: payments.v1.PaymentsAdminService.ListRefunds:output_type -> payments.v1.ListRefundsResponse
-	9,  // 84: payments.v1.PaymentsAdminService.ListWebhookEvents:output_type -> payments.v1.ListWebhookEventsResponse
-	11, // 85: payments.v1.PaymentsAdminService.GetLedgerHealth:output_type -> payments.v1.LedgerHealth
-	13, // 86: payments.v1.PaymentsAdminService.CountResolutionMethods:output_type -> payments.v1.CountResolutionMethodsResponse
-	18, // 87: payments.v1.PaymentsAdminService.LinkWebhookEvent:output_type -> payments.v1.WebhookEvent
-	18, // 88: payments.v1.PaymentsAdminService.ReplayWebhookEvent:output_type -> payments.v1.WebhookEvent
-	18, // 89: payments.v1.PaymentsAdminService.IgnoreWebhookEvent:output_type -> payments.v1.WebhookEvent
-	38, // 90: payments.v1.PaymentsAdminService.ListCharges:output_type -> payments.v1.ListChargesResponse
-	42, // 91: payments.v1.PaymentsAdminService.FindCharges:output_type -> payments.v1.FindChargesResponse
-	47, // 92: payments.v1.PaymentsAdminService.MatchPayments:output_type -> payments.v1.MatchPaymentsResponse
-	50, // 93: payments.v1.PaymentsAdminService.RestoreCharge:output_type -> payments.v1.RestoreChargeResponse
-	52, // 94: payments.v1.PaymentsAdminService.CatchUpEvents:output_type -> payments.v1.CatchUpEventsResponse
-	54, // 95: payments.v1.PaymentsAdminService.FollowChanges:output_type -> payments.v1.FollowChangesResponse
-	56, // 96: payments.v1.PaymentsAdminService.ListBalanceTransactions:output_type -> payments.v1.ListBalanceTransactionsResponse
-	77, // [77:97] is the sub-list for method output_type
-	57, // [57:77] is the sub-list for method input_type
-	57, // [57:57] is the sub-list for extension type_name
-	57, // [57:57] is the sub-list for extension extendee
-	0,  // [0:57] is the sub-list for field type_name
+	61, // 8: payments.v1.WebhookEvent.received_at:type_name -> google.protobuf.Timestamp
+	61, // 9: payments.v1.WebhookEvent.processed_at:type_name -> google.protobuf.Timestamp
+	22, // 10: payments.v1.ListFollowedResponse.subscriptions:type_name -> payments.v1.FollowedSubscription
+	61, // 11: payments.v1.FollowedSubscription.followed_at:type_name -> google.protobuf.Timestamp
+	25, // 12: payments.v1.ListRefundsResponse.refunds:type_name -> payments.v1.Refund
+	1,  // 13: payments.v1.Refund.status:type_name -> payments.v1.Refund.Status
+	61, // 14: payments.v1.Refund.created_at:type_name -> google.protobuf.Timestamp
+	61, // 15: payments.v1.Purchase.ordered_at:type_name -> google.protobuf.Timestamp
+	26, // 16: payments.v1.PayRequest.purchase:type_name -> payments.v1.Purchase
+	61, // 17: payments.v1.PayRequest.charge_by:type_name -> google.protobuf.Timestamp
+	26, // 18: payments.v1.LookAtPaymentRequest.purchase:type_name -> payments.v1.Purchase
+	26, // 19: payments.v1.CancelPaymentRequest.purchase:type_name -> payments.v1.Purchase
+	3,  // 20: payments.v1.Payment.status:type_name -> payments.v1.Payment.Status
+	61, // 21: payments.v1.Payment.charged_at:type_name -> google.protobuf.Timestamp
+	34, // 22: payments.v1.Payment.decline:type_name -> payments.v1.Decline
+	2,  // 23: payments.v1.Payment.dispute:type_name -> payments.v1.Payment.Dispute
+	31, // 24: payments.v1.Payment.term:type_name -> payments.v1.Term
+	61, // 25: payments.v1.Term.period_start:type_name -> google.protobuf.Timestamp
+	61, // 26: payments.v1.Term.period_end:type_name -> google.protobuf.Timestamp
+	4,  // 27: payments.v1.Subscription.status:type_name -> payments.v1.Subscription.Status
+	61, // 28: payments.v1.Subscription.current_period_end:type_name -> google.protobuf.Timestamp
+	33, // 29: payments.v1.Subscription.unpaid:type_name -> payments.v1.UnpaidInvoice
+	61, // 30: payments.v1.Subscription.observed_at:type_name -> google.protobuf.Timestamp
+	61, // 31: payments.v1.UnpaidInvoice.next_attempt_at:type_name -> google.protobuf.Timestamp
+	35, // 32: payments.v1.FileWebhooksRequest.deliveries:type_name -> payments.v1.ReceiveWebhookRequest
+	61, // 33: payments.v1.Window.from:type_name -> google.protobuf.Timestamp
+	61, // 34: payments.v1.Window.before:type_name -> google.protobuf.Timestamp
+	39, // 35: payments.v1.ListChargesRequest.window:type_name -> payments.v1.Window
+	42, // 36: payments.v1.ListChargesResponse.charges:type_name -> payments.v1.SeenCharge
+	5,  // 37: payments.v1.SeenCharge.status:type_name -> payments.v1.SeenCharge.Status
+	61, // 38: payments.v1.SeenCharge.created_at:type_name -> google.protobuf.Timestamp
+	6,  // 39: payments.v1.SeenCharge.owner:type_name -> payments.v1.SeenCharge.Owner
+	44, // 40: payments.v1.FindChargesRequest.card:type_name -> payments.v1.CardSearch
+	39, // 41: payments.v1.CardSearch.window:type_name -> payments.v1.Window
+	46, // 42: payments.v1.FindChargesResponse.charges:type_name -> payments.v1.FoundCharge
+	42, // 43: payments.v1.FoundCharge.charge:type_name -> payments.v1.SeenCharge
+	47, // 44: payments.v1.FoundCharge.refunds:type_name -> payments.v1.ChargeRefund
+	48, // 45: payments.v1.FoundCharge.disputes:type_name -> payments.v1.ChargeDispute
+	1,  // 46: payments.v1.ChargeRefund.status:type_name -> payments.v1.Refund.Status
+	61, // 47: payments.v1.ChargeRefund.created_at:type_name -> google.protobuf.Timestamp
+	2,  // 48: payments.v1.ChargeDispute.stands:type_name -> payments.v1.Payment.Dispute
+	61, // 49: payments.v1.ChargeDispute.created_at:type_name -> google.protobuf.Timestamp
+	61, // 50: payments.v1.ChargeDispute.answer_by:type_name -> google.protobuf.Timestamp
+	52, // 51: payments.v1.RestoreChargeRequest.named:type_name -> payments.v1.NamedBuyer
+	30, // 52: payments.v1.RestoreChargeResponse.payment:type_name -> payments.v1.Payment
+	39, // 53: payments.v1.CatchUpEventsRequest.window:type_name -> payments.v1.Window
+	7,  // 54: payments.v1.FollowChangesRequest.kind:type_name -> payments.v1.FollowChangesRequest.Kind
+	39, // 55: payments.v1.FollowChangesRequest.window:type_name -> payments.v1.Window
+	39, // 56: payments.v1.ListBalanceTransactionsRequest.window:type_name -> payments.v1.Window
+	60, // 57: payments.v1.ListBalanceTransactionsResponse.transactions:type_name -> payments.v1.BalanceTransaction
+	61, // 58: payments.v1.BalanceTransaction.created_at:type_name -> google.protobuf.Timestamp
+	27, // 59: payments.v1.PaymentsService.Pay:input_type -> payments.v1.PayRequest
+	28, // 60: payments.v1.PaymentsService.LookAtPayment:input_type -> payments.v1.LookAtPaymentRequest
+	29, // 61: payments.v1.PaymentsService.CancelPayment:input_type -> payments.v1.CancelPaymentRequest
+	35, // 62: payments.v1.PaymentsService.ReceiveWebhook:input_type -> payments.v1.ReceiveWebhookRequest
+	37, // 63: payments.v1.PaymentsService.FileWebhooks:input_type -> payments.v1.FileWebhooksRequest
+	19, // 64: payments.v1.PaymentsAdminService.RefundPayment:input_type -> payments.v1.RefundPaymentRequest
+	23, // 65: payments.v1.PaymentsAdminService.ListRefunds:input_type -> payments.v1.ListRefundsRequest
+	20, // 66: payments.v1.PaymentsAdminService.ListFollowed:input_type -> payments.v1.ListFollowedRequest
+	8,  // 67: payments.v1.PaymentsAdminService.ListWebhookEvents:input_type -> payments.v1.ListWebhookEventsRequest
+	10, // 68: payments.v1.PaymentsAdminService.GetLedgerHealth:input_type -> payments.v1.GetLedgerHealthRequest
+	12, // 69: payments.v1.PaymentsAdminService.CountResolutionMethods:input_type -> payments.v1.CountResolutionMethodsRequest
+	15, // 70: payments.v1.PaymentsAdminService.LinkWebhookEvent:input_type -> payments.v1.LinkWebhookEventRequest
+	16, // 71: payments.v1.PaymentsAdminService.ReplayWebhookEvent:input_type -> payments.v1.ReplayWebhookEventRequest
+	17, // 72: payments.v1.PaymentsAdminService.IgnoreWebhookEvent:input_type -> payments.v1.IgnoreWebhookEventRequest
+	40, // 73: payments.v1.PaymentsAdminService.ListCharges:input_type -> payments.v1.ListChargesRequest
+	43, // 74: payments.v1.PaymentsAdminService.FindCharges:input_type -> payments.v1.FindChargesRequest
+	49, // 75: payments.v1.PaymentsAdminService.MatchPayments:input_type -> payments.v1.MatchPaymentsRequest
+	51, // 76: payments.v1.PaymentsAdminService.RestoreCharge:input_type -> payments.v1.RestoreChargeRequest
+	54, // 77: payments.v1.PaymentsAdminService.CatchUpEvents:input_type -> payments.v1.CatchUpEventsRequest
+	56, // 78: payments.v1.PaymentsAdminService.FollowChanges:input_type -> payments.v1.FollowChangesRequest
+	58, // 79: payments.v1.PaymentsAdminService.ListBalanceTransactions:input_type -> payments.v1.ListBalanceTransactionsRequest
+	30, // 80: payments.v1.PaymentsService.Pay:output_type -> payments.v1.Payment
+	30, // 81: payments.v1.PaymentsService.LookAtPayment:output_type -> payments.v1.Payment
+	30, // 82: payments.v1.PaymentsService.CancelPayment:output_type -> payments.v1.Payment
+	36, // 83: payments.v1.PaymentsService.ReceiveWebhook:output_type -> payments.v1.ReceiveWebhookResponse
+	38, // 84: payments.v1.PaymentsService.FileWebhooks:output_type -> payments.v1.FileWebhooksResponse
+	25, // 85: payments.v1.PaymentsAdminService.RefundPayment:output_type -> payments.v1.Refund
+	24, // 86: payments.v1.PaymentsAdminService.ListRefunds:output_type -> payments.v1.ListRefundsResponse
+	21, // 87: payments.v1.PaymentsAdminService.ListFollowed:output_type -> payments.v1.ListFollowedResponse
+	9,  // 88: payments.v1.PaymentsAdminService.ListWebhookEvents:output_type -> payments.v1.ListWebhookEventsResponse
+	11, // 89: payments.v1.PaymentsAdminService.GetLedgerHealth:output_type -> payments.v1.LedgerHealth
+	13, // 90: payments.v1.PaymentsAdminService.CountResolutionMethods:output_type -> payments.v1.CountResolutionMethodsResponse
+	18, // 91: payments.v1.PaymentsAdminService.LinkWebhookEvent:output_type -> payments.v1.WebhookEvent
+	18, // 92: payments.v1.PaymentsAdminService.ReplayWebhookEvent:output_type -> payments.v1.WebhookEvent
+	18, // 93: payments.v1.PaymentsAdminService.IgnoreWebhookEvent:output_type -> payments.v1.WebhookEvent
+	41, // 94: payments.v1.PaymentsAdminService.ListCharges:output_type -> payments.v1.ListChargesResponse
+	45, // 95: payments.v1.PaymentsAdminService.FindCharges:output_type -> payments.v1.FindChargesResponse
+	50, // 96: payments.v1.PaymentsAdminService.MatchPayments:output_type -> payments.v1.MatchPaymentsResponse
+	53, // 97: payments.v1.PaymentsAdminService.RestoreCharge:output_type -> payments.v1.RestoreChargeResponse
+	55, // 98: payments.v1.PaymentsAdminService.CatchUpEvents:output_type -> payments.v1.CatchUpEventsResponse
+	57, // 99: payments.v1.PaymentsAdminService.FollowChanges:output_type -> payments.v1.FollowChangesResponse
+	59, // 100: payments.v1.PaymentsAdminService.ListBalanceTransactions:output_type -> payments.v1.ListBalanceTransactionsResponse
+	80, // [80:101] is the sub-list for method output_type
+	59, // [59:80] is the sub-list for method input_type
+	59, // [59:59] is the sub-list for extension type_name
+	59, // [59:59] is the sub-list for extension extendee
+	0,  // [0:59] is the sub-list for field type_name
 }
 
 func init() { file_payments_v1_payments_proto_init() }
@@ -4736,7 +4907,7 @@ func file_payments_v1_payments_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_payments_v1_payments_proto_rawDesc), len(file_payments_v1_payments_proto_rawDesc)),
 			NumEnums:      8,
-			NumMessages:   50,
+			NumMessages:   53,
 			NumExtensions: 0,
 			NumServices:   2,
 		},

@@ -310,6 +310,7 @@ var PaymentsService_ServiceDesc = grpc.ServiceDesc{
 const (
 	PaymentsAdminService_RefundPayment_FullMethodName           = "/payments.v1.PaymentsAdminService/RefundPayment"
 	PaymentsAdminService_ListRefunds_FullMethodName             = "/payments.v1.PaymentsAdminService/ListRefunds"
+	PaymentsAdminService_ListFollowed_FullMethodName            = "/payments.v1.PaymentsAdminService/ListFollowed"
 	PaymentsAdminService_ListWebhookEvents_FullMethodName       = "/payments.v1.PaymentsAdminService/ListWebhookEvents"
 	PaymentsAdminService_GetLedgerHealth_FullMethodName         = "/payments.v1.PaymentsAdminService/GetLedgerHealth"
 	PaymentsAdminService_CountResolutionMethods_FullMethodName  = "/payments.v1.PaymentsAdminService/CountResolutionMethods"
@@ -341,6 +342,9 @@ type PaymentsAdminServiceClient interface {
 	RefundPayment(ctx context.Context, in *RefundPaymentRequest, opts ...grpc.CallOption) (*Refund, error)
 	// ListRefunds lists an order's refunds, oldest first.
 	ListRefunds(ctx context.Context, in *ListRefundsRequest, opts ...grpc.CallOption) (*ListRefundsResponse, error)
+	// ListFollowed says of subscriptions when they were last followed. It asks Stripe
+	// nothing; those of which nothing is known here are left out.
+	ListFollowed(ctx context.Context, in *ListFollowedRequest, opts ...grpc.CallOption) (*ListFollowedResponse, error)
 	// ListWebhookEvents lists the ledger, newest first. What needs a person is
 	// ORPHANED, newest first; and FAILED with min_attempts 4, most attempts first.
 	ListWebhookEvents(ctx context.Context, in *ListWebhookEventsRequest, opts ...grpc.CallOption) (*ListWebhookEventsResponse, error)
@@ -415,6 +419,16 @@ func (c *paymentsAdminServiceClient) ListRefunds(ctx context.Context, in *ListRe
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(ListRefundsResponse)
 	err := c.cc.Invoke(ctx, PaymentsAdminService_ListRefunds_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *paymentsAdminServiceClient) ListFollowed(ctx context.Context, in *ListFollowedRequest, opts ...grpc.CallOption) (*ListFollowedResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ListFollowedResponse)
+	err := c.cc.Invoke(ctx, PaymentsAdminService_ListFollowed_FullMethodName, in, out, cOpts...)
 	if err != nil {
 		return nil, err
 	}
@@ -567,6 +581,9 @@ type PaymentsAdminServiceServer interface {
 	RefundPayment(context.Context, *RefundPaymentRequest) (*Refund, error)
 	// ListRefunds lists an order's refunds, oldest first.
 	ListRefunds(context.Context, *ListRefundsRequest) (*ListRefundsResponse, error)
+	// ListFollowed says of subscriptions when they were last followed. It asks Stripe
+	// nothing; those of which nothing is known here are left out.
+	ListFollowed(context.Context, *ListFollowedRequest) (*ListFollowedResponse, error)
 	// ListWebhookEvents lists the ledger, newest first. What needs a person is
 	// ORPHANED, newest first; and FAILED with min_attempts 4, most attempts first.
 	ListWebhookEvents(context.Context, *ListWebhookEventsRequest) (*ListWebhookEventsResponse, error)
@@ -632,6 +649,9 @@ func (UnimplementedPaymentsAdminServiceServer) RefundPayment(context.Context, *R
 }
 func (UnimplementedPaymentsAdminServiceServer) ListRefunds(context.Context, *ListRefundsRequest) (*ListRefundsResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method ListRefunds not implemented")
+}
+func (UnimplementedPaymentsAdminServiceServer) ListFollowed(context.Context, *ListFollowedRequest) (*ListFollowedResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ListFollowed not implemented")
 }
 func (UnimplementedPaymentsAdminServiceServer) ListWebhookEvents(context.Context, *ListWebhookEventsRequest) (*ListWebhookEventsResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method ListWebhookEvents not implemented")
@@ -725,6 +745,24 @@ func _PaymentsAdminService_ListRefunds_Handler(srv interface{}, ctx context.Cont
 	}
 	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
 		return srv.(PaymentsAdminServiceServer).ListRefunds(ctx, req.(*ListRefundsRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _PaymentsAdminService_ListFollowed_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ListFollowedRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(PaymentsAdminServiceServer).ListFollowed(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: PaymentsAdminService_ListFollowed_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(PaymentsAdminServiceServer).ListFollowed(ctx, req.(*ListFollowedRequest))
 	}
 	return interceptor(ctx, in, info, handler)
 }
@@ -977,6 +1015,10 @@ var PaymentsAdminService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "ListRefunds",
 			Handler:    _PaymentsAdminService_ListRefunds_Handler,
+		},
+		{
+			MethodName: "ListFollowed",
+			Handler:    _PaymentsAdminService_ListFollowed_Handler,
 		},
 		{
 			MethodName: "ListWebhookEvents",

@@ -16,6 +16,7 @@ var Access = access.Table{
 
 	paymentsv1.PaymentsAdminService_RefundPayment_FullMethodName:           {Callers: []string{"orders"}, Role: access.Support},
 	paymentsv1.PaymentsAdminService_ListRefunds_FullMethodName:             {Callers: []string{"notifications", "reconciliation"}, Role: access.Viewer},
+	paymentsv1.PaymentsAdminService_ListFollowed_FullMethodName:            {Callers: []string{"reconciliation"}},
 	paymentsv1.PaymentsAdminService_ListCharges_FullMethodName:             {Callers: []string{"reconciliation"}},
 	paymentsv1.PaymentsAdminService_FindCharges_FullMethodName:             {Callers: []string{"reconciliation"}},
 	paymentsv1.PaymentsAdminService_MatchPayments_FullMethodName:           {Callers: []string{"reconciliation"}},

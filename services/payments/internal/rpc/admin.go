@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/google/uuid"
+	"google.golang.org/protobuf/types/known/timestamppb"
 
 	paymentsv1 "makegood.example/proto/gen/payments/v1"
 	"makegood.example/services/payments/internal/service"
@@ -42,6 +43,23 @@ func (r *Admin) ListRefunds(ctx context.Context, req *paymentsv1.ListRefundsRequ
 	out := &paymentsv1.ListRefundsResponse{}
 	for _, refund := range refunds {
 		out.Refunds = append(out.Refunds, wire.Refund(refund))
+	}
+	return out, nil
+}
+
+// ListFollowed says when subscriptions were last followed.
+func (r *Admin) ListFollowed(ctx context.Context, req *paymentsv1.ListFollowedRequest) (*paymentsv1.ListFollowedResponse, error) {
+	known, err := r.Service.Store.Subscriptions(ctx, req.GetSubscriptionIds())
+	if err != nil {
+		return nil, err
+	}
+	out := &paymentsv1.ListFollowedResponse{}
+	for _, s := range known {
+		followed := &paymentsv1.FollowedSubscription{SubscriptionId: s.ID, FailedLooks: s.LookCount}
+		if !s.ObservedAt.IsZero() {
+			followed.FollowedAt = timestamppb.New(s.ObservedAt)
+		}
+		out.Subscriptions = append(out.Subscriptions, followed)
 	}
 	return out, nil
 }

@@ -2,6 +2,7 @@ package clients
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -102,7 +103,7 @@ type ChargeFacts struct {
 	Refunded bool
 }
 
-// chargesMax is how many charges Payments reads in one question.
+// chargesMax is of how many charges, or subscriptions, Payments is asked at once.
 const chargesMax = 100
 
 // Charges reads charges by their ids, as Stripe shows them now. Those that Stripe
@@ -160,6 +161,26 @@ func (f *CaseFacts) FinishedEvents(ctx context.Context, ids []string) (map[strin
 		}
 	}
 	return finished, nil
+}
+
+// Followed are the subscriptions that can be followed, with when they last were; one
+// whose looks fail is none of them.
+func (f *CaseFacts) Followed(ctx context.Context, ids []string) (map[string]time.Time, error) {
+	ctx, cancel := context.WithTimeout(ctx, readTimeout)
+	defer cancel()
+	followed := map[string]time.Time{}
+	for some := range slices.Chunk(ids, chargesMax) {
+		answer, err := f.payments.ListFollowed(ctx, &paymentsv1.ListFollowedRequest{SubscriptionIds: some})
+		if err != nil {
+			return nil, err
+		}
+		for _, s := range answer.GetSubscriptions() {
+			if s.GetFollowedAt() != nil && s.GetFailedLooks() == 0 {
+				followed[s.GetSubscriptionId()] = s.GetFollowedAt().AsTime()
+			}
+		}
+	}
+	return followed, nil
 }
 
 // Refund is money that went back, or did not.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"time"
 
 	"makegood.example/services/reconciliation/internal/cases"
 	"makegood.example/services/reconciliation/internal/clients"
@@ -61,12 +62,13 @@ type asked struct {
 	became       store.DispositionsOf // of what was paid twice or wrongly, and of all charges of its orders
 	dispositions map[string]store.Previous
 	events       map[string]string
+	followed     map[string]time.Time // subscriptions that can be followed, and when they last were
 	mails        clients.Delivery
 	stripe       bool
 }
 
 func (s *Service) askAbout(ctx context.Context, w *sweep, page []cases.Case) (a asked) {
-	var charges, paid, orders, adopted, events, messages []string
+	var charges, paid, orders, adopted, events, messages, subscriptions []string
 	var stripe, mails bool
 	for _, c := range page {
 		switch c.Kind {
@@ -86,6 +88,10 @@ func (s *Service) askAbout(ctx context.Context, w *sweep, page []cases.Case) (a 
 			}
 			if id := c.After("event/"); id != "" {
 				events = append(events, id)
+			}
+		case cases.Subscription:
+			if id := c.After("subscription/"); id != "" {
+				subscriptions = append(subscriptions, id)
 			}
 		case cases.UndeliveredMessage:
 			mails = true
@@ -114,6 +120,7 @@ func (s *Service) askAbout(ctx context.Context, w *sweep, page []cases.Case) (a 
 	})
 	ask("dispositions", len(adopted) > 0, func() (err error) { a.dispositions, err = s.Store.Dispositions(ctx, adopted); return err })
 	ask("events", len(events) > 0, func() (err error) { a.events, err = s.CaseFacts.FinishedEvents(ctx, events); return err })
+	ask("subscriptions", len(subscriptions) > 0, func() (err error) { a.followed, err = s.CaseFacts.Followed(ctx, subscriptions); return err })
 	ask("messages", mails, func() (err error) { a.mails, err = s.CaseFacts.Messages(ctx, messages); return err })
 	a.stripe = stripe && s.CaseFacts.StripeAnswers(ctx, s.now())
 	return a
@@ -160,14 +167,8 @@ func (s *Service) goneBecause(ctx context.Context, c cases.Case, now asked) (str
 		if status := now.events[c.After("event/")]; status != "" && (status != "ORPHANED" || c.Kind == cases.FailedEvent) {
 			return "the event is " + status, nil
 		}
-	case cases.Subscription: // about an order: of a term that went back while the next will be charged
-		if id, ok := c.OrderID(); ok {
-			o, err := s.CaseFacts.Order(ctx, id)
-			if err != nil || o == nil {
-				return "", err
-			}
-			return o.Lapses, nil
-		}
+	case cases.Subscription:
+		return s.subscriptionGoesOn(ctx, c, now)
 	case cases.FailedRefund:
 		return s.refundSucceeded(ctx, c, now.charges)
 	case cases.Dispute:
@@ -193,6 +194,23 @@ func (s *Service) goneBecause(ctx context.Context, c cases.Case, now asked) (str
 		}
 	}
 	return "", nil
+}
+
+// subscriptionGoesOn: one that could not be followed, or whose term nobody got, was
+// followed to the end since; of a term that went back, the next will not be charged.
+func (s *Service) subscriptionGoesOn(ctx context.Context, c cases.Case, now asked) (because string, err error) {
+	if at, ok := now.followed[c.After("subscription/")]; ok && at.After(c.LastReportedAt) {
+		return "the subscription was followed, and all that was paid of it has its order", nil
+	}
+	id, ok := c.OrderID()
+	if !ok {
+		return "", nil
+	}
+	o, err := s.CaseFacts.Order(ctx, id)
+	if err != nil || o == nil {
+		return "", err
+	}
+	return o.Lapses, nil
 }
 
 // settledBy says whether what is recorded of a charge leaves nothing of a case about
