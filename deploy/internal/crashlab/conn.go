@@ -112,11 +112,15 @@ func (c *conn) play(round []frame) error {
 	return c.pass(round)
 }
 
+// answerMost is how much of an answer is kept back until it is whole.
+const answerMost = 64 << 10
+
 // pass has a round done without a look at it.
 func (c *conn) pass(round []frame) error {
 	if _, err := c.server.Write(bytesOf(round)); err != nil {
 		return err
 	}
+	var answer []byte // one write for all of it
 	for copying := false; ; {
 		fromClient := c.fromClient
 		if !copying {
@@ -133,11 +137,17 @@ func (c *conn) pass(round []frame) error {
 			copying = f.kind() != copyDoneKind && f.kind() != copyFailKind
 		case f, ok := <-c.fromServer:
 			if !ok {
-				return errEnded
+				_, err := c.client.Write(answer) // why it ended, perhaps
+				return errors.Join(errEnded, err)
 			}
-			if _, err := c.client.Write(f); err != nil {
+			answer = append(answer, f...)
+			if f.kind() != readyKind && f.kind() != copyInKind && len(answer) < answerMost {
+				continue
+			}
+			if _, err := c.client.Write(answer); err != nil {
 				return err
 			}
+			answer = answer[:0]
 			switch f.kind() {
 			case copyInKind:
 				copying = true

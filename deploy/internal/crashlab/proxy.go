@@ -155,9 +155,13 @@ func (c *conn) begin(client *bufio.Reader) (goesOn bool, err error) {
 	}
 }
 
+// framesAhead is how many messages are read before they are asked for: a goroutine
+// that waits for each costs more than the message.
+const framesAhead = 64
+
 // frames reads messages until the connection ends.
 func (c *conn) frames(r *bufio.Reader) <-chan frame {
-	found := make(chan frame)
+	found := make(chan frame, framesAhead)
 	go func() {
 		defer close(found)
 		for {

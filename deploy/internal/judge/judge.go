@@ -50,6 +50,8 @@ const (
 	PaidUnpaid Rule = "PAID_UNPAID"
 	// NeedlessCase is an open case although nothing needs a person.
 	NeedlessCase Rule = "NEEDLESS_CASE"
+	// MissingCase is something that only a person can see to, and nobody is told.
+	MissingCase Rule = "MISSING_CASE"
 	// Stranded is something that did not come to rest in the time it was given.
 	Stranded Rule = "STRANDED"
 )
@@ -78,8 +80,6 @@ type Sources struct {
 	// Acknowledged are the ids of events that were answered with 2xx, where somebody
 	// else than the simulator delivered them.
 	Acknowledged []string
-	// NeededCases are the kinds of cases that a person was meant to get.
-	NeededCases []string
 }
 
 // reading is the patience with a source.
@@ -94,7 +94,6 @@ type Picture struct {
 	records *records
 	mails   []mail
 	heard   []string // acknowledged events beside Stripe's own deliveries
-	needed  []string
 }
 
 // Look takes a picture.
@@ -112,7 +111,7 @@ func Look(ctx context.Context, s Sources) (*Picture, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Picture{stripe: stripe, records: records, mails: mails, heard: s.Acknowledged, needed: s.NeededCases}, nil
+	return &Picture{stripe: stripe, records: records, mails: mails, heard: s.Acknowledged}, nil
 }
 
 // Judge looks and says what is wrong; nothing is the verdict hoped for.

@@ -5,7 +5,6 @@ import (
 	"net/http/httptest"
 	"net/url"
 	"slices"
-	"strings"
 	"testing"
 	"time"
 
@@ -106,24 +105,11 @@ func TestAnHonestHistoryIsClean(t *testing.T) {
 	var dispute struct{ ID string }
 	w.Stripe.Control("/_sim/charges/"+charged(t, w, kim.Email)+"/dispute", map[string]string{"reason": "fraudulent"}, &dispute)
 	w.Advance(time.Hour, nil)
-	findings := judged(t, w)
-	if len(findings) != 1 || findings[0].Rule != judge.NeedlessCase || !strings.Contains(findings[0].Evidence, "DISPUTE") {
-		t.Errorf("an open dispute: %v", findings)
-	}
+	clean(t, w, "an open dispute")
 	w.Stripe.Control("/_sim/disputes/"+dispute.ID+"/close", map[string]string{"outcome": "lost"}, nil)
 	w.Advance(time.Hour, nil)
-	needed := sources(w)
-	needed.NeededCases = []string{"DISPUTE"}
-	if findings, err := judge.Judge(t.Context(), needed); err != nil || len(findings) > 0 {
-		t.Errorf("after a lost dispute: %v %v", findings, err)
-	}
+	clean(t, w, "a lost dispute")
 
-	if _, err := w.DB.Exec(t.Context(), "DELETE FROM reconciliation.case_events"); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := w.DB.Exec(t.Context(), "DELETE FROM reconciliation.cases"); err != nil {
-		t.Fatal(err)
-	}
 	alex := w.Buyer("alex")
 	alex.Subscribes("annual-subscription", "pm_card_visa")
 	w.Settle()

@@ -32,6 +32,7 @@ func (v *verdict) charges() {
 		}
 		kept[order] = append(kept[order], c.ID)
 		switch {
+		case len(grants) == 0 && (v.cameBack(c) || v.endedWith(c, order)):
 		case len(grants) == 0:
 			v.found(Unserved, c.ID, "%d %s of %s, order %q (%s), payment known: %v, no active grant", c.Amount, c.Currency, v.stripe.emails[c.Customer], order, v.records.ordersByID[order].State, known)
 		case len(grants) > 1:

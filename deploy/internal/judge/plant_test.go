@@ -7,6 +7,7 @@ import (
 	"os"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -58,10 +59,10 @@ func TestMoneyWithoutAccessAndAccessWithoutMoney(t *testing.T) {
 	p.Stripe.Post("/v1/refunds", url.Values{"charge": {charge}}, nil)
 	p.finds("a refund that nobody heard of", is(judge.KeptAccess, charge), is(judge.AmountDiffers, charge))
 
-	_, _, charge = p.buys()
+	_, order, charge = p.buys()
 	var dispute struct{ ID string }
 	p.Stripe.Control("/_sim/charges/"+charge+"/dispute", map[string]string{"reason": "fraudulent"}, &dispute)
-	p.finds("a dispute that is open")
+	p.finds("a dispute that is open, and nobody is told", is(judge.MissingCase, "order/"+order))
 	p.Stripe.Control("/_sim/disputes/"+dispute.ID+"/close", map[string]string{"outcome": "lost"}, nil)
 	p.finds("a dispute that was lost, and nobody heard of it", is(judge.KeptAccess, charge))
 
@@ -264,12 +265,67 @@ func TestForeignMoneyThatIsTouched(t *testing.T) {
 	_ = charge
 }
 
+// opens puts a case into the queue, and answers with what a finding calls it.
+func (p *planted) opens(kind, subject, summary string) string {
+	p.t.Helper()
+	return "case " + strconv.Itoa(number(p.t, p.World, `INSERT INTO reconciliation.cases (kind, subject, state, summary, opened_at, reported_count, last_reported_at)
+		VALUES ($1, $2, 'OPEN', $3, now(), 1, now()) RETURNING id`, kind, subject, summary))
+}
+
+// lacks fails unless it is found now, or no more, that nobody is told of an order.
+func (p *planted) lacks(what, order string, want bool) {
+	p.t.Helper()
+	missing := is(judge.MissingCase, "order/"+order)
+	if got := slices.ContainsFunc(p.known, func(f judge.Finding) bool { return f.Rule == missing.Rule && f.Subject == missing.Subject }); got != want {
+		p.t.Errorf("%s: a case is missing: %v", what, got)
+	}
+}
+
 func TestACaseThatNobodyNeeds(t *testing.T) {
 	t.Parallel()
 	p := plant(t)
-	p.sql(`INSERT INTO reconciliation.cases (kind, subject, state, summary, opened_at, reported_count, last_reported_at)
-		VALUES ('STUCK_ORDER', 'order/x', 'OPEN', 'it is not', now(), 1, now())`)
-	p.finds("a case", is(judge.NeedlessCase, "case 1"))
+	_, order, charge := p.buys()
+	needless := p.opens("STUCK_ORDER", "order/"+order, "it is not")
+	p.finds("a case", is(judge.NeedlessCase, needless))
 	p.sql("UPDATE reconciliation.cases SET state = 'RESOLVED', resolved_at = now()")
 	p.finds("it was resolved")
+
+	// What somebody else's money needs excuses no case about this.
+	_, disputed, other := p.buys()
+	p.Stripe.Control("/_sim/charges/"+other+"/dispute", map[string]string{"reason": "fraudulent"}, nil)
+	p.finds("a dispute that nobody is told of", is(judge.MissingCase, "order/"+disputed))
+	for _, kind := range []string{"DISPUTE", "DUPLICATE_CHARGE", "FAILED_REFUND", "SUBSCRIPTION"} {
+		p.finds("a case about another", is(judge.NeedlessCase, p.opens(kind, "order/"+order, "charge "+charge+" has it")))
+	}
+	p.lacks("a case about another", disputed, true)
+	p.opens("DISPUTE", "order/"+disputed, "charge "+other+" is disputed")
+	p.finds("the case about the dispute")
+	p.lacks("its own case", disputed, false)
+	p.finds("one more about the same", is(judge.NeedlessCase, p.opens("DISPUTE", "charge/"+other, "charge "+other+" is disputed")))
+	p.finds("a difference that is none", is(judge.NeedlessCase, p.opens("DISCREPANCY", "integrity", "they differ in 1: "+charge)))
+}
+
+// What only a person can see to, each kind with the case that it needs.
+func TestACaseThatIsMissing(t *testing.T) {
+	p := plant(t)
+	_, order, charge := p.buys()
+	var back struct{ ID string }
+	p.Stripe.Post("/v1/refunds", url.Values{"charge": {charge}, "amount": {"500"}}, &back)
+	p.Stripe.Control("/_sim/refunds/"+back.ID+"/fail", map[string]string{"reason": "declined"}, nil)
+	p.finds("a refund that failed", is(judge.MissingCase, "order/"+order))
+	p.opens("FAILED_REFUND", "order/"+order, "refund "+back.ID+" of charge "+charge+" failed at the bank")
+	p.finds("its case")
+	p.lacks("its case", order, false)
+
+	jane, first, _ := p.buys()
+	jane.Reference = uuid.NewString()
+	_, second, _ := jane.Place("annual", map[string]any{"payment_method": "pm_card_visa", "allow_repeat": true})
+	p.Settle()
+	p.finds("the same again, as it was meant")
+	p.sql("UPDATE orders.orders SET allow_repeat = false WHERE id = $1", second.ID)
+	p.finds("the same again, as nobody meant it", is(judge.MissingCase, "order/"+second.ID))
+	p.lacks("of two, the first", first, false)
+	p.opens("DUPLICATE_CHARGE", "order/"+second.ID, "the same person paid twice for the same")
+	p.finds("its case")
+	p.lacks("its case", second.ID, false)
 }

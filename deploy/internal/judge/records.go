@@ -16,6 +16,11 @@ type (
 		Charge           string
 		Amount, Refunded int64
 		Currency         string
+		Kind             string
+		Email, Plan      string
+		Renews           bool
+		AllowRepeat      bool
+		ChargedAt        *time.Time
 	}
 	payment struct {
 		Order, Intent, Charge, Status string
@@ -26,6 +31,7 @@ type (
 		Order   string
 		Account string
 		Revoked bool
+		Ended   bool // with its subscription
 	}
 	ledger  struct{ Event, Type, Status, Error string }
 	message struct {
@@ -51,6 +57,7 @@ type records struct {
 	byCharge    map[string]payment
 	ordersByID  map[string]order
 	activeGrant map[string][]grant // by order
+	endedGrant  map[string]bool
 }
 
 func readRecords(ctx context.Context, db *pgxpool.Pool) (*records, error) {
@@ -63,10 +70,11 @@ func readRecords(ctx context.Context, db *pgxpool.Pool) (*records, error) {
 	var events []ledger
 	var messages []message
 	for _, read := range []func() error{
-		into(ctx, tx, &r.orders, `SELECT id::text, state, coalesce(charge_id, ''), amount_minor, refunded_minor, currency FROM orders.orders ORDER BY created_at, id`),
+		into(ctx, tx, &r.orders, `SELECT id::text, state, coalesce(charge_id, ''), amount_minor, refunded_minor, currency,
+			kind, email_key, plan_id, renews, allow_repeat, charged_at FROM orders.orders ORDER BY created_at, id`),
 		into(ctx, tx, &r.payments, `SELECT order_id::text, coalesce(payment_intent_id, ''), coalesce(charge_id, ''), status,
 			coalesce(received_minor, 0), refunded_minor, coalesce(received_currency, currency) FROM payments.payments ORDER BY created_at, id`),
-		into(ctx, tx, &r.grants, `SELECT order_id::text, account_id::text, revoked_at IS NOT NULL FROM provisioning.grants ORDER BY created_at`),
+		into(ctx, tx, &r.grants, `SELECT order_id::text, account_id::text, revoked_at IS NOT NULL, ended_at IS NOT NULL FROM provisioning.grants ORDER BY created_at`),
 		into(ctx, tx, &events, `SELECT stripe_event_id, type, status, coalesce(last_error, '') FROM payments.webhook_events`),
 		into(ctx, tx, &messages, `SELECT coalesce(order_id::text, ''), kind, state, message_id, attempt_count FROM notifications.messages`),
 		into(ctx, tx, &r.cases, `SELECT id::text, kind, subject, summary FROM reconciliation.cases WHERE state = 'OPEN' ORDER BY id`),
@@ -80,8 +88,9 @@ func readRecords(ctx context.Context, db *pgxpool.Pool) (*records, error) {
 	r.messages = index(messages, func(m message) string { return m.MessageID })
 	r.ordersByID = index(r.orders, func(o order) string { return o.ID })
 	r.byCharge = index(r.payments, func(p payment) string { return p.Charge })
-	r.activeGrant = map[string][]grant{}
+	r.activeGrant, r.endedGrant = map[string][]grant{}, map[string]bool{}
 	for _, g := range r.grants {
+		r.endedGrant[g.Order] = r.endedGrant[g.Order] || g.Ended
 		if !g.Revoked {
 			r.activeGrant[g.Order] = append(r.activeGrant[g.Order], g)
 		}

@@ -21,7 +21,7 @@ UNION ALL SELECT 'message ' || dedupe_key || ' is ' || state || ': ' || last_err
 // Stripe's webhooks. Nothing means that nothing more will happen by itself.
 func Unfinished(ctx context.Context, s Sources) ([]string, error) {
 	// Whoever has jobs has them in a table of this name.
-	rows, err := s.DB.Query(ctx, `SELECT table_schema FROM information_schema.tables WHERE table_name = 'river_job' ORDER BY 1`)
+	rows, err := s.DB.Query(ctx, `SELECT relnamespace::regnamespace::text FROM pg_class WHERE relname = 'river_job' AND relkind = 'r' ORDER BY 1`)
 	if err != nil {
 		return nil, err
 	}

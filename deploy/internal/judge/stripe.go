@@ -19,6 +19,7 @@ type (
 		PaymentIntent  string `json:"payment_intent"`
 		Invoice        string
 		Metadata       map[string]string
+		Created        int64
 	}
 	intent struct {
 		ID       string
@@ -31,10 +32,16 @@ type (
 		BillingReason string `json:"billing_reason"`
 		Charge        string
 		Subscription  string
+		Lines         struct {
+			Data []struct{ Period struct{ End int64 } }
+		}
 	}
 	subscription struct {
-		ID       string
-		Metadata map[string]string
+		ID                string
+		Metadata          map[string]string
+		Status            string
+		CancelAtPeriodEnd bool  `json:"cancel_at_period_end"`
+		EndedAt           int64 `json:"ended_at"`
 	}
 	session struct {
 		ID            string
@@ -44,7 +51,10 @@ type (
 		PaymentIntent string `json:"payment_intent"`
 		Metadata      map[string]string
 	}
-	refund struct{ ID, Charge, Status string }
+	refund struct {
+		ID, Charge, Status string
+		Amount, Created    int64
+	}
 	// dispute is one that a customer's bank raised.
 	dispute  struct{ ID, Charge, Status string }
 	customer struct{ ID, Email string }

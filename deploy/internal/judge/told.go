@@ -104,12 +104,3 @@ func (v *verdict) chargesOf(e event) (charges []charge) {
 	}
 	return charges
 }
-
-// cases: nobody is asked for what needs nobody.
-func (v *verdict) cases() {
-	for _, c := range v.records.cases {
-		if !slices.Contains(v.needed, c.Kind) {
-			v.found(NeedlessCase, "case "+c.ID, "%s about %s: %s", c.Kind, c.Subject, c.Summary)
-		}
-	}
-}

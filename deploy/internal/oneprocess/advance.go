@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -20,12 +21,14 @@ func (w *World) Alarm(at time.Time) { w.alarms = append(w.alarms, at) }
 // day. At each, all that is due is done, and then stop is called; nil is nobody.
 func (w *World) AdvanceTo(to time.Time, stop func()) {
 	w.t.Helper()
+	p := w.pending()
 	for {
-		next := w.nextMoment(to)
+		next := w.nextMoment(to, p)
 		w.Clock.set(next)
-		w.Settle()
+		p = w.settle()
 		if stop != nil {
 			stop()
+			p = w.pending()
 		}
 		if !next.Before(to) {
 			return
@@ -39,7 +42,7 @@ func (w *World) Advance(d time.Duration, stop func()) {
 	w.AdvanceTo(w.Clock.Now().Add(d), stop)
 }
 
-func (w *World) nextMoment(to time.Time) time.Time {
+func (w *World) nextMoment(to time.Time, p pending) time.Time {
 	now, next := w.Clock.Now(), to
 	consider := func(at time.Time) {
 		if !at.IsZero() && at.Before(next) {
@@ -62,9 +65,7 @@ func (w *World) nextMoment(to time.Time) time.Time {
 	}
 	w.mu.Unlock()
 	consider(w.Stripe.nextTimer())
-	if due, _ := w.pending(); due != nil {
-		consider(*due)
-	}
+	consider(p.next)
 	consider(now.Add(stopAtLeast))
 	return next
 }
@@ -82,27 +83,32 @@ const (
 // events that are to arrive, in the services' own looks and in their jobs.
 func (w *World) Settle() {
 	w.t.Helper()
+	w.settle()
+}
+
+func (w *World) settle() pending {
+	w.t.Helper()
 	deadline := time.Now().Add(settleTimeout)
 	for range settleRounds {
 		w.raise()
 		w.takeBack()
 		news := len(w.collect()) + w.deliver()
 		w.raise()
-		due, jobs := w.pending()
-		if news == 0 && jobs == 0 && !w.isDue(due) {
-			return
+		p := w.pending()
+		if news == 0 && p.jobs == 0 && len(p.due) == 0 {
+			return p
 		}
-		if w.isDue(due) {
+		if len(p.due) > 0 {
 			// Where services are killed, a claim may be cut off; it is made again.
-			if rows, err := w.pulse.Beat(); err != nil && w.between == nil {
+			if rows, err := w.beat(p.due); err != nil && w.between == nil {
 				w.t.Fatalf("at %s: %v", w.Clock.Now(), err)
 			} else if rows == 0 && w.between != nil {
 				time.Sleep(2 * time.Millisecond) // who was just begun may not look yet
 			}
 		}
-		for wait := 2 * time.Millisecond; jobs > 0; _, jobs = w.pending() {
+		for wait := 2 * time.Millisecond; p.jobs > 0; p = w.pending() {
 			if time.Now().After(deadline) {
-				w.t.Fatalf("at %s %d jobs never end: %s", w.Clock.Now(), jobs, w.whatIsDue())
+				w.t.Fatalf("at %s %d jobs never end: %s", w.Clock.Now(), p.jobs, w.whatIsDue())
 			}
 			time.Sleep(wait)
 			wait = min(wait*3/2, 20*time.Millisecond) // asking, too, keeps the machine from the jobs
@@ -113,9 +119,31 @@ func (w *World) Settle() {
 		}
 	}
 	w.t.Fatalf("at %s the world does not settle: %s", w.Clock.Now(), w.whatIsDue())
+	return pending{}
 }
 
-func (w *World) isDue(at *time.Time) bool { return at != nil && !at.After(w.Clock.Now()) }
+// beat has services look at what is due, and says how many rows they handled.
+func (w *World) beat(due []string) (rows int, err error) {
+	var mu sync.Mutex
+	var all sync.WaitGroup
+	everybody := !w.sparing || slices.Contains(due, "reconciliation")
+	for name, pulse := range w.pulses {
+		if !everybody && !slices.Contains(due, name) {
+			continue
+		}
+		all.Go(func() {
+			n, failed := pulse.Beat()
+			mu.Lock()
+			defer mu.Unlock()
+			rows += n
+			if err == nil {
+				err = failed
+			}
+		})
+	}
+	all.Wait()
+	return rows, err
+}
 
 // dueTable is one whose rows carry their own next look, or one of jobs.
 type dueTable struct {
@@ -142,7 +170,7 @@ func (w *World) findDueTables() {
 
 // askForDue prepares what pending asks: only of services that run.
 func (w *World) askForDue() {
-	due, jobs := []string{"SELECT NULL::timestamptz AS at"}, []string{"SELECT 0 AS ready, 0 AS waiting"}
+	due, jobs := []string{}, []string{"SELECT 0 AS ready, 0 AS waiting"}
 	for _, table := range w.dueTables {
 		switch {
 		case !w.isRunning(table.service):
@@ -153,25 +181,52 @@ func (w *World) askForDue() {
 		case table.name == "provisioning.app_access" && w.settings["ACCESS_HOOK_URL"] == "": // nobody looks
 		default:
 			skew := time.Duration(w.skews[table.service].Load()).Microseconds()
-			due = append(due, fmt.Sprintf("SELECT min(next_look_at) - interval '%d microseconds' FROM %s", skew, table.name))
+			due = append(due, fmt.Sprintf("SELECT '%s', min(next_look_at) - interval '%d microseconds', 0, 0 FROM %s", table.service, skew, table.name))
 		}
 	}
-	w.dueRows = fmt.Sprintf("SELECT (SELECT min(at) FROM (%s) AS due), sum(ready), sum(waiting) FROM (%s) AS jobs",
-		strings.Join(due, " UNION ALL "), strings.Join(jobs, " UNION ALL "))
+	due = append(due, fmt.Sprintf("SELECT '', NULL::timestamptz, sum(ready)::int, sum(waiting)::int FROM (%s) AS jobs", strings.Join(jobs, " UNION ALL ")))
+	w.dueRows = strings.Join(due, " UNION ALL ")
 }
 
-// pending is when the next row is due, and how many jobs are there to be done
-// now. Those that wait for another try are put aside.
-func (w *World) pending() (due *time.Time, jobs int) {
+// pending is what there is to be done.
+type pending struct {
+	next time.Time // when the next row is due; zero for never
+	due  []string  // the services that have rows which are due now
+	jobs int       // that are to be done now
+}
+
+// pending reads what there is to be done. Jobs that wait for another try are put
+// aside.
+func (w *World) pending() (p pending) {
 	w.t.Helper()
-	var waiting int
-	if err := w.DB.QueryRow(w.t.Context(), w.dueRows).Scan(&due, &jobs, &waiting); err != nil {
+	rows, err := w.DB.Query(w.t.Context(), w.dueRows)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	waiting := 0
+	now := w.Clock.Now()
+	var service string
+	var at *time.Time
+	var jobs, later int
+	if _, err := pgx.ForEachRow(rows, []any{&service, &at, &jobs, &later}, func() error {
+		p.jobs, waiting = p.jobs+jobs, waiting+later
+		if at == nil {
+			return nil
+		}
+		if p.next.IsZero() || at.Before(p.next) {
+			p.next = *at
+		}
+		if !at.After(now) && !slices.Contains(p.due, service) {
+			p.due = append(p.due, service)
+		}
+		return nil
+	}); err != nil {
 		w.t.Fatal(err)
 	}
 	if waiting > 0 {
 		w.putAside()
 	}
-	return due, jobs
+	return p
 }
 
 // whatIsDue says what a world that does not settle is busy with.

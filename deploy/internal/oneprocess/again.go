@@ -17,8 +17,10 @@ var kept = []string{"goose_db_version", "river_migration", "river_leader", "rive
 
 // beginning is what the tables hold before anything happens.
 type beginning struct {
-	tables []string
-	filled []string // those with rows, which are copied
+	at      time.Time
+	tables  []string
+	filled  []string          // those with rows, which are copied
+	columns map[string]string // of each of them, with all times moved
 }
 
 // remember copies what a new world holds, so that it can begin again.
@@ -38,8 +40,20 @@ func (w *World) remember() error {
 	for _, table := range w.first.filled {
 		sql += fmt.Sprintf("; CREATE TABLE %s AS SELECT * FROM %s", copyOf(table), table)
 	}
-	_, err = w.DB.Exec(w.t.Context(), sql)
-	return err
+	if _, err = w.DB.Exec(w.t.Context(), sql); err != nil {
+		return err
+	}
+	w.first.at, w.first.columns = w.Clock.Now(), map[string]string{}
+	for _, table := range w.first.filled {
+		row := w.DB.QueryRow(w.t.Context(), `SELECT string_agg(quote_ident(attname) || CASE atttypid WHEN 'timestamptz'::regtype THEN ' + moved.by' ELSE '' END, ', ' ORDER BY attnum)
+			FROM pg_attribute WHERE attrelid = $1::regclass AND attnum > 0 AND NOT attisdropped`, copyOf(table))
+		var columns string
+		if err := row.Scan(&columns); err != nil {
+			return err
+		}
+		w.first.columns[table] = columns
+	}
+	return nil
 }
 
 func schemas() (names []string) {
@@ -67,14 +81,16 @@ func (w *World) withRows() (filled []string, err error) {
 // Again begins anew in a world that is at rest: with the database, the account at
 // Stripe and the inbox as they were at first, at a later time, for another test. The
 // services go on running, which is what it is for: starting them, and everything that
-// PostgreSQL learns of a new database, takes longer than many a history.
-func (w *World) Again(t testing.TB, begin time.Time, post Post) {
+// PostgreSQL learns of a new database, takes longer than many a history. All times in
+// the database are moved, as if the world had rested for so long when it begins: a
+// shop that is new to its account reads months of it.
+func (w *World) Again(t testing.TB, begin time.Time, rested time.Duration, post Post) {
 	t.Helper()
 	w.t, w.Stripe.t, w.post = t, t, post
 	if w.Clock.Now().After(begin) {
 		t.Fatalf("it is past %s", begin)
 	}
-	if err := w.wipe(t.Context()); err != nil {
+	if err := w.wipe(t.Context(), begin.Add(-rested)); err != nil {
 		t.Fatal(err)
 	}
 	w.Stripe.Control("/_sim/reset", struct{}{}, nil)
@@ -96,11 +112,13 @@ func (w *World) Again(t testing.TB, begin time.Time, post Post) {
 	w.Settle()
 }
 
-// wipe gives the tables what they held at first. Rows are deleted, not tables
+// wipe gives the tables what they held at first, as of a time. Rows are deleted, not tables
 // truncated: there are few, and sequences go on, as the services know them.
-func (w *World) wipe(ctx context.Context) error {
+func (w *World) wipe(ctx context.Context, as time.Time) error {
 	if w.first.tables == nil {
-		return w.remember()
+		if err := w.remember(); err != nil {
+			return err
+		}
 	}
 	filled, err := w.withRows()
 	if err != nil {
@@ -113,7 +131,8 @@ func (w *World) wipe(ctx context.Context) error {
 		sql += "; DELETE FROM " + table
 	}
 	for _, table := range w.first.filled {
-		sql += fmt.Sprintf("; INSERT INTO %s OVERRIDING SYSTEM VALUE SELECT * FROM %s", table, copyOf(table))
+		sql += fmt.Sprintf("; INSERT INTO %s OVERRIDING SYSTEM VALUE SELECT %s FROM %s, (SELECT interval '%d microseconds' AS by) AS moved",
+			table, w.first.columns[table], copyOf(table), as.Sub(w.first.at).Microseconds())
 	}
 	_, err = w.DB.Exec(ctx, sql+"; COMMIT")
 	return err

@@ -41,7 +41,7 @@ func (w *World) start(s service) {
 		return w.Setting(key)
 	}
 	rt := process.Runtime{Log: w.log.of(s.name), Now: w.clockOf(s.name), Listener: w.network.open(s.addr), Dial: w.network.dialer(s.name, i)}
-	ctx, cancel := context.WithCancel(due.WithPulse(context.Background(), &w.pulse))
+	ctx, cancel := context.WithCancel(due.WithPulse(context.Background(), w.pulses[s.name]))
 	ended := make(chan error, 1)
 	var stopping atomic.Bool
 	i.kill = func() {

@@ -40,6 +40,9 @@ type Options struct {
 	// Between stands between a service that starts and its database: it says where
 	// the service finds it. With it, services can be killed, and are run again.
 	Between func(w *World, service, database string) (proxied string, line Line, err error)
+	// Sparing has only the services look that have something due, and all of them at
+	// each sweep: most looks find nothing, and cost more than the rest.
+	Sparing bool
 }
 
 // World is a running product.
@@ -61,7 +64,8 @@ type World struct {
 	mailDir  string
 	people   map[string]string // tokens by name
 	log      *record
-	pulse    due.Pulse
+	pulses   map[string]*due.Pulse // by service
+	sparing  bool
 	network  *network
 	settings map[string]string
 	between  func(service, database string) (string, Line, error)
@@ -101,12 +105,18 @@ func New(t testing.TB, o Options) *World {
 		o.Post = Prompt
 	}
 	w := &World{t: t, life: t, Clock: NewClock(o.Begin), post: o.Post, log: newRecord(t), network: newNetwork(),
-		running: map[string]*instance{}, fallen: map[string]time.Time{}, skews: map[string]*atomic.Int64{}}
+		running: map[string]*instance{}, fallen: map[string]time.Time{}, skews: map[string]*atomic.Int64{},
+		pulses: map[string]*due.Pulse{}, sparing: o.Sparing}
 	if o.Between != nil {
 		w.between = func(service, database string) (string, Line, error) { return o.Between(w, service, database) }
 	}
 	db := pgtest.New(t)
 	w.DB = db.Owner(t)
+	if o.Sparing {
+		if _, err := w.DB.Exec(t.Context(), fmt.Sprintf("ALTER DATABASE %s SET plan_cache_mode = force_generic_plan", db.Name)); err != nil {
+			t.Fatal(err)
+		}
+	}
 	w.startStripe()
 	w.mailDir = filepath.Join(t.TempDir(), "inbox")
 	w.startMail("127.0.0.1:0")
@@ -115,7 +125,7 @@ func New(t testing.TB, o Options) *World {
 	w.settings = w.standard(db)
 	maps.Copy(w.settings, o.Settings)
 	for _, s := range services {
-		w.skews[s.name] = &atomic.Int64{}
+		w.skews[s.name], w.pulses[s.name] = &atomic.Int64{}, &due.Pulse{}
 		w.Start(s.name)
 	}
 	w.startGateway(edge)
@@ -192,7 +202,7 @@ func (w *World) listen() net.Listener {
 
 // background runs something until the test ends; it must not fail before.
 func (w *World) background(name string, run func(context.Context) error) (stop func()) {
-	ctx, cancel := context.WithCancel(due.WithPulse(context.Background(), &w.pulse))
+	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
 	go func() { ended <- run(ctx) }()
 	stop = sync.OnceFunc(func() {

@@ -71,8 +71,6 @@ func (h *history) act(s Step) {
 		b.Reference = h.id("reference of "+b.Email, b.orders)
 		h.place(b, map[string]any{"payment_method": s.Card, "allow_repeat": s.Card != visa})
 		h.tally.happened(BoughtMore)
-		// When both are paid after all, whether both are wanted only the buyer can say.
-		h.needs["DUPLICATE_CHARGE"] = true
 	case PaysAgain:
 		b.tries++
 		h.present(b)

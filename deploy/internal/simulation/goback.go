@@ -35,9 +35,6 @@ func (h *history) giveBack(b *buyer, s Step) {
 		}
 		if h.w.Stripe.Try(http.MethodPost, "/v1/refunds", form, nil) < 300 {
 			h.tally.happened(RefundedThere)
-			if b.renews { // whether it should renew all the same, its customer must be asked
-				h.needs["SUBSCRIPTION"] = true
-			}
 		}
 	case RefundByUs:
 		if order := h.orderOf(c.ID); order != "" {
@@ -53,12 +50,10 @@ func (h *history) giveBack(b *buyer, s Step) {
 		}
 		if status, _ := h.w.Stripe.TryControl("/_sim/refunds/"+made.Data[0].ID+"/fail", map[string]string{"reason": "declined"}); status < 300 {
 			h.tally.happened(RefundFailed)
-			h.needs["FAILED_REFUND"], h.bounced[c.ID] = true, true
 		}
 	case Dispute:
 		if status, _ := h.w.Stripe.TryControl("/_sim/charges/"+c.ID+"/dispute", map[string]string{}); status < 300 {
 			h.tally.happened(Disputed)
-			h.needs["DISPUTE"] = true
 		}
 	case Wins, Loses:
 		var open struct{ Data []struct{ ID string } }

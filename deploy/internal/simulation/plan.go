@@ -11,8 +11,10 @@ import (
 // Plan is a whole history before it begins. A seed makes it, and nothing that
 // happens changes it: a step that cannot be done as things stand is left out.
 type Plan struct {
-	Seed     uint64
-	Begin    time.Time
+	Seed  uint64
+	Begin time.Time
+	// Rested is how long before it the shop last swept, and nothing happened since.
+	Rested   time.Duration
 	Settings map[string]string
 	// After is what becomes of a subscription whose renewal is never paid.
 	After string
@@ -117,7 +119,7 @@ type timed struct {
 
 // Batch is how many histories, by their seeds, share one running product, one after
 // the other, each with an empty database, and the settings that it was started with.
-const Batch = 10
+const Batch = 20
 
 // FirstOf is the seed with which a seed's batch begins.
 func FirstOf(seed uint64) uint64 { return seed - seed%Batch }
@@ -145,6 +147,8 @@ func NewPlan(seed uint64) Plan {
 	plan := Plan{Seed: seed, Begin: begin, After: one(p, []string{"cancel", "unpaid", "past_due"}), Post: drawPost(p, seed)}
 	settings, renews := batch(seed)
 	plan.Settings = settings
+	// From a stream of its own: where between two sweeps it begins.
+	plan.Rested = planner{rand.New(rand.NewPCG(seed, 0x72657374))}.within(plan.every())
 	var all []timed
 	for buyer := range one(p, []int{1, 1, 1, 2, 2, 3}) {
 		if renews && buyer == 0 {
@@ -167,6 +171,15 @@ func NewPlan(seed uint64) Plan {
 		plan.Steps = append(plan.Steps, s.Step)
 	}
 	return plan
+}
+
+// every is how often the shop sweeps.
+func (p Plan) every() time.Duration {
+	every, err := time.ParseDuration(p.Settings["RECONCILE_EVERY"])
+	if err != nil {
+		panic(err) // it is one of those in batch
+	}
+	return every
 }
 
 // pause is how long somebody takes until their next step.

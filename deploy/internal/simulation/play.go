@@ -23,10 +23,8 @@ type history struct {
 	post   *postman
 	faults *breaker
 
-	buyers  map[int]*buyer
-	wishes  []wish          // refunds that support asked for
-	needs   map[string]bool // kinds of cases that a person was meant to get
-	bounced map[string]bool // charges of which a refund failed
+	buyers map[int]*buyer
+	wishes []wish // refunds that support asked for
 
 	mu    sync.Mutex
 	story []string
@@ -51,7 +49,7 @@ func NewStage(life testing.TB, plans string, tally *Tally) *Stage {
 // Play plays one history and judges it.
 func (s *Stage) Play(t testing.TB, plan Plan) {
 	t.Helper()
-	h := &history{t: t, plan: plan, tally: s.Tally, buyers: map[int]*buyer{}, needs: map[string]bool{}, bounced: map[string]bool{}}
+	h := &history{t: t, plan: plan, tally: s.Tally, buyers: map[int]*buyer{}}
 	ended := false
 	defer func() { // a failed test unwinds
 		well := ended && !t.Failed()
@@ -66,14 +64,11 @@ func (s *Stage) Play(t testing.TB, plan Plan) {
 	}()
 	h.post = &postman{Post: plan.Post, struck: h.struck, seen: map[string]int{}}
 	if s.w == nil {
-		s.faults = &breaker{}
-		settings := map[string]string{"PLANS_FILE": s.Plans}
-		maps.Copy(settings, plan.Settings)
-		s.w = oneprocess.New(s.life, oneprocess.Options{Begin: plan.Begin.Add(-time.Hour), Settings: settings, Between: s.faults.between})
+		s.open(plan)
 	}
 	h.w, h.faults = s.w, s.faults
 	h.faults.begin(h.struck)
-	h.w.Again(t, plan.Begin, h.post.deliver)
+	h.w.Again(t, plan.Begin, plan.Rested, h.post.deliver)
 	h.w.Stripe.Control("/_sim/settings", map[string]any{"after_retries": plan.After, "async_settle_hours": 5, "refund_hours": 4}, nil)
 	for _, s := range plan.Steps {
 		h.step(s)
@@ -81,6 +76,18 @@ func (s *Stage) Play(t testing.TB, plan Plan) {
 	h.rest()
 	h.judge()
 	ended = true
+}
+
+// open starts the product, and lets it sweep until it has read all that there was
+// before it.
+func (s *Stage) open(plan Plan) {
+	s.faults = &breaker{}
+	settings := map[string]string{"PLANS_FILE": s.Plans}
+	maps.Copy(settings, plan.Settings)
+	sweeps := 2*plan.every() + time.Second
+	s.w = oneprocess.New(s.life, oneprocess.Options{Begin: plan.Begin.Add(-sweeps - time.Hour), Settings: settings, Between: s.faults.between, Sparing: true})
+	s.faults.begin(func(Kind, string) {})
+	s.w.Advance(sweeps, nil)
 }
 
 // step lets time pass and somebody do something, while what is ordered goes wrong.
@@ -103,13 +110,13 @@ func (h *history) step(s Step) {
 	h.w.Settle()
 }
 
-// restTries bounds how long everything may take to come to rest, in steps of
-// restStep: what waits for its buyer expires, what a bank still answers is answered,
-// what Stripe delivers again arrives. Two sweeps are always among it, so that what is
-// reconciled is judged as it stands after the last thing that happened.
+// restMost bounds how long everything may take to come to rest, which is looked at
+// each restStep: what waits for its buyer expires, what a bank still answers is
+// answered, what Stripe delivers again arrives. Two sweeps are always among it, so that
+// what is reconciled is judged as it stands after the last thing that happened.
 const (
-	restStep  = 3 * time.Hour
-	restTries = 20
+	restStep = 30 * time.Minute
+	restMost = 60 * time.Hour
 )
 
 // rest ends the disturbances and waits until nothing is under way.
@@ -123,13 +130,13 @@ func (h *history) rest() {
 	h.w.AwaitReady()
 	h.w.Settle()
 	h.repeatWishes()
-	every, err := time.ParseDuration(h.plan.Settings["RECONCILE_EVERY"])
-	if err != nil {
-		h.t.Fatal(err)
-	}
-	for i := range restTries {
-		h.w.Advance(restStep, nil)
-		if time.Duration(i+1)*restStep >= 2*every && h.w.OnTheirWay().IsZero() && len(h.unfinished()) == 0 {
+	every := h.plan.every()
+	for rested, step := time.Duration(0), 2*every+time.Minute; rested < restMost; step = max(restStep, every) {
+		if last := h.w.OnTheirWay(); !last.IsZero() {
+			step = max(step, last.Sub(h.w.Clock.Now()))
+		}
+		h.w.Advance(step, nil)
+		if rested += step; h.w.OnTheirWay().IsZero() && len(h.unfinished()) == 0 {
 			return
 		}
 	}

@@ -66,10 +66,8 @@ type Server struct {
 
 // New builds the server.
 func New(cfg Config) (*Server, error) {
-	validator, err := protovalidate.New()
-	if err != nil {
-		return nil, fmt.Errorf("request validation: %w", err)
-	}
+	// What it compiles for a kind of request serves all servers of a process.
+	validator := protovalidate.GlobalValidator
 	s := &Server{cfg: cfg, health: health.NewServer()}
 	s.Server = grpc.NewServer(append(tracing.Server(),
 		grpc.Creds(cfg.Certificates.Server()),
