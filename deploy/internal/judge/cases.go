@@ -109,13 +109,8 @@ func (a *account) refundsOf(charge string) (refunds []refund) {
 	return refunds
 }
 
-// heardWithin is until when everybody has heard of what happened at Stripe, whatever
-// broke: a subscription is looked at once a day.
-const heardWithin = 3 * 24 * time.Hour
-
 // lapsing: the money of a term went back, and Stripe will charge the next: its customer
-// must be asked. When it went back so late that the term may have been over before
-// anybody here heard of it, nothing had to be asked.
+// must be asked, unless the term was over before anybody here heard of it.
 func (v *verdict) lapsing() (all []wanted) {
 	for _, c := range v.ourPaid() {
 		in, ok := v.stripe.invoices[c.Invoice]
@@ -124,10 +119,8 @@ func (v *verdict) lapsing() (all []wanted) {
 			continue
 		}
 		order, subject := v.about(c)
-		must := sub.Status == "active" && c.AmountRefunded == c.Amount && v.records.ordersByID[order].State == "REFUNDED"
-		for _, r := range v.stripe.refundsOf(c.ID) {
-			must = must && in.end().Sub(time.Unix(r.Created, 0)) > heardWithin
-		}
+		withdrawn := v.records.ordersByID[order].WithdrawnAt
+		must := sub.Status == "active" && c.AmountRefunded == c.Amount && withdrawn != nil && withdrawn.Before(in.end())
 		all = append(all, wanted{kind: "SUBSCRIPTION", subject: subject, charge: c.ID, must: must,
 			why: "its money went back, and subscription " + sub.ID + " goes on"})
 	}
