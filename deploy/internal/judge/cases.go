@@ -146,7 +146,7 @@ func (v *verdict) paidTwice() (all []wanted) {
 	kept := map[string][]charge{} // by buyer and plan
 	for _, c := range v.ourPaid() {
 		order, _ := v.about(c)
-		if o := v.records.ordersByID[order]; o.Kind == "PURCHASE" && !o.Renews && v.stripe.kept(c) {
+		if o := v.records.ordersByID[order]; o.Kind == "PURCHASE" && v.stripe.kept(c) {
 			kept[o.Email+" "+o.Plan] = append(kept[o.Email+" "+o.Plan], c)
 		}
 	}

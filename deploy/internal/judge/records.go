@@ -18,7 +18,6 @@ type (
 		Currency         string
 		Kind             string
 		Email, Plan      string
-		Renews           bool
 		AllowRepeat      bool
 		ChargedAt        *time.Time
 		WithdrawnAt      *time.Time // its access
@@ -72,7 +71,7 @@ func readRecords(ctx context.Context, db *pgxpool.Pool) (*records, error) {
 	var messages []message
 	for _, read := range []func() error{
 		into(ctx, tx, &r.orders, `SELECT id::text, state, coalesce(charge_id, ''), amount_minor, refunded_minor, currency,
-			kind, email_key, plan_id, renews, allow_repeat, charged_at, access_withdrawn_at FROM orders.orders ORDER BY created_at, id`),
+			kind, email_key, plan_id, allow_repeat, charged_at, access_withdrawn_at FROM orders.orders ORDER BY created_at, id`),
 		into(ctx, tx, &r.payments, `SELECT order_id::text, coalesce(payment_intent_id, ''), coalesce(charge_id, ''), status,
 			coalesce(received_minor, 0), refunded_minor, coalesce(received_currency, currency) FROM payments.payments ORDER BY created_at, id`),
 		into(ctx, tx, &r.grants, `SELECT order_id::text, account_id::text, revoked_at IS NOT NULL, ended_at IS NOT NULL FROM provisioning.grants ORDER BY created_at`),
