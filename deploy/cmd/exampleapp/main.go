@@ -37,7 +37,7 @@ func run(ctx context.Context, log *slog.Logger) error {
 		MakegoodURL:  strings.TrimRight(cmp.Or(os.Getenv("MAKEGOOD_URL"), "http://127.0.0.1:8080"), "/"),
 		ServiceToken: strings.TrimSpace(string(token)),
 		HookSecret:   os.Getenv("ACCESS_HOOK_SECRET"),
-		Journal:      cmp.Or(os.Getenv("EXAMPLEAPP_JOURNAL"), "exampleapp.journal"),
+		Journal:      cmp.Or(os.Getenv("EXAMPLEAPP_JOURNAL"), ".makegood/exampleapp.journal"),
 	}, log)
 	if err != nil {
 		return err
