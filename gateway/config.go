@@ -37,6 +37,8 @@ type Config struct {
 	SupportEmail string
 	// AppName is what customers know the product as.
 	AppName string
+	// PublicURL is where the public makes its calls; empty when that is not known.
+	PublicURL string
 	// HomeURL is the way home from a customer page.
 	HomeURL string
 	// CheckoutURL is where a buyer whose card was declined tries another.
@@ -81,6 +83,7 @@ func LoadConfig(lookup config.Lookup) (Config, error) {
 		PublishableKey:     r.String("STRIPE_PUBLISHABLE_KEY", ""),
 		SupportEmail:       r.String("SUPPORT_EMAIL", "support@example.com"),
 		AppName:            r.String("APP_NAME", "Makegood"),
+		PublicURL:          r.URL("PUBLIC_URL", ""),
 		HomeURL:            r.URL("APP_URL", r.URL("PUBLIC_URL", "")),
 		MetricsAddr:        metrics.LoadAddr(r),
 		Tracing:            tracing.LoadConfig(r),

@@ -224,7 +224,7 @@ func TestWhatABrowserAndAToolMayRead(t *testing.T) {
 		t.Errorf("%v", doc)
 	}
 	docs := gw.do(t, "GET", "/docs", "")
-	if docs.status != 200 || !strings.Contains(docs.body, "POST /v1/orders/{reference}:pay") || !strings.Contains(docs.body, "GET /v1/orders/{reference}/events") || !strings.Contains(docs.body, "<code>checkout</code> body, string") || strings.Contains(docs.body, "/admin/") {
+	if docs.status != 200 || !strings.Contains(docs.body, "<code>/v1/orders/{reference}:pay</code>") || !strings.Contains(docs.body, "<code>/v1/orders/{reference}/events</code>") || strings.Contains(docs.body, "/admin/") {
 		t.Errorf("%d %s", docs.status, docs.body)
 	}
 }

@@ -54,7 +54,7 @@ func Run(ctx context.Context, cfg Config, rt process.Runtime) (err error) {
 		PublishableKey: cfg.PublishableKey, SupportEmail: cfg.SupportEmail, AppName: cfg.AppName,
 		TrustedProxies: cfg.TrustedProxies, AllowedOrigins: cfg.AllowedOrigins,
 		RequestsPerIP: cfg.RequestsPerIP, HTTPS: cfg.HTTPS,
-		RefundDays: cfg.RefundDays, DemoCheckout: cfg.DemoCheckout, Demo: cfg.Demo,
+		PublicURL: cfg.PublicURL, RefundDays: cfg.RefundDays, DemoCheckout: cfg.DemoCheckout, Demo: cfg.Demo,
 	})
 	if err != nil {
 		return err

@@ -12,8 +12,8 @@ import (
 	"time"
 
 	"makegood.example/gateway/internal/console"
+	"makegood.example/gateway/internal/docs"
 	"makegood.example/gateway/internal/edge"
-	"makegood.example/gateway/internal/pages"
 	contracts "makegood.example/proto"
 	notificationsv1 "makegood.example/proto/gen/notifications/v1"
 	ordersv1 "makegood.example/proto/gen/orders/v1"
@@ -64,25 +64,16 @@ func New(cfg Config) (http.Handler, error) {
 		reconciliationv1.NewSupportServiceClient(edge.Guard(cfg.Peers.Reconciliation))); err != nil {
 		return nil, err
 	}
-	openAPI, err := edge.AdminOpenAPI(contracts.OpenAPI)
-	if err != nil {
-		return nil, err
-	}
-	docs, err := pages.NewDocs(openAPI)
-	if err != nil {
-		return nil, err
-	}
 	for path, handler := range map[string]http.Handler{
-		"/healthz":      http.HandlerFunc(edge.Alive),
-		"/readyz":       edge.Ready(cfg.Peers, cfg.Log),
-		"/openapi.json": edge.Static("application/json", openAPI),
-		"/docs":         docs,
+		"/healthz": http.HandlerFunc(edge.Alive),
+		"/readyz":  edge.Ready(cfg.Peers, cfg.Log),
 	} {
 		if err := edge.Route(mux, http.MethodGet, path, handler); err != nil {
 			return nil, err
 		}
 	}
-	desk := console.New(console.Config{Peers: cfg.Peers, AppName: cfg.AppName, Now: cfg.Now, Log: cfg.Log})
+	contract := docs.New(contracts.AdminOpenAPI, "Makegood administration", "")
+	desk := console.New(console.Config{Peers: cfg.Peers, AppName: cfg.AppName, Now: cfg.Now, Log: cfg.Log, Docs: contract})
 	return edge.Wrap(sameOrigin(apart(mux, desk)), cfg.Log, cfg.Requests, cfg.TrustedProxies), nil
 }
 
@@ -90,7 +81,7 @@ func New(cfg Config) (http.Handler, error) {
 // console.
 func apart(rest, desk http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		for _, prefix := range []string{"/admin/", "/healthz", "/readyz", "/openapi.json", "/docs", "/v1/", "/webhooks/"} {
+		for _, prefix := range []string{"/admin/", "/healthz", "/readyz", "/v1/", "/webhooks/"} {
 			if strings.HasPrefix(r.URL.Path, prefix) {
 				rest.ServeHTTP(w, r)
 				return

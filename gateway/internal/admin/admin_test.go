@@ -108,6 +108,21 @@ func TestAPersonWithARoleReachesTheAdminServices(t *testing.T) {
 	}
 }
 
+// What can be done here is told to people with a role, and to their programs.
+func TestTheContractIsForThoseWhoAreSignedIn(t *testing.T) {
+	url := start(t)
+	for path, has := range map[string]string{"/docs": "<code>/admin/v1/cases</code>", "/openapi.json": `"/admin/v1/cases"`} {
+		if status, body := do(t, "GET", url+path, "", "Authorization", "Bearer "+token); status != 200 || !strings.Contains(body, has) {
+			t.Errorf("%s: %d %s", path, status, body)
+		}
+		for _, headers := range [][]string{nil, {"Authorization", "Bearer guessed"}, {"Cookie", "makegood=guessed"}} {
+			if _, body := do(t, "GET", url+path, "", headers...); strings.Contains(body, "/admin/v1/") || !strings.Contains(body, "Sign in") {
+				t.Errorf("%s with %q: %s", path, headers, body)
+			}
+		}
+	}
+}
+
 func TestTheBuyersCallsAreNotHere(t *testing.T) {
 	url := start(t)
 	for _, path := range []string{"/v1/orders", "/webhooks/stripe"} {
@@ -115,7 +130,7 @@ func TestTheBuyersCallsAreNotHere(t *testing.T) {
 			t.Errorf("%s: %d %s", path, status, body)
 		}
 	}
-	if status, body := do(t, "GET", url+"/openapi.json", ""); status != 200 || strings.Contains(body, `"/v1/orders"`) || !strings.Contains(body, `"/admin/v1/cases"`) {
+	if status, body := do(t, "GET", url+"/openapi.json", "", "Authorization", "Bearer "+token); status != 200 || strings.Contains(body, `"/v1/orders"`) || !strings.Contains(body, `"/admin/v1/cases"`) {
 		t.Errorf("%d %s", status, body)
 	}
 	if status, _ := do(t, "GET", url+"/healthz", ""); status != 200 {

@@ -13,6 +13,7 @@ import (
 	"net/http"
 	"time"
 
+	"makegood.example/gateway/internal/docs"
 	"makegood.example/gateway/internal/edge"
 	notificationsv1 "makegood.example/proto/gen/notifications/v1"
 	ordersv1 "makegood.example/proto/gen/orders/v1"
@@ -35,6 +36,8 @@ type Config struct {
 	AppName string
 	Now     func() time.Time
 	Log     *slog.Logger
+	// Docs is the contract of this listener.
+	Docs docs.Docs
 }
 
 // console serves the pages.
@@ -96,6 +99,8 @@ func New(cfg Config) http.Handler {
 		"GET /audit":                   c.audit,
 		"GET /charging":                c.charging,
 		"GET /more":                    c.more,
+		"GET /docs":                    signedInOnly(c.Docs.Page),
+		"GET /openapi.json":            signedInOnly(c.Docs.Document),
 		"/":                            c.nowhere,
 	} {
 		mux.Handle(pattern, named(pattern, c.signedIn(h)))
@@ -105,6 +110,11 @@ func New(cfg Config) http.Handler {
 
 // handler answers somebody who is signed in.
 type handler func(http.ResponseWriter, *http.Request, *visit)
+
+// signedInOnly is something that looks the same to everybody who is signed in.
+func signedInOnly(h http.Handler) handler {
+	return func(w http.ResponseWriter, r *http.Request, _ *visit) { h.ServeHTTP(w, r) }
+}
 
 func named(pattern string, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

@@ -12,11 +12,3 @@ func browserConfig(cfg Config) http.Handler {
 		})
 	})
 }
-
-// Static serves bytes that do not change while the process lives.
-func Static(contentType string, body []byte) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		w.Header().Set("Content-Type", contentType)
-		_, _ = w.Write(body)
-	})
-}

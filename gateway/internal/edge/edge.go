@@ -12,6 +12,7 @@ import (
 	"google.golang.org/grpc"
 
 	"makegood.example/gateway/internal/demo"
+	"makegood.example/gateway/internal/docs"
 	"makegood.example/gateway/internal/module"
 	"makegood.example/gateway/internal/pages"
 	contracts "makegood.example/proto"
@@ -46,6 +47,8 @@ type Config struct {
 	PublishableKey string
 	SupportEmail   string
 	AppName        string
+	// PublicURL is where the public makes its calls; empty when that is not known.
+	PublicURL string
 	// RefundDays is how long banks usually take to show a refund, in words.
 	RefundDays string
 
@@ -80,14 +83,7 @@ func New(cfg Config) (http.Handler, error) {
 
 	webhooks := stripeWebhook(paymentsv1.NewPaymentsServiceClient(cfg.Peers.Payments))
 
-	openAPI, err := PublicOpenAPI(contracts.OpenAPI, cfg.AppName)
-	if err != nil {
-		return nil, err
-	}
-	docs, err := pages.NewDocs(openAPI)
-	if err != nil {
-		return nil, err
-	}
+	contract := docs.New(contracts.PublicOpenAPI, cfg.AppName, cfg.PublicURL)
 	scripts, err := module.Scripts(pages.Catalogue(), cfg.RefundDays)
 	if err != nil {
 		return nil, err
@@ -120,8 +116,8 @@ func New(cfg Config) (http.Handler, error) {
 		{http.MethodGet, "/welcome", cfg.StatusPage},
 		{http.MethodGet, healthPath, http.HandlerFunc(Alive)},
 		{http.MethodGet, readyPath, Ready(cfg.Peers, cfg.Log)},
-		{http.MethodGet, "/openapi.json", Static("application/json", openAPI)},
-		{http.MethodGet, "/docs", docs},
+		{http.MethodGet, "/openapi.json", contract.Document},
+		{http.MethodGet, "/docs", contract.Page},
 	} {
 		if err := Route(mux, route.method, route.path, route.handler); err != nil {
 			return nil, err

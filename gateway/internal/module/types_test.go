@@ -167,36 +167,44 @@ func canonical(t *testing.T, typ string) string {
 	return strings.Join(parts, " | ")
 }
 
-// schema is as much of an OpenAPI v2 schema as an order takes.
+// schema is as much of an OpenAPI schema as an order takes.
 type schema struct {
 	Type, Format string
 	Ref          string `json:"$ref"`
+	AllOf        []schema
 	Enum         []string
 	Properties   map[string]schema
 }
 
-// schemas are the definitions of the edge's OpenAPI document.
+// schemas are those of the edge's OpenAPI document, by their names.
 func schemas(t *testing.T) map[string]schema {
 	t.Helper()
-	var document struct{ Definitions map[string]schema }
-	if err := json.Unmarshal(contracts.OpenAPI, &document); err != nil {
+	var document struct {
+		Components struct{ Schemas map[string]schema }
+	}
+	if err := json.Unmarshal(contracts.PublicOpenAPI, &document); err != nil {
 		t.Fatal(err)
 	}
-	return document.Definitions
+	return document.Components.Schemas
 }
 
 // answered is the TypeScript of what a schema's JSON holds. The edge writes every
 // field: what is unset is null when it is a time or an object.
 func answered(t *testing.T, all map[string]schema, s schema) string {
 	t.Helper()
+	if len(s.AllOf) == 1 {
+		s = s.AllOf[0]
+	}
 	if s.Ref != "" {
-		s = all[strings.TrimPrefix(s.Ref, "#/definitions/")]
+		s = all[strings.TrimPrefix(s.Ref, "#/components/schemas/")]
 	}
 	switch {
 	case len(s.Enum) > 0:
-		quoted := make([]string, len(s.Enum))
-		for i, value := range s.Enum {
-			quoted[i] = fmt.Sprintf("%q", value)
+		var quoted []string
+		for _, value := range s.Enum {
+			if !strings.HasSuffix(value, "_UNSPECIFIED") { // what is never answered, and left out when asked
+				quoted = append(quoted, fmt.Sprintf("%q", value))
+			}
 		}
 		return canonical(t, strings.Join(quoted, "|"))
 	case s.Format == "date-time":
@@ -223,7 +231,7 @@ func answered(t *testing.T, all map[string]schema, s schema) string {
 func TestTypesAreWhatTheEdgeAnswers(t *testing.T) {
 	d, all := readTypes(t), schemas(t)
 	want := map[string]string{}
-	for name, p := range all["v1Order"].Properties {
+	for name, p := range all["orders.v1.Order"].Properties {
 		want[name] = answered(t, all, p)
 	}
 	// Every order says what is next, and the module relies on it.
@@ -241,11 +249,11 @@ func TestTypesAreWhatTheEdgeAnswers(t *testing.T) {
 	for name := range got {
 		t.Errorf("Order.%s: the edge has no such field", name)
 	}
-	if got, want := d.shapes["CheckoutOptions"]["checkout"].typ, answered(t, all, schema{Ref: "PlaceOrderRequestCheckout"}); got != want {
+	if got, want := d.shapes["CheckoutOptions"]["checkout"].typ, answered(t, all, schema{Ref: "orders.v1.PlaceOrderRequest.Checkout"}); got != want {
 		t.Errorf("CheckoutOptions.checkout is %s, and the edge takes %s", got, want)
 	}
 	for name, field := range map[string]string{"plan": "plan_id", "currency": "currency"} {
-		if _, ok := all["v1PlaceOrderRequest"].Properties[field]; !ok || d.shapes["CheckoutOptions"][name].typ != "string" {
+		if _, ok := all["orders.v1.PlaceOrderRequest"].Properties[field]; !ok || d.shapes["CheckoutOptions"][name].typ != "string" {
 			t.Errorf("CheckoutOptions.%s is %s, of %s", name, d.shapes["CheckoutOptions"][name].typ, field)
 		}
 	}

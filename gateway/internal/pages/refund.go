@@ -56,7 +56,7 @@ func (s *status) refund(w http.ResponseWriter, r *http.Request) {
 	r.Body = http.MaxBytesReader(w, r.Body, 4<<10)
 	reference, ok := readReference(r.PostFormValue("ref"))
 	if !ok {
-		write(w, http.StatusBadRequest, statusTemplate, statusPolicy, newView(s.Config, noReference, ""))
+		write(w, http.StatusBadRequest, newView(s.Config, noReference, ""))
 		return
 	}
 	token := r.PostFormValue("refund")
@@ -86,7 +86,7 @@ func (s *status) refund(w http.ResponseWriter, r *http.Request) {
 // answer says what became of a request that was not taken; with a token, it can
 // be sent again.
 func (s *status) answer(w http.ResponseWriter, httpStatus int, said words, reference, token string) {
-	write(w, httpStatus, statusTemplate, statusPolicy, answerView(s.Config, said, reference, token))
+	write(w, httpStatus, answerView(s.Config, said, reference, token))
 }
 
 func answerView(cfg Config, said words, reference, token string) view {

@@ -70,7 +70,7 @@ func (s *status) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	query := r.URL.Query()
-	write(w, http.StatusOK, statusTemplate, statusPolicy, s.look(r.Context(), query.Get("ref"), query.Get("refund")))
+	write(w, http.StatusOK, s.look(r.Context(), query.Get("ref"), query.Get("refund")))
 }
 
 // look asks Orders and chooses what to say. It says nothing that Orders did

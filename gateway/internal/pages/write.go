@@ -6,7 +6,6 @@ import (
 	_ "embed"
 	"encoding/base64"
 	"fmt"
-	"html/template"
 	"net/http"
 )
 
@@ -16,21 +15,10 @@ var style string
 //go:embed live.js
 var script string
 
-// docsPolicy allows the one stylesheet, by its hash, and nothing else;
-// statusPolicy the one script too, which asks only us, and a form that is sent
-// only to us.
-var (
-	docsPolicy   = policy("form-action 'none'")
-	statusPolicy = policy("script-src "+source(script), "connect-src 'self'", "form-action 'self'")
-)
-
-func policy(allowed ...string) string {
-	p := "default-src 'none'; base-uri 'none'; frame-ancestors 'none'; style-src " + source(style)
-	for _, a := range allowed {
-		p += "; " + a
-	}
-	return p
-}
+// statusPolicy allows the one stylesheet and the one script, by their hashes; the
+// script asks only us, and a form is sent only to us.
+var statusPolicy = "default-src 'none'; base-uri 'none'; frame-ancestors 'none'; style-src " + source(style) +
+	"; script-src " + source(script) + "; connect-src 'self'; form-action 'self'"
 
 func source(inline string) string {
 	sum := sha256.Sum256([]byte(inline))
@@ -38,14 +26,14 @@ func source(inline string) string {
 }
 
 // write renders to memory first, so that a page is whole or not sent.
-func write(w http.ResponseWriter, status int, t *template.Template, policy string, data any) {
+func write(w http.ResponseWriter, status int, data any) {
 	var page bytes.Buffer
-	if err := t.Execute(&page, data); err != nil {
-		panic(fmt.Errorf("draw %s: %w", t.Name(), err))
+	if err := statusTemplate.Execute(&page, data); err != nil {
+		panic(fmt.Errorf("draw %s: %w", statusTemplate.Name(), err))
 	}
 	h := w.Header()
 	h.Set("Content-Type", "text/html; charset=utf-8")
-	h.Set("Content-Security-Policy", policy)
+	h.Set("Content-Security-Policy", statusPolicy)
 	h.Set("Cache-Control", "no-store")
 	h.Set("Referrer-Policy", "no-referrer")
 	h.Set("X-Content-Type-Options", "nosniff")

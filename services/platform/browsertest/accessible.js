@@ -8,8 +8,9 @@
   if (document.documentElement.lang !== "en") wrong.push("3.1.1: no language");
   if (!document.title.includes(" · ")) wrong.push("2.4.2: title " + document.title);
   if (all("main").length !== 1 || all("header").length !== 1) wrong.push("1.3.1: landmarks");
-  if (all("h1").length !== 1 || all("h1,h2,h3")[0].tagName !== "H1" || all("h3").length) wrong.push("1.3.1: headings");
-  if (!document.querySelector("main [role=status][aria-live=polite]")) wrong.push("4.1.3: no live region");
+  const levels = all("h1,h2,h3,h4,h5,h6").map((e) => Number(e.tagName[1]));
+  if (all("h1").length !== 1 || levels[0] !== 1 || levels.some((level, i) => i && level > levels[i - 1] + 1)) wrong.push("1.3.1: headings");
+  if (document.querySelector("script") && !document.querySelector("main [role=status][aria-live=polite]")) wrong.push("4.1.3: no live region");
   const ids = all("[id]").map((e) => e.id);
   if (new Set(ids).size !== ids.length) wrong.push("4.1.1: ids " + ids);
   for (const e of all("[aria-labelledby]")) if (!e.getAttribute("aria-labelledby").split(" ").every((id) => document.getElementById(id))) wrong.push("1.3.1: " + e.getAttribute("class") + " has no label");
@@ -45,9 +46,9 @@
     if (!name) wrong.push("4.1.2: nameless " + e.outerHTML);
     if (e.getAttribute("aria-label") && !e.getAttribute("aria-label").startsWith(e.textContent.trim())) wrong.push("2.5.3: the label of " + name + " does not begin with what is seen");
     if (e.classList.contains("button") && (box.width < 24 || box.height < 24)) wrong.push("2.5.8: small " + name);
-    if (touch && !e.closest("p,dd,td,label") && !fixed(e) && box.height < 44) wrong.push("2.5.5: " + box.height + " px for a thumb: " + name);
+    if (touch && !e.closest("p,dt,dd,td,label") && !fixed(e) && box.height < 44) wrong.push("2.5.5: " + box.height + " px for a thumb: " + name);
     if (e.tabIndex !== 0) wrong.push("2.4.3: tabindex of " + name);
-    if (last && !fixed(e) && (box.bottom < last.top || (Math.abs(box.top - last.top) < 4 && box.left < last.left))) wrong.push("2.4.3: " + name + " is out of order");
+    if (last && !fixed(e) && ((box.bottom < last.top && box.left < last.right) || (Math.abs(box.top - last.top) < 4 && box.left < last.left))) wrong.push("2.4.3: " + name + " is out of order");
     if (!fixed(e)) last = box;
     e.focus({ focusVisible: true, preventScroll: true });
     const style = getComputedStyle(e);

@@ -27,9 +27,11 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
+// Kind is what a message says, and while what is so it is sent.
 type Message_Kind int32
 
 const (
+	// Refused.
 	Message_KIND_UNSPECIFIED Message_Kind = 0
 	// Access is ready, nothing was late. Sent only while the order is COMPLETE.
 	Message_CONFIRMATION Message_Kind = 1
@@ -133,12 +135,16 @@ func (Message_Kind) EnumDescriptor() ([]byte, []int) {
 	return file_notifications_v1_notifications_proto_rawDescGZIP(), []int{4, 0}
 }
 
+// State is how its delivery stands.
 type Message_State int32
 
 const (
+	// Never in an answer.
 	Message_STATE_UNSPECIFIED Message_State = 0
-	Message_QUEUED            Message_State = 1
-	Message_SENDING           Message_State = 2
+	// To be sent.
+	Message_QUEUED Message_State = 1
+	// A delivery has begun, and how it ended is not known yet.
+	Message_SENDING Message_State = 2
 	// The mail server accepted it.
 	Message_SENT Message_State = 3
 	// Permanently refused, or given up on; a case is open.
@@ -194,9 +200,11 @@ func (Message_State) EnumDescriptor() ([]byte, []int) {
 	return file_notifications_v1_notifications_proto_rawDescGZIP(), []int{4, 1}
 }
 
+// Tier is how soon somebody must hear of it.
 type Incident_Tier int32
 
 const (
+	// Refused.
 	Incident_TIER_UNSPECIFIED Incident_Tier = 0
 	// Somebody must hear of it at any hour.
 	Incident_PAGE_NOW Incident_Tier = 1
@@ -249,9 +257,11 @@ func (Incident_Tier) EnumDescriptor() ([]byte, []int) {
 	return file_notifications_v1_notifications_proto_rawDescGZIP(), []int{13, 0}
 }
 
+// CheckRecipientRequest is an address that something would be sent to.
 type CheckRecipientRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Email         string                 `protobuf:"bytes,1,opt,name=email,proto3" json:"email,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// As typed.
+	Email         string `protobuf:"bytes,1,opt,name=email,proto3" json:"email,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -293,6 +303,7 @@ func (x *CheckRecipientRequest) GetEmail() string {
 	return ""
 }
 
+// CheckRecipientResponse says that mail to it would be accepted.
 type CheckRecipientResponse struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	unknownFields protoimpl.UnknownFields
@@ -329,11 +340,14 @@ func (*CheckRecipientResponse) Descriptor() ([]byte, []int) {
 	return file_notifications_v1_notifications_proto_rawDescGZIP(), []int{1}
 }
 
+// SendMessageRequest is one message, by what it is about; its words are found when it
+// is sent.
 type SendMessageRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Names the message, e.g. "order/<id>/confirmation".
-	DedupeKey string       `protobuf:"bytes,1,opt,name=dedupe_key,json=dedupeKey,proto3" json:"dedupe_key,omitempty"`
-	Kind      Message_Kind `protobuf:"varint,2,opt,name=kind,proto3,enum=notifications.v1.Message_Kind" json:"kind,omitempty"`
+	DedupeKey string `protobuf:"bytes,1,opt,name=dedupe_key,json=dedupeKey,proto3" json:"dedupe_key,omitempty"`
+	// What it says.
+	Kind Message_Kind `protobuf:"varint,2,opt,name=kind,proto3,enum=notifications.v1.Message_Kind" json:"kind,omitempty"`
 	// UUID of the order it is about; a SUPPORT_REPLY may be about none.
 	OrderId string `protobuf:"bytes,3,opt,name=order_id,json=orderId,proto3" json:"order_id,omitempty"`
 	// What a person wrote: on a SUPPORT_REPLY, and only there.
@@ -404,10 +418,12 @@ func (x *SendMessageRequest) GetLetter() *Letter {
 // sent them.
 type Letter struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	To    string                 `protobuf:"bytes,1,opt,name=to,proto3" json:"to,omitempty"`
+	// One address.
+	To string `protobuf:"bytes,1,opt,name=to,proto3" json:"to,omitempty"`
 	// One line.
 	Subject string `protobuf:"bytes,2,opt,name=subject,proto3" json:"subject,omitempty"`
-	Text    string `protobuf:"bytes,3,opt,name=text,proto3" json:"text,omitempty"`
+	// Plain text, as it is sent.
+	Text string `protobuf:"bytes,3,opt,name=text,proto3" json:"text,omitempty"`
 	// The Message-ID of the mail that it answers, with angle brackets or without; empty
 	// when it is not known.
 	InReplyTo     string `protobuf:"bytes,4,opt,name=in_reply_to,json=inReplyTo,proto3" json:"in_reply_to,omitempty"`
@@ -473,17 +489,25 @@ func (x *Letter) GetInReplyTo() string {
 	return ""
 }
 
+// Message is one mail, queued or sent; never twice under one dedupe key.
 type Message struct {
-	state     protoimpl.MessageState `protogen:"open.v1"`
-	Id        string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
-	DedupeKey string                 `protobuf:"bytes,2,opt,name=dedupe_key,json=dedupeKey,proto3" json:"dedupe_key,omitempty"`
-	Kind      Message_Kind           `protobuf:"varint,3,opt,name=kind,proto3,enum=notifications.v1.Message_Kind" json:"kind,omitempty"`
-	State     Message_State          `protobuf:"varint,4,opt,name=state,proto3,enum=notifications.v1.Message_State" json:"state,omitempty"`
-	OrderId   string                 `protobuf:"bytes,5,opt,name=order_id,json=orderId,proto3" json:"order_id,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// UUID.
+	Id string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	// Names the message, e.g. "order/<id>/confirmation".
+	DedupeKey string `protobuf:"bytes,2,opt,name=dedupe_key,json=dedupeKey,proto3" json:"dedupe_key,omitempty"`
+	// What it says.
+	Kind Message_Kind `protobuf:"varint,3,opt,name=kind,proto3,enum=notifications.v1.Message_Kind" json:"kind,omitempty"`
+	// How its delivery stands.
+	State Message_State `protobuf:"varint,4,opt,name=state,proto3,enum=notifications.v1.Message_State" json:"state,omitempty"`
+	// UUID of the order that it is about; empty when it is about none.
+	OrderId string `protobuf:"bytes,5,opt,name=order_id,json=orderId,proto3" json:"order_id,omitempty"`
 	// The mail's Message-ID, without angle brackets; derived from dedupe_key.
-	MessageId string                 `protobuf:"bytes,6,opt,name=message_id,json=messageId,proto3" json:"message_id,omitempty"`
+	MessageId string `protobuf:"bytes,6,opt,name=message_id,json=messageId,proto3" json:"message_id,omitempty"`
+	// When it was queued.
 	CreatedAt *timestamppb.Timestamp `protobuf:"bytes,7,opt,name=created_at,json=createdAt,proto3" json:"created_at,omitempty"`
-	SentAt    *timestamppb.Timestamp `protobuf:"bytes,8,opt,name=sent_at,json=sentAt,proto3" json:"sent_at,omitempty"`
+	// When the mail server accepted it; unset until then.
+	SentAt *timestamppb.Timestamp `protobuf:"bytes,8,opt,name=sent_at,json=sentAt,proto3" json:"sent_at,omitempty"`
 	// Deliveries begun.
 	AttemptCount int32 `protobuf:"varint,9,opt,name=attempt_count,json=attemptCount,proto3" json:"attempt_count,omitempty"`
 	// Why the last delivery failed; no personal data.
@@ -601,9 +625,11 @@ func (x *Message) GetLetter() *Letter {
 	return nil
 }
 
+// ListMessagesRequest names an order.
 type ListMessagesRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	OrderId       string                 `protobuf:"bytes,1,opt,name=order_id,json=orderId,proto3" json:"order_id,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// UUID of the order.
+	OrderId       string `protobuf:"bytes,1,opt,name=order_id,json=orderId,proto3" json:"order_id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -645,9 +671,11 @@ func (x *ListMessagesRequest) GetOrderId() string {
 	return ""
 }
 
+// ListMessagesResponse is what an order's buyer was told.
 type ListMessagesResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Messages      []*Message             `protobuf:"bytes,1,rep,name=messages,proto3" json:"messages,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Oldest first.
+	Messages      []*Message `protobuf:"bytes,1,rep,name=messages,proto3" json:"messages,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -689,9 +717,11 @@ func (x *ListMessagesResponse) GetMessages() []*Message {
 	return nil
 }
 
+// FindMessagesRequest is a list of messages by their keys.
 type FindMessagesRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	DedupeKeys    []string               `protobuf:"bytes,1,rep,name=dedupe_keys,json=dedupeKeys,proto3" json:"dedupe_keys,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// One for each message.
+	DedupeKeys    []string `protobuf:"bytes,1,rep,name=dedupe_keys,json=dedupeKeys,proto3" json:"dedupe_keys,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -733,6 +763,7 @@ func (x *FindMessagesRequest) GetDedupeKeys() []string {
 	return nil
 }
 
+// FindMessagesResponse is those messages, and whether mail can be sent at all.
 type FindMessagesResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// One for each key that has a message.
@@ -787,6 +818,7 @@ func (x *FindMessagesResponse) GetMailServerFailingSince() *timestamppb.Timestam
 	return nil
 }
 
+// ReportIncidentsRequest is all of one source's open problems, whole each time.
 type ReportIncidentsRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Who reports, e.g. "cases".
@@ -850,6 +882,7 @@ func (x *ReportIncidentsRequest) GetIncidents() []*IncidentReport {
 	return nil
 }
 
+// ReportIncidentsResponse says that the report was taken.
 type ReportIncidentsResponse struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	unknownFields protoimpl.UnknownFields
@@ -1062,22 +1095,32 @@ func (x *IncidentItem) GetPath() string {
 // Incident is one problem that the team is told of, from its opening until it is
 // over; or a digest, which is told once.
 type Incident struct {
-	state    protoimpl.MessageState `protogen:"open.v1"`
-	Id       int64                  `protobuf:"varint,1,opt,name=id,proto3" json:"id,omitempty"`
-	Key      string                 `protobuf:"bytes,2,opt,name=key,proto3" json:"key,omitempty"`
-	Tier     Incident_Tier          `protobuf:"varint,3,opt,name=tier,proto3,enum=notifications.v1.Incident_Tier" json:"tier,omitempty"`
-	Title    string                 `protobuf:"bytes,4,opt,name=title,proto3" json:"title,omitempty"`
-	Meaning  string                 `protobuf:"bytes,5,opt,name=meaning,proto3" json:"meaning,omitempty"`
-	NextStep string                 `protobuf:"bytes,6,opt,name=next_step,json=nextStep,proto3" json:"next_step,omitempty"`
-	Count    int64                  `protobuf:"varint,7,opt,name=count,proto3" json:"count,omitempty"`
-	Items    []*IncidentItem        `protobuf:"bytes,8,rep,name=items,proto3" json:"items,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Its number; a key that comes again has a new one.
+	Id int64 `protobuf:"varint,1,opt,name=id,proto3" json:"id,omitempty"`
+	// Names the problem, e.g. "stuck-order".
+	Key string `protobuf:"bytes,2,opt,name=key,proto3" json:"key,omitempty"`
+	// How soon somebody must hear of it.
+	Tier Incident_Tier `protobuf:"varint,3,opt,name=tier,proto3,enum=notifications.v1.Incident_Tier" json:"tier,omitempty"`
+	// One line.
+	Title string `protobuf:"bytes,4,opt,name=title,proto3" json:"title,omitempty"`
+	// What it means for whom.
+	Meaning string `protobuf:"bytes,5,opt,name=meaning,proto3" json:"meaning,omitempty"`
+	// What to do.
+	NextStep string `protobuf:"bytes,6,opt,name=next_step,json=nextStep,proto3" json:"next_step,omitempty"`
+	// How many things it is about.
+	Count int64 `protobuf:"varint,7,opt,name=count,proto3" json:"count,omitempty"`
+	// The most pressing of them.
+	Items []*IncidentItem `protobuf:"bytes,8,rep,name=items,proto3" json:"items,omitempty"`
+	// When it was opened.
 	OpenedAt *timestamppb.Timestamp `protobuf:"bytes,9,opt,name=opened_at,json=openedAt,proto3" json:"opened_at,omitempty"`
 	// When any of this last changed.
 	ChangedAt *timestamppb.Timestamp `protobuf:"bytes,10,opt,name=changed_at,json=changedAt,proto3" json:"changed_at,omitempty"`
 	// Unset while it is open.
 	ResolvedAt *timestamppb.Timestamp `protobuf:"bytes,11,opt,name=resolved_at,json=resolvedAt,proto3" json:"resolved_at,omitempty"`
 	// Who looks after it; empty when nobody does, or something new came since.
-	AcknowledgedBy string                 `protobuf:"bytes,12,opt,name=acknowledged_by,json=acknowledgedBy,proto3" json:"acknowledged_by,omitempty"`
+	AcknowledgedBy string `protobuf:"bytes,12,opt,name=acknowledged_by,json=acknowledgedBy,proto3" json:"acknowledged_by,omitempty"`
+	// When they said so; unset when nobody has.
 	AcknowledgedAt *timestamppb.Timestamp `protobuf:"bytes,13,opt,name=acknowledged_at,json=acknowledgedAt,proto3" json:"acknowledged_at,omitempty"`
 	// Quiet until then.
 	SnoozedUntil *timestamppb.Timestamp `protobuf:"bytes,14,opt,name=snoozed_until,json=snoozedUntil,proto3" json:"snoozed_until,omitempty"`
@@ -1235,9 +1278,12 @@ func (x *Incident) GetChannels() []*IncidentChannel {
 type IncidentEvent struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// opened, worse, acknowledged, snoozed, woken or resolved.
-	What          string                 `protobuf:"bytes,1,opt,name=what,proto3" json:"what,omitempty"`
-	Actor         string                 `protobuf:"bytes,2,opt,name=actor,proto3" json:"actor,omitempty"`
-	Note          string                 `protobuf:"bytes,3,opt,name=note,proto3" json:"note,omitempty"`
+	What string `protobuf:"bytes,1,opt,name=what,proto3" json:"what,omitempty"`
+	// Who did it, when a person did; else empty.
+	Actor string `protobuf:"bytes,2,opt,name=actor,proto3" json:"actor,omitempty"`
+	// In their words, or what changed; may be empty.
+	Note string `protobuf:"bytes,3,opt,name=note,proto3" json:"note,omitempty"`
+	// When.
 	At            *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=at,proto3" json:"at,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1365,6 +1411,7 @@ func (x *IncidentChannel) GetLastError() string {
 	return ""
 }
 
+// ListIncidentsRequest says which incidents are wanted.
 type ListIncidentsRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Only those under this key; empty is all.
@@ -1437,9 +1484,11 @@ func (x *ListIncidentsRequest) GetPageToken() string {
 	return ""
 }
 
+// ListIncidentsResponse is one page of incidents.
 type ListIncidentsResponse struct {
-	state     protoimpl.MessageState `protogen:"open.v1"`
-	Incidents []*Incident            `protobuf:"bytes,1,rep,name=incidents,proto3" json:"incidents,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The open ones first, the newest before the others.
+	Incidents []*Incident `protobuf:"bytes,1,rep,name=incidents,proto3" json:"incidents,omitempty"`
 	// Empty on the last page.
 	NextPageToken string `protobuf:"bytes,2,opt,name=next_page_token,json=nextPageToken,proto3" json:"next_page_token,omitempty"`
 	unknownFields protoimpl.UnknownFields
@@ -1490,10 +1539,13 @@ func (x *ListIncidentsResponse) GetNextPageToken() string {
 	return ""
 }
 
+// AcknowledgeIncidentRequest says that somebody looks after an incident.
 type AcknowledgeIncidentRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	Key   string                 `protobuf:"bytes,1,opt,name=key,proto3" json:"key,omitempty"`
-	Note  string                 `protobuf:"bytes,2,opt,name=note,proto3" json:"note,omitempty"`
+	// Names the incident.
+	Key string `protobuf:"bytes,1,opt,name=key,proto3" json:"key,omitempty"`
+	// For the others; may be empty.
+	Note string `protobuf:"bytes,2,opt,name=note,proto3" json:"note,omitempty"`
 	// Only say what would be so.
 	DryRun        bool `protobuf:"varint,3,opt,name=dry_run,json=dryRun,proto3" json:"dry_run,omitempty"`
 	unknownFields protoimpl.UnknownFields
@@ -1551,11 +1603,15 @@ func (x *AcknowledgeIncidentRequest) GetDryRun() bool {
 	return false
 }
 
+// SnoozeIncidentRequest keeps an incident quiet for a while.
 type SnoozeIncidentRequest struct {
-	state  protoimpl.MessageState `protogen:"open.v1"`
-	Key    string                 `protobuf:"bytes,1,opt,name=key,proto3" json:"key,omitempty"`
-	Until  *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=until,proto3" json:"until,omitempty"`
-	Reason string                 `protobuf:"bytes,3,opt,name=reason,proto3" json:"reason,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Names the incident.
+	Key string `protobuf:"bytes,1,opt,name=key,proto3" json:"key,omitempty"`
+	// When it is told again, if it is still open.
+	Until *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=until,proto3" json:"until,omitempty"`
+	// Why; it is kept with the actor's name.
+	Reason string `protobuf:"bytes,3,opt,name=reason,proto3" json:"reason,omitempty"`
 	// Only say what would be so.
 	DryRun        bool `protobuf:"varint,4,opt,name=dry_run,json=dryRun,proto3" json:"dry_run,omitempty"`
 	unknownFields protoimpl.UnknownFields

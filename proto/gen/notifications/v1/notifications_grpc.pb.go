@@ -35,6 +35,9 @@ const (
 // NotificationsServiceClient is the client API for NotificationsService service.
 //
 // For semantics around ctx use and closing/ending streaming RPCs, please refer to https://pkg.go.dev/google.golang.org/grpc/?tab=doc#ClientConn.NewStream.
+//
+// NotificationsService writes to buyers and to the team. People with a role read what
+// was said.
 type NotificationsServiceClient interface {
 	// CheckRecipient says before a charge whether mail can be addressed there.
 	// Errors: INVALID_ARGUMENT UNDELIVERABLE_ADDRESS.
@@ -156,6 +159,9 @@ func (c *notificationsServiceClient) ListMessages(ctx context.Context, in *ListM
 // NotificationsServiceServer is the server API for NotificationsService service.
 // All implementations must embed UnimplementedNotificationsServiceServer
 // for forward compatibility.
+//
+// NotificationsService writes to buyers and to the team. People with a role read what
+// was said.
 type NotificationsServiceServer interface {
 	// CheckRecipient says before a charge whether mail can be addressed there.
 	// Errors: INVALID_ARGUMENT UNDELIVERABLE_ADDRESS.

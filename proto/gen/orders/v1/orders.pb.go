@@ -28,9 +28,12 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
+// Checkout is who confirms the payment.
 type PlaceOrderRequest_Checkout int32
 
 const (
+	// HOSTED for a plan that renews; else SERVER with a payment method and CLIENT
+	// without.
 	PlaceOrderRequest_CHECKOUT_UNSPECIFIED PlaceOrderRequest_Checkout = 0
 	// Confirmed here with the payment method; the default when one is given.
 	PlaceOrderRequest_SERVER PlaceOrderRequest_Checkout = 1
@@ -83,12 +86,16 @@ func (PlaceOrderRequest_Checkout) EnumDescriptor() ([]byte, []int) {
 	return file_orders_v1_orders_proto_rawDescGZIP(), []int{4, 0}
 }
 
+// Kind is what the order is for.
 type Order_Kind int32
 
 const (
+	// Never in an answer.
 	Order_KIND_UNSPECIFIED Order_Kind = 0
-	Order_PURCHASE         Order_Kind = 1
-	Order_RENEWAL          Order_Kind = 2
+	// Bought, for a first or only term.
+	Order_PURCHASE Order_Kind = 1
+	// A later term of a subscription.
+	Order_RENEWAL Order_Kind = 2
 )
 
 // Enum value maps for Order_Kind.
@@ -132,9 +139,11 @@ func (Order_Kind) EnumDescriptor() ([]byte, []int) {
 	return file_orders_v1_orders_proto_rawDescGZIP(), []int{9, 0}
 }
 
+// State is where the order stands.
 type Order_State int32
 
 const (
+	// Never in an answer.
 	Order_STATE_UNSPECIFIED Order_State = 0
 	// Payment not known to have succeeded.
 	Order_PENDING Order_State = 1
@@ -207,9 +216,11 @@ func (Order_State) EnumDescriptor() ([]byte, []int) {
 	return file_orders_v1_orders_proto_rawDescGZIP(), []int{9, 1}
 }
 
+// Type is what is to be done.
 type NextAction_Type int32
 
 const (
+	// Never in an answer.
 	NextAction_TYPE_UNSPECIFIED NextAction_Type = 0
 	// Nothing; the order rests.
 	NextAction_NONE NextAction_Type = 1
@@ -270,13 +281,17 @@ func (NextAction_Type) EnumDescriptor() ([]byte, []int) {
 	return file_orders_v1_orders_proto_rawDescGZIP(), []int{12, 0}
 }
 
+// Reason is what caused the look; the order's history keeps it.
 type AdvanceOrderRequest_Reason int32
 
 const (
+	// Refused.
 	AdvanceOrderRequest_REASON_UNSPECIFIED AdvanceOrderRequest_Reason = 0
 	// A look of our own: the order's or the payment attempt's.
-	AdvanceOrderRequest_RESCUE         AdvanceOrderRequest_Reason = 1
-	AdvanceOrderRequest_WEBHOOK        AdvanceOrderRequest_Reason = 2
+	AdvanceOrderRequest_RESCUE AdvanceOrderRequest_Reason = 1
+	// An event of Stripe's.
+	AdvanceOrderRequest_WEBHOOK AdvanceOrderRequest_Reason = 2
+	// A sweep.
 	AdvanceOrderRequest_RECONCILIATION AdvanceOrderRequest_Reason = 3
 	// A person; the actor comes from the credential.
 	AdvanceOrderRequest_SUPPORT AdvanceOrderRequest_Reason = 4
@@ -327,6 +342,7 @@ func (AdvanceOrderRequest_Reason) EnumDescriptor() ([]byte, []int) {
 	return file_orders_v1_orders_proto_rawDescGZIP(), []int{13, 0}
 }
 
+// ListPlansRequest asks for all plans.
 type ListPlansRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	unknownFields protoimpl.UnknownFields
@@ -363,9 +379,11 @@ func (*ListPlansRequest) Descriptor() ([]byte, []int) {
 	return file_orders_v1_orders_proto_rawDescGZIP(), []int{0}
 }
 
+// ListPlansResponse is the plan file, as buyers may see it.
 type ListPlansResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Plans         []*Plan                `protobuf:"bytes,1,rep,name=plans,proto3" json:"plans,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// In the order of the plan file.
+	Plans         []*Plan `protobuf:"bytes,1,rep,name=plans,proto3" json:"plans,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -410,11 +428,14 @@ func (x *ListPlansResponse) GetPlans() []*Plan {
 // Plan is something that can be bought.
 type Plan struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	Id    string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
-	Name  string                 `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`
+	// What plan_id of a purchase names.
+	Id string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	// For people, e.g. "Annual plan".
+	Name string `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`
 	// Calendar months of access that one payment buys.
-	TermMonths int32    `protobuf:"varint,3,opt,name=term_months,json=termMonths,proto3" json:"term_months,omitempty"`
-	Prices     []*Price `protobuf:"bytes,4,rep,name=prices,proto3" json:"prices,omitempty"`
+	TermMonths int32 `protobuf:"varint,3,opt,name=term_months,json=termMonths,proto3" json:"term_months,omitempty"`
+	// One for each currency; the first is the one without a wish.
+	Prices []*Price `protobuf:"bytes,4,rep,name=prices,proto3" json:"prices,omitempty"`
 	// A subscription: charged again after each term until it is canceled. It is
 	// bought on Stripe's page (HOSTED).
 	Renews        bool `protobuf:"varint,5,opt,name=renews,proto3" json:"renews,omitempty"`
@@ -551,16 +572,19 @@ func (x *Price) GetAmountDisplay() string {
 	return ""
 }
 
+// PlaceOrderRequest says what is bought, by whom, and how it is paid.
 type PlaceOrderRequest struct {
-	state  protoimpl.MessageState `protogen:"open.v1"`
-	PlanId string                 `protobuf:"bytes,1,opt,name=plan_id,json=planId,proto3" json:"plan_id,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// One of the plans that ListPlans lists.
+	PlanId string `protobuf:"bytes,1,opt,name=plan_id,json=planId,proto3" json:"plan_id,omitempty"`
 	// Where the confirmation goes; kept as typed, compared without case.
 	Email string `protobuf:"bytes,2,opt,name=email,proto3" json:"email,omitempty"`
 	// No control characters.
 	Name string `protobuf:"bytes,3,opt,name=name,proto3" json:"name,omitempty"`
 	// A Stripe payment method id.
-	PaymentMethod string                     `protobuf:"bytes,4,opt,name=payment_method,json=paymentMethod,proto3" json:"payment_method,omitempty"`
-	Checkout      PlaceOrderRequest_Checkout `protobuf:"varint,5,opt,name=checkout,proto3,enum=orders.v1.PlaceOrderRequest_Checkout" json:"checkout,omitempty"`
+	PaymentMethod string `protobuf:"bytes,4,opt,name=payment_method,json=paymentMethod,proto3" json:"payment_method,omitempty"`
+	// Who confirms the payment; may be left out.
+	Checkout PlaceOrderRequest_Checkout `protobuf:"varint,5,opt,name=checkout,proto3,enum=orders.v1.PlaceOrderRequest_Checkout" json:"checkout,omitempty"`
 	// ISO 4217; empty is the plan's first currency.
 	Currency string `protobuf:"bytes,6,opt,name=currency,proto3" json:"currency,omitempty"`
 	// The SaaS's account; needs a service token.
@@ -658,11 +682,14 @@ func (x *PlaceOrderRequest) GetAllowRepeat() bool {
 	return false
 }
 
+// PayOrderRequest is another try, with another card.
 type PayOrderRequest struct {
-	state     protoimpl.MessageState `protogen:"open.v1"`
-	Reference string                 `protobuf:"bytes,1,opt,name=reference,proto3" json:"reference,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The order's reference.
+	Reference string `protobuf:"bytes,1,opt,name=reference,proto3" json:"reference,omitempty"`
 	// A random UUID that names this attempt.
-	AttemptId     string `protobuf:"bytes,2,opt,name=attempt_id,json=attemptId,proto3" json:"attempt_id,omitempty"`
+	AttemptId string `protobuf:"bytes,2,opt,name=attempt_id,json=attemptId,proto3" json:"attempt_id,omitempty"`
+	// A Stripe payment method id.
 	PaymentMethod string `protobuf:"bytes,3,opt,name=payment_method,json=paymentMethod,proto3" json:"payment_method,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -719,9 +746,11 @@ func (x *PayOrderRequest) GetPaymentMethod() string {
 	return ""
 }
 
+// ConfirmOrderRequest names the order whose buyer is back.
 type ConfirmOrderRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Reference     string                 `protobuf:"bytes,1,opt,name=reference,proto3" json:"reference,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The order's reference.
+	Reference     string `protobuf:"bytes,1,opt,name=reference,proto3" json:"reference,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -763,9 +792,11 @@ func (x *ConfirmOrderRequest) GetReference() string {
 	return ""
 }
 
+// RefundOrderRequest takes the refund that was offered.
 type RefundOrderRequest struct {
-	state     protoimpl.MessageState `protogen:"open.v1"`
-	Reference string                 `protobuf:"bytes,1,opt,name=reference,proto3" json:"reference,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The order's reference.
+	Reference string `protobuf:"bytes,1,opt,name=reference,proto3" json:"reference,omitempty"`
 	// From the link in the mail that offered the refund.
 	Token         string `protobuf:"bytes,2,opt,name=token,proto3" json:"token,omitempty"`
 	unknownFields protoimpl.UnknownFields
@@ -816,9 +847,11 @@ func (x *RefundOrderRequest) GetToken() string {
 	return ""
 }
 
+// GetOrderRequest names the order to read.
 type GetOrderRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Reference     string                 `protobuf:"bytes,1,opt,name=reference,proto3" json:"reference,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The order's reference.
+	Reference     string `protobuf:"bytes,1,opt,name=reference,proto3" json:"reference,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -862,32 +895,44 @@ func (x *GetOrderRequest) GetReference() string {
 
 // Order is an order as its buyer may see it.
 type Order struct {
-	state     protoimpl.MessageState `protogen:"open.v1"`
-	Id        string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
-	Reference string                 `protobuf:"bytes,2,opt,name=reference,proto3" json:"reference,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// UUID; it derives from the reference.
+	Id string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	// UUID that the browser minted: the idempotency key, and what lets its holder
+	// read the order.
+	Reference string `protobuf:"bytes,2,opt,name=reference,proto3" json:"reference,omitempty"`
 	// The first eight characters of the reference, upper case: what people say.
-	ReferenceShort string      `protobuf:"bytes,3,opt,name=reference_short,json=referenceShort,proto3" json:"reference_short,omitempty"`
-	Kind           Order_Kind  `protobuf:"varint,4,opt,name=kind,proto3,enum=orders.v1.Order_Kind" json:"kind,omitempty"`
-	State          Order_State `protobuf:"varint,5,opt,name=state,proto3,enum=orders.v1.Order_State" json:"state,omitempty"`
-	PlanId         string      `protobuf:"bytes,6,opt,name=plan_id,json=planId,proto3" json:"plan_id,omitempty"`
+	ReferenceShort string `protobuf:"bytes,3,opt,name=reference_short,json=referenceShort,proto3" json:"reference_short,omitempty"`
+	// Whether it was bought or renewed by itself.
+	Kind Order_Kind `protobuf:"varint,4,opt,name=kind,proto3,enum=orders.v1.Order_Kind" json:"kind,omitempty"`
+	// Where it stands.
+	State Order_State `protobuf:"varint,5,opt,name=state,proto3,enum=orders.v1.Order_State" json:"state,omitempty"`
+	// What was bought.
+	PlanId string `protobuf:"bytes,6,opt,name=plan_id,json=planId,proto3" json:"plan_id,omitempty"`
 	// Minor units, as Stripe counts them.
 	AmountMinor int64 `protobuf:"varint,7,opt,name=amount_minor,json=amountMinor,proto3" json:"amount_minor,omitempty"`
 	// ISO 4217, upper case.
 	Currency string `protobuf:"bytes,8,opt,name=currency,proto3" json:"currency,omitempty"`
 	// For people, e.g. "$249.00".
-	AmountDisplay string                 `protobuf:"bytes,9,opt,name=amount_display,json=amountDisplay,proto3" json:"amount_display,omitempty"`
-	EmailMasked   string                 `protobuf:"bytes,10,opt,name=email_masked,json=emailMasked,proto3" json:"email_masked,omitempty"`
-	CreatedAt     *timestamppb.Timestamp `protobuf:"bytes,11,opt,name=created_at,json=createdAt,proto3" json:"created_at,omitempty"`
+	AmountDisplay string `protobuf:"bytes,9,opt,name=amount_display,json=amountDisplay,proto3" json:"amount_display,omitempty"`
+	// For people, e.g. "j***@example.com".
+	EmailMasked string `protobuf:"bytes,10,opt,name=email_masked,json=emailMasked,proto3" json:"email_masked,omitempty"`
+	// When the order was written.
+	CreatedAt *timestamppb.Timestamp `protobuf:"bytes,11,opt,name=created_at,json=createdAt,proto3" json:"created_at,omitempty"`
 	// When Stripe says the charge was made.
-	ChargedAt   *timestamppb.Timestamp `protobuf:"bytes,12,opt,name=charged_at,json=chargedAt,proto3" json:"charged_at,omitempty"`
+	ChargedAt *timestamppb.Timestamp `protobuf:"bytes,12,opt,name=charged_at,json=chargedAt,proto3" json:"charged_at,omitempty"`
+	// When access was given and the confirmation queued; unset until then.
 	CompletedAt *timestamppb.Timestamp `protobuf:"bytes,13,opt,name=completed_at,json=completedAt,proto3" json:"completed_at,omitempty"`
+	// The first moment without access, also once it is past; unset when none was
+	// given.
 	AccessUntil *timestamppb.Timestamp `protobuf:"bytes,14,opt,name=access_until,json=accessUntil,proto3" json:"access_until,omitempty"`
 	// What finished the order when it was not the buyer's own request: rescue,
 	// webhook, reconciliation, or support:<actor>. Empty otherwise.
 	RecoveredBy string `protobuf:"bytes,15,opt,name=recovered_by,json=recoveredBy,proto3" json:"recovered_by,omitempty"`
 	// Why nothing was charged, in Stripe's words for the buyer; unset otherwise.
 	PaymentError *PaymentError `protobuf:"bytes,16,opt,name=payment_error,json=paymentError,proto3" json:"payment_error,omitempty"`
-	NextAction   *NextAction   `protobuf:"bytes,17,opt,name=next_action,json=nextAction,proto3" json:"next_action,omitempty"`
+	// What the buyer must do now.
+	NextAction *NextAction `protobuf:"bytes,17,opt,name=next_action,json=nextAction,proto3" json:"next_action,omitempty"`
 	// What we have promised this buyer; unset while nothing is promised and once the
 	// order rests.
 	Promise *Promise `protobuf:"bytes,18,opt,name=promise,proto3" json:"promise,omitempty"`
@@ -1086,7 +1131,8 @@ func (x *Order) GetRefundOfferUntil() *timestamppb.Timestamp {
 // kept there is a next one, and missed_count says so.
 type Promise struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	By    *timestamppb.Timestamp `protobuf:"bytes,1,opt,name=by,proto3" json:"by,omitempty"`
+	// The time that was told.
+	By *timestamppb.Timestamp `protobuf:"bytes,1,opt,name=by,proto3" json:"by,omitempty"`
 	// How many earlier promises to this buyer were not kept.
 	MissedCount int32 `protobuf:"varint,2,opt,name=missed_count,json=missedCount,proto3" json:"missed_count,omitempty"`
 	// A refund by one link was offered by mail.
@@ -1155,10 +1201,13 @@ func (x *Promise) GetMissedBy() *timestamppb.Timestamp {
 	return nil
 }
 
+// PaymentError is why nothing was charged.
 type PaymentError struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Code          string                 `protobuf:"bytes,1,opt,name=code,proto3" json:"code,omitempty"`
-	Message       string                 `protobuf:"bytes,2,opt,name=message,proto3" json:"message,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Stripe's decline code, or its error code where there is none.
+	Code string `protobuf:"bytes,1,opt,name=code,proto3" json:"code,omitempty"`
+	// Written by Stripe for the buyer.
+	Message       string `protobuf:"bytes,2,opt,name=message,proto3" json:"message,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1209,10 +1258,13 @@ func (x *PaymentError) GetMessage() string {
 
 // NextAction is what the buyer must do now.
 type NextAction struct {
-	state        protoimpl.MessageState `protogen:"open.v1"`
-	Type         NextAction_Type        `protobuf:"varint,1,opt,name=type,proto3,enum=orders.v1.NextAction_Type" json:"type,omitempty"`
-	ClientSecret string                 `protobuf:"bytes,2,opt,name=client_secret,json=clientSecret,proto3" json:"client_secret,omitempty"`
-	Url          string                 `protobuf:"bytes,3,opt,name=url,proto3" json:"url,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// What is to be done.
+	Type NextAction_Type `protobuf:"varint,1,opt,name=type,proto3,enum=orders.v1.NextAction_Type" json:"type,omitempty"`
+	// For Stripe.js; set on USE_STRIPE_SDK.
+	ClientSecret string `protobuf:"bytes,2,opt,name=client_secret,json=clientSecret,proto3" json:"client_secret,omitempty"`
+	// Where the buyer must go; set on REDIRECT.
+	Url string `protobuf:"bytes,3,opt,name=url,proto3" json:"url,omitempty"`
 	// When we look again at the latest; set on WAIT.
 	By            *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=by,proto3" json:"by,omitempty"`
 	unknownFields protoimpl.UnknownFields
@@ -1277,10 +1329,13 @@ func (x *NextAction) GetBy() *timestamppb.Timestamp {
 	return nil
 }
 
+// AdvanceOrderRequest names an order and why it is looked at.
 type AdvanceOrderRequest struct {
-	state   protoimpl.MessageState     `protogen:"open.v1"`
-	OrderId string                     `protobuf:"bytes,1,opt,name=order_id,json=orderId,proto3" json:"order_id,omitempty"`
-	Reason  AdvanceOrderRequest_Reason `protobuf:"varint,2,opt,name=reason,proto3,enum=orders.v1.AdvanceOrderRequest_Reason" json:"reason,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// UUID of the order.
+	OrderId string `protobuf:"bytes,1,opt,name=order_id,json=orderId,proto3" json:"order_id,omitempty"`
+	// What caused the look.
+	Reason AdvanceOrderRequest_Reason `protobuf:"varint,2,opt,name=reason,proto3,enum=orders.v1.AdvanceOrderRequest_Reason" json:"reason,omitempty"`
 	// What Payments has just recorded; only Payments may send it. Without it,
 	// Orders asks Payments to look at Stripe.
 	Payment       *v1.Payment `protobuf:"bytes,3,opt,name=payment,proto3" json:"payment,omitempty"`
@@ -1339,15 +1394,20 @@ func (x *AdvanceOrderRequest) GetPayment() *v1.Payment {
 	return nil
 }
 
+// AdoptChargeRequest is a charge of ours without an order, and all that is known of
+// its buyer.
 type AdoptChargeRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// UUID that the charge's metadata names as its reference; the order's id
 	// derives from it. Of a subscription's later terms, Payments names both.
 	Reference string `protobuf:"bytes,1,opt,name=reference,proto3" json:"reference,omitempty"`
-	PlanId    string `protobuf:"bytes,2,opt,name=plan_id,json=planId,proto3" json:"plan_id,omitempty"`
+	// What was bought.
+	PlanId string `protobuf:"bytes,2,opt,name=plan_id,json=planId,proto3" json:"plan_id,omitempty"`
 	// The buyer, from the Customer, the billing details or the receipt.
-	Email     string `protobuf:"bytes,3,opt,name=email,proto3" json:"email,omitempty"`
-	Name      string `protobuf:"bytes,4,opt,name=name,proto3" json:"name,omitempty"`
+	Email string `protobuf:"bytes,3,opt,name=email,proto3" json:"email,omitempty"`
+	// May be empty.
+	Name string `protobuf:"bytes,4,opt,name=name,proto3" json:"name,omitempty"`
+	// The account that the charge names; empty when it names none.
 	AccountId string `protobuf:"bytes,5,opt,name=account_id,json=accountId,proto3" json:"account_id,omitempty"`
 	// What Stripe says of the money; SUCCEEDED.
 	Payment *v1.Payment `protobuf:"bytes,6,opt,name=payment,proto3" json:"payment,omitempty"`
@@ -1459,9 +1519,11 @@ func (x *AdoptChargeRequest) GetAccessUntil() *timestamppb.Timestamp {
 	return nil
 }
 
+// FollowSubscriptionRequest tells how a subscription stands.
 type FollowSubscriptionRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Subscription  *v1.Subscription       `protobuf:"bytes,1,opt,name=subscription,proto3" json:"subscription,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// As Payments read it at Stripe.
+	Subscription  *v1.Subscription `protobuf:"bytes,1,opt,name=subscription,proto3" json:"subscription,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1503,6 +1565,7 @@ func (x *FollowSubscriptionRequest) GetSubscription() *v1.Subscription {
 	return nil
 }
 
+// FollowSubscriptionResponse says that it was recorded and followed.
 type FollowSubscriptionResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Until when there is access as it stands; unset when there is none.
@@ -1548,9 +1611,11 @@ func (x *FollowSubscriptionResponse) GetAccessUntil() *timestamppb.Timestamp {
 	return nil
 }
 
+// AdvanceOrderResponse is the order after every step that could be taken.
 type AdvanceOrderResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	Order *Order                 `protobuf:"bytes,1,opt,name=order,proto3" json:"order,omitempty"`
+	// As it is now.
+	Order *Order `protobuf:"bytes,1,opt,name=order,proto3" json:"order,omitempty"`
 	// The money that arrived is not what was asked for: nothing is given for it, and
 	// a person has its case.
 	Held          bool `protobuf:"varint,2,opt,name=held,proto3" json:"held,omitempty"`
@@ -1602,9 +1667,11 @@ func (x *AdvanceOrderResponse) GetHeld() bool {
 	return false
 }
 
+// DescribeOrderRequest names an order.
 type DescribeOrderRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	OrderId       string                 `protobuf:"bytes,1,opt,name=order_id,json=orderId,proto3" json:"order_id,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// UUID of the order.
+	OrderId       string `protobuf:"bytes,1,opt,name=order_id,json=orderId,proto3" json:"order_id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1646,27 +1713,42 @@ func (x *DescribeOrderRequest) GetOrderId() string {
 	return ""
 }
 
+// DescribeOrderResponse is everything that Orders knows of one order; for services
+// and people with a role.
 type DescribeOrderResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	Order *Order                 `protobuf:"bytes,1,opt,name=order,proto3" json:"order,omitempty"`
+	// As its buyer may see it.
+	Order *Order `protobuf:"bytes,1,opt,name=order,proto3" json:"order,omitempty"`
 	// As typed by the buyer.
-	Email           string                 `protobuf:"bytes,2,opt,name=email,proto3" json:"email,omitempty"`
-	Name            string                 `protobuf:"bytes,3,opt,name=name,proto3" json:"name,omitempty"`
-	AccountId       string                 `protobuf:"bytes,4,opt,name=account_id,json=accountId,proto3" json:"account_id,omitempty"`
-	PlanName        string                 `protobuf:"bytes,5,opt,name=plan_name,json=planName,proto3" json:"plan_name,omitempty"`
-	TermMonths      int32                  `protobuf:"varint,6,opt,name=term_months,json=termMonths,proto3" json:"term_months,omitempty"`
-	PaymentIntentId string                 `protobuf:"bytes,7,opt,name=payment_intent_id,json=paymentIntentId,proto3" json:"payment_intent_id,omitempty"`
-	ChargeId        string                 `protobuf:"bytes,8,opt,name=charge_id,json=chargeId,proto3" json:"charge_id,omitempty"`
-	CustomerId      string                 `protobuf:"bytes,9,opt,name=customer_id,json=customerId,proto3" json:"customer_id,omitempty"`
-	NextLookAt      *timestamppb.Timestamp `protobuf:"bytes,10,opt,name=next_look_at,json=nextLookAt,proto3" json:"next_look_at,omitempty"`
+	Email string `protobuf:"bytes,2,opt,name=email,proto3" json:"email,omitempty"`
+	// As typed by the buyer; may be empty.
+	Name string `protobuf:"bytes,3,opt,name=name,proto3" json:"name,omitempty"`
+	// The account that the purchase named; empty when it named none.
+	AccountId string `protobuf:"bytes,4,opt,name=account_id,json=accountId,proto3" json:"account_id,omitempty"`
+	// The plan's name for people.
+	PlanName string `protobuf:"bytes,5,opt,name=plan_name,json=planName,proto3" json:"plan_name,omitempty"`
+	// Calendar months of access that were bought.
+	TermMonths int32 `protobuf:"varint,6,opt,name=term_months,json=termMonths,proto3" json:"term_months,omitempty"`
+	// Stripe's id of the payment intent; empty until there is one.
+	PaymentIntentId string `protobuf:"bytes,7,opt,name=payment_intent_id,json=paymentIntentId,proto3" json:"payment_intent_id,omitempty"`
+	// Stripe's id of the charge that paid it; empty until it was paid.
+	ChargeId string `protobuf:"bytes,8,opt,name=charge_id,json=chargeId,proto3" json:"charge_id,omitempty"`
+	// Stripe's id of the customer; empty while none is known.
+	CustomerId string `protobuf:"bytes,9,opt,name=customer_id,json=customerId,proto3" json:"customer_id,omitempty"`
+	// When it is looked at again by itself; unset once it rests.
+	NextLookAt *timestamppb.Timestamp `protobuf:"bytes,10,opt,name=next_look_at,json=nextLookAt,proto3" json:"next_look_at,omitempty"`
 	// How often something other than the buyer has looked at it.
-	LookCount  int32                  `protobuf:"varint,11,opt,name=look_count,json=lookCount,proto3" json:"look_count,omitempty"`
+	LookCount int32 `protobuf:"varint,11,opt,name=look_count,json=lookCount,proto3" json:"look_count,omitempty"`
+	// Unset while nothing but the buyer has looked at it.
 	LastLookAt *timestamppb.Timestamp `protobuf:"bytes,12,opt,name=last_look_at,json=lastLookAt,proto3" json:"last_look_at,omitempty"`
-	History    []*HistoryEntry        `protobuf:"bytes,13,rep,name=history,proto3" json:"history,omitempty"`
+	// Oldest first.
+	History []*HistoryEntry `protobuf:"bytes,13,rep,name=history,proto3" json:"history,omitempty"`
 	// What went back so far, in minor units and for people.
-	RefundedMinor   int64              `protobuf:"varint,14,opt,name=refunded_minor,json=refundedMinor,proto3" json:"refunded_minor,omitempty"`
-	RefundedDisplay string             `protobuf:"bytes,15,opt,name=refunded_display,json=refundedDisplay,proto3" json:"refunded_display,omitempty"`
-	Dispute         v1.Payment_Dispute `protobuf:"varint,16,opt,name=dispute,proto3,enum=payments.v1.Payment_Dispute" json:"dispute,omitempty"`
+	RefundedMinor int64 `protobuf:"varint,14,opt,name=refunded_minor,json=refundedMinor,proto3" json:"refunded_minor,omitempty"`
+	// The same for people, e.g. "$249.00"; empty when nothing went back.
+	RefundedDisplay string `protobuf:"bytes,15,opt,name=refunded_display,json=refundedDisplay,proto3" json:"refunded_display,omitempty"`
+	// How a dispute of its charge stands; unspecified when there is none.
+	Dispute v1.Payment_Dispute `protobuf:"varint,16,opt,name=dispute,proto3,enum=payments.v1.Payment_Dispute" json:"dispute,omitempty"`
 	// When the access was withdrawn; unset while there is any.
 	AccessWithdrawnAt *timestamppb.Timestamp `protobuf:"bytes,17,opt,name=access_withdrawn_at,json=accessWithdrawnAt,proto3" json:"access_withdrawn_at,omitempty"`
 	// The subscription that the order began or renewed, as it was last heard of;
@@ -1898,8 +1980,11 @@ func (x *DescribeOrderResponse) GetErasedAt() *timestamppb.Timestamp {
 	return nil
 }
 
+// FindOrdersRequest is one thing by which orders are known.
 type FindOrdersRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
+	// Exactly one of them.
+	//
 	// Types that are valid to be assigned to By:
 	//
 	//	*FindOrdersRequest_Email
@@ -2031,6 +2116,7 @@ type FindOrdersRequest_ReferencePrefix struct {
 }
 
 type FindOrdersRequest_OrderId struct {
+	// UUID of the order.
 	OrderId string `protobuf:"bytes,3,opt,name=order_id,json=orderId,proto3,oneof"`
 }
 
@@ -2040,10 +2126,12 @@ type FindOrdersRequest_PaymentIntentId struct {
 }
 
 type FindOrdersRequest_ChargeId struct {
+	// Stripe's id of the charge.
 	ChargeId string `protobuf:"bytes,5,opt,name=charge_id,json=chargeId,proto3,oneof"`
 }
 
 type FindOrdersRequest_CustomerId struct {
+	// Stripe's id of the customer; empty while none is known.
 	CustomerId string `protobuf:"bytes,6,opt,name=customer_id,json=customerId,proto3,oneof"`
 }
 
@@ -2066,6 +2154,7 @@ func (*FindOrdersRequest_CustomerId) isFindOrdersRequest_By() {}
 
 func (*FindOrdersRequest_AccountId) isFindOrdersRequest_By() {}
 
+// FindOrdersResponse is what was found.
 type FindOrdersResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Newest first, at most 50.
@@ -2120,8 +2209,10 @@ func (x *FindOrdersResponse) GetCut() bool {
 	return false
 }
 
+// FoundOrder is an order and how well it fits what was asked for.
 type FoundOrder struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
+	// Everything that is known of it.
 	Order *DescribeOrderResponse `protobuf:"bytes,1,opt,name=order,proto3" json:"order,omitempty"`
 	// Found by email: its address is another one that is read in the same mailbox.
 	Alias         bool `protobuf:"varint,2,opt,name=alias,proto3" json:"alias,omitempty"`
@@ -2178,12 +2269,14 @@ type HistoryEntry struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// STATE_UNSPECIFIED on the first entry.
 	FromState Order_State `protobuf:"varint,1,opt,name=from_state,json=fromState,proto3,enum=orders.v1.Order_State" json:"from_state,omitempty"`
-	ToState   Order_State `protobuf:"varint,2,opt,name=to_state,json=toState,proto3,enum=orders.v1.Order_State" json:"to_state,omitempty"`
+	// The state that it changed to.
+	ToState Order_State `protobuf:"varint,2,opt,name=to_state,json=toState,proto3,enum=orders.v1.Order_State" json:"to_state,omitempty"`
 	// request, rescue, webhook, reconciliation or support.
 	Reason string `protobuf:"bytes,3,opt,name=reason,proto3" json:"reason,omitempty"`
 	// buyer, system, or support:<actor>.
-	Actor string                 `protobuf:"bytes,4,opt,name=actor,proto3" json:"actor,omitempty"`
-	At    *timestamppb.Timestamp `protobuf:"bytes,5,opt,name=at,proto3" json:"at,omitempty"`
+	Actor string `protobuf:"bytes,4,opt,name=actor,proto3" json:"actor,omitempty"`
+	// When it changed.
+	At *timestamppb.Timestamp `protobuf:"bytes,5,opt,name=at,proto3" json:"at,omitempty"`
 	// What was found, in plain words; no personal data.
 	Note          string `protobuf:"bytes,6,opt,name=note,proto3" json:"note,omitempty"`
 	unknownFields protoimpl.UnknownFields
@@ -2262,6 +2355,7 @@ func (x *HistoryEntry) GetNote() string {
 	return ""
 }
 
+// ListStuckOrdersRequest says how long an order must have stood still.
 type ListStuckOrdersRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// No progress since this time.
@@ -2325,9 +2419,11 @@ func (x *ListStuckOrdersRequest) GetPageToken() string {
 	return ""
 }
 
+// ListStuckOrdersResponse is one page of orders that stand still.
 type ListStuckOrdersResponse struct {
-	state  protoimpl.MessageState `protogen:"open.v1"`
-	Orders []*StuckOrder          `protobuf:"bytes,1,rep,name=orders,proto3" json:"orders,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The longest waiting first.
+	Orders []*StuckOrder `protobuf:"bytes,1,rep,name=orders,proto3" json:"orders,omitempty"`
 	// Empty on the last page.
 	NextPageToken string `protobuf:"bytes,2,opt,name=next_page_token,json=nextPageToken,proto3" json:"next_page_token,omitempty"`
 	unknownFields protoimpl.UnknownFields
@@ -2378,12 +2474,17 @@ func (x *ListStuckOrdersResponse) GetNextPageToken() string {
 	return ""
 }
 
+// StuckOrder is an order that stands still.
 type StuckOrder struct {
-	state          protoimpl.MessageState `protogen:"open.v1"`
-	OrderId        string                 `protobuf:"bytes,1,opt,name=order_id,json=orderId,proto3" json:"order_id,omitempty"`
-	State          Order_State            `protobuf:"varint,2,opt,name=state,proto3,enum=orders.v1.Order_State" json:"state,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// UUID of the order.
+	OrderId string `protobuf:"bytes,1,opt,name=order_id,json=orderId,proto3" json:"order_id,omitempty"`
+	// Where it stands.
+	State Order_State `protobuf:"varint,2,opt,name=state,proto3,enum=orders.v1.Order_State" json:"state,omitempty"`
+	// When it last changed its state.
 	LastProgressAt *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=last_progress_at,json=lastProgressAt,proto3" json:"last_progress_at,omitempty"`
-	LookCount      int32                  `protobuf:"varint,4,opt,name=look_count,json=lookCount,proto3" json:"look_count,omitempty"`
+	// How often something other than the buyer has looked at it.
+	LookCount int32 `protobuf:"varint,4,opt,name=look_count,json=lookCount,proto3" json:"look_count,omitempty"`
 	// As far as was heard it waits for its buyer or the bank, and is not stuck. It
 	// is listed when nobody has looked since then.
 	Waits         bool `protobuf:"varint,5,opt,name=waits,proto3" json:"waits,omitempty"`
@@ -2456,6 +2557,7 @@ func (x *StuckOrder) GetWaits() bool {
 	return false
 }
 
+// GetChargingRequest asks how the switch stands.
 type GetChargingRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	unknownFields protoimpl.UnknownFields
@@ -2492,12 +2594,16 @@ func (*GetChargingRequest) Descriptor() ([]byte, []int) {
 	return file_orders_v1_orders_proto_rawDescGZIP(), []int{27}
 }
 
+// GetChargingResponse is how the switch stands.
 type GetChargingResponse struct {
-	state  protoimpl.MessageState `protogen:"open.v1"`
-	Paused bool                   `protobuf:"varint,1,opt,name=paused,proto3" json:"paused,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// New charges are refused with CHARGES_PAUSED.
+	Paused bool `protobuf:"varint,1,opt,name=paused,proto3" json:"paused,omitempty"`
 	// Who turned the switch last; empty when nobody ever did.
-	Actor         string                 `protobuf:"bytes,2,opt,name=actor,proto3" json:"actor,omitempty"`
-	Reason        string                 `protobuf:"bytes,3,opt,name=reason,proto3" json:"reason,omitempty"`
+	Actor string `protobuf:"bytes,2,opt,name=actor,proto3" json:"actor,omitempty"`
+	// Why, in their words.
+	Reason string `protobuf:"bytes,3,opt,name=reason,proto3" json:"reason,omitempty"`
+	// When; unset when nobody ever did.
 	At            *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=at,proto3" json:"at,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -2561,10 +2667,13 @@ func (x *GetChargingResponse) GetAt() *timestamppb.Timestamp {
 	return nil
 }
 
+// SetChargingRequest turns the switch.
 type SetChargingRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Paused        bool                   `protobuf:"varint,1,opt,name=paused,proto3" json:"paused,omitempty"`
-	Reason        string                 `protobuf:"bytes,2,opt,name=reason,proto3" json:"reason,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Whether new charges are to be refused.
+	Paused bool `protobuf:"varint,1,opt,name=paused,proto3" json:"paused,omitempty"`
+	// Why; it is kept with the actor's name.
+	Reason        string `protobuf:"bytes,2,opt,name=reason,proto3" json:"reason,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2613,10 +2722,14 @@ func (x *SetChargingRequest) GetReason() string {
 	return ""
 }
 
+// SetChargingResponse is how the switch stands now.
 type SetChargingResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Paused        bool                   `protobuf:"varint,1,opt,name=paused,proto3" json:"paused,omitempty"`
-	Actor         string                 `protobuf:"bytes,2,opt,name=actor,proto3" json:"actor,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// New charges are refused.
+	Paused bool `protobuf:"varint,1,opt,name=paused,proto3" json:"paused,omitempty"`
+	// Who turned it.
+	Actor string `protobuf:"bytes,2,opt,name=actor,proto3" json:"actor,omitempty"`
+	// When it was turned.
 	At            *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=at,proto3" json:"at,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -2673,9 +2786,11 @@ func (x *SetChargingResponse) GetAt() *timestamppb.Timestamp {
 	return nil
 }
 
+// MatchChargesRequest is a page of charges.
 type MatchChargesRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Charges       []*ChargeKeys          `protobuf:"bytes,1,rep,name=charges,proto3" json:"charges,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// By what each is to be found.
+	Charges       []*ChargeKeys `protobuf:"bytes,1,rep,name=charges,proto3" json:"charges,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2719,9 +2834,11 @@ func (x *MatchChargesRequest) GetCharges() []*ChargeKeys {
 
 // ChargeKeys is by what a charge's order is found: any one of them.
 type ChargeKeys struct {
-	state           protoimpl.MessageState `protogen:"open.v1"`
-	ChargeId        string                 `protobuf:"bytes,1,opt,name=charge_id,json=chargeId,proto3" json:"charge_id,omitempty"`
-	PaymentIntentId string                 `protobuf:"bytes,2,opt,name=payment_intent_id,json=paymentIntentId,proto3" json:"payment_intent_id,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Stripe's id of the charge.
+	ChargeId string `protobuf:"bytes,1,opt,name=charge_id,json=chargeId,proto3" json:"charge_id,omitempty"`
+	// Stripe's id; may be empty.
+	PaymentIntentId string `protobuf:"bytes,2,opt,name=payment_intent_id,json=paymentIntentId,proto3" json:"payment_intent_id,omitempty"`
 	// UUID, or empty.
 	OrderId       string `protobuf:"bytes,3,opt,name=order_id,json=orderId,proto3" json:"order_id,omitempty"`
 	unknownFields protoimpl.UnknownFields
@@ -2779,6 +2896,7 @@ func (x *ChargeKeys) GetOrderId() string {
 	return ""
 }
 
+// MatchChargesResponse is the orders of those charges.
 type MatchChargesResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// One for each charge that has an order; the others are missing.
@@ -2836,23 +2954,34 @@ func (x *MatchChargesResponse) GetHistoryPosition() int64 {
 
 // ChargeMatch is the order that a charge belongs to, as it stands.
 type ChargeMatch struct {
-	state    protoimpl.MessageState `protogen:"open.v1"`
-	ChargeId string                 `protobuf:"bytes,1,opt,name=charge_id,json=chargeId,proto3" json:"charge_id,omitempty"`
-	OrderId  string                 `protobuf:"bytes,2,opt,name=order_id,json=orderId,proto3" json:"order_id,omitempty"`
-	State    Order_State            `protobuf:"varint,3,opt,name=state,proto3,enum=orders.v1.Order_State" json:"state,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The charge that was asked about.
+	ChargeId string `protobuf:"bytes,1,opt,name=charge_id,json=chargeId,proto3" json:"charge_id,omitempty"`
+	// UUID of its order.
+	OrderId string `protobuf:"bytes,2,opt,name=order_id,json=orderId,proto3" json:"order_id,omitempty"`
+	// Where the order stands.
+	State Order_State `protobuf:"varint,3,opt,name=state,proto3,enum=orders.v1.Order_State" json:"state,omitempty"`
 	// The charge that the order was paid by; empty when none is known. Another than
 	// charge_id means that two charges name one order.
 	PaidByChargeId string `protobuf:"bytes,4,opt,name=paid_by_charge_id,json=paidByChargeId,proto3" json:"paid_by_charge_id,omitempty"`
-	AmountMinor    int64  `protobuf:"varint,5,opt,name=amount_minor,json=amountMinor,proto3" json:"amount_minor,omitempty"`
+	// What the order is for, in minor units of currency.
+	AmountMinor int64 `protobuf:"varint,5,opt,name=amount_minor,json=amountMinor,proto3" json:"amount_minor,omitempty"`
 	// ISO 4217, upper case.
-	Currency          string                 `protobuf:"bytes,6,opt,name=currency,proto3" json:"currency,omitempty"`
-	CustomerId        string                 `protobuf:"bytes,7,opt,name=customer_id,json=customerId,proto3" json:"customer_id,omitempty"`
-	RefundedMinor     int64                  `protobuf:"varint,8,opt,name=refunded_minor,json=refundedMinor,proto3" json:"refunded_minor,omitempty"`
-	Dispute           v1.Payment_Dispute     `protobuf:"varint,9,opt,name=dispute,proto3,enum=payments.v1.Payment_Dispute" json:"dispute,omitempty"`
-	ChargedAt         *timestamppb.Timestamp `protobuf:"bytes,10,opt,name=charged_at,json=chargedAt,proto3" json:"charged_at,omitempty"`
-	CompletedAt       *timestamppb.Timestamp `protobuf:"bytes,11,opt,name=completed_at,json=completedAt,proto3" json:"completed_at,omitempty"`
+	Currency string `protobuf:"bytes,6,opt,name=currency,proto3" json:"currency,omitempty"`
+	// Stripe's id of the buyer; empty while none is known.
+	CustomerId string `protobuf:"bytes,7,opt,name=customer_id,json=customerId,proto3" json:"customer_id,omitempty"`
+	// What went back so far, in minor units of currency.
+	RefundedMinor int64 `protobuf:"varint,8,opt,name=refunded_minor,json=refundedMinor,proto3" json:"refunded_minor,omitempty"`
+	// How a dispute stands; unspecified when there is none.
+	Dispute v1.Payment_Dispute `protobuf:"varint,9,opt,name=dispute,proto3,enum=payments.v1.Payment_Dispute" json:"dispute,omitempty"`
+	// When Stripe says the charge was made.
+	ChargedAt *timestamppb.Timestamp `protobuf:"bytes,10,opt,name=charged_at,json=chargedAt,proto3" json:"charged_at,omitempty"`
+	// When access was first given; unset while there is none.
+	CompletedAt *timestamppb.Timestamp `protobuf:"bytes,11,opt,name=completed_at,json=completedAt,proto3" json:"completed_at,omitempty"`
+	// When it was withdrawn; unset while there is any.
 	AccessWithdrawnAt *timestamppb.Timestamp `protobuf:"bytes,12,opt,name=access_withdrawn_at,json=accessWithdrawnAt,proto3" json:"access_withdrawn_at,omitempty"`
-	RecoveredBy       string                 `protobuf:"bytes,13,opt,name=recovered_by,json=recoveredBy,proto3" json:"recovered_by,omitempty"`
+	// As in Order.
+	RecoveredBy string `protobuf:"bytes,13,opt,name=recovered_by,json=recoveredBy,proto3" json:"recovered_by,omitempty"`
 	// Another paid order of the same person for the same plan, charged within the
 	// window in which that is taken for a mistake, and not meant as a repeat; of the
 	// two it is the earlier one. Of an order that is FAILED or EXPIRED, the one that
@@ -3000,12 +3129,16 @@ func (x *ChargeMatch) GetAmountOpen() bool {
 	return false
 }
 
+// ListCompletedRequest is a stretch of time: from is in it, before is not.
 type ListCompletedRequest struct {
-	state  protoimpl.MessageState `protogen:"open.v1"`
-	From   *timestamppb.Timestamp `protobuf:"bytes,1,opt,name=from,proto3" json:"from,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The first moment.
+	From *timestamppb.Timestamp `protobuf:"bytes,1,opt,name=from,proto3" json:"from,omitempty"`
+	// The first moment after it.
 	Before *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=before,proto3" json:"before,omitempty"`
 	// At most 500; 0 is 100.
-	PageSize      int32  `protobuf:"varint,3,opt,name=page_size,json=pageSize,proto3" json:"page_size,omitempty"`
+	PageSize int32 `protobuf:"varint,3,opt,name=page_size,json=pageSize,proto3" json:"page_size,omitempty"`
+	// Opaque; from the previous page.
 	PageToken     string `protobuf:"bytes,4,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -3069,10 +3202,13 @@ func (x *ListCompletedRequest) GetPageToken() string {
 	return ""
 }
 
+// ListCompletedResponse is one page of completed orders.
 type ListCompletedResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Orders        []*CompletedOrder      `protobuf:"bytes,1,rep,name=orders,proto3" json:"orders,omitempty"`
-	NextPageToken string                 `protobuf:"bytes,2,opt,name=next_page_token,json=nextPageToken,proto3" json:"next_page_token,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Oldest first.
+	Orders []*CompletedOrder `protobuf:"bytes,1,rep,name=orders,proto3" json:"orders,omitempty"`
+	// Empty on the last page.
+	NextPageToken string `protobuf:"bytes,2,opt,name=next_page_token,json=nextPageToken,proto3" json:"next_page_token,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -3123,11 +3259,14 @@ func (x *ListCompletedResponse) GetNextPageToken() string {
 
 // CompletedOrder is an order whose buyer is owed a confirmation.
 type CompletedOrder struct {
-	state       protoimpl.MessageState `protogen:"open.v1"`
-	OrderId     string                 `protobuf:"bytes,1,opt,name=order_id,json=orderId,proto3" json:"order_id,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// UUID of the order.
+	OrderId string `protobuf:"bytes,1,opt,name=order_id,json=orderId,proto3" json:"order_id,omitempty"`
+	// When access was given.
 	CompletedAt *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=completed_at,json=completedAt,proto3" json:"completed_at,omitempty"`
 	// The key and the kind of the message that confirms it.
-	DedupeKey     string `protobuf:"bytes,3,opt,name=dedupe_key,json=dedupeKey,proto3" json:"dedupe_key,omitempty"`
+	DedupeKey string `protobuf:"bytes,3,opt,name=dedupe_key,json=dedupeKey,proto3" json:"dedupe_key,omitempty"`
+	// As in notifications.v1.Message, e.g. "CONFIRMATION".
 	MessageKind   string `protobuf:"bytes,4,opt,name=message_kind,json=messageKind,proto3" json:"message_kind,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache

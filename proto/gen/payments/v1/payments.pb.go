@@ -27,9 +27,11 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
+// Status is what became of an event.
 type WebhookEvent_Status int32
 
 const (
+	// Never in an answer.
 	WebhookEvent_STATUS_UNSPECIFIED WebhookEvent_Status = 0
 	// Kept; not finished yet.
 	WebhookEvent_RECEIVED WebhookEvent_Status = 1
@@ -94,14 +96,17 @@ func (WebhookEvent_Status) EnumDescriptor() ([]byte, []int) {
 	return file_payments_v1_payments_proto_rawDescGZIP(), []int{10, 0}
 }
 
+// Status is where the money is.
 type Refund_Status int32
 
 const (
+	// Only in the answer to a dry run.
 	Refund_STATUS_UNSPECIFIED Refund_Status = 0
 	// Asked for; Stripe's answer is not known.
 	Refund_REQUESTED Refund_Status = 1
 	// Stripe took it on and waits for the bank.
-	Refund_PENDING   Refund_Status = 2
+	Refund_PENDING Refund_Status = 2
+	// Stripe has given it back.
 	Refund_SUCCEEDED Refund_Status = 3
 	// The bank sent it back, or Stripe refused: the money is still with us.
 	Refund_FAILED Refund_Status = 4
@@ -156,6 +161,7 @@ func (Refund_Status) EnumDescriptor() ([]byte, []int) {
 type Payment_Dispute int32
 
 const (
+	// There is no dispute.
 	Payment_DISPUTE_UNSPECIFIED Payment_Dispute = 0
 	// Undecided: access is kept, and no refund is made.
 	Payment_OPEN Payment_Dispute = 1
@@ -208,9 +214,11 @@ func (Payment_Dispute) EnumDescriptor() ([]byte, []int) {
 	return file_payments_v1_payments_proto_rawDescGZIP(), []int{22, 0}
 }
 
+// Status is what is known of the money.
 type Payment_Status int32
 
 const (
+	// Never in an answer.
 	Payment_STATUS_UNSPECIFIED Payment_Status = 0
 	// Stripe has not given a definite word. Never the same as not charged.
 	Payment_UNKNOWN Payment_Status = 1
@@ -275,9 +283,11 @@ func (Payment_Status) EnumDescriptor() ([]byte, []int) {
 	return file_payments_v1_payments_proto_rawDescGZIP(), []int{22, 1}
 }
 
+// Status is how a subscription stands at Stripe.
 type Subscription_Status int32
 
 const (
+	// Refused.
 	Subscription_STATUS_UNSPECIFIED Subscription_Status = 0
 	// Paid, or about to be charged for the next term.
 	Subscription_ACTIVE Subscription_Status = 1
@@ -338,13 +348,18 @@ func (Subscription_Status) EnumDescriptor() ([]byte, []int) {
 	return file_payments_v1_payments_proto_rawDescGZIP(), []int{24, 0}
 }
 
+// Status is whether the money moved.
 type SeenCharge_Status int32
 
 const (
+	// Never in an answer.
 	SeenCharge_STATUS_UNSPECIFIED SeenCharge_Status = 0
-	SeenCharge_SUCCEEDED          SeenCharge_Status = 1
-	SeenCharge_PENDING            SeenCharge_Status = 2
-	SeenCharge_FAILED             SeenCharge_Status = 3
+	// It did, or is reserved; captured says which.
+	SeenCharge_SUCCEEDED SeenCharge_Status = 1
+	// The bank has not answered.
+	SeenCharge_PENDING SeenCharge_Status = 2
+	// It did not.
+	SeenCharge_FAILED SeenCharge_Status = 3
 )
 
 // Enum value maps for SeenCharge_Status.
@@ -390,9 +405,11 @@ func (SeenCharge_Status) EnumDescriptor() ([]byte, []int) {
 	return file_payments_v1_payments_proto_rawDescGZIP(), []int{34, 0}
 }
 
+// Owner is whose a charge is.
 type SeenCharge_Owner int32
 
 const (
+	// Never in an answer.
 	SeenCharge_OWNER_UNSPECIFIED SeenCharge_Owner = 0
 	// Not ours: never granted, mailed or refunded.
 	SeenCharge_FOREIGN SeenCharge_Owner = 1
@@ -449,12 +466,16 @@ func (SeenCharge_Owner) EnumDescriptor() ([]byte, []int) {
 	return file_payments_v1_payments_proto_rawDescGZIP(), []int{34, 1}
 }
 
+// Kind is what happened to them.
 type FollowChangesRequest_Kind int32
 
 const (
+	// Refused.
 	FollowChangesRequest_KIND_UNSPECIFIED FollowChangesRequest_Kind = 0
-	FollowChangesRequest_REFUNDS          FollowChangesRequest_Kind = 1
-	FollowChangesRequest_DISPUTES         FollowChangesRequest_Kind = 2
+	// Money went back.
+	FollowChangesRequest_REFUNDS FollowChangesRequest_Kind = 1
+	// Their holders said that they were not theirs.
+	FollowChangesRequest_DISPUTES FollowChangesRequest_Kind = 2
 )
 
 // Enum value maps for FollowChangesRequest_Kind.
@@ -498,6 +519,7 @@ func (FollowChangesRequest_Kind) EnumDescriptor() ([]byte, []int) {
 	return file_payments_v1_payments_proto_rawDescGZIP(), []int{48, 0}
 }
 
+// ListWebhookEventsRequest says which events are wanted, and in which order.
 type ListWebhookEventsRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// STATUS_UNSPECIFIED lists every status.
@@ -606,9 +628,11 @@ func (x *ListWebhookEventsRequest) GetStripeEventIds() []string {
 	return nil
 }
 
+// ListWebhookEventsResponse is one page of the ledger.
 type ListWebhookEventsResponse struct {
-	state  protoimpl.MessageState `protogen:"open.v1"`
-	Events []*WebhookEvent        `protobuf:"bytes,1,rep,name=events,proto3" json:"events,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// In the order that was asked for.
+	Events []*WebhookEvent `protobuf:"bytes,1,rep,name=events,proto3" json:"events,omitempty"`
 	// Empty on the last page.
 	NextPageToken string `protobuf:"bytes,2,opt,name=next_page_token,json=nextPageToken,proto3" json:"next_page_token,omitempty"`
 	unknownFields protoimpl.UnknownFields
@@ -659,6 +683,7 @@ func (x *ListWebhookEventsResponse) GetNextPageToken() string {
 	return ""
 }
 
+// GetLedgerHealthRequest asks how the ledger does.
 type GetLedgerHealthRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	unknownFields protoimpl.UnknownFields
@@ -706,10 +731,11 @@ type LedgerHealth struct {
 	DeliveredAt *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=delivered_at,json=deliveredAt,proto3" json:"delivered_at,omitempty"`
 	// Events that more than three handlings could not finish and of which there is no
 	// case yet, and when the oldest of them came; unset when there is none.
-	StrugglingEvents int64                  `protobuf:"varint,4,opt,name=struggling_events,json=strugglingEvents,proto3" json:"struggling_events,omitempty"`
-	StrugglingSince  *timestamppb.Timestamp `protobuf:"bytes,5,opt,name=struggling_since,json=strugglingSince,proto3" json:"struggling_since,omitempty"`
-	unknownFields    protoimpl.UnknownFields
-	sizeCache        protoimpl.SizeCache
+	StrugglingEvents int64 `protobuf:"varint,4,opt,name=struggling_events,json=strugglingEvents,proto3" json:"struggling_events,omitempty"`
+	// When the oldest of those events came.
+	StrugglingSince *timestamppb.Timestamp `protobuf:"bytes,5,opt,name=struggling_since,json=strugglingSince,proto3" json:"struggling_since,omitempty"`
+	unknownFields   protoimpl.UnknownFields
+	sizeCache       protoimpl.SizeCache
 }
 
 func (x *LedgerHealth) Reset() {
@@ -777,6 +803,7 @@ func (x *LedgerHealth) GetStrugglingSince() *timestamppb.Timestamp {
 	return nil
 }
 
+// CountResolutionMethodsRequest is a number of days.
 type CountResolutionMethodsRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Received in the last so many days; 0 is 30.
@@ -822,8 +849,10 @@ func (x *CountResolutionMethodsRequest) GetDays() int32 {
 	return 0
 }
 
+// CountResolutionMethodsResponse is how often each method was the one.
 type CountResolutionMethodsResponse struct {
-	state         protoimpl.MessageState   `protogen:"open.v1"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The most frequent first.
 	Methods       []*ResolutionMethodCount `protobuf:"bytes,1,rep,name=methods,proto3" json:"methods,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -866,14 +895,17 @@ func (x *CountResolutionMethodsResponse) GetMethods() []*ResolutionMethodCount {
 	return nil
 }
 
+// ResolutionMethodCount is how many events of one status were resolved by one method.
 type ResolutionMethodCount struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// As in WebhookEvent; empty is the events that found nobody, or needed nobody.
-	ResolutionMethod string              `protobuf:"bytes,1,opt,name=resolution_method,json=resolutionMethod,proto3" json:"resolution_method,omitempty"`
-	Status           WebhookEvent_Status `protobuf:"varint,2,opt,name=status,proto3,enum=payments.v1.WebhookEvent_Status" json:"status,omitempty"`
-	EventCount       int64               `protobuf:"varint,3,opt,name=event_count,json=eventCount,proto3" json:"event_count,omitempty"`
-	unknownFields    protoimpl.UnknownFields
-	sizeCache        protoimpl.SizeCache
+	ResolutionMethod string `protobuf:"bytes,1,opt,name=resolution_method,json=resolutionMethod,proto3" json:"resolution_method,omitempty"`
+	// What the ledger says of them.
+	Status WebhookEvent_Status `protobuf:"varint,2,opt,name=status,proto3,enum=payments.v1.WebhookEvent_Status" json:"status,omitempty"`
+	// How many there are.
+	EventCount    int64 `protobuf:"varint,3,opt,name=event_count,json=eventCount,proto3" json:"event_count,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *ResolutionMethodCount) Reset() {
@@ -927,14 +959,17 @@ func (x *ResolutionMethodCount) GetEventCount() int64 {
 	return 0
 }
 
+// LinkWebhookEventRequest says whose an event is.
 type LinkWebhookEventRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	StripeEventId string                 `protobuf:"bytes,1,opt,name=stripe_event_id,json=stripeEventId,proto3" json:"stripe_event_id,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Stripe's id of the event.
+	StripeEventId string `protobuf:"bytes,1,opt,name=stripe_event_id,json=stripeEventId,proto3" json:"stripe_event_id,omitempty"`
 	// UUID of an order of the person whose event it is; either this or account_id.
 	OrderId string `protobuf:"bytes,2,opt,name=order_id,json=orderId,proto3" json:"order_id,omitempty"`
 	// The account of the person whose event it is.
 	AccountId string `protobuf:"bytes,4,opt,name=account_id,json=accountId,proto3" json:"account_id,omitempty"`
-	Reason    string `protobuf:"bytes,3,opt,name=reason,proto3" json:"reason,omitempty"`
+	// Why; it is kept with the actor's name.
+	Reason string `protobuf:"bytes,3,opt,name=reason,proto3" json:"reason,omitempty"`
 	// Only answer with the event, when it could be linked.
 	DryRun        bool `protobuf:"varint,5,opt,name=dry_run,json=dryRun,proto3" json:"dry_run,omitempty"`
 	unknownFields protoimpl.UnknownFields
@@ -1006,9 +1041,11 @@ func (x *LinkWebhookEventRequest) GetDryRun() bool {
 	return false
 }
 
+// ReplayWebhookEventRequest names an event to handle again.
 type ReplayWebhookEventRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	StripeEventId string                 `protobuf:"bytes,1,opt,name=stripe_event_id,json=stripeEventId,proto3" json:"stripe_event_id,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Stripe's id of the event.
+	StripeEventId string `protobuf:"bytes,1,opt,name=stripe_event_id,json=stripeEventId,proto3" json:"stripe_event_id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1050,10 +1087,13 @@ func (x *ReplayWebhookEventRequest) GetStripeEventId() string {
 	return ""
 }
 
+// IgnoreWebhookEventRequest names an event that needs nothing.
 type IgnoreWebhookEventRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	StripeEventId string                 `protobuf:"bytes,1,opt,name=stripe_event_id,json=stripeEventId,proto3" json:"stripe_event_id,omitempty"`
-	Reason        string                 `protobuf:"bytes,2,opt,name=reason,proto3" json:"reason,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Stripe's id of the event.
+	StripeEventId string `protobuf:"bytes,1,opt,name=stripe_event_id,json=stripeEventId,proto3" json:"stripe_event_id,omitempty"`
+	// Why; it is kept with the actor's name.
+	Reason string `protobuf:"bytes,2,opt,name=reason,proto3" json:"reason,omitempty"`
 	// Only answer with the event, when it could be ignored.
 	DryRun        bool `protobuf:"varint,3,opt,name=dry_run,json=dryRun,proto3" json:"dry_run,omitempty"`
 	unknownFields protoimpl.UnknownFields
@@ -1113,26 +1153,35 @@ func (x *IgnoreWebhookEventRequest) GetDryRun() bool {
 
 // WebhookEvent is one row of the ledger, without its body.
 type WebhookEvent struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	StripeEventId string                 `protobuf:"bytes,1,opt,name=stripe_event_id,json=stripeEventId,proto3" json:"stripe_event_id,omitempty"`
-	Type          string                 `protobuf:"bytes,2,opt,name=type,proto3" json:"type,omitempty"`
-	Livemode      bool                   `protobuf:"varint,3,opt,name=livemode,proto3" json:"livemode,omitempty"`
-	ApiVersion    string                 `protobuf:"bytes,4,opt,name=api_version,json=apiVersion,proto3" json:"api_version,omitempty"`
-	Status        WebhookEvent_Status    `protobuf:"varint,5,opt,name=status,proto3,enum=payments.v1.WebhookEvent_Status" json:"status,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Stripe's id of the event.
+	StripeEventId string `protobuf:"bytes,1,opt,name=stripe_event_id,json=stripeEventId,proto3" json:"stripe_event_id,omitempty"`
+	// Stripe's, e.g. "payment_intent.succeeded".
+	Type string `protobuf:"bytes,2,opt,name=type,proto3" json:"type,omitempty"`
+	// Whether it is about real money.
+	Livemode bool `protobuf:"varint,3,opt,name=livemode,proto3" json:"livemode,omitempty"`
+	// Stripe's API version in which its body was written.
+	ApiVersion string `protobuf:"bytes,4,opt,name=api_version,json=apiVersion,proto3" json:"api_version,omitempty"`
+	// What became of it.
+	Status WebhookEvent_Status `protobuf:"varint,5,opt,name=status,proto3,enum=payments.v1.WebhookEvent_Status" json:"status,omitempty"`
 	// Handlings begun by Stripe's deliveries, and by our own retry.
 	AttemptCount int32 `protobuf:"varint,6,opt,name=attempt_count,json=attemptCount,proto3" json:"attempt_count,omitempty"`
-	RetryCount   int32 `protobuf:"varint,7,opt,name=retry_count,json=retryCount,proto3" json:"retry_count,omitempty"`
+	// Handlings begun by our own retry.
+	RetryCount int32 `protobuf:"varint,7,opt,name=retry_count,json=retryCount,proto3" json:"retry_count,omitempty"`
 	// Why it is not processed; no personal data.
-	LastError  string `protobuf:"bytes,8,opt,name=last_error,json=lastError,proto3" json:"last_error,omitempty"`
+	LastError string `protobuf:"bytes,8,opt,name=last_error,json=lastError,proto3" json:"last_error,omitempty"`
+	// Stripe's id of the customer that it names; empty when it names none.
 	CustomerId string `protobuf:"bytes,9,opt,name=customer_id,json=customerId,proto3" json:"customer_id,omitempty"`
 	// As Stripe wrote it into the event.
 	CustomerEmail string `protobuf:"bytes,10,opt,name=customer_email,json=customerEmail,proto3" json:"customer_email,omitempty"`
 	// How it was found whom it is for.
-	ResolutionMethod string                 `protobuf:"bytes,11,opt,name=resolution_method,json=resolutionMethod,proto3" json:"resolution_method,omitempty"`
-	ReceivedAt       *timestamppb.Timestamp `protobuf:"bytes,12,opt,name=received_at,json=receivedAt,proto3" json:"received_at,omitempty"`
-	ProcessedAt      *timestamppb.Timestamp `protobuf:"bytes,13,opt,name=processed_at,json=processedAt,proto3" json:"processed_at,omitempty"`
-	unknownFields    protoimpl.UnknownFields
-	sizeCache        protoimpl.SizeCache
+	ResolutionMethod string `protobuf:"bytes,11,opt,name=resolution_method,json=resolutionMethod,proto3" json:"resolution_method,omitempty"`
+	// When it first came.
+	ReceivedAt *timestamppb.Timestamp `protobuf:"bytes,12,opt,name=received_at,json=receivedAt,proto3" json:"received_at,omitempty"`
+	// When it came to rest; unset until then.
+	ProcessedAt   *timestamppb.Timestamp `protobuf:"bytes,13,opt,name=processed_at,json=processedAt,proto3" json:"processed_at,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *WebhookEvent) Reset() {
@@ -1256,14 +1305,17 @@ func (x *WebhookEvent) GetProcessedAt() *timestamppb.Timestamp {
 	return nil
 }
 
+// RefundPaymentRequest is one wish to give money back.
 type RefundPaymentRequest struct {
-	state   protoimpl.MessageState `protogen:"open.v1"`
-	OrderId string                 `protobuf:"bytes,1,opt,name=order_id,json=orderId,proto3" json:"order_id,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// UUID of the order.
+	OrderId string `protobuf:"bytes,1,opt,name=order_id,json=orderId,proto3" json:"order_id,omitempty"`
 	// UUID, minted once per wish; Stripe's idempotency key derives from it.
 	RefundId string `protobuf:"bytes,2,opt,name=refund_id,json=refundId,proto3" json:"refund_id,omitempty"`
 	// Minor units; 0 is all that is left.
-	AmountMinor int64  `protobuf:"varint,3,opt,name=amount_minor,json=amountMinor,proto3" json:"amount_minor,omitempty"`
-	Reason      string `protobuf:"bytes,4,opt,name=reason,proto3" json:"reason,omitempty"`
+	AmountMinor int64 `protobuf:"varint,3,opt,name=amount_minor,json=amountMinor,proto3" json:"amount_minor,omitempty"`
+	// Why; it is kept with the actor's name.
+	Reason string `protobuf:"bytes,4,opt,name=reason,proto3" json:"reason,omitempty"`
 	// Which charge; empty is the one that paid the order. Another one that was taken
 	// for the same order goes back without touching the order or its access.
 	ChargeId string `protobuf:"bytes,5,opt,name=charge_id,json=chargeId,proto3" json:"charge_id,omitempty"`
@@ -1345,6 +1397,7 @@ func (x *RefundPaymentRequest) GetDryRun() bool {
 	return false
 }
 
+// ListFollowedRequest is a list of subscriptions.
 type ListFollowedRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Stripe's ids.
@@ -1390,8 +1443,10 @@ func (x *ListFollowedRequest) GetSubscriptionIds() []string {
 	return nil
 }
 
+// ListFollowedResponse is those that are known here.
 type ListFollowedResponse struct {
-	state         protoimpl.MessageState  `protogen:"open.v1"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The others are missing.
 	Subscriptions []*FollowedSubscription `protobuf:"bytes,1,rep,name=subscriptions,proto3" json:"subscriptions,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1499,9 +1554,11 @@ func (x *FollowedSubscription) GetFailedLooks() int32 {
 	return 0
 }
 
+// ListRefundsRequest names an order.
 type ListRefundsRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	OrderId       string                 `protobuf:"bytes,1,opt,name=order_id,json=orderId,proto3" json:"order_id,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// UUID of the order.
+	OrderId       string `protobuf:"bytes,1,opt,name=order_id,json=orderId,proto3" json:"order_id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1543,9 +1600,11 @@ func (x *ListRefundsRequest) GetOrderId() string {
 	return ""
 }
 
+// ListRefundsResponse is an order's refunds.
 type ListRefundsResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Refunds       []*Refund              `protobuf:"bytes,1,rep,name=refunds,proto3" json:"refunds,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Oldest first.
+	Refunds       []*Refund `protobuf:"bytes,1,rep,name=refunds,proto3" json:"refunds,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1589,18 +1648,24 @@ func (x *ListRefundsResponse) GetRefunds() []*Refund {
 
 // Refund is money on its way back.
 type Refund struct {
-	state    protoimpl.MessageState `protogen:"open.v1"`
-	RefundId string                 `protobuf:"bytes,1,opt,name=refund_id,json=refundId,proto3" json:"refund_id,omitempty"`
-	OrderId  string                 `protobuf:"bytes,2,opt,name=order_id,json=orderId,proto3" json:"order_id,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// UUID that names the wish.
+	RefundId string `protobuf:"bytes,1,opt,name=refund_id,json=refundId,proto3" json:"refund_id,omitempty"`
+	// UUID of the order.
+	OrderId string `protobuf:"bytes,2,opt,name=order_id,json=orderId,proto3" json:"order_id,omitempty"`
 	// Stripe's id; empty until Stripe answered.
 	StripeRefundId string `protobuf:"bytes,3,opt,name=stripe_refund_id,json=stripeRefundId,proto3" json:"stripe_refund_id,omitempty"`
-	AmountMinor    int64  `protobuf:"varint,4,opt,name=amount_minor,json=amountMinor,proto3" json:"amount_minor,omitempty"`
+	// Minor units of currency.
+	AmountMinor int64 `protobuf:"varint,4,opt,name=amount_minor,json=amountMinor,proto3" json:"amount_minor,omitempty"`
 	// ISO 4217, upper case.
-	Currency string        `protobuf:"bytes,5,opt,name=currency,proto3" json:"currency,omitempty"`
-	Status   Refund_Status `protobuf:"varint,6,opt,name=status,proto3,enum=payments.v1.Refund_Status" json:"status,omitempty"`
-	Reason   string        `protobuf:"bytes,7,opt,name=reason,proto3" json:"reason,omitempty"`
+	Currency string `protobuf:"bytes,5,opt,name=currency,proto3" json:"currency,omitempty"`
+	// Where the money is.
+	Status Refund_Status `protobuf:"varint,6,opt,name=status,proto3,enum=payments.v1.Refund_Status" json:"status,omitempty"`
+	// Why, in the words of whoever asked for it.
+	Reason string `protobuf:"bytes,7,opt,name=reason,proto3" json:"reason,omitempty"`
 	// Who asked for it here; empty for one made at Stripe.
-	Actor         string                 `protobuf:"bytes,8,opt,name=actor,proto3" json:"actor,omitempty"`
+	Actor string `protobuf:"bytes,8,opt,name=actor,proto3" json:"actor,omitempty"`
+	// When it was asked for.
 	CreatedAt     *timestamppb.Timestamp `protobuf:"bytes,9,opt,name=created_at,json=createdAt,proto3" json:"created_at,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1707,15 +1772,18 @@ type Purchase struct {
 	OrderId string `protobuf:"bytes,1,opt,name=order_id,json=orderId,proto3" json:"order_id,omitempty"`
 	// UUID that the browser minted.
 	Reference string `protobuf:"bytes,2,opt,name=reference,proto3" json:"reference,omitempty"`
-	PlanId    string `protobuf:"bytes,3,opt,name=plan_id,json=planId,proto3" json:"plan_id,omitempty"`
+	// What is bought.
+	PlanId string `protobuf:"bytes,3,opt,name=plan_id,json=planId,proto3" json:"plan_id,omitempty"`
 	// Shown on the buyer's Stripe receipt; no personal data.
 	Description string `protobuf:"bytes,4,opt,name=description,proto3" json:"description,omitempty"`
 	// Minor units of currency, as Stripe counts them.
 	AmountMinor int64 `protobuf:"varint,5,opt,name=amount_minor,json=amountMinor,proto3" json:"amount_minor,omitempty"`
 	// ISO 4217, upper case.
 	Currency string `protobuf:"bytes,6,opt,name=currency,proto3" json:"currency,omitempty"`
-	Email    string `protobuf:"bytes,7,opt,name=email,proto3" json:"email,omitempty"`
-	Name     string `protobuf:"bytes,8,opt,name=name,proto3" json:"name,omitempty"`
+	// The buyer's, as typed.
+	Email string `protobuf:"bytes,7,opt,name=email,proto3" json:"email,omitempty"`
+	// The buyer's; may be empty.
+	Name string `protobuf:"bytes,8,opt,name=name,proto3" json:"name,omitempty"`
 	// The SaaS's account, when the purchase names one.
 	AccountId string `protobuf:"bytes,9,opt,name=account_id,json=accountId,proto3" json:"account_id,omitempty"`
 	// When the order was written; a search at Stripe begins shortly before.
@@ -1834,9 +1902,11 @@ func (x *Purchase) GetRenewsMonths() int32 {
 	return 0
 }
 
+// PayRequest is one attempt to charge a purchase.
 type PayRequest struct {
-	state    protoimpl.MessageState `protogen:"open.v1"`
-	Purchase *Purchase              `protobuf:"bytes,1,opt,name=purchase,proto3" json:"purchase,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// What is charged, and to whom.
+	Purchase *Purchase `protobuf:"bytes,1,opt,name=purchase,proto3" json:"purchase,omitempty"`
 	// UUID; the confirm's idempotency key.
 	AttemptId string `protobuf:"bytes,2,opt,name=attempt_id,json=attemptId,proto3" json:"attempt_id,omitempty"`
 	// A Stripe payment method id to confirm with. Empty: the intent is created
@@ -1916,9 +1986,11 @@ func (x *PayRequest) GetChargeBy() *timestamppb.Timestamp {
 	return nil
 }
 
+// LookAtPaymentRequest names the purchase whose money is looked for.
 type LookAtPaymentRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Purchase      *Purchase              `protobuf:"bytes,1,opt,name=purchase,proto3" json:"purchase,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Enough of it to find its charge without our own records.
+	Purchase      *Purchase `protobuf:"bytes,1,opt,name=purchase,proto3" json:"purchase,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1960,9 +2032,11 @@ func (x *LookAtPaymentRequest) GetPurchase() *Purchase {
 	return nil
 }
 
+// CancelPaymentRequest names the purchase that must not be charged any more.
 type CancelPaymentRequest struct {
-	state    protoimpl.MessageState `protogen:"open.v1"`
-	Purchase *Purchase              `protobuf:"bytes,1,opt,name=purchase,proto3" json:"purchase,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Enough of it to find its charge without our own records.
+	Purchase *Purchase `protobuf:"bytes,1,opt,name=purchase,proto3" json:"purchase,omitempty"`
 	// UUID of the attempt that must not happen, even if its Pay arrives later.
 	AttemptId     string `protobuf:"bytes,2,opt,name=attempt_id,json=attemptId,proto3" json:"attempt_id,omitempty"`
 	unknownFields protoimpl.UnknownFields
@@ -2015,12 +2089,17 @@ func (x *CancelPaymentRequest) GetAttemptId() string {
 
 // Payment is what is known of the money for one order.
 type Payment struct {
-	state           protoimpl.MessageState `protogen:"open.v1"`
-	OrderId         string                 `protobuf:"bytes,1,opt,name=order_id,json=orderId,proto3" json:"order_id,omitempty"`
-	Status          Payment_Status         `protobuf:"varint,2,opt,name=status,proto3,enum=payments.v1.Payment_Status" json:"status,omitempty"`
-	PaymentIntentId string                 `protobuf:"bytes,3,opt,name=payment_intent_id,json=paymentIntentId,proto3" json:"payment_intent_id,omitempty"`
-	ChargeId        string                 `protobuf:"bytes,4,opt,name=charge_id,json=chargeId,proto3" json:"charge_id,omitempty"`
-	CustomerId      string                 `protobuf:"bytes,5,opt,name=customer_id,json=customerId,proto3" json:"customer_id,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// UUID of the order.
+	OrderId string `protobuf:"bytes,1,opt,name=order_id,json=orderId,proto3" json:"order_id,omitempty"`
+	// What is known of the money.
+	Status Payment_Status `protobuf:"varint,2,opt,name=status,proto3,enum=payments.v1.Payment_Status" json:"status,omitempty"`
+	// Stripe's id of the payment intent; empty until there is one.
+	PaymentIntentId string `protobuf:"bytes,3,opt,name=payment_intent_id,json=paymentIntentId,proto3" json:"payment_intent_id,omitempty"`
+	// Stripe's id of the charge; empty until one is known.
+	ChargeId string `protobuf:"bytes,4,opt,name=charge_id,json=chargeId,proto3" json:"charge_id,omitempty"`
+	// Stripe's id of the buyer; empty until there is one.
+	CustomerId string `protobuf:"bytes,5,opt,name=customer_id,json=customerId,proto3" json:"customer_id,omitempty"`
 	// What Stripe took, in minor units; set on SUCCEEDED.
 	AmountMinor int64 `protobuf:"varint,6,opt,name=amount_minor,json=amountMinor,proto3" json:"amount_minor,omitempty"`
 	// ISO 4217, upper case.
@@ -2034,8 +2113,9 @@ type Payment struct {
 	// Where the buyer must be sent, when Stripe asks for a redirect.
 	RedirectUrl string `protobuf:"bytes,11,opt,name=redirect_url,json=redirectUrl,proto3" json:"redirect_url,omitempty"`
 	// What went back so far, in minor units.
-	RefundedMinor int64           `protobuf:"varint,13,opt,name=refunded_minor,json=refundedMinor,proto3" json:"refunded_minor,omitempty"`
-	Dispute       Payment_Dispute `protobuf:"varint,14,opt,name=dispute,proto3,enum=payments.v1.Payment_Dispute" json:"dispute,omitempty"`
+	RefundedMinor int64 `protobuf:"varint,13,opt,name=refunded_minor,json=refundedMinor,proto3" json:"refunded_minor,omitempty"`
+	// How a dispute of the charge stands.
+	Dispute Payment_Dispute `protobuf:"varint,14,opt,name=dispute,proto3,enum=payments.v1.Payment_Dispute" json:"dispute,omitempty"`
 	// The latest attempt, which everything but SUCCEEDED speaks of.
 	AttemptId string `protobuf:"bytes,12,opt,name=attempt_id,json=attemptId,proto3" json:"attempt_id,omitempty"`
 	// Which term of a subscription was paid; set on SUCCEEDED of one that renews.
@@ -2194,12 +2274,15 @@ func (x *Payment) GetAskedMinor() int64 {
 type Term struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Stripe's ids.
-	SubscriptionId string                 `protobuf:"bytes,1,opt,name=subscription_id,json=subscriptionId,proto3" json:"subscription_id,omitempty"`
-	InvoiceId      string                 `protobuf:"bytes,2,opt,name=invoice_id,json=invoiceId,proto3" json:"invoice_id,omitempty"`
-	PeriodStart    *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=period_start,json=periodStart,proto3" json:"period_start,omitempty"`
-	PeriodEnd      *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=period_end,json=periodEnd,proto3" json:"period_end,omitempty"`
-	unknownFields  protoimpl.UnknownFields
-	sizeCache      protoimpl.SizeCache
+	SubscriptionId string `protobuf:"bytes,1,opt,name=subscription_id,json=subscriptionId,proto3" json:"subscription_id,omitempty"`
+	// Stripe's id of the invoice that was paid.
+	InvoiceId string `protobuf:"bytes,2,opt,name=invoice_id,json=invoiceId,proto3" json:"invoice_id,omitempty"`
+	// The first moment that was paid for.
+	PeriodStart *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=period_start,json=periodStart,proto3" json:"period_start,omitempty"`
+	// The first moment that was not.
+	PeriodEnd     *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=period_end,json=periodEnd,proto3" json:"period_end,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Term) Reset() {
@@ -2266,8 +2349,9 @@ type Subscription struct {
 	// Stripe's id.
 	SubscriptionId string `protobuf:"bytes,1,opt,name=subscription_id,json=subscriptionId,proto3" json:"subscription_id,omitempty"`
 	// UUID of the order that began it.
-	OrderId string              `protobuf:"bytes,2,opt,name=order_id,json=orderId,proto3" json:"order_id,omitempty"`
-	Status  Subscription_Status `protobuf:"varint,3,opt,name=status,proto3,enum=payments.v1.Subscription_Status" json:"status,omitempty"`
+	OrderId string `protobuf:"bytes,2,opt,name=order_id,json=orderId,proto3" json:"order_id,omitempty"`
+	// How it stands.
+	Status Subscription_Status `protobuf:"varint,3,opt,name=status,proto3,enum=payments.v1.Subscription_Status" json:"status,omitempty"`
 	// Whether Stripe will charge it again by itself: not when it is to end with
 	// the term, or when its collection is paused.
 	Renews bool `protobuf:"varint,4,opt,name=renews,proto3" json:"renews,omitempty"`
@@ -2464,7 +2548,8 @@ func (x *UnpaidInvoice) GetNextAttemptAt() *timestamppb.Timestamp {
 type Decline struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Stripe's decline code, or its error code where there is none.
-	Code          string `protobuf:"bytes,1,opt,name=code,proto3" json:"code,omitempty"`
+	Code string `protobuf:"bytes,1,opt,name=code,proto3" json:"code,omitempty"`
+	// Stripe's, written for the buyer.
 	Message       string `protobuf:"bytes,2,opt,name=message,proto3" json:"message,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -2514,6 +2599,7 @@ func (x *Decline) GetMessage() string {
 	return ""
 }
 
+// ReceiveWebhookRequest is one delivery of Stripe's, as it came.
 type ReceiveWebhookRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The body exactly as it came; the signature is over these bytes.
@@ -2568,6 +2654,7 @@ func (x *ReceiveWebhookRequest) GetSignature() string {
 	return ""
 }
 
+// ReceiveWebhookResponse says that Stripe need not deliver it again.
 type ReceiveWebhookResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The ledger status the event now has, e.g. "PROCESSED".
@@ -2613,8 +2700,10 @@ func (x *ReceiveWebhookResponse) GetStatus() string {
 	return ""
 }
 
+// FileWebhooksRequest is deliveries that came at the same time.
 type FileWebhooksRequest struct {
-	state         protoimpl.MessageState   `protogen:"open.v1"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Each as it came.
 	Deliveries    []*ReceiveWebhookRequest `protobuf:"bytes,1,rep,name=deliveries,proto3" json:"deliveries,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -2657,6 +2746,7 @@ func (x *FileWebhooksRequest) GetDeliveries() []*ReceiveWebhookRequest {
 	return nil
 }
 
+// FileWebhooksResponse says which of them need not be handled any more.
 type FileWebhooksResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The ledger status of each delivery's event, in their order; empty when the
@@ -2706,8 +2796,10 @@ func (x *FileWebhooksResponse) GetStatuses() []string {
 // Window is a stretch of time by when Stripe made something: from is in it,
 // before is not. Stripe counts whole seconds.
 type Window struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	From          *timestamppb.Timestamp `protobuf:"bytes,1,opt,name=from,proto3" json:"from,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The first moment.
+	From *timestamppb.Timestamp `protobuf:"bytes,1,opt,name=from,proto3" json:"from,omitempty"`
+	// The first moment after it.
 	Before        *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=before,proto3" json:"before,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -2757,9 +2849,11 @@ func (x *Window) GetBefore() *timestamppb.Timestamp {
 	return nil
 }
 
+// ListChargesRequest is a stretch of time, or a few charges.
 type ListChargesRequest struct {
-	state  protoimpl.MessageState `protogen:"open.v1"`
-	Window *Window                `protobuf:"bytes,1,opt,name=window,proto3" json:"window,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// When Stripe made them; unset with charge_ids.
+	Window *Window `protobuf:"bytes,1,opt,name=window,proto3" json:"window,omitempty"`
 	// Only these charges, at most 100; the window is not read then.
 	ChargeIds []string `protobuf:"bytes,2,rep,name=charge_ids,json=chargeIds,proto3" json:"charge_ids,omitempty"`
 	// Opaque; from the previous page of the same window.
@@ -2819,6 +2913,7 @@ func (x *ListChargesRequest) GetPageToken() string {
 	return ""
 }
 
+// ListChargesResponse is one page of charges.
 type ListChargesResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// At most 100, Stripe's page.
@@ -2875,28 +2970,38 @@ func (x *ListChargesResponse) GetNextPageToken() string {
 
 // SeenCharge is a charge as Stripe shows it, and whose it is.
 type SeenCharge struct {
-	state           protoimpl.MessageState `protogen:"open.v1"`
-	ChargeId        string                 `protobuf:"bytes,1,opt,name=charge_id,json=chargeId,proto3" json:"charge_id,omitempty"`
-	PaymentIntentId string                 `protobuf:"bytes,2,opt,name=payment_intent_id,json=paymentIntentId,proto3" json:"payment_intent_id,omitempty"`
-	CustomerId      string                 `protobuf:"bytes,3,opt,name=customer_id,json=customerId,proto3" json:"customer_id,omitempty"`
-	Status          SeenCharge_Status      `protobuf:"varint,4,opt,name=status,proto3,enum=payments.v1.SeenCharge_Status" json:"status,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Stripe's id of the charge.
+	ChargeId string `protobuf:"bytes,1,opt,name=charge_id,json=chargeId,proto3" json:"charge_id,omitempty"`
+	// Stripe's id of its payment intent; empty when it has none.
+	PaymentIntentId string `protobuf:"bytes,2,opt,name=payment_intent_id,json=paymentIntentId,proto3" json:"payment_intent_id,omitempty"`
+	// Stripe's id of its customer; empty when it has none.
+	CustomerId string `protobuf:"bytes,3,opt,name=customer_id,json=customerId,proto3" json:"customer_id,omitempty"`
+	// Whether the money moved.
+	Status SeenCharge_Status `protobuf:"varint,4,opt,name=status,proto3,enum=payments.v1.SeenCharge_Status" json:"status,omitempty"`
 	// Whether the money was taken, and not only reserved.
 	Captured bool `protobuf:"varint,5,opt,name=captured,proto3" json:"captured,omitempty"`
 	// Minor units of currency.
 	AmountMinor int64 `protobuf:"varint,6,opt,name=amount_minor,json=amountMinor,proto3" json:"amount_minor,omitempty"`
 	// ISO 4217, upper case.
-	Currency      string                 `protobuf:"bytes,7,opt,name=currency,proto3" json:"currency,omitempty"`
-	RefundedMinor int64                  `protobuf:"varint,8,opt,name=refunded_minor,json=refundedMinor,proto3" json:"refunded_minor,omitempty"`
-	Disputed      bool                   `protobuf:"varint,9,opt,name=disputed,proto3" json:"disputed,omitempty"`
-	CreatedAt     *timestamppb.Timestamp `protobuf:"bytes,10,opt,name=created_at,json=createdAt,proto3" json:"created_at,omitempty"`
-	Owner         SeenCharge_Owner       `protobuf:"varint,11,opt,name=owner,proto3,enum=payments.v1.SeenCharge_Owner" json:"owner,omitempty"`
+	Currency string `protobuf:"bytes,7,opt,name=currency,proto3" json:"currency,omitempty"`
+	// What went back so far, in minor units of currency.
+	RefundedMinor int64 `protobuf:"varint,8,opt,name=refunded_minor,json=refundedMinor,proto3" json:"refunded_minor,omitempty"`
+	// There is, or was, a dispute of it.
+	Disputed bool `protobuf:"varint,9,opt,name=disputed,proto3" json:"disputed,omitempty"`
+	// When Stripe made it.
+	CreatedAt *timestamppb.Timestamp `protobuf:"bytes,10,opt,name=created_at,json=createdAt,proto3" json:"created_at,omitempty"`
+	// Whose it is.
+	Owner SeenCharge_Owner `protobuf:"varint,11,opt,name=owner,proto3,enum=payments.v1.SeenCharge_Owner" json:"owner,omitempty"`
 	// How that is known, in plain words.
 	OwnerReason string `protobuf:"bytes,12,opt,name=owner_reason,json=ownerReason,proto3" json:"owner_reason,omitempty"`
 	// UUID of the order it is for, by the saved payment or its metadata; empty when
 	// it names none.
 	OrderId string `protobuf:"bytes,13,opt,name=order_id,json=orderId,proto3" json:"order_id,omitempty"`
 	// Whether a succeeded payment with this charge is recorded here.
-	Recorded             bool   `protobuf:"varint,14,opt,name=recorded,proto3" json:"recorded,omitempty"`
+	Recorded bool `protobuf:"varint,14,opt,name=recorded,proto3" json:"recorded,omitempty"`
+	// Stripe's id of the movement that it is in the balance; empty until there is
+	// one.
 	BalanceTransactionId string `protobuf:"bytes,15,opt,name=balance_transaction_id,json=balanceTransactionId,proto3" json:"balance_transaction_id,omitempty"`
 	unknownFields        protoimpl.UnknownFields
 	sizeCache            protoimpl.SizeCache
@@ -3042,11 +3147,15 @@ func (x *SeenCharge) GetBalanceTransactionId() string {
 type FindChargesRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Addresses as they may stand at Stripe, which compares them with case.
-	Emails           []string    `protobuf:"bytes,1,rep,name=emails,proto3" json:"emails,omitempty"`
-	CustomerIds      []string    `protobuf:"bytes,2,rep,name=customer_ids,json=customerIds,proto3" json:"customer_ids,omitempty"`
-	PaymentIntentIds []string    `protobuf:"bytes,3,rep,name=payment_intent_ids,json=paymentIntentIds,proto3" json:"payment_intent_ids,omitempty"`
-	ChargeIds        []string    `protobuf:"bytes,4,rep,name=charge_ids,json=chargeIds,proto3" json:"charge_ids,omitempty"`
-	Card             *CardSearch `protobuf:"bytes,5,opt,name=card,proto3" json:"card,omitempty"`
+	Emails []string `protobuf:"bytes,1,rep,name=emails,proto3" json:"emails,omitempty"`
+	// Stripe's.
+	CustomerIds []string `protobuf:"bytes,2,rep,name=customer_ids,json=customerIds,proto3" json:"customer_ids,omitempty"`
+	// Stripe's.
+	PaymentIntentIds []string `protobuf:"bytes,3,rep,name=payment_intent_ids,json=paymentIntentIds,proto3" json:"payment_intent_ids,omitempty"`
+	// Stripe's.
+	ChargeIds []string `protobuf:"bytes,4,rep,name=charge_ids,json=chargeIds,proto3" json:"charge_ids,omitempty"`
+	// What a bank statement shows; unset when nobody has read one.
+	Card *CardSearch `protobuf:"bytes,5,opt,name=card,proto3" json:"card,omitempty"`
 	// UUIDs of orders, or the references that orders' ids derive from: what is kept of
 	// their payments says which intents and charges they are.
 	OrderIds      []string `protobuf:"bytes,6,rep,name=order_ids,json=orderIds,proto3" json:"order_ids,omitempty"`
@@ -3129,11 +3238,13 @@ func (x *FindChargesRequest) GetOrderIds() []string {
 // CardSearch is what a bank statement shows of a charge.
 type CardSearch struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	Last4 string                 `protobuf:"bytes,1,opt,name=last4,proto3" json:"last4,omitempty"`
+	// The last four digits of the card.
+	Last4 string `protobuf:"bytes,1,opt,name=last4,proto3" json:"last4,omitempty"`
 	// Minor units.
 	AmountMinor int64 `protobuf:"varint,2,opt,name=amount_minor,json=amountMinor,proto3" json:"amount_minor,omitempty"`
 	// ISO 4217; empty is any.
-	Currency      string  `protobuf:"bytes,3,opt,name=currency,proto3" json:"currency,omitempty"`
+	Currency string `protobuf:"bytes,3,opt,name=currency,proto3" json:"currency,omitempty"`
+	// When the charge may have been made.
 	Window        *Window `protobuf:"bytes,4,opt,name=window,proto3" json:"window,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -3197,6 +3308,7 @@ func (x *CardSearch) GetWindow() *Window {
 	return nil
 }
 
+// FindChargesResponse is the charges that were found.
 type FindChargesResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Newest first, at most 200.
@@ -3263,14 +3375,17 @@ func (x *FindChargesResponse) GetCut() bool {
 // FoundCharge is a charge with what its customer recognises it by, and what
 // happened to it since.
 type FoundCharge struct {
-	state  protoimpl.MessageState `protogen:"open.v1"`
-	Charge *SeenCharge            `protobuf:"bytes,1,opt,name=charge,proto3" json:"charge,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// As Stripe shows it.
+	Charge *SeenCharge `protobuf:"bytes,1,opt,name=charge,proto3" json:"charge,omitempty"`
 	// Of the card or account that it was paid with; empty when not known.
 	Last4 string `protobuf:"bytes,2,opt,name=last4,proto3" json:"last4,omitempty"`
 	// Of the Stripe customer, else as the payer gave it; as it is written there. Empty
 	// when Stripe has none. It says where to write, not whose the charge is.
-	Email    string           `protobuf:"bytes,3,opt,name=email,proto3" json:"email,omitempty"`
-	Refunds  []*ChargeRefund  `protobuf:"bytes,4,rep,name=refunds,proto3" json:"refunds,omitempty"`
+	Email string `protobuf:"bytes,3,opt,name=email,proto3" json:"email,omitempty"`
+	// All of it that went back, or is to.
+	Refunds []*ChargeRefund `protobuf:"bytes,4,rep,name=refunds,proto3" json:"refunds,omitempty"`
+	// Also those that are decided.
 	Disputes []*ChargeDispute `protobuf:"bytes,5,rep,name=disputes,proto3" json:"disputes,omitempty"`
 	// Why the bank refused it, in Stripe's words; empty when it did not.
 	FailureMessage string `protobuf:"bytes,6,opt,name=failure_message,json=failureMessage,proto3" json:"failure_message,omitempty"`
@@ -3352,11 +3467,14 @@ func (x *FoundCharge) GetFailureMessage() string {
 
 // ChargeRefund is a refund as Stripe shows it.
 type ChargeRefund struct {
-	state          protoimpl.MessageState `protogen:"open.v1"`
-	StripeRefundId string                 `protobuf:"bytes,1,opt,name=stripe_refund_id,json=stripeRefundId,proto3" json:"stripe_refund_id,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Stripe's id.
+	StripeRefundId string `protobuf:"bytes,1,opt,name=stripe_refund_id,json=stripeRefundId,proto3" json:"stripe_refund_id,omitempty"`
 	// Minor units of the charge's currency.
-	AmountMinor   int64                  `protobuf:"varint,2,opt,name=amount_minor,json=amountMinor,proto3" json:"amount_minor,omitempty"`
-	Status        Refund_Status          `protobuf:"varint,3,opt,name=status,proto3,enum=payments.v1.Refund_Status" json:"status,omitempty"`
+	AmountMinor int64 `protobuf:"varint,2,opt,name=amount_minor,json=amountMinor,proto3" json:"amount_minor,omitempty"`
+	// Where the money is.
+	Status Refund_Status `protobuf:"varint,3,opt,name=status,proto3,enum=payments.v1.Refund_Status" json:"status,omitempty"`
+	// When Stripe made it.
 	CreatedAt     *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=created_at,json=createdAt,proto3" json:"created_at,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -3422,13 +3540,16 @@ func (x *ChargeRefund) GetCreatedAt() *timestamppb.Timestamp {
 
 // ChargeDispute is a dispute as Stripe shows it.
 type ChargeDispute struct {
-	state           protoimpl.MessageState `protogen:"open.v1"`
-	StripeDisputeId string                 `protobuf:"bytes,1,opt,name=stripe_dispute_id,json=stripeDisputeId,proto3" json:"stripe_dispute_id,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Stripe's id.
+	StripeDisputeId string `protobuf:"bytes,1,opt,name=stripe_dispute_id,json=stripeDisputeId,proto3" json:"stripe_dispute_id,omitempty"`
 	// Minor units of the charge's currency.
-	AmountMinor int64           `protobuf:"varint,2,opt,name=amount_minor,json=amountMinor,proto3" json:"amount_minor,omitempty"`
-	Stands      Payment_Dispute `protobuf:"varint,3,opt,name=stands,proto3,enum=payments.v1.Payment_Dispute" json:"stands,omitempty"`
+	AmountMinor int64 `protobuf:"varint,2,opt,name=amount_minor,json=amountMinor,proto3" json:"amount_minor,omitempty"`
+	// How it stands.
+	Stands Payment_Dispute `protobuf:"varint,3,opt,name=stands,proto3,enum=payments.v1.Payment_Dispute" json:"stands,omitempty"`
 	// In Stripe's words, e.g. unrecognized.
-	Reason    string                 `protobuf:"bytes,4,opt,name=reason,proto3" json:"reason,omitempty"`
+	Reason string `protobuf:"bytes,4,opt,name=reason,proto3" json:"reason,omitempty"`
+	// When Stripe made it.
 	CreatedAt *timestamppb.Timestamp `protobuf:"bytes,5,opt,name=created_at,json=createdAt,proto3" json:"created_at,omitempty"`
 	// By when it must be answered; unset when there is nothing to answer.
 	AnswerBy      *timestamppb.Timestamp `protobuf:"bytes,6,opt,name=answer_by,json=answerBy,proto3" json:"answer_by,omitempty"`
@@ -3508,9 +3629,11 @@ func (x *ChargeDispute) GetAnswerBy() *timestamppb.Timestamp {
 	return nil
 }
 
+// MatchPaymentsRequest is a page of charges.
 type MatchPaymentsRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	ChargeIds     []string               `protobuf:"bytes,1,rep,name=charge_ids,json=chargeIds,proto3" json:"charge_ids,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Stripe's.
+	ChargeIds     []string `protobuf:"bytes,1,rep,name=charge_ids,json=chargeIds,proto3" json:"charge_ids,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -3552,9 +3675,11 @@ func (x *MatchPaymentsRequest) GetChargeIds() []string {
 	return nil
 }
 
+// MatchPaymentsResponse is those of them that are recorded.
 type MatchPaymentsResponse struct {
-	state             protoimpl.MessageState `protogen:"open.v1"`
-	RecordedChargeIds []string               `protobuf:"bytes,1,rep,name=recorded_charge_ids,json=recordedChargeIds,proto3" json:"recorded_charge_ids,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The others are missing.
+	RecordedChargeIds []string `protobuf:"bytes,1,rep,name=recorded_charge_ids,json=recordedChargeIds,proto3" json:"recorded_charge_ids,omitempty"`
 	unknownFields     protoimpl.UnknownFields
 	sizeCache         protoimpl.SizeCache
 }
@@ -3596,9 +3721,11 @@ func (x *MatchPaymentsResponse) GetRecordedChargeIds() []string {
 	return nil
 }
 
+// RestoreChargeRequest names a charge whose payment was lost here.
 type RestoreChargeRequest struct {
-	state    protoimpl.MessageState `protogen:"open.v1"`
-	ChargeId string                 `protobuf:"bytes,1,opt,name=charge_id,json=chargeId,proto3" json:"charge_id,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Stripe's id of the charge.
+	ChargeId string `protobuf:"bytes,1,opt,name=charge_id,json=chargeId,proto3" json:"charge_id,omitempty"`
 	// For whom and for what it was paid, as a person says who has adopted it; needs
 	// their credential. Then a charge is written down, too, that is claimed, or whose
 	// hints do not agree or say too little. One that is recorded stays as it is.
@@ -3653,10 +3780,13 @@ func (x *RestoreChargeRequest) GetNamed() *NamedBuyer {
 
 // NamedBuyer is a charge's buyer as a person names them.
 type NamedBuyer struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Email         string                 `protobuf:"bytes,1,opt,name=email,proto3" json:"email,omitempty"`
-	Name          string                 `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`
-	PlanId        string                 `protobuf:"bytes,3,opt,name=plan_id,json=planId,proto3" json:"plan_id,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Where their mails go, as typed.
+	Email string `protobuf:"bytes,1,opt,name=email,proto3" json:"email,omitempty"`
+	// May be empty.
+	Name string `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`
+	// What the charge paid.
+	PlanId        string `protobuf:"bytes,3,opt,name=plan_id,json=planId,proto3" json:"plan_id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -3712,16 +3842,24 @@ func (x *NamedBuyer) GetPlanId() string {
 	return ""
 }
 
+// RestoreChargeResponse is what orders.v1.AdoptChargeRequest needs, as far as the
+// charge says it.
 type RestoreChargeResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// What AdoptCharge needs; payment is unset when the charge is not paid.
-	Reference     string   `protobuf:"bytes,1,opt,name=reference,proto3" json:"reference,omitempty"`
-	PlanId        string   `protobuf:"bytes,2,opt,name=plan_id,json=planId,proto3" json:"plan_id,omitempty"`
-	Email         string   `protobuf:"bytes,3,opt,name=email,proto3" json:"email,omitempty"`
-	Name          string   `protobuf:"bytes,4,opt,name=name,proto3" json:"name,omitempty"`
-	AccountId     string   `protobuf:"bytes,5,opt,name=account_id,json=accountId,proto3" json:"account_id,omitempty"`
-	Payment       *Payment `protobuf:"bytes,6,opt,name=payment,proto3" json:"payment,omitempty"`
-	RenewsOrderId string   `protobuf:"bytes,7,opt,name=renews_order_id,json=renewsOrderId,proto3" json:"renews_order_id,omitempty"`
+	Reference string `protobuf:"bytes,1,opt,name=reference,proto3" json:"reference,omitempty"`
+	// What it paid; empty when that is missing.
+	PlanId string `protobuf:"bytes,2,opt,name=plan_id,json=planId,proto3" json:"plan_id,omitempty"`
+	// The buyer's; empty when that is missing.
+	Email string `protobuf:"bytes,3,opt,name=email,proto3" json:"email,omitempty"`
+	// The buyer's; may be empty.
+	Name string `protobuf:"bytes,4,opt,name=name,proto3" json:"name,omitempty"`
+	// The account that it names; empty when it names none.
+	AccountId string `protobuf:"bytes,5,opt,name=account_id,json=accountId,proto3" json:"account_id,omitempty"`
+	// What Stripe says of the money.
+	Payment *Payment `protobuf:"bytes,6,opt,name=payment,proto3" json:"payment,omitempty"`
+	// UUID of the order that began its subscription; empty for a one-off.
+	RenewsOrderId string `protobuf:"bytes,7,opt,name=renews_order_id,json=renewsOrderId,proto3" json:"renews_order_id,omitempty"`
 	// What the charge does not say, so that it cannot be adopted; empty otherwise.
 	Missing       string `protobuf:"bytes,8,opt,name=missing,proto3" json:"missing,omitempty"`
 	unknownFields protoimpl.UnknownFields
@@ -3814,10 +3952,13 @@ func (x *RestoreChargeResponse) GetMissing() string {
 	return ""
 }
 
+// CatchUpEventsRequest is a page of a stretch of time.
 type CatchUpEventsRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Window        *Window                `protobuf:"bytes,1,opt,name=window,proto3" json:"window,omitempty"`
-	PageToken     string                 `protobuf:"bytes,2,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// When Stripe made what is asked for.
+	Window *Window `protobuf:"bytes,1,opt,name=window,proto3" json:"window,omitempty"`
+	// Opaque; from the previous page.
+	PageToken     string `protobuf:"bytes,2,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -3866,11 +4007,14 @@ func (x *CatchUpEventsRequest) GetPageToken() string {
 	return ""
 }
 
+// CatchUpEventsResponse is what the page had.
 type CatchUpEventsResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// How many the page had, and how many of these the ledger lacked.
-	ReadCount     int32  `protobuf:"varint,1,opt,name=read_count,json=readCount,proto3" json:"read_count,omitempty"`
-	AddedCount    int32  `protobuf:"varint,2,opt,name=added_count,json=addedCount,proto3" json:"added_count,omitempty"`
+	ReadCount int32 `protobuf:"varint,1,opt,name=read_count,json=readCount,proto3" json:"read_count,omitempty"`
+	// How many of them the ledger lacked.
+	AddedCount int32 `protobuf:"varint,2,opt,name=added_count,json=addedCount,proto3" json:"added_count,omitempty"`
+	// Empty on the last page.
 	NextPageToken string `protobuf:"bytes,3,opt,name=next_page_token,json=nextPageToken,proto3" json:"next_page_token,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -3927,11 +4071,15 @@ func (x *CatchUpEventsResponse) GetNextPageToken() string {
 	return ""
 }
 
+// FollowChangesRequest is a page of what happened to charges in a stretch of time.
 type FollowChangesRequest struct {
-	state         protoimpl.MessageState    `protogen:"open.v1"`
-	Kind          FollowChangesRequest_Kind `protobuf:"varint,1,opt,name=kind,proto3,enum=payments.v1.FollowChangesRequest_Kind" json:"kind,omitempty"`
-	Window        *Window                   `protobuf:"bytes,2,opt,name=window,proto3" json:"window,omitempty"`
-	PageToken     string                    `protobuf:"bytes,3,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// What happened to them.
+	Kind FollowChangesRequest_Kind `protobuf:"varint,1,opt,name=kind,proto3,enum=payments.v1.FollowChangesRequest_Kind" json:"kind,omitempty"`
+	// When Stripe made what is asked for.
+	Window *Window `protobuf:"bytes,2,opt,name=window,proto3" json:"window,omitempty"`
+	// Opaque; from the previous page.
+	PageToken     string `protobuf:"bytes,3,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -3987,16 +4135,19 @@ func (x *FollowChangesRequest) GetPageToken() string {
 	return ""
 }
 
+// FollowChangesResponse is what the page had, and what followed.
 type FollowChangesResponse struct {
-	state     protoimpl.MessageState `protogen:"open.v1"`
-	ReadCount int32                  `protobuf:"varint,1,opt,name=read_count,json=readCount,proto3" json:"read_count,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// How many refunds or disputes it had.
+	ReadCount int32 `protobuf:"varint,1,opt,name=read_count,json=readCount,proto3" json:"read_count,omitempty"`
 	// Charges of ours about which Orders was told something new.
 	FollowedChargeIds []string `protobuf:"bytes,2,rep,name=followed_charge_ids,json=followedChargeIds,proto3" json:"followed_charge_ids,omitempty"`
 	// Charges of ours that could not be followed now: the page counts as not read.
 	FailedChargeIds []string `protobuf:"bytes,3,rep,name=failed_charge_ids,json=failedChargeIds,proto3" json:"failed_charge_ids,omitempty"`
-	NextPageToken   string   `protobuf:"bytes,4,opt,name=next_page_token,json=nextPageToken,proto3" json:"next_page_token,omitempty"`
-	unknownFields   protoimpl.UnknownFields
-	sizeCache       protoimpl.SizeCache
+	// Empty on the last page.
+	NextPageToken string `protobuf:"bytes,4,opt,name=next_page_token,json=nextPageToken,proto3" json:"next_page_token,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *FollowChangesResponse) Reset() {
@@ -4057,10 +4208,13 @@ func (x *FollowChangesResponse) GetNextPageToken() string {
 	return ""
 }
 
+// ListBalanceTransactionsRequest is a page of a stretch of time.
 type ListBalanceTransactionsRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Window        *Window                `protobuf:"bytes,1,opt,name=window,proto3" json:"window,omitempty"`
-	PageToken     string                 `protobuf:"bytes,2,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// When Stripe made what is asked for.
+	Window *Window `protobuf:"bytes,1,opt,name=window,proto3" json:"window,omitempty"`
+	// Opaque; from the previous page.
+	PageToken     string `protobuf:"bytes,2,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -4109,10 +4263,13 @@ func (x *ListBalanceTransactionsRequest) GetPageToken() string {
 	return ""
 }
 
+// ListBalanceTransactionsResponse is one page of movements.
 type ListBalanceTransactionsResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Transactions  []*BalanceTransaction  `protobuf:"bytes,1,rep,name=transactions,proto3" json:"transactions,omitempty"`
-	NextPageToken string                 `protobuf:"bytes,2,opt,name=next_page_token,json=nextPageToken,proto3" json:"next_page_token,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Newest first.
+	Transactions []*BalanceTransaction `protobuf:"bytes,1,rep,name=transactions,proto3" json:"transactions,omitempty"`
+	// Empty on the last page.
+	NextPageToken string `protobuf:"bytes,2,opt,name=next_page_token,json=nextPageToken,proto3" json:"next_page_token,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -4164,7 +4321,8 @@ func (x *ListBalanceTransactionsResponse) GetNextPageToken() string {
 // BalanceTransaction is one movement of the Stripe balance.
 type BalanceTransaction struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	Id    string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	// Stripe's id.
+	Id string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
 	// In Stripe's words, e.g. charge, refund, adjustment, payout.
 	Type string `protobuf:"bytes,2,opt,name=type,proto3" json:"type,omitempty"`
 	// Of what, e.g. the charge, refund or dispute id.
@@ -4174,12 +4332,15 @@ type BalanceTransaction struct {
 	// Minor units of the settlement currency; fee_minor is Stripe's, net_minor is
 	// amount_minor less that.
 	AmountMinor int64 `protobuf:"varint,5,opt,name=amount_minor,json=amountMinor,proto3" json:"amount_minor,omitempty"`
-	FeeMinor    int64 `protobuf:"varint,6,opt,name=fee_minor,json=feeMinor,proto3" json:"fee_minor,omitempty"`
-	NetMinor    int64 `protobuf:"varint,7,opt,name=net_minor,json=netMinor,proto3" json:"net_minor,omitempty"`
+	// What Stripe kept, in minor units of the settlement currency.
+	FeeMinor int64 `protobuf:"varint,6,opt,name=fee_minor,json=feeMinor,proto3" json:"fee_minor,omitempty"`
+	// amount_minor less fee_minor.
+	NetMinor int64 `protobuf:"varint,7,opt,name=net_minor,json=netMinor,proto3" json:"net_minor,omitempty"`
 	// The settlement currency, ISO 4217, upper case.
 	Currency string `protobuf:"bytes,8,opt,name=currency,proto3" json:"currency,omitempty"`
 	// As a decimal; empty when nothing was converted.
-	ExchangeRate  string                 `protobuf:"bytes,9,opt,name=exchange_rate,json=exchangeRate,proto3" json:"exchange_rate,omitempty"`
+	ExchangeRate string `protobuf:"bytes,9,opt,name=exchange_rate,json=exchangeRate,proto3" json:"exchange_rate,omitempty"`
+	// When Stripe made it.
 	CreatedAt     *timestamppb.Timestamp `protobuf:"bytes,10,opt,name=created_at,json=createdAt,proto3" json:"created_at,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache

@@ -32,6 +32,9 @@ const (
 // PaymentsServiceClient is the client API for PaymentsService service.
 //
 // For semantics around ctx use and closing/ending streaming RPCs, please refer to https://pkg.go.dev/google.golang.org/grpc/?tab=doc#ClientConn.NewStream.
+//
+// PaymentsService moves money and takes Stripe's deliveries; only Orders and the edge
+// may call it.
 type PaymentsServiceClient interface {
 	// Pay drives one attempt to charge a purchase and answers with what is known.
 	// Idempotent by attempt_id: the same attempt never charges twice, and asking
@@ -117,6 +120,9 @@ func (c *paymentsServiceClient) FileWebhooks(ctx context.Context, in *FileWebhoo
 // PaymentsServiceServer is the server API for PaymentsService service.
 // All implementations must embed UnimplementedPaymentsServiceServer
 // for forward compatibility.
+//
+// PaymentsService moves money and takes Stripe's deliveries; only Orders and the edge
+// may call it.
 type PaymentsServiceServer interface {
 	// Pay drives one attempt to charge a purchase and answers with what is known.
 	// Idempotent by attempt_id: the same attempt never charges twice, and asking

@@ -27,7 +27,8 @@ const (
 type Person struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Compared trimmed and without case.
-	Email         string   `protobuf:"bytes,1,opt,name=email,proto3" json:"email,omitempty"`
+	Email string `protobuf:"bytes,1,opt,name=email,proto3" json:"email,omitempty"`
+	// As far as the caller knows them.
 	Names         []*Names `protobuf:"bytes,2,rep,name=names,proto3" json:"names,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -80,9 +81,11 @@ func (x *Person) GetNames() []*Names {
 // Names are ids of one kind: orders, customers (Stripe's), objects (Stripe's charges,
 // intents, sessions and invoices), events or accounts.
 type Names struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Of            string                 `protobuf:"bytes,1,opt,name=of,proto3" json:"of,omitempty"`
-	Ids           []string               `protobuf:"bytes,2,rep,name=ids,proto3" json:"ids,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// orders, customers, objects, events or accounts.
+	Of string `protobuf:"bytes,1,opt,name=of,proto3" json:"of,omitempty"`
+	// Each once.
+	Ids           []string `protobuf:"bytes,2,rep,name=ids,proto3" json:"ids,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -131,9 +134,11 @@ func (x *Names) GetIds() []string {
 	return nil
 }
 
+// ExportPersonRequest names a person.
 type ExportPersonRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Person        *Person                `protobuf:"bytes,1,opt,name=person,proto3" json:"person,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Whose data is wanted.
+	Person        *Person `protobuf:"bytes,1,opt,name=person,proto3" json:"person,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -175,6 +180,7 @@ func (x *ExportPersonRequest) GetPerson() *Person {
 	return nil
 }
 
+// ExportPersonResponse is what the service keeps about them.
 type ExportPersonResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The tables that have something, in the order of the service.
@@ -284,9 +290,11 @@ func (x *Held) GetRowsJson() []string {
 	return nil
 }
 
+// ErasePersonRequest names a person who is to be forgotten.
 type ErasePersonRequest struct {
-	state  protoimpl.MessageState `protogen:"open.v1"`
-	Person *Person                `protobuf:"bytes,1,opt,name=person,proto3" json:"person,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Whose data is erased.
+	Person *Person `protobuf:"bytes,1,opt,name=person,proto3" json:"person,omitempty"`
 	// What stands in place of the address from now on; it names nobody.
 	Pseudonym string `protobuf:"bytes,2,opt,name=pseudonym,proto3" json:"pseudonym,omitempty"`
 	// Only say what is open and what would be erased.
@@ -355,6 +363,7 @@ func (x *ErasePersonRequest) GetAccessGoesOn() bool {
 	return false
 }
 
+// ErasePersonResponse is what was erased, or what stands against it.
 type ErasePersonResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// What stands against it, in plain words; then nothing was done.
@@ -422,8 +431,9 @@ func (x *ErasePersonResponse) GetNames() []*Names {
 type Erased struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// With its schema.
-	Table         string `protobuf:"bytes,1,opt,name=table,proto3" json:"table,omitempty"`
-	RowCount      int64  `protobuf:"varint,2,opt,name=row_count,json=rowCount,proto3" json:"row_count,omitempty"`
+	Table string `protobuf:"bytes,1,opt,name=table,proto3" json:"table,omitempty"`
+	// How many rows.
+	RowCount      int64 `protobuf:"varint,2,opt,name=row_count,json=rowCount,proto3" json:"row_count,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }

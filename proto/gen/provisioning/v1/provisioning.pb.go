@@ -27,9 +27,11 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
+// State is whether the app was told.
 type Hook_State int32
 
 const (
+	// Never in an answer.
 	Hook_STATE_UNSPECIFIED Hook_State = 0
 	// To be delivered, after the account's earlier ones.
 	Hook_QUEUED Hook_State = 1
@@ -82,9 +84,11 @@ func (Hook_State) EnumDescriptor() ([]byte, []int) {
 	return file_provisioning_v1_provisioning_proto_rawDescGZIP(), []int{0, 0}
 }
 
+// Status is what of it counts for access.
 type FollowSubscriptionRequest_Status int32
 
 const (
+	// Refused.
 	FollowSubscriptionRequest_STATUS_UNSPECIFIED FollowSubscriptionRequest_Status = 0
 	// Paid; access as granted.
 	FollowSubscriptionRequest_ACTIVE FollowSubscriptionRequest_Status = 1
@@ -141,9 +145,11 @@ func (FollowSubscriptionRequest_Status) EnumDescriptor() ([]byte, []int) {
 	return file_provisioning_v1_provisioning_proto_rawDescGZIP(), []int{12, 0}
 }
 
+// Kind is where the link leads.
 type CreateSignInLinkResponse_Kind int32
 
 const (
+	// Never in an answer.
 	CreateSignInLinkResponse_KIND_UNSPECIFIED CreateSignInLinkResponse_Kind = 0
 	// Sets up a new account; works once.
 	CreateSignInLinkResponse_ACTIVATION CreateSignInLinkResponse_Kind = 1
@@ -199,16 +205,20 @@ type Hook struct {
 	Id string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
 	// UUID.
 	AccountId string `protobuf:"bytes,2,opt,name=account_id,json=accountId,proto3" json:"account_id,omitempty"`
-	Active    bool   `protobuf:"varint,3,opt,name=active,proto3" json:"active,omitempty"`
+	// Whether the account may use the product since then.
+	Active bool `protobuf:"varint,3,opt,name=active,proto3" json:"active,omitempty"`
 	// The first moment without access, or since when there is none; unset when
 	// nothing was ever granted or all was withdrawn.
-	Until     *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=until,proto3" json:"until,omitempty"`
+	Until *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=until,proto3" json:"until,omitempty"`
+	// When the access changed.
 	ChangedAt *timestamppb.Timestamp `protobuf:"bytes,5,opt,name=changed_at,json=changedAt,proto3" json:"changed_at,omitempty"`
-	State     Hook_State             `protobuf:"varint,6,opt,name=state,proto3,enum=provisioning.v1.Hook_State" json:"state,omitempty"`
+	// Whether the app was told.
+	State Hook_State `protobuf:"varint,6,opt,name=state,proto3,enum=provisioning.v1.Hook_State" json:"state,omitempty"`
 	// Deliveries begun since it was first tried or last replayed.
 	AttemptCount int32 `protobuf:"varint,7,opt,name=attempt_count,json=attemptCount,proto3" json:"attempt_count,omitempty"`
 	// Why the last delivery failed; empty when it did not.
-	LastError     string                 `protobuf:"bytes,8,opt,name=last_error,json=lastError,proto3" json:"last_error,omitempty"`
+	LastError string `protobuf:"bytes,8,opt,name=last_error,json=lastError,proto3" json:"last_error,omitempty"`
+	// When the app answered 2xx; unset until then.
 	DeliveredAt   *timestamppb.Timestamp `protobuf:"bytes,9,opt,name=delivered_at,json=deliveredAt,proto3" json:"delivered_at,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -307,6 +317,7 @@ func (x *Hook) GetDeliveredAt() *timestamppb.Timestamp {
 	return nil
 }
 
+// ListHooksRequest says which hooks are wanted.
 type ListHooksRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// UUID; empty is all accounts.
@@ -379,10 +390,13 @@ func (x *ListHooksRequest) GetPageToken() string {
 	return ""
 }
 
+// ListHooksResponse is one page of hooks, and how many wait.
 type ListHooksResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Hooks         []*Hook                `protobuf:"bytes,1,rep,name=hooks,proto3" json:"hooks,omitempty"`
-	NextPageToken string                 `protobuf:"bytes,2,opt,name=next_page_token,json=nextPageToken,proto3" json:"next_page_token,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Newest first.
+	Hooks []*Hook `protobuf:"bytes,1,rep,name=hooks,proto3" json:"hooks,omitempty"`
+	// Empty on the last page.
+	NextPageToken string `protobuf:"bytes,2,opt,name=next_page_token,json=nextPageToken,proto3" json:"next_page_token,omitempty"`
 	// How many of all accounts' the app has not taken.
 	UndeliveredCount int64 `protobuf:"varint,3,opt,name=undelivered_count,json=undeliveredCount,proto3" json:"undelivered_count,omitempty"`
 	// Since when the oldest of them waits; unset for none.
@@ -449,12 +463,15 @@ func (x *ListHooksResponse) GetOldestUndeliveredAt() *timestamppb.Timestamp {
 	return nil
 }
 
+// ReplayHooksRequest says which hooks are to be told again.
 type ReplayHooksRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// UUID; empty is all accounts.
-	AccountId     string                 `protobuf:"bytes,1,opt,name=account_id,json=accountId,proto3" json:"account_id,omitempty"`
-	Since         *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=since,proto3" json:"since,omitempty"`
-	Reason        string                 `protobuf:"bytes,3,opt,name=reason,proto3" json:"reason,omitempty"`
+	AccountId string `protobuf:"bytes,1,opt,name=account_id,json=accountId,proto3" json:"account_id,omitempty"`
+	// Changes at this time and later.
+	Since *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=since,proto3" json:"since,omitempty"`
+	// Why; it is kept with the actor's name.
+	Reason        string `protobuf:"bytes,3,opt,name=reason,proto3" json:"reason,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -510,9 +527,11 @@ func (x *ReplayHooksRequest) GetReason() string {
 	return ""
 }
 
+// ReplayHooksResponse says how many are told again.
 type ReplayHooksResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	HookCount     int64                  `protobuf:"varint,1,opt,name=hook_count,json=hookCount,proto3" json:"hook_count,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// How many there are.
+	HookCount     int64 `protobuf:"varint,1,opt,name=hook_count,json=hookCount,proto3" json:"hook_count,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -554,6 +573,7 @@ func (x *ReplayHooksResponse) GetHookCount() int64 {
 	return 0
 }
 
+// FindAccountRequest is by what an account is known.
 type FindAccountRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Compared trimmed and without case. Ignored when account_id is given.
@@ -608,6 +628,7 @@ func (x *FindAccountRequest) GetAccountId() string {
 	return ""
 }
 
+// FindAccountResponse is that account.
 type FindAccountResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// UUID.
@@ -671,6 +692,7 @@ func (x *FindAccountResponse) GetEmail() string {
 	return ""
 }
 
+// CheckBuyerRequest names the account that a purchase is for.
 type CheckBuyerRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// UUID of an existing account.
@@ -716,6 +738,7 @@ func (x *CheckBuyerRequest) GetAccountId() string {
 	return ""
 }
 
+// CheckBuyerResponse says that access for it would be accepted.
 type CheckBuyerResponse struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	unknownFields protoimpl.UnknownFields
@@ -752,21 +775,26 @@ func (*CheckBuyerResponse) Descriptor() ([]byte, []int) {
 	return file_provisioning_v1_provisioning_proto_rawDescGZIP(), []int{8}
 }
 
+// GrantAccessRequest is what one order bought, and for whom.
 type GrantAccessRequest struct {
-	state   protoimpl.MessageState `protogen:"open.v1"`
-	OrderId string                 `protobuf:"bytes,1,opt,name=order_id,json=orderId,proto3" json:"order_id,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// UUID of the order.
+	OrderId string `protobuf:"bytes,1,opt,name=order_id,json=orderId,proto3" json:"order_id,omitempty"`
 	// An existing account (UUID); empty finds or creates one by email.
 	AccountId string `protobuf:"bytes,2,opt,name=account_id,json=accountId,proto3" json:"account_id,omitempty"`
 	// As typed; compared trimmed and without case.
-	Email  string `protobuf:"bytes,3,opt,name=email,proto3" json:"email,omitempty"`
-	Name   string `protobuf:"bytes,4,opt,name=name,proto3" json:"name,omitempty"`
+	Email string `protobuf:"bytes,3,opt,name=email,proto3" json:"email,omitempty"`
+	// The buyer's; may be empty.
+	Name string `protobuf:"bytes,4,opt,name=name,proto3" json:"name,omitempty"`
+	// What was bought.
 	PlanId string `protobuf:"bytes,5,opt,name=plan_id,json=planId,proto3" json:"plan_id,omitempty"`
 	// Calendar months.
 	TermMonths int32 `protobuf:"varint,6,opt,name=term_months,json=termMonths,proto3" json:"term_months,omitempty"`
 	// Set on a subscription's terms: exactly this period was paid, so the grant
 	// ends then, whatever else the account has.
 	PeriodStart *timestamppb.Timestamp `protobuf:"bytes,7,opt,name=period_start,json=periodStart,proto3" json:"period_start,omitempty"`
-	PeriodEnd   *timestamppb.Timestamp `protobuf:"bytes,8,opt,name=period_end,json=periodEnd,proto3" json:"period_end,omitempty"`
+	// The first moment after the paid period.
+	PeriodEnd *timestamppb.Timestamp `protobuf:"bytes,8,opt,name=period_end,json=periodEnd,proto3" json:"period_end,omitempty"`
 	// Stripe's id of the subscription that the term belongs to; empty for a
 	// one-off. All terms of a subscription go to the account of its first.
 	SubscriptionId string `protobuf:"bytes,9,opt,name=subscription_id,json=subscriptionId,proto3" json:"subscription_id,omitempty"`
@@ -887,9 +915,11 @@ func (x *GrantAccessRequest) GetAgain() bool {
 	return false
 }
 
+// RevokeAccessRequest names the order whose access is withdrawn.
 type RevokeAccessRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	OrderId       string                 `protobuf:"bytes,1,opt,name=order_id,json=orderId,proto3" json:"order_id,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// UUID of the order.
+	OrderId       string `protobuf:"bytes,1,opt,name=order_id,json=orderId,proto3" json:"order_id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -931,9 +961,11 @@ func (x *RevokeAccessRequest) GetOrderId() string {
 	return ""
 }
 
+// RestoreAccessRequest names the order whose access is given again.
 type RestoreAccessRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	OrderId       string                 `protobuf:"bytes,1,opt,name=order_id,json=orderId,proto3" json:"order_id,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// UUID of the order.
+	OrderId       string `protobuf:"bytes,1,opt,name=order_id,json=orderId,proto3" json:"order_id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -975,13 +1007,15 @@ func (x *RestoreAccessRequest) GetOrderId() string {
 	return ""
 }
 
+// FollowSubscriptionRequest is how a subscription stood when Stripe was read.
 type FollowSubscriptionRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Stripe's id.
 	SubscriptionId string `protobuf:"bytes,1,opt,name=subscription_id,json=subscriptionId,proto3" json:"subscription_id,omitempty"`
 	// The order that began it.
-	OrderId string                           `protobuf:"bytes,2,opt,name=order_id,json=orderId,proto3" json:"order_id,omitempty"`
-	Status  FollowSubscriptionRequest_Status `protobuf:"varint,3,opt,name=status,proto3,enum=provisioning.v1.FollowSubscriptionRequest_Status" json:"status,omitempty"`
+	OrderId string `protobuf:"bytes,2,opt,name=order_id,json=orderId,proto3" json:"order_id,omitempty"`
+	// What of it counts for access.
+	Status FollowSubscriptionRequest_Status `protobuf:"varint,3,opt,name=status,proto3,enum=provisioning.v1.FollowSubscriptionRequest_Status" json:"status,omitempty"`
 	// When Stripe was read.
 	ObservedAt *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=observed_at,json=observedAt,proto3" json:"observed_at,omitempty"`
 	// Whether Stripe will renew it: not when it is canceled at the end of the
@@ -1078,6 +1112,7 @@ func (x *FollowSubscriptionRequest) GetAgain() bool {
 	return false
 }
 
+// FollowSubscriptionResponse is what follows from it.
 type FollowSubscriptionResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Until when the account has access as it stands; unset when it has none.
@@ -1126,11 +1161,15 @@ func (x *FollowSubscriptionResponse) GetAccessUntil() *timestamppb.Timestamp {
 // Grant is the access that one order bought. Of an order that was withdrawn
 // before it was granted, only order_id and revoked_at are set.
 type Grant struct {
-	state     protoimpl.MessageState `protogen:"open.v1"`
-	OrderId   string                 `protobuf:"bytes,1,opt,name=order_id,json=orderId,proto3" json:"order_id,omitempty"`
-	AccountId string                 `protobuf:"bytes,2,opt,name=account_id,json=accountId,proto3" json:"account_id,omitempty"`
-	StartsAt  *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=starts_at,json=startsAt,proto3" json:"starts_at,omitempty"`
-	EndsAt    *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=ends_at,json=endsAt,proto3" json:"ends_at,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// UUID of the order that bought it.
+	OrderId string `protobuf:"bytes,1,opt,name=order_id,json=orderId,proto3" json:"order_id,omitempty"`
+	// UUID of the account that has it.
+	AccountId string `protobuf:"bytes,2,opt,name=account_id,json=accountId,proto3" json:"account_id,omitempty"`
+	// The first moment of the term.
+	StartsAt *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=starts_at,json=startsAt,proto3" json:"starts_at,omitempty"`
+	// The first moment after it.
+	EndsAt *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=ends_at,json=endsAt,proto3" json:"ends_at,omitempty"`
 	// Set when the access was withdrawn, or ended with its subscription.
 	RevokedAt *timestamppb.Timestamp `protobuf:"bytes,5,opt,name=revoked_at,json=revokedAt,proto3" json:"revoked_at,omitempty"`
 	// Whether this order created the account.
@@ -1230,9 +1269,11 @@ func (x *Grant) GetEndedAt() *timestamppb.Timestamp {
 	return nil
 }
 
+// CheckAccessRequest names an account.
 type CheckAccessRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	AccountId     string                 `protobuf:"bytes,1,opt,name=account_id,json=accountId,proto3" json:"account_id,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// UUID, as RedeemActivation and the hooks name it.
+	AccountId     string `protobuf:"bytes,1,opt,name=account_id,json=accountId,proto3" json:"account_id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1274,9 +1315,11 @@ func (x *CheckAccessRequest) GetAccountId() string {
 	return ""
 }
 
+// CheckAccessResponse is what the account may use, and until when.
 type CheckAccessResponse struct {
-	state     protoimpl.MessageState `protogen:"open.v1"`
-	AccountId string                 `protobuf:"bytes,1,opt,name=account_id,json=accountId,proto3" json:"account_id,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The account that was asked about.
+	AccountId string `protobuf:"bytes,1,opt,name=account_id,json=accountId,proto3" json:"account_id,omitempty"`
 	// Whether the account may use the product now.
 	Active bool `protobuf:"varint,2,opt,name=active,proto3" json:"active,omitempty"`
 	// When active, the end of the access without a gap from now on; otherwise when
@@ -1337,9 +1380,11 @@ func (x *CheckAccessResponse) GetAccessUntil() *timestamppb.Timestamp {
 	return nil
 }
 
+// CreateSignInLinkRequest names the order whose email needs a link.
 type CreateSignInLinkRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	OrderId       string                 `protobuf:"bytes,1,opt,name=order_id,json=orderId,proto3" json:"order_id,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// UUID of the order.
+	OrderId       string `protobuf:"bytes,1,opt,name=order_id,json=orderId,proto3" json:"order_id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1381,10 +1426,13 @@ func (x *CreateSignInLinkRequest) GetOrderId() string {
 	return ""
 }
 
+// CreateSignInLinkResponse is the link.
 type CreateSignInLinkResponse struct {
-	state protoimpl.MessageState        `protogen:"open.v1"`
-	Kind  CreateSignInLinkResponse_Kind `protobuf:"varint,1,opt,name=kind,proto3,enum=provisioning.v1.CreateSignInLinkResponse_Kind" json:"kind,omitempty"`
-	Url   string                        `protobuf:"bytes,2,opt,name=url,proto3" json:"url,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Where the link leads.
+	Kind CreateSignInLinkResponse_Kind `protobuf:"varint,1,opt,name=kind,proto3,enum=provisioning.v1.CreateSignInLinkResponse_Kind" json:"kind,omitempty"`
+	// The whole address.
+	Url string `protobuf:"bytes,2,opt,name=url,proto3" json:"url,omitempty"`
 	// Set on ACTIVATION.
 	ExpiresAt     *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=expires_at,json=expiresAt,proto3" json:"expires_at,omitempty"`
 	unknownFields protoimpl.UnknownFields
@@ -1442,9 +1490,11 @@ func (x *CreateSignInLinkResponse) GetExpiresAt() *timestamppb.Timestamp {
 	return nil
 }
 
+// RedeemActivationRequest is the token of a link that was opened.
 type RedeemActivationRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Token         string                 `protobuf:"bytes,1,opt,name=token,proto3" json:"token,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// As it stands in the link.
+	Token         string `protobuf:"bytes,1,opt,name=token,proto3" json:"token,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1486,11 +1536,15 @@ func (x *RedeemActivationRequest) GetToken() string {
 	return ""
 }
 
+// RedeemActivationResponse is the account that the link sets up.
 type RedeemActivationResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	AccountId     string                 `protobuf:"bytes,1,opt,name=account_id,json=accountId,proto3" json:"account_id,omitempty"`
-	Email         string                 `protobuf:"bytes,2,opt,name=email,proto3" json:"email,omitempty"`
-	Name          string                 `protobuf:"bytes,3,opt,name=name,proto3" json:"name,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// UUID; the app lets this account in from now on.
+	AccountId string `protobuf:"bytes,1,opt,name=account_id,json=accountId,proto3" json:"account_id,omitempty"`
+	// The buyer's, as typed; it is proven now.
+	Email string `protobuf:"bytes,2,opt,name=email,proto3" json:"email,omitempty"`
+	// The buyer's, as typed; may be empty.
+	Name          string `protobuf:"bytes,3,opt,name=name,proto3" json:"name,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1546,6 +1600,7 @@ func (x *RedeemActivationResponse) GetName() string {
 	return ""
 }
 
+// MatchGrantsRequest is a page of orders.
 type MatchGrantsRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// UUIDs.
@@ -1591,6 +1646,7 @@ func (x *MatchGrantsRequest) GetOrderIds() []string {
 	return nil
 }
 
+// MatchGrantsResponse is the grants of those orders.
 type MatchGrantsResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// One for each order that has a grant, or the mark of a withdrawal.

@@ -37,6 +37,8 @@ const (
 // ProvisioningServiceClient is the client API for ProvisioningService service.
 //
 // For semantics around ctx use and closing/ending streaming RPCs, please refer to https://pkg.go.dev/google.golang.org/grpc/?tab=doc#ClientConn.NewStream.
+//
+// ProvisioningService is for Orders, and for the SaaS's own app with a service token.
 type ProvisioningServiceClient interface {
 	// CheckBuyer says before a charge whether a later GrantAccess will be
 	// accepted. Errors: INVALID_ARGUMENT ACCOUNT_NOT_FOUND.
@@ -193,6 +195,8 @@ func (c *provisioningServiceClient) RedeemActivation(ctx context.Context, in *Re
 // ProvisioningServiceServer is the server API for ProvisioningService service.
 // All implementations must embed UnimplementedProvisioningServiceServer
 // for forward compatibility.
+//
+// ProvisioningService is for Orders, and for the SaaS's own app with a service token.
 type ProvisioningServiceServer interface {
 	// CheckBuyer says before a charge whether a later GrantAccess will be
 	// accepted. Errors: INVALID_ARGUMENT ACCOUNT_NOT_FOUND.

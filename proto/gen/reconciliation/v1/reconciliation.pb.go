@@ -31,6 +31,7 @@ const (
 type Disposition_Kind int32
 
 const (
+	// Never in an answer.
 	Disposition_KIND_UNSPECIFIED Disposition_Kind = 0
 	// Not ours: never touched.
 	Disposition_FOREIGN Disposition_Kind = 1
@@ -99,11 +100,14 @@ func (Disposition_Kind) EnumDescriptor() ([]byte, []int) {
 	return file_reconciliation_v1_reconciliation_proto_rawDescGZIP(), []int{4, 0}
 }
 
+// Status is how a sweep ended.
 type Run_Status int32
 
 const (
+	// Never in an answer.
 	Run_STATUS_UNSPECIFIED Run_Status = 0
-	Run_RUNNING            Run_Status = 1
+	// It has not ended.
+	Run_RUNNING Run_Status = 1
 	// Everything that was due was looked at.
 	Run_SUCCEEDED Run_Status = 2
 	// Something could not be looked at; what was done is kept.
@@ -153,9 +157,11 @@ func (Run_Status) EnumDescriptor() ([]byte, []int) {
 	return file_reconciliation_v1_reconciliation_proto_rawDescGZIP(), []int{18, 0}
 }
 
+// Kind is what is the matter.
 type Case_Kind int32
 
 const (
+	// Refused.
 	Case_KIND_UNSPECIFIED Case_Kind = 0
 	// An order that several looks could not finish.
 	Case_STUCK_ORDER Case_Kind = 1
@@ -260,12 +266,16 @@ func (Case_Kind) EnumDescriptor() ([]byte, []int) {
 	return file_reconciliation_v1_reconciliation_proto_rawDescGZIP(), []int{22, 0}
 }
 
+// State is whether it still needs somebody.
 type Case_State int32
 
 const (
+	// Lists all; never in an answer.
 	Case_STATE_UNSPECIFIED Case_State = 0
-	Case_OPEN              Case_State = 1
-	Case_RESOLVED          Case_State = 2
+	// It does.
+	Case_OPEN Case_State = 1
+	// It does not.
+	Case_RESOLVED Case_State = 2
 )
 
 // Enum value maps for Case_State.
@@ -309,6 +319,7 @@ func (Case_State) EnumDescriptor() ([]byte, []int) {
 	return file_reconciliation_v1_reconciliation_proto_rawDescGZIP(), []int{22, 1}
 }
 
+// StartRunRequest begins a sweep.
 type StartRunRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Only say what would be found and done.
@@ -354,9 +365,11 @@ func (x *StartRunRequest) GetDryRun() bool {
 	return false
 }
 
+// WatchRunRequest begins a sweep and stays to watch.
 type WatchRunRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	DryRun        bool                   `protobuf:"varint,1,opt,name=dry_run,json=dryRun,proto3" json:"dry_run,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Only say what would be found and done.
+	DryRun        bool `protobuf:"varint,1,opt,name=dry_run,json=dryRun,proto3" json:"dry_run,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -398,9 +411,11 @@ func (x *WatchRunRequest) GetDryRun() bool {
 	return false
 }
 
+// ExplainChargeRequest names a charge.
 type ExplainChargeRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	ChargeId      string                 `protobuf:"bytes,1,opt,name=charge_id,json=chargeId,proto3" json:"charge_id,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Stripe's id of the charge.
+	ChargeId      string `protobuf:"bytes,1,opt,name=charge_id,json=chargeId,proto3" json:"charge_id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -442,10 +457,12 @@ func (x *ExplainChargeRequest) GetChargeId() string {
 	return ""
 }
 
+// ExplainChargeResponse is what a charge is, whose, and why.
 type ExplainChargeResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// As recorded by the last sweep that saw it; unset when none did.
-	Recorded   *Disposition           `protobuf:"bytes,1,opt,name=recorded,proto3" json:"recorded,omitempty"`
+	Recorded *Disposition `protobuf:"bytes,1,opt,name=recorded,proto3" json:"recorded,omitempty"`
+	// When that sweep saw it.
 	RecordedAt *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=recorded_at,json=recordedAt,proto3" json:"recorded_at,omitempty"`
 	// As it is now.
 	Now *Disposition `protobuf:"bytes,3,opt,name=now,proto3" json:"now,omitempty"`
@@ -516,7 +533,8 @@ func (x *ExplainChargeResponse) GetEvidence() []string {
 // Disposition is what became of a charge.
 type Disposition struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	Kind  Disposition_Kind       `protobuf:"varint,1,opt,name=kind,proto3,enum=reconciliation.v1.Disposition_Kind" json:"kind,omitempty"`
+	// What became of it.
+	Kind Disposition_Kind `protobuf:"varint,1,opt,name=kind,proto3,enum=reconciliation.v1.Disposition_Kind" json:"kind,omitempty"`
 	// UUID of its order; empty when it has none.
 	OrderId string `protobuf:"bytes,2,opt,name=order_id,json=orderId,proto3" json:"order_id,omitempty"`
 	// Why, in plain words.
@@ -576,10 +594,12 @@ func (x *Disposition) GetReason() string {
 	return ""
 }
 
+// GetIntegrityReportRequest is a stretch of time: from is in it, before is not.
 type GetIntegrityReportRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// By when Stripe made the charge or the movement; both unset is all time.
-	From          *timestamppb.Timestamp `protobuf:"bytes,1,opt,name=from,proto3" json:"from,omitempty"`
+	From *timestamppb.Timestamp `protobuf:"bytes,1,opt,name=from,proto3" json:"from,omitempty"`
+	// The first moment after the stretch; unset is until now.
 	Before        *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=before,proto3" json:"before,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -629,16 +649,24 @@ func (x *GetIntegrityReportRequest) GetBefore() *timestamppb.Timestamp {
 	return nil
 }
 
+// IntegrityReport is the proof: what Stripe shows in a window, added up by what
+// became of it.
 type IntegrityReport struct {
-	state   protoimpl.MessageState `protogen:"open.v1"`
-	From    *timestamppb.Timestamp `protobuf:"bytes,1,opt,name=from,proto3" json:"from,omitempty"`
-	Before  *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=before,proto3" json:"before,omitempty"`
-	MadeAt  *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=made_at,json=madeAt,proto3" json:"made_at,omitempty"`
-	Charges []*DispositionSum      `protobuf:"bytes,4,rep,name=charges,proto3" json:"charges,omitempty"`
-	Balance []*BalanceSum          `protobuf:"bytes,5,rep,name=balance,proto3" json:"balance,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// As it was asked for.
+	From *timestamppb.Timestamp `protobuf:"bytes,1,opt,name=from,proto3" json:"from,omitempty"`
+	// As it was asked for.
+	Before *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=before,proto3" json:"before,omitempty"`
+	// When it was added up.
+	MadeAt *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=made_at,json=madeAt,proto3" json:"made_at,omitempty"`
+	// By disposition and currency.
+	Charges []*DispositionSum `protobuf:"bytes,4,rep,name=charges,proto3" json:"charges,omitempty"`
+	// By category, type and currency.
+	Balance []*BalanceSum `protobuf:"bytes,5,rep,name=balance,proto3" json:"balance,omitempty"`
 	// What does not fit, one by one; at most 1,000 are listed.
-	Differences     []*Difference `protobuf:"bytes,6,rep,name=differences,proto3" json:"differences,omitempty"`
-	DifferenceCount int64         `protobuf:"varint,7,opt,name=difference_count,json=differenceCount,proto3" json:"difference_count,omitempty"`
+	Differences []*Difference `protobuf:"bytes,6,rep,name=differences,proto3" json:"differences,omitempty"`
+	// How many there are, listed or not.
+	DifferenceCount int64 `protobuf:"varint,7,opt,name=difference_count,json=differenceCount,proto3" json:"difference_count,omitempty"`
 	// The oldest paid customer without access about whom nobody has decided; unset when
 	// there is none.
 	OldestUnserved *OldestUnserved `protobuf:"bytes,8,opt,name=oldest_unserved,json=oldestUnserved,proto3" json:"oldest_unserved,omitempty"`
@@ -648,12 +676,14 @@ type IntegrityReport struct {
 	// reconciliation, support.
 	CompletedBy []*CompletedBy `protobuf:"bytes,10,rep,name=completed_by,json=completedBy,proto3" json:"completed_by,omitempty"`
 	// Whether everything in the window has been read: false says why in words.
-	Complete         bool   `protobuf:"varint,11,opt,name=complete,proto3" json:"complete,omitempty"`
+	Complete bool `protobuf:"varint,11,opt,name=complete,proto3" json:"complete,omitempty"`
+	// In plain words; empty when it is complete.
 	IncompleteReason string `protobuf:"bytes,12,opt,name=incomplete_reason,json=incompleteReason,proto3" json:"incomplete_reason,omitempty"`
 	// Charges of ours that were kept and gave no access, as a person has decided who
 	// closed their case; at most 1,000 are listed. They are QUARANTINED, and explained.
-	Decided       []*DecidedCharge `protobuf:"bytes,13,rep,name=decided,proto3" json:"decided,omitempty"`
-	DecidedCount  int64            `protobuf:"varint,14,opt,name=decided_count,json=decidedCount,proto3" json:"decided_count,omitempty"`
+	Decided []*DecidedCharge `protobuf:"bytes,13,rep,name=decided,proto3" json:"decided,omitempty"`
+	// How many there are, listed or not.
+	DecidedCount  int64 `protobuf:"varint,14,opt,name=decided_count,json=decidedCount,proto3" json:"decided_count,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -788,18 +818,24 @@ func (x *IntegrityReport) GetDecidedCount() int64 {
 
 // DecidedCharge is a paid charge without access about which a person has decided.
 type DecidedCharge struct {
-	state    protoimpl.MessageState `protogen:"open.v1"`
-	ChargeId string                 `protobuf:"bytes,1,opt,name=charge_id,json=chargeId,proto3" json:"charge_id,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Stripe's id of the charge.
+	ChargeId string `protobuf:"bytes,1,opt,name=charge_id,json=chargeId,proto3" json:"charge_id,omitempty"`
 	// Empty when it has none.
 	OrderId string `protobuf:"bytes,2,opt,name=order_id,json=orderId,proto3" json:"order_id,omitempty"`
 	// What of it was not given back, in minor units of currency.
-	KeptMinor int64                  `protobuf:"varint,3,opt,name=kept_minor,json=keptMinor,proto3" json:"kept_minor,omitempty"`
-	Currency  string                 `protobuf:"bytes,4,opt,name=currency,proto3" json:"currency,omitempty"`
+	KeptMinor int64 `protobuf:"varint,3,opt,name=kept_minor,json=keptMinor,proto3" json:"kept_minor,omitempty"`
+	// ISO 4217, upper case.
+	Currency string `protobuf:"bytes,4,opt,name=currency,proto3" json:"currency,omitempty"`
+	// When Stripe says the charge was made.
 	ChargedAt *timestamppb.Timestamp `protobuf:"bytes,5,opt,name=charged_at,json=chargedAt,proto3" json:"charged_at,omitempty"`
-	CaseId    int64                  `protobuf:"varint,6,opt,name=case_id,json=caseId,proto3" json:"case_id,omitempty"`
+	// The case that they closed.
+	CaseId int64 `protobuf:"varint,6,opt,name=case_id,json=caseId,proto3" json:"case_id,omitempty"`
 	// Who closed the case, why and when.
-	DecidedBy     string                 `protobuf:"bytes,7,opt,name=decided_by,json=decidedBy,proto3" json:"decided_by,omitempty"`
-	Decision      string                 `protobuf:"bytes,8,opt,name=decision,proto3" json:"decision,omitempty"`
+	DecidedBy string `protobuf:"bytes,7,opt,name=decided_by,json=decidedBy,proto3" json:"decided_by,omitempty"`
+	// Why, in their words.
+	Decision string `protobuf:"bytes,8,opt,name=decision,proto3" json:"decision,omitempty"`
+	// When they closed it.
 	DecidedAt     *timestamppb.Timestamp `protobuf:"bytes,9,opt,name=decided_at,json=decidedAt,proto3" json:"decided_at,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -898,15 +934,20 @@ func (x *DecidedCharge) GetDecidedAt() *timestamppb.Timestamp {
 	return nil
 }
 
+// DispositionSum is the charges of one disposition in one currency.
 type DispositionSum struct {
-	state       protoimpl.MessageState `protogen:"open.v1"`
-	Disposition Disposition_Kind       `protobuf:"varint,1,opt,name=disposition,proto3,enum=reconciliation.v1.Disposition_Kind" json:"disposition,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// What became of them.
+	Disposition Disposition_Kind `protobuf:"varint,1,opt,name=disposition,proto3,enum=reconciliation.v1.Disposition_Kind" json:"disposition,omitempty"`
 	// ISO 4217, upper case.
-	Currency    string `protobuf:"bytes,2,opt,name=currency,proto3" json:"currency,omitempty"`
-	ChargeCount int64  `protobuf:"varint,3,opt,name=charge_count,json=chargeCount,proto3" json:"charge_count,omitempty"`
+	Currency string `protobuf:"bytes,2,opt,name=currency,proto3" json:"currency,omitempty"`
+	// How many there are.
+	ChargeCount int64 `protobuf:"varint,3,opt,name=charge_count,json=chargeCount,proto3" json:"charge_count,omitempty"`
 	// Minor units of currency.
-	AmountMinor   int64 `protobuf:"varint,4,opt,name=amount_minor,json=amountMinor,proto3" json:"amount_minor,omitempty"`
+	AmountMinor int64 `protobuf:"varint,4,opt,name=amount_minor,json=amountMinor,proto3" json:"amount_minor,omitempty"`
+	// What of it went back, in minor units of currency.
 	RefundedMinor int64 `protobuf:"varint,5,opt,name=refunded_minor,json=refundedMinor,proto3" json:"refunded_minor,omitempty"`
+	// What of it is disputed, in minor units of currency.
 	DisputedMinor int64 `protobuf:"varint,6,opt,name=disputed_minor,json=disputedMinor,proto3" json:"disputed_minor,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -984,6 +1025,7 @@ func (x *DispositionSum) GetDisputedMinor() int64 {
 	return 0
 }
 
+// BalanceSum is the movements of one kind in one currency.
 type BalanceSum struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// charges, refunds, disputes, fees, payouts, or other.
@@ -991,13 +1033,17 @@ type BalanceSum struct {
 	// In Stripe's words.
 	Type string `protobuf:"bytes,2,opt,name=type,proto3" json:"type,omitempty"`
 	// The settlement currency, ISO 4217, upper case.
-	Currency         string `protobuf:"bytes,3,opt,name=currency,proto3" json:"currency,omitempty"`
-	TransactionCount int64  `protobuf:"varint,4,opt,name=transaction_count,json=transactionCount,proto3" json:"transaction_count,omitempty"`
-	AmountMinor      int64  `protobuf:"varint,5,opt,name=amount_minor,json=amountMinor,proto3" json:"amount_minor,omitempty"`
-	FeeMinor         int64  `protobuf:"varint,6,opt,name=fee_minor,json=feeMinor,proto3" json:"fee_minor,omitempty"`
-	NetMinor         int64  `protobuf:"varint,7,opt,name=net_minor,json=netMinor,proto3" json:"net_minor,omitempty"`
-	unknownFields    protoimpl.UnknownFields
-	sizeCache        protoimpl.SizeCache
+	Currency string `protobuf:"bytes,3,opt,name=currency,proto3" json:"currency,omitempty"`
+	// How many there are.
+	TransactionCount int64 `protobuf:"varint,4,opt,name=transaction_count,json=transactionCount,proto3" json:"transaction_count,omitempty"`
+	// Minor units of the settlement currency, before fees.
+	AmountMinor int64 `protobuf:"varint,5,opt,name=amount_minor,json=amountMinor,proto3" json:"amount_minor,omitempty"`
+	// What Stripe kept of it.
+	FeeMinor int64 `protobuf:"varint,6,opt,name=fee_minor,json=feeMinor,proto3" json:"fee_minor,omitempty"`
+	// amount_minor less fee_minor.
+	NetMinor      int64 `protobuf:"varint,7,opt,name=net_minor,json=netMinor,proto3" json:"net_minor,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *BalanceSum) Reset() {
@@ -1085,10 +1131,13 @@ type Difference struct {
 	// What it is about: a charge, a refund, a balance transaction or an order id.
 	Subject string `protobuf:"bytes,1,opt,name=subject,proto3" json:"subject,omitempty"`
 	// In plain words.
-	What          string `protobuf:"bytes,2,opt,name=what,proto3" json:"what,omitempty"`
-	Currency      string `protobuf:"bytes,3,opt,name=currency,proto3" json:"currency,omitempty"`
-	ExpectedMinor int64  `protobuf:"varint,4,opt,name=expected_minor,json=expectedMinor,proto3" json:"expected_minor,omitempty"`
-	FoundMinor    int64  `protobuf:"varint,5,opt,name=found_minor,json=foundMinor,proto3" json:"found_minor,omitempty"`
+	What string `protobuf:"bytes,2,opt,name=what,proto3" json:"what,omitempty"`
+	// ISO 4217, upper case; empty when it is not about a sum.
+	Currency string `protobuf:"bytes,3,opt,name=currency,proto3" json:"currency,omitempty"`
+	// What our records say, in minor units of currency.
+	ExpectedMinor int64 `protobuf:"varint,4,opt,name=expected_minor,json=expectedMinor,proto3" json:"expected_minor,omitempty"`
+	// What Stripe shows, in minor units of currency.
+	FoundMinor    int64 `protobuf:"varint,5,opt,name=found_minor,json=foundMinor,proto3" json:"found_minor,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1158,6 +1207,7 @@ func (x *Difference) GetFoundMinor() int64 {
 	return 0
 }
 
+// CountChargesByDayRequest is a number of days.
 type CountChargesByDayRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The last so many days, today included; 0 is 30.
@@ -1203,9 +1253,11 @@ func (x *CountChargesByDayRequest) GetDays() int32 {
 	return 0
 }
 
+// CountChargesByDayResponse is what became of each day's charges.
 type CountChargesByDayResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Days          []*ChargeDay           `protobuf:"bytes,1,rep,name=days,proto3" json:"days,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Oldest first.
+	Days          []*ChargeDay `protobuf:"bytes,1,rep,name=days,proto3" json:"days,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1251,7 +1303,8 @@ func (x *CountChargesByDayResponse) GetDays() []*ChargeDay {
 type ChargeDay struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// UTC, YYYY-MM-DD.
-	Date          string            `protobuf:"bytes,1,opt,name=date,proto3" json:"date,omitempty"`
+	Date string `protobuf:"bytes,1,opt,name=date,proto3" json:"date,omitempty"`
+	// One for each disposition that there is.
 	Counts        []*ChargeDayCount `protobuf:"bytes,2,rep,name=counts,proto3" json:"counts,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1301,10 +1354,13 @@ func (x *ChargeDay) GetCounts() []*ChargeDayCount {
 	return nil
 }
 
+// ChargeDayCount is how many charges of a day have one disposition.
 type ChargeDayCount struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Disposition   Disposition_Kind       `protobuf:"varint,1,opt,name=disposition,proto3,enum=reconciliation.v1.Disposition_Kind" json:"disposition,omitempty"`
-	ChargeCount   int64                  `protobuf:"varint,2,opt,name=charge_count,json=chargeCount,proto3" json:"charge_count,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// What became of them.
+	Disposition Disposition_Kind `protobuf:"varint,1,opt,name=disposition,proto3,enum=reconciliation.v1.Disposition_Kind" json:"disposition,omitempty"`
+	// How many there are.
+	ChargeCount   int64 `protobuf:"varint,2,opt,name=charge_count,json=chargeCount,proto3" json:"charge_count,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1353,10 +1409,14 @@ func (x *ChargeDayCount) GetChargeCount() int64 {
 	return 0
 }
 
+// OldestUnserved is the paid customer who has waited longest.
 type OldestUnserved struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	OrderId       string                 `protobuf:"bytes,1,opt,name=order_id,json=orderId,proto3" json:"order_id,omitempty"`
-	ChargeId      string                 `protobuf:"bytes,2,opt,name=charge_id,json=chargeId,proto3" json:"charge_id,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// UUID of their order; empty when it has none.
+	OrderId string `protobuf:"bytes,1,opt,name=order_id,json=orderId,proto3" json:"order_id,omitempty"`
+	// Stripe's id of the charge.
+	ChargeId string `protobuf:"bytes,2,opt,name=charge_id,json=chargeId,proto3" json:"charge_id,omitempty"`
+	// When Stripe says the charge was made.
 	ChargedAt     *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=charged_at,json=chargedAt,proto3" json:"charged_at,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1413,12 +1473,18 @@ func (x *OldestUnserved) GetChargedAt() *timestamppb.Timestamp {
 	return nil
 }
 
+// ServiceTime is how long orders took from Stripe's charge to access, in
+// milliseconds.
 type ServiceTime struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	OrderCount    int64                  `protobuf:"varint,1,opt,name=order_count,json=orderCount,proto3" json:"order_count,omitempty"`
-	MeanMs        int64                  `protobuf:"varint,2,opt,name=mean_ms,json=meanMs,proto3" json:"mean_ms,omitempty"`
-	P95Ms         int64                  `protobuf:"varint,3,opt,name=p95_ms,json=p95Ms,proto3" json:"p95_ms,omitempty"`
-	P99Ms         int64                  `protobuf:"varint,4,opt,name=p99_ms,json=p99Ms,proto3" json:"p99_ms,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// How many orders that is about.
+	OrderCount int64 `protobuf:"varint,1,opt,name=order_count,json=orderCount,proto3" json:"order_count,omitempty"`
+	// On average.
+	MeanMs int64 `protobuf:"varint,2,opt,name=mean_ms,json=meanMs,proto3" json:"mean_ms,omitempty"`
+	// 95 of 100 took no longer.
+	P95Ms int64 `protobuf:"varint,3,opt,name=p95_ms,json=p95Ms,proto3" json:"p95_ms,omitempty"`
+	// 99 of 100 took no longer.
+	P99Ms         int64 `protobuf:"varint,4,opt,name=p99_ms,json=p99Ms,proto3" json:"p99_ms,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1481,10 +1547,13 @@ func (x *ServiceTime) GetP99Ms() int64 {
 	return 0
 }
 
+// CompletedBy is how many orders were finished by one thing.
 type CompletedBy struct {
-	state       protoimpl.MessageState `protogen:"open.v1"`
-	RecoveredBy string                 `protobuf:"bytes,1,opt,name=recovered_by,json=recoveredBy,proto3" json:"recovered_by,omitempty"`
-	OrderCount  int64                  `protobuf:"varint,2,opt,name=order_count,json=orderCount,proto3" json:"order_count,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// As in orders.v1.Order, without the actor; empty is the buyer's own request.
+	RecoveredBy string `protobuf:"bytes,1,opt,name=recovered_by,json=recoveredBy,proto3" json:"recovered_by,omitempty"`
+	// How many there are.
+	OrderCount int64 `protobuf:"varint,2,opt,name=order_count,json=orderCount,proto3" json:"order_count,omitempty"`
 	// The longest that one of them took, from Stripe's charge to access.
 	SlowestMs     int64 `protobuf:"varint,3,opt,name=slowest_ms,json=slowestMs,proto3" json:"slowest_ms,omitempty"`
 	unknownFields protoimpl.UnknownFields
@@ -1544,17 +1613,24 @@ func (x *CompletedBy) GetSlowestMs() int64 {
 
 // Run is one sweep, as it was recorded.
 type Run struct {
-	state      protoimpl.MessageState `protogen:"open.v1"`
-	Id         int64                  `protobuf:"varint,1,opt,name=id,proto3" json:"id,omitempty"`
-	StartedAt  *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=started_at,json=startedAt,proto3" json:"started_at,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Its number.
+	Id int64 `protobuf:"varint,1,opt,name=id,proto3" json:"id,omitempty"`
+	// When it began.
+	StartedAt *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=started_at,json=startedAt,proto3" json:"started_at,omitempty"`
+	// When it ended; unset while it runs.
 	FinishedAt *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=finished_at,json=finishedAt,proto3" json:"finished_at,omitempty"`
-	Status     Run_Status             `protobuf:"varint,4,opt,name=status,proto3,enum=reconciliation.v1.Run_Status" json:"status,omitempty"`
+	// How it ended.
+	Status Run_Status `protobuf:"varint,4,opt,name=status,proto3,enum=reconciliation.v1.Run_Status" json:"status,omitempty"`
 	// Orders that were stuck when the run looked.
 	StuckFound int32 `protobuf:"varint,5,opt,name=stuck_found,json=stuckFound,proto3" json:"stuck_found,omitempty"`
 	// Of those, the ones at rest with access when the run ended.
-	StuckRecovered   int32 `protobuf:"varint,6,opt,name=stuck_recovered,json=stuckRecovered,proto3" json:"stuck_recovered,omitempty"`
-	ChargesChecked   int32 `protobuf:"varint,7,opt,name=charges_checked,json=chargesChecked,proto3" json:"charges_checked,omitempty"`
-	OrphansFound     int32 `protobuf:"varint,8,opt,name=orphans_found,json=orphansFound,proto3" json:"orphans_found,omitempty"`
+	StuckRecovered int32 `protobuf:"varint,6,opt,name=stuck_recovered,json=stuckRecovered,proto3" json:"stuck_recovered,omitempty"`
+	// Charges that were given a disposition.
+	ChargesChecked int32 `protobuf:"varint,7,opt,name=charges_checked,json=chargesChecked,proto3" json:"charges_checked,omitempty"`
+	// Charges of ours that had no order.
+	OrphansFound int32 `protobuf:"varint,8,opt,name=orphans_found,json=orphansFound,proto3" json:"orphans_found,omitempty"`
+	// Of those, the ones that were adopted.
 	OrphansRecovered int32 `protobuf:"varint,9,opt,name=orphans_recovered,json=orphansRecovered,proto3" json:"orphans_recovered,omitempty"`
 	// Things that could not be looked at, or not be mended.
 	Errors int32 `protobuf:"varint,10,opt,name=errors,proto3" json:"errors,omitempty"`
@@ -1563,10 +1639,13 @@ type Run struct {
 	// Nothing was changed.
 	DryRun bool `protobuf:"varint,12,opt,name=dry_run,json=dryRun,proto3" json:"dry_run,omitempty"`
 	// Charges per disposition, as this run saw them.
-	Dispositions      map[string]int64 `protobuf:"bytes,13,rep,name=dispositions,proto3" json:"dispositions,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"varint,2,opt,name=value"`
-	EventsAdded       int32            `protobuf:"varint,14,opt,name=events_added,json=eventsAdded,proto3" json:"events_added,omitempty"`
-	ConfirmationsSent int32            `protobuf:"varint,15,opt,name=confirmations_sent,json=confirmationsSent,proto3" json:"confirmations_sent,omitempty"`
-	DurationMs        int64            `protobuf:"varint,16,opt,name=duration_ms,json=durationMs,proto3" json:"duration_ms,omitempty"`
+	Dispositions map[string]int64 `protobuf:"bytes,13,rep,name=dispositions,proto3" json:"dispositions,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"varint,2,opt,name=value"`
+	// Events of Stripe's that the ledger lacked.
+	EventsAdded int32 `protobuf:"varint,14,opt,name=events_added,json=eventsAdded,proto3" json:"events_added,omitempty"`
+	// Confirmations that had been lost, and were queued again.
+	ConfirmationsSent int32 `protobuf:"varint,15,opt,name=confirmations_sent,json=confirmationsSent,proto3" json:"confirmations_sent,omitempty"`
+	// Milliseconds from beginning to end.
+	DurationMs int64 `protobuf:"varint,16,opt,name=duration_ms,json=durationMs,proto3" json:"duration_ms,omitempty"`
 	// It did not reach its end: its process died or was told to stop. Such a run is
 	// FAILED; a FAILED run that is not cut short has tried everything.
 	CutShort      bool `protobuf:"varint,17,opt,name=cut_short,json=cutShort,proto3" json:"cut_short,omitempty"`
@@ -1723,6 +1802,7 @@ func (x *Run) GetCutShort() bool {
 	return false
 }
 
+// ListRunsRequest asks for a page of runs.
 type ListRunsRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// At most 200; 0 is 50.
@@ -1777,9 +1857,11 @@ func (x *ListRunsRequest) GetPageToken() string {
 	return ""
 }
 
+// ListRunsResponse is one page of runs.
 type ListRunsResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	Runs  []*Run                 `protobuf:"bytes,1,rep,name=runs,proto3" json:"runs,omitempty"`
+	// Newest first.
+	Runs []*Run `protobuf:"bytes,1,rep,name=runs,proto3" json:"runs,omitempty"`
 	// Empty on the last page.
 	NextPageToken string `protobuf:"bytes,2,opt,name=next_page_token,json=nextPageToken,proto3" json:"next_page_token,omitempty"`
 	unknownFields protoimpl.UnknownFields
@@ -1830,9 +1912,11 @@ func (x *ListRunsResponse) GetNextPageToken() string {
 	return ""
 }
 
+// OpenCaseRequest is something that a machine has given up on.
 type OpenCaseRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	Kind  Case_Kind              `protobuf:"varint,1,opt,name=kind,proto3,enum=reconciliation.v1.Case_Kind" json:"kind,omitempty"`
+	// What is the matter.
+	Kind Case_Kind `protobuf:"varint,1,opt,name=kind,proto3,enum=reconciliation.v1.Case_Kind" json:"kind,omitempty"`
 	// What it is about, e.g. "order/<id>"; unique among open cases of a kind.
 	Subject string `protobuf:"bytes,2,opt,name=subject,proto3" json:"subject,omitempty"`
 	// What is known, for the person who opens it; no personal data.
@@ -1894,19 +1978,28 @@ func (x *OpenCaseRequest) GetSummary() string {
 
 // Case is something that needs a person.
 type Case struct {
-	state      protoimpl.MessageState `protogen:"open.v1"`
-	Id         int64                  `protobuf:"varint,1,opt,name=id,proto3" json:"id,omitempty"`
-	Kind       Case_Kind              `protobuf:"varint,2,opt,name=kind,proto3,enum=reconciliation.v1.Case_Kind" json:"kind,omitempty"`
-	Subject    string                 `protobuf:"bytes,3,opt,name=subject,proto3" json:"subject,omitempty"`
-	State      Case_State             `protobuf:"varint,4,opt,name=state,proto3,enum=reconciliation.v1.Case_State" json:"state,omitempty"`
-	Summary    string                 `protobuf:"bytes,5,opt,name=summary,proto3" json:"summary,omitempty"`
-	OpenedAt   *timestamppb.Timestamp `protobuf:"bytes,6,opt,name=opened_at,json=openedAt,proto3" json:"opened_at,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Its number.
+	Id int64 `protobuf:"varint,1,opt,name=id,proto3" json:"id,omitempty"`
+	// What is the matter.
+	Kind Case_Kind `protobuf:"varint,2,opt,name=kind,proto3,enum=reconciliation.v1.Case_Kind" json:"kind,omitempty"`
+	// What it is about, e.g. "order/<id>".
+	Subject string `protobuf:"bytes,3,opt,name=subject,proto3" json:"subject,omitempty"`
+	// Whether it still needs somebody.
+	State Case_State `protobuf:"varint,4,opt,name=state,proto3,enum=reconciliation.v1.Case_State" json:"state,omitempty"`
+	// What is known, in plain words.
+	Summary string `protobuf:"bytes,5,opt,name=summary,proto3" json:"summary,omitempty"`
+	// When it was first reported.
+	OpenedAt *timestamppb.Timestamp `protobuf:"bytes,6,opt,name=opened_at,json=openedAt,proto3" json:"opened_at,omitempty"`
+	// When it was closed; unset while open.
 	ResolvedAt *timestamppb.Timestamp `protobuf:"bytes,7,opt,name=resolved_at,json=resolvedAt,proto3" json:"resolved_at,omitempty"`
 	// How often it was reported while open.
-	ReportedCount  int32                  `protobuf:"varint,8,opt,name=reported_count,json=reportedCount,proto3" json:"reported_count,omitempty"`
+	ReportedCount int32 `protobuf:"varint,8,opt,name=reported_count,json=reportedCount,proto3" json:"reported_count,omitempty"`
+	// When it was last reported.
 	LastReportedAt *timestamppb.Timestamp `protobuf:"bytes,9,opt,name=last_reported_at,json=lastReportedAt,proto3" json:"last_reported_at,omitempty"`
 	// Who works on it; empty while nobody does.
-	ClaimedBy string                 `protobuf:"bytes,10,opt,name=claimed_by,json=claimedBy,proto3" json:"claimed_by,omitempty"`
+	ClaimedBy string `protobuf:"bytes,10,opt,name=claimed_by,json=claimedBy,proto3" json:"claimed_by,omitempty"`
+	// Since when; unset while nobody does.
 	ClaimedAt *timestamppb.Timestamp `protobuf:"bytes,11,opt,name=claimed_at,json=claimedAt,proto3" json:"claimed_at,omitempty"`
 	// Out of the queue until then.
 	SnoozedUntil *timestamppb.Timestamp `protobuf:"bytes,12,opt,name=snoozed_until,json=snoozedUntil,proto3" json:"snoozed_until,omitempty"`
@@ -1915,11 +2008,13 @@ type Case struct {
 	WaitingSince *timestamppb.Timestamp `protobuf:"bytes,13,opt,name=waiting_since,json=waitingSince,proto3" json:"waiting_since,omitempty"`
 	// Who closed it, or system when the problem went away; empty while open.
 	ResolvedBy string `protobuf:"bytes,14,opt,name=resolved_by,json=resolvedBy,proto3" json:"resolved_by,omitempty"`
+	// Why it was closed, in their words; empty while open.
 	Resolution string `protobuf:"bytes,15,opt,name=resolution,proto3" json:"resolution,omitempty"`
 	// What has been said and done about it, oldest first.
 	Events []*CaseEvent `protobuf:"bytes,16,rep,name=events,proto3" json:"events,omitempty"`
 	// Who has seen it, without working on it yet; empty while nobody has said so.
-	AcknowledgedBy string                 `protobuf:"bytes,17,opt,name=acknowledged_by,json=acknowledgedBy,proto3" json:"acknowledged_by,omitempty"`
+	AcknowledgedBy string `protobuf:"bytes,17,opt,name=acknowledged_by,json=acknowledgedBy,proto3" json:"acknowledged_by,omitempty"`
+	// When they said so; unset while nobody has.
 	AcknowledgedAt *timestamppb.Timestamp `protobuf:"bytes,18,opt,name=acknowledged_at,json=acknowledgedAt,proto3" json:"acknowledged_at,omitempty"`
 	unknownFields  protoimpl.UnknownFields
 	sizeCache      protoimpl.SizeCache
@@ -2085,9 +2180,12 @@ func (x *Case) GetAcknowledgedAt() *timestamppb.Timestamp {
 type CaseEvent struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// opened, reported, claimed, handed over, acknowledged, snoozed, woken or resolved.
-	What          string                 `protobuf:"bytes,1,opt,name=what,proto3" json:"what,omitempty"`
-	Actor         string                 `protobuf:"bytes,2,opt,name=actor,proto3" json:"actor,omitempty"`
-	Note          string                 `protobuf:"bytes,3,opt,name=note,proto3" json:"note,omitempty"`
+	What string `protobuf:"bytes,1,opt,name=what,proto3" json:"what,omitempty"`
+	// Who did it: a person, a service, or system.
+	Actor string `protobuf:"bytes,2,opt,name=actor,proto3" json:"actor,omitempty"`
+	// In their words; may be empty.
+	Note string `protobuf:"bytes,3,opt,name=note,proto3" json:"note,omitempty"`
+	// When.
 	At            *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=at,proto3" json:"at,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -2151,9 +2249,11 @@ func (x *CaseEvent) GetAt() *timestamppb.Timestamp {
 	return nil
 }
 
+// GetCaseRequest names a case.
 type GetCaseRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	CaseId        int64                  `protobuf:"varint,1,opt,name=case_id,json=caseId,proto3" json:"case_id,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The case's number.
+	CaseId        int64 `protobuf:"varint,1,opt,name=case_id,json=caseId,proto3" json:"case_id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2195,6 +2295,7 @@ func (x *GetCaseRequest) GetCaseId() int64 {
 	return 0
 }
 
+// ListCasesRequest says which cases are wanted.
 type ListCasesRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// STATE_UNSPECIFIED lists all.
@@ -2267,9 +2368,11 @@ func (x *ListCasesRequest) GetIncludeSnoozed() bool {
 	return false
 }
 
+// ListCasesResponse is one page of cases.
 type ListCasesResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	Cases []*Case                `protobuf:"bytes,1,rep,name=cases,proto3" json:"cases,omitempty"`
+	// Those that a customer waits for first.
+	Cases []*Case `protobuf:"bytes,1,rep,name=cases,proto3" json:"cases,omitempty"`
 	// Empty on the last page.
 	NextPageToken string `protobuf:"bytes,2,opt,name=next_page_token,json=nextPageToken,proto3" json:"next_page_token,omitempty"`
 	unknownFields protoimpl.UnknownFields

@@ -36,6 +36,9 @@ const (
 // ReconciliationServiceClient is the client API for ReconciliationService service.
 //
 // For semantics around ctx use and closing/ending streaming RPCs, please refer to https://pkg.go.dev/google.golang.org/grpc/?tab=doc#ClientConn.NewStream.
+//
+// ReconciliationService proves that every charge is accounted for; for people with a
+// role, and for the services that open cases.
 type ReconciliationServiceClient interface {
 	// StartRun runs one sweep now and answers when it has finished. Errors:
 	// ABORTED RUN_IN_PROGRESS.
@@ -177,6 +180,9 @@ func (c *reconciliationServiceClient) GetCase(ctx context.Context, in *GetCaseRe
 // ReconciliationServiceServer is the server API for ReconciliationService service.
 // All implementations must embed UnimplementedReconciliationServiceServer
 // for forward compatibility.
+//
+// ReconciliationService proves that every charge is accounted for; for people with a
+// role, and for the services that open cases.
 type ReconciliationServiceServer interface {
 	// StartRun runs one sweep now and answers when it has finished. Errors:
 	// ABORTED RUN_IN_PROGRESS.

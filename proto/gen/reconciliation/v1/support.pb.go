@@ -31,20 +31,34 @@ const (
 type Diagnosis int32
 
 const (
+	// It is not certain whom it is about: there are candidates.
 	Diagnosis_DIAGNOSIS_UNSPECIFIED Diagnosis = 0
-	Diagnosis_STRIPE_UNREACHABLE    Diagnosis = 1
-	Diagnosis_DISPUTED              Diagnosis = 2
-	Diagnosis_DUPLICATE_CHARGE      Diagnosis = 3
-	Diagnosis_ORPHAN_CHARGE         Diagnosis = 4
-	Diagnosis_STUCK_ORDER           Diagnosis = 5
-	Diagnosis_PAID_NO_ACCESS        Diagnosis = 6
-	Diagnosis_PAYMENT_PENDING       Diagnosis = 7
-	Diagnosis_REFUNDED              Diagnosis = 8
-	Diagnosis_ORDER_NO_CHARGE       Diagnosis = 9
-	Diagnosis_COMPLETE_NO_EMAIL     Diagnosis = 10
-	Diagnosis_ALL_GOOD              Diagnosis = 11
-	Diagnosis_NO_CHARGE_NO_ORDER    Diagnosis = 12
-	Diagnosis_UNCLEAR               Diagnosis = 13
+	// Stripe cannot be asked, so nobody knows whether money was taken.
+	Diagnosis_STRIPE_UNREACHABLE Diagnosis = 1
+	// A charge of theirs is disputed.
+	Diagnosis_DISPUTED Diagnosis = 2
+	// They paid twice for what they wanted once.
+	Diagnosis_DUPLICATE_CHARGE Diagnosis = 3
+	// They paid, and there is no order.
+	Diagnosis_ORPHAN_CHARGE Diagnosis = 4
+	// They paid, and their order does not say so yet.
+	Diagnosis_STUCK_ORDER Diagnosis = 5
+	// Their order is complete, and no access is in force.
+	Diagnosis_PAID_NO_ACCESS Diagnosis = 6
+	// The bank or the buyer is not done.
+	Diagnosis_PAYMENT_PENDING Diagnosis = 7
+	// All of it went back.
+	Diagnosis_REFUNDED Diagnosis = 8
+	// They ordered, and nothing was charged.
+	Diagnosis_ORDER_NO_CHARGE Diagnosis = 9
+	// They have access, and the mail that says so did not go out.
+	Diagnosis_COMPLETE_NO_EMAIL Diagnosis = 10
+	// They have what they paid for, and were told.
+	Diagnosis_ALL_GOOD Diagnosis = 11
+	// Nothing is known of them.
+	Diagnosis_NO_CHARGE_NO_ORDER Diagnosis = 12
+	// No rule fits, or something could not be read: the timeline says what is known.
+	Diagnosis_UNCLEAR Diagnosis = 13
 )
 
 // Enum value maps for Diagnosis.
@@ -110,12 +124,16 @@ func (Diagnosis) EnumDescriptor() ([]byte, []int) {
 	return file_reconciliation_v1_support_proto_rawDescGZIP(), []int{0}
 }
 
+// Outcome is what became of a step.
 type Step_Outcome int32
 
 const (
+	// Never in an answer.
 	Step_OUTCOME_UNSPECIFIED Step_Outcome = 0
-	Step_DONE                Step_Outcome = 1
-	Step_NOT_NEEDED          Step_Outcome = 2
+	// It has happened.
+	Step_DONE Step_Outcome = 1
+	// It was so already.
+	Step_NOT_NEEDED Step_Outcome = 2
 	// It did not happen; note says why.
 	Step_FAILED Step_Outcome = 3
 	// In a dry run.
@@ -167,17 +185,26 @@ func (Step_Outcome) EnumDescriptor() ([]byte, []int) {
 	return file_reconciliation_v1_support_proto_rawDescGZIP(), []int{27, 0}
 }
 
+// Template is what the mail says.
 type ReplyRequest_Template int32
 
 const (
+	// Refused.
 	ReplyRequest_TEMPLATE_UNSPECIFIED ReplyRequest_Template = 0
-	ReplyRequest_RECOVERY             ReplyRequest_Template = 1
-	ReplyRequest_RESEND               ReplyRequest_Template = 2
-	ReplyRequest_REFUND_OFFERED       ReplyRequest_Template = 3
-	ReplyRequest_REFUNDED             ReplyRequest_Template = 4
-	ReplyRequest_NOT_FOUND            ReplyRequest_Template = 5
-	ReplyRequest_CHECK_SPAM           ReplyRequest_Template = 6
-	ReplyRequest_DUPLICATE            ReplyRequest_Template = 7
+	// Their access is there; we are sorry for the wait.
+	ReplyRequest_RECOVERY ReplyRequest_Template = 1
+	// Their confirmation is on its way once more.
+	ReplyRequest_RESEND ReplyRequest_Template = 2
+	// They may have their money back.
+	ReplyRequest_REFUND_OFFERED ReplyRequest_Template = 3
+	// Their money is on its way back.
+	ReplyRequest_REFUNDED ReplyRequest_Template = 4
+	// Nothing is known of them; what would help to find it.
+	ReplyRequest_NOT_FOUND ReplyRequest_Template = 5
+	// The mail was accepted; where it may lie.
+	ReplyRequest_CHECK_SPAM ReplyRequest_Template = 6
+	// They paid twice, and one payment goes back.
+	ReplyRequest_DUPLICATE ReplyRequest_Template = 7
 )
 
 // Enum value maps for ReplyRequest_Template.
@@ -231,13 +258,18 @@ func (ReplyRequest_Template) EnumDescriptor() ([]byte, []int) {
 	return file_reconciliation_v1_support_proto_rawDescGZIP(), []int{28, 0}
 }
 
+// Category is what a customer wrote about.
 type Ticket_Category int32
 
 const (
+	// Refused.
 	Ticket_CATEGORY_UNSPECIFIED Ticket_Category = 0
-	Ticket_BILLING              Ticket_Category = 1
-	Ticket_ACCESS               Ticket_Category = 2
-	Ticket_GENERAL              Ticket_Category = 3
+	// Money.
+	Ticket_BILLING Ticket_Category = 1
+	// Getting in.
+	Ticket_ACCESS Ticket_Category = 2
+	// Anything else.
+	Ticket_GENERAL Ticket_Category = 3
 )
 
 // Enum value maps for Ticket_Category.
@@ -283,13 +315,18 @@ func (Ticket_Category) EnumDescriptor() ([]byte, []int) {
 	return file_reconciliation_v1_support_proto_rawDescGZIP(), []int{30, 0}
 }
 
+// State is whether somebody works on it.
 type Ticket_State int32
 
 const (
+	// Lists all that are not resolved; never in an answer.
 	Ticket_STATE_UNSPECIFIED Ticket_State = 0
-	Ticket_OPEN              Ticket_State = 1
-	Ticket_IN_PROGRESS       Ticket_State = 2
-	Ticket_RESOLVED          Ticket_State = 3
+	// Nobody does yet.
+	Ticket_OPEN Ticket_State = 1
+	// Somebody does.
+	Ticket_IN_PROGRESS Ticket_State = 2
+	// It is done.
+	Ticket_RESOLVED Ticket_State = 3
 )
 
 // Enum value maps for Ticket_State.
@@ -335,9 +372,11 @@ func (Ticket_State) EnumDescriptor() ([]byte, []int) {
 	return file_reconciliation_v1_support_proto_rawDescGZIP(), []int{30, 1}
 }
 
+// Outcome is what came of it.
 type AuditEntry_Outcome int32
 
 const (
+	// Never in an answer.
 	AuditEntry_OUTCOME_UNSPECIFIED AuditEntry_Outcome = 0
 	// It was asked; what came of it is not known yet, or never will be: it was
 	// interrupted. The same request under the same key ends it.
@@ -391,6 +430,7 @@ func (AuditEntry_Outcome) EnumDescriptor() ([]byte, []int) {
 	return file_reconciliation_v1_support_proto_rawDescGZIP(), []int{37, 0}
 }
 
+// WhoAmIRequest asks whose the token is.
 type WhoAmIRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	unknownFields protoimpl.UnknownFields
@@ -427,9 +467,11 @@ func (*WhoAmIRequest) Descriptor() ([]byte, []int) {
 	return file_reconciliation_v1_support_proto_rawDescGZIP(), []int{0}
 }
 
+// WhoAmIResponse is whose the token is.
 type WhoAmIResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	Actor string                 `protobuf:"bytes,1,opt,name=actor,proto3" json:"actor,omitempty"`
+	// The name that audits and histories have.
+	Actor string `protobuf:"bytes,1,opt,name=actor,proto3" json:"actor,omitempty"`
 	// viewer, support or admin; each may do what the ones before it may.
 	Role          string `protobuf:"bytes,2,opt,name=role,proto3" json:"role,omitempty"`
 	unknownFields protoimpl.UnknownFields
@@ -480,6 +522,8 @@ func (x *WhoAmIResponse) GetRole() string {
 	return ""
 }
 
+// LookupCustomerRequest is what a customer gave: some words, or what a bank statement
+// shows.
 type LookupCustomerRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Whatever the customer gave: an address, a reference (short or full), an order
@@ -538,7 +582,8 @@ func (x *LookupCustomerRequest) GetCard() *CardHint {
 // CardHint is what a customer reads off a bank statement.
 type CardHint struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	Last4 string                 `protobuf:"bytes,1,opt,name=last4,proto3" json:"last4,omitempty"`
+	// The last four digits of the card.
+	Last4 string `protobuf:"bytes,1,opt,name=last4,proto3" json:"last4,omitempty"`
 	// Minor units of currency.
 	AmountMinor int64 `protobuf:"varint,2,opt,name=amount_minor,json=amountMinor,proto3" json:"amount_minor,omitempty"`
 	// ISO 4217; empty is any.
@@ -608,23 +653,29 @@ func (x *CardHint) GetDate() string {
 	return ""
 }
 
+// LookupCustomerResponse is what happened to a customer, and what to do.
 type LookupCustomerResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Any at all: it is not certain whom the words are about, and nothing else is
 	// filled in. Look one of them up. It may be one alone, such as another address of
 	// the mailbox that was asked for.
 	Candidates []*Candidate `protobuf:"bytes,1,rep,name=candidates,proto3" json:"candidates,omitempty"`
-	Diagnosis  Diagnosis    `protobuf:"varint,2,opt,name=diagnosis,proto3,enum=reconciliation.v1.Diagnosis" json:"diagnosis,omitempty"`
+	// What is the matter.
+	Diagnosis Diagnosis `protobuf:"varint,2,opt,name=diagnosis,proto3,enum=reconciliation.v1.Diagnosis" json:"diagnosis,omitempty"`
 	// What happened, in plain words.
-	Explanation    string          `protobuf:"bytes,3,opt,name=explanation,proto3" json:"explanation,omitempty"`
+	Explanation string `protobuf:"bytes,3,opt,name=explanation,proto3" json:"explanation,omitempty"`
+	// What to do.
 	Recommendation *Recommendation `protobuf:"bytes,4,opt,name=recommendation,proto3" json:"recommendation,omitempty"`
 	// Everything that is known, oldest first.
-	Timeline []*TimelineEntry            `protobuf:"bytes,5,rep,name=timeline,proto3" json:"timeline,omitempty"`
-	Orders   []*v1.DescribeOrderResponse `protobuf:"bytes,6,rep,name=orders,proto3" json:"orders,omitempty"`
+	Timeline []*TimelineEntry `protobuf:"bytes,5,rep,name=timeline,proto3" json:"timeline,omitempty"`
+	// All of that person's that are known.
+	Orders []*v1.DescribeOrderResponse `protobuf:"bytes,6,rep,name=orders,proto3" json:"orders,omitempty"`
 	// All charges of that person, foreign ones labelled as that.
 	Charges []*v11.SeenCharge `protobuf:"bytes,7,rep,name=charges,proto3" json:"charges,omitempty"`
-	Cases   []*Case           `protobuf:"bytes,8,rep,name=cases,proto3" json:"cases,omitempty"`
-	Tickets []*Ticket         `protobuf:"bytes,9,rep,name=tickets,proto3" json:"tickets,omitempty"`
+	// Those about them, open or not.
+	Cases []*Case `protobuf:"bytes,8,rep,name=cases,proto3" json:"cases,omitempty"`
+	// What they wrote.
+	Tickets []*Ticket `protobuf:"bytes,9,rep,name=tickets,proto3" json:"tickets,omitempty"`
 	// False: Stripe could not be read, and the rest is what is known here.
 	StripeRead bool `protobuf:"varint,10,opt,name=stripe_read,json=stripeRead,proto3" json:"stripe_read,omitempty"`
 	// What else could not be read, or only in part, in plain words.
@@ -742,12 +793,17 @@ func (x *LookupCustomerResponse) GetUnread() []string {
 
 // Candidate is one of several that a customer's words may be about.
 type Candidate struct {
-	state          protoimpl.MessageState `protogen:"open.v1"`
-	OrderId        string                 `protobuf:"bytes,1,opt,name=order_id,json=orderId,proto3" json:"order_id,omitempty"`
-	ReferenceShort string                 `protobuf:"bytes,2,opt,name=reference_short,json=referenceShort,proto3" json:"reference_short,omitempty"`
-	EmailMasked    string                 `protobuf:"bytes,3,opt,name=email_masked,json=emailMasked,proto3" json:"email_masked,omitempty"`
-	AmountDisplay  string                 `protobuf:"bytes,4,opt,name=amount_display,json=amountDisplay,proto3" json:"amount_display,omitempty"`
-	CreatedAt      *timestamppb.Timestamp `protobuf:"bytes,5,opt,name=created_at,json=createdAt,proto3" json:"created_at,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// UUID of the order; empty for one that is only a charge.
+	OrderId string `protobuf:"bytes,1,opt,name=order_id,json=orderId,proto3" json:"order_id,omitempty"`
+	// What the customer may have been told.
+	ReferenceShort string `protobuf:"bytes,2,opt,name=reference_short,json=referenceShort,proto3" json:"reference_short,omitempty"`
+	// For people, e.g. "j***@example.com".
+	EmailMasked string `protobuf:"bytes,3,opt,name=email_masked,json=emailMasked,proto3" json:"email_masked,omitempty"`
+	// For people, e.g. "$249.00".
+	AmountDisplay string `protobuf:"bytes,4,opt,name=amount_display,json=amountDisplay,proto3" json:"amount_display,omitempty"`
+	// When it was ordered, or charged.
+	CreatedAt *timestamppb.Timestamp `protobuf:"bytes,5,opt,name=created_at,json=createdAt,proto3" json:"created_at,omitempty"`
 	// What to look up to see this one.
 	Query string `protobuf:"bytes,6,opt,name=query,proto3" json:"query,omitempty"`
 	// How it fits what the customer gave, e.g. another address of the same mailbox.
@@ -851,7 +907,8 @@ type Recommendation struct {
 	Text string `protobuf:"bytes,1,opt,name=text,proto3" json:"text,omitempty"`
 	// The call that does it: an RPC, such as reconciliation.v1.SupportService/Recover,
 	// and its request as JSON. Empty when nothing is to be called.
-	Rpc         string `protobuf:"bytes,2,opt,name=rpc,proto3" json:"rpc,omitempty"`
+	Rpc string `protobuf:"bytes,2,opt,name=rpc,proto3" json:"rpc,omitempty"`
+	// Its request, but for the key and the reason.
 	RequestJson string `protobuf:"bytes,3,opt,name=request_json,json=requestJson,proto3" json:"request_json,omitempty"`
 	// The same for a shell.
 	Grpcurl string `protobuf:"bytes,4,opt,name=grpcurl,proto3" json:"grpcurl,omitempty"`
@@ -929,7 +986,8 @@ func (x *Recommendation) GetReply() ReplyRequest_Template {
 // TimelineEntry is one thing that happened.
 type TimelineEntry struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	At    *timestamppb.Timestamp `protobuf:"bytes,1,opt,name=at,proto3" json:"at,omitempty"`
+	// When.
+	At *timestamppb.Timestamp `protobuf:"bytes,1,opt,name=at,proto3" json:"at,omitempty"`
 	// order, stripe, event, mail, access, case, ticket or support.
 	Source string `protobuf:"bytes,2,opt,name=source,proto3" json:"source,omitempty"`
 	// In plain words.
@@ -1071,15 +1129,20 @@ func (x *Act) GetDryRun() bool {
 	return false
 }
 
+// RecoverRequest names what is to be finished: an order, a charge, or all of a
+// customer's.
 type RecoverRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
+	// Exactly one of them.
+	//
 	// Types that are valid to be assigned to Target:
 	//
 	//	*RecoverRequest_OrderId
 	//	*RecoverRequest_ChargeId
 	//	*RecoverRequest_Email
-	Target        isRecoverRequest_Target `protobuf_oneof:"target"`
-	Act           *Act                    `protobuf:"bytes,4,opt,name=act,proto3" json:"act,omitempty"`
+	Target isRecoverRequest_Target `protobuf_oneof:"target"`
+	// Who wishes it, why, and whether it is only tried.
+	Act           *Act `protobuf:"bytes,4,opt,name=act,proto3" json:"act,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1165,6 +1228,7 @@ type RecoverRequest_OrderId struct {
 }
 
 type RecoverRequest_ChargeId struct {
+	// Stripe's id of the charge.
 	ChargeId string `protobuf:"bytes,2,opt,name=charge_id,json=chargeId,proto3,oneof"`
 }
 
@@ -1179,14 +1243,19 @@ func (*RecoverRequest_ChargeId) isRecoverRequest_Target() {}
 
 func (*RecoverRequest_Email) isRecoverRequest_Target() {}
 
+// AdoptChargeRequest is a charge without an order, and what the desk knows it paid.
 type AdoptChargeRequest struct {
-	state    protoimpl.MessageState `protogen:"open.v1"`
-	ChargeId string                 `protobuf:"bytes,1,opt,name=charge_id,json=chargeId,proto3" json:"charge_id,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Stripe's id of the charge.
+	ChargeId string `protobuf:"bytes,1,opt,name=charge_id,json=chargeId,proto3" json:"charge_id,omitempty"`
 	// Whom it is for.
-	Email         string `protobuf:"bytes,2,opt,name=email,proto3" json:"email,omitempty"`
-	Name          string `protobuf:"bytes,3,opt,name=name,proto3" json:"name,omitempty"`
-	PlanId        string `protobuf:"bytes,4,opt,name=plan_id,json=planId,proto3" json:"plan_id,omitempty"`
-	Act           *Act   `protobuf:"bytes,5,opt,name=act,proto3" json:"act,omitempty"`
+	Email string `protobuf:"bytes,2,opt,name=email,proto3" json:"email,omitempty"`
+	// May be empty.
+	Name string `protobuf:"bytes,3,opt,name=name,proto3" json:"name,omitempty"`
+	// What it paid.
+	PlanId string `protobuf:"bytes,4,opt,name=plan_id,json=planId,proto3" json:"plan_id,omitempty"`
+	// Who wishes it, why, and whether it is only tried.
+	Act           *Act `protobuf:"bytes,5,opt,name=act,proto3" json:"act,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1256,10 +1325,13 @@ func (x *AdoptChargeRequest) GetAct() *Act {
 	return nil
 }
 
+// ResendMessageRequest names the order whose mail is to be sent again.
 type ResendMessageRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	OrderId       string                 `protobuf:"bytes,1,opt,name=order_id,json=orderId,proto3" json:"order_id,omitempty"`
-	Act           *Act                   `protobuf:"bytes,2,opt,name=act,proto3" json:"act,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// UUID of the order.
+	OrderId string `protobuf:"bytes,1,opt,name=order_id,json=orderId,proto3" json:"order_id,omitempty"`
+	// Who wishes it, why, and whether it is only tried.
+	Act           *Act `protobuf:"bytes,2,opt,name=act,proto3" json:"act,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1308,12 +1380,15 @@ func (x *ResendMessageRequest) GetAct() *Act {
 	return nil
 }
 
+// RefundRequest is money that is to go back.
 type RefundRequest struct {
-	state   protoimpl.MessageState `protogen:"open.v1"`
-	OrderId string                 `protobuf:"bytes,1,opt,name=order_id,json=orderId,proto3" json:"order_id,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// UUID of the order.
+	OrderId string `protobuf:"bytes,1,opt,name=order_id,json=orderId,proto3" json:"order_id,omitempty"`
 	// Minor units; 0 is all that is left.
 	AmountMinor int64 `protobuf:"varint,2,opt,name=amount_minor,json=amountMinor,proto3" json:"amount_minor,omitempty"`
-	Act         *Act  `protobuf:"bytes,3,opt,name=act,proto3" json:"act,omitempty"`
+	// Who wishes it, why, and whether it is only tried.
+	Act *Act `protobuf:"bytes,3,opt,name=act,proto3" json:"act,omitempty"`
 	// Which of an order's charges, when it was paid twice; the one that it was
 	// fulfilled by when empty.
 	ChargeId      string `protobuf:"bytes,4,opt,name=charge_id,json=chargeId,proto3" json:"charge_id,omitempty"`
@@ -1379,15 +1454,19 @@ func (x *RefundRequest) GetChargeId() string {
 	return ""
 }
 
+// ClaimCaseRequest gives a case to somebody.
 type ClaimCaseRequest struct {
-	state  protoimpl.MessageState `protogen:"open.v1"`
-	CaseId int64                  `protobuf:"varint,1,opt,name=case_id,json=caseId,proto3" json:"case_id,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The case's number.
+	CaseId int64 `protobuf:"varint,1,opt,name=case_id,json=caseId,proto3" json:"case_id,omitempty"`
 	// To whom; empty is the caller.
 	Actor string `protobuf:"bytes,2,opt,name=actor,proto3" json:"actor,omitempty"`
 	// Also when it is somebody else's.
-	TakeOver      bool   `protobuf:"varint,3,opt,name=take_over,json=takeOver,proto3" json:"take_over,omitempty"`
-	Note          string `protobuf:"bytes,4,opt,name=note,proto3" json:"note,omitempty"`
-	Act           *Act   `protobuf:"bytes,5,opt,name=act,proto3" json:"act,omitempty"`
+	TakeOver bool `protobuf:"varint,3,opt,name=take_over,json=takeOver,proto3" json:"take_over,omitempty"`
+	// For the case's history; may be empty.
+	Note string `protobuf:"bytes,4,opt,name=note,proto3" json:"note,omitempty"`
+	// Who wishes it, why, and whether it is only tried.
+	Act           *Act `protobuf:"bytes,5,opt,name=act,proto3" json:"act,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1457,11 +1536,15 @@ func (x *ClaimCaseRequest) GetAct() *Act {
 	return nil
 }
 
+// AcknowledgeCaseRequest says that a case was seen.
 type AcknowledgeCaseRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	CaseId        int64                  `protobuf:"varint,1,opt,name=case_id,json=caseId,proto3" json:"case_id,omitempty"`
-	Note          string                 `protobuf:"bytes,2,opt,name=note,proto3" json:"note,omitempty"`
-	Act           *Act                   `protobuf:"bytes,3,opt,name=act,proto3" json:"act,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The case's number.
+	CaseId int64 `protobuf:"varint,1,opt,name=case_id,json=caseId,proto3" json:"case_id,omitempty"`
+	// For the case's history; may be empty.
+	Note string `protobuf:"bytes,2,opt,name=note,proto3" json:"note,omitempty"`
+	// Who wishes it, why, and whether it is only tried.
+	Act           *Act `protobuf:"bytes,3,opt,name=act,proto3" json:"act,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1517,13 +1600,17 @@ func (x *AcknowledgeCaseRequest) GetAct() *Act {
 	return nil
 }
 
+// SnoozeCaseRequest puts a case aside for a while.
 type SnoozeCaseRequest struct {
-	state  protoimpl.MessageState `protogen:"open.v1"`
-	CaseId int64                  `protobuf:"varint,1,opt,name=case_id,json=caseId,proto3" json:"case_id,omitempty"`
-	Until  *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=until,proto3" json:"until,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The case's number.
+	CaseId int64 `protobuf:"varint,1,opt,name=case_id,json=caseId,proto3" json:"case_id,omitempty"`
+	// When it is back in the queue.
+	Until *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=until,proto3" json:"until,omitempty"`
 	// Without act it must be given.
-	Reason        string `protobuf:"bytes,3,opt,name=reason,proto3" json:"reason,omitempty"`
-	Act           *Act   `protobuf:"bytes,4,opt,name=act,proto3" json:"act,omitempty"`
+	Reason string `protobuf:"bytes,3,opt,name=reason,proto3" json:"reason,omitempty"`
+	// Who wishes it, why, and whether it is only tried.
+	Act           *Act `protobuf:"bytes,4,opt,name=act,proto3" json:"act,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1586,11 +1673,15 @@ func (x *SnoozeCaseRequest) GetAct() *Act {
 	return nil
 }
 
+// AcknowledgeIncidentRequest says that the caller looks after an incident.
 type AcknowledgeIncidentRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Key           string                 `protobuf:"bytes,1,opt,name=key,proto3" json:"key,omitempty"`
-	Note          string                 `protobuf:"bytes,2,opt,name=note,proto3" json:"note,omitempty"`
-	Act           *Act                   `protobuf:"bytes,3,opt,name=act,proto3" json:"act,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Names the incident.
+	Key string `protobuf:"bytes,1,opt,name=key,proto3" json:"key,omitempty"`
+	// For the others; may be empty.
+	Note string `protobuf:"bytes,2,opt,name=note,proto3" json:"note,omitempty"`
+	// Who wishes it, why, and whether it is only tried.
+	Act           *Act `protobuf:"bytes,3,opt,name=act,proto3" json:"act,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1646,13 +1737,17 @@ func (x *AcknowledgeIncidentRequest) GetAct() *Act {
 	return nil
 }
 
+// SnoozeIncidentRequest keeps an incident quiet for a while.
 type SnoozeIncidentRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	Key   string                 `protobuf:"bytes,1,opt,name=key,proto3" json:"key,omitempty"`
+	// Names the incident.
+	Key string `protobuf:"bytes,1,opt,name=key,proto3" json:"key,omitempty"`
+	// When it is told again, if it is still open.
 	Until *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=until,proto3" json:"until,omitempty"`
 	// Without act it must be given.
-	Reason        string `protobuf:"bytes,3,opt,name=reason,proto3" json:"reason,omitempty"`
-	Act           *Act   `protobuf:"bytes,4,opt,name=act,proto3" json:"act,omitempty"`
+	Reason string `protobuf:"bytes,3,opt,name=reason,proto3" json:"reason,omitempty"`
+	// Who wishes it, why, and whether it is only tried.
+	Act           *Act `protobuf:"bytes,4,opt,name=act,proto3" json:"act,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1715,11 +1810,15 @@ func (x *SnoozeIncidentRequest) GetAct() *Act {
 	return nil
 }
 
+// ResolveCaseRequest closes a case.
 type ResolveCaseRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	CaseId        int64                  `protobuf:"varint,1,opt,name=case_id,json=caseId,proto3" json:"case_id,omitempty"`
-	Resolution    string                 `protobuf:"bytes,2,opt,name=resolution,proto3" json:"resolution,omitempty"`
-	Act           *Act                   `protobuf:"bytes,3,opt,name=act,proto3" json:"act,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The case's number.
+	CaseId int64 `protobuf:"varint,1,opt,name=case_id,json=caseId,proto3" json:"case_id,omitempty"`
+	// Why; the next who meets the same reads it.
+	Resolution string `protobuf:"bytes,2,opt,name=resolution,proto3" json:"resolution,omitempty"`
+	// Who wishes it, why, and whether it is only tried.
+	Act           *Act `protobuf:"bytes,3,opt,name=act,proto3" json:"act,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1775,16 +1874,19 @@ func (x *ResolveCaseRequest) GetAct() *Act {
 	return nil
 }
 
+// LinkEventRequest says whose an event is.
 type LinkEventRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	StripeEventId string                 `protobuf:"bytes,1,opt,name=stripe_event_id,json=stripeEventId,proto3" json:"stripe_event_id,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Stripe's id of the event.
+	StripeEventId string `protobuf:"bytes,1,opt,name=stripe_event_id,json=stripeEventId,proto3" json:"stripe_event_id,omitempty"`
 	// UUID of an order of the person whose event it is; either this or account_id.
 	OrderId string `protobuf:"bytes,2,opt,name=order_id,json=orderId,proto3" json:"order_id,omitempty"`
 	// Without act it must be given.
 	Reason string `protobuf:"bytes,3,opt,name=reason,proto3" json:"reason,omitempty"`
 	// The account of the person whose event it is.
-	AccountId     string `protobuf:"bytes,4,opt,name=account_id,json=accountId,proto3" json:"account_id,omitempty"`
-	Act           *Act   `protobuf:"bytes,5,opt,name=act,proto3" json:"act,omitempty"`
+	AccountId string `protobuf:"bytes,4,opt,name=account_id,json=accountId,proto3" json:"account_id,omitempty"`
+	// Who wishes it, why, and whether it is only tried.
+	Act           *Act `protobuf:"bytes,5,opt,name=act,proto3" json:"act,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1854,10 +1956,13 @@ func (x *LinkEventRequest) GetAct() *Act {
 	return nil
 }
 
+// ReplayEventRequest names an event to handle again.
 type ReplayEventRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	StripeEventId string                 `protobuf:"bytes,1,opt,name=stripe_event_id,json=stripeEventId,proto3" json:"stripe_event_id,omitempty"`
-	Act           *Act                   `protobuf:"bytes,2,opt,name=act,proto3" json:"act,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Stripe's id of the event.
+	StripeEventId string `protobuf:"bytes,1,opt,name=stripe_event_id,json=stripeEventId,proto3" json:"stripe_event_id,omitempty"`
+	// Who wishes it, why, and whether it is only tried.
+	Act           *Act `protobuf:"bytes,2,opt,name=act,proto3" json:"act,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1906,12 +2011,15 @@ func (x *ReplayEventRequest) GetAct() *Act {
 	return nil
 }
 
+// IgnoreEventRequest names an event that needs nothing.
 type IgnoreEventRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	StripeEventId string                 `protobuf:"bytes,1,opt,name=stripe_event_id,json=stripeEventId,proto3" json:"stripe_event_id,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Stripe's id of the event.
+	StripeEventId string `protobuf:"bytes,1,opt,name=stripe_event_id,json=stripeEventId,proto3" json:"stripe_event_id,omitempty"`
 	// Without act it must be given.
-	Reason        string `protobuf:"bytes,2,opt,name=reason,proto3" json:"reason,omitempty"`
-	Act           *Act   `protobuf:"bytes,3,opt,name=act,proto3" json:"act,omitempty"`
+	Reason string `protobuf:"bytes,2,opt,name=reason,proto3" json:"reason,omitempty"`
+	// Who wishes it, why, and whether it is only tried.
+	Act           *Act `protobuf:"bytes,3,opt,name=act,proto3" json:"act,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1967,12 +2075,15 @@ func (x *IgnoreEventRequest) GetAct() *Act {
 	return nil
 }
 
+// SetChargingRequest turns the switch that stops new charges.
 type SetChargingRequest struct {
-	state  protoimpl.MessageState `protogen:"open.v1"`
-	Paused bool                   `protobuf:"varint,1,opt,name=paused,proto3" json:"paused,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Whether new charges are to be refused.
+	Paused bool `protobuf:"varint,1,opt,name=paused,proto3" json:"paused,omitempty"`
 	// Without act it must be given.
-	Reason        string `protobuf:"bytes,2,opt,name=reason,proto3" json:"reason,omitempty"`
-	Act           *Act   `protobuf:"bytes,3,opt,name=act,proto3" json:"act,omitempty"`
+	Reason string `protobuf:"bytes,2,opt,name=reason,proto3" json:"reason,omitempty"`
+	// Who wishes it, why, and whether it is only tried.
+	Act           *Act `protobuf:"bytes,3,opt,name=act,proto3" json:"act,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2028,6 +2139,7 @@ func (x *SetChargingRequest) GetAct() *Act {
 	return nil
 }
 
+// ExportPersonRequest names a person who wants their data.
 type ExportPersonRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Compared trimmed and without case.
@@ -2082,6 +2194,7 @@ func (x *ExportPersonRequest) GetAct() *Act {
 	return nil
 }
 
+// ExportPersonResponse is everything that is kept about them.
 type ExportPersonResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Everything, as one JSON object; empty in a dry run.
@@ -2145,13 +2258,15 @@ func (x *ExportPersonResponse) GetAuditId() int64 {
 	return 0
 }
 
+// ErasePersonRequest names a person who wants to be forgotten.
 type ErasePersonRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Compared trimmed and without case.
 	Email string `protobuf:"bytes,1,opt,name=email,proto3" json:"email,omitempty"`
 	// Access that they still have is nothing open: it goes on, and they are known by
 	// their account's id alone.
-	AccessGoesOn  bool `protobuf:"varint,2,opt,name=access_goes_on,json=accessGoesOn,proto3" json:"access_goes_on,omitempty"`
+	AccessGoesOn bool `protobuf:"varint,2,opt,name=access_goes_on,json=accessGoesOn,proto3" json:"access_goes_on,omitempty"`
+	// Who wishes it, why, and whether it is only tried.
 	Act           *Act `protobuf:"bytes,3,opt,name=act,proto3" json:"act,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -2211,7 +2326,8 @@ func (x *ErasePersonRequest) GetAct() *Act {
 // ActionResponse is what a step did, or would do.
 type ActionResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	Steps []*Step                `protobuf:"bytes,1,rep,name=steps,proto3" json:"steps,omitempty"`
+	// In their order.
+	Steps []*Step `protobuf:"bytes,1,rep,name=steps,proto3" json:"steps,omitempty"`
 	// The order as it is now; unset when there is none.
 	Order *v1.Order `protobuf:"bytes,2,opt,name=order,proto3" json:"order,omitempty"`
 	// Every step is DONE or NOT_NEEDED, or, in a dry run, would be.
@@ -2220,10 +2336,13 @@ type ActionResponse struct {
 	AuditId int64 `protobuf:"varint,4,opt,name=audit_id,json=auditId,proto3" json:"audit_id,omitempty"`
 	// The case, the event, the switch or the incident that it was about, as it is now,
 	// and in a dry run as it would be; unset when it was about something else.
-	Case          *Case                   `protobuf:"bytes,5,opt,name=case,proto3" json:"case,omitempty"`
-	Event         *v11.WebhookEvent       `protobuf:"bytes,6,opt,name=event,proto3" json:"event,omitempty"`
-	Charging      *v1.SetChargingResponse `protobuf:"bytes,7,opt,name=charging,proto3" json:"charging,omitempty"`
-	Incident      *v12.Incident           `protobuf:"bytes,8,opt,name=incident,proto3" json:"incident,omitempty"`
+	Case *Case `protobuf:"bytes,5,opt,name=case,proto3" json:"case,omitempty"`
+	// See case.
+	Event *v11.WebhookEvent `protobuf:"bytes,6,opt,name=event,proto3" json:"event,omitempty"`
+	// See case.
+	Charging *v1.SetChargingResponse `protobuf:"bytes,7,opt,name=charging,proto3" json:"charging,omitempty"`
+	// See case.
+	Incident      *v12.Incident `protobuf:"bytes,8,opt,name=incident,proto3" json:"incident,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2318,9 +2437,11 @@ func (x *ActionResponse) GetIncident() *v12.Incident {
 type Step struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// In plain words: the order recorded, access granted, mail queued, ...
-	What          string       `protobuf:"bytes,1,opt,name=what,proto3" json:"what,omitempty"`
-	Outcome       Step_Outcome `protobuf:"varint,2,opt,name=outcome,proto3,enum=reconciliation.v1.Step_Outcome" json:"outcome,omitempty"`
-	Note          string       `protobuf:"bytes,3,opt,name=note,proto3" json:"note,omitempty"`
+	What string `protobuf:"bytes,1,opt,name=what,proto3" json:"what,omitempty"`
+	// What became of it.
+	Outcome Step_Outcome `protobuf:"varint,2,opt,name=outcome,proto3,enum=reconciliation.v1.Step_Outcome" json:"outcome,omitempty"`
+	// More about it, in plain words; may be empty.
+	Note          string `protobuf:"bytes,3,opt,name=note,proto3" json:"note,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2376,20 +2497,24 @@ func (x *Step) GetNote() string {
 	return ""
 }
 
+// ReplyRequest is a mail to a customer, by its template.
 type ReplyRequest struct {
-	state    protoimpl.MessageState `protogen:"open.v1"`
-	Template ReplyRequest_Template  `protobuf:"varint,1,opt,name=template,proto3,enum=reconciliation.v1.ReplyRequest_Template" json:"template,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// What the mail says.
+	Template ReplyRequest_Template `protobuf:"varint,1,opt,name=template,proto3,enum=reconciliation.v1.ReplyRequest_Template" json:"template,omitempty"`
 	// UUID of the order it is about; empty for NOT_FOUND.
 	OrderId string `protobuf:"bytes,2,opt,name=order_id,json=orderId,proto3" json:"order_id,omitempty"`
 	// Where it goes; the order's address when empty.
 	To string `protobuf:"bytes,3,opt,name=to,proto3" json:"to,omitempty"`
 	// The customer's own subject and Message-ID, so that it arrives in their thread.
-	Subject   string `protobuf:"bytes,4,opt,name=subject,proto3" json:"subject,omitempty"`
+	Subject string `protobuf:"bytes,4,opt,name=subject,proto3" json:"subject,omitempty"`
+	// The Message-ID of the mail that it answers; may be empty.
 	InReplyTo string `protobuf:"bytes,5,opt,name=in_reply_to,json=inReplyTo,proto3" json:"in_reply_to,omitempty"`
 	// Who signs it; the caller's name when empty.
 	SignedBy string `protobuf:"bytes,6,opt,name=signed_by,json=signedBy,proto3" json:"signed_by,omitempty"`
 	// Send it, rather than only render it.
-	Send          bool `protobuf:"varint,7,opt,name=send,proto3" json:"send,omitempty"`
+	Send bool `protobuf:"varint,7,opt,name=send,proto3" json:"send,omitempty"`
+	// Who wishes it, why, and whether it is only tried.
 	Act           *Act `protobuf:"bytes,8,opt,name=act,proto3" json:"act,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -2481,11 +2606,15 @@ func (x *ReplyRequest) GetAct() *Act {
 	return nil
 }
 
+// ReplyResponse is the mail as it is, or would be, sent.
 type ReplyResponse struct {
-	state   protoimpl.MessageState `protogen:"open.v1"`
-	To      string                 `protobuf:"bytes,1,opt,name=to,proto3" json:"to,omitempty"`
-	Subject string                 `protobuf:"bytes,2,opt,name=subject,proto3" json:"subject,omitempty"`
-	Text    string                 `protobuf:"bytes,3,opt,name=text,proto3" json:"text,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Where it goes.
+	To string `protobuf:"bytes,1,opt,name=to,proto3" json:"to,omitempty"`
+	// Its subject.
+	Subject string `protobuf:"bytes,2,opt,name=subject,proto3" json:"subject,omitempty"`
+	// Its words.
+	Text string `protobuf:"bytes,3,opt,name=text,proto3" json:"text,omitempty"`
 	// It is on its way; false when it was only rendered.
 	Queued        bool `protobuf:"varint,4,opt,name=queued,proto3" json:"queued,omitempty"`
 	unknownFields protoimpl.UnknownFields
@@ -2552,21 +2681,32 @@ func (x *ReplyResponse) GetQueued() bool {
 
 // Ticket is something that a customer wrote.
 type Ticket struct {
-	state       protoimpl.MessageState `protogen:"open.v1"`
-	Id          int64                  `protobuf:"varint,1,opt,name=id,proto3" json:"id,omitempty"`
-	Email       string                 `protobuf:"bytes,2,opt,name=email,proto3" json:"email,omitempty"`
-	Subject     string                 `protobuf:"bytes,3,opt,name=subject,proto3" json:"subject,omitempty"`
-	Description string                 `protobuf:"bytes,4,opt,name=description,proto3" json:"description,omitempty"`
-	Category    Ticket_Category        `protobuf:"varint,5,opt,name=category,proto3,enum=reconciliation.v1.Ticket_Category" json:"category,omitempty"`
-	State       Ticket_State           `protobuf:"varint,6,opt,name=state,proto3,enum=reconciliation.v1.Ticket_State" json:"state,omitempty"`
-	Resolution  string                 `protobuf:"bytes,7,opt,name=resolution,proto3" json:"resolution,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Its number.
+	Id int64 `protobuf:"varint,1,opt,name=id,proto3" json:"id,omitempty"`
+	// The customer's.
+	Email string `protobuf:"bytes,2,opt,name=email,proto3" json:"email,omitempty"`
+	// As they wrote it.
+	Subject string `protobuf:"bytes,3,opt,name=subject,proto3" json:"subject,omitempty"`
+	// As they wrote it.
+	Description string `protobuf:"bytes,4,opt,name=description,proto3" json:"description,omitempty"`
+	// What it is about.
+	Category Ticket_Category `protobuf:"varint,5,opt,name=category,proto3,enum=reconciliation.v1.Ticket_Category" json:"category,omitempty"`
+	// Whether somebody works on it.
+	State Ticket_State `protobuf:"varint,6,opt,name=state,proto3,enum=reconciliation.v1.Ticket_State" json:"state,omitempty"`
+	// What was done; empty until it is RESOLVED.
+	Resolution string `protobuf:"bytes,7,opt,name=resolution,proto3" json:"resolution,omitempty"`
 	// Who resolved it.
-	ResolvedBy string                 `protobuf:"bytes,8,opt,name=resolved_by,json=resolvedBy,proto3" json:"resolved_by,omitempty"`
-	OpenedAt   *timestamppb.Timestamp `protobuf:"bytes,9,opt,name=opened_at,json=openedAt,proto3" json:"opened_at,omitempty"`
+	ResolvedBy string `protobuf:"bytes,8,opt,name=resolved_by,json=resolvedBy,proto3" json:"resolved_by,omitempty"`
+	// When it was written down.
+	OpenedAt *timestamppb.Timestamp `protobuf:"bytes,9,opt,name=opened_at,json=openedAt,proto3" json:"opened_at,omitempty"`
+	// Unset until it is RESOLVED.
 	ResolvedAt *timestamppb.Timestamp `protobuf:"bytes,10,opt,name=resolved_at,json=resolvedAt,proto3" json:"resolved_at,omitempty"`
-	AssignedTo string                 `protobuf:"bytes,11,opt,name=assigned_to,json=assignedTo,proto3" json:"assigned_to,omitempty"`
+	// Who works on it; empty while nobody does.
+	AssignedTo string `protobuf:"bytes,11,opt,name=assigned_to,json=assignedTo,proto3" json:"assigned_to,omitempty"`
 	// Found by themselves.
-	OrderIds  []string `protobuf:"bytes,12,rep,name=order_ids,json=orderIds,proto3" json:"order_ids,omitempty"`
+	OrderIds []string `protobuf:"bytes,12,rep,name=order_ids,json=orderIds,proto3" json:"order_ids,omitempty"`
+	// Stripe's, found by themselves.
 	ChargeIds []string `protobuf:"bytes,13,rep,name=charge_ids,json=chargeIds,proto3" json:"charge_ids,omitempty"`
 	// Grows with each change; send it back to change.
 	Version       int64 `protobuf:"varint,14,opt,name=version,proto3" json:"version,omitempty"`
@@ -2702,12 +2842,17 @@ func (x *Ticket) GetVersion() int64 {
 	return 0
 }
 
+// OpenTicketRequest is what a customer wrote.
 type OpenTicketRequest struct {
-	state       protoimpl.MessageState `protogen:"open.v1"`
-	Email       string                 `protobuf:"bytes,1,opt,name=email,proto3" json:"email,omitempty"`
-	Subject     string                 `protobuf:"bytes,2,opt,name=subject,proto3" json:"subject,omitempty"`
-	Description string                 `protobuf:"bytes,3,opt,name=description,proto3" json:"description,omitempty"`
-	Category    Ticket_Category        `protobuf:"varint,4,opt,name=category,proto3,enum=reconciliation.v1.Ticket_Category" json:"category,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Who wrote it.
+	Email string `protobuf:"bytes,1,opt,name=email,proto3" json:"email,omitempty"`
+	// One line.
+	Subject string `protobuf:"bytes,2,opt,name=subject,proto3" json:"subject,omitempty"`
+	// As they wrote it.
+	Description string `protobuf:"bytes,3,opt,name=description,proto3" json:"description,omitempty"`
+	// What it is about.
+	Category Ticket_Category `protobuf:"varint,4,opt,name=category,proto3,enum=reconciliation.v1.Ticket_Category" json:"category,omitempty"`
 	// UUID; the same again is the same ticket.
 	IdempotencyKey string `protobuf:"bytes,5,opt,name=idempotency_key,json=idempotencyKey,proto3" json:"idempotency_key,omitempty"`
 	// Only say what would be linked: the answer has no id.
@@ -2788,11 +2933,15 @@ func (x *OpenTicketRequest) GetDryRun() bool {
 	return false
 }
 
+// ChangeTicketRequest is how a ticket is to be.
 type ChangeTicketRequest struct {
-	state    protoimpl.MessageState `protogen:"open.v1"`
-	TicketId int64                  `protobuf:"varint,1,opt,name=ticket_id,json=ticketId,proto3" json:"ticket_id,omitempty"`
-	Version  int64                  `protobuf:"varint,2,opt,name=version,proto3" json:"version,omitempty"`
-	State    Ticket_State           `protobuf:"varint,3,opt,name=state,proto3,enum=reconciliation.v1.Ticket_State" json:"state,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Its number.
+	TicketId int64 `protobuf:"varint,1,opt,name=ticket_id,json=ticketId,proto3" json:"ticket_id,omitempty"`
+	// As it was read: when it is another by now, the change is refused.
+	Version int64 `protobuf:"varint,2,opt,name=version,proto3" json:"version,omitempty"`
+	// Whether somebody works on it.
+	State Ticket_State `protobuf:"varint,3,opt,name=state,proto3,enum=reconciliation.v1.Ticket_State" json:"state,omitempty"`
 	// Required for RESOLVED.
 	Resolution string `protobuf:"bytes,4,opt,name=resolution,proto3" json:"resolution,omitempty"`
 	// Empty is the caller.
@@ -2884,6 +3033,7 @@ func (x *ChangeTicketRequest) GetDryRun() bool {
 	return false
 }
 
+// ListTicketsRequest says which tickets are wanted.
 type ListTicketsRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// STATE_UNSPECIFIED lists all that are not resolved.
@@ -2947,10 +3097,13 @@ func (x *ListTicketsRequest) GetPageToken() string {
 	return ""
 }
 
+// ListTicketsResponse is one page of tickets.
 type ListTicketsResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Tickets       []*Ticket              `protobuf:"bytes,1,rep,name=tickets,proto3" json:"tickets,omitempty"`
-	NextPageToken string                 `protobuf:"bytes,2,opt,name=next_page_token,json=nextPageToken,proto3" json:"next_page_token,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Oldest first.
+	Tickets []*Ticket `protobuf:"bytes,1,rep,name=tickets,proto3" json:"tickets,omitempty"`
+	// Empty on the last page.
+	NextPageToken string `protobuf:"bytes,2,opt,name=next_page_token,json=nextPageToken,proto3" json:"next_page_token,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2999,6 +3152,7 @@ func (x *ListTicketsResponse) GetNextPageToken() string {
 	return ""
 }
 
+// ListAuditRequest says whose steps, or the steps about what, are wanted.
 type ListAuditRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Empty is anybody's.
@@ -3007,7 +3161,8 @@ type ListAuditRequest struct {
 	// ticket/<id>, or charging.
 	Subject string `protobuf:"bytes,2,opt,name=subject,proto3" json:"subject,omitempty"`
 	// At most 200; 0 is 50.
-	PageSize      int32  `protobuf:"varint,3,opt,name=page_size,json=pageSize,proto3" json:"page_size,omitempty"`
+	PageSize int32 `protobuf:"varint,3,opt,name=page_size,json=pageSize,proto3" json:"page_size,omitempty"`
+	// Opaque; from the previous page.
 	PageToken     string `protobuf:"bytes,4,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -3071,10 +3226,13 @@ func (x *ListAuditRequest) GetPageToken() string {
 	return ""
 }
 
+// ListAuditResponse is one page of the audit.
 type ListAuditResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Entries       []*AuditEntry          `protobuf:"bytes,1,rep,name=entries,proto3" json:"entries,omitempty"`
-	NextPageToken string                 `protobuf:"bytes,2,opt,name=next_page_token,json=nextPageToken,proto3" json:"next_page_token,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Newest first.
+	Entries []*AuditEntry `protobuf:"bytes,1,rep,name=entries,proto3" json:"entries,omitempty"`
+	// Empty on the last page.
+	NextPageToken string `protobuf:"bytes,2,opt,name=next_page_token,json=nextPageToken,proto3" json:"next_page_token,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -3126,23 +3284,34 @@ func (x *ListAuditResponse) GetNextPageToken() string {
 // AuditEntry is who did what, when and why; it is append-only.
 type AuditEntry struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	Id    int64                  `protobuf:"varint,1,opt,name=id,proto3" json:"id,omitempty"`
-	At    *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=at,proto3" json:"at,omitempty"`
-	Actor string                 `protobuf:"bytes,3,opt,name=actor,proto3" json:"actor,omitempty"`
-	Role  string                 `protobuf:"bytes,4,opt,name=role,proto3" json:"role,omitempty"`
+	// Its number.
+	Id int64 `protobuf:"varint,1,opt,name=id,proto3" json:"id,omitempty"`
+	// When it was asked.
+	At *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=at,proto3" json:"at,omitempty"`
+	// Who asked.
+	Actor string `protobuf:"bytes,3,opt,name=actor,proto3" json:"actor,omitempty"`
+	// The role that their token had.
+	Role string `protobuf:"bytes,4,opt,name=role,proto3" json:"role,omitempty"`
 	// The RPC.
-	Action  string `protobuf:"bytes,5,opt,name=action,proto3" json:"action,omitempty"`
+	Action string `protobuf:"bytes,5,opt,name=action,proto3" json:"action,omitempty"`
+	// What it is about; the first of subjects.
 	Subject string `protobuf:"bytes,6,opt,name=subject,proto3" json:"subject,omitempty"`
-	Reason  string `protobuf:"bytes,7,opt,name=reason,proto3" json:"reason,omitempty"`
+	// Why, in their words.
+	Reason string `protobuf:"bytes,7,opt,name=reason,proto3" json:"reason,omitempty"`
 	// How it stood before and after, as JSON; no card detail, no token.
-	BeforeJson     string             `protobuf:"bytes,8,opt,name=before_json,json=beforeJson,proto3" json:"before_json,omitempty"`
-	AfterJson      string             `protobuf:"bytes,9,opt,name=after_json,json=afterJson,proto3" json:"after_json,omitempty"`
-	IdempotencyKey string             `protobuf:"bytes,10,opt,name=idempotency_key,json=idempotencyKey,proto3" json:"idempotency_key,omitempty"`
-	Outcome        AuditEntry_Outcome `protobuf:"varint,11,opt,name=outcome,proto3,enum=reconciliation.v1.AuditEntry_Outcome" json:"outcome,omitempty"`
+	BeforeJson string `protobuf:"bytes,8,opt,name=before_json,json=beforeJson,proto3" json:"before_json,omitempty"`
+	// How it stood after.
+	AfterJson string `protobuf:"bytes,9,opt,name=after_json,json=afterJson,proto3" json:"after_json,omitempty"`
+	// UUID, as it was asked under.
+	IdempotencyKey string `protobuf:"bytes,10,opt,name=idempotency_key,json=idempotencyKey,proto3" json:"idempotency_key,omitempty"`
+	// What came of it.
+	Outcome AuditEntry_Outcome `protobuf:"varint,11,opt,name=outcome,proto3,enum=reconciliation.v1.AuditEntry_Outcome" json:"outcome,omitempty"`
 	// When it was known what came of it; unset while ASKED.
 	EndedAt *timestamppb.Timestamp `protobuf:"bytes,12,opt,name=ended_at,json=endedAt,proto3" json:"ended_at,omitempty"`
-	Error   string                 `protobuf:"bytes,13,opt,name=error,proto3" json:"error,omitempty"`
-	Steps   []*Step                `protobuf:"bytes,14,rep,name=steps,proto3" json:"steps,omitempty"`
+	// Why it did not happen; empty when it did.
+	Error string `protobuf:"bytes,13,opt,name=error,proto3" json:"error,omitempty"`
+	// What was done, in its order.
+	Steps []*Step `protobuf:"bytes,14,rep,name=steps,proto3" json:"steps,omitempty"`
 	// Everything it is about: orders, charges, events, cases; subject is the first.
 	Subjects      []string `protobuf:"bytes,15,rep,name=subjects,proto3" json:"subjects,omitempty"`
 	unknownFields protoimpl.UnknownFields
