@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"errors"
+	"flag"
 	"fmt"
 	"io"
 	"log/slog"
@@ -36,7 +37,13 @@ import (
 	"makegood.example/services/platform/process"
 )
 
-func TestMain(m *testing.M) { pgtest.Main(m, notifications.Schema) }
+func TestMain(m *testing.M) {
+	// These tests wait more than they compute; -parallel still has the last word.
+	if err := flag.Set("test.parallel", "6"); err != nil {
+		panic(err)
+	}
+	pgtest.Main(m, notifications.Schema)
+}
 
 // peers plays Orders, Payments, Provisioning and Reconciliation.
 type peers struct {
