@@ -112,7 +112,7 @@ func TestThePageIsWhole(t *testing.T) {
 			`<code>/v1/orders/{reference}:pay</code>`, `<b>409</b> <code>PAYMENT_IN_PROGRESS</code>`, `<b>payment_method</b>`, `1 to 128 characters`,
 			`<b>402</b>`, `CHARGES_PAUSED`, `Needs a service token`, `Access granted, confirmation durably queued.`, `text/event-stream`,
 		},
-		"/admin/docs": {`<code>/admin/v1/support:recover</code>`, `<b>404</b> <code>NOTHING_TO_RECOVER</code>`, `$TOKEN`, `take_over`},
+		"/admin/docs": {`<code>/admin/v1/support:recover</code>`, `<b>404</b> <code>NOTHING_TO_RECOVER</code>`, `<code>Authorization: Bearer</code>`, `take_over`},
 	} {
 		response, err := http.Get(server.URL + path)
 		if err != nil {

@@ -112,6 +112,8 @@ func reachable(value any, schemas tree, found map[string]bool) {
 
 const adminPrefix = "/admin/"
 
+const adminIntroduction = "What people with a role do at the desk, for their own programs. A step for a customer can be tried with `dry_run`, may be sent again under the same `idempotency_key`, and leaves an audit entry."
+
 // part is the document of the paths of one listener.
 func part(doc tree, keep func(path string) bool) tree {
 	paths, found := tree{}, map[string]bool{statusSchema: true}
@@ -137,7 +139,10 @@ func part(doc tree, keep func(path string) bool) tree {
 // ofAdmin has what all calls of the admin listener share: a person's token, and
 // groups by what they are about.
 func ofAdmin(doc tree) tree {
-	doc["info"].(tree)["title"] = "Makegood administration"
+	info := doc["info"].(tree)
+	// Of the introduction, what is said of JSON and of errors is true here, too.
+	said := strings.Split(text(info["description"]), "\n\n")
+	info["title"], info["description"] = "Makegood administration", strings.Join(append([]string{adminIntroduction}, said[len(said)-2:]...), "\n\n")
 	doc["security"] = []any{tree{"token": []any{}}}
 	delete(doc, "tags")
 	operations(doc["paths"].(tree), func(path, _ string, op tree) {
