@@ -20,7 +20,8 @@ type wanted struct {
 }
 
 func (w *wanted) isMetBy(c openCase) bool {
-	return w.kind == c.Kind && (c.Subject == w.subject || w.charge != "" && strings.Contains(c.Summary, w.charge))
+	aboutOrder := strings.HasPrefix(c.Subject, "order/") // its summary may name the charges of others, too
+	return w.kind == c.Kind && (c.Subject == w.subject || !aboutOrder && strings.Contains(c.Summary, w.charge))
 }
 
 // cases: who must look into something has a case about exactly that, and nobody is
@@ -141,26 +142,28 @@ func (i invoice) end() (end time.Time) {
 const repeatedWithin = 10 * time.Minute
 
 // paidTwice: what the same person paid for the same more than once. Within minutes,
-// and not said to be meant, it is a mistake; else it may be asked.
+// and not said to be meant, it is a mistake; else it may be asked, and may stay asked
+// when it is the other one that went back.
 func (v *verdict) paidTwice() (all []wanted) {
-	kept := map[string][]charge{} // by buyer and plan
+	paid := map[string][]charge{} // by buyer and plan
 	for _, c := range v.ourPaid() {
 		order, _ := v.about(c)
-		if o := v.records.ordersByID[order]; o.Kind == "PURCHASE" && v.stripe.kept(c) {
-			kept[o.Email+" "+o.Plan] = append(kept[o.Email+" "+o.Plan], c)
+		if o := v.records.ordersByID[order]; o.Kind == "PURCHASE" {
+			paid[o.Email+" "+o.Plan] = append(paid[o.Email+" "+o.Plan], c)
 		}
 	}
-	for _, charges := range kept {
-		if len(charges) < 2 {
-			continue
-		}
+	for _, charges := range paid {
 		for _, c := range charges {
 			order, subject := v.about(c)
 			o := v.records.ordersByID[order]
+			if len(charges) < 2 || !v.stripe.kept(c) {
+				continue
+			}
 			mistake := slices.ContainsFunc(charges, func(first charge) bool {
 				id, _ := v.about(first)
 				e := v.records.ordersByID[id]
-				return e.ID != o.ID && e.State != "REFUNDED" && e.ChargedAt != nil && o.ChargedAt != nil && e.ChargedAt.Before(*o.ChargedAt) && o.ChargedAt.Sub(*e.ChargedAt) <= repeatedWithin
+				return v.stripe.kept(first) && e.ID != o.ID && e.State != "REFUNDED" && e.ChargedAt != nil && o.ChargedAt != nil &&
+					e.ChargedAt.Before(*o.ChargedAt) && o.ChargedAt.Sub(*e.ChargedAt) <= repeatedWithin
 			})
 			all = append(all, wanted{kind: "DUPLICATE_CHARGE", subject: subject, charge: c.ID, must: mistake && !o.AllowRepeat && o.State != "REFUNDED",
 				why: "the same was paid by the same person before"})

@@ -131,9 +131,9 @@ func batch(seed uint64) (settings map[string]string, renews bool) {
 		"RESCUE_AFTER": one(p, []string{"30s", "30s", "5m"}), "CHARGE_WITHIN": "5m",
 		"RECONCILE_EVERY": one(p, []string{"20m", "1h", "3h"}), "ORDER_EXPIRES_AFTER": one(p, []string{"2h", "2h", "6h"}),
 	}
-	// Weeks of an account on which next to nothing is: what reads them again is mostly
-	// the same.
-	if renews = p.in(10); renews {
+	// One batch of ten, so that no run of some length lacks them. Weeks of an account on
+	// which next to nothing is: what reads them again is mostly the same.
+	if renews = FirstOf(seed)/Batch%10 == 3; renews {
 		settings["RECONCILE_EVERY"], settings["DEEP_PASS_EVERY"] = one(p, []string{"12h", "24h"}), "120h"
 	}
 	settings["DEEP_PASS_READERS"] = one(p, []string{"1", "1", "1", "4"})

@@ -53,7 +53,7 @@ func TestHistories(t *testing.T) {
 		}
 	}
 	var workers sync.WaitGroup
-	for range number(t, "SIM_AT_ONCE", 3*runtime.GOMAXPROCS(0)) {
+	for range number(t, "SIM_AT_ONCE", 4*runtime.GOMAXPROCS(0)) {
 		workers.Go(func() {
 			for from, to := take(); from < to; from, to = take() {
 				t.Run("batch", func(t *testing.T) {
