@@ -58,12 +58,17 @@ type edge struct {
 
 func startEdge(t *testing.T) *edge {
 	t.Helper()
+	e := &edge{t: t, page: fmt.Sprintf(checkoutPage, withModule), takes: map[string]map[string]schema{}}
 	all := schemas(t)
-	e := &edge{t: t, page: fmt.Sprintf(checkoutPage, withModule), takes: map[string]map[string]schema{
-		"POST":         all["v1PlaceOrderRequest"].Properties,
-		"POST pay":     all["OrdersServicePayOrderBody"].Properties,
-		"POST confirm": all["OrdersServiceConfirmOrderBody"].Properties,
-	}}
+	for call, name := range map[string]string{
+		"POST": "orders.v1.PlaceOrderRequest", "POST pay": "orders.v1.OrdersService.PayOrderBody", "POST confirm": "orders.v1.OrdersService.ConfirmOrderBody",
+	} {
+		body, ok := all[name]
+		if !ok {
+			t.Fatalf("the contract has no %s", name)
+		}
+		e.takes[call] = body.Properties
+	}
 	scripts, err := module.Scripts(pages.Catalogue(), refundDays)
 	if err != nil {
 		t.Fatal(err)
