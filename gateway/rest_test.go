@@ -269,12 +269,12 @@ func TestAnAnswerAboutAccessMayBeKept(t *testing.T) {
 	}
 	first := ask()
 	etag := first.header.Get("Etag")
-	if first.status != 200 || etag == "" || first.header.Get("Cache-Control") != "private, max-age=1" || first.header.Get("Vary") != "Authorization" {
+	if first.status != 200 || etag == "" || first.header.Get("Cache-Control") != "private, max-age=1, must-revalidate" || first.header.Get("Vary") != "Authorization" {
 		t.Fatalf("%d %v", first.status, first.header)
 	}
 	for _, same := range [][]string{{etag}, {strings.TrimPrefix(etag, "W/")}, {`"other", ` + etag}, {`"other"`, etag}, {"*"}} {
 		a := ask(same...)
-		if a.status != http.StatusNotModified || a.body != "" || a.header.Get("Etag") != etag || a.header.Get("Cache-Control") != "private, max-age=1" {
+		if a.status != http.StatusNotModified || a.body != "" || a.header.Get("Etag") != etag || a.header.Get("Cache-Control") != "private, max-age=1, must-revalidate" {
 			t.Errorf("with %q: %d %q %v", same, a.status, a.body, a.header)
 		}
 	}

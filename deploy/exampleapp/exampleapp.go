@@ -149,8 +149,9 @@ func (a *App) members(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	may, heard := a.kept.Access(account)
-	if !heard {
-		// Not told yet, or the journal is lost: the question always has an answer.
+	if !heard || !may.now(time.Now()) {
+		// Not told yet, or the journal is lost, or what was told is past and the next word is
+		// late: the question always has an answer, and nobody is sent away without it.
 		if may, err = a.ask(r.Context(), account); err != nil {
 			a.log.Warn("access could not be asked", "error", err)
 			a.show(w, http.StatusServiceUnavailable, view{Says: "We cannot see right now what your account may use. Please try again in a minute."})

@@ -350,6 +350,7 @@ func TestWhatIsNeverTakenBecomesACase(t *testing.T) {
 	a.answers(nil)
 	r.grant(nil)
 	says(t, a.await(before + 1)[before:], "active until 2029-03-01T12:00:00Z")
+	awaits(t, func() bool { return r.count(`SELECT count(*) FROM provisioning.hooks WHERE state = 'QUEUED'`) == 0 })
 	admin, ctx := r.hooksAdmin()
 	list, err := admin.ListHooks(ctx, &pb.ListHooksRequest{Undelivered: true})
 	if err != nil || len(list.GetHooks()) != 1 || list.GetHooks()[0].GetState() != pb.Hook_FAILED ||

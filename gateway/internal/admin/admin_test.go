@@ -120,6 +120,10 @@ func TestTheContractIsForThoseWhoAreSignedIn(t *testing.T) {
 				t.Errorf("%s with %q: %s", path, headers, body)
 			}
 		}
+		// No token, and nothing that a call could carry: nobody says that it is refused.
+		if status, body := do(t, "GET", url+path, "", "Authorization", "Bearer guess\xc3ed"); status != 503 || strings.Contains(body, "/admin/v1/") {
+			t.Errorf("%s with what is no text: %d %s", path, status, body)
+		}
 	}
 }
 

@@ -111,9 +111,16 @@ func New(cfg Config) http.Handler {
 // handler answers somebody who is signed in.
 type handler func(http.ResponseWriter, *http.Request, *visit)
 
-// signedInOnly is something that looks the same to everybody who is signed in.
+// signedInOnly is something that looks the same to everybody who is signed in. No
+// service of its own would refuse a token that nobody could be asked about.
 func signedInOnly(h http.Handler) handler {
-	return func(w http.ResponseWriter, r *http.Request, _ *visit) { h.ServeHTTP(w, r) }
+	return func(w http.ResponseWriter, r *http.Request, v *visit) {
+		if v.Unknown {
+			http.Error(w, "It cannot be asked right now who you are. Try again in a minute.", http.StatusServiceUnavailable)
+			return
+		}
+		h.ServeHTTP(w, r)
+	}
 }
 
 func named(pattern string, next http.Handler) http.Handler {

@@ -28,7 +28,7 @@ func mayBeKept(ctx context.Context, w http.ResponseWriter, msg proto.Message) er
 	// Weak: two releases may write the same answer with other white space.
 	etag := `W/"` + base64.RawURLEncoding.EncodeToString(sum[:16]) + `"`
 	h := w.Header()
-	h.Set("Cache-Control", "private, max-age=1")
+	h.Set("Cache-Control", "private, max-age=1, must-revalidate")
 	h.Add("Vary", "Authorization")
 	h.Set("Etag", etag)
 	if has(infoOf(ctx).ifNoneMatch, etag) {
