@@ -73,18 +73,40 @@ func New(pool *pgxpool.Pool, addr string, worker *MessageWorker, log *slog.Logge
 
 // Queue inserts the job in the transaction that makes the message true.
 func (q Queue) Queue(ctx context.Context, tx pgx.Tx, m clients.Message) error {
-	return q.insert(ctx, tx, m, river.UniqueOpts{})
+	return q.insert(ctx, tx, m, river.InsertOpts{})
 }
 
 // QueueOnce is Queue, unless the same is queued or was handed over within the day that
 // jobs are kept: whoever repeats themselves must not fill the queue.
 func (q Queue) QueueOnce(ctx context.Context, tx pgx.Tx, m clients.Message) error {
-	return q.insert(ctx, tx, m, river.UniqueOpts{ByArgs: true})
+	return q.insert(ctx, tx, m, river.InsertOpts{UniqueOpts: river.UniqueOpts{ByArgs: true}})
 }
 
-func (q Queue) insert(ctx context.Context, tx pgx.Tx, m clients.Message, unique river.UniqueOpts) error {
-	// Hourly for weeks: a message is never given up in silence.
-	_, err := q.InsertTx(ctx, tx, MessageArgs{DedupeKey: m.DedupeKey, MessageKind: m.Kind, OrderID: m.OrderID},
-		&river.InsertOpts{MaxAttempts: 1000, UniqueOpts: unique})
+// shownWithin is in what time a page that is open shows what is new: without a stream
+// it asks every 36 seconds, at the slowest.
+const shownWithin = time.Minute
+
+// unlessShown marks what may be taken back.
+const unlessShown = "unless-shown"
+
+// QueueUnlessShown is Queue, in a minute, unless Withdraw takes it back before.
+func (q Queue) QueueUnlessShown(ctx context.Context, tx pgx.Tx, m clients.Message) error {
+	return q.insert(ctx, tx, m, river.InsertOpts{ScheduledAt: time.Now().Add(shownWithin), Tags: []string{unlessShown}})
+}
+
+// Withdraw takes back what waits in QueueUnlessShown. What is being handed over
+// goes on.
+func (q Queue) Withdraw(ctx context.Context, tx pgx.Tx, m clients.Message) error {
+	_, err := tx.Exec(ctx, `DELETE FROM orders.river_job WHERE state IN ('scheduled', 'available')
+		AND kind = $1 AND $2 = ANY (tags) AND args->>'dedupe_key' = $3`, MessageArgs{}.Kind(), unlessShown, m.DedupeKey)
+	if err != nil {
+		return fmt.Errorf("withdraw a message: %w", err)
+	}
+	return nil
+}
+
+func (q Queue) insert(ctx context.Context, tx pgx.Tx, m clients.Message, opts river.InsertOpts) error {
+	opts.MaxAttempts = 1000 // hourly for weeks: a message is never given up in silence
+	_, err := q.InsertTx(ctx, tx, MessageArgs{DedupeKey: m.DedupeKey, MessageKind: m.Kind, OrderID: m.OrderID}, &opts)
 	return err
 }

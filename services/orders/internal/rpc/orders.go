@@ -55,18 +55,18 @@ func (r *Orders) PlaceOrder(ctx context.Context, req *ordersv1.PlaceOrderRequest
 	if req.GetCheckout() != ordersv1.PlaceOrderRequest_CHECKOUT_UNSPECIFIED {
 		p.Checkout = order.Checkout(req.GetCheckout().String())
 	}
-	return view(r.Service.Place(ctx, p))
+	return r.answer(ctx)(r.Service.Place(ctx, p))
 }
 
 // PayOrder tries another card.
 func (r *Orders) PayOrder(ctx context.Context, req *ordersv1.PayOrderRequest) (*ordersv1.Order, error) {
-	return view(r.Service.Pay(ctx, uuid.MustParse(req.GetReference()), uuid.MustParse(req.GetAttemptId()),
+	return r.answer(ctx)(r.Service.Pay(ctx, uuid.MustParse(req.GetReference()), uuid.MustParse(req.GetAttemptId()),
 		req.GetPaymentMethod(), clientNetwork(ctx)))
 }
 
 // ConfirmOrder looks at Stripe now.
 func (r *Orders) ConfirmOrder(ctx context.Context, req *ordersv1.ConfirmOrderRequest) (*ordersv1.Order, error) {
-	return view(r.Service.Confirm(ctx, uuid.MustParse(req.GetReference())))
+	return r.answer(ctx)(r.Service.Confirm(ctx, uuid.MustParse(req.GetReference())))
 }
 
 // RefundOrder gives the money back to a buyer who was offered that.
@@ -76,7 +76,17 @@ func (r *Orders) RefundOrder(ctx context.Context, req *ordersv1.RefundOrderReque
 
 // GetOrder shows an order to its buyer.
 func (r *Orders) GetOrder(ctx context.Context, req *ordersv1.GetOrderRequest) (*ordersv1.Order, error) {
-	return view(r.Service.Get(ctx, uuid.MustParse(req.GetReference())))
+	return r.answer(ctx)(r.Service.Get(ctx, uuid.MustParse(req.GetReference())))
+}
+
+// answer shows an order to its buyer.
+func (r *Orders) answer(ctx context.Context) func(order.Order, error) (*ordersv1.Order, error) {
+	return func(o order.Order, err error) (*ordersv1.Order, error) {
+		if err == nil {
+			r.Service.Shown(ctx, o)
+		}
+		return view(o, err)
+	}
 }
 
 func fromMetadata(ctx context.Context, key string) string {

@@ -73,6 +73,11 @@ func (s *Service) resubmit(ctx context.Context, reference, attempt uuid.UUID, pa
 		if err := s.Store.Update(ctx, tx, was, o, order.ByRequest, "another card", now); err != nil {
 			return err
 		}
+		// Whoever tries another card knows of the first; were its mail taken for said, the
+		// second's would never be sent.
+		if err := s.Messages.Withdraw(ctx, tx, notCharged(o)); err != nil {
+			return err
+		}
 		return s.Store.InsertSubmission(ctx, tx, s.submission(o, clientIP))
 	})
 }

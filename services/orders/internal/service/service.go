@@ -57,6 +57,11 @@ type Messenger interface {
 	// QueueOnce is Queue for what may be said again and again within a day: only the
 	// first is queued.
 	QueueOnce(ctx context.Context, tx pgx.Tx, m clients.Message) error
+	// QueueUnlessShown is Queue for what a page that is open shows within a minute:
+	// Withdraw takes it back.
+	QueueUnlessShown(ctx context.Context, tx pgx.Tx, m clients.Message) error
+	// Withdraw takes back what waits in QueueUnlessShown.
+	Withdraw(ctx context.Context, tx pgx.Tx, m clients.Message) error
 }
 
 // Service is Orders.

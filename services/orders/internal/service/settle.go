@@ -66,8 +66,11 @@ func (s *Service) settle(ctx context.Context, o order.Order, m order.Money, why 
 			// What the buyer left open for the same must not be charged as well.
 			return s.Store.MakeSamePurchaseDue(ctx, tx, o, now)
 		}
-		if s.owesWord(was, event, paidSince) {
-			return s.Messages.Queue(ctx, tx, clients.Message{DedupeKey: "order/" + o.ID.String() + "/not-charged", Kind: "PAYMENT_FAILED", OrderID: o.ID})
+		switch {
+		case s.owesWord(was, event, paidSince):
+			return s.Messages.Queue(ctx, tx, notCharged(o))
+		case event == order.Declined && was.State == order.Pending && !paidSince:
+			return s.Messages.QueueUnlessShown(ctx, tx, notCharged(o))
 		}
 		return nil
 	})
@@ -77,7 +80,13 @@ func (s *Service) settle(ctx context.Context, o order.Order, m order.Money, why 
 	return err == nil && event == order.Paid, err
 }
 
-// owesWord says whether the buyer must be told by mail that nothing was charged:
+// notCharged is the mail that says that nothing was charged.
+func notCharged(o order.Order) clients.Message {
+	return clients.Message{DedupeKey: "order/" + o.ID.String() + "/not-charged", Kind: "PAYMENT_FAILED", OrderID: o.ID}
+}
+
+// owesWord says whether the buyer must be told by mail that nothing was charged,
+// wherever they are:
 // they pressed "pay" and left without an answer, or the bank said no after days.
 // Someone who has paid for the same since has their answer already.
 func (s *Service) owesWord(was order.Order, event order.Event, paidSince bool) bool {
