@@ -40,6 +40,20 @@ func TestATermThatWasRefundedWhileItsSubscriptionRenews(t *testing.T) {
 	s.wantCases("SUBSCRIPTION order/" + o.GetId())
 }
 
+// The refund came before anything was heard of the subscription: who hears of it later
+// does not ask again, so that a person decides at once.
+func TestATermThatWasRefundedBeforeItsSubscriptionWasFollowed(t *testing.T) {
+	s := newScene(t)
+	o := s.subscribed()
+	s.became(o, 24900, 0)
+	s.wantCases("SUBSCRIPTION order/" + o.GetId())
+	s.follow(o, paymentsv1.Subscription_ACTIVE, nil)
+	if d := s.describe(o); !d.GetRenews() || d.GetNextLookAt() != nil {
+		t.Errorf("described as %v", d)
+	}
+	s.wantCases("SUBSCRIPTION order/" + o.GetId())
+}
+
 // A paused subscription is resumed, and not bought a second time.
 func TestAPausedSubscriptionIsResumed(t *testing.T) {
 	s := newScene(t)

@@ -10,8 +10,10 @@ import (
 // wanted is a case that somebody must have, or may have, by what Stripe has.
 type wanted struct {
 	kind string
-	// subject is what the case is about, or charge is named in it.
+	// subject is what the case is about, or charge is named in it: a charge, or a message.
 	subject, charge string
+	// after: a case that was opened earlier is not this one; zero for any time.
+	after time.Time
 	// must: without it nobody knows. Otherwise it may be there: it is closed by a
 	// person only, or depends on who heard of what first.
 	must bool
@@ -21,13 +23,13 @@ type wanted struct {
 
 func (w *wanted) isMetBy(c openCase) bool {
 	aboutOrder := strings.HasPrefix(c.Subject, "order/") // its summary may name the charges of others, too
-	return w.kind == c.Kind && (c.Subject == w.subject || !aboutOrder && strings.Contains(c.Summary, w.charge))
+	return w.kind == c.Kind && !c.OpenedAt.Before(w.after) && (c.Subject == w.subject || !aboutOrder && strings.Contains(c.Summary, w.charge))
 }
 
 // cases: who must look into something has a case about exactly that, and nobody is
 // asked for what needs nobody.
 func (v *verdict) cases() {
-	all := slices.Concat(v.disputed(), v.bounced(), v.lapsing(), v.paidTwice())
+	all := slices.Concat(v.disputed(), v.bounced(), v.lapsing(), v.paidTwice(), v.undelivered())
 	for _, c := range v.records.cases {
 		i := slices.IndexFunc(all, func(w wanted) bool { return w.isMetBy(c) })
 		switch {

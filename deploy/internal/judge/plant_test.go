@@ -329,3 +329,25 @@ func TestACaseThatIsMissing(t *testing.T) {
 	p.finds("its case")
 	p.lacks("its case", second.ID, false)
 }
+
+// A mail that was given up is no secret, and not given up at the first failure.
+func TestAMailThatWasGivenUp(t *testing.T) {
+	t.Parallel()
+	p := plant(t)
+	p.StopMail()
+	_, order, _ := p.buys()
+	p.StartMail()
+	p.finds("a mail that is tried", is(judge.NotTold, order))
+	p.sql(`UPDATE notifications.messages SET state = 'FAILED', last_error = 'given up', created_at = now() - interval '71 hours' WHERE order_id = $1`, order)
+	key := "message/order/" + order + "/confirmation"
+	p.finds("nobody knows of it", is(judge.MissingCase, key))
+	early := p.opens("UNDELIVERED_MESSAGE", key, "it could not be delivered")
+	p.finds("it was tried for less than three days", is(judge.NeedlessCase, early))
+	p.sql(`UPDATE notifications.messages SET created_at = now() - interval '73 hours' WHERE order_id = $1`, order)
+	p.opens("UNDELIVERED_MESSAGE", "mail-server", "no mail can be sent")
+	for _, f := range judged(t, p.World) {
+		if f.Subject == key || strings.HasPrefix(f.Subject, "case ") || f.Subject == order {
+			t.Errorf("a person knows of it, and it is found: %s", f)
+		}
+	}
+}

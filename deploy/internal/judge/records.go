@@ -35,10 +35,15 @@ type (
 	}
 	ledger  struct{ Event, Type, Status, Error string }
 	message struct {
-		Order, Kind, State, MessageID string
-		Attempts                      int
+		Order, Key, Kind, State, MessageID string
+		Attempts                           int
+		CreatedAt                          time.Time
+		SentAt                             *time.Time
 	}
-	openCase    struct{ ID, Kind, Subject, Summary string }
+	openCase struct {
+		ID, Kind, Subject, Summary string
+		OpenedAt                   time.Time
+	}
 	disposition struct {
 		Charge, Kind, Order string
 		Amount, Refunded    int64
@@ -76,8 +81,8 @@ func readRecords(ctx context.Context, db *pgxpool.Pool) (*records, error) {
 			coalesce(received_minor, 0), refunded_minor, coalesce(received_currency, currency) FROM payments.payments ORDER BY created_at, id`),
 		into(ctx, tx, &r.grants, `SELECT order_id::text, account_id::text, revoked_at IS NOT NULL, ended_at IS NOT NULL FROM provisioning.grants ORDER BY created_at`),
 		into(ctx, tx, &events, `SELECT stripe_event_id, type, status, coalesce(last_error, '') FROM payments.webhook_events`),
-		into(ctx, tx, &messages, `SELECT coalesce(order_id::text, ''), kind, state, message_id, attempt_count FROM notifications.messages`),
-		into(ctx, tx, &r.cases, `SELECT id::text, kind, subject, summary FROM reconciliation.cases WHERE state = 'OPEN' ORDER BY id`),
+		into(ctx, tx, &messages, `SELECT coalesce(order_id::text, ''), dedupe_key, kind, state, message_id, attempt_count, created_at, sent_at FROM notifications.messages ORDER BY created_at, id`),
+		into(ctx, tx, &r.cases, `SELECT id::text, kind, subject, summary, opened_at FROM reconciliation.cases WHERE state = 'OPEN' ORDER BY id`),
 		into(ctx, tx, &r.dispositions, `SELECT charge_id, disposition, coalesce(order_id::text, ''), amount_minor, refunded_minor FROM reconciliation.charge_dispositions`),
 	} {
 		if err := read(); err != nil {

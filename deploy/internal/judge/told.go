@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"time"
 )
 
 // told: whoever got access was told so in one mail, which may have come again
@@ -35,7 +36,7 @@ func (v *verdict) told() {
 		if len(begin) > 1 {
 			v.found(ToldTwice, o.ID, "%d different mails say that it gives access: %s", len(begin), strings.Join(begin, ", "))
 		}
-		if len(begin) == 0 && len(v.records.activeGrant[o.ID]) > 0 && o.State != "REFUNDED" {
+		if len(begin) == 0 && len(v.records.activeGrant[o.ID]) > 0 && o.State != "REFUNDED" && !v.gaveUp(o.ID, "CONFIRMATION", "RECOVERY", "RENEWED") {
 			v.found(NotTold, o.ID, "it gives access, and no mail says so; mails about it: %s", strings.Join(slices.Sorted(maps.Keys(mails)), ", "))
 		}
 		if len(begin) > 0 && !slices.Contains(paidStates, o.State) {
@@ -47,6 +48,44 @@ func (v *verdict) told() {
 			v.found(ToldUntrue, order, "a mail confirms an order that does not exist")
 		}
 	}
+}
+
+// triedFor is how long a mail is tried before a person must know: nothing here refuses
+// one for good.
+const triedFor = 72 * time.Hour
+
+// undelivered: of a mail to a customer that is tried no more a person knows, and not
+// sooner than it was tried for. That the mail server fails may be a case, too, until one
+// is sent again.
+func (v *verdict) undelivered() (all []wanted) {
+	var last time.Time // when one was sent last
+	for _, m := range v.records.messages {
+		if m.SentAt != nil && m.SentAt.After(last) {
+			last = *m.SentAt
+		}
+	}
+	for _, m := range v.records.messages {
+		if m.State == "FAILED" && m.Kind != "ALERT" && m.Kind != "DIGEST" {
+			all = append(all, wanted{kind: "UNDELIVERED_MESSAGE", subject: "message/" + m.Key, charge: m.Key, after: m.CreatedAt.Add(triedFor), must: true,
+				why: "a mail was given up"})
+		}
+	}
+	if len(all) > 0 {
+		all = append(all, wanted{kind: "UNDELIVERED_MESSAGE", subject: "mail-server", charge: "mail-server", after: last, why: "nothing was sent since"})
+	}
+	slices.SortFunc(all, func(a, b wanted) int { return strings.Compare(a.subject, b.subject) })
+	return all
+}
+
+// gaveUp says whether a mail about an order was given up, of one of these kinds: its
+// customer was not told, and a person is.
+func (v *verdict) gaveUp(order string, kinds ...string) bool {
+	for _, m := range v.records.messages {
+		if m.Order == order && m.State == "FAILED" && slices.Contains(kinds, m.Kind) {
+			return true
+		}
+	}
+	return false
 }
 
 // acknowledged are the ledger's statuses at which Stripe may be told 2xx.

@@ -132,12 +132,17 @@ func (s *Service) afterTermWentBack(ctx context.Context, o order.Order) error {
 		return err
 	}
 	sub, err := s.Store.SubscriptionOf(ctx, o.Began())
-	if err != nil || sub == nil || !sub.Renews || sub.Status == order.Ended || !o.PeriodEnd.After(s.Now()) {
+	switch {
+	case err != nil || !o.PeriodEnd.After(s.Now()):
 		return err
+	case sub != nil && (!sub.Renews || sub.Status == order.Ended):
+		return nil
 	}
+	// Before anything was heard of it, it is one that goes on: nobody would ask again. If
+	// it does not, the case closes by itself.
 	return s.Cases.Open(ctx, clients.Subscription, o.ID, fmt.Sprintf(
 		"order %s paid the term of subscription %s that runs until %s, and the money went back: there is no access, and Stripe charges the next term by itself. Cancel the subscription at Stripe, or let it run if its customer wants that",
-		o.ReferenceShort(), sub.ID, o.PeriodEnd.UTC().Format("2006-01-02")))
+		o.ReferenceShort(), o.SubscriptionID, o.PeriodEnd.UTC().Format("2006-01-02")))
 }
 
 // dueIfWrong gives an order that is otherwise at rest a look while its access
