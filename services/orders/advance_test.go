@@ -58,6 +58,9 @@ func TestMoneyThatArrivesForAnOrderThatWasGivenUp(t *testing.T) {
 				t.Errorf("%v %v", got, err)
 			}
 			s.wantCases("DUPLICATE_CHARGE order/" + o.GetId())
+			if !s.peers.cases.says("late_"+o.GetId(), s.describe(other).GetChargeId()) {
+				t.Error("the case does not name both charges")
+			}
 			if orders, _ := s.peers.provisioning.granted(); orders != 1 || s.peers.provisioning.grants[other.GetId()] == nil {
 				t.Errorf("%d orders have access", orders)
 			}

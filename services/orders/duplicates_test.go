@@ -52,12 +52,15 @@ func TestTwoChargesThatGotThroughAreACase(t *testing.T) {
 	s.peers.payments.says(says(paymentsv1.Payment_REQUIRES_ACTION))
 	left := s.mustPlace(purchase{}, pending)
 	s.peers.payments.set(func(f *fakePayments) { f.onPay = nil })
-	s.mustPlace(purchase{}, complete)
-	if _, err := s.news(left, s.arrived(left, "ch")); err != nil {
+	other := s.mustPlace(purchase{}, complete)
+	if _, err := s.news(left, s.arrived(left, "late")); err != nil {
 		t.Fatal(err)
 	}
 	s.awaitState(left, complete)
 	s.wantCases("DUPLICATE_CHARGE order/" + left.GetId())
+	if !s.peers.cases.says("late_"+left.GetId(), s.describe(other).GetChargeId()) {
+		t.Error("the case does not name both charges")
+	}
 }
 
 func TestNoOtherCardWhileTheSameIsBeingBoughtElsewhere(t *testing.T) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"net"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -411,6 +412,15 @@ func (f *fakeCases) reported() int {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return len(f.cases)
+}
+
+// says whether the latest report says all of the parts.
+func (f *fakeCases) says(parts ...string) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return len(f.cases) > 0 && !slices.ContainsFunc(parts, func(part string) bool {
+		return !strings.Contains(f.cases[len(f.cases)-1].GetSummary(), part)
+	})
 }
 
 // open is each case once, as "KIND subject", in the order of the first report.

@@ -190,5 +190,58 @@ func TestADuplicateThatIsLostToTheBankIsNoCaseAnyMore(t *testing.T) {
 	})
 	s.sweeps()
 	s.wantDisposition("ch_2", "MATCHED")
+	s.wantDuplicates(1) // as long as Stripe cannot be asked for how much
+	w.set(func() {
+		w.disputes = map[string][]paymentsv1.Payment_Dispute{"ch_2": {paymentsv1.Payment_LOST}}
+		w.undisputed = map[string]int64{"ch_2": 900}
+	})
+	s.sweeps()
+	s.wantDuplicates(1) // nine dollars of it are still here
+	w.set(func() { w.undisputed = nil })
+	s.sweeps()
+	s.wantDuplicates(0)
+}
+
+// Two that stand are compared again and are not seen as a pair any more, as after the
+// database of Orders was restored: the money of both is still here.
+func TestTwoChargesThatStandAreACaseHoweverTheyAreComparedLater(t *testing.T) {
+	s := newScene(t)
+	w, old := s.world, s.clock.Now().Add(-time.Hour)
+	w.order(orderID(1), ordersv1.Order_COMPLETE, w.charge("ch_1", old, orderID(1)))
+	var o *fakeOrder
+	second := w.charge("ch_2", old.Add(time.Minute), orderID(2))
+	w.order(orderID(2), ordersv1.Order_COMPLETE, second, func(f *fakeOrder) { o, f.DuplicateOfOrderId = f, orderID(1) })
+	s.sweeps()
+	s.wantDisposition("ch_2", "DUPLICATE")
+	w.set(func() { o.DuplicateOfOrderId, w.disputes = "", map[string][]paymentsv1.Payment_Dispute{} })
+	s.sweeps()
+	s.wantDisposition("ch_1", "MATCHED")
+	s.wantDisposition("ch_2", "MATCHED")
+	s.wantDuplicates(1, "ch_1", "ch_2", "RefundPayment")
+	s.refunds(second)
+	s.sweeps()
+	s.wantDuplicates(0)
+}
+
+// Of three that a case names, one went back: two still stand.
+func TestOneOfThreeChargesIsNotEnough(t *testing.T) {
+	s := newScene(t)
+	w, old := s.world, s.clock.Now().Add(-time.Hour)
+	w.set(func() { w.disputes = map[string][]paymentsv1.Payment_Dispute{} })
+	var all []*paymentsv1.SeenCharge
+	for n, id := range []string{"ch_1", "ch_2", "ch_3"} {
+		all = append(all, w.charge(id, old.Add(time.Duration(n)*time.Minute), orderID(n)))
+		w.order(orderID(n), ordersv1.Order_COMPLETE, all[n])
+	}
+	if _, err := s.client(s.instance(nil), "orders").OpenCase(t.Context(), &pb.OpenCaseRequest{
+		Kind: pb.Case_DUPLICATE_CHARGE, Subject: "order/" + orderID(0), Summary: "the order was paid by ch_1 after its buyer had paid ch_2 and ch_3",
+	}); err != nil {
+		t.Fatal(err)
+	}
+	s.refunds(all[1])
+	s.sweeps()
+	s.wantDuplicates(1)
+	s.refunds(all[0])
+	s.sweeps()
 	s.wantDuplicates(0)
 }

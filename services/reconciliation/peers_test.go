@@ -47,7 +47,8 @@ type fakeWorld struct {
 	onMatch       func(*ordersv1.MatchChargesRequest) error
 	onFollow      func(*paymentsv1.FollowChangesRequest) error
 
-	disputes map[string][]paymentsv1.Payment_Dispute // at Stripe, by charge
+	disputes   map[string][]paymentsv1.Payment_Dispute // at Stripe, by charge
+	undisputed map[string]int64                        // how much of a charge no dispute is about
 
 	listed   []*paymentsv1.ListChargesRequest
 	restored map[string]int
@@ -350,7 +351,7 @@ func (p *fakePayments) FindCharges(_ context.Context, r *paymentsv1.FindChargesR
 		if c := w.charges[id]; c != nil {
 			found := &paymentsv1.FoundCharge{Charge: c}
 			for _, stands := range w.disputes[id] {
-				found.Disputes = append(found.Disputes, &paymentsv1.ChargeDispute{Stands: stands})
+				found.Disputes = append(found.Disputes, &paymentsv1.ChargeDispute{Stands: stands, AmountMinor: c.GetAmountMinor() - w.undisputed[id]})
 			}
 			out.Charges = append(out.Charges, found)
 		}

@@ -143,9 +143,9 @@ func (i invoice) end() (end time.Time) {
 // repeatedWithin is how soon after a purchase the same again looks like a mistake.
 const repeatedWithin = 10 * time.Minute
 
-// paidTwice: what the same person paid for the same more than once. Within minutes,
-// and not said to be meant, it is a mistake; else it may be asked, and may stay asked
-// when it is the other one that went back.
+// paidTwice: what the same person paid for the same more than once, and of which more
+// than one is kept. Within minutes, and not said to be meant, it is a mistake; else it
+// may be asked.
 func (v *verdict) paidTwice() (all []wanted) {
 	paid := map[string][]charge{} // by buyer and plan
 	for _, c := range v.ourPaid() {
@@ -155,16 +155,17 @@ func (v *verdict) paidTwice() (all []wanted) {
 		}
 	}
 	for _, charges := range paid {
+		charges = slices.DeleteFunc(charges, func(c charge) bool { return !v.stripe.kept(c) })
 		for _, c := range charges {
 			order, subject := v.about(c)
 			o := v.records.ordersByID[order]
-			if len(charges) < 2 || !v.stripe.kept(c) {
+			if len(charges) < 2 {
 				continue
 			}
 			mistake := slices.ContainsFunc(charges, func(first charge) bool {
 				id, _ := v.about(first)
 				e := v.records.ordersByID[id]
-				return v.stripe.kept(first) && e.ID != o.ID && e.State != "REFUNDED" && e.ChargedAt != nil && o.ChargedAt != nil &&
+				return e.ID != o.ID && e.State != "REFUNDED" && e.ChargedAt != nil && o.ChargedAt != nil &&
 					e.ChargedAt.Before(*o.ChargedAt) && o.ChargedAt.Sub(*e.ChargedAt) <= repeatedWithin
 			})
 			all = append(all, wanted{kind: "DUPLICATE_CHARGE", subject: subject, charge: c.ID, must: mistake && !o.AllowRepeat && o.State != "REFUNDED",

@@ -3,6 +3,7 @@ package service
 import (
 	"context"
 	"fmt"
+	"strings"
 
 	"github.com/jackc/pgx/v5"
 
@@ -108,14 +109,24 @@ func (s *Service) doubt(ctx context.Context, o order.Order, m order.Money, paidS
 		return true, nil // it is with its owner again: nothing is left to decide
 	case !paidSince || m.NothingDue():
 		return false, nil
-	case o.State == order.Pending:
+	}
+	// The case names all of them: it is over when the money of all but one went back,
+	// whichever that is.
+	others, err := s.Store.PaidSince(ctx, o)
+	if err != nil {
+		return false, err
+	}
+	by := ""
+	if len(others) > 0 {
+		by = " by " + strings.Join(others, ", ")
+	}
+	if o.State == order.Pending {
 		// Two charges got through; both are honoured until a person decides.
 		return false, s.Cases.Open(ctx, clients.DuplicateCharge, o.ID, fmt.Sprintf(
-			"order %s was paid by %s after its buyer had paid another order for the same", o.ReferenceShort(), m.ChargeID))
-	default:
-		return true, s.Cases.Open(ctx, clients.DuplicateCharge, o.ID, fmt.Sprintf(
-			"order %s was given up as %s, its buyer paid again, and then %s arrived for it", o.ReferenceShort(), o.State, m.ChargeID))
+			"order %s was paid by %s after its buyer had paid another order for the same%s", o.ReferenceShort(), m.ChargeID, by))
 	}
+	return true, s.Cases.Open(ctx, clients.DuplicateCharge, o.ID, fmt.Sprintf(
+		"order %s was given up as %s, its buyer paid again%s, and then %s arrived for it", o.ReferenceShort(), o.State, by, m.ChargeID))
 }
 
 // note keeps what Payments said when it changes nothing about the state.

@@ -216,6 +216,14 @@ func (s *Store) HasPaidSince(ctx context.Context, o order.Order) (bool, error) {
 	return s.q().HasPaidSince(ctx, db.HasPaidSinceParams{EmailKey: o.EmailKey, PlanID: o.PlanID, ID: o.ID, Since: o.SubmittedAt})
 }
 
+// paidSinceMax bounds the charges that a case names beside the one it is about.
+const paidSinceMax = 20
+
+// PaidSince names the charges of what HasPaidSince found, the earliest first.
+func (s *Store) PaidSince(ctx context.Context, o order.Order) (chargeIDs []string, err error) {
+	return s.q().ListPaidSince(ctx, db.ListPaidSinceParams{EmailKey: o.EmailKey, PlanID: o.PlanID, ID: o.ID, Since: o.SubmittedAt, RowLimit: paidSinceMax})
+}
+
 // ClaimDue takes orders that are due for a look.
 func (s *Store) ClaimDue(ctx context.Context, now time.Time, firstDelay, stillWorkingAfter time.Duration, limit int) ([]uuid.UUID, error) {
 	return s.q().ClaimDue(ctx, db.ClaimDueParams{

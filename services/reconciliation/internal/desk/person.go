@@ -140,6 +140,8 @@ type Refund struct {
 type Dispute struct {
 	ID            string
 	AmountDisplay string
+	// AmountMinor is in minor units of the charge's currency.
+	AmountMinor int64
 	// Stands is OPEN, LOST or WON.
 	Stands, Reason string
 	At             time.Time

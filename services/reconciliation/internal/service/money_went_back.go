@@ -14,12 +14,13 @@ import (
 	"makegood.example/services/reconciliation/internal/store"
 )
 
-// duplicateGone: of the charges that a case names and those of its order, those that did
-// not go back are each settled, and give their buyer what was paid for, or the bank has
-// taken it back. That some refund
-// was made is not enough: it may have been the wrong one. What else its order has that
-// is of a case of another kind is not waited for.
-func duplicateGone(c cases.Case, known store.DispositionsOf) (because string) {
+// duplicateGone: of the charges that a case names and those of its order, all but one
+// at most went back, and that one gives its buyer what was paid for. That some refund
+// was made is not enough: it may have been the wrong one. Nor is that they are not seen
+// as a pair any more: when they are compared again, after a database was restored for
+// example, two that stand may each be what its own order asked for. What else its order
+// has that is of a case of another kind is not waited for.
+func (s *Service) duplicateGone(ctx context.Context, c cases.Case, known store.DispositionsOf) (because string, err error) {
 	charges := map[string]store.Became{}
 	for _, id := range c.ChargeIDs() {
 		charges[id] = known.Charges[id]
@@ -31,19 +32,64 @@ func duplicateGone(c cases.Case, known store.DispositionsOf) (because string) {
 			}
 		}
 	}
+	var disputed []string
+	var stand, second int
 	for _, id := range slices.Sorted(maps.Keys(charges)) {
 		switch became := charges[id]; {
 		case became.Kind == disposition.Refunded, became.FullyRefunded:
 			because = "charge " + id + " was refunded, and no other of these was paid for nothing"
+			continue
 		case became.Kind == disposition.Matched, became.Kind == disposition.Recovered:
+		case became.Kind == disposition.Duplicate && became.Disputed:
+			second++
 		default:
-			return ""
+			return "", nil
+		}
+		stand++
+		if charges[id].Disputed {
+			disputed = append(disputed, id)
 		}
 	}
-	if because == "" && len(charges) > 1 { // a bank has given one back, for example
-		because = "none of these charges is a second payment any more"
+	switch {
+	case stand < 2 && second == 0:
+		return because, nil
+	case len(disputed) == 0:
+		return "", nil
 	}
-	return because
+	taken, err := s.takenBack(ctx, disputed)
+	if err != nil || len(taken) == 0 {
+		return "", err
+	}
+	for _, id := range taken {
+		if stand--; charges[id].Kind == disposition.Duplicate {
+			second--
+		}
+	}
+	if stand > 1 || second > 0 {
+		return "", nil
+	}
+	return "the bank took charge " + taken[0] + " back, and no other of these was paid for nothing", nil
+}
+
+// takenBack are those of some charges of which the bank has taken all that was left, as
+// Stripe says now: what became of a charge does not say how much of it was disputed.
+func (s *Service) takenBack(ctx context.Context, ids []string) (taken []string, err error) {
+	found, err := s.Finder.Charges(ctx, clients.ChargesBy{ChargeIDs: ids})
+	if err != nil || !found.StripeRead {
+		return nil, err
+	}
+	for _, c := range found.Charges {
+		left := c.Seen.GetAmountMinor() - c.Seen.GetRefundedMinor()
+		for _, d := range c.Disputes {
+			if d.Stands == "LOST" {
+				left -= d.AmountMinor
+			}
+		}
+		if left <= 0 {
+			taken = append(taken, c.ID)
+		}
+	}
+	return taken, nil
 }
 
 // wrongGone: each charge that a case names, or that its order has and that is wrong,

@@ -225,13 +225,13 @@ func (s *Service) duplicateGoneNow(ctx context.Context, c cases.Case) (string, e
 	now := store.DispositionsOf{Charges: map[string]store.Became{}, Orders: known.Orders}
 	for _, l := range page {
 		decided := disposition.Decide(l.facts)
-		became := store.Became{Kind: decided.Kind, FullyRefunded: l.facts.Charge.FullyRefunded()}
+		became := store.Became{Kind: decided.Kind, FullyRefunded: l.facts.Charge.FullyRefunded(), Disputed: l.facts.Charge.Disputed}
 		if decided.Case != nil {
 			became.CaseKind = decided.Case.Kind
 		}
 		now.Charges[l.facts.Charge.ID] = became
 	}
-	return duplicateGone(c, now), nil
+	return s.duplicateGone(ctx, c, now)
 }
 
 func known(refunds []clients.Refund, id string) bool {

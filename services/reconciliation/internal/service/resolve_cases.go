@@ -157,7 +157,7 @@ func (s *Service) goneBecause(ctx context.Context, c cases.Case, now asked) (str
 	case cases.WrongCharge:
 		return s.wrongGone(ctx, c, now)
 	case cases.DuplicateCharge:
-		return duplicateGone(c, now.became), nil
+		return s.duplicateGone(ctx, c, now.became)
 	case cases.UnidentifiedCharge, cases.ClaimedCharge, cases.FailedEvent, cases.UnclearEvent:
 		if p, known := now.dispositions[c.After("charge/")]; known && settledBy(c, p) {
 			return "the charge is " + string(p.Kind) + ": " + p.Reason, nil

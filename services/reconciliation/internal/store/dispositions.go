@@ -131,6 +131,8 @@ type Became struct {
 	CaseSummary   string
 	DecidedAt     time.Time
 	FullyRefunded bool
+	// Disputed: the bank disputes it, or did.
+	Disputed bool
 }
 
 // DispositionsOf is what became of charges, by charge, and which charges an order has.
@@ -153,7 +155,7 @@ func (s *Store) Became(ctx context.Context, chargeIDs, orderIDs []string) (Dispo
 	for _, row := range rows {
 		of.Charges[row.ChargeID] = Became{
 			Kind: disposition.Kind(row.Disposition), CaseKind: disposition.CaseKind(row.CaseKind), CaseSummary: row.CaseSummary,
-			DecidedAt: row.DecidedAt, FullyRefunded: row.FullyRefunded,
+			DecidedAt: row.DecidedAt, FullyRefunded: row.FullyRefunded, Disputed: row.Disputed,
 		}
 		of.Orders[row.OrderID.String()] = append(of.Orders[row.OrderID.String()], row.ChargeID)
 	}

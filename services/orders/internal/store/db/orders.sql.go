@@ -565,6 +565,51 @@ func (q *Queries) ListHistory(ctx context.Context, orderID uuid.UUID) ([]History
 	return items, nil
 }
 
+const listPaidSince = `-- name: ListPaidSince :many
+SELECT o.charge_id::text AS charge_id
+FROM orders.orders o
+WHERE o.email_key = $1 AND o.plan_id = $2 AND o.kind = 'PURCHASE' AND o.id <> $3::uuid
+  AND o.charged_at IS NOT NULL AND o.state <> 'REFUNDED' AND o.charge_id IS NOT NULL
+  AND coalesce(o.completed_at, o.last_progress_at) >= $4::timestamptz
+ORDER BY o.charged_at, o.id
+LIMIT $5::int
+`
+
+type ListPaidSinceParams struct {
+	EmailKey string
+	PlanID   string
+	ID       uuid.UUID
+	Since    time.Time
+	RowLimit int32
+}
+
+// The charges of those other orders. The same rule as HasPaidSince.
+func (q *Queries) ListPaidSince(ctx context.Context, arg ListPaidSinceParams) ([]string, error) {
+	rows, err := q.db.Query(ctx, listPaidSince,
+		arg.EmailKey,
+		arg.PlanID,
+		arg.ID,
+		arg.Since,
+		arg.RowLimit,
+	)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []string
+	for rows.Next() {
+		var charge_id string
+		if err := rows.Scan(&charge_id); err != nil {
+			return nil, err
+		}
+		items = append(items, charge_id)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const listStuck = `-- name: ListStuck :many
 SELECT id, state, payment_status, last_progress_at, look_count FROM orders.orders
 WHERE next_look_at IS NOT NULL

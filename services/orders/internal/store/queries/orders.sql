@@ -156,6 +156,16 @@ SELECT EXISTS (
       AND coalesce(o.completed_at, o.last_progress_at) >= sqlc.arg(since)::timestamptz
 );
 
+-- name: ListPaidSince :many
+-- The charges of those other orders. The same rule as HasPaidSince.
+SELECT o.charge_id::text AS charge_id
+FROM orders.orders o
+WHERE o.email_key = $1 AND o.plan_id = $2 AND o.kind = 'PURCHASE' AND o.id <> sqlc.arg(id)::uuid
+  AND o.charged_at IS NOT NULL AND o.state <> 'REFUNDED' AND o.charge_id IS NOT NULL
+  AND coalesce(o.completed_at, o.last_progress_at) >= sqlc.arg(since)::timestamptz
+ORDER BY o.charged_at, o.id
+LIMIT sqlc.arg(row_limit)::int;
+
 -- name: InsertSubmission :exec
 INSERT INTO orders.submissions (attempt_id, order_id, email_key, client_ip, at) VALUES ($1, $2, $3, $4, $5);
 

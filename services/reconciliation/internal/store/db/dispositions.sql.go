@@ -79,7 +79,7 @@ func (q *Queries) GetDispositions(ctx context.Context, chargeIds []string) ([]Ge
 
 const listBecame = `-- name: ListBecame :many
 SELECT charge_id, coalesce(order_id, '00000000-0000-0000-0000-000000000000')::uuid AS order_id, disposition, case_kind, case_summary, decided_at,
-    (amount_minor > 0 AND refunded_minor >= amount_minor)::boolean AS fully_refunded
+    (amount_minor > 0 AND refunded_minor >= amount_minor)::boolean AS fully_refunded, (disputed_minor > 0)::boolean AS disputed
 FROM reconciliation.charge_dispositions
 WHERE charge_id = ANY ($1::text[]) OR order_id = ANY ($2::uuid[])
 ORDER BY charge_id
@@ -98,6 +98,7 @@ type ListBecameRow struct {
 	CaseSummary   string
 	DecidedAt     time.Time
 	FullyRefunded bool
+	Disputed      bool
 }
 
 // What became of some charges, and of all charges of some orders.
@@ -118,6 +119,7 @@ func (q *Queries) ListBecame(ctx context.Context, arg ListBecameParams) ([]ListB
 			&i.CaseSummary,
 			&i.DecidedAt,
 			&i.FullyRefunded,
+			&i.Disputed,
 		); err != nil {
 			return nil, err
 		}

@@ -79,7 +79,7 @@ WHERE d.charge_id = ANY (@charge_ids::text[])
 -- name: ListBecame :many
 -- What became of some charges, and of all charges of some orders.
 SELECT charge_id, coalesce(order_id, '00000000-0000-0000-0000-000000000000')::uuid AS order_id, disposition, case_kind, case_summary, decided_at,
-    (amount_minor > 0 AND refunded_minor >= amount_minor)::boolean AS fully_refunded
+    (amount_minor > 0 AND refunded_minor >= amount_minor)::boolean AS fully_refunded, (disputed_minor > 0)::boolean AS disputed
 FROM reconciliation.charge_dispositions
 WHERE charge_id = ANY (@charge_ids::text[]) OR order_id = ANY (@order_ids::uuid[])
 ORDER BY charge_id;
