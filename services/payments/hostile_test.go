@@ -18,6 +18,8 @@ var handledTypes = []string{
 	"charge.dispute.created", "charge.dispute.updated", "charge.dispute.closed", "charge.dispute.funds_withdrawn", "charge.dispute.funds_reinstated",
 	"radar.early_fraud_warning.created",
 	"checkout.session.completed", "checkout.session.expired", "checkout.session.async_payment_succeeded", "checkout.session.async_payment_failed",
+	"customer.subscription.created", "customer.subscription.updated", "customer.subscription.paused", "customer.subscription.resumed", "customer.subscription.deleted",
+	"invoice.paid", "invoice.payment_failed", "invoice.payment_action_required", "customer.deleted",
 }
 
 // Whatever an object of a kind that we handle may look like: the sender gets an
@@ -35,12 +37,16 @@ func TestObjectsOfAnyShapeAreDecided(t *testing.T) { // alone on the machine, fo
 			`{"id":"../../v1/customers","object":"charge"}`, `{"id":"ch_1?expand[]=x#","object":"charge"}`, `{"id":"ch_%00","object":"charge"}`,
 			`{"id":"pi_1","latest_charge":[1],"last_payment_error":"no","charges":{"data":[null]}}`, `{"id":"pi_1","metadata":` + deep + `}`,
 			`{"id":"cs_1","object":"checkout.session","payment_intent":7,"metadata":7,"client_reference_id":{}}`,
+			`{"id":"sub_1?expand[]=x#","object":"subscription","metadata":{"makegood_app":"makegood"}}`, `{"id":"in_1","object":"invoice","subscription":["sub_1"],"customer":{"id":[]}}`,
+			`{"id":"in_1","object":"invoice","subscription":"../charges","customer":"cus_%00","subscription_details":{"metadata":7}}`, `{"id":{"id":{}},"object":"customer","deleted":"yes"}`,
 		} {
 			n++
 			payload := fmt.Appendf(nil, `{"id":"evt_%d","type":%q,"livemode":false,"created":1,"data":{"object":%s}}`, n, eventType, object)
 			began := time.Now()
 			status, err := s.deliver(payload)
-			if err != nil || status != "QUARANTINED" && status != "IGNORED" {
+			// Of ours, as it says of itself, it may wait for names; nothing follows from that either.
+			orphaned := status == "ORPHANED" && strings.Contains(object, "makegood_app")
+			if err != nil || status != "QUARANTINED" && status != "IGNORED" && !orphaned {
 				t.Errorf("%s with %.80s: %q, %v", eventType, object, status, err)
 			}
 			if took := time.Since(began); took > 5*time.Second { // far below what any timeout would make of it
@@ -55,7 +61,7 @@ func TestObjectsOfAnyShapeAreDecided(t *testing.T) { // alone on the machine, fo
 		t.Errorf("Orders was told %v", told)
 	}
 	for _, r := range s.asked() {
-		if r.method != "GET" || !strings.HasPrefix(r.path, "/v1/charges/") {
+		if r.method != "GET" || !strings.HasPrefix(r.path, "/v1/charges/") && !strings.HasPrefix(r.path, "/v1/customers/") {
 			t.Errorf("Stripe was asked %s %s", r.method, r.path)
 		}
 	}
