@@ -36,6 +36,12 @@ const (
 	// ToldTwice is a customer who was told the same in two mails, or got one mail
 	// more often than it was tried.
 	ToldTwice Rule = "TOLD_TWICE"
+	// Misdirected is access that somebody else got than who ordered it, or a mail about
+	// an order that went to another address than its own.
+	Misdirected Rule = "MISDIRECTED"
+	// Shortened is access that is shorter than the term that was paid, or that runs
+	// while other access of the same account does, so that one of the two is for nothing.
+	Shortened Rule = "SHORTENED"
 	// ToldUntrue is a mail that confirms what was never paid.
 	ToldUntrue Rule = "TOLD_UNTRUE"
 	// EventLost is an event that was acknowledged to Stripe without its effect.
@@ -128,6 +134,7 @@ func (p *Picture) Findings() []Finding {
 	v := &verdict{Picture: p}
 	v.charges()
 	v.access()
+	v.terms()
 	v.orders()
 	v.foreign()
 	v.sums()

@@ -52,7 +52,7 @@ func TestMoneyWithoutAccessAndAccessWithoutMoney(t *testing.T) {
 	_, order, _ = p.buys()
 	free := uuid.NewString()
 	p.sql(`INSERT INTO provisioning.grants (order_id, account_id, plan_id, term_months, starts_at, ends_at, account_created, created_at)
-		SELECT $1, account_id, plan_id, term_months, starts_at, ends_at, false, created_at FROM provisioning.grants WHERE order_id = $2 LIMIT 1`, free, order)
+		SELECT $1, account_id, plan_id, term_months, ends_at, ends_at + interval '1 year', false, created_at FROM provisioning.grants WHERE order_id = $2 LIMIT 1`, free, order)
 	p.finds("a grant for nothing", is(judge.FreeAccess, free))
 
 	_, _, charge = p.buys()
@@ -78,6 +78,42 @@ func TestMoneyWithoutAccessAndAccessWithoutMoney(t *testing.T) {
 	p.sql("ALTER TABLE provisioning.grants DROP CONSTRAINT grants_pkey CASCADE")
 	p.sql("INSERT INTO provisioning.grants SELECT * FROM provisioning.grants WHERE order_id = $1", order)
 	p.finds("a second grant", is(judge.ServedTwice, charge))
+}
+
+func TestAccessThatIsNotWhatWasPaid(t *testing.T) {
+	t.Parallel()
+	p := plant(t)
+	_, theirs, _ := p.buys()
+	_, order, _ := p.buys()
+	p.sql("UPDATE provisioning.grants SET account_id = (SELECT account_id FROM provisioning.grants WHERE order_id = $2), starts_at = starts_at + interval '2 years', ends_at = ends_at + interval '2 years' WHERE order_id = $1", order, theirs)
+	p.finds("access that a stranger has", is(judge.Misdirected, order))
+
+	_, order, _ = p.buys()
+	named := uuid.NewString()
+	p.sql("UPDATE orders.orders SET account_id = $2 WHERE id = $1", order, named)
+	p.finds("access that another account has than was named", is(judge.Misdirected, order))
+
+	_, order, _ = p.buys()
+	p.sql("UPDATE provisioning.grants SET ends_at = starts_at + interval '11 months' WHERE order_id = $1", order)
+	p.finds("a year of eleven months", is(judge.Shortened, order))
+
+	jane, first, _ := p.buys()
+	jane.Reference = uuid.NewString()
+	_, second, _ := jane.Place("annual", map[string]any{"payment_method": "pm_card_visa", "allow_repeat": true})
+	p.Settle()
+	p.finds("a second year, after the first")
+	p.sql("UPDATE provisioning.grants SET starts_at = g.starts_at, ends_at = g.ends_at FROM provisioning.grants g WHERE g.order_id = $2 AND grants.order_id = $1", second.ID, first)
+	if !slices.ContainsFunc(judged(t, p.World), func(f judge.Finding) bool {
+		return f.Rule == judge.Shortened && (f.Subject == first || f.Subject == second.ID)
+	}) {
+		t.Error("two years at the same time are not found")
+	}
+
+	_, began, _ := p.buys()
+	_, order, _ = p.buys()
+	p.known = judged(t, p.World)
+	p.sql("UPDATE orders.orders SET kind = 'RENEWAL', renews_order_id = $2, subscription_id = 'sub_1', period_start = now(), period_end = now() + interval '1 year' WHERE id = $1", order, began)
+	p.finds("a later term that is not the subscriber's", is(judge.Misdirected, order))
 }
 
 func TestOneCentIsSeen(t *testing.T) {
@@ -142,6 +178,10 @@ func TestMailsThatAreMissingRepeatedOrUntrue(t *testing.T) {
 	id := p.Mails(b.Email)[0].MessageID
 	p.mail(b.Email, id, "confirmation", order)
 	p.finds("a repeat that was never tried", is(judge.ToldTwice, "mail "+id))
+
+	_, order, _ = p.buys()
+	p.mail("stranger@example.com", "astray@example.com", "refund", order)
+	p.finds("a mail about an order that a stranger got", is(judge.Misdirected, "mail astray@example.com"))
 
 	b = p.Buyer("pat")
 	order = b.Orders("annual", "HOSTED").ID

@@ -21,6 +21,9 @@ type (
 		AllowRepeat      bool
 		ChargedAt        *time.Time
 		WithdrawnAt      *time.Time // its access
+		Account          string     // that it names; "" for the one of its address
+		Renews           string     // the order that began its subscription
+		Subscription     string
 	}
 	payment struct {
 		Order, Intent, Charge, Status string
@@ -32,6 +35,11 @@ type (
 		Account string
 		Revoked bool
 		Ended   bool // with its subscription
+		// Email is the account's, as addresses are compared.
+		Email        string
+		Months       int
+		Length       string // MONTHS, PERIOD or TIME
+		Starts, Ends time.Time
 	}
 	ledger  struct{ Event, Type, Status, Error string }
 	message struct {
@@ -76,10 +84,12 @@ func readRecords(ctx context.Context, db *pgxpool.Pool) (*records, error) {
 	var messages []message
 	for _, read := range []func() error{
 		into(ctx, tx, &r.orders, `SELECT id::text, state, coalesce(charge_id, ''), amount_minor, refunded_minor, currency,
-			kind, email_key, plan_id, allow_repeat, charged_at, access_withdrawn_at FROM orders.orders ORDER BY created_at, id`),
+			kind, email_key, plan_id, allow_repeat, charged_at, access_withdrawn_at, account_id,
+			coalesce(renews_order_id::text, ''), coalesce(subscription_id, '') FROM orders.orders ORDER BY created_at, id`),
 		into(ctx, tx, &r.payments, `SELECT order_id::text, coalesce(payment_intent_id, ''), coalesce(charge_id, ''), status,
 			coalesce(received_minor, 0), refunded_minor, coalesce(received_currency, currency) FROM payments.payments ORDER BY created_at, id`),
-		into(ctx, tx, &r.grants, `SELECT order_id::text, account_id::text, revoked_at IS NOT NULL, ended_at IS NOT NULL FROM provisioning.grants ORDER BY created_at`),
+		into(ctx, tx, &r.grants, `SELECT g.order_id::text, g.account_id::text, g.revoked_at IS NOT NULL, g.ended_at IS NOT NULL, a.email_key, g.term_months, g.length, g.starts_at, g.ends_at
+			FROM provisioning.grants g JOIN provisioning.accounts a ON a.id = g.account_id ORDER BY g.created_at`),
 		into(ctx, tx, &events, `SELECT stripe_event_id, type, status, coalesce(last_error, '') FROM payments.webhook_events`),
 		into(ctx, tx, &messages, `SELECT coalesce(order_id::text, ''), dedupe_key, kind, state, message_id, attempt_count, created_at, sent_at FROM notifications.messages ORDER BY created_at, id`),
 		into(ctx, tx, &r.cases, `SELECT id::text, kind, subject, summary, opened_at FROM reconciliation.cases WHERE state = 'OPEN' ORDER BY id`),

@@ -12,6 +12,7 @@ import (
 // told: whoever got access was told so in one mail, which may have come again
 // under its own Message-ID when an answer of the mail server was lost.
 func (v *verdict) told() {
+	v.addressed()
 	copies := map[string]int{}
 	kinds := map[string]map[string][]string{} // order → kind → Message-IDs
 	for _, m := range v.mails {
