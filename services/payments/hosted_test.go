@@ -313,6 +313,31 @@ func TestAPageThatExpiresIsTold(t *testing.T) {
 	s.wantCharged(0)
 }
 
+// A page that was made, and given up before its id was saved: nobody can pay there, and
+// nothing has to be done when its time is over.
+func TestAPageThatNobodyWasToldOfExpires(t *testing.T) {
+	t.Parallel()
+	s := newScene(t, nil)
+	end := s.fault(sessions, "reset_after", 0, 0)
+	r := s.request(s.purchase("jane@example.com"), "")
+	r.Hosted = true
+	s.paid(r, pb.Payment_UNKNOWN)
+	end()
+	made := s.account().Sessions
+	if len(made) != 1 {
+		t.Fatalf("pages at Stripe: %v", made)
+	}
+	s.call("/v1/checkout/sessions/"+made[0].ID+"/expire", url.Values{}, nil)
+	over := s.event("checkout.session.expired")
+	s.notYet(over) // the next try may still be given this page
+	s.cancel(r, pb.Payment_CANCELED)
+	await(t, "the event to be settled", func() bool {
+		_, _ = s.deliver(over) // or our own retry has it in hand
+		return s.ledger(over, "status") == "IGNORED"
+	})
+	s.wantCharged(0)
+}
+
 func TestALostAnswerAboutThePage(t *testing.T) {
 	t.Parallel()
 	for _, mode := range []string{"reset_after", "error_after", "error_before"} {

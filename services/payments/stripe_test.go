@@ -213,7 +213,8 @@ type account struct {
 		ID, Status, Charge, Subscription string
 		Intent                           string `json:"payment_intent"`
 	}
-	Events []json.RawMessage
+	Sessions []struct{ ID string } `json:"checkout_sessions"`
+	Events   []json.RawMessage
 }
 
 func (s *stripeSide) account() account {

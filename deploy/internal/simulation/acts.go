@@ -121,7 +121,7 @@ func (h *history) answered(b *buyer, status int, o oneprocess.Order) {
 	}
 	paid := o.State == "COMPLETE" || o.State == "RECOVERED"
 	if paid && len(h.charges(b)) == 0 {
-		h.t.Errorf("the shop says to %s that the order is %s, and Stripe has no charge", b.Email, o.State)
+		h.violated("the shop says to %s that the order is %s, and Stripe has no charge", b.Email, o.State)
 	}
 	h.mu.Lock()
 	defer h.mu.Unlock()

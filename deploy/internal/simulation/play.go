@@ -54,6 +54,9 @@ func (s *Stage) Play(t testing.TB, plan Plan) {
 	defer func() { // a failed test unwinds
 		well := ended && !t.Failed()
 		s.Tally.played(plan.Seed, well)
+		if !ended {
+			fmt.Printf("SEED=%d was not played to its end\n", plan.Seed)
+		}
 		if !well {
 			s.faults.end()
 			s.w = nil // who knows what is still under way in it
@@ -112,14 +115,16 @@ func (h *history) step(s Step) {
 
 // restMost bounds how long everything may take to come to rest, which is looked at
 // each restStep: what waits for its buyer expires, what a bank still answers is
-// answered, what Stripe delivers again arrives. Two sweeps are always among it, so that
-// what is reconciled is judged as it stands after the last thing that happened.
+// answered, what Stripe delivers again arrives.
 const (
-	restStep = 30 * time.Minute
-	restMost = 60 * time.Hour
+	restFirst = 6 * time.Minute // most is at rest then: each order had its own look
+	restStep  = 30 * time.Minute
+	restMost  = 60 * time.Hour
 )
 
-// rest ends the disturbances and waits until nothing is under way.
+// rest ends the disturbances and waits until nothing is under way. Then two sweeps
+// pass, so that what is reconciled, and which cases are open, is judged as it stands
+// after the last thing that happened.
 func (h *history) rest() {
 	h.t.Helper()
 	h.post.mu.Lock()
@@ -131,16 +136,23 @@ func (h *history) rest() {
 	h.w.Settle()
 	h.repeatWishes()
 	every := h.plan.every()
-	for rested, step := time.Duration(0), 2*every+time.Minute; rested < restMost; step = max(restStep, every) {
+	for rested, step := time.Duration(0), restFirst; rested < restMost; step = max(restStep, every) {
 		if last := h.w.OnTheirWay(); !last.IsZero() {
 			step = max(step, last.Sub(h.w.Clock.Now()))
 		}
 		h.w.Advance(step, nil)
-		if rested += step; h.w.OnTheirWay().IsZero() && len(h.unfinished()) == 0 {
+		if rested += step; !h.atRest() {
+			continue
+		}
+		sweeps := 2*every + time.Minute
+		h.w.Advance(sweeps, nil)
+		if rested += sweeps; h.atRest() {
 			return
 		}
 	}
 }
+
+func (h *history) atRest() bool { return h.w.OnTheirWay().IsZero() && len(h.unfinished()) == 0 }
 
 func (h *history) tell(format string, args ...any) {
 	h.mu.Lock()

@@ -1,6 +1,7 @@
 package simulation
 
 import (
+	"fmt"
 	"net/url"
 	"slices"
 	"strings"
@@ -31,10 +32,18 @@ func (h *history) judge() {
 	}
 	findings = append(judge.StrandedBy(h.unfinished(), restMost), findings...)
 	for _, f := range findings {
-		h.t.Errorf("%s", f)
+		h.violated("%s", f)
 	}
 	h.judgeAbsence()
 	h.count()
+}
+
+// violated fails the test, and says so at once: its whole output comes when all have
+// been played.
+func (h *history) violated(format string, args ...any) {
+	h.t.Helper()
+	fmt.Printf("SEED=%d %s\n", h.plan.Seed, fmt.Sprintf(format, args...))
+	h.t.Errorf(format, args...)
 }
 
 // chargedWithin is how long after the buyer was last here a charge may begin, and
@@ -51,7 +60,7 @@ func (h *history) judgeAbsence() {
 		for _, c := range h.charges(b) {
 			at := time.Unix(c.Created, 0)
 			if !slices.ContainsFunc(b.here, func(here time.Time) bool { return at.Sub(here) > -10*time.Second && at.Sub(here) < chargedWithin }) {
-				h.t.Errorf("%s was charged %s at %s and was here only at %v", b.Email, c.ID, at.UTC(), b.here)
+				h.violated("%s was charged %s at %s and was here only at %v", b.Email, c.ID, at.UTC(), b.here)
 			}
 		}
 	}

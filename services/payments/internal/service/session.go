@@ -140,7 +140,11 @@ func (s *Service) endPage(ctx context.Context, p payment.Payment) (payment.Payme
 // handleSession follows a page of Stripe's. The event only says where to look.
 func (s *Service) handleSession(ctx context.Context, n news, w whose) (verdict, error) {
 	p := w.payment
-	if p.IntentID == "" && p.SessionID == "" {
+	switch known := p.IntentID != "" || p.SessionID != ""; {
+	case !known && n.kind == checkoutOver && p.Status == payment.Canceled:
+		// Made by a call whose answer was lost, and given up before it was saved.
+		return ignored(w.method, "a page that nobody was told of is over")
+	case !known:
 		return verdict{}, fmt.Errorf("session %s is not saved yet", n.SessionID)
 	}
 	k, err := s.ask(ctx, p)
