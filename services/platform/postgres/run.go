@@ -31,11 +31,13 @@ const (
 func (c *Cluster) Command() *exec.Cmd {
 	args := []string{"-D", c.dataDir(), "-p", strconv.Itoa(c.port)}
 	settings := []string{
-		"listen_addresses=127.0.0.1", "unix_socket_directories=", "max_connections=300",
+		"listen_addresses=127.0.0.1", "unix_socket_directories=",
 		"logging_collector=off", "log_destination=stderr", "password_encryption=scram-sha-256",
 	}
-	if !c.opts.Durable {
-		settings = append(settings, "fsync=off", "synchronous_commit=off", "full_page_writes=off", "shared_buffers=64MB")
+	if c.opts.Durable {
+		settings = append(settings, "max_connections=300")
+	} else { // many worlds of a simulation side by side, each with two dozen connections
+		settings = append(settings, "max_connections=800", "fsync=off", "synchronous_commit=off", "full_page_writes=off", "shared_buffers=64MB")
 	}
 	for _, s := range settings {
 		args = append(args, "-c", s)
