@@ -17,73 +17,9 @@ import (
 	"github.com/google/uuid"
 
 	"makegood.example/deploy/internal/collector"
+	"makegood.example/deploy/internal/secretive"
 	"makegood.example/deploy/internal/stack"
 )
-
-// secretive is what must never be told: what was used in a run, word for word, and
-// everything of the form of it.
-type secretive struct {
-	words map[string]string // by what it is
-	forms map[string]*regexp.Regexp
-}
-
-func newSecretive() *secretive {
-	return &secretive{words: map[string]string{}, forms: map[string]*regexp.Regexp{
-		"an address of a customer": regexp.MustCompile(`(?i)[a-z0-9._%+-]+(@|%40|\\u0040)example\.com`),
-		"a client secret":          regexp.MustCompile(`(pi|seti|cs)_\w+_secret_\w+`),
-		"a Stripe key":             regexp.MustCompile(`[sr]k_(test|live)_\w+`),
-		"a webhook secret":         regexp.MustCompile(`whsec_\w+`),
-		"a token of ours":          regexp.MustCompile(`mg_(admin|service)_\w+|mg_[A-Z2-7]{26}`),
-		"a card number":            regexp.MustCompile(`(^|[^\d.])[45]\d{3}[ -]?\d{4}[ -]?\d{4}[ -]?\d{4}($|\D)`),
-		"a signature":              regexp.MustCompile(`v1=[0-9a-f]{16,}`),
-		"a bearer":                 regexp.MustCompile(`(?i)bearer [a-z0-9._-]{8,}`),
-		"a password in an address": regexp.MustCompile(`\w+://[^/\s:@]+:[^/\s@]+@`),
-		"a private key":            regexp.MustCompile(`PRIVATE KEY`),
-	}}
-}
-
-// keep adds a word, unless it is none.
-func (s *secretive) keep(what, word string) {
-	if len(word) >= 6 {
-		s.words[what] = word
-	}
-}
-
-// randomIDs are UUIDs, and the ids of traces: by chance one has digits like a card's.
-var randomIDs = regexp.MustCompile(`[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|"(trace|span)_id":"[0-9a-f]+"`)
-
-// ourExample is the address that our own words use to show what one looks like.
-const ourExample = "jane@example.com"
-
-// in says what a text tells, and where. Letters count the same large and small.
-func (s *secretive) in(text string) (told []string) {
-	text = strings.ReplaceAll(text, "such as "+ourExample, "such as this")
-	lower := strings.ToLower(text)
-	line := func(text string, at int) string {
-		begin := strings.LastIndexByte(text[:at], '\n') + 1
-		end := strings.IndexByte(text[at:], '\n')
-		if end < 0 {
-			end = len(text) - at
-		}
-		return text[begin:min(at+end, begin+400)]
-	}
-	for what, word := range s.words {
-		for _, form := range []string{word, url.QueryEscape(word)} {
-			if at := strings.Index(lower, strings.ToLower(form)); at >= 0 {
-				told = append(told, what+" in: "+line(text, at))
-				break
-			}
-		}
-	}
-	named := randomIDs.ReplaceAllString(text, "an id")
-	for what, form := range s.forms {
-		if at := form.FindStringIndex(named); at != nil {
-			told = append(told, what+" in: "+line(named, at[0]))
-		}
-	}
-	slices.Sort(told)
-	return told
-}
 
 // TestNothingSecretIsTold runs the product, errors included, and reads everything
 // that it wrote down or said: no log, span, metric, error or command line has an
@@ -92,13 +28,13 @@ func TestNothingSecretIsTold(t *testing.T) {
 	t.Parallel()
 	spans := collector.Start(t)
 	s := open(t, append(spans.Settings, "METRICS_ADDR=127.0.0.1:9090", "GRPC_TLS_DIR=auto", "RECONCILE_EVERY=1s", "RESCUE_AFTER=2s", "APOLOGY_AFTER=1s", "ALERT_EMAILS=team@example.com")...)
-	secrets := newSecretive()
+	secrets := secretive.New()
 	keepInstallation(t, s, secrets)
 	refused := live(t, s, secrets)
 
 	t.Run("what was planted is found", func(t *testing.T) {
-		for what, word := range secrets.words {
-			if len(secrets.in(`{"msg":"oh: `+word+`"}`)) == 0 || len(secrets.in("x\ny="+strings.ToUpper(url.QueryEscape(word))+"\nz")) == 0 {
+		for what, word := range secrets.Words {
+			if len(secrets.In(`{"msg":"oh: `+word+`"}`)) == 0 || len(secrets.In("x\ny="+strings.ToUpper(url.QueryEscape(word))+"\nz")) == 0 {
 				t.Errorf("%s is not found", what)
 			}
 		}
@@ -106,21 +42,21 @@ func TestNothingSecretIsTold(t *testing.T) {
 			"Sam.Example+x@example.com", "sam%40example.com", "pi_1_secret_2", "sk_live_1", "whsec_1", "mg_admin_1", "4242 4242 4242 4242", "Authorization: Bearer abcdefgh",
 			"postgres://orders:word@127.0.0.1/x", "-----BEGIN PRIVATE KEY-----", "t=1,v1=0123456789abcdef0123",
 		} {
-			if len(secrets.in("a line: "+planted)) == 0 {
+			if len(secrets.In("a line: "+planted)) == 0 {
 				t.Errorf("%q is not found", planted)
 			}
 		}
 	})
-	if told := secrets.in(`{"service":"orders","order_id":"6f9619ff-8b86-5011-b42d-00cf4fc964ff","msg":"Moved to hello@makegood.example","charge":"ch_1","intent":"pi_1"}`); len(told) != 0 {
+	if told := secrets.In(`{"service":"orders","order_id":"6f9619ff-8b86-5011-b42d-00cf4fc964ff","msg":"Moved to hello@makegood.example","charge":"ch_1","intent":"pi_1"}`); len(told) != 0 {
 		t.Errorf("found where nothing is: %v", told)
 	}
 	for what, body := range refused {
-		if told := secrets.in(body); len(told) != 0 {
+		if told := secrets.In(body); len(told) != 0 {
 			t.Errorf("the answer to %s tells\n  %s", what, strings.Join(told, "\n  "))
 		}
 	}
 	_, metrics := get(t, s.MetricsURL())
-	if told := secrets.in(metrics); len(told) != 0 || !strings.Contains(metrics, "makegood_rpc_server_calls_total") {
+	if told := secrets.In(metrics); len(told) != 0 || !strings.Contains(metrics, "makegood_rpc_server_calls_total") {
 		t.Errorf("the metrics tell\n  %s", strings.Join(told, "\n  "))
 	}
 	for _, name := range append(slices.Clone(services), "gateway") {
@@ -128,7 +64,7 @@ func TestNothingSecretIsTold(t *testing.T) {
 			return len(spans.Find(func(c collector.Span) bool { return c.Service == name })) > 0
 		})
 	}
-	if told := secrets.in(spans.Raw()); len(told) != 0 {
+	if told := secrets.In(spans.Raw()); len(told) != 0 {
 		t.Errorf("the spans tell\n  %s", strings.Join(told, "\n  "))
 	}
 	judgeProcesses(t, s, secrets)
@@ -137,33 +73,33 @@ func TestNothingSecretIsTold(t *testing.T) {
 		if err != nil || len(text) == 0 {
 			t.Errorf("nothing was read of %s: %v", name, err)
 		}
-		if told := secrets.in(string(text)); len(told) != 0 {
+		if told := secrets.In(string(text)); len(told) != 0 {
 			t.Errorf("the log of %s tells\n  %s", name, strings.Join(told, "\n  "))
 		}
 	}
 }
 
 // keepInstallation keeps what the installation itself has.
-func keepInstallation(t *testing.T, s *shop, secrets *secretive) {
+func keepInstallation(t *testing.T, s *shop, secrets *secretive.Secrets) {
 	t.Helper()
 	state, err := stack.OpenState(s.Dir())
 	if err != nil {
 		t.Fatal(err)
 	}
-	secrets.keep("the webhook secret", state.WebhookSecret)
+	secrets.Keep("the webhook secret", state.WebhookSecret)
 	for service, password := range state.DatabasePasswords {
-		secrets.keep("the database password of "+service, password)
+		secrets.Keep("the database password of "+service, password)
 	}
 	for _, name := range []string{"admin", "service"} {
 		token, err := s.Token(name)
 		if err != nil {
 			t.Fatal(err)
 		}
-		secrets.keep("the "+name+" token", token)
+		secrets.Keep("the "+name+" token", token)
 	}
 	if owner, err := url.Parse(s.Env("DATABASE_URL")); err == nil {
 		password, _ := owner.User.Password()
-		secrets.keep("the owner's database password", password)
+		secrets.Keep("the owner's database password", password)
 	}
 	keys, err := filepath.Glob(filepath.Join(s.Env("GRPC_TLS_DIR"), "*-key.pem"))
 	if err != nil || len(keys) != 6 {
@@ -178,18 +114,18 @@ func keepInstallation(t *testing.T, s *shop, secrets *secretive) {
 		if _, err := x509.ParsePKCS8PrivateKey(block.Bytes); err != nil {
 			t.Fatal(err)
 		}
-		secrets.keep(filepath.Base(path), strings.Split(string(body), "\n")[1])
+		secrets.Keep(filepath.Base(path), strings.Split(string(body), "\n")[1])
 	}
 }
 
 // live is a day of the shop: purchases, refusals, a crash, the desk, attacks. It
 // returns the errors that were answered, by what was asked.
-func live(t *testing.T, s *shop, secrets *secretive) map[string]string {
+func live(t *testing.T, s *shop, secrets *secretive.Secrets) map[string]string {
 	t.Helper()
 	refused := map[string]string{}
 	arrive := func(name string) *buyer {
 		b := s.buyer(name)
-		secrets.keep("the address of "+name, b.email)
+		secrets.Keep("the address of "+name, b.email)
 		return b
 	}
 	asks := func(b *buyer, what, method, path string, header map[string]string, body any) answer {
@@ -201,7 +137,7 @@ func live(t *testing.T, s *shop, secrets *secretive) map[string]string {
 		refused[what] = a.Body
 		return a
 	}
-	secrets.keep("a name", "Winifred Example-Quux")
+	secrets.Keep("a name", "Winifred Example-Quux")
 	named := func(b *buyer, card string) map[string]any {
 		request := b.request(card)
 		request["name"] = "Winifred Example-Quux"
@@ -215,14 +151,14 @@ func live(t *testing.T, s *shop, secrets *secretive) map[string]string {
 	}
 	jane.judgeFulfilled(t, outcome{})
 	link := regexp.MustCompile(`/activate\?token=(\S+)`).FindStringSubmatch(jane.mails(t)[0].Text)
-	secrets.keep("an activation token", link[1])
+	secrets.Keep("an activation token", link[1])
 	get(t, s.AppURL()+link[0])
 
 	declined := arrive("declined.buyer")
 	asks(declined, "a declined card", http.MethodPost, "/v1/orders", declined.key(), named(declined, cardDeclined))
 	bank := arrive("asked.by-bank")
 	secret := bank.pays(t, cardWith3DS).NextAction.ClientSecret
-	secrets.keep("a client secret", secret)
+	secrets.Keep("a client secret", secret)
 	for _, in := range bank.atStripe(t).intents {
 		bank.authenticates(t, in.ID)
 	}
@@ -241,9 +177,9 @@ func live(t *testing.T, s *shop, secrets *secretive) map[string]string {
 	asks(bad, "a used key", http.MethodPost, "/v1/orders", jane.key(), other)
 	again := &buyer{shop: s, email: jane.email, reference: uuid.NewString()}
 	asks(again, "a purchase twice", http.MethodPost, "/v1/orders", again.key(), again.request(card))
-	secrets.keep("a guessed refund token", "guessed-refund-token-of-somebody")
+	secrets.Keep("a guessed refund token", "guessed-refund-token-of-somebody")
 	asks(jane, "a guessed refund", http.MethodPost, "/v1/orders/"+jane.reference+":refund", nil, map[string]any{"token": "guessed-refund-token-of-somebody"})
-	secrets.keep("a guessed token", "guessed-token-of-nobody")
+	secrets.Keep("a guessed token", "guessed-token-of-nobody")
 	asks(bad, "a guessed token", http.MethodGet, "/v1/accounts/"+uuid.NewString()+"/access", map[string]string{"Authorization": "Bearer guessed-token-of-nobody"}, nil)
 	asks(bad, "a forged delivery", http.MethodPost, "/webhooks/stripe", map[string]string{"Stripe-Signature": "t=1,v1=" + strings.Repeat("ab", 32)}, `{"id":"evt_1","data":{"object":{"customer_email":"bad.requests@example.com"}}}`)
 
@@ -320,7 +256,7 @@ func live(t *testing.T, s *shop, secrets *secretive) map[string]string {
 
 // judgeProcesses reads what any user of the machine can list, and what each process
 // was given: only its own.
-func judgeProcesses(t *testing.T, s *shop, secrets *secretive) {
+func judgeProcesses(t *testing.T, s *shop, secrets *secretive.Secrets) {
 	t.Helper()
 	mayHave := map[string][]string{
 		"the webhook secret": {"payments", "stripesim"},
@@ -339,14 +275,14 @@ func judgeProcesses(t *testing.T, s *shop, secrets *secretive) {
 		if err != nil || len(listed) == 0 {
 			t.Fatalf("%s: %v", name, err)
 		}
-		if told := secrets.in(string(listed)); len(told) != 0 {
+		if told := secrets.In(string(listed)); len(told) != 0 {
 			t.Errorf("the command line of %s tells\n  %s", name, strings.Join(told, "\n  "))
 		}
 		given, err := os.ReadFile(fmt.Sprintf("/proc/%d/environ", pid))
 		if err != nil {
 			t.Fatal(err)
 		}
-		for _, told := range secrets.in(strings.ReplaceAll(string(given), "\x00", "\n")) {
+		for _, told := range secrets.In(strings.ReplaceAll(string(given), "\x00", "\n")) {
 			what, _, _ := strings.Cut(told, " in: ")
 			if what == "a password in an address" && slices.Contains(services, name) && strings.Contains(told, strings.ToUpper(name)+"_DATABASE_URL=") {
 				continue

@@ -55,6 +55,12 @@ func (l *lab) recording(rec bool) {
 	l.rec = rec
 }
 
+func (l *lab) isRecording() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.rec
+}
+
 // passed is how often each point was passed while recording.
 func (l *lab) passed() map[point]int {
 	l.mu.Lock()

@@ -1,12 +1,10 @@
 package crashlab
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"net/url"
 	"strings"
@@ -25,6 +23,8 @@ import (
 // The paths, each a way in which money comes, goes or is found.
 const (
 	purchase    = "purchase"
+	anotherCard = "another card"
+	subscribing = "subscription"
 	webhook     = "webhook"
 	lateWebhook = "late webhook"
 	refunding   = "refund"
@@ -62,6 +62,8 @@ const (
 
 var paths = map[string]path{
 	purchase:    {purchase, buys, release, hasAccess},
+	anotherCard: {anotherCard, takesAnotherCard, release, hasAccess},
+	subscribing: {subscribing, subscribes, nil, hasAccess},
 	webhook:     {webhook, leavesAfterPaying, nil, hasAccess},
 	lateWebhook: {lateWebhook, hearsLate, eventsSettled, hasAccess},
 	refunding:   {refunding, isRefunded, nil, isWithdrawn},
@@ -95,9 +97,13 @@ func (r *run) place(ctx context.Context, s *shop, more map[string]any) (order, e
 	for k, v := range more {
 		body[k] = v
 	}
+	// Without a card the page needs to know where to pay.
+	wanted := func(o order) bool {
+		return more["payment_method"] != nil || o.NextAction.URL != "" || o.NextAction.ClientSecret != ""
+	}
 	for {
 		status, o, err := r.edge(ctx, s, http.MethodPost, "/v1/orders", body)
-		if err == nil && status < 300 {
+		if err == nil && status < 300 && wanted(o) {
 			r.say("the shop answers %d, %s", status, o.State)
 			return o, nil
 		}
@@ -109,7 +115,7 @@ func (r *run) place(ctx context.Context, s *shop, more map[string]any) (order, e
 			if err == nil && status == http.StatusNotFound {
 				break // it never arrived
 			}
-			if wanted := more["payment_method"] != nil || o.NextAction.URL != "" || o.NextAction.ClientSecret != ""; err == nil && status == http.StatusOK && wanted {
+			if err == nil && status == http.StatusOK && wanted(o) {
 				return o, nil
 			}
 			if err := pause(ctx, 200*time.Millisecond); err != nil {
@@ -136,6 +142,47 @@ func buys(ctx context.Context, s *shop, r *run) error {
 	}
 	_, err := r.place(ctx, s, map[string]any{"payment_method": card})
 	return err
+}
+
+// takesAnotherCard is declined, takes another card, whose bank asks, proves themselves
+// and comes back; no webhook helps before there is access. What is not answered is
+// asked again, as the page does.
+func takesAnotherCard(ctx context.Context, s *shop, r *run) error {
+	r.hold(true)
+	if err := r.begin(ctx, anotherCard); err != nil {
+		return err
+	}
+	first := map[string]any{"plan_id": "annual", "email": r.email, "name": "Jane Example", "payment_method": declined}
+	second := map[string]any{"attempt_id": uuid.NewString(), "payment_method": withBank}
+	r.learnUUID(uuid.MustParse(second["attempt_id"].(string)))
+	here := "/v1/orders/" + r.reference.String()
+	method, path, body := http.MethodPost, "/v1/orders", first
+	for {
+		status, o, err := r.edge(ctx, s, method, path, body)
+		r.say("the shop answers %d, %s (%v)", status, o.State, err)
+		switch {
+		case o.State == "COMPLETE" || o.State == "RECOVERED":
+			return nil
+		case o.State == "FAILED":
+			method, path, body = http.MethodPost, here+":pay", second
+		case o.NextAction.Type == "USE_STRIPE_SDK":
+			intent, _, _ := strings.Cut(o.NextAction.ClientSecret, "_secret_")
+			r.learn([]byte(intent))
+			// A conflict: they did, and the shop does not know yet.
+			if status, said, err := call(ctx, http.MethodPost, s.StripeURL()+"/_sim/payment_intents/"+intent+"/authenticate", nil, map[string]string{"outcome": "success"}); err != nil || status != http.StatusOK && status != http.StatusConflict {
+				return fmt.Errorf("the bank: %d %s %w", status, said, err)
+			}
+			method, path, body = http.MethodPost, here+":confirm", map[string]any{}
+		case method == http.MethodGet && status == http.StatusNotFound:
+			method, path, body = http.MethodPost, "/v1/orders", first // it never arrived
+		case method == http.MethodPost && path == here+":confirm" && status != http.StatusOK: // again
+		default:
+			method, path, body = http.MethodGet, here, nil
+		}
+		if err := pause(ctx, 100*time.Millisecond); err != nil {
+			return err
+		}
+	}
 }
 
 // release lets the webhooks through once there is access and its mail is sent.
@@ -256,8 +303,17 @@ func isRefundedThere(ctx context.Context, s *shop, r *run) error {
 	return s.stripe(ctx, "/v1/refunds", secret, url.Values{"charge": {r.charge}}, nil)
 }
 
-// renews subscribes, and is charged for a second term.
-func renews(ctx context.Context, s *shop, r *run) error {
+// subscribes pays the first term on Stripe's page, and does not come back: the webhook
+// and the looks remain.
+func subscribes(ctx context.Context, s *shop, r *run) error {
+	if err := r.begin(ctx, subscribing); err != nil {
+		return err
+	}
+	return r.paysOnPage(ctx, s)
+}
+
+// paysOnPage orders what renews, and pays it on the page of Stripe's.
+func (r *run) paysOnPage(ctx context.Context, s *shop) error {
 	o, err := r.place(ctx, s, map[string]any{"plan_id": "annual-subscription", "checkout": "HOSTED"})
 	if err != nil {
 		return err
@@ -266,6 +322,14 @@ func renews(ctx context.Context, s *shop, r *run) error {
 	if status, said, err := call(ctx, http.MethodPost, s.StripeURL()+page[strings.Index(page, "/_sim/"):]+"/complete", nil,
 		map[string]string{"payment_method": card, "email": r.email}); err != nil || status != http.StatusOK {
 		return fmt.Errorf("the page at Stripe: %d %s %w", status, said, err)
+	}
+	return nil
+}
+
+// renews subscribes, and is charged for a second term.
+func renews(ctx context.Context, s *shop, r *run) error {
+	if err := r.paysOnPage(ctx, s); err != nil {
+		return err
 	}
 	if err := r.settled(ctx, s); err != nil {
 		return err
@@ -365,67 +429,9 @@ func (r *run) await(ctx context.Context, s *shop, what, sql string) error {
 // What everybody uses in development.
 const (
 	card        = "pm_card_visa"
+	declined    = "pm_card_visa_chargeDeclinedInsufficientFunds"
+	withBank    = "pm_card_authenticationRequired"
 	appID       = "makegood"
 	secret      = "sk_test_makegood"
 	publishable = "pk_test_makegood"
 )
-
-// stripe calls the API as the account's owner, or a browser, does.
-func (s *shop) stripe(ctx context.Context, path, key string, form url.Values, into any) error {
-	request, err := http.NewRequestWithContext(ctx, http.MethodPost, s.StripeURL()+path, strings.NewReader(form.Encode()))
-	if err != nil {
-		return err
-	}
-	request.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-	request.Header.Set("Authorization", "Bearer "+key)
-	status, raw, err := do(request)
-	if err != nil || status != http.StatusOK {
-		return fmt.Errorf("at Stripe, %s: %d %s %w", path, status, raw, err)
-	}
-	if into == nil {
-		return nil
-	}
-	return json.Unmarshal(raw, into)
-}
-
-// call sends JSON.
-func call(ctx context.Context, method, url string, header map[string]string, body any) (int, []byte, error) {
-	var sent io.Reader
-	if body != nil {
-		encoded, err := json.Marshal(body)
-		if err != nil {
-			return 0, nil, err
-		}
-		sent = bytes.NewReader(encoded)
-	}
-	request, err := http.NewRequestWithContext(ctx, method, url, sent)
-	if err != nil {
-		return 0, nil, err
-	}
-	request.Header.Set("Content-Type", "application/json")
-	for k, v := range header {
-		request.Header.Set(k, v)
-	}
-	return do(request)
-}
-
-var browser = http.Client{Timeout: 15 * time.Second}
-
-func do(request *http.Request) (int, []byte, error) {
-	response, err := browser.Do(request)
-	if err != nil {
-		return 0, nil, err
-	}
-	defer response.Body.Close()
-	raw, err := io.ReadAll(response.Body)
-	return response.StatusCode, raw, err
-}
-
-func pause(ctx context.Context, d time.Duration) error {
-	select {
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	case <-time.After(d):
-		return nil
-	}
-}

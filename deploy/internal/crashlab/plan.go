@@ -17,15 +17,27 @@ const (
 	crowded = 2
 )
 
-// shotsAt chooses the faults for a point: all, or two of them by the seed, a kill
-// among them.
-func shotsAt(p point, full bool, random *rand.Rand) (all []*shot) {
+// How many kinds of faults strike a point.
+const (
+	everyKind = iota
+	some      // a kill, and one other
+	one       // any
+)
+
+// shotsAt chooses the faults for a point: all, two of them by the seed, or, where the
+// same is written on several paths, one.
+func shotsAt(p point, many int, random *rand.Rand) (all []*shot) {
 	kinds := slices.Clone(p.faults())
-	if !full {
+	if many != everyKind {
 		random.Shuffle(len(kinds), func(i, j int) { kinds[i], kinds[j] = kinds[j], kinds[i] })
+	}
+	switch many {
+	case some:
 		kill := slices.IndexFunc(kinds, kind.kills)
 		other := slices.IndexFunc(kinds, func(k kind) bool { return !k.kills() })
 		kinds = []kind{kinds[kill], kinds[other]}
+	case one:
+		kinds = kinds[:1]
 	}
 	for _, k := range kinds {
 		all = append(all, &shot{point: p, kind: k})
@@ -97,14 +109,18 @@ func (g *stage) shoot(ctx context.Context, queue []*shot) (missed []*shot, err e
 // which events share a statement, whether a look comes before an event. That is by
 // chance, too.
 func (g *stage) again(ctx context.Context, missed []*shot) (still []*shot, err error) {
-	before, gone := g.lab.passed(), map[string]bool{background: true} // that has no path of its own
+	before, gone := g.lab.passed(), map[string]bool{}
 	for _, s := range missed {
-		if gone[s.point.path] {
+		path := s.point.path
+		if path == background { // it has no path of its own, and happens beside any
+			path = g.paths[0]
+		}
+		if gone[path] {
 			continue
 		}
-		gone[s.point.path] = true
+		gone[path] = true
 		for range recordings {
-			if err := g.undisturbed(ctx, []*result{{run: g.newRun(s.point.path)}}); err != nil {
+			if err := g.undisturbed(ctx, []*result{{run: g.newRun(path)}}); err != nil {
 				return nil, err
 			}
 		}
@@ -117,7 +133,7 @@ func (g *stage) again(ctx context.Context, missed []*shot) (still []*shot, err e
 // whoPassed tells faults whose point everybody passed again from those whose not.
 func whoPassed(missed []*shot, before, after map[point]int) (still, chance []*shot) {
 	for _, s := range missed {
-		if s.point.path == background || after[s.point]-before[s.point] >= recordings {
+		if after[s.point]-before[s.point] >= recordings {
 			still = append(still, s)
 		} else {
 			chance = append(chance, s)

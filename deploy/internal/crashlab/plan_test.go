@@ -3,12 +3,16 @@ package crashlab
 import (
 	"context"
 	"math/rand/v2"
+	"net/http"
+	"net/http/httptest"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"makegood.example/deploy/internal/judge"
+	"makegood.example/services/platform/browsertest"
 )
 
 func pointsOf(n int) (all []point) {
@@ -22,7 +26,14 @@ func TestTheSeedChoosesAndTheFullFormLeavesNothingOut(t *testing.T) {
 	choose := func(seed uint64, full bool) (kinds []kind) {
 		random := rand.New(rand.NewPCG(seed, 0))
 		for _, p := range pointsOf(20) {
-			shots := shotsAt(p, full, random)
+			many := some
+			if full {
+				many = everyKind
+			}
+			shots := shotsAt(p, many, random)
+			if alone := shotsAt(p, one, rand.New(rand.NewPCG(seed, 1))); len(alone) != 1 || !slices.Contains(p.faults(), alone[0].kind) {
+				t.Errorf("%s: one of them is %v", p, alone)
+			}
 			for _, s := range shots {
 				kinds = append(kinds, s.kind)
 			}
@@ -47,11 +58,11 @@ func TestTheSeedChoosesAndTheFullFormLeavesNothingOut(t *testing.T) {
 // somebody passes and somebody not was met while recording because of the others.
 func TestWhatNotEverybodyPassesAloneWasByChance(t *testing.T) {
 	points := pointsOf(3)
-	own := point{path: background, service: "orders", what: "x"}
-	missed := []*shot{{point: points[0]}, {point: points[1]}, {point: own}, {point: points[2]}}
-	before := map[point]int{points[0]: 3, points[1]: 3, points[2]: 3, own: 3}
-	still, chance := whoPassed(missed, before, map[point]int{points[0]: 6, points[1]: 3, points[2]: 5, own: 3})
-	if !slices.Equal(still, []*shot{missed[0], missed[2]}) || !slices.Equal(chance, []*shot{missed[1], missed[3]}) {
+	own, rare := point{path: background, service: "orders", what: "x"}, point{path: background, service: "orders", what: "y"}
+	missed := []*shot{{point: points[0]}, {point: points[1]}, {point: own}, {point: points[2]}, {point: rare}}
+	before := map[point]int{points[0]: 3, points[1]: 3, points[2]: 3, own: 30, rare: 4}
+	still, chance := whoPassed(missed, before, map[point]int{points[0]: 6, points[1]: 3, points[2]: 5, own: 60, rare: 5})
+	if !slices.Equal(still, []*shot{missed[0], missed[2]}) || !slices.Equal(chance, []*shot{missed[1], missed[3], missed[4]}) {
 		t.Errorf("missed %v, by chance %v", still, chance)
 	}
 }
@@ -66,7 +77,7 @@ func TestThePartsTogetherAreEverythingOnce(t *testing.T) {
 		}
 		mine := 0
 		for _, p := range pointsOf(40) {
-			for _, s := range shotsAt(p, true, random) {
+			for _, s := range shotsAt(p, everyKind, random) {
 				if part.has(s) {
 					counts[p.String()+string(s.kind)]++
 					mine++
@@ -185,7 +196,22 @@ func TestTheTableSaysWhoLost(t *testing.T) {
 		t.Errorf("%s", text)
 	}
 	page := t.TempDir() + "/report.html"
+	g.loose = []*shot{struck}
+	r.say("sets out")
+	r.struck(killAfter, p)
 	if err := whole.write(page); err != nil {
 		t.Fatal(err)
+	}
+	// Whoever reads it, with whatever.
+	shown := httptest.NewServer(http.FileServer(http.Dir(filepath.Dir(page))))
+	defer shown.Close()
+	browser := browsertest.Start(t)
+	for _, view := range []browsertest.View{{}, {Phone: true, Dark: true}} {
+		p := browser.Open(view)
+		p.Go(shown.URL + "/report.html")
+		p.Eval(`document.querySelectorAll("details").forEach((d) => d.open = true)`, nil)
+		for _, wrong := range append(p.Inaccessible(), p.Problems()...) {
+			t.Errorf("%+v: %s", view, wrong)
+		}
 	}
 }

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"makegood.example/deploy/internal/judge"
+	"makegood.example/deploy/internal/secretive"
 	"makegood.example/deploy/internal/stack"
 )
 
@@ -35,6 +36,7 @@ type stage struct {
 	close   func(context.Context) error
 
 	sample bool // some faults, to see the times of the default settings
+	sweeps bool // its settings have the sweep run by itself
 	points []point
 	runs   []*result
 	loose  []*shot         // that struck, about nobody
@@ -160,6 +162,29 @@ func (g *stage) undisturbed(ctx context.Context, planned []*result) error {
 	return nil
 }
 
+// sweep waits until sweeps that began just now are over, so that what each writes of
+// itself, from its beginning to its end, is found, however long they take.
+func (g *stage) sweep(ctx context.Context) error {
+	bounded, cancel := context.WithTimeout(ctx, sweepMost)
+	defer cancel()
+	var last int64
+	if err := g.shop.DB().QueryRow(ctx, `SELECT coalesce(max(id), 0) FROM reconciliation.runs`).Scan(&last); err != nil {
+		return err
+	}
+	for {
+		var swept int
+		if err := g.shop.DB().QueryRow(ctx, `SELECT count(*) FROM reconciliation.runs WHERE id > $1 AND status = 'SUCCEEDED'`, last).Scan(&swept); err != nil {
+			return err
+		}
+		if swept >= recordings {
+			return nil
+		}
+		if pause(bounded, 100*time.Millisecond) != nil {
+			return fmt.Errorf("of %d sweeps %d came to their end in %s", recordings, swept, sweepMost)
+		}
+	}
+}
+
 // recordings is how often each path is gone to find its writes.
 const recordings = 3
 
@@ -217,6 +242,7 @@ const (
 	restSoon   = 2 * time.Second         // what takes longer is judged with the next wave
 	strikeMost = 2500 * time.Millisecond // for the faults that come after a customer has what is theirs
 	looseMost  = 8 * time.Second         // for those that are about nobody, in their own time
+	sweepMost  = 90 * time.Second        // for as many sweeps as there are recordings
 )
 
 // wave has customers go their ways side by side, and the judge look when everything
@@ -254,6 +280,11 @@ func (g *stage) wave(ctx context.Context, all []*result, loose []*shot, restWith
 		}
 	}
 	g.lab.disarm()
+	if g.sweeps && g.lab.isRecording() { // while it is known whom they are about
+		if err := g.sweep(ctx); err != nil {
+			return err
+		}
+	}
 	g.unjudged = append(g.unjudged, all...)
 	g.runs = append(g.runs, all...)
 	hit := 0
@@ -432,6 +463,26 @@ func (g *stage) complete(ctx context.Context, r *result) {
 }
 
 func round(d time.Duration) time.Duration { return d.Round(10 * time.Millisecond) }
+
+// secrets has every log read for what must not be told, whatever was broken meanwhile.
+func (g *stage) secrets() error {
+	state, err := stack.OpenState(g.shop.Dir())
+	if err != nil {
+		return err
+	}
+	known := secretive.New()
+	known.Keep("the webhook secret", state.WebhookSecret)
+	known.Keep("the admin token", g.shop.token)
+	for service, password := range state.DatabasePasswords {
+		known.Keep("the database password of "+service, password)
+	}
+	told, err := known.InLogs(filepath.Join(g.shop.Dir(), "log"))
+	last := g.runs[len(g.runs)-1]
+	for name, lines := range told {
+		last.violations = append(last.violations, judge.Finding{Rule: "SECRET_TOLD", Subject: name, Evidence: strings.Join(lines, "\n    ")})
+	}
+	return err
+}
 
 // keepLogs copies the processes' logs beside the report when something is wrong.
 func (g *stage) keepLogs(to string) error {

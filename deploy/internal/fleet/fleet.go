@@ -19,6 +19,7 @@ import (
 	"time"
 
 	"makegood.example/deploy/internal/judge"
+	"makegood.example/deploy/internal/secretive"
 	"makegood.example/deploy/internal/stack"
 )
 
@@ -222,9 +223,17 @@ func (f *fleet) judge(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	// Everything that all of it wrote down, whatever was broken meanwhile.
+	told, err := secretive.New().InLogs(filepath.Join(f.shop.Dir(), "log"))
+	if err != nil {
+		return err
+	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.findings = slices.Concat(f.findings, judge.StrandedBy(left, restWithin), f.crowd.findings, findings, forgotten)
+	for name, lines := range told {
+		f.findings = append(f.findings, judge.Finding{Rule: "SECRET_TOLD", Subject: name, Evidence: strings.Join(lines, "; ")})
+	}
 	for _, k := range kinds {
 		if f.counts[k] < f.planned[k] || f.counts[k] == 0 {
 			f.findings = append(f.findings, judge.Finding{Rule: "NOT_HAPPENED", Subject: string(k), Evidence: fmt.Sprintf("of %d, %d were felt", f.planned[k], f.counts[k])})
