@@ -7,7 +7,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 
 	"golang.org/x/sync/errgroup"
 	"google.golang.org/grpc"
@@ -68,7 +67,7 @@ func Run(ctx context.Context, cfg Config, rt process.Runtime) (err error) {
 	if err != nil {
 		return err
 	}
-	adminListener, err := net.Listen("tcp", cfg.AdminAddr)
+	adminListener, err := rt.ListenForAdmin(cfg.AdminAddr)
 	if err != nil {
 		return errors.Join(fmt.Errorf("listen for admin: %w", err), publicListener.Close())
 	}

@@ -10,6 +10,7 @@ import (
 	"io"
 	"maps"
 	"net/http"
+	"net/url"
 	"reflect"
 	"regexp"
 	"slices"
@@ -19,13 +20,26 @@ import (
 	"github.com/getkin/kin-openapi/openapi3"
 	"github.com/getkin/kin-openapi/openapi3filter"
 	"github.com/getkin/kin-openapi/routers"
+
+	"makegood.example/proto/openapi"
 )
 
-// publish reads what the world's edge publishes. In answers, what is not described
-// is an error here; those who read them are to let it pass.
-func (c *contract) publish() {
+// published is a listener and its document.
+type published struct {
+	url string
+	api *openapi3.T
+}
+
+// publish reads what a listener of the world's edge publishes. In answers, what is not
+// described is an error here; those who read them are to let it pass.
+func (c *contract) publish(url string) published {
 	c.t.Helper()
-	response, err := http.Get(c.url + "/openapi.json")
+	request, err := http.NewRequestWithContext(c.t.Context(), http.MethodGet, url+"/openapi.json", nil)
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	request.Header.Set("Authorization", "Bearer "+c.w.Credentials()["admin"]) // that of people is shown to them alone
+	response, err := http.DefaultClient.Do(request)
 	if err != nil {
 		c.t.Fatal(err)
 	}
@@ -34,55 +48,65 @@ func (c *contract) publish() {
 	if err != nil {
 		c.t.Fatal(err)
 	}
-	if c.api, err = openapi3.NewLoader().LoadFromData(raw); err != nil {
+	api, err := openapi3.NewLoader().LoadFromData(raw)
+	if err != nil {
 		c.t.Fatal(err)
 	}
 	var how []openapi3.ValidationOption
 	if writes() {
 		how = append(how, openapi3.DisableExamplesValidation())
 	}
-	if err := c.api.Validate(c.t.Context(), how...); err != nil {
+	if err := api.Validate(c.t.Context(), how...); err != nil {
 		c.t.Fatal(err)
 	}
-	for _, s := range c.api.Components.Schemas {
+	for _, s := range api.Components.Schemas {
 		if more := &s.Value.AdditionalProperties; more.Has == nil && more.Schema == nil {
 			more.Has = new(bool)
 		}
 	}
 	openapi3filter.RegisterBodyDecoder("text/event-stream", openapi3filter.FileBodyDecoder)
+	return published{url, api}
 }
 
 // play makes the call, and answers with what was said, as an example has it.
-func (c *contract) play(e *called) json.RawMessage {
+func (c *contract) play(e *openapi.Example) json.RawMessage {
 	c.t.Helper()
 	method, path, _ := strings.Cut(e.Call, " ")
-	item := c.api.Paths.Value(path)
+	to, token := c.published[0], "service"
+	if strings.HasPrefix(path, "/admin/") {
+		to, token = c.published[1], "admin"
+	}
+	item := to.api.Paths.Value(path)
 	if item == nil || item.GetOperation(method) == nil {
 		c.t.Fatalf("%s: the contract has no %s", e.Name, e.Call)
 	}
-	route := &routers.Route{Spec: c.api, Path: path, PathItem: item, Method: method, Operation: item.GetOperation(method)}
+	route := &routers.Route{Spec: to.api, Path: path, PathItem: item, Method: method, Operation: item.GetOperation(method)}
 	if e.Name == "event" {
 		c.sign(e.Body)
 	}
 	body, target, inPath := c.really(string(e.Body)), path, map[string]string{}
-	request, err := http.NewRequestWithContext(c.t.Context(), method, c.url, strings.NewReader(body))
+	request, err := http.NewRequestWithContext(c.t.Context(), method, to.url, strings.NewReader(body))
 	if err != nil {
 		c.t.Fatal(err)
 	}
+	query := url.Values{}
 	for _, name := range slices.Sorted(maps.Keys(e.Parameters)) {
 		value := c.really(e.Parameters[name])
-		if strings.Contains(path, "{"+name+"}") {
+		switch {
+		case strings.Contains(path, "{"+name+"}"):
 			target, inPath[name] = strings.ReplaceAll(target, "{"+name+"}", value), value
-		} else {
+		case route.Operation.Parameters.GetByInAndName("query", name) != nil:
+			query.Set(name, value)
+		default:
 			request.Header.Set(name, value)
 		}
 	}
-	request.URL.Path = target
+	request.URL.Path, request.URL.RawQuery = target, query.Encode()
 	if body != "" {
 		request.Header.Set("Content-Type", "application/json")
 	}
 	if e.Token {
-		request.Header.Set("Authorization", "Bearer "+c.w.Credentials()["service"])
+		request.Header.Set("Authorization", "Bearer "+c.w.Credentials()[token])
 	}
 	response, err := http.DefaultClient.Do(request)
 	if err != nil {
@@ -98,7 +122,7 @@ func (c *contract) play(e *called) json.RawMessage {
 	}
 	c.answers[e.Name] = said
 	request.Body = io.NopCloser(strings.NewReader(body))
-	asked := &openapi3filter.RequestValidationInput{Request: request, PathParams: inPath, Route: route, Options: &openapi3filter.Options{
+	asked := &openapi3filter.RequestValidationInput{Request: request, PathParams: inPath, QueryParams: query, Route: route, Options: &openapi3filter.Options{
 		AuthenticationFunc: openapi3filter.NoopAuthenticationFunc, IncludeResponseStatus: true,
 	}}
 	// What is refused for its form must not have it.
@@ -110,13 +134,13 @@ func (c *contract) play(e *called) json.RawMessage {
 		c.t.Errorf("%s: the answer: %v", e.Name, err)
 	}
 	if e.Status >= http.StatusBadRequest && e.Status != http.StatusPaymentRequired && path != "/readyz" {
-		c.hasReason(e, route.Operation, said)
+		c.hasReason(e, route, said)
 	}
 	return c.asExample(said, strings.HasPrefix(response.Header.Get("Content-Type"), "application/json"))
 }
 
 // hasReason looks whether the contract tells of this error of this call.
-func (c *contract) hasReason(e *called, op *openapi3.Operation, said []byte) {
+func (c *contract) hasReason(e *openapi.Example, route *routers.Route, said []byte) {
 	c.t.Helper()
 	var body struct {
 		Details []struct {
@@ -126,7 +150,7 @@ func (c *contract) hasReason(e *called, op *openapi3.Operation, said []byte) {
 	if err := json.Unmarshal(said, &body); err != nil || len(body.Details) == 0 {
 		c.t.Fatalf("%s: %s", e.Name, said)
 	}
-	told, err := json.Marshal([]any{op.Extensions["x-errors"], c.api.Extensions["x-errors"]})
+	told, err := json.Marshal([]any{route.Operation.Extensions["x-errors"], route.Spec.Extensions["x-errors"]})
 	if err != nil {
 		c.t.Fatal(err)
 	}
@@ -183,6 +207,8 @@ func (c *contract) asExample(said []byte, isJSON bool) json.RawMessage {
 	for _, s := range placeholders {
 		text = s.is.ReplaceAllString(text, s.example)
 	}
+	text = c.rename(text, stripeID, func(id string, n int) string { return fmt.Sprintf("%s_%dExample", id[:strings.Index(id, "_")], n) })
+	text = c.rename(text, anyUUID, func(_ string, n int) string { return fmt.Sprintf("00000000-0000-4000-8000-%012d", n) })
 	if isJSON {
 		return json.RawMessage(text)
 	}
@@ -201,7 +227,25 @@ func (c *contract) asExample(said []byte, isJSON bool) json.RawMessage {
 	return quoted
 }
 
+// rename gives the ids that are others in every world names, by when each is met first.
+func (c *contract) rename(text string, ids *regexp.Regexp, name func(id string, n int) string) string {
+	var met []string
+	for _, id := range ids.FindAllString(text, -1) {
+		if strings.Contains(c.written, id) || slices.Contains(met, id) {
+			continue // derives from what the examples say
+		}
+		met = append(met, id)
+		text = strings.ReplaceAll(text, id, name(id, len(met)))
+		text = strings.ReplaceAll(text, strings.ToUpper(id[:8]), "00000000") // as people say a reference
+	}
+	return text
+}
+
 var eventData = regexp.MustCompile(`(?m)^data: .*$`)
+
+var stripeID = regexp.MustCompile(`\b(?:pi|ch|cus|re|cs|sub|in|evt|txn|pm)_[A-Za-z0-9]{10,}`)
+
+var anyUUID = regexp.MustCompile(`[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}`)
 
 var anyTime = regexp.MustCompile(`\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ`)
 

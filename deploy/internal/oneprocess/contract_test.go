@@ -5,45 +5,40 @@ import (
 	"encoding/json"
 	"net/url"
 	"os"
+	"path/filepath"
 	"regexp"
+	"strings"
 	"testing"
 	"time"
 
-	"github.com/getkin/kin-openapi/openapi3"
 	"google.golang.org/grpc/metadata"
 
 	"makegood.example/deploy/internal/oneprocess"
 	ordersv1 "makegood.example/proto/gen/orders/v1"
+	reconciliationv1 "makegood.example/proto/gen/reconciliation/v1"
+	"makegood.example/proto/openapi"
 )
 
 const examplesFile = "../../../proto/openapi/examples.json"
-
-// called is one example of the contract: a call, and how it was answered.
-type called struct {
-	Name       string            `json:"name"`
-	Title      string            `json:"title"`
-	Call       string            `json:"call"`
-	Parameters map[string]string `json:"parameters,omitempty"`
-	Token      bool              `json:"token,omitempty"`
-	Body       json.RawMessage   `json:"body,omitempty"`
-	Status     int               `json:"status"`
-	Answer     json.RawMessage   `json:"answer"`
-}
 
 // What examples say in place of what is another in every world.
 const (
 	exampleAccount   = "7d4c2b6e-90f1-4a38-8c5d-e3b06f192a74"
 	exampleLink      = "THE-TOKEN-OF-THE-MAILS-LINK"
 	exampleToken     = "the-token-of-the-link"
+	exampleCharge    = "ch_3ExampleOfTheOldShop"
+	otherCharge      = "ch_4ExampleOfTheOldShop"
 	exampleSignature = "t=1767258000,v1=5257a869e7ecebeda32affa62cdca3fa51cad7e77a0e56ff536d0ce8e108d8bd"
 )
 
 // contract plays the examples to a world, and holds all of it to what is published.
 type contract struct {
-	t   *testing.T
-	w   *oneprocess.World
-	url string
-	api *openapi3.T
+	t *testing.T
+	w *oneprocess.World
+	// published are the documents of the two listeners.
+	published [2]published
+	// written are the examples as they stand, with the ids that are the same in every world.
+	written string
 	// real is what stands in this world for what the examples say.
 	real map[string]string
 	// answers are those of this world, by the example's name.
@@ -55,15 +50,20 @@ type contract struct {
 // them. EXAMPLES=write writes down how they are answered; then make generate.
 func TestTheContractsExamples(t *testing.T) {
 	t.Parallel()
-	w := oneprocess.New(t, oneprocess.Options{Post: oneprocess.Silent, Settings: map[string]string{"APP_NAME": "Acme", "STRIPE_PUBLISHABLE_KEY": "pk_test_example"}})
+	ownership := filepath.Join(t.TempDir(), "ownership.json")
+	if err := os.WriteFile(ownership, []byte(`{"rules": [{"metadata": {"key": "shop", "value": "old"}}]}`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	w := oneprocess.New(t, oneprocess.Options{Post: oneprocess.Silent, Settings: map[string]string{"APP_NAME": "Acme", "STRIPE_PUBLISHABLE_KEY": "pk_test_example", "OWNERSHIP_FILE": ownership}})
 	address, _ := w.Setting("PUBLIC_URL")
-	c := &contract{t: t, w: w, url: address, real: map[string]string{}, answers: map[string][]byte{}}
-	c.publish()
+	c := &contract{t: t, w: w, real: map[string]string{}, answers: map[string][]byte{}}
+	c.published = [2]published{c.publish(address), c.publish(w.AdminURL())}
 	raw, err := os.ReadFile(examplesFile)
 	if err != nil {
 		t.Fatal(err)
 	}
-	var examples []called
+	c.written = string(raw)
+	var examples []openapi.Example
 	if err := json.Unmarshal(raw, &examples); err != nil {
 		t.Fatal(err)
 	}
@@ -115,6 +115,39 @@ func (c *contract) between() map[string]func() {
 		"link_followed": c.mailLink,
 		"moment":        func() { c.w.Stop("provisioning") },
 		"refund_taken":  c.offerRefund,
+		"mails":         c.w.Settle,
+		"looked_up":     c.provesTheCard,
+		"run":           c.oldShop,
+		"runs":          c.w.Settle,
+	}
+}
+
+// provesTheCard has the buyer whose bank asked answer it, and nobody hear of that.
+func (c *contract) provesTheCard() {
+	c.t.Helper()
+	var o oneprocess.Order
+	c.read("bank_asks", &o)
+	intent, _, _ := strings.Cut(o.NextAction.ClientSecret, "_secret_")
+	c.w.Stripe.Authenticate(intent)
+}
+
+// oldShop charges somebody twice on the account in another shop of its owner's, and
+// has the account read.
+func (c *contract) oldShop() {
+	c.t.Helper()
+	ctx := metadata.AppendToOutgoingContext(c.t.Context(), "authorization", "Bearer "+c.w.Credentials()["admin"])
+	for _, charge := range []struct{ example, amount string }{{exampleCharge, "24900"}, {otherCharge, "3900"}} {
+		var customer struct{ ID string }
+		c.w.Stripe.Post("/v1/customers", url.Values{"email": {"joe@example.com"}}, &customer)
+		c.w.Stripe.Post("/v1/payment_intents", url.Values{
+			"amount": {charge.amount}, "currency": {"usd"}, "confirm": {"true"}, "customer": {customer.ID},
+			"payment_method": {"pm_card_visa"}, "payment_method_types[]": {"card"}, "metadata[shop]": {"old"},
+		}, nil)
+		c.real[charge.example] = c.w.Stripe.Charges(customer.ID)[0].ID
+		if _, err := reconciliationv1.NewReconciliationServiceClient(c.w.Conn("reconciliation", "")).StartRun(ctx, &reconciliationv1.StartRunRequest{}); err != nil {
+			c.t.Fatal(err)
+		}
+		c.w.Settle()
 	}
 }
 

@@ -81,8 +81,8 @@ func (w *World) Restart(name string) {
 	w.AwaitReady()
 }
 
-func (w *World) startGateway(edge net.Listener) {
-	rt := process.Runtime{Log: w.log.of("gateway"), Now: w.Clock.Now, Listener: edge, Dial: w.network.dialer("gateway", nil)}
+func (w *World) startGateway(edge, desk net.Listener) {
+	rt := process.Runtime{Log: w.log.of("gateway"), Now: w.Clock.Now, Listener: edge, AdminListener: desk, Dial: w.network.dialer("gateway", nil)}
 	w.background("gateway", func(ctx context.Context) error { return from(gateway.LoadConfig, gateway.Run)(ctx, w.Setting, rt) })
 }
 

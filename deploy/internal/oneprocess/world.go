@@ -59,6 +59,7 @@ type World struct {
 	first    beginning
 	post     Post
 	url      string // of the gateway
+	adminURL string // where it serves people
 	inbox    *inbox.Inbox
 	noMail   func() // ends the inbox
 	mailDir  string
@@ -120,15 +121,15 @@ func New(t testing.TB, o Options) *World {
 	w.startStripe()
 	w.mailDir = filepath.Join(t.TempDir(), "inbox")
 	w.startMail("127.0.0.1:0")
-	edge := w.listen()
-	w.url = "http://" + edge.Addr().String()
+	edge, desk := w.listen(), w.listen()
+	w.url, w.adminURL = "http://"+edge.Addr().String(), "http://"+desk.Addr().String()
 	w.settings = w.standard(db)
 	maps.Copy(w.settings, o.Settings)
 	for _, s := range services {
 		w.skews[s.name], w.pulses[s.name] = &atomic.Int64{}, &due.Pulse{}
 		w.Start(s.name)
 	}
-	w.startGateway(edge)
+	w.startGateway(edge, desk)
 	w.AwaitReady()
 	w.findDueTables()
 	w.Settle()
@@ -185,6 +186,9 @@ func (w *World) standard(db *pgtest.DB) map[string]string {
 	}
 	return env
 }
+
+// AdminURL is where the gateway serves people with a role.
+func (w *World) AdminURL() string { return w.adminURL }
 
 // Setting is a value of the services' environment.
 func (w *World) Setting(key string) (string, bool) {

@@ -54,7 +54,9 @@ func quoted(word string) string { return "'" + strings.ReplaceAll(word, "'", `'\
 
 func text(value json.RawMessage) string {
 	var s string
-	_ = json.Unmarshal(value, &s)
+	if json.Unmarshal(value, &s) != nil {
+		return string(value) // a number
+	}
 	return s
 }
 

@@ -6,25 +6,9 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
-)
 
-// example is one call as it was made, and how it was answered; a test makes all of
-// them again, in this order.
-type example struct {
-	Name string `json:"name"`
-	// Title says what the example shows.
-	Title string `json:"title"`
-	// Call is method and path of the operation.
-	Call string `json:"call"`
-	// Parameters are those of path, query and headers, by name.
-	Parameters map[string]string `json:"parameters,omitempty"`
-	// Token says that the call has a service token.
-	Token  bool            `json:"token,omitempty"`
-	Body   json.RawMessage `json:"body,omitempty"`
-	Status int             `json:"status"`
-	// Answer is JSON, or a string of another type of content.
-	Answer json.RawMessage `json:"answer,omitempty"`
-}
+	"makegood.example/proto/openapi"
+)
 
 // shown is what an operation says of its examples, in their order; their values are
 // where OpenAPI has them, under the same name.
@@ -35,10 +19,10 @@ type shown struct {
 	Token  bool   `json:"token,omitempty"`
 }
 
-func addExamples(paths tree, examples []example) error {
+func addExamples(paths tree, examples []openapi.Example) error {
 	var errs []error
 	for _, e := range examples {
-		if err := e.addTo(paths); err != nil {
+		if err := addExample(paths, e); err != nil {
 			errs = append(errs, fmt.Errorf("example %s: %w", e.Name, err))
 		}
 	}
@@ -50,7 +34,7 @@ func addExamples(paths tree, examples []example) error {
 	return errors.Join(errs...)
 }
 
-func (e example) addTo(paths tree) error {
+func addExample(paths tree, e openapi.Example) error {
 	op, err := named(paths, e.Call)
 	if err != nil {
 		return err
@@ -61,7 +45,11 @@ func (e example) addTo(paths tree) error {
 	for _, p := range list(op["parameters"]) {
 		p := p.(tree)
 		if value, ok := e.Parameters[text(p["name"])]; ok {
-			e.putInto(p, value)
+			if schema, _ := p["schema"].(tree); schema["type"] == "integer" {
+				putExample(p, e, json.Number(value))
+			} else {
+				putExample(p, e, value)
+			}
 			left--
 		}
 	}
@@ -73,7 +61,7 @@ func (e example) addTo(paths tree) error {
 		if body == nil {
 			return errors.New("the call takes no body")
 		}
-		e.putInto(onlyContent(body), e.Body)
+		putExample(onlyContent(body), e, e.Body)
 	}
 	answer, _ := op["responses"].(tree)[strconv.Itoa(e.Status)].(tree)
 	if answer == nil {
@@ -84,11 +72,11 @@ func (e example) addTo(paths tree) error {
 	if e.Answer == nil {
 		return errors.New("nobody has recorded its answer")
 	}
-	e.putInto(onlyContent(answer), e.Answer)
+	putExample(onlyContent(answer), e, e.Answer)
 	return nil
 }
 
-func (e example) putInto(into tree, value any) {
+func putExample(into tree, e openapi.Example, value any) {
 	all, _ := into["examples"].(tree)
 	if all == nil {
 		all = tree{}

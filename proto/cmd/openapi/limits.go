@@ -106,7 +106,8 @@ func holdAll(schema tree, m protoreflect.MessageDescriptor) {
 	var required []string
 	for name, p := range properties {
 		f := m.Fields().ByName(protoreflect.Name(name))
-		if f != nil && hold(p.(tree), f) {
+		// Of a oneof's fields one is given, and no more.
+		if f != nil && hold(p.(tree), f) && f.ContainingOneof() == nil {
 			required = append(required, name)
 		}
 	}

@@ -12,6 +12,8 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+
+	"makegood.example/proto/openapi"
 )
 
 // tree is a JSON object.
@@ -36,7 +38,7 @@ func run(dir string) error {
 	}
 	var two, added tree
 	var errs errorTexts
-	var examples []example
+	var examples []openapi.Example
 	if err := json.Unmarshal(raw, &two); err != nil {
 		return err
 	}

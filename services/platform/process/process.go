@@ -29,14 +29,23 @@ type Runtime struct {
 	Now func() time.Time
 	// Listener serves instead of the configured address, when set.
 	Listener net.Listener
+	// AdminListener serves people instead of the configured address, when set.
+	AdminListener net.Listener
 	// Dial opens connections to the other services; nil is TCP.
 	Dial grpcclient.Dialer
 }
 
 // Listen opens the listener: the given one, or addr.
-func (r Runtime) Listen(addr string) (net.Listener, error) {
-	if r.Listener != nil {
-		return r.Listener, nil
+func (r Runtime) Listen(addr string) (net.Listener, error) { return listen(r.Listener, addr) }
+
+// ListenForAdmin opens the listener for people: the given one, or addr.
+func (r Runtime) ListenForAdmin(addr string) (net.Listener, error) {
+	return listen(r.AdminListener, addr)
+}
+
+func listen(given net.Listener, addr string) (net.Listener, error) {
+	if given != nil {
+		return given, nil
 	}
 	l, err := net.Listen("tcp", addr)
 	if err != nil {
