@@ -182,7 +182,16 @@ func TestRefundsAndDisputesAreFollowedWithoutAnyEvent(t *testing.T) {
 	if told := s.lastTold(disputed.GetOrderId()); told.GetDispute() != pb.Payment_WON {
 		t.Errorf("Orders was told %v", told)
 	}
-	if got := s.followed(disputes); len(got.GetFollowedChargeIds()) != 0 {
+	got := s.followed(disputes)
+	if len(got.GetDisputes()) != 1 || len(got.GetDisputes()[0].GetMovements()) != 2 {
+		t.Fatalf("the page's disputes: %v", got.GetDisputes())
+	}
+	seen, moved := got.GetDisputes()[0], got.GetDisputes()[0].GetMovements()
+	if seen.GetChargeId() != disputed.GetChargeId() || seen.GetAmountMinor() != 24900 || seen.GetCurrency() != "USD" || seen.GetStands() != pb.Payment_WON ||
+		moved[0].GetAmountMinor() != -24900 || moved[0].GetFeeMinor() != 1500 || moved[1].GetAmountMinor() != 24900 || moved[1].GetFeeMinor() != -1500 || moved[0].GetChargeId() != disputed.GetChargeId() {
+		t.Errorf("the dispute is %v", seen)
+	}
+	if len(got.GetFollowedChargeIds()) != 0 {
 		t.Errorf("nothing is new, and yet %v", got)
 	}
 	if told := s.orders.calls(untouched.GetOrderId()); len(told) != 0 {

@@ -1,6 +1,7 @@
 package reconciliation_test
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -112,4 +113,136 @@ func TestOldDisputesAreReadAgainDaily(t *testing.T) {
 	if n := all(); n != 1 {
 		t.Errorf("after a failure all are read %d times", n)
 	}
+}
+
+// disputed has the bank take a charge back at Stripe, with a fee of $15.00.
+func (w *fakeWorld) disputed(c *paymentsv1.SeenCharge, at time.Time) *paymentsv1.SeenDispute {
+	id := "dp_" + c.GetChargeId()
+	d := &paymentsv1.SeenDispute{
+		StripeDisputeId: id, ChargeId: c.GetChargeId(), AmountMinor: c.GetAmountMinor(), Currency: c.GetCurrency(), Stands: paymentsv1.Payment_OPEN,
+		Reason: "fraudulent", CreatedAt: timestamppb.New(at), AnswerBy: timestamppb.New(at.Add(10 * 24 * time.Hour)),
+	}
+	w.set(func() {
+		c.Disputed = true
+		w.listedDisputes = append(w.listedDisputes, d)
+		w.moves(d, "txn_taken_"+c.GetChargeId(), -c.GetAmountMinor(), 1500, at)
+	})
+	return d
+}
+
+// moves books what a dispute does, which it says of itself, too; w.mu is held.
+func (w *fakeWorld) moves(d *paymentsv1.SeenDispute, id string, amount, fee int64, at time.Time) {
+	b := &paymentsv1.BalanceTransaction{Id: id, Type: "adjustment", SourceId: d.GetStripeDisputeId(), ChargeId: d.GetChargeId(),
+		AmountMinor: amount, FeeMinor: fee, NetMinor: amount - fee, Currency: d.GetCurrency(), CreatedAt: timestamppb.New(at)}
+	d.Movements, w.balance = append(d.Movements, b), append(w.balance, b)
+}
+
+// Payments asks about disputes of payments that it has. Of other charges of ours nobody
+// else would.
+func TestADisputeOfAChargeThatPaymentsDoesNotHaveIsACase(t *testing.T) {
+	s := newScene(t)
+	w, old := s.world, s.clock.Now().Add(-time.Hour)
+	unrecorded := func(c *paymentsv1.SeenCharge) { c.Recorded = false }
+	own := w.charge("ch_1", old, orderID(1))
+	w.order(orderID(1), ordersv1.Order_COMPLETE, own, func(o *fakeOrder) { o.Dispute = paymentsv1.Payment_OPEN })
+	second := w.charge("ch_2", old, orderID(1), unrecorded)
+	nobody := w.charge("ch_nobody", old, orderID(2), unrecorded)
+	w.set(func() { w.missing["ch_nobody"] = "address of its buyer" })
+	claimed := w.charge("ch_old_checkout", old, "", unrecorded, func(c *paymentsv1.SeenCharge) { c.Owner = paymentsv1.SeenCharge_CLAIMED })
+	foreign := w.charge("ch_foreign", old, "", unrecorded, func(c *paymentsv1.SeenCharge) { c.Owner = paymentsv1.SeenCharge_FOREIGN })
+	for _, c := range []*paymentsv1.SeenCharge{own, second, nobody, claimed, foreign} {
+		w.disputed(c, s.clock.Now().Add(-time.Minute))
+	}
+	dial := s.instance(map[string]string{"DEEP_PASS_EVERY": "24h"})
+	s.wantRun(s.startRun(dial), pb.Run_SUCCEEDED)
+	by := s.clock.Now().Add(-time.Minute).Add(10 * 24 * time.Hour).Format("2 January 2006, 15:04 UTC")
+	for subject, charge := range map[string]string{"order/" + orderID(1): "ch_2", "charge/ch_nobody": "ch_nobody", "charge/ch_old_checkout": "ch_old_checkout"} {
+		if n := s.count(`SELECT count(*) FROM reconciliation.cases WHERE kind = 'DISPUTE' AND state = 'OPEN' AND subject = $1
+			AND summary LIKE '$249.00 of charge ' || $2 || ' is disputed (fraudulent)%' || $3 || '%'`, subject, charge, by); n != 1 {
+			t.Errorf("%d cases about %s, by %s", n, charge, by)
+		}
+	}
+	if n := s.openCases("DISPUTE"); n != 3 {
+		t.Errorf("%d disputes are cases", n)
+	}
+	for range 2 { // by the cursor's overlap, and by the daily reading of all
+		s.wantRun(s.startRun(dial), pb.Run_SUCCEEDED)
+		s.clock.Advance(25 * time.Hour)
+	}
+	if n := s.count(`SELECT sum(reported_count) FROM reconciliation.cases WHERE kind = 'DISPUTE'`); n != 3 {
+		t.Errorf("they were reported %d times", n)
+	}
+	if r := s.report(dial, time.Time{}, time.Time{}); r.GetDifferenceCount() != 0 {
+		t.Errorf("differences: %v", r.GetDifferences())
+	}
+	s.exec(`UPDATE reconciliation.disputes SET told = false WHERE charge_id = 'ch_2'`) // the case could not be opened
+	if r := s.report(dial, time.Time{}, time.Time{}); r.GetDifferenceCount() != 1 || r.GetDifferences()[0].GetSubject() != "ch_2" {
+		t.Errorf("differences: %v", r.GetDifferences())
+	}
+	s.exec(`UPDATE reconciliation.disputes SET told = true`)
+
+	const open, won, lost = paymentsv1.Payment_OPEN, paymentsv1.Payment_WON, paymentsv1.Payment_LOST
+	w.set(func() {
+		w.disputes = map[string][]paymentsv1.Payment_Dispute{"ch_2": {won, open}, "ch_nobody": {lost}, "ch_old_checkout": {won}}
+	})
+	s.wantRun(s.startRun(dial), pb.Run_SUCCEEDED)
+	if n := s.openCases("DISPUTE"); n != 1 {
+		t.Errorf("%d cases are open about the one that is not decided", n)
+	}
+	w.set(func() { w.disputes["ch_2"] = []paymentsv1.Payment_Dispute{won, won} })
+	s.wantRun(s.startRun(dial), pb.Run_SUCCEEDED)
+	if n := s.openCases("DISPUTE"); n != 0 {
+		t.Errorf("%d cases are open when all are decided", n)
+	}
+}
+
+// Of each movement of a dispute it is known what it must be: the dispute says it.
+func TestOneCentOfADisputesMovementIsNamed(t *testing.T) {
+	s := newScene(t)
+	w, old := s.world, s.clock.Now().Add(-5*time.Hour)
+	c := w.charge("ch_1", old, orderID(1))
+	w.order(orderID(1), ordersv1.Order_COMPLETE, c, func(o *fakeOrder) { o.Dispute = paymentsv1.Payment_WON })
+	d := w.disputed(c, old.Add(time.Hour))
+	w.set(func() {
+		d.Stands = paymentsv1.Payment_WON
+		w.moves(d, "txn_back_ch_1", 24900, -1500, old.Add(2*time.Hour))
+	})
+	dial := s.instance(nil)
+	s.wantRun(s.startRun(dial), pb.Run_SUCCEEDED)
+	none := func() {
+		t.Helper()
+		if r := s.report(dial, time.Time{}, time.Time{}); r.GetDifferenceCount() != 0 {
+			t.Errorf("differences: %v", r.GetDifferences())
+		}
+	}
+	none()
+	for name, seed := range map[string]struct{ id, wrong, right, what string }{
+		"withdrawal":  {"txn_taken_ch_1", "amount_minor = -24901, net_minor = -26401", "amount_minor = -24900, net_minor = -26400", "another amount"},
+		"its fee":     {"txn_taken_ch_1", "fee_minor = 1501, net_minor = -26401", "fee_minor = 1500, net_minor = -26400", "another fee"},
+		"reversal":    {"txn_back_ch_1", "amount_minor = 24899, net_minor = 26399", "amount_minor = 24900, net_minor = 26400", "another amount"},
+		"fee's back":  {"txn_back_ch_1", "fee_minor = -1499, net_minor = 26399", "fee_minor = -1500, net_minor = 26400", "another fee"},
+		"its balance": {"txn_back_ch_1", "currency = 'EUR'", "currency = 'USD'", "another amount"},
+	} {
+		s.exec(`UPDATE reconciliation.balance_transactions SET ` + seed.wrong + ` WHERE id = '` + seed.id + `'`)
+		r := s.report(dial, time.Time{}, time.Time{})
+		if n := r.GetDifferenceCount(); n != 1 || r.GetDifferences()[0].GetSubject() != seed.id || !strings.Contains(r.GetDifferences()[0].GetWhat(), seed.what) {
+			t.Errorf("%s: differences: %v", name, r.GetDifferences())
+		}
+		s.exec(`UPDATE reconciliation.balance_transactions SET ` + seed.right + ` WHERE id = '` + seed.id + `'`)
+	}
+	none()
+	for name, seed := range map[string]struct{ id, wrong, right string }{
+		"another amount is disputed": {"txn_taken_ch_1", `UPDATE reconciliation.disputes SET amount_minor = 24899`, `UPDATE reconciliation.disputes SET amount_minor = 24900`},
+		"it is not in the balance":   {"txn_lost", `INSERT INTO reconciliation.dispute_movements SELECT 'txn_lost', dispute_id, -24900, 0, -24900, 'USD', '', created_at FROM reconciliation.dispute_movements LIMIT 1`, `DELETE FROM reconciliation.dispute_movements WHERE balance_transaction_id = 'txn_lost'`},
+		"the dispute does not name it": {"txn_more", `INSERT INTO reconciliation.balance_transactions SELECT 'txn_more', type, source_id, charge_id, -1, 0, -1, currency, '', created_at FROM reconciliation.balance_transactions WHERE id = 'txn_taken_ch_1'`,
+			`DELETE FROM reconciliation.balance_transactions WHERE id = 'txn_more'`},
+	} {
+		s.exec(seed.wrong)
+		r := s.report(dial, time.Time{}, time.Time{})
+		if r.GetDifferenceCount() == 0 || r.GetDifferences()[0].GetSubject() != seed.id && r.GetDifferences()[r.GetDifferenceCount()-1].GetSubject() != seed.id {
+			t.Errorf("%s: differences: %v", name, r.GetDifferences())
+		}
+		s.exec(seed.right)
+	}
+	none()
 }

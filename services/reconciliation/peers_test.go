@@ -50,6 +50,8 @@ type fakeWorld struct {
 	disputes   map[string][]paymentsv1.Payment_Dispute // at Stripe, by charge
 	undisputed map[string]int64                        // how much of a charge no dispute is about
 
+	listedDisputes []*paymentsv1.SeenDispute
+
 	listed   []*paymentsv1.ListChargesRequest
 	restored map[string]int
 	until    map[string]*timestamppb.Timestamp // what adoptions say of access before
@@ -371,7 +373,13 @@ func (p *fakePayments) FollowChanges(_ context.Context, r *paymentsv1.FollowChan
 	name := strings.ToLower(r.GetKind().String())
 	w.windows[name] = append(w.windows[name], r.GetWindow())
 	if r.GetKind() != paymentsv1.FollowChangesRequest_REFUNDS {
-		return &paymentsv1.FollowChangesResponse{}, nil
+		out := &paymentsv1.FollowChangesResponse{}
+		for _, d := range w.listedDisputes {
+			if at := d.GetCreatedAt().GetSeconds(); at >= r.GetWindow().GetFrom().GetSeconds() && at < r.GetWindow().GetBefore().GetSeconds() {
+				out.Disputes = append(out.Disputes, proto.CloneOf(d))
+			}
+		}
+		return out, nil
 	}
 	out := &paymentsv1.FollowChangesResponse{FollowedChargeIds: w.followed, FailedChargeIds: w.failed}
 	w.followed, w.failed = nil, nil

@@ -4146,6 +4146,8 @@ type FollowChangesResponse struct {
 	FailedChargeIds []string `protobuf:"bytes,3,rep,name=failed_charge_ids,json=failedChargeIds,proto3" json:"failed_charge_ids,omitempty"`
 	// Empty on the last page.
 	NextPageToken string `protobuf:"bytes,4,opt,name=next_page_token,json=nextPageToken,proto3" json:"next_page_token,omitempty"`
+	// The disputes of the page, whoever's their charges are; none of refunds.
+	Disputes      []*SeenDispute `protobuf:"bytes,5,rep,name=disputes,proto3" json:"disputes,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -4208,6 +4210,131 @@ func (x *FollowChangesResponse) GetNextPageToken() string {
 	return ""
 }
 
+func (x *FollowChangesResponse) GetDisputes() []*SeenDispute {
+	if x != nil {
+		return x.Disputes
+	}
+	return nil
+}
+
+// SeenDispute is a dispute as Stripe lists it.
+type SeenDispute struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Stripe's id.
+	StripeDisputeId string `protobuf:"bytes,1,opt,name=stripe_dispute_id,json=stripeDisputeId,proto3" json:"stripe_dispute_id,omitempty"`
+	// The charge that it is about.
+	ChargeId string `protobuf:"bytes,2,opt,name=charge_id,json=chargeId,proto3" json:"charge_id,omitempty"`
+	// Minor units of currency.
+	AmountMinor int64 `protobuf:"varint,3,opt,name=amount_minor,json=amountMinor,proto3" json:"amount_minor,omitempty"`
+	// ISO 4217, upper case; of the charge.
+	Currency string `protobuf:"bytes,4,opt,name=currency,proto3" json:"currency,omitempty"`
+	// How it stands.
+	Stands Payment_Dispute `protobuf:"varint,5,opt,name=stands,proto3,enum=payments.v1.Payment_Dispute" json:"stands,omitempty"`
+	// In Stripe's words, e.g. unrecognized.
+	Reason string `protobuf:"bytes,6,opt,name=reason,proto3" json:"reason,omitempty"`
+	// When Stripe made it.
+	CreatedAt *timestamppb.Timestamp `protobuf:"bytes,7,opt,name=created_at,json=createdAt,proto3" json:"created_at,omitempty"`
+	// By when it must be answered; unset when there is nothing to answer.
+	AnswerBy *timestamppb.Timestamp `protobuf:"bytes,8,opt,name=answer_by,json=answerBy,proto3" json:"answer_by,omitempty"`
+	// What it took off the balance and put back there, as the dispute says.
+	Movements     []*BalanceTransaction `protobuf:"bytes,9,rep,name=movements,proto3" json:"movements,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SeenDispute) Reset() {
+	*x = SeenDispute{}
+	mi := &file_payments_v1_payments_proto_msgTypes[50]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SeenDispute) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SeenDispute) ProtoMessage() {}
+
+func (x *SeenDispute) ProtoReflect() protoreflect.Message {
+	mi := &file_payments_v1_payments_proto_msgTypes[50]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SeenDispute.ProtoReflect.Descriptor instead.
+func (*SeenDispute) Descriptor() ([]byte, []int) {
+	return file_payments_v1_payments_proto_rawDescGZIP(), []int{50}
+}
+
+func (x *SeenDispute) GetStripeDisputeId() string {
+	if x != nil {
+		return x.StripeDisputeId
+	}
+	return ""
+}
+
+func (x *SeenDispute) GetChargeId() string {
+	if x != nil {
+		return x.ChargeId
+	}
+	return ""
+}
+
+func (x *SeenDispute) GetAmountMinor() int64 {
+	if x != nil {
+		return x.AmountMinor
+	}
+	return 0
+}
+
+func (x *SeenDispute) GetCurrency() string {
+	if x != nil {
+		return x.Currency
+	}
+	return ""
+}
+
+func (x *SeenDispute) GetStands() Payment_Dispute {
+	if x != nil {
+		return x.Stands
+	}
+	return Payment_DISPUTE_UNSPECIFIED
+}
+
+func (x *SeenDispute) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+func (x *SeenDispute) GetCreatedAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.CreatedAt
+	}
+	return nil
+}
+
+func (x *SeenDispute) GetAnswerBy() *timestamppb.Timestamp {
+	if x != nil {
+		return x.AnswerBy
+	}
+	return nil
+}
+
+func (x *SeenDispute) GetMovements() []*BalanceTransaction {
+	if x != nil {
+		return x.Movements
+	}
+	return nil
+}
+
 // ListBalanceTransactionsRequest is a page of a stretch of time.
 type ListBalanceTransactionsRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -4221,7 +4348,7 @@ type ListBalanceTransactionsRequest struct {
 
 func (x *ListBalanceTransactionsRequest) Reset() {
 	*x = ListBalanceTransactionsRequest{}
-	mi := &file_payments_v1_payments_proto_msgTypes[50]
+	mi := &file_payments_v1_payments_proto_msgTypes[51]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4233,7 +4360,7 @@ func (x *ListBalanceTransactionsRequest) String() string {
 func (*ListBalanceTransactionsRequest) ProtoMessage() {}
 
 func (x *ListBalanceTransactionsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_payments_v1_payments_proto_msgTypes[50]
+	mi := &file_payments_v1_payments_proto_msgTypes[51]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4246,7 +4373,7 @@ func (x *ListBalanceTransactionsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListBalanceTransactionsRequest.ProtoReflect.Descriptor instead.
 func (*ListBalanceTransactionsRequest) Descriptor() ([]byte, []int) {
-	return file_payments_v1_payments_proto_rawDescGZIP(), []int{50}
+	return file_payments_v1_payments_proto_rawDescGZIP(), []int{51}
 }
 
 func (x *ListBalanceTransactionsRequest) GetWindow() *Window {
@@ -4276,7 +4403,7 @@ type ListBalanceTransactionsResponse struct {
 
 func (x *ListBalanceTransactionsResponse) Reset() {
 	*x = ListBalanceTransactionsResponse{}
-	mi := &file_payments_v1_payments_proto_msgTypes[51]
+	mi := &file_payments_v1_payments_proto_msgTypes[52]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4288,7 +4415,7 @@ func (x *ListBalanceTransactionsResponse) String() string {
 func (*ListBalanceTransactionsResponse) ProtoMessage() {}
 
 func (x *ListBalanceTransactionsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_payments_v1_payments_proto_msgTypes[51]
+	mi := &file_payments_v1_payments_proto_msgTypes[52]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4301,7 +4428,7 @@ func (x *ListBalanceTransactionsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListBalanceTransactionsResponse.ProtoReflect.Descriptor instead.
 func (*ListBalanceTransactionsResponse) Descriptor() ([]byte, []int) {
-	return file_payments_v1_payments_proto_rawDescGZIP(), []int{51}
+	return file_payments_v1_payments_proto_rawDescGZIP(), []int{52}
 }
 
 func (x *ListBalanceTransactionsResponse) GetTransactions() []*BalanceTransaction {
@@ -4348,7 +4475,7 @@ type BalanceTransaction struct {
 
 func (x *BalanceTransaction) Reset() {
 	*x = BalanceTransaction{}
-	mi := &file_payments_v1_payments_proto_msgTypes[52]
+	mi := &file_payments_v1_payments_proto_msgTypes[53]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4360,7 +4487,7 @@ func (x *BalanceTransaction) String() string {
 func (*BalanceTransaction) ProtoMessage() {}
 
 func (x *BalanceTransaction) ProtoReflect() protoreflect.Message {
-	mi := &file_payments_v1_payments_proto_msgTypes[52]
+	mi := &file_payments_v1_payments_proto_msgTypes[53]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4373,7 +4500,7 @@ func (x *BalanceTransaction) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use BalanceTransaction.ProtoReflect.Descriptor instead.
 func (*BalanceTransaction) Descriptor() ([]byte, []int) {
-	return file_payments_v1_payments_proto_rawDescGZIP(), []int{52}
+	return file_payments_v1_payments_proto_rawDescGZIP(), []int{53}
 }
 
 func (x *BalanceTransaction) GetId() string {
@@ -4819,13 +4946,25 @@ const file_payments_v1_payments_proto_rawDesc = "" +
 	"\x04Kind\x12\x14\n" +
 	"\x10KIND_UNSPECIFIED\x10\x00\x12\v\n" +
 	"\aREFUNDS\x10\x01\x12\f\n" +
-	"\bDISPUTES\x10\x02\"\xba\x01\n" +
+	"\bDISPUTES\x10\x02\"\xf0\x01\n" +
 	"\x15FollowChangesResponse\x12\x1d\n" +
 	"\n" +
 	"read_count\x18\x01 \x01(\x05R\treadCount\x12.\n" +
 	"\x13followed_charge_ids\x18\x02 \x03(\tR\x11followedChargeIds\x12*\n" +
 	"\x11failed_charge_ids\x18\x03 \x03(\tR\x0ffailedChargeIds\x12&\n" +
-	"\x0fnext_page_token\x18\x04 \x01(\tR\rnextPageToken\"~\n" +
+	"\x0fnext_page_token\x18\x04 \x01(\tR\rnextPageToken\x124\n" +
+	"\bdisputes\x18\x05 \x03(\v2\x18.payments.v1.SeenDisputeR\bdisputes\"\x96\x03\n" +
+	"\vSeenDispute\x12*\n" +
+	"\x11stripe_dispute_id\x18\x01 \x01(\tR\x0fstripeDisputeId\x12\x1b\n" +
+	"\tcharge_id\x18\x02 \x01(\tR\bchargeId\x12!\n" +
+	"\famount_minor\x18\x03 \x01(\x03R\vamountMinor\x12\x1a\n" +
+	"\bcurrency\x18\x04 \x01(\tR\bcurrency\x124\n" +
+	"\x06stands\x18\x05 \x01(\x0e2\x1c.payments.v1.Payment.DisputeR\x06stands\x12\x16\n" +
+	"\x06reason\x18\x06 \x01(\tR\x06reason\x129\n" +
+	"\n" +
+	"created_at\x18\a \x01(\v2\x1a.google.protobuf.TimestampR\tcreatedAt\x127\n" +
+	"\tanswer_by\x18\b \x01(\v2\x1a.google.protobuf.TimestampR\banswerBy\x12=\n" +
+	"\tmovements\x18\t \x03(\v2\x1f.payments.v1.BalanceTransactionR\tmovements\"~\n" +
 	"\x1eListBalanceTransactionsRequest\x123\n" +
 	"\x06window\x18\x01 \x01(\v2\x13.payments.v1.WindowB\x06\xbaH\x03\xc8\x01\x01R\x06window\x12'\n" +
 	"\n" +
@@ -4883,7 +5022,7 @@ func file_payments_v1_payments_proto_rawDescGZIP() []byte {
 }
 
 var file_payments_v1_payments_proto_enumTypes = make([]protoimpl.EnumInfo, 8)
-var file_payments_v1_payments_proto_msgTypes = make([]protoimpl.MessageInfo, 53)
+var file_payments_v1_payments_proto_msgTypes = make([]protoimpl.MessageInfo, 54)
 var file_payments_v1_payments_proto_goTypes = []any{
 	(WebhookEvent_Status)(0),                // 0: payments.v1.WebhookEvent.Status
 	(Refund_Status)(0),                      // 1: payments.v1.Refund.Status
@@ -4943,51 +5082,52 @@ var file_payments_v1_payments_proto_goTypes = []any{
 	(*CatchUpEventsResponse)(nil),           // 55: payments.v1.CatchUpEventsResponse
 	(*FollowChangesRequest)(nil),            // 56: payments.v1.FollowChangesRequest
 	(*FollowChangesResponse)(nil),           // 57: payments.v1.FollowChangesResponse
-	(*ListBalanceTransactionsRequest)(nil),  // 58: payments.v1.ListBalanceTransactionsRequest
-	(*ListBalanceTransactionsResponse)(nil), // 59: payments.v1.ListBalanceTransactionsResponse
-	(*BalanceTransaction)(nil),              // 60: payments.v1.BalanceTransaction
-	(*timestamppb.Timestamp)(nil),           // 61: google.protobuf.Timestamp
+	(*SeenDispute)(nil),                     // 58: payments.v1.SeenDispute
+	(*ListBalanceTransactionsRequest)(nil),  // 59: payments.v1.ListBalanceTransactionsRequest
+	(*ListBalanceTransactionsResponse)(nil), // 60: payments.v1.ListBalanceTransactionsResponse
+	(*BalanceTransaction)(nil),              // 61: payments.v1.BalanceTransaction
+	(*timestamppb.Timestamp)(nil),           // 62: google.protobuf.Timestamp
 }
 var file_payments_v1_payments_proto_depIdxs = []int32{
 	0,  // 0: payments.v1.ListWebhookEventsRequest.status:type_name -> payments.v1.WebhookEvent.Status
-	61, // 1: payments.v1.ListWebhookEventsRequest.received_before:type_name -> google.protobuf.Timestamp
+	62, // 1: payments.v1.ListWebhookEventsRequest.received_before:type_name -> google.protobuf.Timestamp
 	18, // 2: payments.v1.ListWebhookEventsResponse.events:type_name -> payments.v1.WebhookEvent
-	61, // 3: payments.v1.LedgerHealth.delivered_at:type_name -> google.protobuf.Timestamp
-	61, // 4: payments.v1.LedgerHealth.struggling_since:type_name -> google.protobuf.Timestamp
+	62, // 3: payments.v1.LedgerHealth.delivered_at:type_name -> google.protobuf.Timestamp
+	62, // 4: payments.v1.LedgerHealth.struggling_since:type_name -> google.protobuf.Timestamp
 	14, // 5: payments.v1.CountResolutionMethodsResponse.methods:type_name -> payments.v1.ResolutionMethodCount
 	0,  // 6: payments.v1.ResolutionMethodCount.status:type_name -> payments.v1.WebhookEvent.Status
 	0,  // 7: payments.v1.WebhookEvent.status:type_name -> payments.v1.WebhookEvent.Status
-	61, // 8: payments.v1.WebhookEvent.received_at:type_name -> google.protobuf.Timestamp
-	61, // 9: payments.v1.WebhookEvent.processed_at:type_name -> google.protobuf.Timestamp
+	62, // 8: payments.v1.WebhookEvent.received_at:type_name -> google.protobuf.Timestamp
+	62, // 9: payments.v1.WebhookEvent.processed_at:type_name -> google.protobuf.Timestamp
 	22, // 10: payments.v1.ListFollowedResponse.subscriptions:type_name -> payments.v1.FollowedSubscription
-	61, // 11: payments.v1.FollowedSubscription.followed_at:type_name -> google.protobuf.Timestamp
+	62, // 11: payments.v1.FollowedSubscription.followed_at:type_name -> google.protobuf.Timestamp
 	25, // 12: payments.v1.ListRefundsResponse.refunds:type_name -> payments.v1.Refund
 	1,  // 13: payments.v1.Refund.status:type_name -> payments.v1.Refund.Status
-	61, // 14: payments.v1.Refund.created_at:type_name -> google.protobuf.Timestamp
-	61, // 15: payments.v1.Purchase.ordered_at:type_name -> google.protobuf.Timestamp
+	62, // 14: payments.v1.Refund.created_at:type_name -> google.protobuf.Timestamp
+	62, // 15: payments.v1.Purchase.ordered_at:type_name -> google.protobuf.Timestamp
 	26, // 16: payments.v1.PayRequest.purchase:type_name -> payments.v1.Purchase
-	61, // 17: payments.v1.PayRequest.charge_by:type_name -> google.protobuf.Timestamp
+	62, // 17: payments.v1.PayRequest.charge_by:type_name -> google.protobuf.Timestamp
 	26, // 18: payments.v1.LookAtPaymentRequest.purchase:type_name -> payments.v1.Purchase
 	26, // 19: payments.v1.CancelPaymentRequest.purchase:type_name -> payments.v1.Purchase
 	3,  // 20: payments.v1.Payment.status:type_name -> payments.v1.Payment.Status
-	61, // 21: payments.v1.Payment.charged_at:type_name -> google.protobuf.Timestamp
+	62, // 21: payments.v1.Payment.charged_at:type_name -> google.protobuf.Timestamp
 	34, // 22: payments.v1.Payment.decline:type_name -> payments.v1.Decline
 	2,  // 23: payments.v1.Payment.dispute:type_name -> payments.v1.Payment.Dispute
 	31, // 24: payments.v1.Payment.term:type_name -> payments.v1.Term
-	61, // 25: payments.v1.Term.period_start:type_name -> google.protobuf.Timestamp
-	61, // 26: payments.v1.Term.period_end:type_name -> google.protobuf.Timestamp
+	62, // 25: payments.v1.Term.period_start:type_name -> google.protobuf.Timestamp
+	62, // 26: payments.v1.Term.period_end:type_name -> google.protobuf.Timestamp
 	4,  // 27: payments.v1.Subscription.status:type_name -> payments.v1.Subscription.Status
-	61, // 28: payments.v1.Subscription.current_period_end:type_name -> google.protobuf.Timestamp
+	62, // 28: payments.v1.Subscription.current_period_end:type_name -> google.protobuf.Timestamp
 	33, // 29: payments.v1.Subscription.unpaid:type_name -> payments.v1.UnpaidInvoice
-	61, // 30: payments.v1.Subscription.observed_at:type_name -> google.protobuf.Timestamp
-	61, // 31: payments.v1.UnpaidInvoice.next_attempt_at:type_name -> google.protobuf.Timestamp
+	62, // 30: payments.v1.Subscription.observed_at:type_name -> google.protobuf.Timestamp
+	62, // 31: payments.v1.UnpaidInvoice.next_attempt_at:type_name -> google.protobuf.Timestamp
 	35, // 32: payments.v1.FileWebhooksRequest.deliveries:type_name -> payments.v1.ReceiveWebhookRequest
-	61, // 33: payments.v1.Window.from:type_name -> google.protobuf.Timestamp
-	61, // 34: payments.v1.Window.before:type_name -> google.protobuf.Timestamp
+	62, // 33: payments.v1.Window.from:type_name -> google.protobuf.Timestamp
+	62, // 34: payments.v1.Window.before:type_name -> google.protobuf.Timestamp
 	39, // 35: payments.v1.ListChargesRequest.window:type_name -> payments.v1.Window
 	42, // 36: payments.v1.ListChargesResponse.charges:type_name -> payments.v1.SeenCharge
 	5,  // 37: payments.v1.SeenCharge.status:type_name -> payments.v1.SeenCharge.Status
-	61, // 38: payments.v1.SeenCharge.created_at:type_name -> google.protobuf.Timestamp
+	62, // 38: payments.v1.SeenCharge.created_at:type_name -> google.protobuf.Timestamp
 	6,  // 39: payments.v1.SeenCharge.owner:type_name -> payments.v1.SeenCharge.Owner
 	44, // 40: payments.v1.FindChargesRequest.card:type_name -> payments.v1.CardSearch
 	39, // 41: payments.v1.CardSearch.window:type_name -> payments.v1.Window
@@ -4996,65 +5136,70 @@ var file_payments_v1_payments_proto_depIdxs = []int32{
 	47, // 44: payments.v1.FoundCharge.refunds:type_name -> payments.v1.ChargeRefund
 	48, // 45: payments.v1.FoundCharge.disputes:type_name -> payments.v1.ChargeDispute
 	1,  // 46: payments.v1.ChargeRefund.status:type_name -> payments.v1.Refund.Status
-	61, // 47: payments.v1.ChargeRefund.created_at:type_name -> google.protobuf.Timestamp
+	62, // 47: payments.v1.ChargeRefund.created_at:type_name -> google.protobuf.Timestamp
 	2,  // 48: payments.v1.ChargeDispute.stands:type_name -> payments.v1.Payment.Dispute
-	61, // 49: payments.v1.ChargeDispute.created_at:type_name -> google.protobuf.Timestamp
-	61, // 50: payments.v1.ChargeDispute.answer_by:type_name -> google.protobuf.Timestamp
+	62, // 49: payments.v1.ChargeDispute.created_at:type_name -> google.protobuf.Timestamp
+	62, // 50: payments.v1.ChargeDispute.answer_by:type_name -> google.protobuf.Timestamp
 	52, // 51: payments.v1.RestoreChargeRequest.named:type_name -> payments.v1.NamedBuyer
 	30, // 52: payments.v1.RestoreChargeResponse.payment:type_name -> payments.v1.Payment
 	39, // 53: payments.v1.CatchUpEventsRequest.window:type_name -> payments.v1.Window
 	7,  // 54: payments.v1.FollowChangesRequest.kind:type_name -> payments.v1.FollowChangesRequest.Kind
 	39, // 55: payments.v1.FollowChangesRequest.window:type_name -> payments.v1.Window
-	39, // 56: payments.v1.ListBalanceTransactionsRequest.window:type_name -> payments.v1.Window
-	60, // 57: payments.v1.ListBalanceTransactionsResponse.transactions:type_name -> payments.v1.BalanceTransaction
-	61, // 58: payments.v1.BalanceTransaction.created_at:type_name -> google.protobuf.Timestamp
-	27, // 59: payments.v1.PaymentsService.Pay:input_type -> payments.v1.PayRequest
-	28, // 60: payments.v1.PaymentsService.LookAtPayment:input_type -> payments.v1.LookAtPaymentRequest
-	29, // 61: payments.v1.PaymentsService.CancelPayment:input_type -> payments.v1.CancelPaymentRequest
-	35, // 62: payments.v1.PaymentsService.ReceiveWebhook:input_type -> payments.v1.ReceiveWebhookRequest
-	37, // 63: payments.v1.PaymentsService.FileWebhooks:input_type -> payments.v1.FileWebhooksRequest
-	19, // 64: payments.v1.PaymentsAdminService.RefundPayment:input_type -> payments.v1.RefundPaymentRequest
-	23, // 65: payments.v1.PaymentsAdminService.ListRefunds:input_type -> payments.v1.ListRefundsRequest
-	20, // 66: payments.v1.PaymentsAdminService.ListFollowed:input_type -> payments.v1.ListFollowedRequest
-	8,  // 67: payments.v1.PaymentsAdminService.ListWebhookEvents:input_type -> payments.v1.ListWebhookEventsRequest
-	10, // 68: payments.v1.PaymentsAdminService.GetLedgerHealth:input_type -> payments.v1.GetLedgerHealthRequest
-	12, // 69: payments.v1.PaymentsAdminService.CountResolutionMethods:input_type -> payments.v1.CountResolutionMethodsRequest
-	15, // 70: payments.v1.PaymentsAdminService.LinkWebhookEvent:input_type -> payments.v1.LinkWebhookEventRequest
-	16, // 71: payments.v1.PaymentsAdminService.ReplayWebhookEvent:input_type -> payments.v1.ReplayWebhookEventRequest
-	17, // 72: payments.v1.PaymentsAdminService.IgnoreWebhookEvent:input_type -> payments.v1.IgnoreWebhookEventRequest
-	40, // 73: payments.v1.PaymentsAdminService.ListCharges:input_type -> payments.v1.ListChargesRequest
-	43, // 74: payments.v1.PaymentsAdminService.FindCharges:input_type -> payments.v1.FindChargesRequest
-	49, // 75: payments.v1.PaymentsAdminService.MatchPayments:input_type -> payments.v1.MatchPaymentsRequest
-	51, // 76: payments.v1.PaymentsAdminService.RestoreCharge:input_type -> payments.v1.RestoreChargeRequest
-	54, // 77: payments.v1.PaymentsAdminService.CatchUpEvents:input_type -> payments.v1.CatchUpEventsRequest
-	56, // 78: payments.v1.PaymentsAdminService.FollowChanges:input_type -> payments.v1.FollowChangesRequest
-	58, // 79: payments.v1.PaymentsAdminService.ListBalanceTransactions:input_type -> payments.v1.ListBalanceTransactionsRequest
-	30, // 80: payments.v1.PaymentsService.Pay:output_type -> payments.v1.Payment
-	30, // 81: payments.v1.PaymentsService.LookAtPayment:output_type -> payments.v1.Payment
-	30, // 82: payments.v1.PaymentsService.CancelPayment:output_type -> payments.v1.Payment
-	36, // 83: payments.v1.PaymentsService.ReceiveWebhook:output_type -> payments.v1.ReceiveWebhookResponse
-	38, // 84: payments.v1.PaymentsService.FileWebhooks:output_type -> payments.v1.FileWebhooksResponse
-	25, // 85: payments.v1.PaymentsAdminService.RefundPayment:output_type -> payments.v1.Refund
-	24, // 86: payments.v1.PaymentsAdminService.ListRefunds:output_type -> payments.v1.ListRefundsResponse
-	21, // 87: payments.v1.PaymentsAdminService.ListFollowed:output_type -> payments.v1.ListFollowedResponse
-	9,  // 88: payments.v1.PaymentsAdminService.ListWebhookEvents:output_type -> payments.v1.ListWebhookEventsResponse
-	11, // 89: payments.v1.PaymentsAdminService.GetLedgerHealth:output_type -> payments.v1.LedgerHealth
-	13, // 90: payments.v1.PaymentsAdminService.CountResolutionMethods:output_type -> payments.v1.CountResolutionMethodsResponse
-	18, // 91: payments.v1.PaymentsAdminService.LinkWebhookEvent:output_type -> payments.v1.WebhookEvent
-	18, // 92: payments.v1.PaymentsAdminService.ReplayWebhookEvent:output_type -> payments.v1.WebhookEvent
-	18, // 93: payments.v1.PaymentsAdminService.IgnoreWebhookEvent:output_type -> payments.v1.WebhookEvent
-	41, // 94: payments.v1.PaymentsAdminService.ListCharges:output_type -> payments.v1.ListChargesResponse
-	45, // 95: payments.v1.PaymentsAdminService.FindCharges:output_type -> payments.v1.FindChargesResponse
-	50, // 96: payments.v1.PaymentsAdminService.MatchPayments:output_type -> payments.v1.MatchPaymentsResponse
-	53, // 97: payments.v1.PaymentsAdminService.RestoreCharge:output_type -> payments.v1.RestoreChargeResponse
-	55, // 98: payments.v1.PaymentsAdminService.CatchUpEvents:output_type -> payments.v1.CatchUpEventsResponse
-	57, // 99: payments.v1.PaymentsAdminService.FollowChanges:output_type -> payments.v1.FollowChangesResponse
-	59, // 100: payments.v1.PaymentsAdminService.ListBalanceTransactions:output_type -> payments.v1.ListBalanceTransactionsResponse
-	80, // [80:101] is the sub-list for method output_type
-	59, // [59:80] is the sub-list for method input_type
-	59, // [59:59] is the sub-list for extension type_name
-	59, // [59:59] is the sub-list for extension extendee
-	0,  // [0:59] is the sub-list for field type_name
+	58, // 56: payments.v1.FollowChangesResponse.disputes:type_name -> payments.v1.SeenDispute
+	2,  // 57: payments.v1.SeenDispute.stands:type_name -> payments.v1.Payment.Dispute
+	62, // 58: payments.v1.SeenDispute.created_at:type_name -> google.protobuf.Timestamp
+	62, // 59: payments.v1.SeenDispute.answer_by:type_name -> google.protobuf.Timestamp
+	61, // 60: payments.v1.SeenDispute.movements:type_name -> payments.v1.BalanceTransaction
+	39, // 61: payments.v1.ListBalanceTransactionsRequest.window:type_name -> payments.v1.Window
+	61, // 62: payments.v1.ListBalanceTransactionsResponse.transactions:type_name -> payments.v1.BalanceTransaction
+	62, // 63: payments.v1.BalanceTransaction.created_at:type_name -> google.protobuf.Timestamp
+	27, // 64: payments.v1.PaymentsService.Pay:input_type -> payments.v1.PayRequest
+	28, // 65: payments.v1.PaymentsService.LookAtPayment:input_type -> payments.v1.LookAtPaymentRequest
+	29, // 66: payments.v1.PaymentsService.CancelPayment:input_type -> payments.v1.CancelPaymentRequest
+	35, // 67: payments.v1.PaymentsService.ReceiveWebhook:input_type -> payments.v1.ReceiveWebhookRequest
+	37, // 68: payments.v1.PaymentsService.FileWebhooks:input_type -> payments.v1.FileWebhooksRequest
+	19, // 69: payments.v1.PaymentsAdminService.RefundPayment:input_type -> payments.v1.RefundPaymentRequest
+	23, // 70: payments.v1.PaymentsAdminService.ListRefunds:input_type -> payments.v1.ListRefundsRequest
+	20, // 71: payments.v1.PaymentsAdminService.ListFollowed:input_type -> payments.v1.ListFollowedRequest
+	8,  // 72: payments.v1.PaymentsAdminService.ListWebhookEvents:input_type -> payments.v1.ListWebhookEventsRequest
+	10, // 73: payments.v1.PaymentsAdminService.GetLedgerHealth:input_type -> payments.v1.GetLedgerHealthRequest
+	12, // 74: payments.v1.PaymentsAdminService.CountResolutionMethods:input_type -> payments.v1.CountResolutionMethodsRequest
+	15, // 75: payments.v1.PaymentsAdminService.LinkWebhookEvent:input_type -> payments.v1.LinkWebhookEventRequest
+	16, // 76: payments.v1.PaymentsAdminService.ReplayWebhookEvent:input_type -> payments.v1.ReplayWebhookEventRequest
+	17, // 77: payments.v1.PaymentsAdminService.IgnoreWebhookEvent:input_type -> payments.v1.IgnoreWebhookEventRequest
+	40, // 78: payments.v1.PaymentsAdminService.ListCharges:input_type -> payments.v1.ListChargesRequest
+	43, // 79: payments.v1.PaymentsAdminService.FindCharges:input_type -> payments.v1.FindChargesRequest
+	49, // 80: payments.v1.PaymentsAdminService.MatchPayments:input_type -> payments.v1.MatchPaymentsRequest
+	51, // 81: payments.v1.PaymentsAdminService.RestoreCharge:input_type -> payments.v1.RestoreChargeRequest
+	54, // 82: payments.v1.PaymentsAdminService.CatchUpEvents:input_type -> payments.v1.CatchUpEventsRequest
+	56, // 83: payments.v1.PaymentsAdminService.FollowChanges:input_type -> payments.v1.FollowChangesRequest
+	59, // 84: payments.v1.PaymentsAdminService.ListBalanceTransactions:input_type -> payments.v1.ListBalanceTransactionsRequest
+	30, // 85: payments.v1.PaymentsService.Pay:output_type -> payments.v1.Payment
+	30, // 86: payments.v1.PaymentsService.LookAtPayment:output_type -> payments.v1.Payment
+	30, // 87: payments.v1.PaymentsService.CancelPayment:output_type -> payments.v1.Payment
+	36, // 88: payments.v1.PaymentsService.ReceiveWebhook:output_type -> payments.v1.ReceiveWebhookResponse
+	38, // 89: payments.v1.PaymentsService.FileWebhooks:output_type -> payments.v1.FileWebhooksResponse
+	25, // 90: payments.v1.PaymentsAdminService.RefundPayment:output_type -> payments.v1.Refund
+	24, // 91: payments.v1.PaymentsAdminService.ListRefunds:output_type -> payments.v1.ListRefundsResponse
+	21, // 92: payments.v1.PaymentsAdminService.ListFollowed:output_type -> payments.v1.ListFollowedResponse
+	9,  // 93: payments.v1.PaymentsAdminService.ListWebhookEvents:output_type -> payments.v1.ListWebhookEventsResponse
+	11, // 94: payments.v1.PaymentsAdminService.GetLedgerHealth:output_type -> payments.v1.LedgerHealth
+	13, // 95: payments.v1.PaymentsAdminService.CountResolutionMethods:output_type -> payments.v1.CountResolutionMethodsResponse
+	18, // 96: payments.v1.PaymentsAdminService.LinkWebhookEvent:output_type -> payments.v1.WebhookEvent
+	18, // 97: payments.v1.PaymentsAdminService.ReplayWebhookEvent:output_type -> payments.v1.WebhookEvent
+	18, // 98: payments.v1.PaymentsAdminService.IgnoreWebhookEvent:output_type -> payments.v1.WebhookEvent
+	41, // 99: payments.v1.PaymentsAdminService.ListCharges:output_type -> payments.v1.ListChargesResponse
+	45, // 100: payments.v1.PaymentsAdminService.FindCharges:output_type -> payments.v1.FindChargesResponse
+	50, // 101: payments.v1.PaymentsAdminService.MatchPayments:output_type -> payments.v1.MatchPaymentsResponse
+	53, // 102: payments.v1.PaymentsAdminService.RestoreCharge:output_type -> payments.v1.RestoreChargeResponse
+	55, // 103: payments.v1.PaymentsAdminService.CatchUpEvents:output_type -> payments.v1.CatchUpEventsResponse
+	57, // 104: payments.v1.PaymentsAdminService.FollowChanges:output_type -> payments.v1.FollowChangesResponse
+	60, // 105: payments.v1.PaymentsAdminService.ListBalanceTransactions:output_type -> payments.v1.ListBalanceTransactionsResponse
+	85, // [85:106] is the sub-list for method output_type
+	64, // [64:85] is the sub-list for method input_type
+	64, // [64:64] is the sub-list for extension type_name
+	64, // [64:64] is the sub-list for extension extendee
+	0,  // [0:64] is the sub-list for field type_name
 }
 
 func init() { file_payments_v1_payments_proto_init() }
@@ -5068,7 +5213,7 @@ func file_payments_v1_payments_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_payments_v1_payments_proto_rawDesc), len(file_payments_v1_payments_proto_rawDesc)),
 			NumEnums:      8,
-			NumMessages:   53,
+			NumMessages:   54,
 			NumExtensions: 0,
 			NumServices:   2,
 		},

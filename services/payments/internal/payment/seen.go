@@ -132,6 +132,10 @@ type SeenDispute struct {
 	CreatedAt time.Time
 	// AnswerBy is zero when there is nothing to answer.
 	AnswerBy time.Time
+	// Currency is AmountMinor's, ISO 4217, upper case.
+	Currency string
+	// Movements are what it took off the balance and put back there.
+	Movements []BalanceTransaction
 }
 
 // SeenEvent is an event as Stripe lists it.

@@ -116,9 +116,28 @@ func (r *Admin) FollowChanges(ctx context.Context, req *paymentsv1.FollowChanges
 	if err != nil {
 		return nil, err
 	}
-	return &paymentsv1.FollowChangesResponse{
+	out := &paymentsv1.FollowChangesResponse{
 		ReadCount: int32(page.Read), FollowedChargeIds: page.Told, FailedChargeIds: page.Failed, NextPageToken: page.Next,
-	}, nil
+	}
+	for _, d := range page.Disputes {
+		seen := &paymentsv1.SeenDispute{
+			StripeDisputeId: d.ID, ChargeId: d.ChargeID, AmountMinor: d.AmountMinor, Currency: d.Currency, Reason: d.Reason,
+			Stands:    paymentsv1.Payment_Dispute(paymentsv1.Payment_Dispute_value[string(d.Stands)]),
+			CreatedAt: timestamppb.New(d.CreatedAt), AnswerBy: orUnset(d.AnswerBy),
+		}
+		for _, b := range d.Movements {
+			seen.Movements = append(seen.Movements, movement(b))
+		}
+		out.Disputes = append(out.Disputes, seen)
+	}
+	return out, nil
+}
+
+func movement(b payment.BalanceTransaction) *paymentsv1.BalanceTransaction {
+	return &paymentsv1.BalanceTransaction{
+		Id: b.ID, Type: b.Type, SourceId: b.SourceID, ChargeId: b.ChargeID, AmountMinor: b.AmountMinor, FeeMinor: b.FeeMinor, NetMinor: b.NetMinor,
+		Currency: b.Currency, ExchangeRate: b.ExchangeRate, CreatedAt: timestamppb.New(b.CreatedAt),
+	}
 }
 
 // ListBalanceTransactions reads one page of the balance's movements.
@@ -129,10 +148,7 @@ func (r *Admin) ListBalanceTransactions(ctx context.Context, req *paymentsv1.Lis
 	}
 	out := &paymentsv1.ListBalanceTransactionsResponse{NextPageToken: next}
 	for _, b := range page {
-		out.Transactions = append(out.Transactions, &paymentsv1.BalanceTransaction{
-			Id: b.ID, Type: b.Type, SourceId: b.SourceID, ChargeId: b.ChargeID, AmountMinor: b.AmountMinor, FeeMinor: b.FeeMinor, NetMinor: b.NetMinor,
-			Currency: b.Currency, ExchangeRate: b.ExchangeRate, CreatedAt: timestamppb.New(b.CreatedAt),
-		})
+		out.Transactions = append(out.Transactions, movement(b))
 	}
 	return out, nil
 }

@@ -17,6 +17,8 @@ type Followed struct {
 	// has it; Failed those that could not be followed now.
 	Told, Failed []string
 	Next         string
+	// Disputes are those of the page, whoever's their charges are.
+	Disputes []payment.SeenDispute
 }
 
 // change is what a page says of one charge.
@@ -61,7 +63,7 @@ func (s *Service) FollowDisputes(ctx context.Context, w payment.Window, after st
 	for _, d := range page {
 		changes = append(changes, change{d.ChargeID, d.IntentID, func(p payment.Payment) bool { return p.Dispute != d.Stands }})
 	}
-	return s.followAll(ctx, changes, Followed{Read: len(page), Next: next})
+	return s.followAll(ctx, changes, Followed{Read: len(page), Next: next, Disputes: page})
 }
 
 // followAll follows the charges of ours among those that a page is about. One

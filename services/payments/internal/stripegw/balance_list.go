@@ -56,10 +56,8 @@ func (g *Gateway) ListBalance(ctx context.Context, w payment.Window, after strin
 	}
 	page = make([]payment.BalanceTransaction, 0, len(listed))
 	for _, b := range listed {
-		m := payment.BalanceTransaction{
-			ID: b.ID, Type: b.Type, SourceID: string(b.Source), ChargeID: charges[b.ID], AmountMinor: b.Amount, FeeMinor: b.Fee, NetMinor: b.Net,
-			Currency: strings.ToUpper(b.Currency), CreatedAt: time.Unix(b.Created, 0).UTC(),
-		}
+		m := b.seen()
+		m.ChargeID = charges[b.ID]
 		if isCharge(m.SourceID) {
 			m.ChargeID = m.SourceID
 		} else if _, seen := charges[b.ID]; !seen && ofACharge(m.SourceID) {
@@ -70,12 +68,21 @@ func (g *Gateway) ListBalance(ctx context.Context, w payment.Window, after strin
 			}
 			m.ChargeID = string(one.Source.Object.Charge)
 		}
-		if b.ExchangeRate != nil {
-			m.ExchangeRate = strconv.FormatFloat(*b.ExchangeRate, 'f', -1, 64)
-		}
 		page = append(page, m)
 	}
 	return page, next, nil
+}
+
+// seen is the movement, without the charge behind it.
+func (b listedMovement) seen() payment.BalanceTransaction {
+	m := payment.BalanceTransaction{
+		ID: b.ID, Type: b.Type, SourceID: string(b.Source), AmountMinor: b.Amount, FeeMinor: b.Fee, NetMinor: b.Net,
+		Currency: strings.ToUpper(b.Currency), CreatedAt: time.Unix(b.Created, 0).UTC(),
+	}
+	if b.ExchangeRate != nil {
+		m.ExchangeRate = strconv.FormatFloat(*b.ExchangeRate, 'f', -1, 64)
+	}
+	return m
 }
 
 // isCharge says whether a source is a charge: a card's, or a debit's.

@@ -2,6 +2,7 @@ package stripegw
 
 import (
 	"context"
+	"strings"
 	"time"
 
 	"github.com/stripe/stripe-go/v76"
@@ -44,6 +45,8 @@ type listedDispute struct {
 	Evidence      struct {
 		DueBy int64 `json:"due_by"`
 	} `json:"evidence_details"`
+	Currency            string           `json:"currency"`
+	BalanceTransactions []listedMovement `json:"balance_transactions"`
 }
 
 // ListDisputes reads one page of the account's disputes, newest first. Errors:
@@ -59,7 +62,12 @@ func (g *Gateway) ListDisputes(ctx context.Context, w payment.Window, after stri
 func (d listedDispute) seen() payment.SeenDispute {
 	seen := payment.SeenDispute{
 		ID: d.ID, ChargeID: string(d.Charge), IntentID: string(d.PaymentIntent), Stands: disputeStands(stripe.DisputeStatus(d.Status)),
-		AmountMinor: d.Amount, Reason: d.Reason, CreatedAt: time.Unix(d.Created, 0).UTC(),
+		AmountMinor: d.Amount, Currency: strings.ToUpper(d.Currency), Reason: d.Reason, CreatedAt: time.Unix(d.Created, 0).UTC(),
+	}
+	for _, b := range d.BalanceTransactions {
+		m := b.seen()
+		m.ChargeID = string(d.Charge)
+		seen.Movements = append(seen.Movements, m)
 	}
 	if s := stripe.DisputeStatus(d.Status); d.Evidence.DueBy > 0 && (s == stripe.DisputeStatusNeedsResponse || s == stripe.DisputeStatusWarningNeedsResponse) {
 		seen.AnswerBy = time.Unix(d.Evidence.DueBy, 0).UTC()

@@ -15,6 +15,21 @@ type Transaction struct {
 	CreatedAt                       time.Time
 }
 
+// Dispute is a dispute as Stripe lists it.
+type Dispute struct {
+	ID, ChargeID string
+	// AmountMinor is in minor units of Currency, the charge's.
+	AmountMinor int64
+	Currency    string
+	// Stands is OPEN, LOST or WON; Reason is in Stripe's words.
+	Stands, Reason string
+	CreatedAt      time.Time
+	// AnswerBy is zero when there is nothing to answer.
+	AnswerBy time.Time
+	// Movements are what it took off the balance and put back there, as it says.
+	Movements []Transaction
+}
+
 // categories are Stripe's types by what they are about; any other is "other".
 // https://docs.stripe.com/reports/balance-transaction-types
 var categories = map[string]string{

@@ -156,12 +156,33 @@ const (
 )
 
 // FollowChanges has Payments read one page of refunds or disputes, and tell
-// Orders what it did not know. Charges that could not be followed now are failed.
-func (p *Payments) FollowChanges(ctx context.Context, kind Change, w Window) (followed, failed []string, next string, err error) {
+// Orders what it did not know.
+func (p *Payments) FollowChanges(ctx context.Context, kind Change, w Window) (f Followed, err error) {
 	ctx, cancel := context.WithTimeout(ctx, listTimeout)
 	defer cancel()
 	r, err := p.client.FollowChanges(ctx, &paymentsv1.FollowChangesRequest{Kind: kind, Window: w.proto(), PageToken: w.Token})
-	return r.GetFollowedChargeIds(), r.GetFailedChargeIds(), r.GetNextPageToken(), err
+	f = Followed{Told: r.GetFollowedChargeIds(), Failed: r.GetFailedChargeIds(), Next: r.GetNextPageToken()}
+	for _, d := range r.GetDisputes() {
+		seen := balance.Dispute{
+			ID: d.GetStripeDisputeId(), ChargeID: d.GetChargeId(), AmountMinor: d.GetAmountMinor(), Currency: d.GetCurrency(),
+			Stands: d.GetStands().String(), Reason: d.GetReason(), CreatedAt: d.GetCreatedAt().AsTime(), AnswerBy: orZero(d.GetAnswerBy()),
+		}
+		for _, b := range d.GetMovements() {
+			seen.Movements = append(seen.Movements, movement(b))
+		}
+		f.Disputes = append(f.Disputes, seen)
+	}
+	return f, err
+}
+
+// Followed is what came of a page of refunds or disputes.
+type Followed struct {
+	// Told are the charges about which Orders heard news, Failed those that could not
+	// be followed now.
+	Told, Failed []string
+	// Disputes are those of the page, whoever's their charges are.
+	Disputes []balance.Dispute
+	Next     string
 }
 
 // ListBalance reads one page of the movements of the Stripe balance.
@@ -174,13 +195,17 @@ func (p *Payments) ListBalance(ctx context.Context, w Window) ([]balance.Transac
 	}
 	list := make([]balance.Transaction, len(page.GetTransactions()))
 	for i, b := range page.GetTransactions() {
-		list[i] = balance.Transaction{
-			ID: b.GetId(), Type: b.GetType(), SourceID: b.GetSourceId(), ChargeID: b.GetChargeId(),
-			AmountMinor: b.GetAmountMinor(), FeeMinor: b.GetFeeMinor(), NetMinor: b.GetNetMinor(),
-			Currency: b.GetCurrency(), ExchangeRate: b.GetExchangeRate(), CreatedAt: b.GetCreatedAt().AsTime(),
-		}
+		list[i] = movement(b)
 	}
 	return list, page.GetNextPageToken(), nil
+}
+
+func movement(b *paymentsv1.BalanceTransaction) balance.Transaction {
+	return balance.Transaction{
+		ID: b.GetId(), Type: b.GetType(), SourceID: b.GetSourceId(), ChargeID: b.GetChargeId(),
+		AmountMinor: b.GetAmountMinor(), FeeMinor: b.GetFeeMinor(), NetMinor: b.GetNetMinor(),
+		Currency: b.GetCurrency(), ExchangeRate: b.GetExchangeRate(), CreatedAt: b.GetCreatedAt().AsTime(),
+	}
 }
 
 // LedgerHealth says how Stripe's events arrive; what runs missed is not in it.

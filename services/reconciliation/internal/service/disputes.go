@@ -7,9 +7,13 @@ import (
 	"strings"
 	"time"
 
+	"makegood.example/services/platform/money"
+	"makegood.example/services/reconciliation/internal/balance"
 	"makegood.example/services/reconciliation/internal/cases"
 	"makegood.example/services/reconciliation/internal/clients"
 	"makegood.example/services/reconciliation/internal/desk"
+	"makegood.example/services/reconciliation/internal/disposition"
+	"makegood.example/services/reconciliation/internal/store"
 )
 
 // disputeEnds is the cursor that says when all disputes were read that may have been
@@ -39,34 +43,118 @@ func (s *Service) followOldDisputes(ctx context.Context, w *sweep) error {
 	return nil
 }
 
+// keepDisputes keeps a page of disputes, for the report, and has a person asked about
+// those that Payments asks nobody about because it does not have the charge: a second
+// one of an order, one that cannot be adopted, one of the checkout that was there before.
+func (s *Service) keepDisputes(ctx context.Context, w *sweep, page []balance.Dispute) error {
+	if len(page) == 0 {
+		return nil
+	}
+	if err := s.Store.SaveDisputes(ctx, s.now(), page); err != nil {
+		return err
+	}
+	open, ids := map[string]balance.Dispute{}, []string(nil)
+	for _, d := range page {
+		if d.Stands == "OPEN" {
+			open[d.ID], ids = d, append(ids, d.ID)
+		}
+	}
+	untold, err := s.Store.UntoldDisputes(ctx, ids)
+	if err != nil || len(untold) == 0 {
+		return err
+	}
+	// How the charge is known now: it may have become ours, or be known to Payments, since.
+	var charges []string
+	for _, u := range untold {
+		charges = append(charges, u.ChargeID)
+	}
+	if err := s.lookAgain(ctx, w, charges); err != nil {
+		return err
+	}
+	recorded, err := s.Payments.Recorded(ctx, charges)
+	if err == nil {
+		untold, err = s.Store.UntoldDisputes(ctx, ids)
+	}
+	if err != nil {
+		return err
+	}
+	var told []string
+	for _, u := range untold {
+		if u.Owner == "" {
+			continue // its charge took no money, or Stripe does not show it
+		}
+		if u.Owner != disposition.NotOurs && !recorded[u.ChargeID] {
+			if err := s.askAboutDispute(ctx, u, open[u.ID]); err != nil {
+				return err
+			}
+		}
+		told = append(told, u.ID)
+	}
+	return s.Store.NoteDisputesTold(ctx, told)
+}
+
+// askAboutDispute opens the case of a dispute. One that is open about the same order
+// keeps what it says of another charge.
+func (s *Service) askAboutDispute(ctx context.Context, u store.Untold, d balance.Dispute) error {
+	subject := "charge/" + u.ChargeID
+	if u.OrderID != "" {
+		subject = "order/" + u.OrderID
+	}
+	known, is, err := s.Store.OpenCaseOf(ctx, cases.Dispute, subject)
+	if err != nil || is && slices.Contains(known.ChargeIDs(), u.ChargeID) {
+		return err
+	}
+	summary := fmt.Sprintf("%s of charge %s is disputed (%s), which Payments does not have: answer it at Stripe", money.Display(d.AmountMinor, d.Currency), u.ChargeID, d.Reason)
+	if !d.AnswerBy.IsZero() {
+		summary += " by " + d.AnswerBy.Format("2 January 2006, 15:04 UTC")
+	}
+	if summary += ", do not refund"; is {
+		summary = known.Summary + "; " + summary
+	}
+	_, err = s.OpenCase(ctx, cases.Dispute, subject, summary)
+	return err
+}
+
 // disputeOver: the bank has decided, at Stripe there is none left to answer, and Orders
 // has done what follows. What Orders says may still be of an earlier dispute; so Stripe
-// is asked, but only then.
+// is asked, but only then. Of a charge that is not its order's, or has none, nothing
+// follows there.
 func (s *Service) disputeOver(ctx context.Context, c cases.Case) (string, error) {
-	id, ok := c.OrderID()
-	if !ok {
+	var o *clients.OrderFacts
+	id, ofOrder := c.OrderID()
+	if ofOrder {
+		var err error
+		if o, err = s.CaseFacts.Order(ctx, id); err != nil || o == nil {
+			return "", err
+		}
+	}
+	named := c.ChargeIDs()
+	if o != nil && o.ChargeID != "" && len(named) == 0 {
+		named = []string{o.ChargeID}
+	}
+	because := "the dispute is over"
+	if o != nil && slices.Contains(named, o.ChargeID) {
+		switch {
+		case o.Dispute == "WON":
+			because = "the dispute is over: the money stays here, and so does the access"
+		case o.Dispute == "LOST" && o.Withdrawn:
+			because = "the dispute was lost, and the access is withdrawn"
+		default:
+			return "", nil
+		}
+	}
+	if len(named) == 0 {
 		return "", nil
 	}
-	o, err := s.CaseFacts.Order(ctx, id)
-	if err != nil || o == nil || o.ChargeID == "" {
+	found, err := s.Finder.Charges(ctx, clients.ChargesBy{ChargeIDs: named})
+	if err != nil || !found.StripeRead || len(found.Charges) != len(named) {
 		return "", err
 	}
-	if slices.ContainsFunc(c.ChargeIDs(), func(charge string) bool { return charge != o.ChargeID }) {
-		return "", nil // of a second charge: its order does not say how that one ended
-	}
-	because := ""
-	switch {
-	case o.Dispute == "WON":
-		because = "the dispute is over: the money stays here, and so does the access"
-	case o.Dispute == "LOST" && o.Withdrawn:
-		because = "the dispute was lost, and the access is withdrawn"
-	default:
-		return "", nil
-	}
-	found, err := s.Finder.Charges(ctx, clients.ChargesBy{ChargeIDs: []string{o.ChargeID}})
-	if err != nil || !found.StripeRead || len(found.Charges) != 1 ||
-		slices.ContainsFunc(found.Charges[0].Disputes, func(d desk.Dispute) bool { return d.Stands == "OPEN" }) {
-		return "", err
+	for _, charge := range found.Charges {
+		own := o != nil && charge.ID == o.ChargeID
+		if len(charge.Disputes) == 0 && !own || slices.ContainsFunc(charge.Disputes, func(d desk.Dispute) bool { return d.Stands == "OPEN" }) {
+			return "", nil
+		}
 	}
 	return because, nil
 }

@@ -29,23 +29,23 @@ func (s *Service) followChanges(ctx context.Context, w *sweep) error {
 
 func (s *Service) changePage(kind clients.Change) func(context.Context, *sweep, clients.Window) (string, error) {
 	return func(ctx context.Context, w *sweep, at clients.Window) (string, error) {
-		followed, failed, next, err := s.Payments.FollowChanges(ctx, kind, at)
+		page, err := s.Payments.FollowChanges(ctx, kind, at)
 		if err != nil {
 			return "", err
 		}
-		for _, id := range failed {
+		for _, id := range page.Failed {
 			fault(ctx, w.progress, fmt.Sprintf("charge %s", id), errors.New("a change of it cannot be followed now; it is read again"))
 		}
 		// Those that failed are examined, too: one whose order does not know what
 		// Stripe says is told, or stays open and is read again in each run. So one bad
 		// charge does not keep the cursor where it is for ever.
-		ids := slices.Concat(followed, failed)
+		ids := slices.Concat(page.Told, page.Failed)
 		slices.Sort(ids)
 		for part := range slices.Chunk(slices.Compact(ids), pageSize) {
 			if err := s.examineByID(ctx, w, part); err != nil {
 				return "", err
 			}
 		}
-		return next, nil
+		return page.Next, s.keepDisputes(ctx, w, page.Disputes)
 	}
 }

@@ -154,6 +154,29 @@ type ReconciliationDeepPassSlice struct {
 	FinishedAt  *time.Time
 }
 
+type ReconciliationDispute struct {
+	ID          string
+	ChargeID    string
+	AmountMinor int64
+	Currency    string
+	Stands      string
+	// a person has been asked, or Payments has the charge and asks, or it is nothing of ours
+	Told      bool
+	CreatedAt time.Time
+	SeenAt    time.Time
+}
+
+type ReconciliationDisputeMovement struct {
+	BalanceTransactionID string
+	DisputeID            string
+	AmountMinor          int64
+	FeeMinor             int64
+	NetMinor             int64
+	Currency             string
+	ExchangeRate         string
+	CreatedAt            time.Time
+}
+
 type ReconciliationIncidentLook struct {
 	OnlyRow           bool
 	LookAgainAt       time.Time

@@ -181,6 +181,39 @@ WITH charges AS (
     FROM reconciliation.balance_transactions AS b
     WHERE b.net_minor <> b.amount_minor - b.fee_minor
         AND b.created_at >= $2::timestamptz AND b.created_at < $3::timestamptz
+    UNION ALL
+    -- Each movement of a dispute by itself: as the balance has it and as the dispute says.
+    SELECT 8, m.balance_transaction_id, 'the balance transaction has another ' || p.what || ' than dispute ' || m.dispute_id || ' says of it', m.currency, p.said, p.booked
+    FROM reconciliation.dispute_movements AS m
+    JOIN reconciliation.balance_transactions AS b ON b.id = m.balance_transaction_id
+    CROSS JOIN LATERAL (VALUES ('amount', m.amount_minor, b.amount_minor), ('fee', m.fee_minor, b.fee_minor)) AS p (what, said, booked)
+    WHERE (p.said <> p.booked OR p.what = 'amount' AND m.currency <> b.currency)
+        AND m.created_at >= $2::timestamptz AND m.created_at < $3::timestamptz
+    UNION ALL
+    SELECT 8, m.balance_transaction_id, 'dispute ' || m.dispute_id || ' names the balance transaction, and the balance does not have it', m.currency, m.amount_minor, 0
+    FROM reconciliation.dispute_movements AS m
+    WHERE m.created_at >= $2::timestamptz AND m.created_at < least($3::timestamptz, $4::timestamptz)
+        AND NOT EXISTS (SELECT FROM reconciliation.balance_transactions AS b WHERE b.id = m.balance_transaction_id)
+    UNION ALL
+    -- What it takes, and what it puts back, is what is disputed.
+    SELECT 8, m.balance_transaction_id, 'dispute ' || d.id || ' is about another amount than its balance transaction', m.currency, sign(m.amount_minor)::bigint * d.amount_minor, m.amount_minor
+    FROM reconciliation.dispute_movements AS m
+    JOIN reconciliation.disputes AS d ON d.id = m.dispute_id AND d.currency = m.currency
+    WHERE m.amount_minor <> 0 AND abs(m.amount_minor) <> d.amount_minor
+        AND m.created_at >= $2::timestamptz AND m.created_at < $3::timestamptz
+    UNION ALL
+    SELECT 8, b.id, 'the balance transaction is of dispute ' || d.id || ', which does not name it', b.currency, 0, b.amount_minor
+    FROM reconciliation.balance_transactions AS b
+    JOIN reconciliation.disputes AS d ON d.id = b.source_id
+    WHERE b.created_at >= $2::timestamptz AND b.created_at < $3::timestamptz
+        -- Not while it is so new that the dispute may have been read before it.
+        AND b.created_at < d.seen_at - interval '1 minute'
+        AND NOT EXISTS (SELECT FROM reconciliation.dispute_movements AS m WHERE m.balance_transaction_id = b.id)
+    UNION ALL
+    SELECT 9, d.charge_id, 'dispute ' || d.id || ' of it is open, Payments does not have the charge, and nobody has been asked', d.currency, d.amount_minor, 0
+    FROM reconciliation.disputes AS d
+    JOIN reconciliation.charge_dispositions AS c ON c.charge_id = d.charge_id AND c.owner <> 'FOREIGN'
+    WHERE d.stands = 'OPEN' AND NOT d.told AND d.created_at >= $2::timestamptz AND d.created_at < $3::timestamptz
 )
 SELECT subject, what, currency, expected_minor, found_minor, count(*) OVER () AS difference_count
 FROM differences
