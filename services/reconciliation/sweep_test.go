@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -200,6 +201,92 @@ func TestTheCursorMovesOnlyOverWhatWasFullyRead(t *testing.T) {
 			t.Errorf("read from %s, want %s", from, want)
 		}
 	})
+}
+
+// ofTheSweep says whether it is a page of the list, and not of a deep pass of a second.
+func ofTheSweep(r *paymentsv1.ListChargesRequest) bool {
+	return len(r.GetChargeIds()) == 0 && r.GetWindow().GetBefore().AsTime().Sub(r.GetWindow().GetFrom().AsTime()) > time.Minute
+}
+
+// pagesListed are the pages of the charges' list that were asked for since the last time,
+// of the slice that a moment is in.
+func (s *scene) pagesListed(moment time.Time) (pages []*paymentsv1.ListChargesRequest) {
+	s.world.set(func() {
+		for _, r := range s.world.listed {
+			if ofTheSweep(r) && !r.GetWindow().GetFrom().AsTime().After(moment) && r.GetWindow().GetBefore().AsTime().After(moment) {
+				pages = append(pages, r)
+			}
+		}
+		s.world.listed = nil
+	})
+	return pages
+}
+
+// One slice of a list may be thousands of pages long: what was read of it is not read
+// again because a later page failed, or because a run had read enough.
+func TestOfALongSliceNothingIsReadTwice(t *testing.T) {
+	s := newScene(t)
+	w, old := s.world, s.clock.Now().Add(-time.Hour)
+	const charges, pages, fails = 1450, 15, 5
+	for n := range charges { // some hundred of them in each second
+		w.order(orderID(n), ordersv1.Order_COMPLETE, w.charge(fmt.Sprintf("ch_%04d", n), old.Add(time.Duration(n/130)*time.Second), orderID(n)))
+	}
+	dial := s.instance(map[string]string{"DEEP_PASS_WINDOW": "1s"})
+	s.historyIsRead()
+	s.exec(`INSERT INTO reconciliation.cursors (name, read_before, moved_at) VALUES ('charges', $1, $1)`, old.Add(-time.Minute).Truncate(time.Second))
+	begun := s.cursor("charges")
+	asked := 0
+	hook(w, &w.onListCharges, func(r *paymentsv1.ListChargesRequest) error {
+		if !ofTheSweep(r) {
+			return nil
+		}
+		if asked++; asked == fails {
+			return errStripe
+		}
+		return nil
+	})
+	s.wantRun(s.startRun(dial), pb.Run_FAILED)
+	hook(w, &w.onListCharges, nil)
+	if read := s.pagesListed(old); len(read) != fails-1 {
+		t.Fatalf("%d pages were read before one failed", len(read))
+	}
+	if !s.cursor("charges").Equal(begun) {
+		t.Error("the cursor moved before the slice was read to its end")
+	}
+	// New ones come at the beginning of what is being read, which is past its place.
+	s.clock.Advance(2 * time.Second)
+	w.order(orderID(charges), ordersv1.Order_COMPLETE, w.charge("ch_new", s.clock.Now(), orderID(charges)))
+	s.clock.Advance(2 * time.Second)
+
+	s.clock.Ticks(30 * time.Second) // each page takes long
+	run := s.startRun(dial)
+	s.clock.Ticks(0)
+	s.wantRun(run, pb.Run_SUCCEEDED)
+	second := s.pagesListed(old)
+	if len(second) != 10 || second[0].GetPageToken() == "" || !hasLine(run, "charges: 10 pages", "the next run goes on") {
+		t.Fatalf("a run that takes too long has read %d pages: %v", len(second), run.GetDetails())
+	}
+	if !s.cursor("charges").Equal(begun) {
+		t.Error("the cursor moved before the slice was read to its end")
+	}
+	s.wantRun(s.startRun(dial), pb.Run_SUCCEEDED)
+	third := s.pagesListed(old)
+	again := map[string]bool{}
+	for _, r := range slices.Concat(second, third) {
+		if again[r.GetPageToken()] {
+			t.Errorf("page %q is read twice", r.GetPageToken())
+		}
+		again[r.GetPageToken()] = true
+	}
+	if n := fails - 1 + len(second) + len(third); n != pages {
+		t.Errorf("%d pages were read in all", n)
+	}
+	if n := s.count(`SELECT count(*) FROM reconciliation.charge_dispositions WHERE disposition = 'MATCHED'`); n != charges+1 {
+		t.Errorf("%d charges are matched", n)
+	}
+	if at := s.cursor("charges"); !at.Equal(s.clock.Now().Truncate(time.Microsecond)) {
+		t.Errorf("the cursor is at %s, now is %s", at, s.clock.Now())
+	}
 }
 
 func TestOneBadChargeStopsNothing(t *testing.T) {

@@ -30,7 +30,7 @@ func (s *Service) followOldDisputes(ctx context.Context, w *sweep) error {
 		return nil
 	}
 	if err == nil {
-		_, err = s.readWindow(ctx, w, list{page: s.changePage(clients.Disputes)},
+		err = s.readWindow(ctx, w, list{page: s.changePage(clients.Disputes)},
 			now.Add(-s.Settings.DeepPassWindow).Truncate(time.Second), now.Truncate(time.Second).Add(time.Second))
 	}
 	if err == nil {

@@ -5,8 +5,12 @@ import (
 	"fmt"
 	"time"
 
+	"google.golang.org/grpc/codes"
+
+	"makegood.example/services/platform/apperr"
 	"makegood.example/services/reconciliation/internal/clients"
 	"makegood.example/services/reconciliation/internal/run"
+	"makegood.example/services/reconciliation/internal/store"
 )
 
 // list is something that grows with time and is read on from a durable cursor.
@@ -17,10 +21,10 @@ type list struct {
 	behind time.Duration
 	// lag is how old something must be before it is read; mostly 0.
 	lag time.Duration
-	// page reads one page and works it; the cursor moves past it only when it
-	// returned no error.
+	// page reads one page and works it; the cursor, and the place in a slice, moves past
+	// it only when it returned no error. What it has done is durable then.
 	page func(ctx context.Context, w *sweep, at clients.Window) (next string, err error)
-	// held says, when set, how much of what was read could not be done, so that the
+	// held says, when it is set, how much of what was read could not be done, so that the
 	// cursor must not move over it although reading goes on.
 	held func() int
 }
@@ -29,53 +33,63 @@ const (
 	// sliceMin is the least that is read between two moves of a cursor. After an
 	// outage of days, slices are an eighth of what is left.
 	sliceMin = 6 * time.Hour
-	// pagesPerRun bounds what one run reads of one list, between slices: after a
-	// long outage the other lists must have their turn.
+	// pagesPerRun bounds what one run reads of one list: after a long outage the other
+	// lists must have their turn.
 	pagesPerRun = 500
+	// pagesAtLeast is read of one list however long it takes.
+	pagesAtLeast = 10
+	// readsAtLeast is how long a list may be read in one run however short the period.
+	readsAtLeast = time.Minute
 )
 
+// readsAtMost is for how long one run goes on reading one list. A run that takes
+// several periods looks like one that has stopped.
+func (s *Service) readsAtMost() time.Duration { return max(s.Settings.Every/2, readsAtLeast) }
+
 // readOn reads a list from its cursor, less the overlap, up to now. The cursor
-// moves over what was read without a gap, and nothing else: a page that fails
-// ends the reading, and the next run reads it again.
+// moves over what was read without a gap, and nothing else. A page that fails ends the
+// reading; of the slice that it is in, the next run reads that page and what follows.
 func (s *Service) readOn(ctx context.Context, w *sweep, l list) error {
 	// Stripe counts whole seconds: the present one is read too, and again by the overlap.
-	now := s.now().Add(-l.lag)
+	began := s.now()
+	now := began.Add(-l.lag)
 	end := now.Truncate(time.Second).Add(time.Second)
-	readBefore, known, err := s.Store.Cursor(ctx, l.name)
+	from, begun, err := s.whereToReadOn(ctx, w, l, now)
 	if err != nil {
 		fault(ctx, w.progress, l.what+": how far they were read is not known", err)
 		return fmt.Errorf("cursor %s: %w", l.name, err)
 	}
-	from := readBefore.Add(-s.Settings.Overlap)
-	if !known {
-		from = now.Add(-l.behind).Truncate(time.Second)
+	enough := func(pages int) bool {
+		return pages >= pagesPerRun || pages >= pagesAtLeast && s.now().Sub(began) >= s.readsAtMost()
 	}
-	for pages := 0; from.Before(end); {
-		slice := max(sliceMin, end.Sub(from)/8)
-		before := from.Add(slice)
-		if before.After(end) {
-			before = end
-		}
-		n, err := s.readWindow(ctx, w, l, from, before)
-		if err != nil {
-			fault(ctx, w.progress, fmt.Sprintf("%s from %s on cannot all be read; the next run reads them again", l.what, from.Format(time.RFC3339)), err)
-			return fmt.Errorf("read %s: %w", l.name, err)
+	for pages := 0; begun != nil || from.Before(end); {
+		slice := store.ListSlice{From: from, Before: from.Add(max(sliceMin, end.Sub(from)/8))}
+		if slice.Before.After(end) {
+			slice.Before = end
 		}
 		// Never past the present: what is made in this very second may come yet.
-		read := before
-		if read.After(now) {
-			read = now
+		if slice.ReadBefore = slice.Before; slice.ReadBefore.After(now) {
+			slice.ReadBefore = now
 		}
+		if from = slice.Before; begun != nil {
+			// What was made since its reading began is not in it.
+			slice, from, begun = *begun, begun.ReadBefore.Add(-s.Settings.Overlap), nil
+		}
+		n, over, err := s.readSlice(ctx, w, l, slice, func(n int) bool { return enough(pages + n) })
+		if err != nil {
+			fault(ctx, w.progress, fmt.Sprintf("%s from %s on cannot all be read; the next run reads them again", l.what, slice.From.Format(time.RFC3339)), err)
+			return fmt.Errorf("read %s: %w", l.name, err)
+		}
+		pages += n
 		held := l.held != nil && l.held() > 0
-		if !w.dry && !held {
-			if err := s.Store.MoveCursor(ctx, l.name, read, s.now()); err != nil {
+		if over && !w.dry && !held {
+			if err := s.Store.MoveCursor(ctx, l.name, slice.ReadBefore, s.now()); err != nil {
 				fault(ctx, w.progress, l.what+": how far they were read cannot be kept", err)
 				return fmt.Errorf("move cursor %s: %w", l.name, err)
 			}
 		}
-		from = before
-		if pages += n; pages >= pagesPerRun && from.Before(end) {
-			w.progress.Add(run.Counts{}, fmt.Sprintf("%s were read up to %s; the next run goes on", l.what, from.Format(time.RFC3339)))
+		if !over || enough(pages) && from.Before(end) {
+			w.progress.Add(run.Counts{}, fmt.Sprintf("%s: %d pages from %s on were read; the next run goes on", l.what, pages, slice.From.Format(time.RFC3339)))
 			break
 		}
 	}
@@ -85,20 +99,69 @@ func (s *Service) readOn(ctx context.Context, w *sweep, l list) error {
 	return nil
 }
 
-// readWindow reads all pages of a window.
-func (s *Service) readWindow(ctx context.Context, w *sweep, l list, from, before time.Time) (pages int, err error) {
-	at := clients.Window{From: from, Before: before}
+// whereToReadOn is from when on a list is to be read, and the slice of it that was begun
+// and not read to its end; nil for none.
+func (s *Service) whereToReadOn(ctx context.Context, w *sweep, l list, now time.Time) (from time.Time, begun *store.ListSlice, err error) {
+	readBefore, known, err := s.Store.Cursor(ctx, l.name)
+	if err != nil {
+		return from, nil, err
+	}
+	from = readBefore.Add(-s.Settings.Overlap)
+	if !known {
+		from = now.Add(-l.behind).Truncate(time.Second)
+		readBefore = from
+	}
+	if !l.keepsPlace(w) {
+		return from, nil, nil
+	}
+	begun, err = s.Store.Reading(ctx, l.name)
+	if err != nil || begun == nil {
+		return from, nil, err
+	}
+	// It counts only while the cursor is where it was: it leaves no gap, and is not over.
+	if begun.From.After(readBefore) || !begun.ReadBefore.After(readBefore) {
+		begun = nil
+	}
+	return from, begun, nil
+}
+
+// keepsPlace says whether what was read of a slice is done with. It is not where
+// something may have been held back.
+func (l list) keepsPlace(w *sweep) bool { return l.name != "" && !w.dry && l.held == nil }
+
+// readSlice reads the pages of a slice from its place on, and keeps the place after each
+// that was worked. over is false when it was left, because enough was read.
+func (s *Service) readSlice(ctx context.Context, w *sweep, l list, at store.ListSlice, enough func(pages int) bool) (pages int, over bool, err error) {
 	for {
 		if ctx.Err() != nil {
-			return pages, context.Cause(ctx)
+			return pages, false, context.Cause(ctx)
 		}
-		next, err := l.page(ctx, w, at)
+		next, err := l.page(ctx, w, clients.Window{From: at.From, Before: at.Before, Token: at.PageToken})
+		if pages == 0 && at.PageToken != "" && apperr.CodeOf(err) == codes.InvalidArgument {
+			at.PageToken = "" // what its place is named after is no more: from the beginning, then
+			continue
+		}
 		if err != nil {
-			return pages, err
+			return pages, false, err
 		}
 		pages++
-		if at.Token = next; next == "" {
-			return pages, nil
+		if at.PageToken = next; next == "" {
+			return pages, true, nil
+		}
+		if !l.keepsPlace(w) {
+			continue
+		}
+		if err := s.Store.KeepReading(ctx, l.name, at, s.now()); err != nil {
+			return pages, false, err
+		}
+		if enough(pages) {
+			return pages, false, nil
 		}
 	}
+}
+
+// readWindow reads all pages of a window.
+func (s *Service) readWindow(ctx context.Context, w *sweep, l list, from, before time.Time) error {
+	_, _, err := s.readSlice(ctx, w, l, store.ListSlice{From: from, Before: before}, nil)
+	return err
 }

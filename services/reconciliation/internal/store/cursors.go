@@ -25,6 +25,33 @@ func (s *Store) MoveCursor(ctx context.Context, name string, readBefore, now tim
 	return mapError(s.q.MoveCursor(ctx, db.MoveCursorParams{Name: name, ReadBefore: readBefore, Now: now}))
 }
 
+// ListSlice is a part of a list that is read between two moves of its cursor, from its
+// newest to its oldest.
+type ListSlice struct {
+	From, Before time.Time
+	// ReadBefore is where the cursor moves when the slice is read to its end: never past
+	// the time when its reading began.
+	ReadBefore time.Time
+	// PageToken is where it goes on; empty for its beginning.
+	PageToken string
+}
+
+// Reading answers with the slice of a list that was begun last; nil when none was.
+func (s *Store) Reading(ctx context.Context, name string) (*ListSlice, error) {
+	row, err := s.q.GetListReading(ctx, name)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return nil, nil
+	}
+	return &ListSlice{From: row.SliceFrom, Before: row.SliceBefore, ReadBefore: row.ReadBefore, PageToken: row.PageToken}, mapError(err)
+}
+
+// KeepReading notes that what is before the place of a slice was read and worked.
+func (s *Store) KeepReading(ctx context.Context, name string, at ListSlice, now time.Time) error {
+	return mapError(s.q.SetListReading(ctx, db.SetListReadingParams{
+		Name: name, SliceFrom: at.From, SliceBefore: at.Before, ReadBefore: at.ReadBefore, PageToken: at.PageToken, Now: now,
+	}))
+}
+
 // HistoryMarks are how far the others' histories went, by service.
 func (s *Store) HistoryMarks(ctx context.Context) (map[string]int64, error) {
 	rows, err := s.q.GetHistoryMarks(ctx)

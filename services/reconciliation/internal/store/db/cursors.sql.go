@@ -50,6 +50,29 @@ func (q *Queries) GetHistoryMarks(ctx context.Context) ([]GetHistoryMarksRow, er
 	return items, nil
 }
 
+const getListReading = `-- name: GetListReading :one
+SELECT slice_from, slice_before, read_before, page_token FROM reconciliation.list_readings WHERE name = $1
+`
+
+type GetListReadingRow struct {
+	SliceFrom   time.Time
+	SliceBefore time.Time
+	ReadBefore  time.Time
+	PageToken   string
+}
+
+func (q *Queries) GetListReading(ctx context.Context, name string) (GetListReadingRow, error) {
+	row := q.db.QueryRow(ctx, getListReading, name)
+	var i GetListReadingRow
+	err := row.Scan(
+		&i.SliceFrom,
+		&i.SliceBefore,
+		&i.ReadBefore,
+		&i.PageToken,
+	)
+	return i, err
+}
+
 const listCursors = `-- name: ListCursors :many
 SELECT name, read_before, moved_at FROM reconciliation.cursors
 `
@@ -109,5 +132,36 @@ type SetHistoryMarkParams struct {
 
 func (q *Queries) SetHistoryMark(ctx context.Context, arg SetHistoryMarkParams) error {
 	_, err := q.db.Exec(ctx, setHistoryMark, arg.Name, arg.Position, arg.Now)
+	return err
+}
+
+const setListReading = `-- name: SetListReading :exec
+INSERT INTO reconciliation.list_readings (name, slice_from, slice_before, read_before, page_token, read_at)
+VALUES ($1, $2, $3, $4, $5, $6)
+ON CONFLICT (name) DO UPDATE
+SET slice_from = excluded.slice_from, slice_before = excluded.slice_before, read_before = excluded.read_before,
+    page_token = excluded.page_token, read_at = excluded.read_at
+`
+
+type SetListReadingParams struct {
+	Name        string
+	SliceFrom   time.Time
+	SliceBefore time.Time
+	ReadBefore  time.Time
+	PageToken   string
+	Now         time.Time
+}
+
+// Of two that read the same list at once, either may be gone on with: both have read
+// everything before their place.
+func (q *Queries) SetListReading(ctx context.Context, arg SetListReadingParams) error {
+	_, err := q.db.Exec(ctx, setListReading,
+		arg.Name,
+		arg.SliceFrom,
+		arg.SliceBefore,
+		arg.ReadBefore,
+		arg.PageToken,
+		arg.Now,
+	)
 	return err
 }

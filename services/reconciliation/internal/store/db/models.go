@@ -183,6 +183,16 @@ type ReconciliationIncidentLook struct {
 	LedgerLookAgainAt time.Time
 }
 
+type ReconciliationListReading struct {
+	Name        string
+	SliceFrom   time.Time
+	SliceBefore time.Time
+	// where the cursor moves when the slice is read to its end: never past the time when its reading began
+	ReadBefore time.Time
+	PageToken  string
+	ReadAt     time.Time
+}
+
 type Run struct {
 	ID         int64
 	StartedAt  time.Time

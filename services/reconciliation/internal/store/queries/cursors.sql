@@ -20,3 +20,15 @@ INSERT INTO reconciliation.history_marks (name, position, seen_at)
 VALUES (@name, @position, @now)
 ON CONFLICT (name) DO UPDATE
 SET position = excluded.position, seen_at = excluded.seen_at;
+
+-- name: GetListReading :one
+SELECT slice_from, slice_before, read_before, page_token FROM reconciliation.list_readings WHERE name = @name;
+
+-- name: SetListReading :exec
+-- Of two that read the same list at once, either may be gone on with: both have read
+-- everything before their place.
+INSERT INTO reconciliation.list_readings (name, slice_from, slice_before, read_before, page_token, read_at)
+VALUES (@name, @slice_from, @slice_before, @read_before, @page_token, @now)
+ON CONFLICT (name) DO UPDATE
+SET slice_from = excluded.slice_from, slice_before = excluded.slice_before, read_before = excluded.read_before,
+    page_token = excluded.page_token, read_at = excluded.read_at;
