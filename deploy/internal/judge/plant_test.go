@@ -170,6 +170,13 @@ func TestMailsThatAreMissingRepeatedOrUntrue(t *testing.T) {
 		t.Errorf("stranded: %v", found)
 	}
 
+	p.Settle()
+	p.sql("UPDATE orders.river_job SET state = 'discarded', finalized_at = now() WHERE id = (SELECT max(id) FROM orders.river_job)")
+	if lines, err = judge.Unfinished(t.Context(), sources(p.World)); err != nil || !slices.ContainsFunc(lines, func(l string) bool { return strings.Contains(l, "orders job") && strings.Contains(l, "is discarded") }) {
+		t.Errorf("a job that was given up: %v %v", lines, err)
+	}
+	p.sql("UPDATE orders.river_job SET state = 'completed' WHERE state = 'discarded'")
+
 	b, order, _ := p.buys()
 	p.mail(b.Email, "another@example.com", "recovery", order)
 	p.finds("a second mail of the same", is(judge.ToldTwice, order))

@@ -18,7 +18,8 @@ UNION ALL SELECT 'event ' || stripe_event_id || ' (' || type || ') is ' || statu
 UNION ALL SELECT 'message ' || dedupe_key || ' is ' || state || ': ' || last_error FROM notifications.messages WHERE state IN ('QUEUED', 'SENDING')`
 
 // Unfinished lists what is under way: in the tables, among the jobs, and among
-// Stripe's webhooks. Nothing means that nothing more will happen by itself.
+// Stripe's webhooks. Nothing means that nothing more will happen by itself, and that no
+// job was discarded, as if what it was to do had been done.
 func Unfinished(ctx context.Context, s Sources) ([]string, error) {
 	// Whoever has jobs has them in a table of this name.
 	rows, err := s.DB.Query(ctx, `SELECT relnamespace::regnamespace::text FROM pg_class WHERE relname = 'river_job' AND relkind = 'r' ORDER BY 1`)
@@ -31,7 +32,7 @@ func Unfinished(ctx context.Context, s Sources) ([]string, error) {
 	}
 	sql := unfinished
 	for _, schema := range schemas {
-		sql += fmt.Sprintf(` UNION ALL SELECT '%[1]s job ' || id || ' (' || kind || ') is ' || state FROM %[1]s.river_job WHERE state NOT IN ('completed', 'cancelled', 'discarded')`, schema)
+		sql += fmt.Sprintf(` UNION ALL SELECT '%[1]s job ' || id || ' (' || kind || ') is ' || state FROM %[1]s.river_job WHERE state NOT IN ('completed', 'cancelled')`, schema)
 	}
 	if rows, err = s.DB.Query(ctx, sql); err != nil {
 		return nil, err
