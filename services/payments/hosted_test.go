@@ -5,6 +5,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -336,6 +337,38 @@ func TestAPageThatNobodyWasToldOfExpires(t *testing.T) {
 		return s.ledger(over, "status") == "IGNORED"
 	})
 	s.wantCharged(0)
+}
+
+// A page that is made at the moment in which its order is given up is closed at Stripe,
+// and nobody is sent there.
+func TestCancelWhileThePageIsBeingMade(t *testing.T) {
+	t.Parallel()
+	for _, mode := range []string{"hang_during", "hang_after"} {
+		t.Run(mode, func(t *testing.T) {
+			t.Parallel()
+			s := newScene(t, nil)
+			end := s.fault(sessions, mode, 1, 0)
+			r := s.request(s.purchase("jane@example.com"), "")
+			r.Hosted = true
+			var paying sync.WaitGroup
+			paying.Go(func() {
+				got, err := s.pay.Pay(s.context(), r)
+				if err != nil || got.GetStatus() != pb.Payment_CANCELED || got.GetRedirectUrl() != "" {
+					t.Errorf("the Pay that was under way: %v, %v", got, err)
+				}
+			})
+			s.awaitHeld(1)
+			s.cancel(r, pb.Payment_CANCELED)
+			end()
+			paying.Wait()
+			made := s.account().Sessions
+			if len(made) != 1 || made[0].Status != "expired" {
+				t.Errorf("the pages at Stripe: %v", made)
+			}
+			s.paid(r, pb.Payment_CANCELED)
+			s.wantCharged(0)
+		})
+	}
 }
 
 func TestALostAnswerAboutThePage(t *testing.T) {

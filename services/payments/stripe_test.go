@@ -213,7 +213,7 @@ type account struct {
 		ID, Status, Charge, Subscription string
 		Intent                           string `json:"payment_intent"`
 	}
-	Sessions []struct{ ID string } `json:"checkout_sessions"`
+	Sessions []struct{ ID, Status string } `json:"checkout_sessions"`
 	Events   []json.RawMessage
 }
 
