@@ -222,11 +222,13 @@ func (w *World) background(name string, run func(context.Context) error) (stop f
 // readyTimeout is real time: starting five services on a slow machine.
 const readyTimeout = 3 * time.Minute
 
-// AwaitReady waits until an order can be placed.
+// AwaitReady waits until an order can be placed. A service that could not start, as on
+// a machine that has no time for it, is run again.
 func (w *World) AwaitReady() {
 	w.t.Helper()
 	var said string
 	for deadline := time.Now().Add(readyTimeout); time.Now().Before(deadline); time.Sleep(5 * time.Millisecond) {
+		w.raise()
 		status, raw, err := w.do(http.MethodGet, w.url+"/readyz", nil, nil)
 		if err == nil && status == http.StatusOK {
 			return

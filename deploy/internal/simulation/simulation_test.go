@@ -54,7 +54,7 @@ func TestHistories(t *testing.T) {
 	}
 	var workers sync.WaitGroup
 	// They wait for each other's jobs, which live in real time: many fill two processors.
-	for range number(t, "SIM_AT_ONCE", 8*runtime.GOMAXPROCS(0)) {
+	for range number(t, "SIM_AT_ONCE", 6*runtime.GOMAXPROCS(0)) {
 		workers.Go(func() {
 			for from, to := take(); from < to; from, to = take() {
 				t.Run("batch", func(t *testing.T) {
