@@ -36,7 +36,7 @@ help:
 	@echo "make upgradelab"
 	@echo "            upgrade from the last release and roll back among customers, and judge whether anybody lost (SEED=n as before)"
 	@echo "make simulate"
-	@echo "            play 1000 random histories with every kind of fault, each judged, five minutes"
+	@echo "            play 1000 random histories with every kind of fault, each judged, some minutes"
 	@echo "            (N=10000 more, SEED=17 exactly that one again, SEED=5000 N=1000 others)"
 	@echo "make bench  measure webhooks, reconciling and purchases beside what this machine could do, six minutes"
 	@echo "            (FULL=1 longer and with a million of each, PEER=1 beside another implementation, PART=webhooks, reconciling or checkout,"
