@@ -59,6 +59,8 @@ type peers struct {
 	paymentsDown       bool
 	reconciliationDown bool
 	described          int
+	held               chan struct{} // describing orders waits for its end, when it is set
+	waiting            int
 	runs               []*reconciliationv1.Run
 	integrity          *reconciliationv1.IntegrityReport
 	asked              *reconciliationv1.GetIntegrityReportRequest
@@ -72,9 +74,18 @@ func (p *peers) set(change func(*peers)) {
 	change(p)
 }
 
-func (p *peers) DescribeOrder(_ context.Context, req *ordersv1.DescribeOrderRequest) (*ordersv1.DescribeOrderResponse, error) {
+func (p *peers) DescribeOrder(ctx context.Context, req *ordersv1.DescribeOrderRequest) (*ordersv1.DescribeOrderResponse, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if held := p.held; held != nil {
+		p.waiting++
+		p.mu.Unlock()
+		select {
+		case <-held:
+		case <-ctx.Done():
+		}
+		p.mu.Lock()
+	}
 	p.described++
 	if p.ordersDown {
 		return nil, status.Error(codes.Unavailable, "down")

@@ -45,6 +45,41 @@ func TestAKilledDeliveryIsTakenBackAtStart(t *testing.T) {
 	}
 }
 
+// Two jobs of one message, as after a job that was thought dead: both have read it before
+// either sends.
+func TestOfTwoWorkersWithOneMessageOneSends(t *testing.T) {
+	w := newWorld(t)
+	w.peers.set(func(p *peers) { p.ordersDown = true })
+	w.send(key, confirmation)
+	w.until("a first failure", func() bool { return w.row(key).LastError != "" })
+	if _, err := w.owner.Exec(t.Context(), `INSERT INTO notifications.river_job (args, kind, max_attempts, metadata, priority, queue, state, scheduled_at, tags)
+		SELECT args, kind, max_attempts, metadata, priority, queue, 'retryable', now(), tags FROM notifications.river_job`); err != nil {
+		t.Fatal(err)
+	}
+	w.until("both jobs to wait", func() bool {
+		var n int
+		if err := w.owner.QueryRow(t.Context(), `SELECT count(*) FROM notifications.river_job WHERE state = 'retryable'`).Scan(&n); err != nil {
+			t.Fatal(err)
+		}
+		return n == 2
+	})
+	held := make(chan struct{})
+	w.peers.set(func(p *peers) { p.ordersDown, p.held = false, held })
+	w.hurry()
+	w.until("both to have read it", func() bool {
+		n := 0
+		w.peers.set(func(p *peers) { n = p.waiting })
+		return n == 2
+	})
+	w.peers.set(func(p *peers) { p.held = nil })
+	close(held)
+	w.untilState(key, "SENT")
+	w.until("the other to give way", func() bool { return strings.Contains(w.log.String(), "another worker is sending this message") })
+	w.hurry()
+	w.untilIdle()
+	w.mails(1)
+}
+
 func TestAMessageIsGivenUpAfterDays(t *testing.T) {
 	w := newWorld(t)
 	w.peers.set(func(p *peers) { p.ordersDown = true })
