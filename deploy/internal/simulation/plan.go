@@ -124,6 +124,10 @@ const Batch = 20
 // FirstOf is the seed with which a seed's batch begins.
 func FirstOf(seed uint64) uint64 { return seed - seed%Batch }
 
+// Renews says whether the buyers of a seed's batch subscribe: those take four times as
+// long as others.
+func Renews(seed uint64) bool { return FirstOf(seed)/Batch%10 == 3 }
+
 // batch draws what a batch shares: its settings, and whether its buyers subscribe.
 func batch(seed uint64) (settings map[string]string, renews bool) {
 	p := planner{rand.New(rand.NewPCG(FirstOf(seed), 0x6d616465))}
@@ -133,7 +137,7 @@ func batch(seed uint64) (settings map[string]string, renews bool) {
 	}
 	// One batch of ten, so that no run of some length lacks them. Weeks of an account on
 	// which next to nothing is: what reads them again is mostly the same.
-	if renews = FirstOf(seed)/Batch%10 == 3; renews {
+	if renews = Renews(seed); renews {
 		settings["RECONCILE_EVERY"], settings["DEEP_PASS_EVERY"] = one(p, []string{"12h", "24h"}), "120h"
 	}
 	settings["DEEP_PASS_READERS"] = one(p, []string{"1", "1", "1", "4"})

@@ -6,9 +6,9 @@ import (
 	"path/filepath"
 	"runtime"
 	"runtime/debug"
+	"slices"
 	"strconv"
 	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -41,26 +41,21 @@ func TestHistories(t *testing.T) {
 		t.Fatal(err)
 	}
 	tally, began := simulation.NewTally(), time.Now()
-	var next atomic.Int64 // the seed after the last that was taken
-	next.Store(int64(first))
-	take := func() (from, to int) { // the rest of a batch
-		for {
-			from := next.Load()
-			to := min(int64(simulation.FirstOf(uint64(from)))+simulation.Batch, int64(first+n))
-			if next.CompareAndSwap(from, to) {
-				return int(from), int(to)
-			}
-		}
+	batches := batchesOf(first, n)
+	left := make(chan seeds, len(batches))
+	for _, b := range batches {
+		left <- b
 	}
+	close(left)
 	var workers sync.WaitGroup
 	// They wait for each other's jobs, which live in real time: many fill two processors.
 	for range number(t, "SIM_AT_ONCE", 6*runtime.GOMAXPROCS(0)) {
 		workers.Go(func() {
-			for from, to := take(); from < to; from, to = take() {
+			for b := range left {
 				t.Run("batch", func(t *testing.T) {
 					stage := simulation.NewStage(t, file, tally)
-					for seed := from; seed < to; seed++ {
-						t.Run(fmt.Sprintf("SEED=%d", seed), func(t *testing.T) { stage.Play(t, simulation.NewPlan(uint64(seed))) })
+					for seed := b.from; seed < b.to; seed++ {
+						t.Run(fmt.Sprintf("SEED=%d", seed), func(t *testing.T) { stage.Play(t, simulation.NewPlan(seed)) })
 					}
 				})
 			}
@@ -89,6 +84,31 @@ func TestHistories(t *testing.T) {
 	if missing := tally.Missing(); n >= enough && len(missing) > 0 {
 		t.Errorf("in %d histories these never happened, so that nothing is shown about them: %q", n, missing)
 	}
+}
+
+// seeds are those of one batch from one seed to before another.
+type seeds struct{ from, to uint64 }
+
+// batchesOf are the batches that n seeds fall into, those that take longest first: at
+// the end, nothing else would be left to be played beside them.
+func batchesOf(first, n int) (list []seeds) {
+	end := uint64(first + n)
+	for from := uint64(first); from < end; {
+		to := min(simulation.FirstOf(from)+simulation.Batch, end)
+		list = append(list, seeds{from, to})
+		from = to
+	}
+	slices.SortStableFunc(list, func(a, b seeds) int {
+		switch {
+		case simulation.Renews(a.from) == simulation.Renews(b.from):
+			return 0
+		case simulation.Renews(a.from):
+			return -1
+		default:
+			return 1
+		}
+	})
+	return list
 }
 
 // enough histories meet everything.
