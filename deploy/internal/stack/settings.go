@@ -15,6 +15,8 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"syscall"
+	"time"
 
 	"makegood.example/services/platform/config"
 )
@@ -245,17 +247,30 @@ func (s *settings) listeners() map[string]string {
 // checkFree names every address that another program has taken, at once.
 func (s *settings) checkFree() error {
 	var problems []error
-	listeners := s.listeners()
+	listeners, giveUp := s.listeners(), time.Now().Add(time.Second)
 	for _, key := range slices.Sorted(maps.Keys(listeners)) {
-		l, err := net.Listen("tcp", listeners[key])
-		if err != nil {
+		if err := tryListen(listeners[key], giveUp); err != nil {
 			advice := strings.Replace(key, "_LISTEN", "_ADDR", 1) // where it listens follows where others dial
 			problems = append(problems, fmt.Errorf("%s %s cannot be opened (%w); set %s to another address", key, listeners[key], errors.Unwrap(err), advice))
-			continue
 		}
-		l.Close()
 	}
 	return errors.Join(problems...)
+}
+
+// tryListen says why an address cannot be opened. One that is in use is tried
+// until giveUp: what this program had open a moment ago, to see whether it is free, is
+// held by a process that it starts meanwhile, until that runs.
+func tryListen(address string, giveUp time.Time) error {
+	for {
+		l, err := net.Listen("tcp", address)
+		if err == nil {
+			return l.Close()
+		}
+		if !errors.Is(err, syscall.EADDRINUSE) || time.Now().After(giveUp) {
+			return err
+		}
+		time.Sleep(20 * time.Millisecond)
+	}
 }
 
 // freeAddresses finds ports that nobody uses, below those that the system
