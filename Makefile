@@ -44,7 +44,7 @@ help:
 	@echo "make images make the container images in a folder, without a container engine and without a registry"
 	@echo "            (VERSION=1.2.3 their tag, PLATFORMS=linux/amd64 instead of that and arm64)"
 	@echo "make test   run every test (GOTESTFLAGS=-race, GOTESTFLAGS='-run Name', ...)"
-	@echo "make fuzz   try new inputs on what reads what comes from outside (FUZZTIME=10s for each)"
+	@echo "make fuzz   try new inputs on what reads what comes from outside (INPUTS=100000 for each)"
 	@echo "make lint, make verify, make generate"
 	@echo "            check the code; check, or write, what is generated from it"
 	@echo "make ci     what the CI runs"
@@ -118,7 +118,7 @@ tools: need-go
 	@./.ci/tools
 
 fuzz: need-go
-	@FUZZTIME="$${FUZZTIME:-$(FUZZTIME)}" ./.ci/fuzz
+	@INPUTS="$${INPUTS:-$(INPUTS)}" ./.ci/fuzz
 
 ci:
 	@./.ci/run
