@@ -6,17 +6,22 @@ package pagebench
 
 import (
 	"context"
+	"encoding/binary"
+	"encoding/hex"
 	"errors"
 	"os"
+	"runtime/debug"
 	"strconv"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
+	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"makegood.example/services/platform/pg"
+	"makegood.example/services/platform/process"
 )
 
 // PageSize is how many rows make a page: as many as Stripe lists at once.
@@ -24,6 +29,24 @@ const PageSize = 100
 
 // Away is how much longer each round trip takes to the database that is far.
 const Away = time.Millisecond
+
+// Spread is a number's eight hexadecimal digits, spread as those of real ids are, no
+// two the same. SpreadSQL is the same in SQL, of a column n. It is cheap, because both
+// ways make their ids while they are measured: a million of them would not be flat memory.
+func Spread(n int) string {
+	return hex.EncodeToString(binary.BigEndian.AppendUint32(nil, spread(n)))
+}
+
+// SpreadSQL is Spread in SQL.
+const SpreadSQL = "lpad(to_hex((n + 1)::bigint * 2654435761 % 4294967296), 8, '0')"
+
+func spread(n int) uint32 { return uint32(n+1) * 2654435761 }
+
+// SpreadUUID is a number's UUID; in SQL it is Spread with the rest behind it.
+func SpreadUUID(n int) (id uuid.UUID) {
+	binary.BigEndian.PutUint32(id[:], spread(n))
+	return id
+}
 
 // Ways are two ways of doing the same.
 type Ways struct {
@@ -49,6 +72,7 @@ const turns = 10
 // page4/s, the ratios x1 and x4, and the most memory that the process held while it
 // worked, in the first tenth and over all.
 func Compare(b *testing.B, db *Database, open func(*pgxpool.Pool) Ways) {
+	defer debug.SetGCPercent(debug.SetGCPercent(process.GCPercent)) // as the services have it
 	for _, at := range []struct {
 		name  string
 		delay time.Duration

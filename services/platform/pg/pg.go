@@ -38,10 +38,10 @@ func Open(ctx context.Context, url, application string) (*pgxpool.Pool, error) {
 	cfg.MaxConnLifetime = 30 * time.Minute
 	cfg.ConnConfig.Tracer = tracer()
 	cfg.AfterConnect = func(_ context.Context, conn *pgx.Conn) error {
-		// Without it each id that is sent goes by way of its text, and of an error. What is
-		// read stays as pgx reads it: NULL is the zero id.
+		// Without it each id that is sent goes by way of its text, and of an error.
 		types := conn.TypeMap()
 		types.TryWrapEncodePlanFuncs = append([]pgtype.TryWrapEncodePlanFunc{pgxuuid.TryWrapUUIDEncodePlan}, types.TryWrapEncodePlanFuncs...)
+		types.RegisterType(&pgtype.Type{Name: "uuid", OID: pgtype.UUIDOID, Codec: uuids{}})
 		return nil
 	}
 	if cfg.MaxConns < 16 {

@@ -9,6 +9,7 @@ import (
 	"testing/fstest"
 	"time"
 
+	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -219,5 +220,19 @@ func TestEverySessionIsMarkedAndGuarded(t *testing.T) {
 	}
 	if name != "bank" || zone != "UTC" || idle != (30*time.Second).String() {
 		t.Errorf("%s %s %s", name, zone, idle)
+	}
+}
+
+func TestIDsAreReadAsTheyAre(t *testing.T) {
+	pool := open(t, pgtest.New(t).URL("bank"))
+	const text = "0192f0c1-2b3c-7d4e-8f5a-6b7c8d9e0f1a"
+	id, none := uuid.Nil, uuid.New()
+	var pointer, noPointer *uuid.UUID
+	var list []uuid.UUID
+	if err := pool.QueryRow(t.Context(), "SELECT $1::uuid, NULL::uuid, $1::uuid, NULL::uuid, ARRAY[$1::uuid]", text).Scan(&id, &none, &pointer, &noPointer, &list); err != nil {
+		t.Fatal(err)
+	}
+	if id.String() != text || none != uuid.Nil || pointer == nil || pointer.String() != text || noPointer != nil || len(list) != 1 || list[0] != id {
+		t.Errorf("%s %s %v %v %v", id, none, pointer, noPointer, list)
 	}
 }

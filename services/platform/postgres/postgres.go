@@ -162,12 +162,14 @@ func (c *Cluster) initialise(ctx context.Context) error {
 }
 
 // localeArgs order text by its bytes, the same everywhere, and still know what
-// a letter is outside ASCII.
+// a letter is outside ASCII. C.UTF-8 orders by bytes, too, but asks the C library for
+// each comparison in an index.
 func localeArgs() []string {
+	letters := "en_US.UTF-8"
 	if runtime.GOOS == "linux" {
-		return []string{"--locale", "C.UTF-8"}
+		letters = "C.UTF-8"
 	}
-	return []string{"--locale", "C", "--lc-ctype", "en_US.UTF-8"}
+	return []string{"--locale", "C", "--lc-ctype", letters}
 }
 
 // writeOwned writes a file that only the server's user, and root, may read.

@@ -73,10 +73,10 @@ func Instance(service, addr string) string {
 // nameMost is the longest name that River takes.
 const nameMost = 100
 
-// gcPercent lets garbage collect for longer than Go does by itself. What a
+// GCPercent lets garbage collect for longer than Go does by itself. What a
 // service keeps is a few MB: at Go's 100 it would clear up after every few
-// dozen requests, and here it holds some tens of MB more under load instead.
-const gcPercent = 400
+// dozen requests, and here it holds some tens of MB more under load instead. Who measures sets the same.
+const GCPercent = 400
 
 // healthWithin bounds the question how the running process is.
 const healthWithin = 3 * time.Second
@@ -96,7 +96,7 @@ func Main(name string, run func(context.Context, Runtime) error, healthy func(co
 		return
 	}
 	if os.Getenv("GOGC") == "" {
-		debug.SetGCPercent(gcPercent)
+		debug.SetGCPercent(GCPercent)
 	}
 	log := slog.New(tracing.Log(slog.NewJSONHandler(os.Stderr, nil))).With("service", name)
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)

@@ -14,10 +14,24 @@ type ChargeKeys struct {
 	OrderID uuid.UUID
 }
 
-// ChargeMatch is the order that a charge belongs to.
+// ChargeMatch is what a comparison asks of the order that a charge belongs to.
 type ChargeMatch struct {
 	ChargeID string
-	Order    Order
+	OrderID  uuid.UUID
+	State    State
+	// PaidBy is the charge that paid the order; empty while none did.
+	PaidBy      string
+	AmountMinor int64
+	Currency    string
+	CustomerID  string
+	// AmountOpen is Order.AmountIsOpen.
+	AmountOpen        bool
+	RefundedMinor     int64
+	Dispute           Dispute
+	ChargedAt         *time.Time
+	CompletedAt       *time.Time
+	AccessWithdrawnAt *time.Time
+	RecoveredBy       string
 	// DuplicateOf is another order of the same person for the same, which makes this
 	// charge look like a mistake: paid a moment earlier, or, when this order was given
 	// up, paid instead of it. uuid.Nil when there is none.

@@ -24,13 +24,12 @@ func (r *Admin) MatchCharges(ctx context.Context, req *ordersv1.MatchChargesRequ
 	}
 	out := &ordersv1.MatchChargesResponse{HistoryPosition: position}
 	for _, m := range matches {
-		o := m.Order
 		match := &ordersv1.ChargeMatch{
-			ChargeId: m.ChargeID, OrderId: o.ID.String(), State: stateOf(o.State), PaidByChargeId: o.ChargeID,
-			AmountMinor: o.AmountMinor, Currency: o.Currency, CustomerId: o.CustomerID, RefundedMinor: o.RefundedMinor,
-			Dispute:   paymentsv1.Payment_Dispute(paymentsv1.Payment_Dispute_value[string(o.Dispute)]),
-			ChargedAt: timestamp(o.ChargedAt), CompletedAt: timestamp(o.CompletedAt),
-			AccessWithdrawnAt: timestamp(o.AccessWithdrawnAt), RecoveredBy: o.RecoveredBy, AmountOpen: o.AmountIsOpen(),
+			ChargeId: m.ChargeID, OrderId: m.OrderID.String(), State: stateOf(m.State), PaidByChargeId: m.PaidBy,
+			AmountMinor: m.AmountMinor, Currency: m.Currency, CustomerId: m.CustomerID, RefundedMinor: m.RefundedMinor,
+			Dispute:   paymentsv1.Payment_Dispute(paymentsv1.Payment_Dispute_value[string(m.Dispute)]),
+			ChargedAt: timestamp(m.ChargedAt), CompletedAt: timestamp(m.CompletedAt),
+			AccessWithdrawnAt: timestamp(m.AccessWithdrawnAt), RecoveredBy: m.RecoveredBy, AmountOpen: m.AmountOpen,
 		}
 		if m.DuplicateOf != uuid.Nil {
 			match.DuplicateOfOrderId = m.DuplicateOf.String()

@@ -26,8 +26,8 @@ func (s *Service) MatchCharges(ctx context.Context, keys []order.ChargeKeys) (ma
 func (s *Service) notePaidInstead(ctx context.Context, matches []order.ChargeMatch) error {
 	var givenUp []uuid.UUID
 	for _, m := range matches {
-		if m.Order.State == order.Failed || m.Order.State == order.Expired {
-			givenUp = append(givenUp, m.Order.ID)
+		if m.State == order.Failed || m.State == order.Expired {
+			givenUp = append(givenUp, m.OrderID)
 		}
 	}
 	if len(givenUp) == 0 {
@@ -35,7 +35,7 @@ func (s *Service) notePaidInstead(ctx context.Context, matches []order.ChargeMat
 	}
 	paid, err := s.Store.PaidInstead(ctx, givenUp)
 	for i := range matches {
-		if instead, ok := paid[matches[i].Order.ID]; ok {
+		if instead, ok := paid[matches[i].OrderID]; ok {
 			matches[i].DuplicateOf = instead
 		}
 	}

@@ -2,11 +2,8 @@ package store_test
 
 import (
 	"context"
-	"crypto/md5"
-	"encoding/hex"
 	"errors"
 	"fmt"
-	"strconv"
 	"testing"
 	"time"
 
@@ -25,20 +22,14 @@ const fillOrders = `INSERT INTO orders.orders (
     id, reference, kind, state, plan_id, plan_name, term_months, amount_minor, currency, email, email_key, name, account_id,
     checkout, allow_repeat, created_at, attempt_id, submitted_at, payment_status, payment_intent_id, charge_id, customer_id, charged_at,
     completed_at, access_until, last_progress_at)
-SELECT md5('order ' || n)::uuid, md5('reference ' || n)::uuid, 'PURCHASE', 'COMPLETE', 'annual', 'Annual', 12, 24900, 'USD',
+SELECT (spread || '-0000-0000-0000-000000000000')::uuid, md5('reference ' || n)::uuid, 'PURCHASE', 'COMPLETE', 'annual', 'Annual', 12, 24900, 'USD',
     'buyer' || n || '@example.com', 'buyer' || n || '@example.com', 'Jane Example', '', 'SERVER', false, at, md5('attempt ' || n)::uuid, at,
-    'SUCCEEDED', 'pi_3' || md5('intent ' || n), 'ch_3' || md5('charge ' || n), 'cus_' || md5('customer ' || n), at, at, at + interval '1 year', at
-FROM (SELECT n, timestamptz '2026-01-01' + n * interval '10 seconds' AS at FROM generate_series(0, $1::int - 1) AS n WHERE n % 1000 <> 999) AS made`
+    'SUCCEEDED', 'pi_3' || spread || 'ExampleOfIntent', 'ch_3' || spread || 'ExampleOfCharge', 'cus_' || spread, at, at, at + interval '1 year', at
+FROM (SELECT n, timestamptz '2026-01-01' + n * interval '10 seconds' AS at, ` + pagebench.SpreadSQL + ` AS spread
+    FROM generate_series(0, $1::int - 1) AS n WHERE n % 1000 <> 999) AS made`
 
-// named is what the fill derives from a number, spread as real ids are.
-func named(what string, n int) [16]byte {
-	return md5.Sum(strconv.AppendInt([]byte(what+" "), int64(n), 10))
-}
-
-func stripeID(prefix, what string, n int) string {
-	sum := named(what, n)
-	return prefix + hex.EncodeToString(sum[:])
-}
+func chargeID(n int) string { return "ch_3" + pagebench.Spread(n) + "ExampleOfCharge" }
+func intentID(n int) string { return "pi_3" + pagebench.Spread(n) + "ExampleOfIntent" }
 
 // BenchmarkMatchCharges finds the orders of charges by their three keys, next to
 // one query for each charge.
@@ -53,8 +44,7 @@ func BenchmarkMatchCharges(b *testing.B) {
 				orphans := 0
 				for i := range keys {
 					keys[i] = order.ChargeKeys{
-						ChargeID: stripeID("ch_3", "charge", from+i), PaymentIntentID: stripeID("pi_3", "intent", from+i),
-						OrderID: uuid.UUID(named("order", from+i)),
+						ChargeID: chargeID(from + i), PaymentIntentID: intentID(from + i), OrderID: pagebench.SpreadUUID(from + i),
 					}
 					if (from+i)%1000 == 999 {
 						orphans++
@@ -72,7 +62,7 @@ func BenchmarkMatchCharges(b *testing.B) {
 				var amount, refunded int64
 				err := pool.QueryRow(ctx, `SELECT id, state, amount_minor, currency, refunded_minor FROM orders.orders
 					WHERE charge_id = $1 OR payment_intent_id = $2`,
-					stripeID("ch_3", "charge", i), stripeID("pi_3", "intent", i)).Scan(&id, &state, &amount, &currency, &refunded)
+					chargeID(i), intentID(i)).Scan(&id, &state, &amount, &currency, &refunded)
 				if errors.Is(err, pgx.ErrNoRows) && i%1000 == 999 {
 					return nil
 				}

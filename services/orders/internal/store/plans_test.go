@@ -35,7 +35,7 @@ func TestASweepDoesNotReadHistory(t *testing.T) {
 	keys := make([]order.ChargeKeys, 100)
 	for i := range keys {
 		n := history - 100 + i // one has no order, and one is found only by the order that it names
-		keys[i] = order.ChargeKeys{ChargeID: stripeID("ch_3", "charge", n), PaymentIntentID: stripeID("pi_3", "intent", n), OrderID: uuid.UUID(named("order", n))}
+		keys[i] = order.ChargeKeys{ChargeID: chargeID(n), PaymentIntentID: intentID(n), OrderID: pagebench.SpreadUUID(n)}
 	}
 	keys[1].ChargeID, keys[1].PaymentIntentID = "ch_other", "pi_other"
 	plans := db.Plans(t, "orders", func(pool *pgxpool.Pool) {
@@ -64,14 +64,14 @@ func TestASweepDoesNotReadHistory(t *testing.T) {
 		if found, err := s.FindByReference(ctx, uuid.Nil, uuid.UUID{4: 1}, 51); err != nil || len(found) != 0 {
 			t.Error(len(found), err)
 		}
-		if found, err := s.FindByStripeName(ctx, stripeID("ch_3", "charge", 7), 51); err != nil || len(found) != 1 {
+		if found, err := s.FindByStripeName(ctx, chargeID(7), 51); err != nil || len(found) != 1 {
 			t.Error(len(found), err)
 		}
 		if found, err := s.FindByAccount(ctx, "acct_nobody", 51); err != nil || len(found) != 0 {
 			t.Error(len(found), err)
 		}
 	})...)
-	if len(plans) != 9 {
+	if len(plans) != 10 {
 		t.Errorf("%d statements were looked at", len(plans))
 	}
 	for _, p := range plans {

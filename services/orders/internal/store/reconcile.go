@@ -13,34 +13,81 @@ import (
 	"makegood.example/services/orders/internal/store/db"
 )
 
-// MatchCharges finds the orders that charges belong to, in one query; charges
-// without an order are not in the answer. window is how far apart two purchases of
-// the same are taken for a mistake.
+// MatchCharges finds the orders that charges belong to; charges without an order are
+// not in the answer. An order is found by the charge that paid it, else by the intent,
+// else by what the charge names: nearly all by the first, so that a second query is for
+// the others only. window is how far apart two purchases of the same are taken for a
+// mistake.
 func (s *Store) MatchCharges(ctx context.Context, keys []order.ChargeKeys, window time.Duration) ([]order.ChargeMatch, error) {
-	n := len(keys)
-	p := db.MatchChargesParams{
-		ChargeIds: make([]string, n), PaymentIntentIds: make([]string, n), OrderIds: make([]string, n),
-		DuplicateWindow: pgtype.Interval{Microseconds: window.Microseconds(), Valid: true},
-	}
+	out := make([]order.ChargeMatch, 0, len(keys))
+	ids := make([]string, len(keys))
 	for i, k := range keys {
-		// Ids as text: pgx takes ten times as long for an array of UUIDs.
-		p.ChargeIds[i], p.PaymentIntentIds[i], p.OrderIds[i] = k.ChargeID, k.PaymentIntentID, k.OrderID.String()
+		ids[i] = k.ChargeID
 	}
-	rows, err := s.q().MatchCharges(ctx, p)
-	out := make([]order.ChargeMatch, 0, len(rows))
+	out, err := s.appendPaidBy(ctx, out, ids, window)
+	if err != nil || len(out) == len(keys) {
+		return out, err
+	}
+	rest := without(keys, out)
+	var p db.OrdersNamedByParams
+	for _, k := range rest {
+		p.ChargeIds, p.PaymentIntentIds, p.OrderIds = append(p.ChargeIds, k.ChargeID), append(p.PaymentIntentIds, k.PaymentIntentID), append(p.OrderIds, k.OrderID)
+	}
+	rows, err := s.q().OrdersNamedBy(ctx, p)
+	var meanwhile []string // the order was paid between the two queries
+	for _, r := range rows {
+		if r.ChargeID == r.PaidByChargeID {
+			meanwhile = append(meanwhile, r.ChargeID)
+			continue
+		}
+		out = append(out, order.ChargeMatch{
+			ChargeID: r.ChargeID, OrderID: r.OrderID, State: order.State(r.State), PaidBy: r.PaidByChargeID,
+			AmountMinor: r.AmountMinor, Currency: r.Currency, CustomerID: r.CustomerID,
+			AmountOpen:    amountOpen(r.Checkout, r.State, r.PaymentStatus),
+			RefundedMinor: r.RefundedMinor, Dispute: order.Dispute(r.Dispute), ChargedAt: r.ChargedAt, CompletedAt: r.CompletedAt,
+			AccessWithdrawnAt: r.AccessWithdrawnAt, RecoveredBy: r.RecoveredBy,
+		})
+	}
+	if err != nil || len(meanwhile) == 0 {
+		return out, err
+	}
+	return s.appendPaidBy(ctx, out, meanwhile, window)
+}
+
+func (s *Store) appendPaidBy(ctx context.Context, out []order.ChargeMatch, chargeIDs []string, window time.Duration) ([]order.ChargeMatch, error) {
+	rows, err := s.q().OrdersPaidBy(ctx, db.OrdersPaidByParams{
+		ChargeIds: chargeIDs, DuplicateWindow: pgtype.Interval{Microseconds: window.Microseconds(), Valid: true},
+	})
 	for _, r := range rows {
 		out = append(out, order.ChargeMatch{
-			ChargeID: r.ChargeID, DuplicateOf: r.DuplicateOfOrderID,
-			Order: order.Order{
-				ID: r.OrderID, State: order.State(r.State), ChargeID: orEmpty(r.PaidByChargeID), AmountMinor: r.AmountMinor,
-				Checkout: order.Checkout(r.Checkout), PaymentStatus: order.PaymentStatus(r.PaymentStatus),
-				Currency: r.Currency, CustomerID: orEmpty(r.CustomerID), RefundedMinor: r.RefundedMinor,
-				Dispute: order.Dispute(orEmpty(r.Dispute)), ChargedAt: r.ChargedAt, CompletedAt: r.CompletedAt,
-				AccessWithdrawnAt: r.AccessWithdrawnAt, RecoveredBy: orEmpty(r.RecoveredBy),
-			},
+			ChargeID: r.ChargeID, OrderID: r.OrderID, State: order.State(r.State), PaidBy: r.ChargeID,
+			AmountMinor: r.AmountMinor, Currency: r.Currency, CustomerID: r.CustomerID,
+			AmountOpen:    amountOpen(r.Checkout, r.State, r.PaymentStatus),
+			RefundedMinor: r.RefundedMinor, Dispute: order.Dispute(r.Dispute), ChargedAt: r.ChargedAt, CompletedAt: r.CompletedAt,
+			AccessWithdrawnAt: r.AccessWithdrawnAt, RecoveredBy: r.RecoveredBy, DuplicateOf: r.DuplicateOfOrderID,
 		})
 	}
 	return out, err
+}
+
+func amountOpen(checkout, state, paymentStatus string) bool {
+	o := order.Order{Checkout: order.Checkout(checkout), State: order.State(state), PaymentStatus: order.PaymentStatus(paymentStatus)}
+	return o.AmountIsOpen()
+}
+
+// without is the keys of charges that are not among the matches.
+func without(keys []order.ChargeKeys, matches []order.ChargeMatch) []order.ChargeKeys {
+	found := make(map[string]struct{}, len(matches))
+	for _, m := range matches {
+		found[m.ChargeID] = struct{}{}
+	}
+	var rest []order.ChargeKeys
+	for _, k := range keys {
+		if _, ok := found[k.ChargeID]; !ok {
+			rest = append(rest, k)
+		}
+	}
+	return rest
 }
 
 // PaidInstead finds, for orders that were given up, the order for the same that their

@@ -139,89 +139,55 @@ func (q *Queries) ListCompleted(ctx context.Context, arg ListCompletedParams) ([
 	return items, nil
 }
 
-const matchCharges = `-- name: MatchCharges :many
-WITH asked AS (
-    SELECT unnest($1::text[]) AS charge_id,
-        unnest($2::text[]) AS payment_intent_id,
-        unnest($3::text[]) AS order_id
-), paid AS MATERIALIZED (
-    SELECT o.charge_id, o.id, o.state, o.checkout, o.payment_status, o.amount_minor, o.currency, o.customer_id,
-        o.refunded_minor, o.dispute, o.charged_at, o.completed_at, o.access_withdrawn_at, o.recovered_by,
-        (
-            SELECT e.id
-            FROM orders.orders AS e
-            WHERE e.email_key = o.email_key AND e.plan_id = o.plan_id AND e.id <> o.id
-                AND o.kind = 'PURCHASE' AND NOT o.allow_repeat
-                AND e.kind = 'PURCHASE' AND e.charge_id IS NOT NULL
-                AND e.state <> 'REFUNDED' AND coalesce(e.dispute, '') <> 'LOST'
-                AND e.charged_at >= o.charged_at - $4::interval
-                AND (e.charged_at, e.created_at, e.id) < (o.charged_at, o.created_at, o.id)
-            ORDER BY e.charged_at, e.created_at, e.id
-            LIMIT 1
-        ) AS duplicate_of_order_id
-    FROM orders.orders AS o
-    WHERE o.charge_id = ANY ($1::text[])
-)
-SELECT p.charge_id::text AS charge_id, p.id AS order_id, p.state, p.checkout, p.payment_status, p.charge_id AS paid_by_charge_id, p.amount_minor, p.currency, p.customer_id,
-    p.refunded_minor, p.dispute, p.charged_at, p.completed_at, p.access_withdrawn_at, p.recovered_by,
-    coalesce(p.duplicate_of_order_id, '00000000-0000-0000-0000-000000000000')::uuid AS duplicate_of_order_id
-FROM paid AS p
-UNION ALL
-SELECT asked.charge_id::text, o.id, o.state, o.checkout, o.payment_status, o.charge_id, o.amount_minor, o.currency, o.customer_id,
-    o.refunded_minor, o.dispute, o.charged_at, o.completed_at, o.access_withdrawn_at, o.recovered_by,
-    '00000000-0000-0000-0000-000000000000'::uuid
-FROM asked
+const ordersNamedBy = `-- name: OrdersNamedBy :many
+SELECT asked.charge_id::text AS charge_id, o.id AS order_id, o.state, o.checkout, o.payment_status, coalesce(o.charge_id, '') AS paid_by_charge_id,
+    o.amount_minor, o.currency, coalesce(o.customer_id, '') AS customer_id, o.refunded_minor, coalesce(o.dispute, '') AS dispute,
+    o.charged_at, o.completed_at, o.access_withdrawn_at, coalesce(o.recovered_by, '') AS recovered_by
+FROM (
+    SELECT unnest($1::text[]) AS charge_id, unnest($2::text[]) AS payment_intent_id,
+        unnest($3::uuid[]) AS order_id
+) AS asked
 JOIN orders.orders AS o ON o.id = coalesce(
     (SELECT b.id FROM orders.orders AS b WHERE b.payment_intent_id = asked.payment_intent_id),
-    (SELECT c.id FROM orders.orders AS c WHERE c.id = asked.order_id::uuid)
+    asked.order_id
 )
-WHERE NOT EXISTS (SELECT FROM paid AS p WHERE p.charge_id = asked.charge_id)
 `
 
-type MatchChargesParams struct {
+type OrdersNamedByParams struct {
 	ChargeIds        []string
 	PaymentIntentIds []string
-	OrderIds         []string
-	DuplicateWindow  pgtype.Interval
+	OrderIds         []uuid.UUID
 }
 
-type MatchChargesRow struct {
-	ChargeID           string
-	OrderID            uuid.UUID
-	State              string
-	Checkout           string
-	PaymentStatus      string
-	PaidByChargeID     *string
-	AmountMinor        int64
-	Currency           string
-	CustomerID         *string
-	RefundedMinor      int64
-	Dispute            *string
-	ChargedAt          *time.Time
-	CompletedAt        *time.Time
-	AccessWithdrawnAt  *time.Time
-	RecoveredBy        *string
-	DuplicateOfOrderID uuid.UUID
+type OrdersNamedByRow struct {
+	ChargeID          string
+	OrderID           uuid.UUID
+	State             string
+	Checkout          string
+	PaymentStatus     string
+	PaidByChargeID    string
+	AmountMinor       int64
+	Currency          string
+	CustomerID        string
+	RefundedMinor     int64
+	Dispute           string
+	ChargedAt         *time.Time
+	CompletedAt       *time.Time
+	AccessWithdrawnAt *time.Time
+	RecoveredBy       string
 }
 
-// One order for each charge: the one it paid, else the one of its intent, else the
-// one that it names. A pair of purchases by one person within the window is told on
-// the later one. Nearly all are found by the first key, in one pass through its
-// index; only the others are looked for by the second and the third.
-func (q *Queries) MatchCharges(ctx context.Context, arg MatchChargesParams) ([]MatchChargesRow, error) {
-	rows, err := q.db.Query(ctx, matchCharges,
-		arg.ChargeIds,
-		arg.PaymentIntentIds,
-		arg.OrderIds,
-		arg.DuplicateWindow,
-	)
+// For charges that paid no order that we know: the order of the charge's intent, else
+// the one that the charge names.
+func (q *Queries) OrdersNamedBy(ctx context.Context, arg OrdersNamedByParams) ([]OrdersNamedByRow, error) {
+	rows, err := q.db.Query(ctx, ordersNamedBy, arg.ChargeIds, arg.PaymentIntentIds, arg.OrderIds)
 	if err != nil {
 		return nil, err
 	}
 	defer rows.Close()
-	var items []MatchChargesRow
+	var items []OrdersNamedByRow
 	for rows.Next() {
-		var i MatchChargesRow
+		var i OrdersNamedByRow
 		if err := rows.Scan(
 			&i.ChargeID,
 			&i.OrderID,
@@ -229,6 +195,87 @@ func (q *Queries) MatchCharges(ctx context.Context, arg MatchChargesParams) ([]M
 			&i.Checkout,
 			&i.PaymentStatus,
 			&i.PaidByChargeID,
+			&i.AmountMinor,
+			&i.Currency,
+			&i.CustomerID,
+			&i.RefundedMinor,
+			&i.Dispute,
+			&i.ChargedAt,
+			&i.CompletedAt,
+			&i.AccessWithdrawnAt,
+			&i.RecoveredBy,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const ordersPaidBy = `-- name: OrdersPaidBy :many
+SELECT o.charge_id::text AS charge_id, o.id AS order_id, o.state, o.checkout, o.payment_status, o.amount_minor, o.currency,
+    coalesce(o.customer_id, '') AS customer_id, o.refunded_minor, coalesce(o.dispute, '') AS dispute,
+    o.charged_at, o.completed_at, o.access_withdrawn_at, coalesce(o.recovered_by, '') AS recovered_by,
+    d.id AS duplicate_of_order_id
+FROM orders.orders AS o
+LEFT JOIN LATERAL (
+    SELECT e.id
+    FROM orders.orders AS e
+    WHERE e.email_key = o.email_key AND e.plan_id = o.plan_id AND e.id <> o.id
+        AND o.kind = 'PURCHASE' AND NOT o.allow_repeat
+        AND e.kind = 'PURCHASE' AND e.charge_id IS NOT NULL
+        AND e.state <> 'REFUNDED' AND coalesce(e.dispute, '') <> 'LOST'
+        AND e.charged_at >= o.charged_at - $1::interval
+        AND (e.charged_at, e.created_at, e.id) < (o.charged_at, o.created_at, o.id)
+    ORDER BY e.charged_at, e.created_at, e.id
+    LIMIT 1
+) AS d ON true
+WHERE o.charge_id = ANY ($2::text[])
+`
+
+type OrdersPaidByParams struct {
+	DuplicateWindow pgtype.Interval
+	ChargeIds       []string
+}
+
+type OrdersPaidByRow struct {
+	ChargeID           string
+	OrderID            uuid.UUID
+	State              string
+	Checkout           string
+	PaymentStatus      string
+	AmountMinor        int64
+	Currency           string
+	CustomerID         string
+	RefundedMinor      int64
+	Dispute            string
+	ChargedAt          *time.Time
+	CompletedAt        *time.Time
+	AccessWithdrawnAt  *time.Time
+	RecoveredBy        string
+	DuplicateOfOrderID uuid.UUID
+}
+
+// The orders that charges paid, in one pass through the index. A pair of purchases by
+// one person within the window is told on the later one.
+func (q *Queries) OrdersPaidBy(ctx context.Context, arg OrdersPaidByParams) ([]OrdersPaidByRow, error) {
+	rows, err := q.db.Query(ctx, ordersPaidBy, arg.DuplicateWindow, arg.ChargeIds)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []OrdersPaidByRow
+	for rows.Next() {
+		var i OrdersPaidByRow
+		if err := rows.Scan(
+			&i.ChargeID,
+			&i.OrderID,
+			&i.State,
+			&i.Checkout,
+			&i.PaymentStatus,
 			&i.AmountMinor,
 			&i.Currency,
 			&i.CustomerID,
