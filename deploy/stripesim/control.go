@@ -63,7 +63,7 @@ func forLocalPages(next http.Handler) http.Handler {
 }
 
 func answer(w http.ResponseWriter, status int, v any) {
-	body, err := pretty(v)
+	body, err := indented(v)
 	if err != nil {
 		http.Error(w, err.Error(), http.StatusInternalServerError)
 		return

@@ -77,7 +77,7 @@ func webhookBody(ev *Event, other string) []byte {
 	if other != "" {
 		return bytes.TrimSpace([]byte(other))
 	}
-	body, err := pretty(ev)
+	body, err := indented(ev)
 	if err != nil {
 		panic(err) // our own types always render
 	}

@@ -142,7 +142,7 @@ func (s *Server) execute(c *call, rt route) (out reply, began bool) {
 	}
 	if err == nil {
 		var body []byte
-		if body, err = pretty(result); err == nil {
+		if body, err = indented(result); err == nil {
 			return reply{status: http.StatusOK, body: body}, true
 		}
 	}
@@ -153,7 +153,7 @@ func (s *Server) execute(c *call, rt route) (out reply, began bool) {
 func (s *Server) failure(e *Error) reply { return s.failureShown(e.status, e) }
 
 func (s *Server) failureShown(status int, e any) reply {
-	body, err := pretty(map[string]any{"error": e})
+	body, err := indented(map[string]any{"error": e})
 	if err != nil {
 		s.log.Error("rendering failed", "error", err)
 	}

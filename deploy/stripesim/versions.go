@@ -33,7 +33,7 @@ func (w *world) rendered(ev *Event, version string) ([]byte, error) {
 	if err := w.reshape(obj, previous, version); err != nil {
 		return nil, err
 	}
-	return pretty(whole)
+	return indented(whole)
 }
 
 // reshape turns an object, and what changed on it, into another version's.
