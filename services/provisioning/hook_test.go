@@ -379,6 +379,66 @@ func TestWhatIsNeverTakenBecomesACase(t *testing.T) {
 	}
 }
 
+// TestAReplayIsSentNow: what waits for its next attempt too; of what the app has not
+// taken, nothing that it took before; and what it took after that comes behind it.
+func TestAReplayIsSentNow(t *testing.T) {
+	r, a, _ := startTelling(t)
+	r.clock.Set(at(t, "2027-03-01T12:00:00Z"))
+	r.grant(nil)
+	a.await(1)
+	r.later(at(t, "2027-03-02T12:00:00Z"))
+	a.answers(func(w http.ResponseWriter) { w.WriteHeader(http.StatusBadGateway) })
+	second := r.grant(nil)
+	r.settled()
+	other := r.grant(func(q *pb.GrantAccessRequest) { q.Email = "joe@example.com" })
+	r.settled()
+	admin, ctx := r.hooksAdmin()
+	list, err := admin.ListHooks(ctx, &pb.ListHooksRequest{AccountId: second.GetAccountId()})
+	if err != nil || len(list.GetHooks()) != 2 || list.GetNoApp() {
+		t.Fatalf("%v, %v", list, err)
+	}
+	if h := list.GetHooks()[0]; h.GetLastError() != "it answered 502" || h.GetAttemptCount() == 0 || !h.GetNextAttemptAt().AsTime().After(r.clock.Now()) {
+		t.Errorf("what waits: %v", h)
+	}
+	if h := list.GetHooks()[1]; h.GetState() != pb.Hook_DELIVERED || h.GetNextAttemptAt() != nil {
+		t.Errorf("what was taken: %v", h)
+	}
+
+	count := func(want int64, req *pb.ReplayHooksRequest) {
+		t.Helper()
+		req.Reason = "the app works again"
+		if n, err := admin.ReplayHooks(ctx, req); err != nil || n.GetHookCount() != want {
+			t.Errorf("%v: %v, %v", req, n, err)
+		}
+	}
+	since := timestamppb.New(at(t, "2027-03-01T00:00:00Z"))
+	before := len(a.got())
+	count(3, &pb.ReplayHooksRequest{Since: since, DryRun: true})
+	count(2, &pb.ReplayHooksRequest{Since: since, Undelivered: true, DryRun: true})
+	count(0, &pb.ReplayHooksRequest{Since: timestamppb.New(r.clock.Now().Add(time.Second)), DryRun: true})
+	if n := r.count(`SELECT count(*) FROM provisioning.hook_replays`); n != 0 {
+		t.Errorf("a dry run left %d replays", n)
+	}
+	a.answers(nil)
+	count(1, &pb.ReplayHooksRequest{Since: since, Undelivered: true, AccountId: other.GetAccountId()})
+	if h := a.await(before + 1)[before]; h.AccountID != other.GetAccountId() {
+		t.Errorf("told of %s", h.AccountID)
+	}
+	r.settled()
+	count(1, &pb.ReplayHooksRequest{Since: since, Undelivered: true})
+	says(t, a.await(before + 2)[before+1:], "active until 2029-03-01T12:00:00Z")
+	r.delivered(3)
+
+	// Of what was given up on, the newer that the app took comes behind it once more.
+	r.settled()
+	if _, err := r.owner.Exec(t.Context(), `UPDATE provisioning.hooks SET state = 'FAILED' WHERE sequence = 1 AND account_id = $1`, second.GetAccountId()); err != nil {
+		t.Fatal(err)
+	}
+	count(2, &pb.ReplayHooksRequest{Since: since, Undelivered: true})
+	says(t, a.await(before + 4)[before+2:], "active until 2028-03-01T12:00:00Z", "active until 2029-03-01T12:00:00Z")
+	r.delivered(3)
+}
+
 func TestHooksAreListedByThePage(t *testing.T) {
 	r, _, _ := startTelling(t)
 	for range 5 {

@@ -18,6 +18,7 @@ import (
 	notificationsv1 "makegood.example/proto/gen/notifications/v1"
 	ordersv1 "makegood.example/proto/gen/orders/v1"
 	paymentsv1 "makegood.example/proto/gen/payments/v1"
+	provisioningv1 "makegood.example/proto/gen/provisioning/v1"
 	reconciliationv1 "makegood.example/proto/gen/reconciliation/v1"
 )
 
@@ -45,6 +46,7 @@ type console struct {
 	Config
 	orders        ordersv1.OrdersAdminServiceClient
 	payments      paymentsv1.PaymentsAdminServiceClient
+	provisioning  provisioningv1.ProvisioningAdminServiceClient
 	notifications notificationsv1.NotificationsServiceClient
 	recon         reconciliationv1.ReconciliationServiceClient
 	support       reconciliationv1.SupportServiceClient
@@ -60,6 +62,7 @@ func New(cfg Config) http.Handler {
 		Config:        cfg,
 		orders:        ordersv1.NewOrdersAdminServiceClient(edge.Guard(cfg.Peers.Orders)),
 		payments:      paymentsv1.NewPaymentsAdminServiceClient(edge.Guard(cfg.Peers.Payments)),
+		provisioning:  provisioningv1.NewProvisioningAdminServiceClient(edge.Guard(cfg.Peers.Provisioning)),
 		notifications: notificationsv1.NewNotificationsServiceClient(edge.Guard(cfg.Peers.Notifications)),
 		recon:         reconciliationv1.NewReconciliationServiceClient(edge.Guard(cfg.Peers.Reconciliation)),
 		support:       reconciliationv1.NewSupportServiceClient(edge.Guard(cfg.Peers.Reconciliation)),
@@ -93,6 +96,7 @@ func New(cfg Config) http.Handler {
 		"GET /integrity":               c.integrity,
 		"GET /events":                  c.listEvents,
 		"GET /events/{id}":             c.showEvent,
+		"GET /hooks":                   c.listHooks,
 		"GET /incidents":               c.listIncidents,
 		"GET /incidents/{key}":         c.showIncident,
 		"POST /incidents/{key}/{verb}": c.workIncident,

@@ -5,6 +5,8 @@ import (
 	"context"
 	"net/url"
 
+	"google.golang.org/protobuf/types/known/timestamppb"
+
 	reconciliationv1 "makegood.example/proto/gen/reconciliation/v1"
 )
 
@@ -123,6 +125,23 @@ var deeds = map[string]*deed{
 		Done: "The event is ignored", Fields: []deedField{eventField},
 		call: func(ctx context.Context, c *console, v url.Values, act *reconciliationv1.Act) (*reconciliationv1.ActionResponse, error) {
 			return c.support.IgnoreEvent(ctx, &reconciliationv1.IgnoreEventRequest{StripeEventId: v.Get("event_id"), Act: act})
+		},
+	},
+	"hooks": {
+		Name: "hooks", Title: "Tell the app again", Nav: "hooks", Button: "Send again",
+		Will: "Your own app is sent the changes of access again, now, each account's in their order and under the ids that they had. What it took already, it knows again.",
+		Done: "They are on their way to the app",
+		Fields: []deedField{
+			{Name: "account_id", Label: "Account", Given: true},
+			{Name: "which", Label: "Of each account", Given: true},
+			{Name: "since", Label: "Changes since", Hint: "UTC, such as 2026-11-21 01:20.", Required: true},
+		},
+		call: func(ctx context.Context, c *console, v url.Values, act *reconciliationv1.Act) (*reconciliationv1.ActionResponse, error) {
+			since, err := parseSince(v.Get("since"))
+			if err != nil {
+				return nil, err
+			}
+			return c.support.ReplayHooks(ctx, &reconciliationv1.ReplayHooksRequest{AccountId: v.Get("account_id"), Since: timestamppb.New(since), Undelivered: v.Get("which") != "", Act: act})
 		},
 	},
 	"pause": {

@@ -110,6 +110,7 @@ func functions(now time.Time) template.FuncMap {
 		"short":    shortID,
 		"human":    human,
 		"kind":     caseWords,
+		"hook":     hookState,
 		"link":     subjectLink,
 		"path":     subjectPath,
 		"key":      newKey,

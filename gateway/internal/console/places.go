@@ -19,6 +19,7 @@ var places = []place{
 	{Name: "integrity", Path: "/integrity", Text: "Integrity", Key: "i", Tab: true},
 	{Name: "events", Path: "/events", Text: "Events", Means: "Webhook events for nobody, failed ones, and how events found their person"},
 	{Name: "runs", Path: "/runs", Text: "Runs", Means: "What the sweep found and made good; start one"},
+	{Name: "hooks", Path: "/hooks", Text: "Hooks", Means: "What your own app was told of access, and did not take; send it again"},
 	{Name: "incidents", Path: "/incidents", Text: "Incidents", Means: "What the team was told of; say that you have it, or keep it quiet"},
 	{Name: "audit", Path: "/audit", Text: "Audit", Means: "Who did what, when and why"},
 	{Name: "charging", Path: "/charging", Text: "Charging", Means: "Whether new charges are taken"},

@@ -31,6 +31,7 @@ var caseKinds = map[reconciliationv1.Case_Kind]caseWord{
 	reconciliationv1.Case_SUBSCRIPTION:        {"Subscription", "A subscription needs a decision: its plan is unknown, it was paid without a charge, or it goes on after a refund.", "Read the summary; change or end it at Stripe."},
 	reconciliationv1.Case_CLAIMED_CHARGE:      {"Charge of the old checkout", "An ownership rule says that this charge is ours.", "Look the charge up and adopt it: you name buyer and plan."},
 	reconciliationv1.Case_DISCREPANCY:         {"Money does not add up", "Stripe and our records differ.", "Open the integrity report: it names each difference."},
+	reconciliationv1.Case_UNDELIVERED_HOOK:    {"App not told", "Your own app does not take what it is told of access. It is told again by itself.", "Open Hooks: the page says what the app answers. Mend the app, then send again."},
 	reconciliationv1.Case_UNCLEAR_EVENT:       {"Event for nobody", "An event's hints name different people, or it is of ours and fits nobody.", "Open the event. Link it to an order when you know whose it is."},
 }
 
@@ -51,6 +52,8 @@ func subjectPath(subject string) string {
 	switch {
 	case what == "event" || strings.HasPrefix(id, "evt_"):
 		return "/events/" + url.PathEscape(id)
+	case id == "access-hook":
+		return "/hooks"
 	case what == "case", what == "ticket":
 		return "/" + what + "s/" + url.PathEscape(id)
 	case what == "order", what == "charge", isUUID(id), strings.HasPrefix(id, "ch_"), strings.HasPrefix(id, "py_"), strings.HasPrefix(id, "pi_"):

@@ -9,6 +9,7 @@ import (
 	notificationsv1 "makegood.example/proto/gen/notifications/v1"
 	ordersv1 "makegood.example/proto/gen/orders/v1"
 	paymentsv1 "makegood.example/proto/gen/payments/v1"
+	provisioningv1 "makegood.example/proto/gen/provisioning/v1"
 	reconciliationv1 "makegood.example/proto/gen/reconciliation/v1"
 )
 
@@ -142,6 +143,8 @@ func (d *desk) badNight() {
 	s.Say("ListTickets", &reconciliationv1.ListTicketsResponse{Tickets: someTickets(), NextPageToken: "more"}, nil)
 	s.Say("ListIncidents", &notificationsv1.ListIncidentsResponse{Incidents: someIncidents(), NextPageToken: "older"}, nil)
 	s.Say("ListAudit", &reconciliationv1.ListAuditResponse{Entries: someAudit(), NextPageToken: "older"}, nil)
+	s.Say("ListHooks", untakenHooks(), nil)
+	s.Say("ReplayHooks", wouldSendAgain(), nil)
 	d.peers.Reconciliation.Watch = func(r *reconciliationv1.WatchRunRequest, send func(*reconciliationv1.Run) error) error {
 		for i := range 3 {
 			if err := send(&reconciliationv1.Run{Id: 513, Status: reconciliationv1.Run_RUNNING, StartedAt: ago(time.Second), DryRun: r.GetDryRun(), ChargesChecked: int32(i * 100)}); err != nil {
@@ -170,6 +173,8 @@ func (d *desk) quiet() {
 	s.Say("ListTickets", &reconciliationv1.ListTicketsResponse{}, nil)
 	s.Say("ListAudit", &reconciliationv1.ListAuditResponse{}, nil)
 	s.Say("ListIncidents", &notificationsv1.ListIncidentsResponse{}, nil)
+	s.Say("ListHooks", &provisioningv1.ListHooksResponse{}, nil)
+	s.Say("ReplayHooks", &reconciliationv1.ActionResponse{Done: true, Steps: []*reconciliationv1.Step{{What: "changes of access queued for the app again", Outcome: reconciliationv1.Step_NOT_NEEDED, Note: "there is none since 2026-11-21T01:20:00Z"}}}, nil)
 }
 
 // aPerson paid and has nothing.

@@ -126,6 +126,7 @@ func (p *PaymentsPeer) ListWebhookEvents(_ context.Context, r *paymentsv1.ListWe
 // ProvisioningPeer says that every account has access.
 type ProvisioningPeer struct {
 	provisioningv1.UnimplementedProvisioningServiceServer
+	provisioningv1.UnimplementedProvisioningAdminServiceServer
 	// Access says what an account has instead; nil is access without an end.
 	Access func() (*provisioningv1.CheckAccessResponse, error)
 }

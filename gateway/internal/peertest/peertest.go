@@ -98,10 +98,10 @@ func Start(t *testing.T, peers *Peers, tokens *access.Tokens) *Network {
 			paymentsv1.RegisterPaymentsServiceServer(s, &peers.Payments)
 			s.RegisterService(scripted(paymentsv1.PaymentsAdminService_ServiceDesc, &peers.Script), &peers.Payments)
 		}},
-		{Provisioning, rules(&provisioningv1.ProvisioningService_ServiceDesc, access.Rule{Role: access.Service}),
-			func(s grpc.ServiceRegistrar) {
-				provisioningv1.RegisterProvisioningServiceServer(s, &peers.Provisioning)
-			}},
+		{Provisioning, provisioningRules(), func(s grpc.ServiceRegistrar) {
+			provisioningv1.RegisterProvisioningServiceServer(s, &peers.Provisioning)
+			s.RegisterService(scripted(provisioningv1.ProvisioningAdminService_ServiceDesc, &peers.Script), &peers.Provisioning)
+		}},
 		{Notifications, deskRules(&notificationsv1.NotificationsService_ServiceDesc),
 			func(s grpc.ServiceRegistrar) {
 				s.RegisterService(scripted(notificationsv1.NotificationsService_ServiceDesc, &peers.Script), &peers.Notifications)
@@ -167,6 +167,13 @@ func ordersRules() access.Table {
 func paymentsRules() access.Table {
 	table := rules(&paymentsv1.PaymentsService_ServiceDesc, access.Rule{Callers: []string{"gateway"}})
 	maps.Copy(table, deskRules(&paymentsv1.PaymentsAdminService_ServiceDesc))
+	return table
+}
+
+// provisioningRules: the SaaS's backend asks, and people see what it was told.
+func provisioningRules() access.Table {
+	table := rules(&provisioningv1.ProvisioningService_ServiceDesc, access.Rule{Role: access.Service})
+	maps.Copy(table, deskRules(&provisioningv1.ProvisioningAdminService_ServiceDesc))
 	return table
 }
 

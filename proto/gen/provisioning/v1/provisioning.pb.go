@@ -219,7 +219,10 @@ type Hook struct {
 	// Why the last delivery failed; empty when it did not.
 	LastError string `protobuf:"bytes,8,opt,name=last_error,json=lastError,proto3" json:"last_error,omitempty"`
 	// When the app answered 2xx; unset until then.
-	DeliveredAt   *timestamppb.Timestamp `protobuf:"bytes,9,opt,name=delivered_at,json=deliveredAt,proto3" json:"delivered_at,omitempty"`
+	DeliveredAt *timestamppb.Timestamp `protobuf:"bytes,9,opt,name=delivered_at,json=deliveredAt,proto3" json:"delivered_at,omitempty"`
+	// Of a queued one: when its account is looked at next, and the first of what is
+	// queued for it is sent. Unset while there is no app to tell.
+	NextAttemptAt *timestamppb.Timestamp `protobuf:"bytes,10,opt,name=next_attempt_at,json=nextAttemptAt,proto3" json:"next_attempt_at,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -317,6 +320,13 @@ func (x *Hook) GetDeliveredAt() *timestamppb.Timestamp {
 	return nil
 }
 
+func (x *Hook) GetNextAttemptAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.NextAttemptAt
+	}
+	return nil
+}
+
 // ListHooksRequest says which hooks are wanted.
 type ListHooksRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -401,8 +411,10 @@ type ListHooksResponse struct {
 	UndeliveredCount int64 `protobuf:"varint,3,opt,name=undelivered_count,json=undeliveredCount,proto3" json:"undelivered_count,omitempty"`
 	// Since when the oldest of them waits; unset for none.
 	OldestUndeliveredAt *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=oldest_undelivered_at,json=oldestUndeliveredAt,proto3" json:"oldest_undelivered_at,omitempty"`
-	unknownFields       protoimpl.UnknownFields
-	sizeCache           protoimpl.SizeCache
+	// There is no app to tell: ACCESS_HOOK_URL is not set.
+	NoApp         bool `protobuf:"varint,5,opt,name=no_app,json=noApp,proto3" json:"no_app,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *ListHooksResponse) Reset() {
@@ -463,6 +475,13 @@ func (x *ListHooksResponse) GetOldestUndeliveredAt() *timestamppb.Timestamp {
 	return nil
 }
 
+func (x *ListHooksResponse) GetNoApp() bool {
+	if x != nil {
+		return x.NoApp
+	}
+	return false
+}
+
 // ReplayHooksRequest says which hooks are to be told again.
 type ReplayHooksRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -471,7 +490,12 @@ type ReplayHooksRequest struct {
 	// Changes at this time and later.
 	Since *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=since,proto3" json:"since,omitempty"`
 	// Why; it is kept with the actor's name.
-	Reason        string `protobuf:"bytes,3,opt,name=reason,proto3" json:"reason,omitempty"`
+	Reason string `protobuf:"bytes,3,opt,name=reason,proto3" json:"reason,omitempty"`
+	// Of each account, only from the first change on that the app has not taken: one of
+	// them alone would come after what is newer.
+	Undelivered bool `protobuf:"varint,4,opt,name=undelivered,proto3" json:"undelivered,omitempty"`
+	// Only say how many there are.
+	DryRun        bool `protobuf:"varint,5,opt,name=dry_run,json=dryRun,proto3" json:"dry_run,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -527,10 +551,24 @@ func (x *ReplayHooksRequest) GetReason() string {
 	return ""
 }
 
+func (x *ReplayHooksRequest) GetUndelivered() bool {
+	if x != nil {
+		return x.Undelivered
+	}
+	return false
+}
+
+func (x *ReplayHooksRequest) GetDryRun() bool {
+	if x != nil {
+		return x.DryRun
+	}
+	return false
+}
+
 // ReplayHooksResponse says how many are told again.
 type ReplayHooksResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// How many there are.
+	// How many there are, or in a dry run would be.
 	HookCount     int64 `protobuf:"varint,1,opt,name=hook_count,json=hookCount,proto3" json:"hook_count,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1706,7 +1744,7 @@ var File_provisioning_v1_provisioning_proto protoreflect.FileDescriptor
 
 const file_provisioning_v1_provisioning_proto_rawDesc = "" +
 	"\n" +
-	"\"provisioning/v1/provisioning.proto\x12\x0fprovisioning.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xb7\x03\n" +
+	"\"provisioning/v1/provisioning.proto\x12\x0fprovisioning.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xfb\x03\n" +
 	"\x04Hook\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x1d\n" +
 	"\n" +
@@ -1719,7 +1757,9 @@ const file_provisioning_v1_provisioning_proto_rawDesc = "" +
 	"\rattempt_count\x18\a \x01(\x05R\fattemptCount\x12\x1d\n" +
 	"\n" +
 	"last_error\x18\b \x01(\tR\tlastError\x12=\n" +
-	"\fdelivered_at\x18\t \x01(\v2\x1a.google.protobuf.TimestampR\vdeliveredAt\"E\n" +
+	"\fdelivered_at\x18\t \x01(\v2\x1a.google.protobuf.TimestampR\vdeliveredAt\x12B\n" +
+	"\x0fnext_attempt_at\x18\n" +
+	" \x01(\v2\x1a.google.protobuf.TimestampR\rnextAttemptAt\"E\n" +
 	"\x05State\x12\x15\n" +
 	"\x11STATE_UNSPECIFIED\x10\x00\x12\n" +
 	"\n" +
@@ -1734,18 +1774,21 @@ const file_provisioning_v1_provisioning_proto_rawDesc = "" +
 	"\tpage_size\x18\x03 \x01(\x05B\n" +
 	"\xbaH\a\x1a\x05\x18\xc8\x01(\x00R\bpageSize\x12'\n" +
 	"\n" +
-	"page_token\x18\x04 \x01(\tB\b\xbaH\x05r\x03\x18\xc8\x01R\tpageToken\"\xe5\x01\n" +
+	"page_token\x18\x04 \x01(\tB\b\xbaH\x05r\x03\x18\xc8\x01R\tpageToken\"\xfc\x01\n" +
 	"\x11ListHooksResponse\x12+\n" +
 	"\x05hooks\x18\x01 \x03(\v2\x15.provisioning.v1.HookR\x05hooks\x12&\n" +
 	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\x12+\n" +
 	"\x11undelivered_count\x18\x03 \x01(\x03R\x10undeliveredCount\x12N\n" +
-	"\x15oldest_undelivered_at\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\x13oldestUndeliveredAt\"\x9e\x01\n" +
+	"\x15oldest_undelivered_at\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\x13oldestUndeliveredAt\x12\x15\n" +
+	"\x06no_app\x18\x05 \x01(\bR\x05noApp\"\xd9\x01\n" +
 	"\x12ReplayHooksRequest\x12*\n" +
 	"\n" +
 	"account_id\x18\x01 \x01(\tB\v\xbaH\b\xd8\x01\x01r\x03\xb0\x01\x01R\taccountId\x128\n" +
 	"\x05since\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampB\x06\xbaH\x03\xc8\x01\x01R\x05since\x12\"\n" +
 	"\x06reason\x18\x03 \x01(\tB\n" +
-	"\xbaH\ar\x05\x10\x01\x18\xf4\x03R\x06reason\"4\n" +
+	"\xbaH\ar\x05\x10\x01\x18\xf4\x03R\x06reason\x12 \n" +
+	"\vundelivered\x18\x04 \x01(\bR\vundelivered\x12\x17\n" +
+	"\adry_run\x18\x05 \x01(\bR\x06dryRun\"4\n" +
 	"\x13ReplayHooksResponse\x12\x1d\n" +
 	"\n" +
 	"hook_count\x18\x01 \x01(\x03R\thookCount\"e\n" +
@@ -1916,51 +1959,52 @@ var file_provisioning_v1_provisioning_proto_depIdxs = []int32{
 	26, // 1: provisioning.v1.Hook.changed_at:type_name -> google.protobuf.Timestamp
 	0,  // 2: provisioning.v1.Hook.state:type_name -> provisioning.v1.Hook.State
 	26, // 3: provisioning.v1.Hook.delivered_at:type_name -> google.protobuf.Timestamp
-	3,  // 4: provisioning.v1.ListHooksResponse.hooks:type_name -> provisioning.v1.Hook
-	26, // 5: provisioning.v1.ListHooksResponse.oldest_undelivered_at:type_name -> google.protobuf.Timestamp
-	26, // 6: provisioning.v1.ReplayHooksRequest.since:type_name -> google.protobuf.Timestamp
-	26, // 7: provisioning.v1.GrantAccessRequest.period_start:type_name -> google.protobuf.Timestamp
-	26, // 8: provisioning.v1.GrantAccessRequest.period_end:type_name -> google.protobuf.Timestamp
-	1,  // 9: provisioning.v1.FollowSubscriptionRequest.status:type_name -> provisioning.v1.FollowSubscriptionRequest.Status
-	26, // 10: provisioning.v1.FollowSubscriptionRequest.observed_at:type_name -> google.protobuf.Timestamp
-	26, // 11: provisioning.v1.FollowSubscriptionResponse.access_until:type_name -> google.protobuf.Timestamp
-	26, // 12: provisioning.v1.Grant.starts_at:type_name -> google.protobuf.Timestamp
-	26, // 13: provisioning.v1.Grant.ends_at:type_name -> google.protobuf.Timestamp
-	26, // 14: provisioning.v1.Grant.revoked_at:type_name -> google.protobuf.Timestamp
-	26, // 15: provisioning.v1.Grant.ended_at:type_name -> google.protobuf.Timestamp
-	26, // 16: provisioning.v1.CheckAccessResponse.access_until:type_name -> google.protobuf.Timestamp
-	2,  // 17: provisioning.v1.CreateSignInLinkResponse.kind:type_name -> provisioning.v1.CreateSignInLinkResponse.Kind
-	26, // 18: provisioning.v1.CreateSignInLinkResponse.expires_at:type_name -> google.protobuf.Timestamp
-	17, // 19: provisioning.v1.MatchGrantsResponse.grants:type_name -> provisioning.v1.Grant
-	10, // 20: provisioning.v1.ProvisioningService.CheckBuyer:input_type -> provisioning.v1.CheckBuyerRequest
-	12, // 21: provisioning.v1.ProvisioningService.GrantAccess:input_type -> provisioning.v1.GrantAccessRequest
-	13, // 22: provisioning.v1.ProvisioningService.RevokeAccess:input_type -> provisioning.v1.RevokeAccessRequest
-	14, // 23: provisioning.v1.ProvisioningService.RestoreAccess:input_type -> provisioning.v1.RestoreAccessRequest
-	15, // 24: provisioning.v1.ProvisioningService.FollowSubscription:input_type -> provisioning.v1.FollowSubscriptionRequest
-	24, // 25: provisioning.v1.ProvisioningService.MatchGrants:input_type -> provisioning.v1.MatchGrantsRequest
-	18, // 26: provisioning.v1.ProvisioningService.CheckAccess:input_type -> provisioning.v1.CheckAccessRequest
-	8,  // 27: provisioning.v1.ProvisioningService.FindAccount:input_type -> provisioning.v1.FindAccountRequest
-	20, // 28: provisioning.v1.ProvisioningService.CreateSignInLink:input_type -> provisioning.v1.CreateSignInLinkRequest
-	22, // 29: provisioning.v1.ProvisioningService.RedeemActivation:input_type -> provisioning.v1.RedeemActivationRequest
-	4,  // 30: provisioning.v1.ProvisioningAdminService.ListHooks:input_type -> provisioning.v1.ListHooksRequest
-	6,  // 31: provisioning.v1.ProvisioningAdminService.ReplayHooks:input_type -> provisioning.v1.ReplayHooksRequest
-	11, // 32: provisioning.v1.ProvisioningService.CheckBuyer:output_type -> provisioning.v1.CheckBuyerResponse
-	17, // 33: provisioning.v1.ProvisioningService.GrantAccess:output_type -> provisioning.v1.Grant
-	17, // 34: provisioning.v1.ProvisioningService.RevokeAccess:output_type -> provisioning.v1.Grant
-	17, // 35: provisioning.v1.ProvisioningService.RestoreAccess:output_type -> provisioning.v1.Grant
-	16, // 36: provisioning.v1.ProvisioningService.FollowSubscription:output_type -> provisioning.v1.FollowSubscriptionResponse
-	25, // 37: provisioning.v1.ProvisioningService.MatchGrants:output_type -> provisioning.v1.MatchGrantsResponse
-	19, // 38: provisioning.v1.ProvisioningService.CheckAccess:output_type -> provisioning.v1.CheckAccessResponse
-	9,  // 39: provisioning.v1.ProvisioningService.FindAccount:output_type -> provisioning.v1.FindAccountResponse
-	21, // 40: provisioning.v1.ProvisioningService.CreateSignInLink:output_type -> provisioning.v1.CreateSignInLinkResponse
-	23, // 41: provisioning.v1.ProvisioningService.RedeemActivation:output_type -> provisioning.v1.RedeemActivationResponse
-	5,  // 42: provisioning.v1.ProvisioningAdminService.ListHooks:output_type -> provisioning.v1.ListHooksResponse
-	7,  // 43: provisioning.v1.ProvisioningAdminService.ReplayHooks:output_type -> provisioning.v1.ReplayHooksResponse
-	32, // [32:44] is the sub-list for method output_type
-	20, // [20:32] is the sub-list for method input_type
-	20, // [20:20] is the sub-list for extension type_name
-	20, // [20:20] is the sub-list for extension extendee
-	0,  // [0:20] is the sub-list for field type_name
+	26, // 4: provisioning.v1.Hook.next_attempt_at:type_name -> google.protobuf.Timestamp
+	3,  // 5: provisioning.v1.ListHooksResponse.hooks:type_name -> provisioning.v1.Hook
+	26, // 6: provisioning.v1.ListHooksResponse.oldest_undelivered_at:type_name -> google.protobuf.Timestamp
+	26, // 7: provisioning.v1.ReplayHooksRequest.since:type_name -> google.protobuf.Timestamp
+	26, // 8: provisioning.v1.GrantAccessRequest.period_start:type_name -> google.protobuf.Timestamp
+	26, // 9: provisioning.v1.GrantAccessRequest.period_end:type_name -> google.protobuf.Timestamp
+	1,  // 10: provisioning.v1.FollowSubscriptionRequest.status:type_name -> provisioning.v1.FollowSubscriptionRequest.Status
+	26, // 11: provisioning.v1.FollowSubscriptionRequest.observed_at:type_name -> google.protobuf.Timestamp
+	26, // 12: provisioning.v1.FollowSubscriptionResponse.access_until:type_name -> google.protobuf.Timestamp
+	26, // 13: provisioning.v1.Grant.starts_at:type_name -> google.protobuf.Timestamp
+	26, // 14: provisioning.v1.Grant.ends_at:type_name -> google.protobuf.Timestamp
+	26, // 15: provisioning.v1.Grant.revoked_at:type_name -> google.protobuf.Timestamp
+	26, // 16: provisioning.v1.Grant.ended_at:type_name -> google.protobuf.Timestamp
+	26, // 17: provisioning.v1.CheckAccessResponse.access_until:type_name -> google.protobuf.Timestamp
+	2,  // 18: provisioning.v1.CreateSignInLinkResponse.kind:type_name -> provisioning.v1.CreateSignInLinkResponse.Kind
+	26, // 19: provisioning.v1.CreateSignInLinkResponse.expires_at:type_name -> google.protobuf.Timestamp
+	17, // 20: provisioning.v1.MatchGrantsResponse.grants:type_name -> provisioning.v1.Grant
+	10, // 21: provisioning.v1.ProvisioningService.CheckBuyer:input_type -> provisioning.v1.CheckBuyerRequest
+	12, // 22: provisioning.v1.ProvisioningService.GrantAccess:input_type -> provisioning.v1.GrantAccessRequest
+	13, // 23: provisioning.v1.ProvisioningService.RevokeAccess:input_type -> provisioning.v1.RevokeAccessRequest
+	14, // 24: provisioning.v1.ProvisioningService.RestoreAccess:input_type -> provisioning.v1.RestoreAccessRequest
+	15, // 25: provisioning.v1.ProvisioningService.FollowSubscription:input_type -> provisioning.v1.FollowSubscriptionRequest
+	24, // 26: provisioning.v1.ProvisioningService.MatchGrants:input_type -> provisioning.v1.MatchGrantsRequest
+	18, // 27: provisioning.v1.ProvisioningService.CheckAccess:input_type -> provisioning.v1.CheckAccessRequest
+	8,  // 28: provisioning.v1.ProvisioningService.FindAccount:input_type -> provisioning.v1.FindAccountRequest
+	20, // 29: provisioning.v1.ProvisioningService.CreateSignInLink:input_type -> provisioning.v1.CreateSignInLinkRequest
+	22, // 30: provisioning.v1.ProvisioningService.RedeemActivation:input_type -> provisioning.v1.RedeemActivationRequest
+	4,  // 31: provisioning.v1.ProvisioningAdminService.ListHooks:input_type -> provisioning.v1.ListHooksRequest
+	6,  // 32: provisioning.v1.ProvisioningAdminService.ReplayHooks:input_type -> provisioning.v1.ReplayHooksRequest
+	11, // 33: provisioning.v1.ProvisioningService.CheckBuyer:output_type -> provisioning.v1.CheckBuyerResponse
+	17, // 34: provisioning.v1.ProvisioningService.GrantAccess:output_type -> provisioning.v1.Grant
+	17, // 35: provisioning.v1.ProvisioningService.RevokeAccess:output_type -> provisioning.v1.Grant
+	17, // 36: provisioning.v1.ProvisioningService.RestoreAccess:output_type -> provisioning.v1.Grant
+	16, // 37: provisioning.v1.ProvisioningService.FollowSubscription:output_type -> provisioning.v1.FollowSubscriptionResponse
+	25, // 38: provisioning.v1.ProvisioningService.MatchGrants:output_type -> provisioning.v1.MatchGrantsResponse
+	19, // 39: provisioning.v1.ProvisioningService.CheckAccess:output_type -> provisioning.v1.CheckAccessResponse
+	9,  // 40: provisioning.v1.ProvisioningService.FindAccount:output_type -> provisioning.v1.FindAccountResponse
+	21, // 41: provisioning.v1.ProvisioningService.CreateSignInLink:output_type -> provisioning.v1.CreateSignInLinkResponse
+	23, // 42: provisioning.v1.ProvisioningService.RedeemActivation:output_type -> provisioning.v1.RedeemActivationResponse
+	5,  // 43: provisioning.v1.ProvisioningAdminService.ListHooks:output_type -> provisioning.v1.ListHooksResponse
+	7,  // 44: provisioning.v1.ProvisioningAdminService.ReplayHooks:output_type -> provisioning.v1.ReplayHooksResponse
+	33, // [33:45] is the sub-list for method output_type
+	21, // [21:33] is the sub-list for method input_type
+	21, // [21:21] is the sub-list for extension type_name
+	21, // [21:21] is the sub-list for extension extendee
+	0,  // [0:21] is the sub-list for field type_name
 }
 
 func init() { file_provisioning_v1_provisioning_proto_init() }

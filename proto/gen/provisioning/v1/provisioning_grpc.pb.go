@@ -547,7 +547,9 @@ type ProvisioningAdminServiceClient interface {
 	// ListHooks lists what the app was told of access, newest first.
 	ListHooks(ctx context.Context, in *ListHooksRequest, opts ...grpc.CallOption) (*ListHooksResponse, error)
 	// ReplayHooks has the app told again, with the same ids, of what changed since a
-	// time; each account's changes are sent in their order.
+	// time; each account's changes are sent in their order, and what waits for its next
+	// attempt is sent now. SupportService.ReplayHooks does it for the desk, and leaves an
+	// audit entry.
 	ReplayHooks(ctx context.Context, in *ReplayHooksRequest, opts ...grpc.CallOption) (*ReplayHooksResponse, error)
 }
 
@@ -588,7 +590,9 @@ type ProvisioningAdminServiceServer interface {
 	// ListHooks lists what the app was told of access, newest first.
 	ListHooks(context.Context, *ListHooksRequest) (*ListHooksResponse, error)
 	// ReplayHooks has the app told again, with the same ids, of what changed since a
-	// time; each account's changes are sent in their order.
+	// time; each account's changes are sent in their order, and what waits for its next
+	// attempt is sent now. SupportService.ReplayHooks does it for the desk, and leaves an
+	// audit entry.
 	ReplayHooks(context.Context, *ReplayHooksRequest) (*ReplayHooksResponse, error)
 	mustEmbedUnimplementedProvisioningAdminServiceServer()
 }

@@ -182,7 +182,7 @@ func (x Step_Outcome) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use Step_Outcome.Descriptor instead.
 func (Step_Outcome) EnumDescriptor() ([]byte, []int) {
-	return file_reconciliation_v1_support_proto_rawDescGZIP(), []int{27, 0}
+	return file_reconciliation_v1_support_proto_rawDescGZIP(), []int{28, 0}
 }
 
 // Template is what the mail says.
@@ -255,7 +255,7 @@ func (x ReplyRequest_Template) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use ReplyRequest_Template.Descriptor instead.
 func (ReplyRequest_Template) EnumDescriptor() ([]byte, []int) {
-	return file_reconciliation_v1_support_proto_rawDescGZIP(), []int{28, 0}
+	return file_reconciliation_v1_support_proto_rawDescGZIP(), []int{29, 0}
 }
 
 // Category is what a customer wrote about.
@@ -312,7 +312,7 @@ func (x Ticket_Category) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use Ticket_Category.Descriptor instead.
 func (Ticket_Category) EnumDescriptor() ([]byte, []int) {
-	return file_reconciliation_v1_support_proto_rawDescGZIP(), []int{30, 0}
+	return file_reconciliation_v1_support_proto_rawDescGZIP(), []int{31, 0}
 }
 
 // State is whether somebody works on it.
@@ -369,7 +369,7 @@ func (x Ticket_State) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use Ticket_State.Descriptor instead.
 func (Ticket_State) EnumDescriptor() ([]byte, []int) {
-	return file_reconciliation_v1_support_proto_rawDescGZIP(), []int{30, 1}
+	return file_reconciliation_v1_support_proto_rawDescGZIP(), []int{31, 1}
 }
 
 // Outcome is what came of it.
@@ -427,7 +427,7 @@ func (x AuditEntry_Outcome) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use AuditEntry_Outcome.Descriptor instead.
 func (AuditEntry_Outcome) EnumDescriptor() ([]byte, []int) {
-	return file_reconciliation_v1_support_proto_rawDescGZIP(), []int{37, 0}
+	return file_reconciliation_v1_support_proto_rawDescGZIP(), []int{38, 0}
 }
 
 // WhoAmIRequest asks whose the token is.
@@ -2075,6 +2075,79 @@ func (x *IgnoreEventRequest) GetAct() *Act {
 	return nil
 }
 
+// ReplayHooksRequest says which changes of access the app is told of again.
+type ReplayHooksRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// UUID; empty is all accounts.
+	AccountId string `protobuf:"bytes,1,opt,name=account_id,json=accountId,proto3" json:"account_id,omitempty"`
+	// Changes at this time and later.
+	Since *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=since,proto3" json:"since,omitempty"`
+	// Of each account, only from the first change on that the app has not taken.
+	Undelivered bool `protobuf:"varint,3,opt,name=undelivered,proto3" json:"undelivered,omitempty"`
+	// Who wishes it, why, and whether it is only tried.
+	Act           *Act `protobuf:"bytes,4,opt,name=act,proto3" json:"act,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ReplayHooksRequest) Reset() {
+	*x = ReplayHooksRequest{}
+	mi := &file_reconciliation_v1_support_proto_msgTypes[22]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ReplayHooksRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ReplayHooksRequest) ProtoMessage() {}
+
+func (x *ReplayHooksRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_reconciliation_v1_support_proto_msgTypes[22]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ReplayHooksRequest.ProtoReflect.Descriptor instead.
+func (*ReplayHooksRequest) Descriptor() ([]byte, []int) {
+	return file_reconciliation_v1_support_proto_rawDescGZIP(), []int{22}
+}
+
+func (x *ReplayHooksRequest) GetAccountId() string {
+	if x != nil {
+		return x.AccountId
+	}
+	return ""
+}
+
+func (x *ReplayHooksRequest) GetSince() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Since
+	}
+	return nil
+}
+
+func (x *ReplayHooksRequest) GetUndelivered() bool {
+	if x != nil {
+		return x.Undelivered
+	}
+	return false
+}
+
+func (x *ReplayHooksRequest) GetAct() *Act {
+	if x != nil {
+		return x.Act
+	}
+	return nil
+}
+
 // SetChargingRequest turns the switch that stops new charges.
 type SetChargingRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -2090,7 +2163,7 @@ type SetChargingRequest struct {
 
 func (x *SetChargingRequest) Reset() {
 	*x = SetChargingRequest{}
-	mi := &file_reconciliation_v1_support_proto_msgTypes[22]
+	mi := &file_reconciliation_v1_support_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2102,7 +2175,7 @@ func (x *SetChargingRequest) String() string {
 func (*SetChargingRequest) ProtoMessage() {}
 
 func (x *SetChargingRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_reconciliation_v1_support_proto_msgTypes[22]
+	mi := &file_reconciliation_v1_support_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2115,7 +2188,7 @@ func (x *SetChargingRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SetChargingRequest.ProtoReflect.Descriptor instead.
 func (*SetChargingRequest) Descriptor() ([]byte, []int) {
-	return file_reconciliation_v1_support_proto_rawDescGZIP(), []int{22}
+	return file_reconciliation_v1_support_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *SetChargingRequest) GetPaused() bool {
@@ -2152,7 +2225,7 @@ type ExportPersonRequest struct {
 
 func (x *ExportPersonRequest) Reset() {
 	*x = ExportPersonRequest{}
-	mi := &file_reconciliation_v1_support_proto_msgTypes[23]
+	mi := &file_reconciliation_v1_support_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2164,7 +2237,7 @@ func (x *ExportPersonRequest) String() string {
 func (*ExportPersonRequest) ProtoMessage() {}
 
 func (x *ExportPersonRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_reconciliation_v1_support_proto_msgTypes[23]
+	mi := &file_reconciliation_v1_support_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2177,7 +2250,7 @@ func (x *ExportPersonRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ExportPersonRequest.ProtoReflect.Descriptor instead.
 func (*ExportPersonRequest) Descriptor() ([]byte, []int) {
-	return file_reconciliation_v1_support_proto_rawDescGZIP(), []int{23}
+	return file_reconciliation_v1_support_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *ExportPersonRequest) GetEmail() string {
@@ -2209,7 +2282,7 @@ type ExportPersonResponse struct {
 
 func (x *ExportPersonResponse) Reset() {
 	*x = ExportPersonResponse{}
-	mi := &file_reconciliation_v1_support_proto_msgTypes[24]
+	mi := &file_reconciliation_v1_support_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2221,7 +2294,7 @@ func (x *ExportPersonResponse) String() string {
 func (*ExportPersonResponse) ProtoMessage() {}
 
 func (x *ExportPersonResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_reconciliation_v1_support_proto_msgTypes[24]
+	mi := &file_reconciliation_v1_support_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2234,7 +2307,7 @@ func (x *ExportPersonResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ExportPersonResponse.ProtoReflect.Descriptor instead.
 func (*ExportPersonResponse) Descriptor() ([]byte, []int) {
-	return file_reconciliation_v1_support_proto_rawDescGZIP(), []int{24}
+	return file_reconciliation_v1_support_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *ExportPersonResponse) GetJson() string {
@@ -2274,7 +2347,7 @@ type ErasePersonRequest struct {
 
 func (x *ErasePersonRequest) Reset() {
 	*x = ErasePersonRequest{}
-	mi := &file_reconciliation_v1_support_proto_msgTypes[25]
+	mi := &file_reconciliation_v1_support_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2286,7 +2359,7 @@ func (x *ErasePersonRequest) String() string {
 func (*ErasePersonRequest) ProtoMessage() {}
 
 func (x *ErasePersonRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_reconciliation_v1_support_proto_msgTypes[25]
+	mi := &file_reconciliation_v1_support_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2299,7 +2372,7 @@ func (x *ErasePersonRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ErasePersonRequest.ProtoReflect.Descriptor instead.
 func (*ErasePersonRequest) Descriptor() ([]byte, []int) {
-	return file_reconciliation_v1_support_proto_rawDescGZIP(), []int{25}
+	return file_reconciliation_v1_support_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *ErasePersonRequest) GetEmail() string {
@@ -2349,7 +2422,7 @@ type ActionResponse struct {
 
 func (x *ActionResponse) Reset() {
 	*x = ActionResponse{}
-	mi := &file_reconciliation_v1_support_proto_msgTypes[26]
+	mi := &file_reconciliation_v1_support_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2361,7 +2434,7 @@ func (x *ActionResponse) String() string {
 func (*ActionResponse) ProtoMessage() {}
 
 func (x *ActionResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_reconciliation_v1_support_proto_msgTypes[26]
+	mi := &file_reconciliation_v1_support_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2374,7 +2447,7 @@ func (x *ActionResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ActionResponse.ProtoReflect.Descriptor instead.
 func (*ActionResponse) Descriptor() ([]byte, []int) {
-	return file_reconciliation_v1_support_proto_rawDescGZIP(), []int{26}
+	return file_reconciliation_v1_support_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *ActionResponse) GetSteps() []*Step {
@@ -2448,7 +2521,7 @@ type Step struct {
 
 func (x *Step) Reset() {
 	*x = Step{}
-	mi := &file_reconciliation_v1_support_proto_msgTypes[27]
+	mi := &file_reconciliation_v1_support_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2460,7 +2533,7 @@ func (x *Step) String() string {
 func (*Step) ProtoMessage() {}
 
 func (x *Step) ProtoReflect() protoreflect.Message {
-	mi := &file_reconciliation_v1_support_proto_msgTypes[27]
+	mi := &file_reconciliation_v1_support_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2473,7 +2546,7 @@ func (x *Step) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Step.ProtoReflect.Descriptor instead.
 func (*Step) Descriptor() ([]byte, []int) {
-	return file_reconciliation_v1_support_proto_rawDescGZIP(), []int{27}
+	return file_reconciliation_v1_support_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *Step) GetWhat() string {
@@ -2522,7 +2595,7 @@ type ReplyRequest struct {
 
 func (x *ReplyRequest) Reset() {
 	*x = ReplyRequest{}
-	mi := &file_reconciliation_v1_support_proto_msgTypes[28]
+	mi := &file_reconciliation_v1_support_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2534,7 +2607,7 @@ func (x *ReplyRequest) String() string {
 func (*ReplyRequest) ProtoMessage() {}
 
 func (x *ReplyRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_reconciliation_v1_support_proto_msgTypes[28]
+	mi := &file_reconciliation_v1_support_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2547,7 +2620,7 @@ func (x *ReplyRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReplyRequest.ProtoReflect.Descriptor instead.
 func (*ReplyRequest) Descriptor() ([]byte, []int) {
-	return file_reconciliation_v1_support_proto_rawDescGZIP(), []int{28}
+	return file_reconciliation_v1_support_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *ReplyRequest) GetTemplate() ReplyRequest_Template {
@@ -2623,7 +2696,7 @@ type ReplyResponse struct {
 
 func (x *ReplyResponse) Reset() {
 	*x = ReplyResponse{}
-	mi := &file_reconciliation_v1_support_proto_msgTypes[29]
+	mi := &file_reconciliation_v1_support_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2635,7 +2708,7 @@ func (x *ReplyResponse) String() string {
 func (*ReplyResponse) ProtoMessage() {}
 
 func (x *ReplyResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_reconciliation_v1_support_proto_msgTypes[29]
+	mi := &file_reconciliation_v1_support_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2648,7 +2721,7 @@ func (x *ReplyResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReplyResponse.ProtoReflect.Descriptor instead.
 func (*ReplyResponse) Descriptor() ([]byte, []int) {
-	return file_reconciliation_v1_support_proto_rawDescGZIP(), []int{29}
+	return file_reconciliation_v1_support_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *ReplyResponse) GetTo() string {
@@ -2716,7 +2789,7 @@ type Ticket struct {
 
 func (x *Ticket) Reset() {
 	*x = Ticket{}
-	mi := &file_reconciliation_v1_support_proto_msgTypes[30]
+	mi := &file_reconciliation_v1_support_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2728,7 +2801,7 @@ func (x *Ticket) String() string {
 func (*Ticket) ProtoMessage() {}
 
 func (x *Ticket) ProtoReflect() protoreflect.Message {
-	mi := &file_reconciliation_v1_support_proto_msgTypes[30]
+	mi := &file_reconciliation_v1_support_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2741,7 +2814,7 @@ func (x *Ticket) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Ticket.ProtoReflect.Descriptor instead.
 func (*Ticket) Descriptor() ([]byte, []int) {
-	return file_reconciliation_v1_support_proto_rawDescGZIP(), []int{30}
+	return file_reconciliation_v1_support_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *Ticket) GetId() int64 {
@@ -2863,7 +2936,7 @@ type OpenTicketRequest struct {
 
 func (x *OpenTicketRequest) Reset() {
 	*x = OpenTicketRequest{}
-	mi := &file_reconciliation_v1_support_proto_msgTypes[31]
+	mi := &file_reconciliation_v1_support_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2875,7 +2948,7 @@ func (x *OpenTicketRequest) String() string {
 func (*OpenTicketRequest) ProtoMessage() {}
 
 func (x *OpenTicketRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_reconciliation_v1_support_proto_msgTypes[31]
+	mi := &file_reconciliation_v1_support_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2888,7 +2961,7 @@ func (x *OpenTicketRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OpenTicketRequest.ProtoReflect.Descriptor instead.
 func (*OpenTicketRequest) Descriptor() ([]byte, []int) {
-	return file_reconciliation_v1_support_proto_rawDescGZIP(), []int{31}
+	return file_reconciliation_v1_support_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *OpenTicketRequest) GetEmail() string {
@@ -2956,7 +3029,7 @@ type ChangeTicketRequest struct {
 
 func (x *ChangeTicketRequest) Reset() {
 	*x = ChangeTicketRequest{}
-	mi := &file_reconciliation_v1_support_proto_msgTypes[32]
+	mi := &file_reconciliation_v1_support_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2968,7 +3041,7 @@ func (x *ChangeTicketRequest) String() string {
 func (*ChangeTicketRequest) ProtoMessage() {}
 
 func (x *ChangeTicketRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_reconciliation_v1_support_proto_msgTypes[32]
+	mi := &file_reconciliation_v1_support_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2981,7 +3054,7 @@ func (x *ChangeTicketRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ChangeTicketRequest.ProtoReflect.Descriptor instead.
 func (*ChangeTicketRequest) Descriptor() ([]byte, []int) {
-	return file_reconciliation_v1_support_proto_rawDescGZIP(), []int{32}
+	return file_reconciliation_v1_support_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *ChangeTicketRequest) GetTicketId() int64 {
@@ -3048,7 +3121,7 @@ type ListTicketsRequest struct {
 
 func (x *ListTicketsRequest) Reset() {
 	*x = ListTicketsRequest{}
-	mi := &file_reconciliation_v1_support_proto_msgTypes[33]
+	mi := &file_reconciliation_v1_support_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3060,7 +3133,7 @@ func (x *ListTicketsRequest) String() string {
 func (*ListTicketsRequest) ProtoMessage() {}
 
 func (x *ListTicketsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_reconciliation_v1_support_proto_msgTypes[33]
+	mi := &file_reconciliation_v1_support_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3073,7 +3146,7 @@ func (x *ListTicketsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListTicketsRequest.ProtoReflect.Descriptor instead.
 func (*ListTicketsRequest) Descriptor() ([]byte, []int) {
-	return file_reconciliation_v1_support_proto_rawDescGZIP(), []int{33}
+	return file_reconciliation_v1_support_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *ListTicketsRequest) GetState() Ticket_State {
@@ -3110,7 +3183,7 @@ type ListTicketsResponse struct {
 
 func (x *ListTicketsResponse) Reset() {
 	*x = ListTicketsResponse{}
-	mi := &file_reconciliation_v1_support_proto_msgTypes[34]
+	mi := &file_reconciliation_v1_support_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3122,7 +3195,7 @@ func (x *ListTicketsResponse) String() string {
 func (*ListTicketsResponse) ProtoMessage() {}
 
 func (x *ListTicketsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_reconciliation_v1_support_proto_msgTypes[34]
+	mi := &file_reconciliation_v1_support_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3135,7 +3208,7 @@ func (x *ListTicketsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListTicketsResponse.ProtoReflect.Descriptor instead.
 func (*ListTicketsResponse) Descriptor() ([]byte, []int) {
-	return file_reconciliation_v1_support_proto_rawDescGZIP(), []int{34}
+	return file_reconciliation_v1_support_proto_rawDescGZIP(), []int{35}
 }
 
 func (x *ListTicketsResponse) GetTickets() []*Ticket {
@@ -3170,7 +3243,7 @@ type ListAuditRequest struct {
 
 func (x *ListAuditRequest) Reset() {
 	*x = ListAuditRequest{}
-	mi := &file_reconciliation_v1_support_proto_msgTypes[35]
+	mi := &file_reconciliation_v1_support_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3182,7 +3255,7 @@ func (x *ListAuditRequest) String() string {
 func (*ListAuditRequest) ProtoMessage() {}
 
 func (x *ListAuditRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_reconciliation_v1_support_proto_msgTypes[35]
+	mi := &file_reconciliation_v1_support_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3195,7 +3268,7 @@ func (x *ListAuditRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListAuditRequest.ProtoReflect.Descriptor instead.
 func (*ListAuditRequest) Descriptor() ([]byte, []int) {
-	return file_reconciliation_v1_support_proto_rawDescGZIP(), []int{35}
+	return file_reconciliation_v1_support_proto_rawDescGZIP(), []int{36}
 }
 
 func (x *ListAuditRequest) GetActor() string {
@@ -3239,7 +3312,7 @@ type ListAuditResponse struct {
 
 func (x *ListAuditResponse) Reset() {
 	*x = ListAuditResponse{}
-	mi := &file_reconciliation_v1_support_proto_msgTypes[36]
+	mi := &file_reconciliation_v1_support_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3251,7 +3324,7 @@ func (x *ListAuditResponse) String() string {
 func (*ListAuditResponse) ProtoMessage() {}
 
 func (x *ListAuditResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_reconciliation_v1_support_proto_msgTypes[36]
+	mi := &file_reconciliation_v1_support_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3264,7 +3337,7 @@ func (x *ListAuditResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListAuditResponse.ProtoReflect.Descriptor instead.
 func (*ListAuditResponse) Descriptor() ([]byte, []int) {
-	return file_reconciliation_v1_support_proto_rawDescGZIP(), []int{36}
+	return file_reconciliation_v1_support_proto_rawDescGZIP(), []int{37}
 }
 
 func (x *ListAuditResponse) GetEntries() []*AuditEntry {
@@ -3320,7 +3393,7 @@ type AuditEntry struct {
 
 func (x *AuditEntry) Reset() {
 	*x = AuditEntry{}
-	mi := &file_reconciliation_v1_support_proto_msgTypes[37]
+	mi := &file_reconciliation_v1_support_proto_msgTypes[38]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3332,7 +3405,7 @@ func (x *AuditEntry) String() string {
 func (*AuditEntry) ProtoMessage() {}
 
 func (x *AuditEntry) ProtoReflect() protoreflect.Message {
-	mi := &file_reconciliation_v1_support_proto_msgTypes[37]
+	mi := &file_reconciliation_v1_support_proto_msgTypes[38]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3345,7 +3418,7 @@ func (x *AuditEntry) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AuditEntry.ProtoReflect.Descriptor instead.
 func (*AuditEntry) Descriptor() ([]byte, []int) {
-	return file_reconciliation_v1_support_proto_rawDescGZIP(), []int{37}
+	return file_reconciliation_v1_support_proto_rawDescGZIP(), []int{38}
 }
 
 func (x *AuditEntry) GetId() int64 {
@@ -3585,7 +3658,13 @@ const file_reconciliation_v1_support_proto_rawDesc = "" +
 	"\x0fstripe_event_id\x18\x01 \x01(\tB\n" +
 	"\xbaH\ar\x05\x10\x01\x18\xff\x01R\rstripeEventId\x12 \n" +
 	"\x06reason\x18\x02 \x01(\tB\b\xbaH\x05r\x03\x18\xf4\x03R\x06reason\x12(\n" +
-	"\x03act\x18\x03 \x01(\v2\x16.reconciliation.v1.ActR\x03act\"x\n" +
+	"\x03act\x18\x03 \x01(\v2\x16.reconciliation.v1.ActR\x03act\"\xce\x01\n" +
+	"\x12ReplayHooksRequest\x12*\n" +
+	"\n" +
+	"account_id\x18\x01 \x01(\tB\v\xbaH\b\xd8\x01\x01r\x03\xb0\x01\x01R\taccountId\x128\n" +
+	"\x05since\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampB\x06\xbaH\x03\xc8\x01\x01R\x05since\x12 \n" +
+	"\vundelivered\x18\x03 \x01(\bR\vundelivered\x120\n" +
+	"\x03act\x18\x04 \x01(\v2\x16.reconciliation.v1.ActB\x06\xbaH\x03\xc8\x01\x01R\x03act\"x\n" +
 	"\x12SetChargingRequest\x12\x16\n" +
 	"\x06paused\x18\x01 \x01(\bR\x06paused\x12 \n" +
 	"\x06reason\x18\x02 \x01(\tB\b\xbaH\x05r\x03\x18\xf4\x03R\x06reason\x12(\n" +
@@ -3765,7 +3844,7 @@ const file_reconciliation_v1_support_proto_rawDesc = "" +
 	"\x12\f\n" +
 	"\bALL_GOOD\x10\v\x12\x16\n" +
 	"\x12NO_CHARGE_NO_ORDER\x10\f\x12\v\n" +
-	"\aUNCLEAR\x10\r2\x93\x18\n" +
+	"\aUNCLEAR\x10\r2\x98\x19\n" +
 	"\x0eSupportService\x12g\n" +
 	"\x06WhoAmI\x12 .reconciliation.v1.WhoAmIRequest\x1a!.reconciliation.v1.WhoAmIResponse\"\x18\x82\xd3\xe4\x93\x02\x12\x12\x10/admin/v1/whoami\x12\x8a\x01\n" +
 	"\x0eLookupCustomer\x12(.reconciliation.v1.LookupCustomerRequest\x1a).reconciliation.v1.LookupCustomerResponse\"#\x82\xd3\xe4\x93\x02\x1d:\x01*\"\x18/admin/v1/support:lookup\x12u\n" +
@@ -3782,7 +3861,8 @@ const file_reconciliation_v1_support_proto_rawDesc = "" +
 	"\x0eSnoozeIncident\x12(.reconciliation.v1.SnoozeIncidentRequest\x1a!.reconciliation.v1.ActionResponse\"5\x82\xd3\xe4\x93\x02/:\x01*b\bincident\" /admin/v1/incidents/{key}:snooze\x12\x96\x01\n" +
 	"\tLinkEvent\x12#.reconciliation.v1.LinkEventRequest\x1a!.reconciliation.v1.ActionResponse\"A\x82\xd3\xe4\x93\x02;:\x01*b\x05event\"//admin/v1/webhook-events/{stripe_event_id}:link\x12\x9c\x01\n" +
 	"\vReplayEvent\x12%.reconciliation.v1.ReplayEventRequest\x1a!.reconciliation.v1.ActionResponse\"C\x82\xd3\xe4\x93\x02=:\x01*b\x05event\"1/admin/v1/webhook-events/{stripe_event_id}:replay\x12\x9c\x01\n" +
-	"\vIgnoreEvent\x12%.reconciliation.v1.IgnoreEventRequest\x1a!.reconciliation.v1.ActionResponse\"C\x82\xd3\xe4\x93\x02=:\x01*b\x05event\"1/admin/v1/webhook-events/{stripe_event_id}:ignore\x12\x80\x01\n" +
+	"\vIgnoreEvent\x12%.reconciliation.v1.IgnoreEventRequest\x1a!.reconciliation.v1.ActionResponse\"C\x82\xd3\xe4\x93\x02=:\x01*b\x05event\"1/admin/v1/webhook-events/{stripe_event_id}:ignore\x12\x82\x01\n" +
+	"\vReplayHooks\x12%.reconciliation.v1.ReplayHooksRequest\x1a!.reconciliation.v1.ActionResponse\")\x82\xd3\xe4\x93\x02#:\x01*\"\x1e/admin/v1/support:replay-hooks\x12\x80\x01\n" +
 	"\vSetCharging\x12%.reconciliation.v1.SetChargingRequest\x1a!.reconciliation.v1.ActionResponse\"'\x82\xd3\xe4\x93\x02!:\x01*b\bcharging\"\x12/admin/v1/charging\x12n\n" +
 	"\x05Reply\x12\x1f.reconciliation.v1.ReplyRequest\x1a .reconciliation.v1.ReplyResponse\"\"\x82\xd3\xe4\x93\x02\x1c:\x01*\"\x17/admin/v1/support:reply\x12k\n" +
 	"\n" +
@@ -3806,7 +3886,7 @@ func file_reconciliation_v1_support_proto_rawDescGZIP() []byte {
 }
 
 var file_reconciliation_v1_support_proto_enumTypes = make([]protoimpl.EnumInfo, 6)
-var file_reconciliation_v1_support_proto_msgTypes = make([]protoimpl.MessageInfo, 38)
+var file_reconciliation_v1_support_proto_msgTypes = make([]protoimpl.MessageInfo, 39)
 var file_reconciliation_v1_support_proto_goTypes = []any{
 	(Diagnosis)(0),                     // 0: reconciliation.v1.Diagnosis
 	(Step_Outcome)(0),                  // 1: reconciliation.v1.Step.Outcome
@@ -3836,30 +3916,31 @@ var file_reconciliation_v1_support_proto_goTypes = []any{
 	(*LinkEventRequest)(nil),           // 25: reconciliation.v1.LinkEventRequest
 	(*ReplayEventRequest)(nil),         // 26: reconciliation.v1.ReplayEventRequest
 	(*IgnoreEventRequest)(nil),         // 27: reconciliation.v1.IgnoreEventRequest
-	(*SetChargingRequest)(nil),         // 28: reconciliation.v1.SetChargingRequest
-	(*ExportPersonRequest)(nil),        // 29: reconciliation.v1.ExportPersonRequest
-	(*ExportPersonResponse)(nil),       // 30: reconciliation.v1.ExportPersonResponse
-	(*ErasePersonRequest)(nil),         // 31: reconciliation.v1.ErasePersonRequest
-	(*ActionResponse)(nil),             // 32: reconciliation.v1.ActionResponse
-	(*Step)(nil),                       // 33: reconciliation.v1.Step
-	(*ReplyRequest)(nil),               // 34: reconciliation.v1.ReplyRequest
-	(*ReplyResponse)(nil),              // 35: reconciliation.v1.ReplyResponse
-	(*Ticket)(nil),                     // 36: reconciliation.v1.Ticket
-	(*OpenTicketRequest)(nil),          // 37: reconciliation.v1.OpenTicketRequest
-	(*ChangeTicketRequest)(nil),        // 38: reconciliation.v1.ChangeTicketRequest
-	(*ListTicketsRequest)(nil),         // 39: reconciliation.v1.ListTicketsRequest
-	(*ListTicketsResponse)(nil),        // 40: reconciliation.v1.ListTicketsResponse
-	(*ListAuditRequest)(nil),           // 41: reconciliation.v1.ListAuditRequest
-	(*ListAuditResponse)(nil),          // 42: reconciliation.v1.ListAuditResponse
-	(*AuditEntry)(nil),                 // 43: reconciliation.v1.AuditEntry
-	(*v1.DescribeOrderResponse)(nil),   // 44: orders.v1.DescribeOrderResponse
-	(*v11.SeenCharge)(nil),             // 45: payments.v1.SeenCharge
-	(*Case)(nil),                       // 46: reconciliation.v1.Case
-	(*timestamppb.Timestamp)(nil),      // 47: google.protobuf.Timestamp
-	(*v1.Order)(nil),                   // 48: orders.v1.Order
-	(*v11.WebhookEvent)(nil),           // 49: payments.v1.WebhookEvent
-	(*v1.SetChargingResponse)(nil),     // 50: orders.v1.SetChargingResponse
-	(*v12.Incident)(nil),               // 51: notifications.v1.Incident
+	(*ReplayHooksRequest)(nil),         // 28: reconciliation.v1.ReplayHooksRequest
+	(*SetChargingRequest)(nil),         // 29: reconciliation.v1.SetChargingRequest
+	(*ExportPersonRequest)(nil),        // 30: reconciliation.v1.ExportPersonRequest
+	(*ExportPersonResponse)(nil),       // 31: reconciliation.v1.ExportPersonResponse
+	(*ErasePersonRequest)(nil),         // 32: reconciliation.v1.ErasePersonRequest
+	(*ActionResponse)(nil),             // 33: reconciliation.v1.ActionResponse
+	(*Step)(nil),                       // 34: reconciliation.v1.Step
+	(*ReplyRequest)(nil),               // 35: reconciliation.v1.ReplyRequest
+	(*ReplyResponse)(nil),              // 36: reconciliation.v1.ReplyResponse
+	(*Ticket)(nil),                     // 37: reconciliation.v1.Ticket
+	(*OpenTicketRequest)(nil),          // 38: reconciliation.v1.OpenTicketRequest
+	(*ChangeTicketRequest)(nil),        // 39: reconciliation.v1.ChangeTicketRequest
+	(*ListTicketsRequest)(nil),         // 40: reconciliation.v1.ListTicketsRequest
+	(*ListTicketsResponse)(nil),        // 41: reconciliation.v1.ListTicketsResponse
+	(*ListAuditRequest)(nil),           // 42: reconciliation.v1.ListAuditRequest
+	(*ListAuditResponse)(nil),          // 43: reconciliation.v1.ListAuditResponse
+	(*AuditEntry)(nil),                 // 44: reconciliation.v1.AuditEntry
+	(*v1.DescribeOrderResponse)(nil),   // 45: orders.v1.DescribeOrderResponse
+	(*v11.SeenCharge)(nil),             // 46: payments.v1.SeenCharge
+	(*Case)(nil),                       // 47: reconciliation.v1.Case
+	(*timestamppb.Timestamp)(nil),      // 48: google.protobuf.Timestamp
+	(*v1.Order)(nil),                   // 49: orders.v1.Order
+	(*v11.WebhookEvent)(nil),           // 50: payments.v1.WebhookEvent
+	(*v1.SetChargingResponse)(nil),     // 51: orders.v1.SetChargingResponse
+	(*v12.Incident)(nil),               // 52: notifications.v1.Incident
 }
 var file_reconciliation_v1_support_proto_depIdxs = []int32{
 	9,  // 0: reconciliation.v1.LookupCustomerRequest.card:type_name -> reconciliation.v1.CardHint
@@ -3867,105 +3948,109 @@ var file_reconciliation_v1_support_proto_depIdxs = []int32{
 	0,  // 2: reconciliation.v1.LookupCustomerResponse.diagnosis:type_name -> reconciliation.v1.Diagnosis
 	12, // 3: reconciliation.v1.LookupCustomerResponse.recommendation:type_name -> reconciliation.v1.Recommendation
 	13, // 4: reconciliation.v1.LookupCustomerResponse.timeline:type_name -> reconciliation.v1.TimelineEntry
-	44, // 5: reconciliation.v1.LookupCustomerResponse.orders:type_name -> orders.v1.DescribeOrderResponse
-	45, // 6: reconciliation.v1.LookupCustomerResponse.charges:type_name -> payments.v1.SeenCharge
-	46, // 7: reconciliation.v1.LookupCustomerResponse.cases:type_name -> reconciliation.v1.Case
-	36, // 8: reconciliation.v1.LookupCustomerResponse.tickets:type_name -> reconciliation.v1.Ticket
-	47, // 9: reconciliation.v1.Candidate.created_at:type_name -> google.protobuf.Timestamp
+	45, // 5: reconciliation.v1.LookupCustomerResponse.orders:type_name -> orders.v1.DescribeOrderResponse
+	46, // 6: reconciliation.v1.LookupCustomerResponse.charges:type_name -> payments.v1.SeenCharge
+	47, // 7: reconciliation.v1.LookupCustomerResponse.cases:type_name -> reconciliation.v1.Case
+	37, // 8: reconciliation.v1.LookupCustomerResponse.tickets:type_name -> reconciliation.v1.Ticket
+	48, // 9: reconciliation.v1.Candidate.created_at:type_name -> google.protobuf.Timestamp
 	2,  // 10: reconciliation.v1.Recommendation.reply:type_name -> reconciliation.v1.ReplyRequest.Template
-	47, // 11: reconciliation.v1.TimelineEntry.at:type_name -> google.protobuf.Timestamp
+	48, // 11: reconciliation.v1.TimelineEntry.at:type_name -> google.protobuf.Timestamp
 	14, // 12: reconciliation.v1.RecoverRequest.act:type_name -> reconciliation.v1.Act
 	14, // 13: reconciliation.v1.AdoptChargeRequest.act:type_name -> reconciliation.v1.Act
 	14, // 14: reconciliation.v1.ResendMessageRequest.act:type_name -> reconciliation.v1.Act
 	14, // 15: reconciliation.v1.RefundRequest.act:type_name -> reconciliation.v1.Act
 	14, // 16: reconciliation.v1.ClaimCaseRequest.act:type_name -> reconciliation.v1.Act
 	14, // 17: reconciliation.v1.AcknowledgeCaseRequest.act:type_name -> reconciliation.v1.Act
-	47, // 18: reconciliation.v1.SnoozeCaseRequest.until:type_name -> google.protobuf.Timestamp
+	48, // 18: reconciliation.v1.SnoozeCaseRequest.until:type_name -> google.protobuf.Timestamp
 	14, // 19: reconciliation.v1.SnoozeCaseRequest.act:type_name -> reconciliation.v1.Act
 	14, // 20: reconciliation.v1.AcknowledgeIncidentRequest.act:type_name -> reconciliation.v1.Act
-	47, // 21: reconciliation.v1.SnoozeIncidentRequest.until:type_name -> google.protobuf.Timestamp
+	48, // 21: reconciliation.v1.SnoozeIncidentRequest.until:type_name -> google.protobuf.Timestamp
 	14, // 22: reconciliation.v1.SnoozeIncidentRequest.act:type_name -> reconciliation.v1.Act
 	14, // 23: reconciliation.v1.ResolveCaseRequest.act:type_name -> reconciliation.v1.Act
 	14, // 24: reconciliation.v1.LinkEventRequest.act:type_name -> reconciliation.v1.Act
 	14, // 25: reconciliation.v1.ReplayEventRequest.act:type_name -> reconciliation.v1.Act
 	14, // 26: reconciliation.v1.IgnoreEventRequest.act:type_name -> reconciliation.v1.Act
-	14, // 27: reconciliation.v1.SetChargingRequest.act:type_name -> reconciliation.v1.Act
-	14, // 28: reconciliation.v1.ExportPersonRequest.act:type_name -> reconciliation.v1.Act
-	33, // 29: reconciliation.v1.ExportPersonResponse.steps:type_name -> reconciliation.v1.Step
-	14, // 30: reconciliation.v1.ErasePersonRequest.act:type_name -> reconciliation.v1.Act
-	33, // 31: reconciliation.v1.ActionResponse.steps:type_name -> reconciliation.v1.Step
-	48, // 32: reconciliation.v1.ActionResponse.order:type_name -> orders.v1.Order
-	46, // 33: reconciliation.v1.ActionResponse.case:type_name -> reconciliation.v1.Case
-	49, // 34: reconciliation.v1.ActionResponse.event:type_name -> payments.v1.WebhookEvent
-	50, // 35: reconciliation.v1.ActionResponse.charging:type_name -> orders.v1.SetChargingResponse
-	51, // 36: reconciliation.v1.ActionResponse.incident:type_name -> notifications.v1.Incident
-	1,  // 37: reconciliation.v1.Step.outcome:type_name -> reconciliation.v1.Step.Outcome
-	2,  // 38: reconciliation.v1.ReplyRequest.template:type_name -> reconciliation.v1.ReplyRequest.Template
-	14, // 39: reconciliation.v1.ReplyRequest.act:type_name -> reconciliation.v1.Act
-	3,  // 40: reconciliation.v1.Ticket.category:type_name -> reconciliation.v1.Ticket.Category
-	4,  // 41: reconciliation.v1.Ticket.state:type_name -> reconciliation.v1.Ticket.State
-	47, // 42: reconciliation.v1.Ticket.opened_at:type_name -> google.protobuf.Timestamp
-	47, // 43: reconciliation.v1.Ticket.resolved_at:type_name -> google.protobuf.Timestamp
-	3,  // 44: reconciliation.v1.OpenTicketRequest.category:type_name -> reconciliation.v1.Ticket.Category
-	4,  // 45: reconciliation.v1.ChangeTicketRequest.state:type_name -> reconciliation.v1.Ticket.State
-	4,  // 46: reconciliation.v1.ListTicketsRequest.state:type_name -> reconciliation.v1.Ticket.State
-	36, // 47: reconciliation.v1.ListTicketsResponse.tickets:type_name -> reconciliation.v1.Ticket
-	43, // 48: reconciliation.v1.ListAuditResponse.entries:type_name -> reconciliation.v1.AuditEntry
-	47, // 49: reconciliation.v1.AuditEntry.at:type_name -> google.protobuf.Timestamp
-	5,  // 50: reconciliation.v1.AuditEntry.outcome:type_name -> reconciliation.v1.AuditEntry.Outcome
-	47, // 51: reconciliation.v1.AuditEntry.ended_at:type_name -> google.protobuf.Timestamp
-	33, // 52: reconciliation.v1.AuditEntry.steps:type_name -> reconciliation.v1.Step
-	6,  // 53: reconciliation.v1.SupportService.WhoAmI:input_type -> reconciliation.v1.WhoAmIRequest
-	8,  // 54: reconciliation.v1.SupportService.LookupCustomer:input_type -> reconciliation.v1.LookupCustomerRequest
-	15, // 55: reconciliation.v1.SupportService.Recover:input_type -> reconciliation.v1.RecoverRequest
-	16, // 56: reconciliation.v1.SupportService.AdoptCharge:input_type -> reconciliation.v1.AdoptChargeRequest
-	17, // 57: reconciliation.v1.SupportService.ResendMessage:input_type -> reconciliation.v1.ResendMessageRequest
-	18, // 58: reconciliation.v1.SupportService.Refund:input_type -> reconciliation.v1.RefundRequest
-	19, // 59: reconciliation.v1.SupportService.ClaimCase:input_type -> reconciliation.v1.ClaimCaseRequest
-	20, // 60: reconciliation.v1.SupportService.AcknowledgeCase:input_type -> reconciliation.v1.AcknowledgeCaseRequest
-	21, // 61: reconciliation.v1.SupportService.SnoozeCase:input_type -> reconciliation.v1.SnoozeCaseRequest
-	24, // 62: reconciliation.v1.SupportService.ResolveCase:input_type -> reconciliation.v1.ResolveCaseRequest
-	22, // 63: reconciliation.v1.SupportService.AcknowledgeIncident:input_type -> reconciliation.v1.AcknowledgeIncidentRequest
-	23, // 64: reconciliation.v1.SupportService.SnoozeIncident:input_type -> reconciliation.v1.SnoozeIncidentRequest
-	25, // 65: reconciliation.v1.SupportService.LinkEvent:input_type -> reconciliation.v1.LinkEventRequest
-	26, // 66: reconciliation.v1.SupportService.ReplayEvent:input_type -> reconciliation.v1.ReplayEventRequest
-	27, // 67: reconciliation.v1.SupportService.IgnoreEvent:input_type -> reconciliation.v1.IgnoreEventRequest
-	28, // 68: reconciliation.v1.SupportService.SetCharging:input_type -> reconciliation.v1.SetChargingRequest
-	34, // 69: reconciliation.v1.SupportService.Reply:input_type -> reconciliation.v1.ReplyRequest
-	37, // 70: reconciliation.v1.SupportService.OpenTicket:input_type -> reconciliation.v1.OpenTicketRequest
-	38, // 71: reconciliation.v1.SupportService.ChangeTicket:input_type -> reconciliation.v1.ChangeTicketRequest
-	39, // 72: reconciliation.v1.SupportService.ListTickets:input_type -> reconciliation.v1.ListTicketsRequest
-	29, // 73: reconciliation.v1.SupportService.ExportPerson:input_type -> reconciliation.v1.ExportPersonRequest
-	31, // 74: reconciliation.v1.SupportService.ErasePerson:input_type -> reconciliation.v1.ErasePersonRequest
-	41, // 75: reconciliation.v1.SupportService.ListAudit:input_type -> reconciliation.v1.ListAuditRequest
-	7,  // 76: reconciliation.v1.SupportService.WhoAmI:output_type -> reconciliation.v1.WhoAmIResponse
-	10, // 77: reconciliation.v1.SupportService.LookupCustomer:output_type -> reconciliation.v1.LookupCustomerResponse
-	32, // 78: reconciliation.v1.SupportService.Recover:output_type -> reconciliation.v1.ActionResponse
-	32, // 79: reconciliation.v1.SupportService.AdoptCharge:output_type -> reconciliation.v1.ActionResponse
-	32, // 80: reconciliation.v1.SupportService.ResendMessage:output_type -> reconciliation.v1.ActionResponse
-	32, // 81: reconciliation.v1.SupportService.Refund:output_type -> reconciliation.v1.ActionResponse
-	32, // 82: reconciliation.v1.SupportService.ClaimCase:output_type -> reconciliation.v1.ActionResponse
-	32, // 83: reconciliation.v1.SupportService.AcknowledgeCase:output_type -> reconciliation.v1.ActionResponse
-	32, // 84: reconciliation.v1.SupportService.SnoozeCase:output_type -> reconciliation.v1.ActionResponse
-	32, // 85: reconciliation.v1.SupportService.ResolveCase:output_type -> reconciliation.v1.ActionResponse
-	32, // 86: reconciliation.v1.SupportService.AcknowledgeIncident:output_type -> reconciliation.v1.ActionResponse
-	32, // 87: reconciliation.v1.SupportService.SnoozeIncident:output_type -> reconciliation.v1.ActionResponse
-	32, // 88: reconciliation.v1.SupportService.LinkEvent:output_type -> reconciliation.v1.ActionResponse
-	32, // 89: reconciliation.v1.SupportService.ReplayEvent:output_type -> reconciliation.v1.ActionResponse
-	32, // 90: reconciliation.v1.SupportService.IgnoreEvent:output_type -> reconciliation.v1.ActionResponse
-	32, // 91: reconciliation.v1.SupportService.SetCharging:output_type -> reconciliation.v1.ActionResponse
-	35, // 92: reconciliation.v1.SupportService.Reply:output_type -> reconciliation.v1.ReplyResponse
-	36, // 93: reconciliation.v1.SupportService.OpenTicket:output_type -> reconciliation.v1.Ticket
-	36, // 94: reconciliation.v1.SupportService.ChangeTicket:output_type -> reconciliation.v1.Ticket
-	40, // 95: reconciliation.v1.SupportService.ListTickets:output_type -> reconciliation.v1.ListTicketsResponse
-	30, // 96: reconciliation.v1.SupportService.ExportPerson:output_type -> reconciliation.v1.ExportPersonResponse
-	32, // 97: reconciliation.v1.SupportService.ErasePerson:output_type -> reconciliation.v1.ActionResponse
-	42, // 98: reconciliation.v1.SupportService.ListAudit:output_type -> reconciliation.v1.ListAuditResponse
-	76, // [76:99] is the sub-list for method output_type
-	53, // [53:76] is the sub-list for method input_type
-	53, // [53:53] is the sub-list for extension type_name
-	53, // [53:53] is the sub-list for extension extendee
-	0,  // [0:53] is the sub-list for field type_name
+	48, // 27: reconciliation.v1.ReplayHooksRequest.since:type_name -> google.protobuf.Timestamp
+	14, // 28: reconciliation.v1.ReplayHooksRequest.act:type_name -> reconciliation.v1.Act
+	14, // 29: reconciliation.v1.SetChargingRequest.act:type_name -> reconciliation.v1.Act
+	14, // 30: reconciliation.v1.ExportPersonRequest.act:type_name -> reconciliation.v1.Act
+	34, // 31: reconciliation.v1.ExportPersonResponse.steps:type_name -> reconciliation.v1.Step
+	14, // 32: reconciliation.v1.ErasePersonRequest.act:type_name -> reconciliation.v1.Act
+	34, // 33: reconciliation.v1.ActionResponse.steps:type_name -> reconciliation.v1.Step
+	49, // 34: reconciliation.v1.ActionResponse.order:type_name -> orders.v1.Order
+	47, // 35: reconciliation.v1.ActionResponse.case:type_name -> reconciliation.v1.Case
+	50, // 36: reconciliation.v1.ActionResponse.event:type_name -> payments.v1.WebhookEvent
+	51, // 37: reconciliation.v1.ActionResponse.charging:type_name -> orders.v1.SetChargingResponse
+	52, // 38: reconciliation.v1.ActionResponse.incident:type_name -> notifications.v1.Incident
+	1,  // 39: reconciliation.v1.Step.outcome:type_name -> reconciliation.v1.Step.Outcome
+	2,  // 40: reconciliation.v1.ReplyRequest.template:type_name -> reconciliation.v1.ReplyRequest.Template
+	14, // 41: reconciliation.v1.ReplyRequest.act:type_name -> reconciliation.v1.Act
+	3,  // 42: reconciliation.v1.Ticket.category:type_name -> reconciliation.v1.Ticket.Category
+	4,  // 43: reconciliation.v1.Ticket.state:type_name -> reconciliation.v1.Ticket.State
+	48, // 44: reconciliation.v1.Ticket.opened_at:type_name -> google.protobuf.Timestamp
+	48, // 45: reconciliation.v1.Ticket.resolved_at:type_name -> google.protobuf.Timestamp
+	3,  // 46: reconciliation.v1.OpenTicketRequest.category:type_name -> reconciliation.v1.Ticket.Category
+	4,  // 47: reconciliation.v1.ChangeTicketRequest.state:type_name -> reconciliation.v1.Ticket.State
+	4,  // 48: reconciliation.v1.ListTicketsRequest.state:type_name -> reconciliation.v1.Ticket.State
+	37, // 49: reconciliation.v1.ListTicketsResponse.tickets:type_name -> reconciliation.v1.Ticket
+	44, // 50: reconciliation.v1.ListAuditResponse.entries:type_name -> reconciliation.v1.AuditEntry
+	48, // 51: reconciliation.v1.AuditEntry.at:type_name -> google.protobuf.Timestamp
+	5,  // 52: reconciliation.v1.AuditEntry.outcome:type_name -> reconciliation.v1.AuditEntry.Outcome
+	48, // 53: reconciliation.v1.AuditEntry.ended_at:type_name -> google.protobuf.Timestamp
+	34, // 54: reconciliation.v1.AuditEntry.steps:type_name -> reconciliation.v1.Step
+	6,  // 55: reconciliation.v1.SupportService.WhoAmI:input_type -> reconciliation.v1.WhoAmIRequest
+	8,  // 56: reconciliation.v1.SupportService.LookupCustomer:input_type -> reconciliation.v1.LookupCustomerRequest
+	15, // 57: reconciliation.v1.SupportService.Recover:input_type -> reconciliation.v1.RecoverRequest
+	16, // 58: reconciliation.v1.SupportService.AdoptCharge:input_type -> reconciliation.v1.AdoptChargeRequest
+	17, // 59: reconciliation.v1.SupportService.ResendMessage:input_type -> reconciliation.v1.ResendMessageRequest
+	18, // 60: reconciliation.v1.SupportService.Refund:input_type -> reconciliation.v1.RefundRequest
+	19, // 61: reconciliation.v1.SupportService.ClaimCase:input_type -> reconciliation.v1.ClaimCaseRequest
+	20, // 62: reconciliation.v1.SupportService.AcknowledgeCase:input_type -> reconciliation.v1.AcknowledgeCaseRequest
+	21, // 63: reconciliation.v1.SupportService.SnoozeCase:input_type -> reconciliation.v1.SnoozeCaseRequest
+	24, // 64: reconciliation.v1.SupportService.ResolveCase:input_type -> reconciliation.v1.ResolveCaseRequest
+	22, // 65: reconciliation.v1.SupportService.AcknowledgeIncident:input_type -> reconciliation.v1.AcknowledgeIncidentRequest
+	23, // 66: reconciliation.v1.SupportService.SnoozeIncident:input_type -> reconciliation.v1.SnoozeIncidentRequest
+	25, // 67: reconciliation.v1.SupportService.LinkEvent:input_type -> reconciliation.v1.LinkEventRequest
+	26, // 68: reconciliation.v1.SupportService.ReplayEvent:input_type -> reconciliation.v1.ReplayEventRequest
+	27, // 69: reconciliation.v1.SupportService.IgnoreEvent:input_type -> reconciliation.v1.IgnoreEventRequest
+	28, // 70: reconciliation.v1.SupportService.ReplayHooks:input_type -> reconciliation.v1.ReplayHooksRequest
+	29, // 71: reconciliation.v1.SupportService.SetCharging:input_type -> reconciliation.v1.SetChargingRequest
+	35, // 72: reconciliation.v1.SupportService.Reply:input_type -> reconciliation.v1.ReplyRequest
+	38, // 73: reconciliation.v1.SupportService.OpenTicket:input_type -> reconciliation.v1.OpenTicketRequest
+	39, // 74: reconciliation.v1.SupportService.ChangeTicket:input_type -> reconciliation.v1.ChangeTicketRequest
+	40, // 75: reconciliation.v1.SupportService.ListTickets:input_type -> reconciliation.v1.ListTicketsRequest
+	30, // 76: reconciliation.v1.SupportService.ExportPerson:input_type -> reconciliation.v1.ExportPersonRequest
+	32, // 77: reconciliation.v1.SupportService.ErasePerson:input_type -> reconciliation.v1.ErasePersonRequest
+	42, // 78: reconciliation.v1.SupportService.ListAudit:input_type -> reconciliation.v1.ListAuditRequest
+	7,  // 79: reconciliation.v1.SupportService.WhoAmI:output_type -> reconciliation.v1.WhoAmIResponse
+	10, // 80: reconciliation.v1.SupportService.LookupCustomer:output_type -> reconciliation.v1.LookupCustomerResponse
+	33, // 81: reconciliation.v1.SupportService.Recover:output_type -> reconciliation.v1.ActionResponse
+	33, // 82: reconciliation.v1.SupportService.AdoptCharge:output_type -> reconciliation.v1.ActionResponse
+	33, // 83: reconciliation.v1.SupportService.ResendMessage:output_type -> reconciliation.v1.ActionResponse
+	33, // 84: reconciliation.v1.SupportService.Refund:output_type -> reconciliation.v1.ActionResponse
+	33, // 85: reconciliation.v1.SupportService.ClaimCase:output_type -> reconciliation.v1.ActionResponse
+	33, // 86: reconciliation.v1.SupportService.AcknowledgeCase:output_type -> reconciliation.v1.ActionResponse
+	33, // 87: reconciliation.v1.SupportService.SnoozeCase:output_type -> reconciliation.v1.ActionResponse
+	33, // 88: reconciliation.v1.SupportService.ResolveCase:output_type -> reconciliation.v1.ActionResponse
+	33, // 89: reconciliation.v1.SupportService.AcknowledgeIncident:output_type -> reconciliation.v1.ActionResponse
+	33, // 90: reconciliation.v1.SupportService.SnoozeIncident:output_type -> reconciliation.v1.ActionResponse
+	33, // 91: reconciliation.v1.SupportService.LinkEvent:output_type -> reconciliation.v1.ActionResponse
+	33, // 92: reconciliation.v1.SupportService.ReplayEvent:output_type -> reconciliation.v1.ActionResponse
+	33, // 93: reconciliation.v1.SupportService.IgnoreEvent:output_type -> reconciliation.v1.ActionResponse
+	33, // 94: reconciliation.v1.SupportService.ReplayHooks:output_type -> reconciliation.v1.ActionResponse
+	33, // 95: reconciliation.v1.SupportService.SetCharging:output_type -> reconciliation.v1.ActionResponse
+	36, // 96: reconciliation.v1.SupportService.Reply:output_type -> reconciliation.v1.ReplyResponse
+	37, // 97: reconciliation.v1.SupportService.OpenTicket:output_type -> reconciliation.v1.Ticket
+	37, // 98: reconciliation.v1.SupportService.ChangeTicket:output_type -> reconciliation.v1.Ticket
+	41, // 99: reconciliation.v1.SupportService.ListTickets:output_type -> reconciliation.v1.ListTicketsResponse
+	31, // 100: reconciliation.v1.SupportService.ExportPerson:output_type -> reconciliation.v1.ExportPersonResponse
+	33, // 101: reconciliation.v1.SupportService.ErasePerson:output_type -> reconciliation.v1.ActionResponse
+	43, // 102: reconciliation.v1.SupportService.ListAudit:output_type -> reconciliation.v1.ListAuditResponse
+	79, // [79:103] is the sub-list for method output_type
+	55, // [55:79] is the sub-list for method input_type
+	55, // [55:55] is the sub-list for extension type_name
+	55, // [55:55] is the sub-list for extension extendee
+	0,  // [0:55] is the sub-list for field type_name
 }
 
 func init() { file_reconciliation_v1_support_proto_init() }
@@ -3985,7 +4070,7 @@ func file_reconciliation_v1_support_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_reconciliation_v1_support_proto_rawDesc), len(file_reconciliation_v1_support_proto_rawDesc)),
 			NumEnums:      6,
-			NumMessages:   38,
+			NumMessages:   39,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

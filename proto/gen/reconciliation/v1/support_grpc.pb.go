@@ -34,6 +34,7 @@ const (
 	SupportService_LinkEvent_FullMethodName           = "/reconciliation.v1.SupportService/LinkEvent"
 	SupportService_ReplayEvent_FullMethodName         = "/reconciliation.v1.SupportService/ReplayEvent"
 	SupportService_IgnoreEvent_FullMethodName         = "/reconciliation.v1.SupportService/IgnoreEvent"
+	SupportService_ReplayHooks_FullMethodName         = "/reconciliation.v1.SupportService/ReplayHooks"
 	SupportService_SetCharging_FullMethodName         = "/reconciliation.v1.SupportService/SetCharging"
 	SupportService_Reply_FullMethodName               = "/reconciliation.v1.SupportService/Reply"
 	SupportService_OpenTicket_FullMethodName          = "/reconciliation.v1.SupportService/OpenTicket"
@@ -107,6 +108,10 @@ type SupportServiceClient interface {
 	// IgnoreEvent ends an event that needs nothing. Errors as of
 	// Payments.IgnoreWebhookEvent.
 	IgnoreEvent(ctx context.Context, in *IgnoreEventRequest, opts ...grpc.CallOption) (*ActionResponse, error)
+	// ReplayHooks has the SaaS's own app told again, with the same ids, of what changed
+	// since a time; each account's changes are sent in their order. Done is that they are
+	// queued; Provisioning.ListHooks says what the app answered.
+	ReplayHooks(ctx context.Context, in *ReplayHooksRequest, opts ...grpc.CallOption) (*ActionResponse, error)
 	// SetCharging pauses or resumes new charges. Recovery goes on while paused.
 	SetCharging(ctx context.Context, in *SetChargingRequest, opts ...grpc.CallOption) (*ActionResponse, error)
 	// Reply renders an answer to a customer from what has happened, and sends it
@@ -295,6 +300,16 @@ func (c *supportServiceClient) IgnoreEvent(ctx context.Context, in *IgnoreEventR
 	return out, nil
 }
 
+func (c *supportServiceClient) ReplayHooks(ctx context.Context, in *ReplayHooksRequest, opts ...grpc.CallOption) (*ActionResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ActionResponse)
+	err := c.cc.Invoke(ctx, SupportService_ReplayHooks_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 func (c *supportServiceClient) SetCharging(ctx context.Context, in *SetChargingRequest, opts ...grpc.CallOption) (*ActionResponse, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(ActionResponse)
@@ -438,6 +453,10 @@ type SupportServiceServer interface {
 	// IgnoreEvent ends an event that needs nothing. Errors as of
 	// Payments.IgnoreWebhookEvent.
 	IgnoreEvent(context.Context, *IgnoreEventRequest) (*ActionResponse, error)
+	// ReplayHooks has the SaaS's own app told again, with the same ids, of what changed
+	// since a time; each account's changes are sent in their order. Done is that they are
+	// queued; Provisioning.ListHooks says what the app answered.
+	ReplayHooks(context.Context, *ReplayHooksRequest) (*ActionResponse, error)
 	// SetCharging pauses or resumes new charges. Recovery goes on while paused.
 	SetCharging(context.Context, *SetChargingRequest) (*ActionResponse, error)
 	// Reply renders an answer to a customer from what has happened, and sends it
@@ -520,6 +539,9 @@ func (UnimplementedSupportServiceServer) ReplayEvent(context.Context, *ReplayEve
 }
 func (UnimplementedSupportServiceServer) IgnoreEvent(context.Context, *IgnoreEventRequest) (*ActionResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method IgnoreEvent not implemented")
+}
+func (UnimplementedSupportServiceServer) ReplayHooks(context.Context, *ReplayHooksRequest) (*ActionResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ReplayHooks not implemented")
 }
 func (UnimplementedSupportServiceServer) SetCharging(context.Context, *SetChargingRequest) (*ActionResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method SetCharging not implemented")
@@ -836,6 +858,24 @@ func _SupportService_IgnoreEvent_Handler(srv interface{}, ctx context.Context, d
 	return interceptor(ctx, in, info, handler)
 }
 
+func _SupportService_ReplayHooks_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ReplayHooksRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(SupportServiceServer).ReplayHooks(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: SupportService_ReplayHooks_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(SupportServiceServer).ReplayHooks(ctx, req.(*ReplayHooksRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _SupportService_SetCharging_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(SetChargingRequest)
 	if err := dec(in); err != nil {
@@ -1046,6 +1086,10 @@ var SupportService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "IgnoreEvent",
 			Handler:    _SupportService_IgnoreEvent_Handler,
+		},
+		{
+			MethodName: "ReplayHooks",
+			Handler:    _SupportService_ReplayHooks_Handler,
 		},
 		{
 			MethodName: "SetCharging",

@@ -43,13 +43,17 @@ func (s *Admin) ListHooks(ctx context.Context, r *pb.ListHooksRequest) (*pb.List
 	if err != nil {
 		return nil, err
 	}
-	out := &pb.ListHooksResponse{}
+	out := &pb.ListHooksResponse{NoApp: s.Service.App == nil}
 	if len(hooks) > size {
 		hooks = hooks[:size]
-		out.NextPageToken = hooksToken(hooks[size-1])
+		out.NextPageToken = hooksToken(hooks[size-1].Hook)
 	}
 	for _, h := range hooks {
-		out.Hooks = append(out.Hooks, toHook(h))
+		shown := toHook(h.Hook)
+		if !out.NoApp && h.State == hook.Queued {
+			shown.NextAttemptAt = timestamp(h.NextLookAt)
+		}
+		out.Hooks = append(out.Hooks, shown)
 	}
 	count, oldest, err := s.Service.Undelivered(ctx)
 	if err != nil {
@@ -62,8 +66,8 @@ func (s *Admin) ListHooks(ctx context.Context, r *pb.ListHooksRequest) (*pb.List
 // ReplayHooks implements provisioning.v1.
 func (s *Admin) ReplayHooks(ctx context.Context, r *pb.ReplayHooksRequest) (*pb.ReplayHooksResponse, error) {
 	count, err := s.Service.ReplayHooks(ctx, store.Replay{
-		AccountID: optional(r.GetAccountId()), Since: r.GetSince().AsTime(), Actor: access.From(ctx).Actor, Reason: r.GetReason(),
-	})
+		AccountID: optional(r.GetAccountId()), Since: r.GetSince().AsTime(), Undelivered: r.GetUndelivered(), Actor: access.From(ctx).Actor, Reason: r.GetReason(),
+	}, r.GetDryRun())
 	if err != nil {
 		return nil, err
 	}

@@ -94,14 +94,21 @@ type HookFilter struct {
 	BeforeID uuid.UUID
 }
 
+// ListedHook is a hook, and when its account is looked at next; nil for when its
+// access changes.
+type ListedHook struct {
+	hook.Hook
+	NextLookAt *time.Time
+}
+
 // ListHooks lists at most limit hooks, newest first.
-func (s *Store) ListHooks(ctx context.Context, f HookFilter, limit int) ([]hook.Hook, error) {
+func (s *Store) ListHooks(ctx context.Context, f HookFilter, limit int) ([]ListedHook, error) {
 	rows, err := s.q.ListHooks(ctx, db.ListHooksParams{
 		AccountID: f.AccountID, Undelivered: f.Undelivered, BeforeAt: f.BeforeAt, BeforeID: f.BeforeID, RowLimit: int32(limit),
 	})
-	list := make([]hook.Hook, len(rows))
+	list := make([]ListedHook, len(rows))
 	for i, row := range rows {
-		list[i] = hookOf(row)
+		list[i] = ListedHook{hookOf(row.Hook), row.NextLookAt}
 	}
 	return list, mapError(err, nil)
 }
@@ -116,11 +123,18 @@ func (s *Store) Undelivered(ctx context.Context) (count int64, oldest *time.Time
 	return row.HookCount, &row.OldestAt, nil
 }
 
-// QueueHooksAgain queues the hooks since a time once more, of one account or, with
-// nil, of all, and says how many they are.
-func (s *Store) QueueHooksAgain(ctx context.Context, tx pgx.Tx, accountID *uuid.UUID, since, now time.Time) (int, error) {
+// CountHooksToQueueAgain is how many hooks a replay would queue.
+func (s *Store) CountHooksToQueueAgain(ctx context.Context, r Replay) (int, error) {
+	count, err := s.q.CountHooksToQueueAgain(ctx, db.CountHooksToQueueAgainParams{AccountID: r.AccountID, Since: r.Since, Undelivered: r.Undelivered})
+	return int(count), mapError(err, nil)
+}
+
+// QueueHooksAgain queues the hooks of a replay once more, to be sent now, and says how
+// many they are. What is queued already begins anew, too: who asks does not want to
+// wait for its next attempt.
+func (s *Store) QueueHooksAgain(ctx context.Context, tx pgx.Tx, r Replay, now time.Time) (int, error) {
 	q := s.q.WithTx(tx)
-	accounts, err := q.QueueHooksAgain(ctx, db.QueueHooksAgainParams{AccountID: accountID, Since: since})
+	accounts, err := q.QueueHooksAgain(ctx, db.QueueHooksAgainParams{AccountID: r.AccountID, Since: r.Since, Undelivered: r.Undelivered})
 	if err != nil || len(accounts) == 0 {
 		return 0, mapError(err, nil)
 	}
@@ -129,8 +143,13 @@ func (s *Store) QueueHooksAgain(ctx context.Context, tx pgx.Tx, accountID *uuid.
 
 // Replay is a person's wish that the app is told again.
 type Replay struct {
-	AccountID     *uuid.UUID
-	Since         time.Time
+	// AccountID is nil for all accounts.
+	AccountID *uuid.UUID
+	Since     time.Time
+	// Undelivered leaves out what an account's app took before the first hook since
+	// then that it has not taken. What came after that is sent again behind it, so that
+	// the newest is the last that the app hears.
+	Undelivered   bool
 	Actor, Reason string
 }
 

@@ -99,6 +99,14 @@ func (p *Provisioning) Grants(ctx context.Context, orderIDs ...string) (map[stri
 	return grants, nil
 }
 
+// ReplayHooks has the SaaS's own app told again, and says of how many changes.
+func (p *Provisioning) ReplayHooks(ctx context.Context, r *provisioningv1.ReplayHooksRequest) (int64, error) {
+	ctx, cancel := context.WithTimeout(ctx, readTimeout)
+	defer cancel()
+	answer, err := p.admin.ReplayHooks(ctx, r)
+	return answer.GetHookCount(), err
+}
+
 // Active says whether an account may use the product now.
 func (p *Provisioning) Active(ctx context.Context, accountID string) (bool, error) {
 	ctx, cancel := context.WithTimeout(ctx, readTimeout)

@@ -51,6 +51,15 @@ func (s *SupportServer) Refund(ctx context.Context, r *pb.RefundRequest) (*pb.Ac
 	return actionReply(s.Service.Refund(ctx, a, r.GetOrderId(), r.GetAmountMinor(), r.GetChargeId()))
 }
 
+// ReplayHooks implements reconciliation.v1.
+func (s *SupportServer) ReplayHooks(ctx context.Context, r *pb.ReplayHooksRequest) (*pb.ActionResponse, error) {
+	a, err := actOf(ctx, r.GetAct(), r)
+	if err != nil {
+		return nil, err
+	}
+	return actionReply(s.Service.ReplayHooks(ctx, a, service.Hooks{AccountID: r.GetAccountId(), Since: r.GetSince().AsTime(), Undelivered: r.GetUndelivered()}))
+}
+
 // ListAudit implements reconciliation.v1.
 func (s *SupportServer) ListAudit(ctx context.Context, r *pb.ListAuditRequest) (*pb.ListAuditResponse, error) {
 	before, err := parseAuditToken(r.GetPageToken())

@@ -83,6 +83,31 @@ func (q *Queries) ClaimDueAccess(ctx context.Context, arg ClaimDueAccessParams) 
 	return items, nil
 }
 
+const countHooksToQueueAgain = `-- name: CountHooksToQueueAgain :one
+SELECT count(*)
+FROM provisioning.hooks AS h
+WHERE ($1::uuid IS NULL OR h.account_id = $1)
+  AND h.changed_at >= $2
+  AND ($3::boolean IS FALSE OR h.sequence >= (
+      SELECT min(u.sequence)
+      FROM provisioning.hooks AS u
+      WHERE u.account_id = h.account_id AND u.state <> 'DELIVERED' AND u.changed_at >= $2
+  ))
+`
+
+type CountHooksToQueueAgainParams struct {
+	AccountID   *uuid.UUID
+	Since       time.Time
+	Undelivered bool
+}
+
+func (q *Queries) CountHooksToQueueAgain(ctx context.Context, arg CountHooksToQueueAgainParams) (int64, error) {
+	row := q.db.QueryRow(ctx, countHooksToQueueAgain, arg.AccountID, arg.Since, arg.Undelivered)
+	var count int64
+	err := row.Scan(&count)
+	return count, err
+}
+
 const finishHook = `-- name: FinishHook :exec
 UPDATE provisioning.hooks
 SET state = $1, last_error = $2, delivered_at = coalesce($3, delivered_at)
@@ -159,12 +184,13 @@ func (q *Queries) InsertHookReplay(ctx context.Context, arg InsertHookReplayPara
 }
 
 const listHooks = `-- name: ListHooks :many
-SELECT id, account_id, sequence, active, until, changed_at, state, attempt_count, first_tried_at, last_error, delivered_at
-FROM provisioning.hooks
-WHERE ($1::uuid IS NULL OR account_id = $1)
-  AND ($2::boolean IS FALSE OR state <> 'DELIVERED')
-  AND (changed_at, id) < ($3::timestamptz, $4::uuid)
-ORDER BY changed_at DESC, id DESC
+SELECT h.id, h.account_id, h.sequence, h.active, h.until, h.changed_at, h.state, h.attempt_count, h.first_tried_at, h.last_error, h.delivered_at, a.next_look_at
+FROM provisioning.hooks AS h
+JOIN provisioning.app_access AS a ON a.account_id = h.account_id
+WHERE ($1::uuid IS NULL OR h.account_id = $1)
+  AND ($2::boolean IS FALSE OR h.state <> 'DELIVERED')
+  AND (h.changed_at, h.id) < ($3::timestamptz, $4::uuid)
+ORDER BY h.changed_at DESC, h.id DESC
 LIMIT $5
 `
 
@@ -176,7 +202,12 @@ type ListHooksParams struct {
 	RowLimit    int32
 }
 
-func (q *Queries) ListHooks(ctx context.Context, arg ListHooksParams) ([]Hook, error) {
+type ListHooksRow struct {
+	Hook       Hook
+	NextLookAt *time.Time
+}
+
+func (q *Queries) ListHooks(ctx context.Context, arg ListHooksParams) ([]ListHooksRow, error) {
 	rows, err := q.db.Query(ctx, listHooks,
 		arg.AccountID,
 		arg.Undelivered,
@@ -188,21 +219,22 @@ func (q *Queries) ListHooks(ctx context.Context, arg ListHooksParams) ([]Hook, e
 		return nil, err
 	}
 	defer rows.Close()
-	var items []Hook
+	var items []ListHooksRow
 	for rows.Next() {
-		var i Hook
+		var i ListHooksRow
 		if err := rows.Scan(
-			&i.ID,
-			&i.AccountID,
-			&i.Sequence,
-			&i.Active,
-			&i.Until,
-			&i.ChangedAt,
-			&i.State,
-			&i.AttemptCount,
-			&i.FirstTriedAt,
-			&i.LastError,
-			&i.DeliveredAt,
+			&i.Hook.ID,
+			&i.Hook.AccountID,
+			&i.Hook.Sequence,
+			&i.Hook.Active,
+			&i.Hook.Until,
+			&i.Hook.ChangedAt,
+			&i.Hook.State,
+			&i.Hook.AttemptCount,
+			&i.Hook.FirstTriedAt,
+			&i.Hook.LastError,
+			&i.Hook.DeliveredAt,
+			&i.NextLookAt,
 		); err != nil {
 			return nil, err
 		}
@@ -272,20 +304,26 @@ func (q *Queries) NextHook(ctx context.Context, accountID uuid.UUID) (Hook, erro
 }
 
 const queueHooksAgain = `-- name: QueueHooksAgain :many
-UPDATE provisioning.hooks
+UPDATE provisioning.hooks AS h
 SET state = 'QUEUED', attempt_count = 0, first_tried_at = NULL, last_error = ''
-WHERE ($1::uuid IS NULL OR account_id = $1)
-  AND changed_at >= $2 AND state <> 'QUEUED'
-RETURNING account_id
+WHERE ($1::uuid IS NULL OR h.account_id = $1)
+  AND h.changed_at >= $2
+  AND ($3::boolean IS FALSE OR h.sequence >= (
+      SELECT min(u.sequence)
+      FROM provisioning.hooks AS u
+      WHERE u.account_id = h.account_id AND u.state <> 'DELIVERED' AND u.changed_at >= $2
+  ))
+RETURNING h.account_id
 `
 
 type QueueHooksAgainParams struct {
-	AccountID *uuid.UUID
-	Since     time.Time
+	AccountID   *uuid.UUID
+	Since       time.Time
+	Undelivered bool
 }
 
 func (q *Queries) QueueHooksAgain(ctx context.Context, arg QueueHooksAgainParams) ([]uuid.UUID, error) {
-	rows, err := q.db.Query(ctx, queueHooksAgain, arg.AccountID, arg.Since)
+	rows, err := q.db.Query(ctx, queueHooksAgain, arg.AccountID, arg.Since, arg.Undelivered)
 	if err != nil {
 		return nil, err
 	}

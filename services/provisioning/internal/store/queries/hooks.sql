@@ -56,12 +56,13 @@ SET state = @state, last_error = @last_error, delivered_at = coalesce(@delivered
 WHERE id = @id;
 
 -- name: ListHooks :many
-SELECT id, account_id, sequence, active, until, changed_at, state, attempt_count, first_tried_at, last_error, delivered_at
-FROM provisioning.hooks
-WHERE (sqlc.narg(account_id)::uuid IS NULL OR account_id = sqlc.narg(account_id))
-  AND (@undelivered::boolean IS FALSE OR state <> 'DELIVERED')
-  AND (changed_at, id) < (@before_at::timestamptz, @before_id::uuid)
-ORDER BY changed_at DESC, id DESC
+SELECT sqlc.embed(h), a.next_look_at
+FROM provisioning.hooks AS h
+JOIN provisioning.app_access AS a ON a.account_id = h.account_id
+WHERE (sqlc.narg(account_id)::uuid IS NULL OR h.account_id = sqlc.narg(account_id))
+  AND (@undelivered::boolean IS FALSE OR h.state <> 'DELIVERED')
+  AND (h.changed_at, h.id) < (@before_at::timestamptz, @before_id::uuid)
+ORDER BY h.changed_at DESC, h.id DESC
 LIMIT @row_limit;
 
 -- name: Undelivered :one
@@ -69,12 +70,28 @@ SELECT count(*) AS hook_count, coalesce(min(changed_at), 'epoch'::timestamptz)::
 FROM provisioning.hooks
 WHERE state <> 'DELIVERED';
 
+-- name: CountHooksToQueueAgain :one
+SELECT count(*)
+FROM provisioning.hooks AS h
+WHERE (sqlc.narg(account_id)::uuid IS NULL OR h.account_id = sqlc.narg(account_id))
+  AND h.changed_at >= @since
+  AND (@undelivered::boolean IS FALSE OR h.sequence >= (
+      SELECT min(u.sequence)
+      FROM provisioning.hooks AS u
+      WHERE u.account_id = h.account_id AND u.state <> 'DELIVERED' AND u.changed_at >= @since
+  ));
+
 -- name: QueueHooksAgain :many
-UPDATE provisioning.hooks
+UPDATE provisioning.hooks AS h
 SET state = 'QUEUED', attempt_count = 0, first_tried_at = NULL, last_error = ''
-WHERE (sqlc.narg(account_id)::uuid IS NULL OR account_id = sqlc.narg(account_id))
-  AND changed_at >= @since AND state <> 'QUEUED'
-RETURNING account_id;
+WHERE (sqlc.narg(account_id)::uuid IS NULL OR h.account_id = sqlc.narg(account_id))
+  AND h.changed_at >= @since
+  AND (@undelivered::boolean IS FALSE OR h.sequence >= (
+      SELECT min(u.sequence)
+      FROM provisioning.hooks AS u
+      WHERE u.account_id = h.account_id AND u.state <> 'DELIVERED' AND u.changed_at >= @since
+  ))
+RETURNING h.account_id;
 
 -- name: TouchManyAccesses :exec
 UPDATE provisioning.app_access
