@@ -55,17 +55,17 @@ func TestTheAppIsToldAgain(t *testing.T) {
 	mu.Unlock()
 
 	since := timestamppb.New(one[time.Time](o, "SELECT changed_at FROM provisioning.hooks"))
-	again := &pb.ReplayHooksRequest{AccountId: account, Since: since, Undelivered: true, Act: dry("the app was mended")}
-	_, err := o.desk.ReplayHooks(o.as("vera"), again)
+	again := &pb.SendHooksAgainRequest{AccountId: account, Since: since, Undelivered: true, Act: dry("the app was mended")}
+	_, err := o.desk.SendHooksAgain(o.as("vera"), again)
 	o.wantRefused("a viewer's", err, codes.PermissionDenied, "PERMISSION_DENIED")
-	r, err := o.desk.ReplayHooks(o.as("sam"), again)
+	r, err := o.desk.SendHooksAgain(o.as("sam"), again)
 	o.wantSteps("a dry one", r, err, "changes of access queued for the app again WOULD_DO")
 	if n := one[int](o, "SELECT count(*) FROM provisioning.hook_replays"); n != 0 || one[string](o, "SELECT state FROM provisioning.hooks") != "FAILED" {
 		t.Errorf("the dry one left %d replays", n)
 	}
 	again.Act = act("the app was mended")
 	for range 2 { // the answer was lost
-		r, err = o.desk.ReplayHooks(o.as("sam"), again)
+		r, err = o.desk.SendHooksAgain(o.as("sam"), again)
 		o.wantSteps("again", r, err, "changes of access queued for the app again DONE")
 	}
 	o.Settle()
@@ -75,10 +75,10 @@ func TestTheAppIsToldAgain(t *testing.T) {
 	if n := one[int](o, "SELECT count(*) FROM provisioning.hook_replays WHERE actor = 'sam' AND reason = 'the app was mended'"); n != 1 {
 		t.Errorf("%d replays of one wish", n)
 	}
-	r, err = o.desk.ReplayHooks(o.as("alex"), &pb.ReplayHooksRequest{Since: since, Undelivered: true, Act: act("all of them")})
+	r, err = o.desk.SendHooksAgain(o.as("alex"), &pb.SendHooksAgainRequest{Since: since, Undelivered: true, Act: act("all of them")})
 	o.wantSteps("nothing is left", r, err, "changes of access queued for the app again NOT_NEEDED")
-	o.wantAudit(account, "sam ReplayHooks DONE")
-	if e := o.wantAudit("access-hook", "alex ReplayHooks DONE"); len(e) == 1 && e[0].GetReason() != "all of them" {
+	o.wantAudit(account, "sam SendHooksAgain DONE")
+	if e := o.wantAudit("access-hook", "alex SendHooksAgain DONE"); len(e) == 1 && e[0].GetReason() != "all of them" {
 		t.Errorf("the audit says %v", e[0])
 	}
 }

@@ -3,6 +3,9 @@ package oneprocess_test
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -12,8 +15,10 @@ import (
 	"time"
 
 	"google.golang.org/grpc/metadata"
+	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"makegood.example/deploy/internal/oneprocess"
+	notificationsv1 "makegood.example/proto/gen/notifications/v1"
 	ordersv1 "makegood.example/proto/gen/orders/v1"
 	reconciliationv1 "makegood.example/proto/gen/reconciliation/v1"
 	"makegood.example/proto/openapi"
@@ -24,6 +29,7 @@ const examplesFile = "../../../proto/openapi/examples.json"
 // What examples say in place of what is another in every world.
 const (
 	exampleAccount   = "7d4c2b6e-90f1-4a38-8c5d-e3b06f192a74"
+	adoptedAccount   = "3a9f1c20-5b7e-4d16-9e08-c4b2d7a6f513"
 	exampleLink      = "THE-TOKEN-OF-THE-MAILS-LINK"
 	exampleToken     = "the-token-of-the-link"
 	exampleCharge    = "ch_3ExampleOfTheOldShop"
@@ -54,7 +60,12 @@ func TestTheContractsExamples(t *testing.T) {
 	if err := os.WriteFile(ownership, []byte(`{"rules": [{"metadata": {"key": "shop", "value": "old"}}]}`), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	w := oneprocess.New(t, oneprocess.Options{Post: oneprocess.Silent, Settings: map[string]string{"APP_NAME": "Acme", "STRIPE_PUBLISHABLE_KEY": "pk_test_example", "OWNERSHIP_FILE": ownership}})
+	app := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) }))
+	t.Cleanup(app.Close)
+	w := oneprocess.New(t, oneprocess.Options{Post: oneprocess.Silent, Settings: map[string]string{
+		"APP_NAME": "Acme", "STRIPE_PUBLISHABLE_KEY": "pk_test_example", "OWNERSHIP_FILE": ownership,
+		"ACCESS_HOOK_URL": app.URL, "ACCESS_HOOK_ALLOW_PRIVATE": "true", "ACCESS_HOOK_SECRETS": "whsec_" + strings.Repeat("c2VjcmV0", 4),
+	}})
 	address, _ := w.Setting("PUBLIC_URL")
 	c := &contract{t: t, w: w, real: map[string]string{}, answers: map[string][]byte{}}
 	c.published = [2]published{c.publish(address), c.publish(w.AdminURL())}
@@ -119,6 +130,12 @@ func (c *contract) between() map[string]func() {
 		"looked_up":     c.provesTheCard,
 		"run":           c.oldShop,
 		"runs":          c.w.Settle,
+		"explained":     c.w.Settle,
+		"ledger":        c.strangers,
+		"incidents":     c.problem,
+		"hooks":         c.adoptedHook,
+		"export_tried":  c.w.Settle,
+		"days":          c.w.Settle,
 	}
 }
 
@@ -149,6 +166,46 @@ func (c *contract) oldShop() {
 		}
 		c.w.Settle()
 	}
+}
+
+// strangers are events for which nobody was found, each of another Stripe customer.
+func (c *contract) strangers() {
+	c.t.Helper()
+	for _, n := range []string{"2", "3", "4"} {
+		body := fmt.Sprintf(`{"id": "evt_%[1]sExample", "object": "event", "api_version": "2023-10-16", "created": 1767258000, "livemode": false,
+			"type": "customer.updated", "data": {"object": {"id": "cus_%[1]sExample", "object": "customer"}}}`, n)
+		if _, err := c.w.DB.Exec(c.t.Context(), `INSERT INTO payments.webhook_events (stripe_event_id, type, livemode, api_version, object_id, status, attempt_count, customer_id, payload, received_at, processed_at)
+			VALUES ('evt_' || $1 || 'Example', 'customer.updated', false, '2023-10-16', 'cus_' || $1 || 'Example', 'ORPHANED', 1, 'cus_' || $1 || 'Example', $2, $3, $3)`,
+			n, []byte(body), c.w.Clock.Now()); err != nil {
+			c.t.Fatal(err)
+		}
+	}
+}
+
+// problem is one that nothing else in this world reports.
+func (c *contract) problem() {
+	c.t.Helper()
+	now := timestamppb.New(c.w.Clock.Now())
+	if _, err := notificationsv1.NewNotificationsServiceClient(c.w.Conn("notifications", "reconciliation")).ReportIncidents(c.t.Context(), &notificationsv1.ReportIncidentsRequest{
+		Source: "examples", AsOf: now,
+		Incidents: []*notificationsv1.IncidentReport{{
+			Key: "an-example", Tier: notificationsv1.Incident_PAGE_NOW, Title: "A customer paid and has no access",
+			Meaning: "One order is paid and past what its buyer was promised.", NextStep: "Open the case and recover the order.",
+			Count: 1, Since: now, Items: []*notificationsv1.IncidentItem{{Text: "order D04C7B93, $249.00", Path: "/cases/1"}},
+		}},
+	}); err != nil {
+		c.t.Fatal(err)
+	}
+}
+
+// adoptedHook is of the account that was made for the old shop's buyer, whose access
+// changed once.
+func (c *contract) adoptedHook() {
+	c.t.Helper()
+	var adopted struct{ Order oneprocess.Order }
+	c.read("adopted", &adopted)
+	c.real[adoptedAccount] = account(c.t, c.w, adopted.Order.ID)
+	c.w.Settle()
 }
 
 func (c *contract) read(name string, into any) {

@@ -141,7 +141,7 @@ var deeds = map[string]*deed{
 			if err != nil {
 				return nil, err
 			}
-			return c.support.ReplayHooks(ctx, &reconciliationv1.ReplayHooksRequest{AccountId: v.Get("account_id"), Since: timestamppb.New(since), Undelivered: v.Get("which") != "", Act: act})
+			return c.support.SendHooksAgain(ctx, &reconciliationv1.SendHooksAgainRequest{AccountId: v.Get("account_id"), Since: timestamppb.New(since), Undelivered: v.Get("which") != "", Act: act})
 		},
 	},
 	"pause": {

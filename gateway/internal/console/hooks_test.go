@@ -59,14 +59,14 @@ func TestWhatTheAppDidNotTakeIsSeenAndSentAgain(t *testing.T) {
 	one := html.UnescapeString(links[3][1])
 	preview := p.get(t, one)
 	preview.says(t, "What would happen", "3 hooks since", "from the first that it did not take", `value="2026-11-12T18:14:00Z"`)
-	r := last(t, s, "ReplayHooks").(*reconciliationv1.ReplayHooksRequest)
+	r := last(t, s, "SendHooksAgain").(*reconciliationv1.SendHooksAgainRequest)
 	if since := r.GetSince().AsTime(); r.GetAccountId() != accountID || !r.GetUndelivered() || !r.GetAct().GetDryRun() || since.After(night.Add(300*time.Millisecond-200*time.Hour)) {
 		t.Errorf("looked by %v", r)
 	}
-	s.Say("ReplayHooks", &reconciliationv1.ActionResponse{Done: true, AuditId: 91, Steps: []*reconciliationv1.Step{{What: "changes of access queued for the app again", Outcome: reconciliationv1.Step_DONE, Note: "3 hooks"}}}, nil)
+	s.Say("SendHooksAgain", &reconciliationv1.ActionResponse{Done: true, AuditId: 91, Steps: []*reconciliationv1.Step{{What: "changes of access queued for the app again", Outcome: reconciliationv1.Step_DONE, Note: "3 hooks"}}}, nil)
 	done := url.Values{"account_id": {accountID}, "which": {"x"}, "since": {"2026-11-12T18:14:00Z"}, "confirm": {"yes"}, "key": {field(t, preview, "key")}, "reason": {"the app was mended"}}
 	p.post(t, "/do/hooks", done).says(t, "They are on their way to the app", "audit entry 91")
-	r = last(t, s, "ReplayHooks").(*reconciliationv1.ReplayHooksRequest)
+	r = last(t, s, "SendHooksAgain").(*reconciliationv1.SendHooksAgainRequest)
 	if r.GetAct().GetDryRun() || r.GetAct().GetReason() != "the app was mended" || r.GetAct().GetIdempotencyKey() != done.Get("key") || r.GetAccountId() != accountID {
 		t.Errorf("sent by %v", r)
 	}
@@ -80,13 +80,13 @@ func TestATimeIsReadAsPeopleTypeIt(t *testing.T) {
 		"2026-11-21T01:20:05Z": "01:20:05", "2026-11-21 01:20": "01:20:00", " 2026-11-21 01:20 UTC ": "01:20:00", "2026-11-21": "00:00:00",
 	} {
 		p.get(t, "/do/hooks?since="+url.QueryEscape(typed)).says(t, "What would happen")
-		if at := last(t, s, "ReplayHooks").(*reconciliationv1.ReplayHooksRequest).GetSince().AsTime().Format(time.DateTime); at != "2026-11-21 "+want {
+		if at := last(t, s, "SendHooksAgain").(*reconciliationv1.SendHooksAgainRequest).GetSince().AsTime().Format(time.DateTime); at != "2026-11-21 "+want {
 			t.Errorf("%q is %s", typed, at)
 		}
 	}
 	s.Forget()
 	for _, typed := range []string{"yesterday", "21.11.2026", "2026-11-21T01:20:05+02:00"} {
-		if a := p.get(t, "/do/hooks?since="+url.QueryEscape(typed)); a.status != 400 || len(s.Asked("ReplayHooks")) != 0 {
+		if a := p.get(t, "/do/hooks?since="+url.QueryEscape(typed)); a.status != 400 || len(s.Asked("SendHooksAgain")) != 0 {
 			t.Errorf("%q: %d", typed, a.status)
 		} else {
 			a.says(t, "The time is not one such as 2026-11-21T01:20:00Z.", "See what would happen")

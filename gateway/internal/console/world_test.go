@@ -144,7 +144,7 @@ func (d *desk) badNight() {
 	s.Say("ListIncidents", &notificationsv1.ListIncidentsResponse{Incidents: someIncidents(), NextPageToken: "older"}, nil)
 	s.Say("ListAudit", &reconciliationv1.ListAuditResponse{Entries: someAudit(), NextPageToken: "older"}, nil)
 	s.Say("ListHooks", untakenHooks(), nil)
-	s.Say("ReplayHooks", wouldSendAgain(), nil)
+	s.Say("SendHooksAgain", wouldSendAgain(), nil)
 	d.peers.Reconciliation.Watch = func(r *reconciliationv1.WatchRunRequest, send func(*reconciliationv1.Run) error) error {
 		for i := range 3 {
 			if err := send(&reconciliationv1.Run{Id: 513, Status: reconciliationv1.Run_RUNNING, StartedAt: ago(time.Second), DryRun: r.GetDryRun(), ChargesChecked: int32(i * 100)}); err != nil {
@@ -174,7 +174,7 @@ func (d *desk) quiet() {
 	s.Say("ListAudit", &reconciliationv1.ListAuditResponse{}, nil)
 	s.Say("ListIncidents", &notificationsv1.ListIncidentsResponse{}, nil)
 	s.Say("ListHooks", &provisioningv1.ListHooksResponse{}, nil)
-	s.Say("ReplayHooks", &reconciliationv1.ActionResponse{Done: true, Steps: []*reconciliationv1.Step{{What: "changes of access queued for the app again", Outcome: reconciliationv1.Step_NOT_NEEDED, Note: "there is none since 2026-11-21T01:20:00Z"}}}, nil)
+	s.Say("SendHooksAgain", &reconciliationv1.ActionResponse{Done: true, Steps: []*reconciliationv1.Step{{What: "changes of access queued for the app again", Outcome: reconciliationv1.Step_NOT_NEEDED, Note: "there is none since 2026-11-21T01:20:00Z"}}}, nil)
 }
 
 // aPerson paid and has nothing.

@@ -548,7 +548,7 @@ type ProvisioningAdminServiceClient interface {
 	ListHooks(ctx context.Context, in *ListHooksRequest, opts ...grpc.CallOption) (*ListHooksResponse, error)
 	// ReplayHooks has the app told again, with the same ids, of what changed since a
 	// time; each account's changes are sent in their order, and what waits for its next
-	// attempt is sent now. SupportService.ReplayHooks does it for the desk, and leaves an
+	// attempt is sent now. SupportService.SendHooksAgain does it for the desk, and leaves an
 	// audit entry.
 	ReplayHooks(ctx context.Context, in *ReplayHooksRequest, opts ...grpc.CallOption) (*ReplayHooksResponse, error)
 }
@@ -591,7 +591,7 @@ type ProvisioningAdminServiceServer interface {
 	ListHooks(context.Context, *ListHooksRequest) (*ListHooksResponse, error)
 	// ReplayHooks has the app told again, with the same ids, of what changed since a
 	// time; each account's changes are sent in their order, and what waits for its next
-	// attempt is sent now. SupportService.ReplayHooks does it for the desk, and leaves an
+	// attempt is sent now. SupportService.SendHooksAgain does it for the desk, and leaves an
 	// audit entry.
 	ReplayHooks(context.Context, *ReplayHooksRequest) (*ReplayHooksResponse, error)
 	mustEmbedUnimplementedProvisioningAdminServiceServer()

@@ -2075,8 +2075,8 @@ func (x *IgnoreEventRequest) GetAct() *Act {
 	return nil
 }
 
-// ReplayHooksRequest says which changes of access the app is told of again.
-type ReplayHooksRequest struct {
+// SendHooksAgainRequest says which changes of access the app is told of again.
+type SendHooksAgainRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// UUID; empty is all accounts.
 	AccountId string `protobuf:"bytes,1,opt,name=account_id,json=accountId,proto3" json:"account_id,omitempty"`
@@ -2090,20 +2090,20 @@ type ReplayHooksRequest struct {
 	sizeCache     protoimpl.SizeCache
 }
 
-func (x *ReplayHooksRequest) Reset() {
-	*x = ReplayHooksRequest{}
+func (x *SendHooksAgainRequest) Reset() {
+	*x = SendHooksAgainRequest{}
 	mi := &file_reconciliation_v1_support_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
 
-func (x *ReplayHooksRequest) String() string {
+func (x *SendHooksAgainRequest) String() string {
 	return protoimpl.X.MessageStringOf(x)
 }
 
-func (*ReplayHooksRequest) ProtoMessage() {}
+func (*SendHooksAgainRequest) ProtoMessage() {}
 
-func (x *ReplayHooksRequest) ProtoReflect() protoreflect.Message {
+func (x *SendHooksAgainRequest) ProtoReflect() protoreflect.Message {
 	mi := &file_reconciliation_v1_support_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
@@ -2115,33 +2115,33 @@ func (x *ReplayHooksRequest) ProtoReflect() protoreflect.Message {
 	return mi.MessageOf(x)
 }
 
-// Deprecated: Use ReplayHooksRequest.ProtoReflect.Descriptor instead.
-func (*ReplayHooksRequest) Descriptor() ([]byte, []int) {
+// Deprecated: Use SendHooksAgainRequest.ProtoReflect.Descriptor instead.
+func (*SendHooksAgainRequest) Descriptor() ([]byte, []int) {
 	return file_reconciliation_v1_support_proto_rawDescGZIP(), []int{22}
 }
 
-func (x *ReplayHooksRequest) GetAccountId() string {
+func (x *SendHooksAgainRequest) GetAccountId() string {
 	if x != nil {
 		return x.AccountId
 	}
 	return ""
 }
 
-func (x *ReplayHooksRequest) GetSince() *timestamppb.Timestamp {
+func (x *SendHooksAgainRequest) GetSince() *timestamppb.Timestamp {
 	if x != nil {
 		return x.Since
 	}
 	return nil
 }
 
-func (x *ReplayHooksRequest) GetUndelivered() bool {
+func (x *SendHooksAgainRequest) GetUndelivered() bool {
 	if x != nil {
 		return x.Undelivered
 	}
 	return false
 }
 
-func (x *ReplayHooksRequest) GetAct() *Act {
+func (x *SendHooksAgainRequest) GetAct() *Act {
 	if x != nil {
 		return x.Act
 	}
@@ -3658,8 +3658,8 @@ const file_reconciliation_v1_support_proto_rawDesc = "" +
 	"\x0fstripe_event_id\x18\x01 \x01(\tB\n" +
 	"\xbaH\ar\x05\x10\x01\x18\xff\x01R\rstripeEventId\x12 \n" +
 	"\x06reason\x18\x02 \x01(\tB\b\xbaH\x05r\x03\x18\xf4\x03R\x06reason\x12(\n" +
-	"\x03act\x18\x03 \x01(\v2\x16.reconciliation.v1.ActR\x03act\"\xce\x01\n" +
-	"\x12ReplayHooksRequest\x12*\n" +
+	"\x03act\x18\x03 \x01(\v2\x16.reconciliation.v1.ActR\x03act\"\xd1\x01\n" +
+	"\x15SendHooksAgainRequest\x12*\n" +
 	"\n" +
 	"account_id\x18\x01 \x01(\tB\v\xbaH\b\xd8\x01\x01r\x03\xb0\x01\x01R\taccountId\x128\n" +
 	"\x05since\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampB\x06\xbaH\x03\xc8\x01\x01R\x05since\x12 \n" +
@@ -3844,7 +3844,7 @@ const file_reconciliation_v1_support_proto_rawDesc = "" +
 	"\x12\f\n" +
 	"\bALL_GOOD\x10\v\x12\x16\n" +
 	"\x12NO_CHARGE_NO_ORDER\x10\f\x12\v\n" +
-	"\aUNCLEAR\x10\r2\x98\x19\n" +
+	"\aUNCLEAR\x10\r2\xa2\x19\n" +
 	"\x0eSupportService\x12g\n" +
 	"\x06WhoAmI\x12 .reconciliation.v1.WhoAmIRequest\x1a!.reconciliation.v1.WhoAmIResponse\"\x18\x82\xd3\xe4\x93\x02\x12\x12\x10/admin/v1/whoami\x12\x8a\x01\n" +
 	"\x0eLookupCustomer\x12(.reconciliation.v1.LookupCustomerRequest\x1a).reconciliation.v1.LookupCustomerResponse\"#\x82\xd3\xe4\x93\x02\x1d:\x01*\"\x18/admin/v1/support:lookup\x12u\n" +
@@ -3861,8 +3861,8 @@ const file_reconciliation_v1_support_proto_rawDesc = "" +
 	"\x0eSnoozeIncident\x12(.reconciliation.v1.SnoozeIncidentRequest\x1a!.reconciliation.v1.ActionResponse\"5\x82\xd3\xe4\x93\x02/:\x01*b\bincident\" /admin/v1/incidents/{key}:snooze\x12\x96\x01\n" +
 	"\tLinkEvent\x12#.reconciliation.v1.LinkEventRequest\x1a!.reconciliation.v1.ActionResponse\"A\x82\xd3\xe4\x93\x02;:\x01*b\x05event\"//admin/v1/webhook-events/{stripe_event_id}:link\x12\x9c\x01\n" +
 	"\vReplayEvent\x12%.reconciliation.v1.ReplayEventRequest\x1a!.reconciliation.v1.ActionResponse\"C\x82\xd3\xe4\x93\x02=:\x01*b\x05event\"1/admin/v1/webhook-events/{stripe_event_id}:replay\x12\x9c\x01\n" +
-	"\vIgnoreEvent\x12%.reconciliation.v1.IgnoreEventRequest\x1a!.reconciliation.v1.ActionResponse\"C\x82\xd3\xe4\x93\x02=:\x01*b\x05event\"1/admin/v1/webhook-events/{stripe_event_id}:ignore\x12\x82\x01\n" +
-	"\vReplayHooks\x12%.reconciliation.v1.ReplayHooksRequest\x1a!.reconciliation.v1.ActionResponse\")\x82\xd3\xe4\x93\x02#:\x01*\"\x1e/admin/v1/support:replay-hooks\x12\x80\x01\n" +
+	"\vIgnoreEvent\x12%.reconciliation.v1.IgnoreEventRequest\x1a!.reconciliation.v1.ActionResponse\"C\x82\xd3\xe4\x93\x02=:\x01*b\x05event\"1/admin/v1/webhook-events/{stripe_event_id}:ignore\x12\x8c\x01\n" +
+	"\x0eSendHooksAgain\x12(.reconciliation.v1.SendHooksAgainRequest\x1a!.reconciliation.v1.ActionResponse\"-\x82\xd3\xe4\x93\x02':\x01*\"\"/admin/v1/support:send-hooks-again\x12\x80\x01\n" +
 	"\vSetCharging\x12%.reconciliation.v1.SetChargingRequest\x1a!.reconciliation.v1.ActionResponse\"'\x82\xd3\xe4\x93\x02!:\x01*b\bcharging\"\x12/admin/v1/charging\x12n\n" +
 	"\x05Reply\x12\x1f.reconciliation.v1.ReplyRequest\x1a .reconciliation.v1.ReplyResponse\"\"\x82\xd3\xe4\x93\x02\x1c:\x01*\"\x17/admin/v1/support:reply\x12k\n" +
 	"\n" +
@@ -3916,7 +3916,7 @@ var file_reconciliation_v1_support_proto_goTypes = []any{
 	(*LinkEventRequest)(nil),           // 25: reconciliation.v1.LinkEventRequest
 	(*ReplayEventRequest)(nil),         // 26: reconciliation.v1.ReplayEventRequest
 	(*IgnoreEventRequest)(nil),         // 27: reconciliation.v1.IgnoreEventRequest
-	(*ReplayHooksRequest)(nil),         // 28: reconciliation.v1.ReplayHooksRequest
+	(*SendHooksAgainRequest)(nil),      // 28: reconciliation.v1.SendHooksAgainRequest
 	(*SetChargingRequest)(nil),         // 29: reconciliation.v1.SetChargingRequest
 	(*ExportPersonRequest)(nil),        // 30: reconciliation.v1.ExportPersonRequest
 	(*ExportPersonResponse)(nil),       // 31: reconciliation.v1.ExportPersonResponse
@@ -3970,8 +3970,8 @@ var file_reconciliation_v1_support_proto_depIdxs = []int32{
 	14, // 24: reconciliation.v1.LinkEventRequest.act:type_name -> reconciliation.v1.Act
 	14, // 25: reconciliation.v1.ReplayEventRequest.act:type_name -> reconciliation.v1.Act
 	14, // 26: reconciliation.v1.IgnoreEventRequest.act:type_name -> reconciliation.v1.Act
-	48, // 27: reconciliation.v1.ReplayHooksRequest.since:type_name -> google.protobuf.Timestamp
-	14, // 28: reconciliation.v1.ReplayHooksRequest.act:type_name -> reconciliation.v1.Act
+	48, // 27: reconciliation.v1.SendHooksAgainRequest.since:type_name -> google.protobuf.Timestamp
+	14, // 28: reconciliation.v1.SendHooksAgainRequest.act:type_name -> reconciliation.v1.Act
 	14, // 29: reconciliation.v1.SetChargingRequest.act:type_name -> reconciliation.v1.Act
 	14, // 30: reconciliation.v1.ExportPersonRequest.act:type_name -> reconciliation.v1.Act
 	34, // 31: reconciliation.v1.ExportPersonResponse.steps:type_name -> reconciliation.v1.Step
@@ -4013,7 +4013,7 @@ var file_reconciliation_v1_support_proto_depIdxs = []int32{
 	25, // 67: reconciliation.v1.SupportService.LinkEvent:input_type -> reconciliation.v1.LinkEventRequest
 	26, // 68: reconciliation.v1.SupportService.ReplayEvent:input_type -> reconciliation.v1.ReplayEventRequest
 	27, // 69: reconciliation.v1.SupportService.IgnoreEvent:input_type -> reconciliation.v1.IgnoreEventRequest
-	28, // 70: reconciliation.v1.SupportService.ReplayHooks:input_type -> reconciliation.v1.ReplayHooksRequest
+	28, // 70: reconciliation.v1.SupportService.SendHooksAgain:input_type -> reconciliation.v1.SendHooksAgainRequest
 	29, // 71: reconciliation.v1.SupportService.SetCharging:input_type -> reconciliation.v1.SetChargingRequest
 	35, // 72: reconciliation.v1.SupportService.Reply:input_type -> reconciliation.v1.ReplyRequest
 	38, // 73: reconciliation.v1.SupportService.OpenTicket:input_type -> reconciliation.v1.OpenTicketRequest
@@ -4037,7 +4037,7 @@ var file_reconciliation_v1_support_proto_depIdxs = []int32{
 	33, // 91: reconciliation.v1.SupportService.LinkEvent:output_type -> reconciliation.v1.ActionResponse
 	33, // 92: reconciliation.v1.SupportService.ReplayEvent:output_type -> reconciliation.v1.ActionResponse
 	33, // 93: reconciliation.v1.SupportService.IgnoreEvent:output_type -> reconciliation.v1.ActionResponse
-	33, // 94: reconciliation.v1.SupportService.ReplayHooks:output_type -> reconciliation.v1.ActionResponse
+	33, // 94: reconciliation.v1.SupportService.SendHooksAgain:output_type -> reconciliation.v1.ActionResponse
 	33, // 95: reconciliation.v1.SupportService.SetCharging:output_type -> reconciliation.v1.ActionResponse
 	36, // 96: reconciliation.v1.SupportService.Reply:output_type -> reconciliation.v1.ReplyResponse
 	37, // 97: reconciliation.v1.SupportService.OpenTicket:output_type -> reconciliation.v1.Ticket

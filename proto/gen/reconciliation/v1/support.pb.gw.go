@@ -596,9 +596,9 @@ func local_request_SupportService_IgnoreEvent_0(ctx context.Context, marshaler r
 	return msg, metadata, err
 }
 
-func request_SupportService_ReplayHooks_0(ctx context.Context, marshaler runtime.Marshaler, client SupportServiceClient, req *http.Request, pathParams map[string]string) (proto.Message, runtime.ServerMetadata, error) {
+func request_SupportService_SendHooksAgain_0(ctx context.Context, marshaler runtime.Marshaler, client SupportServiceClient, req *http.Request, pathParams map[string]string) (proto.Message, runtime.ServerMetadata, error) {
 	var (
-		protoReq ReplayHooksRequest
+		protoReq SendHooksAgainRequest
 		metadata runtime.ServerMetadata
 	)
 	if err := marshaler.NewDecoder(req.Body).Decode(&protoReq); err != nil && !errors.Is(err, io.EOF) {
@@ -607,19 +607,19 @@ func request_SupportService_ReplayHooks_0(ctx context.Context, marshaler runtime
 	if req.Body != nil {
 		_, _ = io.Copy(io.Discard, req.Body)
 	}
-	msg, err := client.ReplayHooks(ctx, &protoReq, grpc.Header(&metadata.HeaderMD), grpc.Trailer(&metadata.TrailerMD))
+	msg, err := client.SendHooksAgain(ctx, &protoReq, grpc.Header(&metadata.HeaderMD), grpc.Trailer(&metadata.TrailerMD))
 	return msg, metadata, err
 }
 
-func local_request_SupportService_ReplayHooks_0(ctx context.Context, marshaler runtime.Marshaler, server SupportServiceServer, req *http.Request, pathParams map[string]string) (proto.Message, runtime.ServerMetadata, error) {
+func local_request_SupportService_SendHooksAgain_0(ctx context.Context, marshaler runtime.Marshaler, server SupportServiceServer, req *http.Request, pathParams map[string]string) (proto.Message, runtime.ServerMetadata, error) {
 	var (
-		protoReq ReplayHooksRequest
+		protoReq SendHooksAgainRequest
 		metadata runtime.ServerMetadata
 	)
 	if err := marshaler.NewDecoder(req.Body).Decode(&protoReq); err != nil && !errors.Is(err, io.EOF) {
 		return nil, metadata, status.Errorf(codes.InvalidArgument, "%v", err)
 	}
-	msg, err := server.ReplayHooks(ctx, &protoReq)
+	msg, err := server.SendHooksAgain(ctx, &protoReq)
 	return msg, metadata, err
 }
 
@@ -1179,25 +1179,25 @@ func RegisterSupportServiceHandlerServer(ctx context.Context, mux *runtime.Serve
 		}
 		forward_SupportService_IgnoreEvent_0(annotatedContext, mux, outboundMarshaler, w, req, response_SupportService_IgnoreEvent_0{resp.(*ActionResponse)}, mux.GetForwardResponseOptions()...)
 	})
-	mux.Handle(http.MethodPost, pattern_SupportService_ReplayHooks_0, func(w http.ResponseWriter, req *http.Request, pathParams map[string]string) {
+	mux.Handle(http.MethodPost, pattern_SupportService_SendHooksAgain_0, func(w http.ResponseWriter, req *http.Request, pathParams map[string]string) {
 		ctx, cancel := context.WithCancel(req.Context())
 		defer cancel()
 		var stream runtime.ServerTransportStream
 		ctx = grpc.NewContextWithServerTransportStream(ctx, &stream)
 		inboundMarshaler, outboundMarshaler := runtime.MarshalerForRequest(mux, req)
-		annotatedContext, err := runtime.AnnotateIncomingContext(ctx, mux, req, "/reconciliation.v1.SupportService/ReplayHooks", runtime.WithHTTPPathPattern("/admin/v1/support:replay-hooks"))
+		annotatedContext, err := runtime.AnnotateIncomingContext(ctx, mux, req, "/reconciliation.v1.SupportService/SendHooksAgain", runtime.WithHTTPPathPattern("/admin/v1/support:send-hooks-again"))
 		if err != nil {
 			runtime.HTTPError(ctx, mux, outboundMarshaler, w, req, err)
 			return
 		}
-		resp, md, err := local_request_SupportService_ReplayHooks_0(annotatedContext, inboundMarshaler, server, req, pathParams)
+		resp, md, err := local_request_SupportService_SendHooksAgain_0(annotatedContext, inboundMarshaler, server, req, pathParams)
 		md.HeaderMD, md.TrailerMD = metadata.Join(md.HeaderMD, stream.Header()), metadata.Join(md.TrailerMD, stream.Trailer())
 		annotatedContext = runtime.NewServerMetadataContext(annotatedContext, md)
 		if err != nil {
 			runtime.HTTPError(annotatedContext, mux, outboundMarshaler, w, req, err)
 			return
 		}
-		forward_SupportService_ReplayHooks_0(annotatedContext, mux, outboundMarshaler, w, req, resp, mux.GetForwardResponseOptions()...)
+		forward_SupportService_SendHooksAgain_0(annotatedContext, mux, outboundMarshaler, w, req, resp, mux.GetForwardResponseOptions()...)
 	})
 	mux.Handle(http.MethodPost, pattern_SupportService_SetCharging_0, func(w http.ResponseWriter, req *http.Request, pathParams map[string]string) {
 		ctx, cancel := context.WithCancel(req.Context())
@@ -1654,22 +1654,22 @@ func RegisterSupportServiceHandlerClient(ctx context.Context, mux *runtime.Serve
 		}
 		forward_SupportService_IgnoreEvent_0(annotatedContext, mux, outboundMarshaler, w, req, response_SupportService_IgnoreEvent_0{resp.(*ActionResponse)}, mux.GetForwardResponseOptions()...)
 	})
-	mux.Handle(http.MethodPost, pattern_SupportService_ReplayHooks_0, func(w http.ResponseWriter, req *http.Request, pathParams map[string]string) {
+	mux.Handle(http.MethodPost, pattern_SupportService_SendHooksAgain_0, func(w http.ResponseWriter, req *http.Request, pathParams map[string]string) {
 		ctx, cancel := context.WithCancel(req.Context())
 		defer cancel()
 		inboundMarshaler, outboundMarshaler := runtime.MarshalerForRequest(mux, req)
-		annotatedContext, err := runtime.AnnotateContext(ctx, mux, req, "/reconciliation.v1.SupportService/ReplayHooks", runtime.WithHTTPPathPattern("/admin/v1/support:replay-hooks"))
+		annotatedContext, err := runtime.AnnotateContext(ctx, mux, req, "/reconciliation.v1.SupportService/SendHooksAgain", runtime.WithHTTPPathPattern("/admin/v1/support:send-hooks-again"))
 		if err != nil {
 			runtime.HTTPError(ctx, mux, outboundMarshaler, w, req, err)
 			return
 		}
-		resp, md, err := request_SupportService_ReplayHooks_0(annotatedContext, inboundMarshaler, client, req, pathParams)
+		resp, md, err := request_SupportService_SendHooksAgain_0(annotatedContext, inboundMarshaler, client, req, pathParams)
 		annotatedContext = runtime.NewServerMetadataContext(annotatedContext, md)
 		if err != nil {
 			runtime.HTTPError(annotatedContext, mux, outboundMarshaler, w, req, err)
 			return
 		}
-		forward_SupportService_ReplayHooks_0(annotatedContext, mux, outboundMarshaler, w, req, resp, mux.GetForwardResponseOptions()...)
+		forward_SupportService_SendHooksAgain_0(annotatedContext, mux, outboundMarshaler, w, req, resp, mux.GetForwardResponseOptions()...)
 	})
 	mux.Handle(http.MethodPost, pattern_SupportService_SetCharging_0, func(w http.ResponseWriter, req *http.Request, pathParams map[string]string) {
 		ctx, cancel := context.WithCancel(req.Context())
@@ -1916,7 +1916,7 @@ var (
 	pattern_SupportService_LinkEvent_0           = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 2, 2, 1, 0, 4, 1, 5, 3}, []string{"admin", "v1", "webhook-events", "stripe_event_id"}, "link"))
 	pattern_SupportService_ReplayEvent_0         = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 2, 2, 1, 0, 4, 1, 5, 3}, []string{"admin", "v1", "webhook-events", "stripe_event_id"}, "replay"))
 	pattern_SupportService_IgnoreEvent_0         = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 2, 2, 1, 0, 4, 1, 5, 3}, []string{"admin", "v1", "webhook-events", "stripe_event_id"}, "ignore"))
-	pattern_SupportService_ReplayHooks_0         = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 2, 2}, []string{"admin", "v1", "support"}, "replay-hooks"))
+	pattern_SupportService_SendHooksAgain_0      = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 2, 2}, []string{"admin", "v1", "support"}, "send-hooks-again"))
 	pattern_SupportService_SetCharging_0         = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 2, 2}, []string{"admin", "v1", "charging"}, ""))
 	pattern_SupportService_Reply_0               = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 2, 2}, []string{"admin", "v1", "support"}, "reply"))
 	pattern_SupportService_OpenTicket_0          = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 2, 2}, []string{"admin", "v1", "tickets"}, ""))
@@ -1943,7 +1943,7 @@ var (
 	forward_SupportService_LinkEvent_0           = runtime.ForwardResponseMessage
 	forward_SupportService_ReplayEvent_0         = runtime.ForwardResponseMessage
 	forward_SupportService_IgnoreEvent_0         = runtime.ForwardResponseMessage
-	forward_SupportService_ReplayHooks_0         = runtime.ForwardResponseMessage
+	forward_SupportService_SendHooksAgain_0      = runtime.ForwardResponseMessage
 	forward_SupportService_SetCharging_0         = runtime.ForwardResponseMessage
 	forward_SupportService_Reply_0               = runtime.ForwardResponseMessage
 	forward_SupportService_OpenTicket_0          = runtime.ForwardResponseMessage

@@ -34,7 +34,7 @@ const (
 	SupportService_LinkEvent_FullMethodName           = "/reconciliation.v1.SupportService/LinkEvent"
 	SupportService_ReplayEvent_FullMethodName         = "/reconciliation.v1.SupportService/ReplayEvent"
 	SupportService_IgnoreEvent_FullMethodName         = "/reconciliation.v1.SupportService/IgnoreEvent"
-	SupportService_ReplayHooks_FullMethodName         = "/reconciliation.v1.SupportService/ReplayHooks"
+	SupportService_SendHooksAgain_FullMethodName      = "/reconciliation.v1.SupportService/SendHooksAgain"
 	SupportService_SetCharging_FullMethodName         = "/reconciliation.v1.SupportService/SetCharging"
 	SupportService_Reply_FullMethodName               = "/reconciliation.v1.SupportService/Reply"
 	SupportService_OpenTicket_FullMethodName          = "/reconciliation.v1.SupportService/OpenTicket"
@@ -99,19 +99,20 @@ type SupportServiceClient interface {
 	// again, or before, when there is something new. Errors: NOT_FOUND
 	// INCIDENT_NOT_FOUND; INVALID_ARGUMENT when the time is past or over a week away.
 	SnoozeIncident(ctx context.Context, in *SnoozeIncidentRequest, opts ...grpc.CallOption) (*ActionResponse, error)
-	// LinkEvent says whose an event's Stripe customer is. Errors as of
-	// Payments.LinkWebhookEvent.
+	// LinkEvent says whose an event's Stripe customer is. Errors: NOT_FOUND
+	// EVENT_NOT_FOUND, PAYMENT_NOT_FOUND; ABORTED INVALID_STATE when the event names no
+	// customer, ALREADY_LINKED when the customer is somebody else's.
 	LinkEvent(ctx context.Context, in *LinkEventRequest, opts ...grpc.CallOption) (*ActionResponse, error)
-	// ReplayEvent handles an event again, now. Errors as of
-	// Payments.ReplayWebhookEvent.
+	// ReplayEvent handles an event again, now. Errors: NOT_FOUND EVENT_NOT_FOUND;
+	// UNAVAILABLE EVENT_NOT_HANDLED.
 	ReplayEvent(ctx context.Context, in *ReplayEventRequest, opts ...grpc.CallOption) (*ActionResponse, error)
-	// IgnoreEvent ends an event that needs nothing. Errors as of
-	// Payments.IgnoreWebhookEvent.
+	// IgnoreEvent ends an event that needs nothing. Errors: NOT_FOUND EVENT_NOT_FOUND;
+	// ABORTED INVALID_STATE.
 	IgnoreEvent(ctx context.Context, in *IgnoreEventRequest, opts ...grpc.CallOption) (*ActionResponse, error)
-	// ReplayHooks has the SaaS's own app told again, with the same ids, of what changed
+	// SendHooksAgain has the SaaS's own app told again, with the same ids, of what changed
 	// since a time; each account's changes are sent in their order. Done is that they are
 	// queued; Provisioning.ListHooks says what the app answered.
-	ReplayHooks(ctx context.Context, in *ReplayHooksRequest, opts ...grpc.CallOption) (*ActionResponse, error)
+	SendHooksAgain(ctx context.Context, in *SendHooksAgainRequest, opts ...grpc.CallOption) (*ActionResponse, error)
 	// SetCharging pauses or resumes new charges. Recovery goes on while paused.
 	SetCharging(ctx context.Context, in *SetChargingRequest, opts ...grpc.CallOption) (*ActionResponse, error)
 	// Reply renders an answer to a customer from what has happened, and sends it
@@ -300,10 +301,10 @@ func (c *supportServiceClient) IgnoreEvent(ctx context.Context, in *IgnoreEventR
 	return out, nil
 }
 
-func (c *supportServiceClient) ReplayHooks(ctx context.Context, in *ReplayHooksRequest, opts ...grpc.CallOption) (*ActionResponse, error) {
+func (c *supportServiceClient) SendHooksAgain(ctx context.Context, in *SendHooksAgainRequest, opts ...grpc.CallOption) (*ActionResponse, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(ActionResponse)
-	err := c.cc.Invoke(ctx, SupportService_ReplayHooks_FullMethodName, in, out, cOpts...)
+	err := c.cc.Invoke(ctx, SupportService_SendHooksAgain_FullMethodName, in, out, cOpts...)
 	if err != nil {
 		return nil, err
 	}
@@ -444,19 +445,20 @@ type SupportServiceServer interface {
 	// again, or before, when there is something new. Errors: NOT_FOUND
 	// INCIDENT_NOT_FOUND; INVALID_ARGUMENT when the time is past or over a week away.
 	SnoozeIncident(context.Context, *SnoozeIncidentRequest) (*ActionResponse, error)
-	// LinkEvent says whose an event's Stripe customer is. Errors as of
-	// Payments.LinkWebhookEvent.
+	// LinkEvent says whose an event's Stripe customer is. Errors: NOT_FOUND
+	// EVENT_NOT_FOUND, PAYMENT_NOT_FOUND; ABORTED INVALID_STATE when the event names no
+	// customer, ALREADY_LINKED when the customer is somebody else's.
 	LinkEvent(context.Context, *LinkEventRequest) (*ActionResponse, error)
-	// ReplayEvent handles an event again, now. Errors as of
-	// Payments.ReplayWebhookEvent.
+	// ReplayEvent handles an event again, now. Errors: NOT_FOUND EVENT_NOT_FOUND;
+	// UNAVAILABLE EVENT_NOT_HANDLED.
 	ReplayEvent(context.Context, *ReplayEventRequest) (*ActionResponse, error)
-	// IgnoreEvent ends an event that needs nothing. Errors as of
-	// Payments.IgnoreWebhookEvent.
+	// IgnoreEvent ends an event that needs nothing. Errors: NOT_FOUND EVENT_NOT_FOUND;
+	// ABORTED INVALID_STATE.
 	IgnoreEvent(context.Context, *IgnoreEventRequest) (*ActionResponse, error)
-	// ReplayHooks has the SaaS's own app told again, with the same ids, of what changed
+	// SendHooksAgain has the SaaS's own app told again, with the same ids, of what changed
 	// since a time; each account's changes are sent in their order. Done is that they are
 	// queued; Provisioning.ListHooks says what the app answered.
-	ReplayHooks(context.Context, *ReplayHooksRequest) (*ActionResponse, error)
+	SendHooksAgain(context.Context, *SendHooksAgainRequest) (*ActionResponse, error)
 	// SetCharging pauses or resumes new charges. Recovery goes on while paused.
 	SetCharging(context.Context, *SetChargingRequest) (*ActionResponse, error)
 	// Reply renders an answer to a customer from what has happened, and sends it
@@ -540,8 +542,8 @@ func (UnimplementedSupportServiceServer) ReplayEvent(context.Context, *ReplayEve
 func (UnimplementedSupportServiceServer) IgnoreEvent(context.Context, *IgnoreEventRequest) (*ActionResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method IgnoreEvent not implemented")
 }
-func (UnimplementedSupportServiceServer) ReplayHooks(context.Context, *ReplayHooksRequest) (*ActionResponse, error) {
-	return nil, status.Error(codes.Unimplemented, "method ReplayHooks not implemented")
+func (UnimplementedSupportServiceServer) SendHooksAgain(context.Context, *SendHooksAgainRequest) (*ActionResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method SendHooksAgain not implemented")
 }
 func (UnimplementedSupportServiceServer) SetCharging(context.Context, *SetChargingRequest) (*ActionResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method SetCharging not implemented")
@@ -858,20 +860,20 @@ func _SupportService_IgnoreEvent_Handler(srv interface{}, ctx context.Context, d
 	return interceptor(ctx, in, info, handler)
 }
 
-func _SupportService_ReplayHooks_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
-	in := new(ReplayHooksRequest)
+func _SupportService_SendHooksAgain_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(SendHooksAgainRequest)
 	if err := dec(in); err != nil {
 		return nil, err
 	}
 	if interceptor == nil {
-		return srv.(SupportServiceServer).ReplayHooks(ctx, in)
+		return srv.(SupportServiceServer).SendHooksAgain(ctx, in)
 	}
 	info := &grpc.UnaryServerInfo{
 		Server:     srv,
-		FullMethod: SupportService_ReplayHooks_FullMethodName,
+		FullMethod: SupportService_SendHooksAgain_FullMethodName,
 	}
 	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
-		return srv.(SupportServiceServer).ReplayHooks(ctx, req.(*ReplayHooksRequest))
+		return srv.(SupportServiceServer).SendHooksAgain(ctx, req.(*SendHooksAgainRequest))
 	}
 	return interceptor(ctx, in, info, handler)
 }
@@ -1088,8 +1090,8 @@ var SupportService_ServiceDesc = grpc.ServiceDesc{
 			Handler:    _SupportService_IgnoreEvent_Handler,
 		},
 		{
-			MethodName: "ReplayHooks",
-			Handler:    _SupportService_ReplayHooks_Handler,
+			MethodName: "SendHooksAgain",
+			Handler:    _SupportService_SendHooksAgain_Handler,
 		},
 		{
 			MethodName: "SetCharging",

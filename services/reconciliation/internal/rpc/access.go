@@ -30,7 +30,7 @@ var Access = access.Table{
 	"/reconciliation.v1.SupportService/LinkEvent":           {Role: access.Support},
 	"/reconciliation.v1.SupportService/ReplayEvent":         {Role: access.Support},
 	"/reconciliation.v1.SupportService/IgnoreEvent":         {Role: access.Support},
-	"/reconciliation.v1.SupportService/ReplayHooks":         {Role: access.Support},
+	"/reconciliation.v1.SupportService/SendHooksAgain":      {Role: access.Support},
 	"/reconciliation.v1.SupportService/SetCharging":         {Role: access.Admin},
 	"/reconciliation.v1.SupportService/Reply":               {Role: access.Support},
 	"/reconciliation.v1.SupportService/OpenTicket":          {Role: access.Support},

@@ -51,13 +51,13 @@ func (s *SupportServer) Refund(ctx context.Context, r *pb.RefundRequest) (*pb.Ac
 	return actionReply(s.Service.Refund(ctx, a, r.GetOrderId(), r.GetAmountMinor(), r.GetChargeId()))
 }
 
-// ReplayHooks implements reconciliation.v1.
-func (s *SupportServer) ReplayHooks(ctx context.Context, r *pb.ReplayHooksRequest) (*pb.ActionResponse, error) {
+// SendHooksAgain implements reconciliation.v1.
+func (s *SupportServer) SendHooksAgain(ctx context.Context, r *pb.SendHooksAgainRequest) (*pb.ActionResponse, error) {
 	a, err := actOf(ctx, r.GetAct(), r)
 	if err != nil {
 		return nil, err
 	}
-	return actionReply(s.Service.ReplayHooks(ctx, a, service.Hooks{AccountID: r.GetAccountId(), Since: r.GetSince().AsTime(), Undelivered: r.GetUndelivered()}))
+	return actionReply(s.Service.SendHooksAgain(ctx, a, service.Hooks{AccountID: r.GetAccountId(), Since: r.GetSince().AsTime(), Undelivered: r.GetUndelivered()}))
 }
 
 // ListAudit implements reconciliation.v1.

@@ -23,10 +23,10 @@ type Hooks struct {
 	Undelivered bool
 }
 
-// ReplayHooks has the app told again. Asked for twice, the app is told twice under the
+// SendHooksAgain has the app told again. Asked for twice, the app is told twice under the
 // same ids, which it knows again: nothing need stop the second wish. Errors: those of
 // Provisioning.
-func (s *Service) ReplayHooks(ctx context.Context, a desk.Act, h Hooks) (Acted, error) {
+func (s *Service) SendHooksAgain(ctx context.Context, a desk.Act, h Hooks) (Acted, error) {
 	return s.act(ctx, a, deed{
 		subjects: []string{nonEmpty(h.AccountID, aboutHooks)},
 		do: func(ctx context.Context) (did, error) {
