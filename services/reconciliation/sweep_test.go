@@ -203,6 +203,52 @@ func TestTheCursorMovesOnlyOverWhatWasFullyRead(t *testing.T) {
 	})
 }
 
+// What was listed and could not be matched was not read.
+func TestTheCursorStaysWhileOrdersCannotBeAsked(t *testing.T) {
+	s := newScene(t)
+	w, made := s.world, s.clock.Now().Add(-time.Hour).Truncate(time.Second)
+	w.order(orderID(1), ordersv1.Order_COMPLETE, w.charge("ch_1", made, orderID(1)))
+	dial := s.instance(map[string]string{"DEEP_PASS_WINDOW": "1s"})
+	s.historyIsRead()
+	hook(w, &w.onMatch, func(r *ordersv1.MatchChargesRequest) error {
+		if len(r.GetCharges()) > 0 {
+			return apperr.New(codes.Unavailable, "", "Orders is away")
+		}
+		return nil
+	})
+	run := s.startRun(dial)
+	s.wantRun(run, pb.Run_FAILED)
+	if at := s.cursor("charges"); at.After(made) || !hasLine(run, "charges from", "reads them again") {
+		t.Errorf("the cursor moved to %s: %v", at, run.GetDetails())
+	}
+	hook(w, &w.onMatch, nil)
+	s.clock.Advance(12 * time.Hour)
+	s.wantRun(s.startRun(dial), pb.Run_SUCCEEDED)
+	s.wantDisposition("ch_1", "MATCHED")
+}
+
+// A place that is kept beyond the cursor leads over a gap: it counts only when it begins
+// where the cursor is.
+func TestAPlaceBeyondTheCursorIsNotGoneOnWith(t *testing.T) {
+	s := newScene(t)
+	w, now := s.world, s.clock.Now()
+	w.charge("ch_in_the_gap", now.Add(-2*time.Hour), orderID(1), func(c *paymentsv1.SeenCharge) { c.Recorded = false })
+	dial := s.instance(map[string]string{"DEEP_PASS_WINDOW": "1s"})
+	s.historyIsRead()
+	s.exec(`INSERT INTO reconciliation.cursors (name, read_before, moved_at) VALUES ('charges', $1, $1)`, now.Add(-3*time.Hour))
+	s.exec(`INSERT INTO reconciliation.list_readings (name, slice_from, slice_before, read_before, page_token, read_at) VALUES ('charges', $1, $2, $2, '', $2)`,
+		now.Add(-time.Hour), now.Add(-time.Minute))
+	s.wantRun(s.startRun(dial), pb.Run_SUCCEEDED)
+	s.world.set(func() {
+		for _, r := range w.listed {
+			if ofTheSweep(r) && r.GetWindow().GetFrom().AsTime().After(now.Add(-3*time.Hour)) {
+				t.Errorf("%s is read, and the cursor was at %s", r.GetWindow(), now.Add(-3*time.Hour))
+			}
+		}
+	})
+	s.wantDisposition("ch_in_the_gap", "RECOVERED")
+}
+
 // ofTheSweep says whether it is a page of the list, and not of a deep pass of a second.
 func ofTheSweep(r *paymentsv1.ListChargesRequest) bool {
 	return len(r.GetChargeIds()) == 0 && r.GetWindow().GetBefore().AsTime().Sub(r.GetWindow().GetFrom().AsTime()) > time.Minute
@@ -286,6 +332,33 @@ func TestOfALongSliceNothingIsReadTwice(t *testing.T) {
 	}
 	if at := s.cursor("charges"); !at.Equal(s.clock.Now().Truncate(time.Microsecond)) {
 		t.Errorf("the cursor is at %s, now is %s", at, s.clock.Now())
+	}
+}
+
+// A reading that was stopped in its middle ends at the time when it began: what comes
+// after it is read with the overlap, too, for what Stripe lists late.
+func TestTheOverlapIsReadAfterAReadingThatWasStopped(t *testing.T) {
+	s := newScene(t)
+	w, began := s.world, s.clock.Now()
+	for n := range 150 {
+		w.order(orderID(n), ordersv1.Order_COMPLETE, w.charge(fmt.Sprintf("ch_%03d", n), began.Add(-time.Hour), orderID(n)))
+	}
+	dial := s.instance(map[string]string{"DEEP_PASS_WINDOW": "1s"})
+	s.historyIsRead()
+	hook(w, &w.onListCharges, func(r *paymentsv1.ListChargesRequest) error {
+		if r.GetPageToken() != "" {
+			return errStripe
+		}
+		return nil
+	})
+	s.wantRun(s.startRun(dial), pb.Run_FAILED)
+	hook(w, &w.onListCharges, nil)
+	s.clock.Advance(time.Hour)
+	w.set(func() { w.listed = nil })
+	s.wantRun(s.startRun(dial), pb.Run_SUCCEEDED)
+	want := began.Add(-10 * time.Minute)
+	if read := s.pagesListed(s.clock.Now().Add(-time.Minute)); len(read) != 1 || read[0].GetWindow().GetFrom().AsTime().Sub(want).Abs() > time.Second {
+		t.Errorf("after the reading that was stopped is read %v, want from %s on", read, want)
 	}
 }
 
@@ -419,6 +492,32 @@ func TestTheDeepPassFindsWhatIsOldAndGoesOnWhereItWasStopped(t *testing.T) {
 	s.startRun(dial)
 	if n := s.count(`SELECT count(*) FROM reconciliation.deep_passes WHERE finished_at IS NOT NULL AND NOT abandoned AND why IN ('the first', 'daily')`); n != 2 {
 		t.Errorf("%d passes in two days", n)
+	}
+}
+
+// While Stripe is slow a run reads little of a deep pass: customers who pay meanwhile are
+// the next run's, and a run that does not end looks like one that has stopped.
+func TestARunLeavesADeepPassThatTakesLong(t *testing.T) {
+	s := newScene(t)
+	w, old := s.world, s.clock.Now().Add(-20*24*time.Hour)
+	const charges = 1150 // of one slice
+	for n := range charges {
+		w.order(orderID(n), ordersv1.Order_COMPLETE, w.charge(fmt.Sprintf("ch_%04d", n), old, orderID(n)))
+	}
+	dial := s.instance(map[string]string{"DEEP_PASS_READERS": "1"})
+	s.historyIsRead()
+	left := func() int {
+		return s.count(`SELECT count(*) FROM reconciliation.deep_pass_slices WHERE finished_at IS NULL AND page_token <> ''`)
+	}
+	s.clock.Ticks(30 * time.Second) // each page takes long
+	s.wantRun(s.startRun(dial), pb.Run_SUCCEEDED)
+	s.clock.Ticks(0)
+	if n := s.count(`SELECT count(*) FROM reconciliation.charge_dispositions`); left() != 1 || n > 1000 || n == 0 {
+		t.Errorf("%d charges were read, of %d slices a part", n, left())
+	}
+	s.wantRun(s.startRun(dial), pb.Run_SUCCEEDED)
+	if n := s.count(`SELECT count(*) FROM reconciliation.charge_dispositions WHERE disposition = 'MATCHED'`); left() != 0 || n != charges {
+		t.Errorf("%d charges are matched after the next run", n)
 	}
 }
 
@@ -626,6 +725,38 @@ func TestARefundThatOthersKnowAlreadyIsSeen(t *testing.T) {
 	}
 }
 
+// A page of charges is read at once, and then worked on for as long as it takes: money
+// that moves meanwhile is not in what was read.
+func TestARefundWhileItsPageIsWorkedOnIsSeen(t *testing.T) {
+	s := newScene(t)
+	w, made := s.world, s.clock.Now().Add(-5*24*time.Hour)
+	c := w.charge("ch_1", made, orderID(1))
+	w.order(orderID(1), ordersv1.Order_COMPLETE, c)
+	w.charge("ch_slow", made, orderID(2), func(c *paymentsv1.SeenCharge) { c.Recorded = false })
+	hook(w, &w.onRestore, func(string) error {
+		w.set(func() { // support refunded it: Payments and Orders knew first
+			c.RefundedMinor = 24900
+			o := w.orders[orderID(1)]
+			o.State, o.RefundedMinor, o.AccessWithdrawnAt = ordersv1.Order_REFUNDED, 24900, timestamppb.New(s.clock.Now())
+		})
+		w.movement("refund", "re_1", "ch_1", -24900, s.clock.Now())
+		s.clock.Advance(5 * time.Minute)
+		return nil
+	})
+	// The pass never ends: at its end everything is compared, which would find it too.
+	hook(w, &w.onListCharges, func(r *paymentsv1.ListChargesRequest) error {
+		if len(r.GetChargeIds()) == 0 && r.GetWindow().GetFrom().AsTime().Before(made.Add(-100*24*time.Hour)) {
+			return errStripe
+		}
+		return nil
+	})
+	dial := s.instance(nil)
+	s.wantRun(s.startRun(dial), pb.Run_FAILED)
+	s.wantDisposition("ch_slow", "RECOVERED")
+	s.wantRun(s.startRun(dial), pb.Run_FAILED)
+	s.wantDisposition("ch_1", "REFUNDED")
+}
+
 // A report reads the movements too, and moves the cursor over them: what it met is
 // left to the next run, also while nothing is compared because a case is open.
 func TestARefundThatAReportMetFirstIsSeen(t *testing.T) {
@@ -699,6 +830,9 @@ func TestADryRunChangesNothing(t *testing.T) {
 	w.order(orderID(2), ordersv1.Order_PENDING, w.charge("ch_unheard", s.clock.Now().Add(-time.Hour), orderID(2)))
 	w.charge("ch_unclear", s.clock.Now().Add(-time.Hour), "", func(c *paymentsv1.SeenCharge) { c.Owner = paymentsv1.SeenCharge_UNCLEAR })
 	s.orders.add(orderID(3), ordersv1.Order_CHARGED, s.clock.Now().Add(-time.Hour), nil)
+	w.set(func() {
+		w.completed = []*ordersv1.CompletedOrder{{OrderId: orderID(4), CompletedAt: timestamppb.New(s.clock.Now().Add(-time.Hour)), DedupeKey: "unsent", MessageKind: "CONFIRMATION"}}
+	})
 	dial := s.instance(nil)
 	run, err := s.client(dial, "gateway").StartRun(s.support(), &pb.StartRunRequest{DryRun: true})
 	if err != nil {
@@ -706,7 +840,8 @@ func TestADryRunChangesNothing(t *testing.T) {
 	}
 	s.wantRun(run, pb.Run_SUCCEEDED)
 	if !run.GetDryRun() || run.GetOrphansFound() != 1 || run.GetOrphansRecovered() != 0 || run.GetStuckFound() != 1 ||
-		!hasLine(run, "ch_orphan", "would be told") || !hasLine(run, "ch_unheard", "would be advanced") || !hasLine(run, "UNCLEAR_EVENT") {
+		!hasLine(run, "ch_orphan", "would be told") || !hasLine(run, "ch_unheard", "would be advanced") || !hasLine(run, "UNCLEAR_EVENT") ||
+		run.GetConfirmationsSent() != 0 || !hasLine(run, orderID(4), "it would be") {
 		t.Errorf("the run is %v", run)
 	}
 	for _, table := range []string{"charge_dispositions", "cursors", "cases", "deep_passes", "deep_pass_slices", "history_marks", "balance_transactions"} {
@@ -715,10 +850,52 @@ func TestADryRunChangesNothing(t *testing.T) {
 		}
 	}
 	w.set(func() {
-		if len(w.adopted)+len(w.restored)+len(w.advanced)+len(w.windows) != 0 || s.orders.advanced[orderID(3)] != 0 {
-			t.Errorf("adopted %v, restored %v, advanced %v, read %v", w.adopted, w.restored, w.advanced, w.windows)
+		if len(w.adopted)+len(w.restored)+len(w.advanced)+len(w.windows)+len(w.messages) != 0 || s.orders.advanced[orderID(3)] != 0 {
+			t.Errorf("adopted %v, restored %v, advanced %v, read %v, asked for %v", w.adopted, w.restored, w.advanced, w.windows, w.messages)
 		}
 	})
+}
+
+// What a run has left behind changes by a dry one as little: not the cases whose problem
+// is gone, and not what is known of records that are lost.
+func TestADryRunLeavesWhatIsKnown(t *testing.T) {
+	s := newScene(t)
+	s.shop()
+	w, dial := s.world, s.instance(nil)
+	s.wantRun(s.startRun(dial), pb.Run_SUCCEEDED)
+	if _, err := s.client(dial, "orders").OpenCase(t.Context(), &pb.OpenCaseRequest{Kind: pb.Case_WRONG_CHARGE, Subject: "order/" + orderID(2), Summary: "charge ch_02 is wrong"}); err != nil {
+		t.Fatal(err)
+	}
+	// Who waits because of it is found out by itself, and is not the run's.
+	await(t, "the case is looked after", func() bool {
+		return s.count(`SELECT count(*) FROM reconciliation.cases WHERE next_look_at IS NULL`) == 1
+	})
+	w.set(func() {
+		delete(w.orders, orderID(1))
+		delete(w.grants, orderID(1))
+		w.ordersHistory, w.grantsHistory = 1, 1
+	})
+	known := func() (all string) {
+		t.Helper()
+		if err := s.owner.QueryRow(t.Context(), `SELECT jsonb_build_array((SELECT jsonb_agg(m ORDER BY name) FROM reconciliation.history_marks AS m), (SELECT jsonb_agg(p ORDER BY id) FROM reconciliation.deep_passes AS p),
+			(SELECT jsonb_agg(c ORDER BY id) FROM reconciliation.cases AS c), (SELECT jsonb_agg(d ORDER BY charge_id) FROM reconciliation.charge_dispositions AS d), (SELECT jsonb_agg(c ORDER BY name) FROM reconciliation.cursors AS c))::text`).Scan(&all); err != nil {
+			t.Fatal(err)
+		}
+		return all
+	}
+	before := known()
+	s.clock.Advance(time.Minute)
+	run, err := s.client(dial, "gateway").StartRun(s.support(), &pb.StartRunRequest{DryRun: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.wantRun(run, pb.Run_SUCCEEDED)
+	if !hasLine(run, "restored from a backup", "would be read again") {
+		t.Errorf("the run is %v", run.GetDetails())
+	}
+	if after := known(); after != before {
+		t.Errorf("it was\n%s\nand is\n%s", before, after)
+	}
 }
 
 func TestARunKilledInTheMiddleOfTheChargesIsCoveredByTheNext(t *testing.T) {

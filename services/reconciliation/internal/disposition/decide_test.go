@@ -91,6 +91,7 @@ func TestDecide(t *testing.T) {
 		{"of the old checkout, refunded", paid(owner(disposition.Claimed), noOrder, refunded), "QUARANTINED", nothing, "", ""},
 		{"one cent too little", paid(state("PENDING"), func(f *facts) { f.Charge.AmountMinor-- }), "QUARANTINED", nothing, disposition.WrongCharge, "$249.00"},
 		{"another amount on Stripe's page, and Orders has not heard", paid(state("PENDING"), func(f *facts) { f.Charge.AmountMinor, f.Order.AmountOpen = 19900, true }), "OPEN", advance, "", "PENDING"},
+		{"another currency on Stripe's page", paid(state("PENDING"), func(f *facts) { f.Charge.Currency, f.Order.AmountOpen = "JPY", true }), "QUARANTINED", nothing, disposition.WrongCharge, ""},
 		{"another currency", paid(state("PENDING"), func(f *facts) { f.Charge.Currency = "JPY" }), "QUARANTINED", nothing, disposition.WrongCharge, ""},
 		{"another customer", paid(func(f *facts) { f.Charge.CustomerID = "cus_2" }), "QUARANTINED", nothing, disposition.WrongCharge, "cus_2"},
 		{"wrong and not taken yet", paid(state("PENDING"), pending, func(f *facts) { f.Charge.AmountMinor-- }), "QUARANTINED", nothing, "", ""},
@@ -102,6 +103,7 @@ func TestDecide(t *testing.T) {
 
 		{"refunded", paid(state("REFUNDED"), refunded, func(f *facts) { f.Order.RefundedMinor, f.Order.AccessWithdrawnAt = 24900, later }), "REFUNDED", nothing, "", "in full"},
 		{"refunded, and Orders does not know", paid(refunded), "REFUNDED", tell, "", "not withdrawn"},
+		{"refunded, and access is not withdrawn yet", paid(state("REFUNDED"), refunded, func(f *facts) { f.Order.RefundedMinor = 24900 }), "REFUNDED", tell, "", "not withdrawn"},
 		{"refunded, without an order", paid(refunded, noOrder), "REFUNDED", nothing, "", ""},
 		{"the second of two, refunded", paid(refunded, func(f *facts) { f.Order.PaidBy = "ch_0" }), "REFUNDED", nothing, "", ""},
 		{"reserved and released", paid(noOrder, reserved, refunded), "REFUNDED", nothing, "", "released"},

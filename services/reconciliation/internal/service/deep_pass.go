@@ -17,8 +17,8 @@ import (
 )
 
 const (
-	// deepPages is how many pages of a deep pass one run reads, for each slice that
-	// it reads at once.
+	// deepPages is how many pages of a deep pass one run reads at the most, and
+	// pagesAtLeast however long it takes, for each slice that it reads at once.
 	deepPages = 100
 	// slicesEach is how many slices a pass has for each that is read at once: business
 	// grows, so that the newest ones hold most.
@@ -33,6 +33,7 @@ func (s *Service) deepPass(ctx context.Context, w *sweep) error {
 	if w.dry {
 		return nil
 	}
+	w.passSince = s.now()
 	defer func() { w.inPass = false }()
 	for ctx.Err() == nil {
 		over, err := s.readPass(ctx, w)
@@ -60,32 +61,37 @@ func (s *Service) readPass(ctx context.Context, w *sweep) (over bool, err error)
 	}
 	w.inPass = true // what it finds lost is what it is for
 	var ended atomic.Bool
+	var pages atomic.Int64
+	readers := int64(s.Settings.DeepPassReaders)
+	enough := func() bool {
+		n := pages.Add(1) - 1
+		return n >= deepPages*readers || n >= pagesAtLeast*readers && s.now().Sub(w.passSince) >= s.readsAtMost()
+	}
 	left := make(chan store.Slice, len(slices))
 	for _, slice := range slices {
 		left <- slice
 	}
 	close(left)
-	var readers errgroup.Group // one that fails stops no other
-	for range s.Settings.DeepPassReaders {
-		readers.Go(func() error { return s.readSlices(ctx, w, *pass, left, &ended) })
+	var reading errgroup.Group // one that fails stops no other
+	for range readers {
+		reading.Go(func() error { return s.readSlices(ctx, w, *pass, left, enough, &ended) })
 	}
-	if err := readers.Wait(); err != nil {
+	if err := reading.Wait(); err != nil {
 		fault(ctx, w.progress, "the deep pass stopped at a page; the next run goes on there", err)
 		return false, fmt.Errorf("deep pass: %w", err)
 	}
 	return ended.Load(), context.Cause(ctx)
 }
 
-// readSlices is one of those that read a pass.
-func (s *Service) readSlices(ctx context.Context, w *sweep, pass store.Pass, left <-chan store.Slice, ended *atomic.Bool) error {
-	pages := 0
+// readSlices is one of those that read a pass, until together they have read enough.
+func (s *Service) readSlices(ctx context.Context, w *sweep, pass store.Pass, left <-chan store.Slice, enough func() bool, ended *atomic.Bool) error {
 	for slice := range left {
-		for next := &slice; next != nil; pages++ {
+		for next := &slice; next != nil; {
 			if ctx.Err() != nil {
 				return context.Cause(ctx)
 			}
-			if pages == deepPages {
-				return nil
+			if enough() {
+				return nil // the next run goes on
 			}
 			var err error
 			if next, err = s.deepPage(ctx, w, pass, *next, ended); err != nil {

@@ -36,6 +36,9 @@ func (s *Service) examine(ctx context.Context, w *sweep, charges []disposition.C
 	if len(charges) == 0 {
 		return nil
 	}
+	// What is mended takes its time. Money that moves meanwhile is not in what was read,
+	// and its movement must be later than this for the charge to be read again.
+	seenAt := s.now()
 	known, err := s.Store.Dispositions(ctx, idsOf(charges))
 	if err != nil {
 		return err
@@ -69,7 +72,7 @@ func (s *Service) examine(ctx context.Context, w *sweep, charges []disposition.C
 		return err
 	}
 	if !w.dry {
-		if err := s.Store.SaveDispositions(ctx, w.runID, s.now(), s.toKeep(page)); err != nil {
+		if err := s.Store.SaveDispositions(ctx, w.runID, seenAt, s.now(), s.toKeep(page)); err != nil {
 			return err
 		}
 	}

@@ -104,7 +104,11 @@ func (s *Service) checkNewest(ctx context.Context, w *sweep) error {
 func (w *sweep) lost(sign string) {
 	if w.lostBecause == "" && !w.inPass {
 		w.lostBecause = recordsLost + sign
-		w.progress.Add(run.Counts{}, "a database was restored from a backup: "+sign+"; everything is read again")
+		next := "everything is read again"
+		if w.dry {
+			next = "everything would be read again"
+		}
+		w.progress.Add(run.Counts{}, "a database was restored from a backup: "+sign+"; "+next)
 	}
 }
 

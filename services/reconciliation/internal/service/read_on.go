@@ -42,8 +42,8 @@ const (
 	readsAtLeast = time.Minute
 )
 
-// readsAtMost is for how long one run goes on reading one list. A run that takes
-// several periods looks like one that has stopped.
+// readsAtMost is for how long one run goes on reading one list, or a deep pass. A run
+// that takes several periods looks like one that has stopped.
 func (s *Service) readsAtMost() time.Duration { return max(s.Settings.Every/2, readsAtLeast) }
 
 // readOn reads a list from its cursor, less the overlap, up to now. The cursor

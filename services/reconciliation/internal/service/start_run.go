@@ -38,8 +38,10 @@ type sweep struct {
 	wentBack bool
 	// inPass: what is examined is examined by the deep pass.
 	inPass bool
-	// passOver: a deep pass was read to its end.
-	passOver bool
+	// passSince is when this run began to read a deep pass; passOver: one was read to
+	// its end.
+	passSince time.Time
+	passOver  bool
 	// marks keep how far the others' histories go, when the run is through.
 	marks []func(context.Context) error
 }

@@ -58,5 +58,5 @@ func keepPage(ctx context.Context, s *store.Store, lap, from, n int, now time.Ti
 			keep[i].ReadAgainAt = now
 		}
 	}
-	return s.SaveDispositions(ctx, 1, now, keep)
+	return s.SaveDispositions(ctx, 1, now, now, keep)
 }

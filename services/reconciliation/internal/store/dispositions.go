@@ -45,12 +45,13 @@ type Previous struct {
 }
 
 // SaveDispositions keeps a page of dispositions in one statement, and forgets
-// those of charges that have none. What was seen later counts.
-func (s *Store) SaveDispositions(ctx context.Context, runID int64, now time.Time, page []Recorded) error {
+// those of charges that have none. What was seen later counts; seenAt is when Stripe
+// was read at the latest.
+func (s *Store) SaveDispositions(ctx context.Context, runID int64, seenAt, now time.Time, page []Recorded) error {
 	page = slices.Clone(page)
 	// In one order everywhere, so that two who write the same wait for each other.
 	slices.SortFunc(page, func(a, b Recorded) int { return cmp.Compare(a.Charge.ID, b.Charge.ID) })
-	p := db.UpsertDispositionsParams{Now: now, RunID: runID}
+	p := db.UpsertDispositionsParams{SeenAt: seenAt, Now: now, RunID: runID}
 	var forget []string
 	for _, r := range page {
 		c, d := r.Charge, r.Decision

@@ -85,7 +85,7 @@ func TestASweepDoesNotReadHistory(t *testing.T) {
 			keep = append(keep, store.Recorded{AccessAt: now, Decision: disposition.Decision{Kind: p.Kind, OrderID: p.OrderID, Reason: p.Reason},
 				Charge: disposition.Charge{ID: c.ID, Status: disposition.Succeeded, Captured: true, AmountMinor: 24900, Currency: "USD", CreatedAt: now, Owner: disposition.Ours}})
 		}
-		check("keep", s.SaveDispositions(ctx, id, now, keep))
+		check("keep", s.SaveDispositions(ctx, id, now, now, keep))
 		_, _, next = s.ToReadAgain(ctx, id, now, store.ReadAgainPosition{}, 100)
 		check("read again", next)
 		check("balance", s.InsertBalance(ctx, []balance.Transaction{{ID: "txn_new", Type: "charge", ChargeID: ids[0], Currency: "USD", CreatedAt: now}}))

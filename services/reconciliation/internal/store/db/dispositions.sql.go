@@ -294,8 +294,8 @@ SELECT unnest($1::text[]), unnest($2::text[]), nullif(unnest($3::text[]), '')::u
     unnest($16::text[]), nullif(unnest($17::timestamptz[]), '0001-01-01 00:00:00+00'),
     unnest($18::text[]), unnest($19::text[]),
     nullif(unnest($20::timestamptz[]), '0001-01-01 00:00:00+00'),
-    $21::timestamptz, $21::timestamptz, $21::timestamptz, $22::bigint,
-    nullif(unnest($23::timestamptz[]), '0001-01-01 00:00:00+00')
+    $21::timestamptz, $22::timestamptz, $21::timestamptz, $23::bigint,
+    nullif(unnest($24::timestamptz[]), '0001-01-01 00:00:00+00')
 ON CONFLICT (charge_id) DO UPDATE
 SET disposition = excluded.disposition, order_id = excluded.order_id, reason = excluded.reason, evidence = excluded.evidence,
     owner = excluded.owner, status = excluded.status, captured = excluded.captured,
@@ -331,11 +331,13 @@ type UpsertDispositionsParams struct {
 	CaseSummaries         []string
 	ReadAgainAt           []time.Time
 	Now                   time.Time
+	SeenAt                time.Time
 	RunID                 int64
 	AccessUntil           []time.Time
 }
 
-// A whole page at once; the arrays go in lockstep. What was seen later counts.
+// A whole page at once; the arrays go in lockstep. What was seen later counts: seen_at
+// is when Stripe was read, and not when what follows was done.
 func (q *Queries) UpsertDispositions(ctx context.Context, arg UpsertDispositionsParams) error {
 	_, err := q.db.Exec(ctx, upsertDispositions,
 		arg.ChargeIds,
@@ -359,6 +361,7 @@ func (q *Queries) UpsertDispositions(ctx context.Context, arg UpsertDispositions
 		arg.CaseSummaries,
 		arg.ReadAgainAt,
 		arg.Now,
+		arg.SeenAt,
 		arg.RunID,
 		arg.AccessUntil,
 	)

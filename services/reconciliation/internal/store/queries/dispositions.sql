@@ -1,5 +1,6 @@
 -- name: UpsertDispositions :exec
--- A whole page at once; the arrays go in lockstep. What was seen later counts.
+-- A whole page at once; the arrays go in lockstep. What was seen later counts: seen_at
+-- is when Stripe was read, and not when what follows was done.
 INSERT INTO reconciliation.charge_dispositions AS d (
     charge_id, disposition, order_id, reason, evidence, owner, status, captured, payment_intent_id, balance_transaction_id,
     amount_minor, refunded_minor, disputed_minor, currency, created_at, recovered_by, access_at, case_kind, case_summary,
@@ -13,7 +14,7 @@ SELECT unnest(@charge_ids::text[]), unnest(@dispositions::text[]), nullif(unnest
     unnest(@recovered_by::text[]), nullif(unnest(@access_at::timestamptz[]), '0001-01-01 00:00:00+00'),
     unnest(@case_kinds::text[]), unnest(@case_summaries::text[]),
     nullif(unnest(@read_again_at::timestamptz[]), '0001-01-01 00:00:00+00'),
-    @now::timestamptz, @now::timestamptz, @now::timestamptz, @run_id::bigint,
+    @now::timestamptz, @seen_at::timestamptz, @now::timestamptz, @run_id::bigint,
     nullif(unnest(@access_until::timestamptz[]), '0001-01-01 00:00:00+00')
 ON CONFLICT (charge_id) DO UPDATE
 SET disposition = excluded.disposition, order_id = excluded.order_id, reason = excluded.reason, evidence = excluded.evidence,
