@@ -196,6 +196,64 @@ func TestADisputeOfAChargeThatPaymentsDoesNotHaveIsACase(t *testing.T) {
 	}
 }
 
+// A bank may take back a part only, and the access goes with it: somebody has paid the rest
+// for nothing, until that goes back, too.
+func TestADisputeThatIsLostInPartIsACase(t *testing.T) {
+	s := newScene(t)
+	w, made := s.world, s.clock.Now().Add(-5*24*time.Hour)
+	c := w.charge("ch_1", made, orderID(1))
+	w.order(orderID(1), ordersv1.Order_COMPLETE, c, func(o *fakeOrder) { o.Dispute = paymentsv1.Payment_OPEN })
+	at := s.clock.Now().Add(-time.Hour)
+	d := w.disputed(c, at)
+	w.set(func() {
+		d.AmountMinor, d.Movements[0].AmountMinor, d.Movements[0].NetMinor = 10000, -10000, -11500
+		w.disputes, w.undisputed = map[string][]paymentsv1.Payment_Dispute{"ch_1": {paymentsv1.Payment_OPEN}}, map[string]int64{"ch_1": 14900}
+	})
+	dial := s.instance(map[string]string{"DEEP_PASS_EVERY": "1000h", "RECONCILE_OVERLAP": "3h"})
+	s.wantRun(s.startRun(dial), pb.Run_SUCCEEDED)
+	s.wantDisposition("ch_1", "MATCHED")
+	if _, err := s.client(dial, "payments").OpenCase(t.Context(), &pb.OpenCaseRequest{Kind: pb.Case_DISPUTE, Subject: "order/" + orderID(1), Summary: "charge ch_1 is disputed: answer it"}); err != nil {
+		t.Fatal(err)
+	}
+
+	w.set(func() { // the event about it came, so that Orders knows
+		d.Stands, w.disputes["ch_1"] = paymentsv1.Payment_LOST, []paymentsv1.Payment_Dispute{paymentsv1.Payment_LOST}
+		o := w.orders[orderID(1)]
+		o.Dispute, o.AccessWithdrawnAt, w.grants[orderID(1)] = paymentsv1.Payment_LOST, timestamppb.New(s.clock.Now()), false
+	})
+	s.clock.Advance(time.Hour)
+	for range 2 {
+		s.wantRun(s.startRun(dial), pb.Run_SUCCEEDED)
+		s.wantDisposition("ch_1", "QUARANTINED")
+		if n := s.count(`SELECT count(*) FROM reconciliation.cases WHERE kind = 'DISPUTE' AND state = 'OPEN' AND summary LIKE '%ch_1 of $249.00%$100.00%$149.00 is still with us%neither access nor%'`); n != 1 {
+			t.Fatalf("%d cases say what is left", n)
+		}
+	}
+	r := s.report(dial, time.Time{}, time.Time{})
+	if r.GetOldestUnserved().GetChargeId() != "ch_1" || r.GetCharges()[0].GetDisputedMinor() != 10000 || r.GetDifferenceCount() != 0 {
+		t.Errorf("the report: %v", r)
+	}
+	s.exec(`UPDATE reconciliation.cases SET state = 'RESOLVED', resolved_at = opened_at, resolved_by = 'support:sam', resolution = 'they keep the discount'`)
+	if r := s.report(dial, time.Time{}, time.Time{}); len(r.GetDecided()) != 1 || r.GetDecided()[0].GetKeptMinor() != 14900 || r.GetOldestUnserved() != nil {
+		t.Errorf("when a person has decided: %v, unserved %v", r.GetDecided(), r.GetOldestUnserved())
+	}
+	s.exec(`UPDATE reconciliation.cases SET state = 'OPEN', resolved_at = NULL, resolved_by = NULL, resolution = NULL`)
+
+	w.set(func() { // at Stripe's dashboard
+		c.RefundedMinor, w.orders[orderID(1)].RefundedMinor, w.followed = 14900, 14900, []string{"ch_1"}
+	})
+	w.movement("refund", "re_rest", "ch_1", -14900, s.clock.Now())
+	s.clock.Advance(2 * time.Minute)
+	s.wantRun(s.startRun(dial), pb.Run_SUCCEEDED)
+	s.wantDisposition("ch_1", "MATCHED")
+	if n := s.openCases("DISPUTE"); n != 0 {
+		t.Errorf("%d cases are open although all of it went back", n)
+	}
+	if r := s.report(dial, time.Time{}, time.Time{}); r.GetDifferenceCount() != 0 {
+		t.Errorf("differences: %v", r.GetDifferences())
+	}
+}
+
 // Of each movement of a dispute it is known what it must be: the dispute says it.
 func TestOneCentOfADisputesMovementIsNamed(t *testing.T) {
 	s := newScene(t)

@@ -176,8 +176,37 @@ func TestTheReportAddsUp(t *testing.T) {
 	if onDayOne != 13 || counted != summed {
 		t.Errorf("by day %d, %d of them on the first day; the report has %d: %v", counted, onDayOne, summed, byDay)
 	}
+	read := s.cursor("charges")
+	s.clock.Advance(time.Hour)
+	if r := s.report(dial, dayOne, s.clock.Now()); r.GetComplete() || !strings.Contains(r.GetIncompleteReason(), "charges have been read up to "+read.UTC().Format(time.RFC3339)) {
+		t.Errorf("an hour after the last run: complete %t, %s", r.GetComplete(), r.GetIncompleteReason())
+	}
+	if r := s.report(dial, dayOne, read); !r.GetComplete() {
+		t.Errorf("of what was read: %s", r.GetIncompleteReason())
+	}
 	_, err = s.client(dial, "gateway").GetIntegrityReport(s.support(), &pb.GetIntegrityReportRequest{From: timestamppb.New(dayOne), Before: timestamppb.New(dayOne)})
 	wantError(t, "an empty window", err, codes.InvalidArgument, "INVALID_ARGUMENT")
+}
+
+// What is made at midnight belongs to the day that begins, whatever it is.
+func TestADayEndsAtMidnight(t *testing.T) {
+	s := newScene(t)
+	w, midnight := s.world, s.clock.Now().Add(-24*time.Hour).Truncate(24*time.Hour)
+	w.order(orderID(1), ordersv1.Order_COMPLETE, w.charge("ch_before", midnight.Add(-time.Second), orderID(1)))
+	w.order(orderID(2), ordersv1.Order_COMPLETE, w.charge("ch_at", midnight, orderID(2), func(c *paymentsv1.SeenCharge) { c.AmountMinor = 1000 }))
+	dial := s.instance(nil)
+	s.wantRun(s.startRun(dial), pb.Run_SUCCEEDED)
+	for from, amount := range map[time.Time]int64{midnight.Add(-24 * time.Hour): 24900, midnight: 1000} {
+		r := s.report(dial, from, from.Add(24*time.Hour))
+		if len(r.GetCharges()) != 1 || r.GetCharges()[0].GetAmountMinor() != amount || len(r.GetBalance()) != 1 || r.GetBalance()[0].GetAmountMinor() != amount ||
+			r.GetChargeToAccess().GetOrderCount() != 1 || r.GetCompletedBy()[0].GetOrderCount() != 1 || r.GetDifferenceCount() != 0 {
+			t.Errorf("from %s on: %v", from, r)
+		}
+	}
+	days, err := s.client(dial, "gateway").CountChargesByDay(s.support(), &pb.CountChargesByDayRequest{Days: 5})
+	if err != nil || len(days.GetDays()) != 2 || days.GetDays()[1].GetDate() != midnight.Format(time.DateOnly) {
+		t.Errorf("by day: %v, %v", days, err)
+	}
 }
 
 func TestTheReportNamesOneCent(t *testing.T) {
@@ -196,6 +225,7 @@ func TestTheReportNamesOneCent(t *testing.T) {
 			}
 		}, "ch_euro", "at the rate 1.1", 22000, 22001},
 		"a net that is not the net": {func(_ *scene, w *fakeWorld) { w.balance[4].NetMinor++ }, "txn_ch_04", "net", 24870, 24871},
+		"a net that is too little":  {func(_ *scene, w *fakeWorld) { w.balance[4].NetMinor-- }, "txn_ch_04", "net", 24870, 24869},
 		"no movement":               {func(_ *scene, w *fakeWorld) { w.balance[5].Type = "other" }, "ch_05", "no balance transaction", 24900, 0},
 		"a refund of another amount": {func(_ *scene, w *fakeWorld) {
 			for _, b := range w.balance {
@@ -204,6 +234,7 @@ func TestTheReportNamesOneCent(t *testing.T) {
 				}
 			}
 		}, "ch_part", "refunded", 1000, 999},
+		"a refund of more":     {func(_ *scene, w *fakeWorld) { w.booked("re_part", -1001, "") }, "ch_part", "refunded", 1000, 1001},
 		"a refund at the rate": {func(_ *scene, w *fakeWorld) { w.booked("re_euro_2", -2403, "1.2") }, "ch_euro", "at the rate 1.1002, 1.2", 5333, 5336},
 		"a refund of yen":      {func(_ *scene, w *fakeWorld) { w.booked("re_yen", -699, "0.7") }, "ch_yen", "at the rate 0.7", 1000, 999},
 		"a refund of yen in cents": {func(_ *scene, w *fakeWorld) { w.booked("re_yen_cents", -17400, "0.007") },
@@ -217,6 +248,7 @@ func TestTheReportNamesOneCent(t *testing.T) {
 			}
 		}, "ch_euro", "has no rate", 0, 22000},
 		"the order's amount":    {func(_ *scene, w *fakeWorld) { w.orders[orderID(6)].AmountMinor++ }, "ch_06", "order", 24900, 24901},
+		"the order's currency":  {func(_ *scene, w *fakeWorld) { w.orders[orderID(6)].Currency = "EUR" }, "ch_06", "in EUR", 24900, 24900},
 		"the order's refund":    {func(_ *scene, w *fakeWorld) { w.orders[orderID(21)].RefundedMinor++ }, "ch_part", "knows", 1000, 1001},
 		"an order that is gone": {func(_ *scene, w *fakeWorld) { delete(w.orders, orderID(7)) }, "ch_07", "not there", 24900, 0},
 		"the recorded amount": {func(s *scene, _ *fakeWorld) {
@@ -366,6 +398,19 @@ func TestDifferencesAreOneCaseWhileTheyAreThere(t *testing.T) {
 	}
 	off("ch_03", 1)
 	off("ch_05", -7)
+	// While not all could be read, that nothing differs is not known.
+	hook(w, &w.onListCharges, func(r *paymentsv1.ListChargesRequest) error {
+		if len(r.GetChargeIds()) == 0 {
+			return errStripe
+		}
+		return nil
+	})
+	s.clock.Advance(2 * time.Hour)
+	s.wantRun(s.startRun(dial), pb.Run_FAILED)
+	if n := s.openCases("DISCREPANCY"); n != 1 {
+		t.Errorf("%d cases are open while charges cannot be read", n)
+	}
+	hook(w, &w.onListCharges, nil)
 	passes()
 	if n := s.openCases("DISCREPANCY"); n != 0 {
 		t.Errorf("%d cases are open although all fits", n)
@@ -552,10 +597,26 @@ func TestADisputeOfAPartCountsAsThatPart(t *testing.T) {
 	w.movement("adjustment", "dp_2", "ch_part", -501, at)
 	w.movement("adjustment", "dp_3", "ch_whole", -24900, at)
 	w.movement("adjustment", "dp_3_won", "ch_whole", 24900, at)
+	// Where the balance has another currency, only the dispute says it.
+	euro := w.charge("ch_euro", at, orderID(9), func(c *paymentsv1.SeenCharge) { c.Currency = "EUR" })
+	w.order(orderID(9), ordersv1.Order_COMPLETE, euro, func(o *fakeOrder) { o.Dispute = paymentsv1.Payment_OPEN })
+	d := w.disputed(euro, at)
+	w.set(func() {
+		d.AmountMinor = 10001
+		for _, b := range w.balance {
+			if b.GetChargeId() == "ch_euro" {
+				b.Currency, b.ExchangeRate = "USD", "1.1"
+				if b.AmountMinor = 27390; b.GetSourceId() == d.GetStripeDisputeId() {
+					b.AmountMinor = -11001
+				}
+				b.NetMinor = b.AmountMinor - b.FeeMinor
+			}
+		}
+	})
 	dial := s.instance(nil)
 	s.wantRun(s.startRun(dial), pb.Run_SUCCEEDED)
 	r := s.report(dial, time.Time{}, time.Time{})
-	if len(r.GetCharges()) != 1 || r.GetCharges()[0].GetDisputedMinor() != 10501+24900+24900 || r.GetDifferenceCount() != 0 {
+	if len(r.GetCharges()) != 2 || r.GetCharges()[0].GetDisputedMinor() != 10001 || r.GetCharges()[1].GetDisputedMinor() != 10501+24900+24900 || r.GetDifferenceCount() != 0 {
 		t.Errorf("the report: %v, %v", r.GetCharges(), r.GetDifferences())
 	}
 }

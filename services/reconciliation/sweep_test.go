@@ -91,6 +91,15 @@ func TestEveryChargeGetsItsDisposition(t *testing.T) {
 	w.order(orderID(17), ordersv1.Order_COMPLETE, w.charge("ch_refunded", at(17), orderID(17), func(c *paymentsv1.SeenCharge) { c.RefundedMinor = 24900 }))
 	w.set(func() { w.missing["ch_nobody"] = "address of its buyer" })
 
+	hook(w, &w.onMatch, func(r *ordersv1.MatchChargesRequest) error {
+		for _, k := range r.GetCharges() {
+			if k.GetChargeId() == "ch_foreign" {
+				t.Error("Orders is asked about a foreign charge")
+			}
+		}
+		return nil
+	})
+
 	run := s.startRun(s.instance(nil))
 	s.wantRun(run, pb.Run_SUCCEEDED)
 	for charge, kind := range map[string]string{
@@ -589,7 +598,14 @@ func TestARestoredDatabaseIsNoticed(t *testing.T) {
 			delete(w.grants, orderID(1))
 			w.grantsHistory = 1
 		},
+		"provisioning that has written much since": func(w *fakeWorld) {
+			delete(w.grants, orderID(1))
+			w.grantsHistory = 1000
+		},
 		"payments": func(w *fakeWorld) { w.charges["ch_1"].Recorded = false },
+		// What is lost need not be among the newest.
+		"orders, as only its history says":       func(w *fakeWorld) { w.ordersHistory = 1 },
+		"provisioning, as only its history says": func(w *fakeWorld) { w.grantsHistory = 1 },
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := newScene(t)
@@ -618,6 +634,23 @@ func TestARestoredDatabaseIsNoticed(t *testing.T) {
 				t.Errorf("noticed twice: %v", again.GetDetails())
 			}
 		})
+	}
+}
+
+// A loss counts as noticed when everything is to be read again, and not before.
+func TestALossIsNoticedUntilAPassHasBegun(t *testing.T) {
+	s := newScene(t)
+	s.shop()
+	dial := s.instance(nil)
+	s.wantRun(s.startRun(dial), pb.Run_SUCCEEDED)
+	s.world.set(func() { s.world.ordersHistory = 1 })
+	s.exec(`ALTER TABLE reconciliation.deep_passes ADD CONSTRAINT none_begins CHECK (false) NOT VALID`)
+	s.wantRun(s.startRun(dial), pb.Run_FAILED)
+	s.exec(`ALTER TABLE reconciliation.deep_passes DROP CONSTRAINT none_begins`)
+	run := s.startRun(dial)
+	s.wantRun(run, pb.Run_SUCCEEDED)
+	if !hasLine(run, "restored from a backup") || !hasLine(run, "deep pass", "records were lost") {
+		t.Errorf("details: %s", strings.Join(run.GetDetails(), "\n"))
 	}
 }
 

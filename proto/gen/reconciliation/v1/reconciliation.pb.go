@@ -177,7 +177,7 @@ const (
 	Case_UNKNOWN_PAYMENT Case_Kind = 6
 	// A refund that the bank sent back: the customer waits for their money.
 	Case_FAILED_REFUND Case_Kind = 7
-	// A dispute to answer at Stripe.
+	// A dispute to answer at Stripe, or one that was lost for a part of its charge.
 	Case_DISPUTE Case_Kind = 8
 	// Stripe warns that a charge may be fraud.
 	Case_FRAUD_WARNING Case_Kind = 9

@@ -100,9 +100,9 @@ var telling = map[Kind]told{
 		next:    "Open the integrity report: it lists every difference.",
 	},
 	Dispute: {
-		one: "A dispute is to be answered", many: "%d disputes are to be answered",
-		meaning: "Unanswered, it is lost when its time is up. Do not refund what is disputed.",
-		next:    "Answer it at Stripe's dashboard.",
+		one: "A dispute needs somebody", many: "%d disputes need somebody",
+		meaning: "Unanswered, it is lost when its time is up; do not refund what is disputed. One that was lost for a part leaves a customer without access and without the rest.",
+		next:    "Open it, and answer it at Stripe's dashboard, or give the rest back there.",
 	},
 	UndeliveredHook: {
 		one: "The app does not take what it is told of access", many: "The app does not take %d things that it is told of access",

@@ -199,6 +199,8 @@ func settled(f Facts) Decision {
 		return Decision{Kind: Quarantined, Again: true, Reason: fmt.Sprintf("order %s is %s although it is paid, and Orders leaves it to a person", o.ID, o.State)}
 	case !fulfilled(o):
 		return open(Advance, fmt.Sprintf("order %s is %s", o.ID, o.State))
+	case lost && !o.AccessWithdrawnAt.IsZero() && c.LostMinor > 0 && c.LostMinor+c.RefundedMinor < c.AmountMinor:
+		return lostInPart(c, o)
 	case lost && !o.AccessWithdrawnAt.IsZero():
 		return atRest(o, "its dispute was lost and its access withdrawn")
 	case lost:
@@ -231,6 +233,16 @@ func unpaidRefund(c Charge, o *Order) Decision {
 	return d
 }
 
+// lostInPart is a charge of which the bank took a part, and with that part the access: the
+// rest is paid for nothing. Whether it goes back, a person decides.
+func lostInPart(c Charge, o *Order) Decision {
+	reason := fmt.Sprintf("a dispute about %s of it was lost and the access of order %s withdrawn, and %s is still with us",
+		show(c.LostMinor, c.Currency), o.ID, show(c.AmountMinor-c.LostMinor-c.RefundedMinor, c.Currency))
+	d := quarantine(c, LostInPart, "order/"+o.ID, reason)
+	d.Case.Summary += ": its buyer has neither access nor all of the money; give the rest back at Stripe's dashboard, or close this with what was decided"
+	return d
+}
+
 func evidence(f Facts) []string {
 	c := f.Charge
 	lines := []string{
@@ -239,6 +251,9 @@ func evidence(f Facts) []string {
 	}
 	if c.RefundedMinor != 0 || c.Disputed {
 		lines = append(lines, fmt.Sprintf("Stripe: %s refunded, disputed %t", show(c.RefundedMinor, c.Currency), c.Disputed))
+	}
+	if c.LostMinor != 0 {
+		lines = append(lines, fmt.Sprintf("Stripe: the bank took %s back", show(c.LostMinor, c.Currency)))
 	}
 	if c.Owner == NotOurs {
 		return lines

@@ -77,6 +77,12 @@ func TestDecide(t *testing.T) {
 		{"disputed", paid(func(f *facts) { f.Charge.Disputed, f.Order.Dispute = true, "OPEN" }), "MATCHED", nothing, "", ""},
 		{"dispute won", paid(func(f *facts) { f.Charge.Disputed, f.Order.Dispute = true, "WON" }), "MATCHED", nothing, "", ""},
 		{"dispute lost", paid(lost, revoked, func(f *facts) { f.Order.AccessWithdrawnAt = later }), "MATCHED", nothing, "", "lost"},
+		{"dispute lost about a part", paid(lost, revoked, func(f *facts) { f.Order.AccessWithdrawnAt, f.Charge.LostMinor = later, 1000 }), "QUARANTINED", nothing, disposition.LostInPart, "$239.00 is still with us"},
+		{"dispute lost about a part, and the rest refunded", paid(lost, revoked, func(f *facts) {
+			f.Order.AccessWithdrawnAt, f.Charge.LostMinor, f.Charge.RefundedMinor, f.Order.RefundedMinor = later, 1000, 23900, 23900
+		}), "MATCHED", nothing, "", "lost"},
+		{"dispute lost about all", paid(lost, revoked, func(f *facts) { f.Order.AccessWithdrawnAt, f.Charge.LostMinor = later, 24900 }), "MATCHED", nothing, "", "lost"},
+		{"dispute lost about a part, access still there", paid(lost, func(f *facts) { f.Charge.LostMinor = 1000 }), "OPEN", advance, "", "not withdrawn yet"},
 		{"dispute lost, access still there", paid(lost), "OPEN", advance, "", "not withdrawn yet"},
 		{"a renewal that names the first order", paid(func(f *facts) { f.Charge.OrderID = "order-0" }), "MATCHED", nothing, "", ""},
 

@@ -68,6 +68,9 @@ type Charge struct {
 	// Recorded: Payments has it as a paid payment.
 	Recorded             bool
 	BalanceTransactionID string
+	// LostMinor is how much of it the bank has taken back for good; 0 when that is not
+	// known.
+	LostMinor int64
 }
 
 // Taken says whether the charge's money has arrived.
@@ -155,6 +158,7 @@ const (
 	UnidentifiedCharge CaseKind = "UNIDENTIFIED_CHARGE"
 	UnclearEvent       CaseKind = "UNCLEAR_EVENT"
 	ClaimedCharge      CaseKind = "CLAIMED_CHARGE"
+	LostInPart         CaseKind = "DISPUTE"
 )
 
 // Case is what a person must be asked.

@@ -43,21 +43,34 @@ func (s *Service) followOldDisputes(ctx context.Context, w *sweep) error {
 	return nil
 }
 
-// keepDisputes keeps a page of disputes, for the report, and has a person asked about
-// those that Payments asks nobody about because it does not have the charge: a second
-// one of an order, one that cannot be adopted, one of the checkout that was there before.
-func (s *Service) keepDisputes(ctx context.Context, w *sweep, page []balance.Dispute) error {
+// saveDisputes keeps a page of disputes, for the report, and answers with the charges of
+// ours of which one took a part: what they are rests on how much that was.
+func (s *Service) saveDisputes(ctx context.Context, page []balance.Dispute) (lostInPart []string, err error) {
 	if len(page) == 0 {
-		return nil
+		return nil, nil
 	}
 	if err := s.Store.SaveDisputes(ctx, s.now(), page); err != nil {
-		return err
+		return nil, err
 	}
+	ids := make([]string, len(page))
+	for i, d := range page {
+		ids[i] = d.ID
+	}
+	return s.Store.LostInPart(ctx, ids)
+}
+
+// askAboutDisputes has a person asked about those of a page that Payments asks nobody
+// about because it does not have the charge: a second one of an order, one that cannot be
+// adopted, one of the checkout that was there before.
+func (s *Service) askAboutDisputes(ctx context.Context, w *sweep, page []balance.Dispute) error {
 	open, ids := map[string]balance.Dispute{}, []string(nil)
 	for _, d := range page {
 		if d.Stands == "OPEN" {
 			open[d.ID], ids = d, append(ids, d.ID)
 		}
+	}
+	if len(ids) == 0 {
+		return nil
 	}
 	untold, err := s.Store.UntoldDisputes(ctx, ids)
 	if err != nil || len(untold) == 0 {
@@ -118,7 +131,8 @@ func (s *Service) askAboutDispute(ctx context.Context, u store.Untold, d balance
 // disputeOver: the bank has decided, at Stripe there is none left to answer, and Orders
 // has done what follows. What Orders says may still be of an earlier dispute; so Stripe
 // is asked, but only then. Of a charge that is not its order's, or has none, nothing
-// follows there.
+// follows there. One that was lost for a part of the charge is over when the rest went
+// back, too.
 func (s *Service) disputeOver(ctx context.Context, c cases.Case) (string, error) {
 	var o *clients.OrderFacts
 	id, ofOrder := c.OrderID()
@@ -153,6 +167,9 @@ func (s *Service) disputeOver(ctx context.Context, c cases.Case) (string, error)
 	for _, charge := range found.Charges {
 		own := o != nil && charge.ID == o.ChargeID
 		if len(charge.Disputes) == 0 && !own || slices.ContainsFunc(charge.Disputes, func(d desk.Dispute) bool { return d.Stands == "OPEN" }) {
+			return "", nil
+		}
+		if own && o.Dispute == "LOST" && leftOf(charge) > 0 {
 			return "", nil
 		}
 	}

@@ -36,16 +36,20 @@ func (s *Service) changePage(kind clients.Change) func(context.Context, *sweep, 
 		for _, id := range page.Failed {
 			fault(ctx, w.progress, fmt.Sprintf("charge %s", id), errors.New("a change of it cannot be followed now; it is read again"))
 		}
+		lost, err := s.saveDisputes(ctx, page.Disputes)
+		if err != nil {
+			return "", err
+		}
 		// Those that failed are examined, too: one whose order does not know what
 		// Stripe says is told, or stays open and is read again in each run. So one bad
 		// charge does not keep the cursor where it is for ever.
-		ids := slices.Concat(page.Told, page.Failed)
+		ids := slices.Concat(page.Told, page.Failed, lost)
 		slices.Sort(ids)
 		for part := range slices.Chunk(slices.Compact(ids), pageSize) {
 			if err := s.examineByID(ctx, w, part); err != nil {
 				return "", err
 			}
 		}
-		return page.Next, s.keepDisputes(ctx, w, page.Disputes)
+		return page.Next, s.askAboutDisputes(ctx, w, page.Disputes)
 	}
 }

@@ -77,6 +77,27 @@ func (s *Service) matchTogether(ctx context.Context, page []*looked) error {
 			l.facts.Order.DuplicateDescription = s.describe(ctx, o.DuplicateOf)
 		}
 	}
+	return s.matchLost(ctx, page)
+}
+
+// matchLost finds how much of the charges whose dispute was lost the bank took.
+func (s *Service) matchLost(ctx context.Context, page []*looked) error {
+	var lost []disposition.Charge
+	for _, l := range page {
+		if l.facts.Order != nil && l.facts.Order.Dispute == "LOST" {
+			lost = append(lost, l.facts.Charge)
+		}
+	}
+	if len(lost) == 0 {
+		return nil
+	}
+	taken, err := s.Store.LostMinor(ctx, lost)
+	if err != nil {
+		return err
+	}
+	for _, l := range page {
+		l.facts.Charge.LostMinor = taken[l.facts.Charge.ID]
+	}
 	return nil
 }
 

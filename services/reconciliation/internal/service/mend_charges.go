@@ -31,7 +31,8 @@ func (s *Service) mendAll(ctx context.Context, w *sweep, page []*looked) error {
 	}
 	for _, l := range page {
 		l.decision = disposition.Decide(l.facts)
-		l.mended = l.facts.Trouble == "" && l.decision.HasAccess()
+		// One whose dispute was lost is at rest, and has no access.
+		l.mended = l.facts.Trouble == "" && l.decision.HasAccess() && l.facts.Order.Dispute != "LOST"
 	}
 	return nil
 }

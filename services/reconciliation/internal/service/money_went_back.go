@@ -79,17 +79,22 @@ func (s *Service) takenBack(ctx context.Context, ids []string) (taken []string, 
 		return nil, err
 	}
 	for _, c := range found.Charges {
-		left := c.Seen.GetAmountMinor() - c.Seen.GetRefundedMinor()
-		for _, d := range c.Disputes {
-			if d.Stands == "LOST" {
-				left -= d.AmountMinor
-			}
-		}
-		if left <= 0 {
+		if leftOf(c) <= 0 {
 			taken = append(taken, c.ID)
 		}
 	}
 	return taken, nil
+}
+
+// leftOf is how much of a charge neither was refunded nor was taken back by the bank.
+func leftOf(c clients.FoundCharge) int64 {
+	left := c.Seen.GetAmountMinor() - c.Seen.GetRefundedMinor()
+	for _, d := range c.Disputes {
+		if d.Stands == "LOST" {
+			left -= d.AmountMinor
+		}
+	}
+	return left
 }
 
 // wrongGone: each charge that a case names, or that its order has and that is wrong,

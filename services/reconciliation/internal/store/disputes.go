@@ -74,3 +74,25 @@ func (s *Store) UntoldDisputes(ctx context.Context, ids []string) ([]Untold, err
 func (s *Store) NoteDisputesTold(ctx context.Context, ids []string) error {
 	return mapError(s.q.NoteDisputesTold(ctx, ids))
 }
+
+// LostMinor answers how much of some charges the bank has taken back for good, in minor
+// units of each charge's own currency. Of those that are not in it, that is not known.
+func (s *Store) LostMinor(ctx context.Context, charges []disposition.Charge) (map[string]int64, error) {
+	lost, ids, currencies := map[string]int64{}, []string(nil), map[string]string{}
+	for _, c := range charges {
+		ids, currencies[c.ID] = append(ids, c.ID), c.Currency
+	}
+	rows, err := s.q.ListLost(ctx, ids)
+	for _, row := range rows {
+		if row.Currency == currencies[row.ChargeID] {
+			lost[row.ChargeID] = row.LostMinor
+		}
+	}
+	return lost, mapError(err)
+}
+
+// LostInPart answers of which charges of ours some disputes took a part for good.
+func (s *Store) LostInPart(ctx context.Context, disputeIDs []string) ([]string, error) {
+	charges, err := s.q.ListLostInPart(ctx, disputeIDs)
+	return charges, mapError(err)
+}

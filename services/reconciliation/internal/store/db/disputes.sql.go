@@ -12,6 +12,69 @@ import (
 	"github.com/google/uuid"
 )
 
+const listLost = `-- name: ListLost :many
+SELECT charge_id, currency, sum(amount_minor)::bigint AS lost_minor
+FROM reconciliation.disputes
+WHERE charge_id = ANY ($1::text[]) AND stands = 'LOST'
+GROUP BY charge_id, currency
+`
+
+type ListLostRow struct {
+	ChargeID  string
+	Currency  string
+	LostMinor int64
+}
+
+// How much of some charges the bank has taken back for good.
+func (q *Queries) ListLost(ctx context.Context, chargeIds []string) ([]ListLostRow, error) {
+	rows, err := q.db.Query(ctx, listLost, chargeIds)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []ListLostRow
+	for rows.Next() {
+		var i ListLostRow
+		if err := rows.Scan(&i.ChargeID, &i.Currency, &i.LostMinor); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const listLostInPart = `-- name: ListLostInPart :many
+SELECT DISTINCT d.charge_id
+FROM reconciliation.disputes AS d
+JOIN reconciliation.charge_dispositions AS c ON c.charge_id = d.charge_id AND c.owner = 'OURS'
+WHERE d.id = ANY ($1::text[]) AND d.stands = 'LOST' AND d.amount_minor < c.amount_minor
+ORDER BY d.charge_id
+`
+
+// The charges of ours of which some disputes took a part.
+func (q *Queries) ListLostInPart(ctx context.Context, ids []string) ([]string, error) {
+	rows, err := q.db.Query(ctx, listLostInPart, ids)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []string
+	for rows.Next() {
+		var charge_id string
+		if err := rows.Scan(&charge_id); err != nil {
+			return nil, err
+		}
+		items = append(items, charge_id)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const listUntoldDisputes = `-- name: ListUntoldDisputes :many
 SELECT d.id, d.charge_id, c.owner, c.order_id
 FROM reconciliation.disputes AS d

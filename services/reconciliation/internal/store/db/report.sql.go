@@ -389,9 +389,11 @@ func (q *Queries) InsertBalanceTransactions(ctx context.Context, arg InsertBalan
 }
 
 const listDecidedCharges = `-- name: ListDecidedCharges :many
-SELECT charge_id, order_id, (amount_minor - refunded_minor)::bigint AS kept_minor, currency, created_at,
+SELECT charge_id, order_id, (amount_minor - refunded_minor - least(amount_minor - refunded_minor, coalesce((
+        SELECT sum(s.amount_minor) FROM reconciliation.disputes AS s WHERE s.charge_id = k.charge_id AND s.currency = k.currency AND s.stands = 'LOST'
+    ), 0)))::bigint AS kept_minor, currency, created_at,
     case_id, decided_by::text AS decided_by, decision::text AS decision, decided_at::timestamptz AS decided_at, count(*) OVER () AS decided_count
-FROM reconciliation.decided_charges
+FROM reconciliation.decided_charges AS k
 WHERE created_at >= $1::timestamptz AND created_at < $2::timestamptz
 ORDER BY created_at, charge_id
 LIMIT $3
@@ -570,6 +572,8 @@ const sumDispositions = `-- name: SumDispositions :many
 SELECT disposition, currency, count(*) AS charge_count, sum(amount_minor)::bigint AS amount_minor,
     sum(refunded_minor)::bigint AS refunded_minor,
     sum(CASE WHEN disputed_minor = 0 THEN 0 ELSE coalesce((
+        SELECT sum(s.amount_minor) FROM reconciliation.disputes AS s WHERE s.charge_id = d.charge_id AND s.currency = d.currency
+    ), (
         SELECT -sum(b.amount_minor) FROM reconciliation.balance_transactions AS b
         WHERE b.charge_id = d.charge_id AND b.charge_id <> '' AND b.currency = d.currency AND b.amount_minor < 0
             AND (b.source_id LIKE 'dp\_%' OR b.source_id LIKE 'du\_%')
@@ -594,7 +598,8 @@ type SumDispositionsRow struct {
 	DisputedMinor int64
 }
 
-// Of what is disputed a part only, the bank took that part: its movement says how much.
+// Of what is disputed a part only, its dispute says how much; of one that is too old to
+// be kept, its movement does, where it is in the charge's currency.
 func (q *Queries) SumDispositions(ctx context.Context, arg SumDispositionsParams) ([]SumDispositionsRow, error) {
 	rows, err := q.db.Query(ctx, sumDispositions, arg.FromAt, arg.BeforeAt)
 	if err != nil {

@@ -30,3 +30,18 @@ ORDER BY d.id;
 
 -- name: NoteDisputesTold :exec
 UPDATE reconciliation.disputes SET told = true WHERE id = ANY (@ids::text[]) AND NOT told;
+
+-- name: ListLost :many
+-- How much of some charges the bank has taken back for good.
+SELECT charge_id, currency, sum(amount_minor)::bigint AS lost_minor
+FROM reconciliation.disputes
+WHERE charge_id = ANY (@charge_ids::text[]) AND stands = 'LOST'
+GROUP BY charge_id, currency;
+
+-- name: ListLostInPart :many
+-- The charges of ours of which some disputes took a part.
+SELECT DISTINCT d.charge_id
+FROM reconciliation.disputes AS d
+JOIN reconciliation.charge_dispositions AS c ON c.charge_id = d.charge_id AND c.owner = 'OURS'
+WHERE d.id = ANY (@ids::text[]) AND d.stands = 'LOST' AND d.amount_minor < c.amount_minor
+ORDER BY d.charge_id;

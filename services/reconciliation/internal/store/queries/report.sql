@@ -8,10 +8,13 @@ SELECT unnest(@ids::text[]), unnest(@types::text[]), unnest(@source_ids::text[])
 ON CONFLICT (id) DO NOTHING;
 
 -- name: SumDispositions :many
--- Of what is disputed a part only, the bank took that part: its movement says how much.
+-- Of what is disputed a part only, its dispute says how much; of one that is too old to
+-- be kept, its movement does, where it is in the charge's currency.
 SELECT disposition, currency, count(*) AS charge_count, sum(amount_minor)::bigint AS amount_minor,
     sum(refunded_minor)::bigint AS refunded_minor,
     sum(CASE WHEN disputed_minor = 0 THEN 0 ELSE coalesce((
+        SELECT sum(s.amount_minor) FROM reconciliation.disputes AS s WHERE s.charge_id = d.charge_id AND s.currency = d.currency
+    ), (
         SELECT -sum(b.amount_minor) FROM reconciliation.balance_transactions AS b
         WHERE b.charge_id = d.charge_id AND b.charge_id <> '' AND b.currency = d.currency AND b.amount_minor < 0
             AND (b.source_id LIKE 'dp\_%' OR b.source_id LIKE 'du\_%')
@@ -48,9 +51,11 @@ ORDER BY created_at
 LIMIT 1;
 
 -- name: ListDecidedCharges :many
-SELECT charge_id, order_id, (amount_minor - refunded_minor)::bigint AS kept_minor, currency, created_at,
+SELECT charge_id, order_id, (amount_minor - refunded_minor - least(amount_minor - refunded_minor, coalesce((
+        SELECT sum(s.amount_minor) FROM reconciliation.disputes AS s WHERE s.charge_id = k.charge_id AND s.currency = k.currency AND s.stands = 'LOST'
+    ), 0)))::bigint AS kept_minor, currency, created_at,
     case_id, decided_by::text AS decided_by, decision::text AS decision, decided_at::timestamptz AS decided_at, count(*) OVER () AS decided_count
-FROM reconciliation.decided_charges
+FROM reconciliation.decided_charges AS k
 WHERE created_at >= @from_at::timestamptz AND created_at < @before_at::timestamptz
 ORDER BY created_at, charge_id
 LIMIT @max_rows;
