@@ -103,6 +103,16 @@ func TestDeliveriesThatWaitAreFiledTogether(t *testing.T) {
 	done.Wait()
 }
 
+// What Payments says nothing about was not filed.
+func TestADeliveryWithoutAnAnswerIsHandedOverByItself(t *testing.T) {
+	gw := start(t, nil)
+	gw.peers.Payments.File = func(*paymentsv1.FileWebhooksRequest) []string { return nil }
+	gw.peers.Payments.Webhook = func(*paymentsv1.ReceiveWebhookRequest) (string, error) {
+		return "", apperr.New(codes.Unavailable, "STRIPE_UNREACHABLE", "x")
+	}
+	gw.do(t, "POST", "/webhooks/stripe", "{}").wants(t, 503, "STRIPE_UNREACHABLE")
+}
+
 // A signature that no call can carry is a bad one, and nobody else's delivery
 // hears of it.
 func TestASignatureThatCannotBeCarriedIsRefusedAlone(t *testing.T) {

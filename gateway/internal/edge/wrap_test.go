@@ -11,6 +11,10 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"google.golang.org/grpc/codes"
+
+	"makegood.example/services/platform/apperr"
 )
 
 func TestAPanicIsAnAnswer(t *testing.T) {
@@ -102,5 +106,17 @@ func TestNothingRunsOnAfterServe(t *testing.T) {
 	stop()
 	if err := <-ended; err != nil || !over {
 		t.Errorf("error %v, over %v", err, over)
+	}
+}
+
+// What has no reason was written by a library, for us.
+func TestALibrarysWordsStayHere(t *testing.T) {
+	for code, want := range map[codes.Code]int{
+		codes.ResourceExhausted: http.StatusTooManyRequests, codes.Unimplemented: http.StatusNotImplemented, codes.Unavailable: http.StatusServiceUnavailable, codes.Internal: http.StatusInternalServerError,
+	} {
+		httpStatus, e := classify(apperr.New(code, "", "dial tcp 10.0.0.7:9101: password=hunter2"))
+		if httpStatus != want || strings.Contains(e.Message, "hunter2") || e.Reason == "" {
+			t.Errorf("%s: %d %v", code, httpStatus, e)
+		}
 	}
 }

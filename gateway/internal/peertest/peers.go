@@ -97,11 +97,16 @@ type PaymentsPeer struct {
 	paymentsv1.UnimplementedPaymentsAdminServiceServer
 	// Webhook answers a delivery.
 	Webhook func(*paymentsv1.ReceiveWebhookRequest) (string, error)
+	// Handling is called with the context of a delivery, when it is set.
+	Handling func(context.Context)
 	// File answers deliveries that came together; nil files none.
 	File func(*paymentsv1.FileWebhooksRequest) []string
 }
 
-func (p *PaymentsPeer) ReceiveWebhook(_ context.Context, r *paymentsv1.ReceiveWebhookRequest) (*paymentsv1.ReceiveWebhookResponse, error) {
+func (p *PaymentsPeer) ReceiveWebhook(ctx context.Context, r *paymentsv1.ReceiveWebhookRequest) (*paymentsv1.ReceiveWebhookResponse, error) {
+	if p.Handling != nil {
+		p.Handling(ctx)
+	}
 	status, err := p.Webhook(r)
 	if err != nil {
 		return nil, err
