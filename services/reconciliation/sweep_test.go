@@ -258,6 +258,39 @@ func TestAPlaceBeyondTheCursorIsNotGoneOnWith(t *testing.T) {
 	s.wantDisposition("ch_in_the_gap", "RECOVERED")
 }
 
+// A charge whose case could not be opened is read again until it could.
+func TestACaseThatCannotBeOpenedIsTriedAgain(t *testing.T) {
+	s := newScene(t)
+	s.world.charge("ch_unclear", s.clock.Now().Add(-time.Hour), "", func(c *paymentsv1.SeenCharge) { c.Owner = paymentsv1.SeenCharge_UNCLEAR })
+	dial := s.instance(map[string]string{"DEEP_PASS_EVERY": "1000h"})
+	s.exec(`ALTER TABLE reconciliation.cases ADD CONSTRAINT none_is_opened CHECK (false) NOT VALID`)
+	if run := s.startRun(dial); run.GetErrors() == 0 || !hasLine(run, "ch_unclear", "cannot be opened") {
+		t.Errorf("the run is %v", run)
+	}
+	s.exec(`ALTER TABLE reconciliation.cases DROP CONSTRAINT none_is_opened`)
+	s.clock.Advance(2 * time.Hour) // past the overlap
+	s.wantRun(s.startRun(dial), pb.Run_SUCCEEDED)
+	if n := s.openCases("UNCLEAR_EVENT"); n != 1 {
+		t.Errorf("%d cases are open", n)
+	}
+}
+
+// That another case has taken a charge over is known of what was seen since the report.
+func TestACaseIsNotClosedByWhatWasSeenBeforeIt(t *testing.T) {
+	s := newScene(t)
+	s.world.charge("ch_unclear", s.clock.Now().Add(-time.Hour), "", func(c *paymentsv1.SeenCharge) { c.Owner = paymentsv1.SeenCharge_UNCLEAR })
+	dial := s.instance(map[string]string{"DEEP_PASS_EVERY": "1000h"})
+	s.wantRun(s.startRun(dial), pb.Run_SUCCEEDED)
+	s.clock.Advance(2 * time.Hour)
+	if _, err := s.client(dial, "payments").OpenCase(t.Context(), &pb.OpenCaseRequest{Kind: pb.Case_UNIDENTIFIED_CHARGE, Subject: "charge/ch_unclear", Summary: "nobody is known"}); err != nil {
+		t.Fatal(err)
+	}
+	s.wantRun(s.startRun(dial), pb.Run_SUCCEEDED)
+	if n := s.openCases("UNIDENTIFIED_CHARGE"); n != 1 {
+		t.Errorf("%d cases are open although nobody has looked since", n)
+	}
+}
+
 // ofTheSweep says whether it is a page of the list, and not of a deep pass of a second.
 func ofTheSweep(r *paymentsv1.ListChargesRequest) bool {
 	return len(r.GetChargeIds()) == 0 && r.GetWindow().GetBefore().AsTime().Sub(r.GetWindow().GetFrom().AsTime()) > time.Minute
@@ -651,6 +684,28 @@ func TestALossIsNoticedUntilAPassHasBegun(t *testing.T) {
 	s.wantRun(run, pb.Run_SUCCEEDED)
 	if !hasLine(run, "restored from a backup") || !hasLine(run, "deep pass", "records were lost") {
 		t.Errorf("details: %s", strings.Join(run.GetDetails(), "\n"))
+	}
+}
+
+// A database that is restored once more while everything is read again has it read anew.
+func TestASecondLossIsNotTheFirst(t *testing.T) {
+	s := newScene(t)
+	s.shop()
+	w, dial := s.world, s.instance(nil)
+	s.wantRun(s.startRun(dial), pb.Run_SUCCEEDED)
+	hook(w, &w.onListCharges, func(r *paymentsv1.ListChargesRequest) error {
+		if len(r.GetChargeIds()) == 0 && s.clock.Now().Sub(r.GetWindow().GetFrom().AsTime()) > 100*24*time.Hour {
+			return errStripe
+		}
+		return nil
+	})
+	for position := range int64(2) {
+		w.set(func() { w.ordersHistory = 2 - position })
+		s.clock.Advance(time.Minute)
+		s.wantRun(s.startRun(dial), pb.Run_FAILED)
+	}
+	if n := s.count(`SELECT count(*) FROM reconciliation.deep_passes WHERE why LIKE 'records were lost%' AND abandoned`); n != 1 {
+		t.Errorf("%d of the two readings were given up for another", n)
 	}
 }
 
