@@ -34,7 +34,7 @@ help:
 	@echo "make fleet  run three of everything, kill, stop and cut them off under load, and judge whether anybody lost, six minutes"
 	@echo "            (MINUTES=5 of faults, SEED=n the same faults again)"
 	@echo "make upgradelab"
-	@echo "            upgrade from the last release and roll back among customers, and judge whether anybody lost (SEED=n as before)"
+	@echo "            upgrade from the baseline and roll back among customers, and judge whether anybody lost (SEED=n as before)"
 	@echo "make simulate"
 	@echo "            play 1000 random histories with every kind of fault, each judged, some minutes"
 	@echo "            (N=10000 more, SEED=17 exactly that one again, SEED=5000 N=1000 others)"
@@ -72,7 +72,7 @@ fleet: need-go
 	echo "building the programs into $$dir/bin (about two minutes the first time, seconds later)"; \
 	$(BUILD) -o "$$dir/bin/" $(PROGRAMS) && MINUTES="$(MINUTES)" SEED="$(SEED)" exec "$$dir/bin/makegood" fleet
 
-# Beside a running make up, too. The last release is built from the history, once.
+# Beside a running make up, too. The baseline is built from the history, once.
 upgradelab: need-go
 	@dir=$(STATE); mkdir -p "$$dir/bin" || { echo "cannot write $$dir: set MAKEGOOD_DIR to a folder of yours" >&2; exit 1; }; \
 	echo "building the programs into $$dir/bin (about two minutes the first time, seconds later)"; \

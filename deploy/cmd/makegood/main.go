@@ -26,7 +26,7 @@ var commands = []command{
 	{"demo", "play a purchase, a crash and the recovery, and judge the outcome", playDemo},
 	{"crashlab", "kill and break everything wherever it writes, and judge the outcome", breakEverything},
 	{"fleet", "run three of everything, kill, stop and cut them off under load, and judge the outcome", manyAtOnce},
-	{"upgradelab", "upgrade from the last release and roll back among customers, and judge the outcome", tryUpgrade},
+	{"upgradelab", "upgrade from the baseline and roll back among customers, and judge the outcome", tryUpgrade},
 	{"bench", "measure the webhook entrance beside what the machine could do", measure},
 	{"setup", "install what running and testing need and is missing", setup},
 	{"token", "make, list and revoke the credentials of people", keepTokens},

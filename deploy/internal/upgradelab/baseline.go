@@ -21,7 +21,8 @@ import (
 //go:embed BASELINE
 var baselineFile string
 
-// Baseline is the release from which upgrades are tried.
+// Baseline is the release from which upgrades are tried; before the first, a commit
+// that stands for it.
 type Baseline struct {
 	// Commit is its full hash.
 	Commit string

@@ -1,6 +1,6 @@
 // Package upgradelab upgrades the product while customers use it, and rolls it
-// back, and has a judge say whether anybody lost. The programs of the last
-// release (BASELINE) are built from the history and run on their own schema; the
+// back, and has a judge say whether anybody lost. The programs of the
+// baseline (BASELINE) are built from the history and run on their own schema; the
 // schema is migrated under them; then one process after the other, of two
 // of each, becomes the new one, in a random order, so that old and new talk to each
 // other and share their work in many ways; and then each is the old one again, on the new schema.

@@ -75,12 +75,18 @@ func Apply(ctx context.Context, ownerURL string, schemas []Schema, passwords map
 	defer db.close()
 
 	for _, s := range schemas {
-		if err := s.up(ctx, db, log); err != nil {
+		newer, err := s.up(ctx, db, log)
+		if err != nil {
 			return fmt.Errorf("migrate %s: %w", s.Name, err)
 		}
 		role := RoleName(database, s.Name)
 		if err := ensureRole(ctx, db.pool, database, role, passwords[s.Name]); err != nil {
 			return fmt.Errorf("migrate %s: role %s: %w", s.Name, role, err)
+		}
+		if newer {
+			// After a rollback. Which of its tables are append-only, a later program knows.
+			log.WarnContext(ctx, "the schema is newer than this program: its rights are left as they are", "schema", s.Name)
+			continue
 		}
 		if err := unhindered(ctx, db.pool, log, s.Name, func() error { return s.grant(ctx, db.pool, role) }); err != nil {
 			return fmt.Errorf("migrate %s: grants to %s: %w", s.Name, role, err)
@@ -123,31 +129,32 @@ func takeLock(ctx context.Context, conn *pgx.Conn, log *slog.Logger) error {
 }
 
 // up creates the schema and runs what is missing of River's and its own migrations.
-func (s Schema) up(ctx context.Context, db *databases, log *slog.Logger) error {
+// newer: the schema has migrations that this program does not know.
+func (s Schema) up(ctx context.Context, db *databases, log *slog.Logger) (newer bool, err error) {
 	if _, err := db.pool.Exec(ctx, "CREATE SCHEMA IF NOT EXISTS "+ident(s.Name)); err != nil {
-		return fmt.Errorf("create schema: %w", err)
+		return false, fmt.Errorf("create schema: %w", err)
 	}
 	if s.River {
 		if err := unhindered(ctx, db.pool, log, s.Name, func() error { return s.riverUp(ctx, db.pool, log) }); err != nil {
-			return err
+			return false, err
 		}
 	}
 	patient, err := s.provider(db.patient)
 	if err != nil {
-		return err
+		return false, err
 	}
 	brief, err := s.provider(db.brief)
 	if err != nil {
-		return err
+		return false, err
 	}
 	first, err := patient.GetDBVersion(ctx)
 	if err != nil {
-		return fmt.Errorf("read the version: %w", err)
+		return false, fmt.Errorf("read the version: %w", err)
 	}
 	for {
 		next, err := s.next(ctx, patient)
 		if err != nil {
-			return err
+			return false, err
 		}
 		with := brief
 		if first == 0 || outside.Match(next) { // an empty schema has no traffic
@@ -162,13 +169,23 @@ func (s Schema) up(ctx context.Context, db *databases, log *slog.Logger) error {
 		})
 		switch {
 		case errors.Is(err, goose.ErrNoNextVersion):
-			return nil
+			return s.isNewer(ctx, patient)
 		case code(err) == queryCanceled:
-			return fmt.Errorf("apply: a statement was undone that kept others waiting for %s; what takes long belongs in a migration outside a transaction: %w", heldAtMost, err)
+			return false, fmt.Errorf("apply: a statement was undone that kept others waiting for %s; what takes long belongs in a migration outside a transaction: %w", heldAtMost, err)
 		case err != nil:
-			return fmt.Errorf("apply: %w", err)
+			return false, fmt.Errorf("apply: %w", err)
 		}
 	}
+}
+
+// isNewer says whether the schema is past the last migration that is known here.
+func (s Schema) isNewer(ctx context.Context, p *goose.Provider) (bool, error) {
+	have, err := p.GetDBVersion(ctx)
+	if err != nil {
+		return false, fmt.Errorf("read the version: %w", err)
+	}
+	known := p.ListSources() // in their order
+	return have > known[len(known)-1].Version, nil
 }
 
 func (s Schema) provider(db *sql.DB) (*goose.Provider, error) {

@@ -156,6 +156,28 @@ func TestATableThatBecomesAppendOnlyIsClosed(t *testing.T) {
 	}
 }
 
+// After a rollback the older program migrates when the machine starts: what only the
+// newer one knows to be append-only stays closed, and the rest goes on.
+func TestAnOlderProgramLeavesTheRightsOfANewerSchemaAlone(t *testing.T) {
+	db := pgtest.New(t)
+	newer := schemas()
+	newer[0].FS = files(alphaThings, alphaHistory, "CREATE TABLE alpha.ledger (what text);")
+	newer[0].AppendOnly = []string{"history", "ledger"}
+	apply(t, db.OwnerURL(), newer)
+	apply(t, db.OwnerURL(), schemas())
+	alpha, beta := servicePool(t, db.OwnerURL(), "alpha"), servicePool(t, db.OwnerURL(), "beta")
+	mustExec(t, alpha, "INSERT INTO alpha.ledger VALUES ('done')")
+	mustBeDenied(t, alpha, "UPDATE alpha.ledger SET what = 'undone'")
+	mustBeDenied(t, alpha, "DELETE FROM alpha.ledger")
+	mustBeDenied(t, alpha, "DELETE FROM alpha.history")
+	mustExec(t, alpha, "UPDATE alpha.things SET name = 'two'")
+	mustExec(t, beta, "INSERT INTO beta.secrets VALUES ('word')")
+	// The newer one, back again, has its way.
+	newer[0].AppendOnly = append(newer[0].AppendOnly, "things")
+	apply(t, db.OwnerURL(), newer)
+	mustBeDenied(t, alpha, "DELETE FROM alpha.things")
+}
+
 func TestSixAtOnce(t *testing.T) {
 	db := pgtest.New(t)
 	owner := plainOwner(t, db)

@@ -87,8 +87,8 @@ func notCharged(o order.Order) clients.Message {
 }
 
 // owesWord says whether the buyer must be told by mail that nothing was charged,
-// wherever they are:
-// they pressed "pay" and left without an answer, or the bank said no after days.
+// wherever they are: they pressed "pay" and left without an answer, or the bank said
+// no after days.
 // Someone who has paid for the same since has their answer already.
 func (s *Service) owesWord(was order.Order, event order.Event, paidSince bool) bool {
 	switch {
