@@ -111,13 +111,16 @@ func TestDashboard(t *testing.T) {
 		Title  string `json:"title"`
 		UID    string `json:"uid"`
 		Panels []struct {
-			ID      int    `json:"id"`
-			Title   string `json:"title"`
-			Type    string `json:"type"`
-			Targets []struct {
-				Expr string `json:"expr"`
+			ID          int    `json:"id"`
+			Title       string `json:"title"`
+			Description string `json:"description"`
+			Type        string `json:"type"`
+			Targets     []struct {
+				Expr         string `json:"expr"`
+				LegendFormat string `json:"legendFormat"`
 			} `json:"targets"`
-			GridPos struct{ H, W, X, Y int } `json:"gridPos"`
+			FieldConfig struct{ Defaults struct{ Unit string } } `json:"fieldConfig"`
+			GridPos     struct{ H, W, X, Y int }                 `json:"gridPos"`
 		} `json:"panels"`
 	}
 	if err := json.Unmarshal([]byte(text), &d); err != nil {
@@ -137,7 +140,13 @@ func TestDashboard(t *testing.T) {
 			t.Errorf("panel %d %q", p.ID, p.Title)
 		}
 		ids[p.ID] = true
+		if !strings.HasSuffix(p.Title, "?") || p.Description == "" || p.FieldConfig.Defaults.Unit == "" {
+			t.Errorf("panel %q has no question, no words about its answer, or no unit", p.Title)
+		}
 		for _, target := range p.Targets {
+			if p.Type == "timeseries" && target.LegendFormat == "" {
+				t.Errorf("a line of %q has no name", p.Title)
+			}
 			for _, name := range regexp.MustCompile(`makegood:[a-z0-9_:]+`).FindAllString(target.Expr, -1) {
 				if !strings.Contains(recorded, "record: "+name+"\n") {
 					t.Errorf("%q asks for %s, which is not recorded", p.Title, name)
