@@ -177,10 +177,29 @@ func TestAReplyOutlivesTheMailServer(t *testing.T) {
 		}
 	}
 	o.Settle()
+	o.wantInTimeline("joe@example.com", "The reply of a person on support was queued, and the mail server has not taken it yet.")
+	o.wantInTimeline("jane@example.com")
 	o.StartMail()
 	o.Advance(10*60*1e9, nil)
 	if mails := o.Mails("joe@example.com"); len(mails) != 1 || mails[0].Headers["X-Makegood-Order"] != "" {
 		t.Errorf("%v", mails)
 	}
 	o.wantAudit("reply/"+a.GetIdempotencyKey(), "sam Reply DONE")
+	o.wantInTimeline(" Joe@Example.com", "The mail server took the reply of a person on support.")
+}
+
+// wantInTimeline looks up somebody of whom no more is known than what they were written.
+func (o *office) wantInTimeline(email string, want ...string) {
+	o.t.Helper()
+	found, err := o.desk.LookupCustomer(o.as("vera"), &pb.LookupCustomerRequest{Query: email})
+	if err != nil || found.GetDiagnosis() != pb.Diagnosis_NO_CHARGE_NO_ORDER || len(found.GetUnread()) > 0 {
+		o.t.Fatalf("%v %v", found, err)
+	}
+	var got []string
+	for _, e := range found.GetTimeline() {
+		got = append(got, e.GetText())
+	}
+	if strings.Join(got, "; ") != strings.Join(want, "; ") {
+		o.t.Errorf("the timeline of %q says %q, want %q", email, got, want)
+	}
 }

@@ -721,7 +721,10 @@ func (x *ListMessagesResponse) GetMessages() []*Message {
 type FindMessagesRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// One for each message.
-	DedupeKeys    []string `protobuf:"bytes,1,rep,name=dedupe_keys,json=dedupeKeys,proto3" json:"dedupe_keys,omitempty"`
+	DedupeKeys []string `protobuf:"bytes,1,rep,name=dedupe_keys,json=dedupeKeys,proto3" json:"dedupe_keys,omitempty"`
+	// Also the newest replies of people to this address that are about no order, at most
+	// 50. Compared trimmed and without case; empty is none.
+	RepliesTo     string `protobuf:"bytes,2,opt,name=replies_to,json=repliesTo,proto3" json:"replies_to,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -763,10 +766,17 @@ func (x *FindMessagesRequest) GetDedupeKeys() []string {
 	return nil
 }
 
+func (x *FindMessagesRequest) GetRepliesTo() string {
+	if x != nil {
+		return x.RepliesTo
+	}
+	return ""
+}
+
 // FindMessagesResponse is those messages, and whether mail can be sent at all.
 type FindMessagesResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// One for each key that has a message.
+	// One for each key that has a message, and then the replies.
 	Messages []*Message `protobuf:"bytes,1,rep,name=messages,proto3" json:"messages,omitempty"`
 	// Since when the mail server cannot be used; unset while it can.
 	MailServerFailingSince *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=mail_server_failing_since,json=mailServerFailingSince,proto3" json:"mail_server_failing_since,omitempty"`
@@ -1749,11 +1759,13 @@ const file_notifications_v1_notifications_proto_rawDesc = "" +
 	"\x13ListMessagesRequest\x12#\n" +
 	"\border_id\x18\x01 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\aorderId\"M\n" +
 	"\x14ListMessagesResponse\x125\n" +
-	"\bmessages\x18\x01 \x03(\v2\x19.notifications.v1.MessageR\bmessages\"H\n" +
+	"\bmessages\x18\x01 \x03(\v2\x19.notifications.v1.MessageR\bmessages\"q\n" +
 	"\x13FindMessagesRequest\x121\n" +
 	"\vdedupe_keys\x18\x01 \x03(\tB\x10\xbaH\r\x92\x01\n" +
 	"\x10\xe8\a\"\x05r\x03\x18\x80\x04R\n" +
-	"dedupeKeys\"\xa4\x01\n" +
+	"dedupeKeys\x12'\n" +
+	"\n" +
+	"replies_to\x18\x02 \x01(\tB\b\xbaH\x05r\x03\x18\xc0\x02R\trepliesTo\"\xa4\x01\n" +
 	"\x14FindMessagesResponse\x125\n" +
 	"\bmessages\x18\x01 \x03(\v2\x19.notifications.v1.MessageR\bmessages\x12U\n" +
 	"\x19mail_server_failing_since\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\x16mailServerFailingSince\"\xbe\x01\n" +

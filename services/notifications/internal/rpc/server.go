@@ -77,7 +77,7 @@ func (s *Server) ListMessages(ctx context.Context, req *notificationsv1.ListMess
 
 // FindMessages answers for a page of keys.
 func (s *Server) FindMessages(ctx context.Context, req *notificationsv1.FindMessagesRequest) (*notificationsv1.FindMessagesResponse, error) {
-	found, failing, err := s.Service.FindMessages(ctx, req.GetDedupeKeys())
+	found, failing, err := s.Service.FindMessages(ctx, req.GetDedupeKeys(), req.GetRepliesTo())
 	if err != nil {
 		return nil, err
 	}

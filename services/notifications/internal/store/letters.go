@@ -17,6 +17,12 @@ func (s *Store) InsertLetter(ctx context.Context, tx pgx.Tx, id uuid.UUID, l mes
 	}))
 }
 
+// RepliesTo reads the newest replies to an address that are about no order.
+func (s *Store) RepliesTo(ctx context.Context, address string) ([]message.Message, error) {
+	rows, err := db.New(s.pool).RepliesTo(ctx, address)
+	return fromRows(rows), wrap("replies to an address", err)
+}
+
 // Letter reads what a person wrote.
 func (s *Store) Letter(ctx context.Context, id uuid.UUID) (message.Letter, error) {
 	row, err := db.New(s.pool).LetterOf(ctx, id)

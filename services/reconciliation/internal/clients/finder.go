@@ -228,17 +228,29 @@ func (f *Finder) Events(ctx context.Context, customerID string) (events []desk.E
 }
 
 // Mails lists the messages about an order, oldest first.
-func (f *Finder) Mails(ctx context.Context, orderID string) (mails []desk.Mail, err error) {
+func (f *Finder) Mails(ctx context.Context, orderID string) ([]desk.Mail, error) {
 	ctx, cancel := context.WithTimeout(ctx, findTimeout)
 	defer cancel()
 	answer, err := f.notifications.ListMessages(ctx, &notificationsv1.ListMessagesRequest{OrderId: orderID})
-	for _, m := range answer.GetMessages() {
+	return mailsOf(answer.GetMessages()), err
+}
+
+// Replies lists what people on support wrote to an address about no order, newest first.
+func (f *Finder) Replies(ctx context.Context, address string) ([]desk.Mail, error) {
+	ctx, cancel := context.WithTimeout(ctx, findTimeout)
+	defer cancel()
+	answer, err := f.notifications.FindMessages(ctx, &notificationsv1.FindMessagesRequest{RepliesTo: address})
+	return mailsOf(answer.GetMessages()), err
+}
+
+func mailsOf(messages []*notificationsv1.Message) (mails []desk.Mail) {
+	for _, m := range messages {
 		mails = append(mails, desk.Mail{
-			ID: m.GetId(), OrderID: orderID, Kind: m.GetKind().String(), State: m.GetState().String(),
+			ID: m.GetId(), OrderID: m.GetOrderId(), Kind: m.GetKind().String(), State: m.GetState().String(),
 			CreatedAt: m.GetCreatedAt().AsTime(), SentAt: orZero(m.GetSentAt()), Error: m.GetLastError(),
 		})
 	}
-	return mails, err
+	return mails
 }
 
 // Access is what an order bought, as Provisioning has it.

@@ -162,7 +162,8 @@ func (c Charge) Ours() bool { return c.Owner == "OURS" }
 
 // Mail is one message to the customer.
 type Mail struct {
-	ID        string
+	ID string
+	// OrderID is empty for a reply about no order.
 	OrderID   string
 	Kind      string
 	State     string

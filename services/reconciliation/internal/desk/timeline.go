@@ -240,16 +240,19 @@ func (t *timeline) mail(p Person, m Mail) {
 	if what == "" {
 		what = strings.ToLower(strings.ReplaceAll(m.Kind, "_", " ")) + " mail"
 	}
+	if m.OrderID != "" { // a reply may be about none
+		what += " for order " + o.ReferenceShort
+	}
 	subject := cmp.Or(m.ID, m.OrderID)
 	switch {
 	case !m.SentAt.IsZero():
-		t.add(m.SentAt, FromMail, subject, "", "The mail server took the %s for order %s.", what, o.ReferenceShort)
+		t.add(m.SentAt, FromMail, subject, "", "The mail server took the %s.", what)
 	case m.State == "SUPERSEDED":
-		t.add(m.CreatedAt, FromMail, subject, "", "The %s for order %s was not sent: it was no longer true.", what, o.ReferenceShort)
+		t.add(m.CreatedAt, FromMail, subject, "", "The %s was not sent: it was no longer true.", what)
 	case m.State == "FAILED":
-		t.add(m.CreatedAt, FromMail, subject, "", "The %s for order %s could not be delivered (%s).", what, o.ReferenceShort, cmp.Or(m.Error, "no reason is known"))
+		t.add(m.CreatedAt, FromMail, subject, "", "The %s could not be delivered (%s).", what, cmp.Or(m.Error, "no reason is known"))
 	default:
-		t.add(m.CreatedAt, FromMail, subject, "", "The %s for order %s was queued, and the mail server has not taken it yet.", what, o.ReferenceShort)
+		t.add(m.CreatedAt, FromMail, subject, "", "The %s was queued, and the mail server has not taken it yet.", what)
 	}
 }
 

@@ -58,6 +58,16 @@ func (f *finding) gather(ctx context.Context) (p desk.Person, about []cases.Case
 			}
 		})
 	}
+	if email != "" {
+		steps = append(steps, func() {
+			found, err := f.s.Finder.Replies(ctx, email)
+			f.mu.Lock()
+			defer f.mu.Unlock()
+			if mails = append(mails, found...); err != nil {
+				f.missed(desk.UnreadMails)
+			}
+		})
+	}
 	for _, id := range f.customers(customersShown) {
 		steps = append(steps, func() {
 			found, err := f.s.Finder.Events(ctx, id)

@@ -56,3 +56,41 @@ func (q *Queries) LetterOf(ctx context.Context, messageID uuid.UUID) (LetterOfRo
 	)
 	return i, err
 }
+
+const repliesTo = `-- name: RepliesTo :many
+SELECT id, dedupe_key, kind, state, order_id, message_id, created_at, sent_at, attempt_count, last_error, recipient FROM notifications.messages
+WHERE order_id IS NULL AND id IN (SELECT l.message_id FROM notifications.letters AS l WHERE lower(btrim(l.recipient)) = lower(btrim($1::text)))
+ORDER BY created_at DESC LIMIT 50
+`
+
+func (q *Queries) RepliesTo(ctx context.Context, address string) ([]Message, error) {
+	rows, err := q.db.Query(ctx, repliesTo, address)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []Message
+	for rows.Next() {
+		var i Message
+		if err := rows.Scan(
+			&i.ID,
+			&i.DedupeKey,
+			&i.Kind,
+			&i.State,
+			&i.OrderID,
+			&i.MessageID,
+			&i.CreatedAt,
+			&i.SentAt,
+			&i.AttemptCount,
+			&i.LastError,
+			&i.Recipient,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
