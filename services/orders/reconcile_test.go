@@ -4,6 +4,7 @@ import (
 	"context"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -220,4 +221,50 @@ func TestWithdrawnAccessIsOnlyRestoredWhenTheMoneyIsThere(t *testing.T) {
 		t.Errorf("%v, %v", got, err)
 	}
 	s.wantTaken(1, 1)
+}
+
+// Access whose money was lost stays withdrawn, whoever doubts that everything is as it
+// should be.
+func TestAccessThatWasLostWithItsMoneyIsNotGivenAgain(t *testing.T) {
+	s := newScene(t)
+	o := s.mustPlace(purchase{}, complete)
+	s.became(o, 0, paymentsv1.Payment_LOST)
+	s.wantTaken(1, 0)
+	s.peers.provisioning.set(func(f *fakeProvisioning) { f.revoked = true })
+	if _, err := s.advance(o, "reconciliation", byReconciliation); err != nil {
+		t.Fatal(err)
+	}
+	s.wantTaken(2, 0)
+	if d := s.describe(o); d.GetAccessWithdrawnAt() == nil || d.GetOrder().GetAccessUntil().AsTime().After(s.clock.Now()) {
+		t.Errorf("described as %v", d)
+	}
+}
+
+// The money is lost just when access is given again that Provisioning had withdrawn by
+// itself: the last word is that it is withdrawn.
+func TestAccessThatIsGivenAgainWhileItsMoneyIsLost(t *testing.T) {
+	s := newScene(t)
+	o := s.mustPlace(purchase{}, complete)
+	s.peers.provisioning.set(func(f *fakeProvisioning) { f.revoked = true })
+	before, lost := s.arrived(o, "ch"), s.arrived(o, "ch")
+	lost.Dispute = paymentsv1.Payment_LOST
+	var looks atomic.Int32
+	s.peers.payments.set(func(f *fakePayments) {
+		f.onLook = func(context.Context, *paymentsv1.Purchase, string) (*paymentsv1.Payment, error) {
+			if looks.Add(1) > 1 {
+				return lost, nil
+			}
+			if _, err := s.news(o, lost); err != nil { // between this answer and what is done with it
+				t.Error(err)
+			}
+			return before, nil
+		}
+	})
+	if _, err := s.advance(o, "reconciliation", byReconciliation); err != nil {
+		t.Fatal(err)
+	}
+	s.wantTaken(2, 1)
+	if d := s.describe(o); d.GetAccessWithdrawnAt() == nil || d.GetDispute() != paymentsv1.Payment_LOST {
+		t.Errorf("described as %v", d)
+	}
 }

@@ -23,15 +23,19 @@ func (s *Service) Advance(ctx context.Context, id uuid.UUID, why order.Why, news
 	// Whether its access is still there is asked for those who come without news:
 	// access that was lost must not come back by the way, unnoticed.
 	checksAccess := news == nil && why.ChecksAccess()
+	takesAgain := checksAccess
 	for range maxSteps {
 		o, err := s.Store.Get(ctx, id)
 		if err != nil {
 			return order.Order{}, err
 		}
-		more, err := s.step(ctx, o, why, news, checksAccess)
+		more, err := s.step(ctx, o, why, news, checksAccess, takesAgain)
 		switch {
 		case errors.Is(err, store.ErrChanged):
-			continue // someone else took a step; look again
+			// Someone else took a step; look again. What this one restored may have come
+			// after what they withdrew.
+			takesAgain = takesAgain || o.AccessWithdrawnAt != nil
+			continue
 		case err != nil:
 			return order.Order{}, err
 		case !more:
@@ -42,8 +46,10 @@ func (s *Service) Advance(ctx context.Context, id uuid.UUID, why order.Why, news
 	return s.Store.Get(ctx, id)
 }
 
-// step takes one step; more says whether another can follow at once.
-func (s *Service) step(ctx context.Context, o order.Order, why order.Why, news *order.Money, checksAccess bool) (more bool, err error) {
+// step takes one step; more says whether another can follow at once. checksAccess:
+// access that must be there is looked after; takesAgain: access that must not be is
+// withdrawn once more.
+func (s *Service) step(ctx context.Context, o order.Order, why order.Why, news *order.Money, checksAccess, takesAgain bool) (more bool, err error) {
 	if !o.State.Paid() {
 		if news == nil {
 			if news, err = s.askPayments(ctx, o, why); err != nil {
@@ -69,6 +75,10 @@ func (s *Service) step(ctx context.Context, o order.Order, why order.Why, news *
 		more, err = s.giveBack(ctx, o, why)
 	case o.State == order.Charged || o.State == order.Orphaned:
 		err = s.fulfil(ctx, o, why)
+	case o.LosesAccess():
+		if takesAgain {
+			err = s.Provisioning.WithdrawAccess(ctx, o)
+		}
 	case o.State.Fulfilled() && checksAccess:
 		more, err = s.keepAccess(ctx, o, why)
 	}
