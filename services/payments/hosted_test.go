@@ -339,6 +339,27 @@ func TestAPageThatNobodyWasToldOfExpires(t *testing.T) {
 	s.wantCharged(0)
 }
 
+// A page whose creation was not answered is closed with its order, though its id was not
+// saved: nobody was told of it, and all the same it could be paid.
+func TestAPageThatNobodyWasToldOfIsClosed(t *testing.T) {
+	t.Parallel()
+	s := newScene(t, nil)
+	end := s.fault(sessions, "reset_after", 0, 0)
+	r := s.request(s.purchase("jane@example.com"), "")
+	r.Hosted = true
+	s.paid(r, pb.Payment_UNKNOWN)
+	end()
+	end = s.fault("GET /v1/checkout/sessions", "error_before", 0, 500)
+	s.cancel(r, pb.Payment_UNKNOWN)
+	end()
+	s.cancel(r, pb.Payment_CANCELED)
+	if made := s.account().Sessions; len(made) != 1 || made[0].Status != "expired" {
+		t.Errorf("the pages at Stripe: %v", made)
+	}
+	s.delivered(s.event("checkout.session.expired"), "PROCESSED")
+	s.wantCharged(0)
+}
+
 // A page that is made at the moment in which its order is given up is closed at Stripe,
 // and nobody is sent there.
 func TestCancelWhileThePageIsBeingMade(t *testing.T) {
@@ -388,5 +409,8 @@ func TestALostAnswerAboutThePage(t *testing.T) {
 		s.paysThere(p.GetRedirectUrl()[strings.LastIndex(p.GetRedirectUrl(), "/")+1:], "pm_card_visa")
 		s.look(r.GetPurchase(), pb.Payment_SUCCEEDED)
 		s.wantCharged(1)
+		if made := s.account().Sessions; len(made) != 1 { // another one would stay open
+			t.Errorf("%s: the pages at Stripe: %v", mode, made)
+		}
 	}
 }

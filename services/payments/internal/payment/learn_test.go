@@ -246,3 +246,14 @@ func TestKeysAreStableAndTellNothing(t *testing.T) {
 		t.Errorf("email key %q", got)
 	}
 }
+
+// A page that is over stays so, whoever read it before it was.
+func TestAPageThatIsOverStaysSo(t *testing.T) {
+	attempts := []payment.Attempt{attempt(1, payment.AwaitsBuyer, "")}
+	p := payment.Payment{SessionID: "cs_1", Status: payment.RequiresAction}
+	p.LearnSession(payment.Session{ID: "cs_1", Status: payment.SessionExpired}, attempts, decided)
+	p.LearnSession(payment.Session{ID: "cs_1", Status: payment.SessionOpen, URL: "https://example.com/page"}, attempts, decided)
+	if p.Status != payment.Canceled || p.RedirectURL != "" || attempts[0].Status != payment.AttemptCanceled {
+		t.Errorf("the payment is %s, at %q, its attempt %s", p.Status, p.RedirectURL, attempts[0].Status)
+	}
+}

@@ -55,7 +55,8 @@ func (s Session) Uncharged() bool { return s.Status == SessionComplete && !s.Set
 // the buyer is on its page, or it is over. One that is finished without a charge
 // waits, and is not to be paid again: a person decides, or its next term is charged.
 func (p *Payment) LearnSession(s Session, attempts []Attempt, now time.Time) {
-	if p.Status == Succeeded {
+	// A page that is over stays so: what says that it is open was read before.
+	if p.Status == Succeeded || p.Status == Canceled && s.Status == SessionOpen {
 		return
 	}
 	var last *Attempt

@@ -31,18 +31,18 @@ func (s *Service) Cancel(ctx context.Context, buyer payment.Purchase, attemptID 
 	if p.Status == payment.Succeeded || p.Status == payment.Canceled {
 		return s.known(ctx, p.ID)
 	}
-	if p.IntentID == "" && p.SessionID != "" {
-		return s.cancelSession(ctx, p)
-	}
-	if p.IntentID == "" {
+	if p.IntentID == "" && p.SessionID == "" {
 		switch p, err = s.adoptUnsaved(ctx, p, buyer); {
 		case errors.Is(err, stripegw.ErrNotFound):
 			return s.giveUp(ctx, p)
 		case errors.Is(err, stripegw.ErrUnknown):
-			return s.unknown(ctx, p, "looking for an intent that was not saved", err)
+			return s.unknown(ctx, p, "looking for what was made at Stripe and not saved", err)
 		case err != nil:
 			return wire.Known{}, err
 		}
+	}
+	if p.IntentID == "" {
+		return s.cancelSession(ctx, p)
 	}
 	if p.Term.InvoiceID != "" {
 		return s.cancelFirstTerm(ctx, p)
@@ -77,23 +77,23 @@ func (s *Service) cancelFirstTerm(ctx context.Context, p payment.Payment) (wire.
 	return s.record(ctx, p.ID, in, false, nil)
 }
 
-// adoptUnsaved looks for an intent whose creation was not answered, and saves
-// its id: what is given up here must not stay payable at Stripe. Errors:
-// stripegw.ErrNotFound when there is none.
+// adoptUnsaved looks for an intent or a page whose creation was not answered, and
+// saves its id: what is given up here must not stay payable at Stripe. Errors:
+// stripegw.ErrNotFound when there is none that could be paid.
 func (s *Service) adoptUnsaved(ctx context.Context, p payment.Payment, buyer payment.Purchase) (payment.Payment, error) {
 	c, err := s.Store.Customer(ctx, p.EmailKey)
 	if err != nil {
 		return p, err
 	}
 	if c.ID == "" {
-		return p, stripegw.ErrNotFound // an intent is created only for a customer that is saved
+		return p, stripegw.ErrNotFound // either is created only for a customer that is saved
 	}
 	in, err := s.Stripe.FindIntent(ctx, c.ID, p.OrderID.String(), buyer.OrderedAt.Add(-searchBefore))
-	if err != nil {
+	switch {
+	case errors.Is(err, stripegw.ErrNotFound), err == nil && in.Status == payment.StripeCanceled: // an earlier one, given up before
+		return s.adoptUnsavedPage(ctx, p, c.ID, buyer)
+	case err != nil:
 		return p, err
-	}
-	if in.Status == payment.StripeCanceled {
-		return p, stripegw.ErrNotFound // an earlier one, given up before
 	}
 	// When it is not saved, the payment was given up meanwhile: canceled all the same.
 	if _, err := s.Store.SaveIntent(ctx, p.ID, in, s.Now()); err != nil {
@@ -103,8 +103,24 @@ func (s *Service) adoptUnsaved(ctx context.Context, p payment.Payment, buyer pay
 	return p, nil
 }
 
-// giveUp closes a payment that has no intent. If one is being created at this
-// moment, saving its id fails and it is canceled.
+// adoptUnsavedPage is adoptUnsaved for a page of Stripe's.
+func (s *Service) adoptUnsavedPage(ctx context.Context, p payment.Payment, customerID string, buyer payment.Purchase) (payment.Payment, error) {
+	session, err := s.Stripe.FindSession(ctx, customerID, p.OrderID.String(), buyer.OrderedAt.Add(-searchBefore))
+	if err != nil {
+		return p, err
+	}
+	if session.Status == payment.SessionExpired {
+		return p, stripegw.ErrNotFound
+	}
+	if _, err := s.Store.SaveSession(ctx, p.ID, customerID, session, s.Now()); err != nil {
+		return p, err
+	}
+	p.SessionID, p.CustomerID = session.ID, customerID
+	return p, nil
+}
+
+// giveUp closes a payment that has neither intent nor page. If one is being created
+// at this moment, saving its id fails and it is canceled.
 func (s *Service) giveUp(ctx context.Context, p payment.Payment) (k wire.Known, err error) {
 	now := s.Now()
 	err = s.Store.InTx(ctx, func(tx pgx.Tx) error {
@@ -118,7 +134,7 @@ func (s *Service) giveUp(ctx context.Context, p payment.Payment) (k wire.Known, 
 		}
 		k = wire.Known{Payment: p, Last: last(attempts)}
 		if p.IntentID != "" || p.Status != payment.Creating {
-			return nil // an intent came in between; the next look cancels it
+			return nil // one came in between; the next look cancels it
 		}
 		p.Status = payment.Canceled
 		k.Last.Decide(payment.AttemptCanceled, now)

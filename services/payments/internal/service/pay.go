@@ -37,7 +37,7 @@ func (s *Service) Pay(ctx context.Context, buyer payment.Purchase, attemptID uui
 			return s.known(ctx, p.ID)
 		}
 		if hosted {
-			return s.createSession(ctx, p)
+			return s.createSession(ctx, p, buyer)
 		}
 		if p, err = s.createIntent(ctx, p, buyer); err != nil {
 			return s.unknown(ctx, p, "creating the payment intent", err)

@@ -15,7 +15,7 @@ import (
 
 // createSession gives the payment a page of Stripe's and saves its id, before
 // anyone is told where it is.
-func (s *Service) createSession(ctx context.Context, p payment.Payment) (wire.Known, error) {
+func (s *Service) createSession(ctx context.Context, p payment.Payment, buyer payment.Purchase) (wire.Known, error) {
 	customerID, err := s.customer(ctx, p.EmailKey)
 	if err != nil {
 		return s.unknown(ctx, p, "creating the customer", err)
@@ -25,16 +25,21 @@ func (s *Service) createSession(ctx context.Context, p payment.Payment) (wire.Kn
 	page := func() (payment.Session, error) {
 		return s.Stripe.CreateSession(ctx, p, s.Settings.PublicURL+"/welcome"+ref, s.Settings.PublicURL+"/payment-issue"+ref)
 	}
-	session, err := page()
-	if errors.Is(err, stripegw.ErrNoCustomer) {
-		if p, err = s.otherCustomer(ctx, p); err == nil {
-			session, err = page()
+	var session payment.Session
+	if s.Now().Sub(p.CreatedAt) >= keyLife {
+		session, err = s.findPage(ctx, &p, buyer) // too old to ask again: read first
+	}
+	if err == nil && session.ID == "" {
+		if session, err = page(); errors.Is(err, stripegw.ErrNoCustomer) {
+			if p, err = s.otherCustomer(ctx, p); err == nil {
+				session, err = page()
+			}
 		}
 	}
 	if errors.Is(err, stripegw.ErrKeyReused) {
-		// Nobody was told of a session that may exist: it cannot be paid.
-		_, nextErr := s.Store.NextCreateTry(ctx, p)
-		err = errors.Join(err, nextErr)
+		if session, err = s.findPage(ctx, &p, buyer); err == nil && session.ID == "" {
+			err = fmt.Errorf("%w: the page was not created; the next try uses a new key", stripegw.ErrUnknown)
+		}
 	}
 	if err != nil {
 		return s.unknown(ctx, p, "creating the checkout session", err)
@@ -43,19 +48,34 @@ func (s *Service) createSession(ctx context.Context, p payment.Payment) (wire.Kn
 	if err != nil {
 		return wire.Known{}, err
 	}
-	if !saved {
-		now, err := s.Store.Last(ctx, p.OrderID)
-		if err != nil {
-			return wire.Known{}, err
-		}
-		if now.SessionID != session.ID { // given up meanwhile
-			if err := s.Stripe.ExpireSession(ctx, session.ID); err != nil && !errors.Is(err, stripegw.ErrRefused) {
-				return s.unknown(ctx, now, "closing a checkout session that came too late", err)
-			}
-			return s.known(ctx, now.ID)
-		}
+	if saved {
+		return s.recordSession(ctx, p.ID, session)
 	}
-	return s.recordSession(ctx, p.ID, session)
+	now, err := s.Store.Last(ctx, p.OrderID)
+	if err != nil {
+		return wire.Known{}, err
+	}
+	if now.SessionID == session.ID { // saved by a parallel call, which may have closed it since
+		return s.read(ctx, now)
+	}
+	// Given up meanwhile.
+	if err := s.Stripe.ExpireSession(ctx, session.ID); err != nil && !errors.Is(err, stripegw.ErrRefused) {
+		return s.unknown(ctx, now, "closing a checkout session that came too late", err)
+	}
+	return s.known(ctx, now.ID)
+}
+
+// findPage looks for a page whose creation was not answered: of two, the buyer would
+// pay on one, and the other would stay open. When there is none, it moves p to a new
+// key and returns no page.
+func (s *Service) findPage(ctx context.Context, p *payment.Payment, buyer payment.Purchase) (payment.Session, error) {
+	session, err := s.Stripe.FindSession(ctx, p.CustomerID, p.OrderID.String(), buyer.OrderedAt.Add(-searchBefore))
+	over := err == nil && session.Status == payment.SessionExpired // an earlier one, given up before
+	if !over && !errors.Is(err, stripegw.ErrNotFound) {
+		return session, err
+	}
+	p.CreateTry, err = s.Store.NextCreateTry(ctx, *p)
+	return payment.Session{}, err
 }
 
 // recordSession records what Stripe says of a session: its intent, once the

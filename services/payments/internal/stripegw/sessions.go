@@ -78,15 +78,17 @@ func (g *Gateway) FindSession(ctx context.Context, customerID, orderID string, s
 		ListParams: stripe.ListParams{Context: ctx, Limit: stripe.Int64(100)}, Customer: stripe.String(customerID),
 		CreatedRange: &stripe.RangeQueryParams{GreaterThanOrEqual: since.Unix()},
 	})
-	found := ""
+	rank := map[stripe.CheckoutSessionStatus]int{stripe.CheckoutSessionStatusOpen: 1, stripe.CheckoutSessionStatusComplete: 2}
+	found, status := "", stripe.CheckoutSessionStatusExpired
 	for it.Next() {
 		s := it.CheckoutSession()
 		if !g.IsOurs(s.Metadata) || s.Metadata["order_id"] != orderID {
 			continue
 		}
-		// One that is over unpaid counts only when there is no other.
-		if found == "" || s.Status == stripe.CheckoutSessionStatusComplete {
-			found = s.ID
+		// One that is over unpaid counts only when there is no other, and an open one
+		// only when none was finished.
+		if found == "" || rank[s.Status] > rank[status] {
+			found, status = s.ID, s.Status
 		}
 	}
 	switch {
