@@ -54,6 +54,9 @@ const (
 	SumsDiffer Rule = "SUMS_DIFFER"
 	// PaidUnpaid is an order that is recorded as paid by a charge that Stripe does not have.
 	PaidUnpaid Rule = "PAID_UNPAID"
+	// StillPayable is something at Stripe that could yet be charged, for an order that
+	// says that nothing more will be.
+	StillPayable Rule = "STILL_PAYABLE"
 	// NeedlessCase is an open case although nothing needs a person.
 	NeedlessCase Rule = "NEEDLESS_CASE"
 	// MissingCase is something that only a person can see to, and nobody is told.
@@ -136,6 +139,7 @@ func (p *Picture) Findings() []Finding {
 	v.access()
 	v.terms()
 	v.orders()
+	v.payable()
 	v.foreign()
 	v.sums()
 	v.told()

@@ -5,6 +5,7 @@ import (
 	"net/smtp"
 	"net/url"
 	"os"
+	"path"
 	"regexp"
 	"slices"
 	"strconv"
@@ -15,6 +16,7 @@ import (
 	"github.com/google/uuid"
 
 	"makegood.example/deploy/internal/judge"
+	"makegood.example/deploy/internal/oneprocess"
 )
 
 // TestEveryRuleIsPlanted: a rule that no test here violates might find nothing.
@@ -78,6 +80,58 @@ func TestMoneyWithoutAccessAndAccessWithoutMoney(t *testing.T) {
 	p.sql("ALTER TABLE provisioning.grants DROP CONSTRAINT grants_pkey CASCADE")
 	p.sql("INSERT INTO provisioning.grants SELECT * FROM provisioning.grants WHERE order_id = $1", order)
 	p.finds("a second grant", is(judge.ServedTwice, charge))
+}
+
+func TestWhatCanStillBePaid(t *testing.T) {
+	t.Parallel()
+	p := plant(t)
+	says := func(order, state string) {
+		p.sql("UPDATE orders.orders SET state = $2, next_look_at = NULL, payment_method = NULL WHERE id = $1", order, state)
+	}
+	ordered := func(name, plan string, more map[string]any) (*oneprocess.Buyer, oneprocess.Order) {
+		b := p.Buyer(name)
+		_, o, _ := b.Place(plan, more)
+		return b, o
+	}
+	_, page := ordered("page", "annual", map[string]any{"checkout": "HOSTED"})
+	_, browser := ordered("browser", "annual", nil)
+	_, asked := ordered("asked", "annual", map[string]any{"payment_method": "pm_card_authenticationRequired"})
+	first, term := ordered("first", "annual-subscription", nil)
+	p.finds("orders that wait for their buyers")
+
+	says(page.ID, "EXPIRED")
+	p.finds("a page that is open, of an order that was given up", is(judge.StillPayable, page.ID))
+	says(browser.ID, "FAILED")
+	p.finds("an intent that waits for another card")
+	says(browser.ID, "EXPIRED")
+	p.finds("an intent that waits for a card, of an order that was given up", is(judge.StillPayable, browser.ID))
+	says(asked.ID, "FAILED")
+	p.finds("a question of the bank's that is open, of an order that failed", is(judge.StillPayable, asked.ID))
+
+	_, order, _ := p.buys()
+	p.Stripe.Post("/v1/payment_intents", url.Values{"amount": {"24900"}, "currency": {"usd"}, "payment_method_types[]": {"card"},
+		"metadata[makegood_app]": {"makegood"}, "metadata[order_id]": {order}}, nil)
+	p.finds("one more intent of an order that is paid", is(judge.StillPayable, order))
+
+	// The intent of a first term names nobody, and its page may be over.
+	var customer, product, price struct{ ID string }
+	p.Stripe.Post("/v1/customers", url.Values{"email": {first.Email}}, &customer)
+	p.Stripe.Post("/v1/products", url.Values{"name": {"a plan"}}, &product)
+	p.Stripe.Post("/v1/prices", url.Values{"product": {product.ID}, "currency": {"usd"}, "unit_amount": {"24900"}, "recurring[interval]": {"year"}}, &price)
+	p.Stripe.Post("/v1/subscriptions", url.Values{"customer": {customer.ID}, "items[0][price]": {price.ID}, "payment_behavior": {"default_incomplete"},
+		"metadata[makegood_app]": {"makegood"}, "metadata[order_id]": {term.ID}}, nil)
+	p.finds("a first term that waits for its buyer")
+	over, err := url.Parse(term.NextAction.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.Stripe.Post("/v1/checkout/sessions/"+path.Base(over.Path)+"/expire", nil, nil)
+	says(term.ID, "EXPIRED")
+	p.finds("a first term that can be paid, of an order that was given up", is(judge.StillPayable, term.ID))
+
+	p.Stripe.Post("/v1/payment_intents", url.Values{"amount": {"24900"}, "currency": {"usd"}, "payment_method_types[]": {"card"},
+		"metadata[order_id]": {order}}, nil)
+	p.finds("an intent of another product")
 }
 
 func TestAccessThatIsNotWhatWasPaid(t *testing.T) {

@@ -23,6 +23,7 @@ type (
 	}
 	intent struct {
 		ID       string
+		Status   string
 		Metadata map[string]string
 	}
 	invoice struct {
