@@ -162,15 +162,31 @@ func (s *scene) serving(dial grpcclient.Dialer, _ func()) {
 	})
 }
 
-func (s *scene) conn(caller string) *grpc.ClientConn {
+func (s *scene) conn(caller string) grpc.ClientConnInterface {
 	s.t.Helper()
 	conn, err := grpcclient.Dial("orders", caller, s.dial)
 	if err != nil {
 		s.t.Fatal(err)
 	}
 	s.t.Cleanup(func() { _ = conn.Close() })
-	return conn
+	return patient{conn}
 }
+
+// patient gives a test's calls far more time than callers have: how busy the machine is
+// decides nothing here.
+type patient struct{ *grpc.ClientConn }
+
+func (p patient) Invoke(ctx context.Context, method string, args, reply any, opts ...grpc.CallOption) error {
+	if _, ok := ctx.Deadline(); !ok {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, patience)
+		defer cancel()
+	}
+	return p.ClientConn.Invoke(ctx, method, args, reply, opts...)
+}
+
+// patience is how long a test waits for what must come.
+const patience = 2 * time.Minute
 
 // admin speaks to the other services' side of Orders, as a service or, with
 // asPerson in the context, as a person.
@@ -342,7 +358,7 @@ func (s *scene) awaitState(o *ordersv1.Order, want ordersv1.Order_State) *orders
 // await waits until the condition holds.
 func await(t *testing.T, what string, holds func() bool) {
 	t.Helper()
-	deadline := time.Now().Add(20 * time.Second)
+	deadline := time.Now().Add(patience)
 	for !holds() {
 		if time.Now().After(deadline) {
 			t.Fatalf("waited in vain: %s", what)

@@ -2,6 +2,7 @@ package orders_test
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -134,33 +135,49 @@ func TestARefundWhileAccessIsNotGrantedYet(t *testing.T) {
 // taken, and nobody is told that they have it.
 func TestARefundWhileAccessIsBeingGranted(t *testing.T) {
 	s := newScene(t)
+	for try := 1; !s.refundedWhileBeingGranted(fmt.Sprintf("jane-%d@example.com", try), try); try++ {
+		if try == 20 {
+			t.Fatal("nobody waits for the access as long as it takes to refund it")
+		}
+	}
+}
+
+// refundedWhileBeingGranted says whether it came to that: Orders waits five seconds for
+// the access, which a busy machine may have used up before the money goes back.
+func (s *scene) refundedWhileBeingGranted(email string, try int) bool {
+	s.t.Helper()
 	granting := make(chan struct{})
 	s.peers.provisioning.set(func(f *fakeProvisioning) { f.wait = granting })
 	key, done := uuid.NewString(), make(chan *ordersv1.Order, 1)
 	go func() {
-		o, _ := s.place(purchase{key: key})
+		o, _ := s.place(purchase{key: key, email: email})
 		done <- o
 	}()
-	await(t, "the grant", func() bool { _, calls := s.peers.provisioning.granted(); return calls == 1 })
-	o, err := s.orders.GetOrder(t.Context(), &ordersv1.GetOrderRequest{Reference: key})
-	if err != nil || o.GetState() != charged {
-		t.Fatalf("%v %v", o.GetState(), err)
+	await(s.t, "the grant", func() bool { _, calls := s.peers.provisioning.granted(); return calls == try })
+	o := s.get(&ordersv1.Order{Reference: key})
+	if o.GetState() != charged {
+		s.t.Fatal(o.GetState())
 	}
 	if got := s.became(o, 24900, 0); got.GetState() != refunded {
-		t.Errorf("%s", got.GetState())
+		s.t.Errorf("%s", got.GetState())
 	}
 	close(granting)
-	if got := <-done; got.GetState() != refunded {
-		t.Errorf("the buyer's own request is told %s", got.GetState())
+	switch got := <-done; got.GetState() {
+	case charged: // it was told before the money went back
+		return false
+	case refunded:
+	default:
+		s.t.Errorf("the buyer's own request is told %s", got.GetState())
 	}
-	s.wantTaken(1, 0)
+	s.wantTaken(try, 0)
 	d := s.describe(o)
 	if d.GetOrder().GetState() != refunded || d.GetAccessWithdrawnAt() == nil || d.GetNextLookAt() != nil || d.GetOrder().GetCompletedAt() != nil {
-		t.Errorf("described as %v", d)
+		s.t.Errorf("described as %v", d)
 	}
 	if sent := s.peers.notifications.sent(); slices.ContainsFunc(sent, func(m string) bool { return strings.HasPrefix(m, "CONFIRMATION") }) {
-		t.Errorf("told %v", sent)
+		s.t.Errorf("told %v", sent)
 	}
+	return true
 }
 
 func TestARefundThatIsHeardOfBeforeThePayment(t *testing.T) {
