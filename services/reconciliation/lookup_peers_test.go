@@ -268,6 +268,16 @@ func (w *town) ListMessages(_ context.Context, r *notificationsv1.ListMessagesRe
 	return &notificationsv1.ListMessagesResponse{Messages: w.mails[r.GetOrderId()]}, nil
 }
 
+// FindMessages knows of no reply.
+func (w *town) FindMessages(context.Context, *notificationsv1.FindMessagesRequest) (*notificationsv1.FindMessagesResponse, error) {
+	unlock, err := w.locked("notifications")
+	if err != nil {
+		return nil, err
+	}
+	defer unlock()
+	return &notificationsv1.FindMessagesResponse{}, nil
+}
+
 // customer is somebody who bought the plan: an order that is well, with its charge,
 // its access and its mail.
 type customer struct {

@@ -232,7 +232,7 @@ func (f *Finder) Mails(ctx context.Context, orderID string) ([]desk.Mail, error)
 	ctx, cancel := context.WithTimeout(ctx, findTimeout)
 	defer cancel()
 	answer, err := f.notifications.ListMessages(ctx, &notificationsv1.ListMessagesRequest{OrderId: orderID})
-	return mailsOf(answer.GetMessages()), err
+	return mailsOf(answer.GetMessages(), orderID), err
 }
 
 // Replies lists what people on support wrote to an address about no order, newest first.
@@ -240,13 +240,13 @@ func (f *Finder) Replies(ctx context.Context, address string) ([]desk.Mail, erro
 	ctx, cancel := context.WithTimeout(ctx, findTimeout)
 	defer cancel()
 	answer, err := f.notifications.FindMessages(ctx, &notificationsv1.FindMessagesRequest{RepliesTo: address})
-	return mailsOf(answer.GetMessages()), err
+	return mailsOf(answer.GetMessages(), ""), err
 }
 
-func mailsOf(messages []*notificationsv1.Message) (mails []desk.Mail) {
+func mailsOf(messages []*notificationsv1.Message, orderID string) (mails []desk.Mail) {
 	for _, m := range messages {
 		mails = append(mails, desk.Mail{
-			ID: m.GetId(), OrderID: m.GetOrderId(), Kind: m.GetKind().String(), State: m.GetState().String(),
+			ID: m.GetId(), OrderID: orderID, Kind: m.GetKind().String(), State: m.GetState().String(),
 			CreatedAt: m.GetCreatedAt().AsTime(), SentAt: orZero(m.GetSentAt()), Error: m.GetLastError(),
 		})
 	}
