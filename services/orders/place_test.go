@@ -205,12 +205,19 @@ func TestWhatCannotBeBought(t *testing.T) {
 	s.peers.notifications.set(func(f *fakeNotifications) {
 		f.checkErr = apperr.Invalid("email", "nobody can be written to there")
 	})
-	_, err := s.place(purchase{})
+	// Nobody waits longer than half a second for what Notifications has to say, which a
+	// busy machine may use up: then it is bought, and asked again for somebody else.
+	bought, err := 0, error(nil)
+	for err == nil && bought < 20 {
+		if _, err = s.place(purchase{email: fmt.Sprintf("jane-%d@example.com", bought)}); err == nil {
+			bought++
+		}
+	}
 	wantInvalid(t, "an address that Notifications refuses", err, "email")
-	if n := s.count("SELECT count(*) FROM orders.orders"); n != 0 {
+	if n := s.count("SELECT count(*) FROM orders.orders"); n != bought {
 		t.Errorf("%d orders", n)
 	}
-	if pays, _, _ := s.peers.payments.asked(); pays != 0 {
+	if pays, _, _ := s.peers.payments.asked(); pays != bought {
 		t.Errorf("paid %d times", pays)
 	}
 }
