@@ -184,7 +184,11 @@ func TestADuplicateThatIsLostToTheBankIsNoCaseAnyMore(t *testing.T) {
 	w.set(func() { second.Disputed, o.Dispute = true, paymentsv1.Payment_OPEN })
 	s.sweeps()
 	s.wantDuplicates(1, "ch_1", "ch_2", "must not be refunded")
+	w.set(func() { w.disputes = map[string][]paymentsv1.Payment_Dispute{"ch_2": {paymentsv1.Payment_OPEN}} })
+	s.sweeps()
+	s.wantDuplicates(1, "ch_1", "ch_2") // the bank has not decided
 	w.set(func() {
+		w.disputes = nil
 		o.Dispute, o.AccessWithdrawnAt = paymentsv1.Payment_LOST, timestamppb.New(s.clock.Now())
 		w.grants[orderID(2)] = false
 	})

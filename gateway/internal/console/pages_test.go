@@ -3,6 +3,7 @@ package console_test
 import (
 	"context"
 	"net/url"
+	"strings"
 	"testing"
 	"time"
 
@@ -84,6 +85,12 @@ func TestACaseIsWorkedOn(t *testing.T) {
 		t.Errorf("refused: %d", a.status)
 	}
 	a.says(t, "Somebody else has this case.", "CASE_CLAIMED", "Stuck order")
+	if strings.Contains(a.body, aKey) {
+		t.Error("what was refused is wished again")
+	}
+	// Whether it was done is not known: sent again it is the same wish.
+	s.Say("ClaimCase", nil, apperr.New(codes.Internal, "INTERNAL", "x"))
+	p.post(t, "/cases/41/claim", url.Values{"key": {aKey}}).says(t, `value="`+aKey+`"`)
 }
 
 func TestAnEventIsWorkedOn(t *testing.T) {
