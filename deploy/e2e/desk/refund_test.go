@@ -215,4 +215,11 @@ func TestASecondChargeOfOneOrderGoesBackOnce(t *testing.T) {
 	}
 	r, err = refund("alex")()
 	o.wantSteps("once more", r, err, "refund made NOT_NEEDED", "access withdrawn NOT_NEEDED")
+
+	// What went back of the second is no part of what goes back of the first.
+	r, err = o.desk.Refund(o.as("sam"), &pb.RefundRequest{OrderId: order.ID, AmountMinor: 5000, Act: act("a bad day")})
+	o.wantSteps("a part of the first", r, err, "refund made DONE", "access withdrawn NOT_NEEDED")
+	if one[int](o, "SELECT count(*) FROM provisioning.grants WHERE revoked_at IS NULL") != 1 {
+		t.Error("a part went back, and the access with it")
+	}
 }
