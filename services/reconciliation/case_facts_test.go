@@ -283,7 +283,10 @@ func TestCasesCloseByThemselves(t *testing.T) {
 		d.stripeDown, d.mailServer = true, timestamppb.New(s.clock.Now())
 		d.messages["order/"+orderID(6)+"/confirmation"] = notificationsv1.Message_FAILED
 		d.events["evt_1"] = paymentsv1.WebhookEvent_FAILED
-		d.refunds = []*paymentsv1.Refund{{RefundId: "r1", StripeRefundId: "re_1", AmountMinor: 500, Status: paymentsv1.Refund_FAILED}}
+		d.refunds = []*paymentsv1.Refund{
+			{RefundId: "r1", StripeRefundId: "re_1", AmountMinor: 500, Status: paymentsv1.Refund_FAILED},
+			{RefundId: "r3", StripeRefundId: "re_3", AmountMinor: 499, Status: paymentsv1.Refund_SUCCEEDED}, // a cent is still owed
+		}
 	})
 	run := s.startRun(dial)
 	if got := s.count(`SELECT count(*) FROM reconciliation.cases WHERE state = 'OPEN'`); got != n {
