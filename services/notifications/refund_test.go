@@ -53,11 +53,12 @@ func TestARefundWaitsForItsReference(t *testing.T) {
 	w.until("the difference to be noted", func() bool { return strings.Contains(w.row(refundKey).LastError, "not what orders says") })
 	w.peers.set(func(p *peers) {
 		p.refunds = append(p.refunds, stripeRefund("re_3", 3000, paymentsv1.Refund_PENDING), // and what never left does not count
-			stripeRefund("re_4", 9000, paymentsv1.Refund_FAILED), stripeRefund("", 700, paymentsv1.Refund_REQUESTED))
+			stripeRefund("re_4", 9000, paymentsv1.Refund_FAILED), stripeRefund("", 700, paymentsv1.Refund_REQUESTED),
+			&paymentsv1.Refund{StripeRefundId: "re_5", AmountMinor: 24900, Currency: "USD", Status: paymentsv1.Refund_SUCCEEDED, ChargeId: "ch_second"})
 	})
 	w.hurry()
 	w.untilState(refundKey, "SENT")
-	if text := w.mails(1)[0].text; !strings.Contains(text, "re_2 ($20.00)") || !strings.Contains(text, "re_3 ($30.00)") || strings.Contains(text, "re_4") {
+	if text := w.mails(1)[0].text; !strings.Contains(text, "re_2 ($20.00)") || !strings.Contains(text, "re_3 ($30.00)") || strings.Contains(text, "re_4") || strings.Contains(text, "re_5") {
 		t.Errorf("told:\n%s", text)
 	}
 }

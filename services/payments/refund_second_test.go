@@ -64,7 +64,7 @@ func TestASecondChargeOfAnOrderIsRefundedAlone(t *testing.T) {
 	if n := len(s.orders.calls(first.GetOrderId())); n != told {
 		t.Errorf("Orders heard %d times of what is nothing to the order", n-told)
 	}
-	if list, err := s.desk.ListRefunds(s.as(access.Support), &pb.ListRefundsRequest{OrderId: first.GetOrderId()}); err != nil || len(list.GetRefunds()) != 1 {
+	if list, err := s.desk.ListRefunds(s.as(access.Support), &pb.ListRefundsRequest{OrderId: first.GetOrderId()}); err != nil || len(list.GetRefunds()) != 1 || list.GetRefunds()[0].GetChargeId() != second {
 		t.Errorf("listed %v, %v", list, err)
 	}
 	another := wish(first, 0)

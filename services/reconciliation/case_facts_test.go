@@ -284,8 +284,9 @@ func TestCasesCloseByThemselves(t *testing.T) {
 		d.messages["order/"+orderID(6)+"/confirmation"] = notificationsv1.Message_FAILED
 		d.events["evt_1"] = paymentsv1.WebhookEvent_FAILED
 		d.refunds = []*paymentsv1.Refund{
-			{RefundId: "r1", StripeRefundId: "re_1", AmountMinor: 500, Status: paymentsv1.Refund_FAILED},
-			{RefundId: "r3", StripeRefundId: "re_3", AmountMinor: 499, Status: paymentsv1.Refund_SUCCEEDED}, // a cent is still owed
+			{RefundId: "r1", StripeRefundId: "re_1", AmountMinor: 500, Status: paymentsv1.Refund_FAILED, ChargeId: "ch_9"},
+			{RefundId: "r4", StripeRefundId: "re_4", AmountMinor: 24900, Status: paymentsv1.Refund_SUCCEEDED}, // of another charge
+			{RefundId: "r3", StripeRefundId: "re_3", AmountMinor: 499, Status: paymentsv1.Refund_SUCCEEDED},   // a cent is still owed
 		}
 	})
 	run := s.startRun(dial)
@@ -296,7 +297,7 @@ func TestCasesCloseByThemselves(t *testing.T) {
 		d.stripeDown, d.mailServer = false, nil
 		d.messages["order/"+orderID(6)+"/confirmation"] = notificationsv1.Message_SENT
 		d.events["evt_1"] = paymentsv1.WebhookEvent_PROCESSED
-		d.refunds = append(d.refunds, &paymentsv1.Refund{RefundId: "r2", StripeRefundId: "re_2", AmountMinor: 500, Status: paymentsv1.Refund_SUCCEEDED})
+		d.refunds = append(d.refunds, &paymentsv1.Refund{RefundId: "r2", StripeRefundId: "re_2", AmountMinor: 500, Status: paymentsv1.Refund_SUCCEEDED, ChargeId: "ch_9"})
 		d.charges["ch_two"] = &paymentsv1.SeenCharge{ChargeId: "ch_two", AmountMinor: 24900, RefundedMinor: 24900}
 		d.charges["ch_wrong"] = &paymentsv1.SeenCharge{ChargeId: "ch_wrong", AmountMinor: 100, RefundedMinor: 40}
 	})

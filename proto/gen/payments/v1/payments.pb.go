@@ -1666,7 +1666,9 @@ type Refund struct {
 	// Who asked for it here; empty for one made at Stripe.
 	Actor string `protobuf:"bytes,8,opt,name=actor,proto3" json:"actor,omitempty"`
 	// When it was asked for.
-	CreatedAt     *timestamppb.Timestamp `protobuf:"bytes,9,opt,name=created_at,json=createdAt,proto3" json:"created_at,omitempty"`
+	CreatedAt *timestamppb.Timestamp `protobuf:"bytes,9,opt,name=created_at,json=createdAt,proto3" json:"created_at,omitempty"`
+	// The second charge for the order that it gives back; empty for the one that paid it.
+	ChargeId      string `protobuf:"bytes,10,opt,name=charge_id,json=chargeId,proto3" json:"charge_id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1762,6 +1764,13 @@ func (x *Refund) GetCreatedAt() *timestamppb.Timestamp {
 		return x.CreatedAt
 	}
 	return nil
+}
+
+func (x *Refund) GetChargeId() string {
+	if x != nil {
+		return x.ChargeId
+	}
+	return ""
 }
 
 // Purchase is what Payments must know of an order: enough to charge it, and to
@@ -4676,7 +4685,7 @@ const file_payments_v1_payments_proto_rawDesc = "" +
 	"\x12ListRefundsRequest\x12#\n" +
 	"\border_id\x18\x01 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\aorderId\"D\n" +
 	"\x13ListRefundsResponse\x12-\n" +
-	"\arefunds\x18\x01 \x03(\v2\x13.payments.v1.RefundR\arefunds\"\x9f\x03\n" +
+	"\arefunds\x18\x01 \x03(\v2\x13.payments.v1.RefundR\arefunds\"\xbc\x03\n" +
 	"\x06Refund\x12\x1b\n" +
 	"\trefund_id\x18\x01 \x01(\tR\brefundId\x12\x19\n" +
 	"\border_id\x18\x02 \x01(\tR\aorderId\x12(\n" +
@@ -4687,7 +4696,9 @@ const file_payments_v1_payments_proto_rawDesc = "" +
 	"\x06reason\x18\a \x01(\tR\x06reason\x12\x14\n" +
 	"\x05actor\x18\b \x01(\tR\x05actor\x129\n" +
 	"\n" +
-	"created_at\x18\t \x01(\v2\x1a.google.protobuf.TimestampR\tcreatedAt\"W\n" +
+	"created_at\x18\t \x01(\v2\x1a.google.protobuf.TimestampR\tcreatedAt\x12\x1b\n" +
+	"\tcharge_id\x18\n" +
+	" \x01(\tR\bchargeId\"W\n" +
 	"\x06Status\x12\x16\n" +
 	"\x12STATUS_UNSPECIFIED\x10\x00\x12\r\n" +
 	"\tREQUESTED\x10\x01\x12\v\n" +

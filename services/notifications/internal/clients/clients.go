@@ -82,8 +82,9 @@ func NewPayments(conn grpc.ClientConnInterface) *Payments {
 	return &Payments{paymentsv1.NewPaymentsAdminServiceClient(conn)}
 }
 
-// Refunds lists an order's refunds that Stripe has taken on and the bank did not
-// send back, oldest first.
+// Refunds lists the refunds of an order's own charge that Stripe has taken on and the
+// bank did not send back, oldest first. What went back of a second charge is nothing to
+// the order.
 func (p *Payments) Refunds(ctx context.Context, orderID uuid.UUID) ([]message.Refunded, error) {
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
@@ -93,7 +94,7 @@ func (p *Payments) Refunds(ctx context.Context, orderID uuid.UUID) ([]message.Re
 	}
 	var out []message.Refunded
 	for _, r := range list.GetRefunds() {
-		if r.GetStripeRefundId() == "" || r.GetStatus() == paymentsv1.Refund_FAILED {
+		if r.GetChargeId() != "" || r.GetStripeRefundId() == "" || r.GetStatus() == paymentsv1.Refund_FAILED {
 			continue
 		}
 		out = append(out, message.Refunded{

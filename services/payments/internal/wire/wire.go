@@ -75,6 +75,6 @@ func Refund(r payment.Refund) *paymentsv1.Refund {
 	return &paymentsv1.Refund{
 		RefundId: r.ID.String(), OrderId: r.OrderID.String(), StripeRefundId: r.StripeID, AmountMinor: r.AmountMinor,
 		Currency: r.Currency, Status: paymentsv1.Refund_Status(paymentsv1.Refund_Status_value[string(r.Status)]),
-		Reason: r.Reason, Actor: r.Actor, CreatedAt: timestamppb.New(r.CreatedAt),
+		Reason: r.Reason, Actor: r.Actor, CreatedAt: timestamppb.New(r.CreatedAt), ChargeId: r.ChargeID,
 	}
 }

@@ -186,7 +186,10 @@ func (f *CaseFacts) Followed(ctx context.Context, ids []string) (map[string]time
 // Refund is money that went back, or did not.
 type Refund struct {
 	// IDs are ours and Stripe's.
-	IDs         []string
+	IDs []string
+	// ChargeID is the second charge of the order that it gives back; empty for the one
+	// that paid it.
+	ChargeID    string
 	AmountMinor int64
 	Succeeded   bool
 	Failed      bool
@@ -200,7 +203,7 @@ func (f *CaseFacts) Refunds(ctx context.Context, orderID uuid.UUID) ([]Refund, e
 	var out []Refund
 	for _, r := range answer.GetRefunds() {
 		refund := Refund{
-			AmountMinor: r.GetAmountMinor(), Succeeded: r.GetStatus() == paymentsv1.Refund_SUCCEEDED, Failed: r.GetStatus() == paymentsv1.Refund_FAILED,
+			ChargeID: r.GetChargeId(), AmountMinor: r.GetAmountMinor(), Succeeded: r.GetStatus() == paymentsv1.Refund_SUCCEEDED, Failed: r.GetStatus() == paymentsv1.Refund_FAILED,
 		}
 		for _, id := range []string{r.GetRefundId(), r.GetStripeRefundId()} {
 			if id != "" {

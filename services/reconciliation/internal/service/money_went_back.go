@@ -185,8 +185,8 @@ func (s *Service) orderRefunded(ctx context.Context, c cases.Case) (string, erro
 	return "the order was refunded", nil
 }
 
-// refundSucceeded: the refund that failed succeeded after all, another of as much did
-// after it, or all of the money went back, however it did.
+// refundSucceeded: the refund that failed succeeded after all, another of as much of the
+// same charge did after it, or all of the money went back, however it did.
 func (s *Service) refundSucceeded(ctx context.Context, c cases.Case, charges map[string]clients.ChargeFacts) (string, error) {
 	id, ok := c.OrderID()
 	if !ok {
@@ -197,6 +197,7 @@ func (s *Service) refundSucceeded(ctx context.Context, c cases.Case, charges map
 		return "", err
 	}
 	var owed int64
+	var of string
 	anyNamed := false
 	for _, r := range refunds {
 		named := slices.ContainsFunc(r.IDs, func(id string) bool { return strings.Contains(c.Summary, id) })
@@ -205,8 +206,8 @@ func (s *Service) refundSucceeded(ctx context.Context, c cases.Case, charges map
 		case named && r.Succeeded:
 			return "the refund succeeded", nil
 		case named:
-			owed = r.AmountMinor
-		case owed > 0 && r.Succeeded && r.AmountMinor >= owed:
+			owed, of = r.AmountMinor, r.ChargeID
+		case owed > 0 && r.ChargeID == of && r.Succeeded && r.AmountMinor >= owed:
 			return "another refund succeeded", nil
 		}
 	}

@@ -82,6 +82,10 @@ func (r *refunding) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	// What went back of another charge is no part of what goes back of this one.
+	before = slices.DeleteFunc(before, func(x clients.Refund) bool {
+		return second && x.ChargeID != r.chargeID || !second && x.ChargeID != ""
+	})
 	if second && r.wish.AmountMinor == 0 {
 		// Taken by two people, it is one refund; one that the bank sent back is over.
 		if id := disposition.RefundIDOfSecond(r.chargeID); !failed(before, id) {
@@ -92,9 +96,6 @@ func (r *refunding) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if before, err = r.notOfOthers(ctx, before); err != nil {
-		return err
-	}
 	made := r.judgeRefund(refund, known(before, refund.GetRefundId()), !second && d.GetOrder().GetState() == ordersv1.Order_REFUNDED)
 	full := !second && d.GetOrder().GetState() != ordersv1.Order_REFUNDED &&
 		refund.GetAmountMinor()+sumOf(before, refund.GetRefundId()) >= d.GetOrder().GetAmountMinor()
@@ -102,26 +103,6 @@ func (r *refunding) run(ctx context.Context) error {
 		return err
 	}
 	return r.closeDuplicate(ctx, made)
-}
-
-// notOfOthers leaves out what gave another charge of the order back as a whole: it is no
-// part of what goes back of this one.
-func (r *refunding) notOfOthers(ctx context.Context, refunds []clients.Refund) ([]clients.Refund, error) {
-	if len(refunds) == 0 {
-		return nil, nil
-	}
-	seen, err := r.Store.Became(ctx, nil, []string{r.wish.OrderID})
-	if err != nil {
-		return nil, err
-	}
-	for _, charge := range seen.Orders[r.wish.OrderID] {
-		if charge != r.chargeID {
-			refunds = slices.DeleteFunc(refunds, func(x clients.Refund) bool {
-				return len(x.IDs) > 0 && x.IDs[0] == disposition.RefundIDOfSecond(charge)
-			})
-		}
-	}
-	return refunds, nil
 }
 
 // judgeRefund says what became of the refund; gone: the whole charge had gone back by
