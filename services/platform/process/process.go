@@ -75,7 +75,8 @@ const nameMost = 100
 
 // GCPercent lets garbage collect for longer than Go does by itself. What a
 // service keeps is a few MB: at Go's 100 it would clear up after every few
-// dozen requests, and here it holds some tens of MB more under load instead. Who measures sets the same.
+// dozen requests, and here it holds some tens of MB more under load instead. Who
+// measures sets the same.
 const GCPercent = 400
 
 // healthWithin bounds the question how the running process is.
