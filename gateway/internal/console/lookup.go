@@ -119,7 +119,10 @@ func (c *console) lookup(w http.ResponseWriter, r *http.Request, v *visit) {
 	ask := &reconciliationv1.LookupCustomerRequest{Query: b.Query}
 	if b.Query == "" && !b.Card.empty() {
 		amount, ok := parseAmount(b.Card.Amount, b.Card.Currency)
-		if !ok || b.Card.Last4 == "" || b.Card.Date == "" {
+		switch {
+		case b.Card.Amount != "" && !ok:
+			b.Trouble = troubleOf("", errAmount)
+		case !ok || b.Card.Last4 == "" || b.Card.Date == "":
 			b.Trouble = &trouble{Text: "A card is found by all three: its last four digits, the amount such as 249.00, and the day on the statement.", Reason: "INVALID_ARGUMENT", Status: http.StatusBadRequest}
 		}
 		ask.Card = &reconciliationv1.CardHint{Last4: b.Card.Last4, AmountMinor: amount, Currency: b.Card.Currency, Date: b.Card.Date}
