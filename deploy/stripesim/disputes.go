@@ -97,17 +97,21 @@ func (t *tx) dispute(ch *Charge, reason string, amount int64) *Dispute {
 	return d
 }
 
-// endDispute is the bank's decision; who wins gets the money and the fee back.
-func (t *tx) endDispute(d *Dispute, won bool) {
+// endDispute is the bank's decision; who wins gets the money and the fee back. One that is
+// won for a part is lost, and that part comes back.
+func (t *tx) endDispute(d *Dispute, won bool, putBack int64) {
 	before := *d
 	d.Status = disputeLost
+	fee := int64(0)
 	if won {
-		d.Status = disputeWon
+		d.Status, putBack, fee = disputeWon, d.Amount, -disputeFee
+	}
+	if putBack > 0 {
 		d.BalanceTransactions = append(d.BalanceTransactions, t.book(movement{kind: "adjustment", category: "dispute_reversal", source: d.ID,
-			currency: d.Currency, amount: d.Amount, fixedFee: -disputeFee, description: "Chargeback reversal for " + d.Charge}))
+			currency: d.Currency, amount: putBack, fixedFee: fee, description: "Chargeback reversal for " + d.Charge}))
 	}
 	save(t, t.w.disputes, d)
-	if won {
+	if putBack > 0 {
 		t.emit("charge.dispute.funds_reinstated", d, nil)
 	}
 	t.emit("charge.dispute.closed", d, changed(before, *d))
@@ -168,7 +172,7 @@ func closeDispute(c *call) (any, *Error) {
 	if err != nil {
 		return nil, err
 	}
-	c.endDispute(d, false)
+	c.endDispute(d, false, 0)
 	return d, nil
 }
 
@@ -203,12 +207,17 @@ func (s *Server) controlDispute(w http.ResponseWriter, r *http.Request) {
 func (s *Server) controlCloseDispute(w http.ResponseWriter, r *http.Request) {
 	var in struct {
 		Outcome string `json:"outcome"`
+		PutBack int64  `json:"put_back"` // of one that is lost: it was won for that part
 	}
 	if !read(w, r, &in) {
 		return
 	}
 	if in.Outcome != disputeWon && in.Outcome != disputeLost {
 		refuse(w, http.StatusBadRequest, "outcome must be won or lost")
+		return
+	}
+	if in.PutBack < 0 || in.PutBack > 0 && in.Outcome == disputeWon {
+		refuse(w, http.StatusBadRequest, "put_back must be a part of what is lost")
 		return
 	}
 	s.change(w, func() (*tx, object, string) {
@@ -220,8 +229,11 @@ func (s *Server) controlCloseDispute(w http.ResponseWriter, r *http.Request) {
 			if !d.open() {
 				return nil, nil, "the dispute is " + d.Status
 			}
+			if in.PutBack >= d.Amount {
+				return nil, nil, "put_back is not less than the dispute"
+			}
 			t := s.newTx(mode)
-			t.endDispute(d, in.Outcome == disputeWon)
+			t.endDispute(d, in.Outcome == disputeWon, in.PutBack)
 			return t, d, ""
 		}
 		return nil, nil, ""

@@ -41,7 +41,7 @@
 //	POST   /_sim/refunds/{id}/fail                   {"reason":"unknown"}: the money comes back
 //	POST   /_sim/refunds/{id}/succeed                of a pending one
 //	POST   /_sim/charges/{id}/dispute                {"reason":"fraudulent","amount":0}; 0 is all of it
-//	POST   /_sim/disputes/{id}/close                 {"outcome":"won"} or "lost"
+//	POST   /_sim/disputes/{id}/close                 {"outcome":"won"} or "lost", with "put_back" for a part
 //	POST   /_sim/charges/{id}/early_fraud_warning    {"fraud_type":"misc"}
 //	GET    /_sim/settings             of the account
 //	POST   /_sim/settings             {"async_settle_hours":72,"refund_hours":120,"retry_hours":[72,120,168],"after_retries":"cancel"}; what is not named stays as it is

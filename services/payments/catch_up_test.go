@@ -191,11 +191,29 @@ func TestRefundsAndDisputesAreFollowedWithoutAnyEvent(t *testing.T) {
 		moved[0].GetAmountMinor() != -24900 || moved[0].GetFeeMinor() != 1500 || moved[1].GetAmountMinor() != 24900 || moved[1].GetFeeMinor() != -1500 || moved[0].GetChargeId() != disputed.GetChargeId() {
 		t.Errorf("the dispute is %v", seen)
 	}
+	if seen.GetLostMinor() != 0 {
+		t.Errorf("of what was won %d is lost", seen.GetLostMinor())
+	}
 	if len(got.GetFollowedChargeIds()) != 0 {
 		t.Errorf("nothing is new, and yet %v", got)
 	}
 	if told := s.orders.calls(untouched.GetOrderId()); len(told) != 0 {
 		t.Errorf("of the untouched one Orders was told %v", told)
+	}
+}
+
+// Stripe calls a dispute lost that was won for a part; what came back says for which.
+func TestADisputeThatWasWonForAPartIsLostForTheRest(t *testing.T) {
+	t.Parallel()
+	s := newScene(t, nil)
+	p := s.bought("pm_card_visa")
+	s.control(http.MethodPost, "disputes/"+s.disputed(p)+"/close", map[string]any{"outcome": "lost", "put_back": 5000}, nil)
+	if got := s.followed(pb.FollowChangesRequest_DISPUTES).GetDisputes(); len(got) != 1 || got[0].GetLostMinor() != price-5000 || got[0].GetStands() != pb.Payment_LOST {
+		t.Errorf("followed: %v", got)
+	}
+	found := s.find(&pb.FindChargesRequest{ChargeIds: []string{p.GetChargeId()}}).GetCharges()
+	if len(found) != 1 || len(found[0].GetDisputes()) != 1 || found[0].GetDisputes()[0].GetLostMinor() != price-5000 || found[0].GetDisputes()[0].GetAmountMinor() != price {
+		t.Errorf("found: %v", found)
 	}
 }
 

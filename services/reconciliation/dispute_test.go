@@ -79,7 +79,7 @@ func TestOldDisputesAreReadAgainDaily(t *testing.T) {
 	all := func() (n int) {
 		w.set(func() {
 			for _, window := range w.windows["disputes"] {
-				if s.clock.Now().Sub(window.GetFrom().AsTime()) >= 180*24*time.Hour {
+				if s.clock.Now().Sub(window.GetFrom().AsTime()) >= 180*24*time.Hour && window.GetBefore().AsTime().After(s.clock.Now()) {
 					n++
 				}
 			}
@@ -251,6 +251,49 @@ func TestADisputeThatIsLostInPartIsACase(t *testing.T) {
 	}
 	if r := s.report(dial, time.Time{}, time.Time{}); r.GetDifferenceCount() != 0 {
 		t.Errorf("differences: %v", r.GetDifferences())
+	}
+}
+
+// A bank may give a part of what it took back: the dispute is lost in Stripe's words, and
+// of its amount only the rest is.
+func TestADisputeThatIsWonInPartIsLostForTheRest(t *testing.T) {
+	s := newScene(t)
+	w, made := s.world, s.clock.Now().Add(-5*24*time.Hour)
+	c := w.charge("ch_1", made, orderID(1))
+	w.order(orderID(1), ordersv1.Order_COMPLETE, c, func(o *fakeOrder) {
+		o.Dispute, o.AccessWithdrawnAt = paymentsv1.Payment_LOST, timestamppb.New(s.clock.Now())
+	})
+	d := w.disputed(c, made.Add(time.Hour))
+	w.set(func() {
+		d.Stands, d.LostMinor, w.grants[orderID(1)] = paymentsv1.Payment_LOST, 19900, false
+		w.moves(d, "txn_back_ch_1", 5000, 0, made.Add(2*time.Hour))
+		w.disputes, w.wonBack = map[string][]paymentsv1.Payment_Dispute{"ch_1": {paymentsv1.Payment_LOST}}, map[string]int64{"ch_1": 5000}
+	})
+	dial := s.instance(map[string]string{"DEEP_PASS_EVERY": "24h"})
+	for range 2 {
+		s.wantRun(s.startRun(dial), pb.Run_SUCCEEDED)
+		s.wantDisposition("ch_1", "QUARANTINED")
+		if n := s.count(`SELECT count(*) FROM reconciliation.cases WHERE kind = 'DISPUTE' AND state = 'OPEN' AND summary LIKE '%ch_1 of $249.00%$199.00%$50.00 is still with us%'`); n != 1 {
+			t.Fatalf("%d cases say what is left", n)
+		}
+		s.clock.Advance(time.Hour)
+	}
+	r := s.report(dial, time.Time{}, time.Time{})
+	if r.GetDifferenceCount() != 0 || r.GetCharges()[0].GetDisputedMinor() != 24900 || r.GetOldestUnserved().GetChargeId() != "ch_1" {
+		t.Errorf("the report: %v, %v", r.GetCharges(), r.GetDifferences())
+	}
+	s.exec(`UPDATE reconciliation.cases SET state = 'RESOLVED', resolved_at = opened_at, resolved_by = 'support:sam', resolution = 'paid by transfer'`)
+	if r := s.report(dial, time.Time{}, time.Time{}); len(r.GetDecided()) != 1 || r.GetDecided()[0].GetKeptMinor() != 5000 {
+		t.Errorf("when a person has decided: %v", r.GetDecided())
+	}
+	// More is not put back than was taken, and of one that was won all is.
+	for stands, amount := range map[string]int{"LOST": 24901, "WON": 5000} {
+		s.exec(`UPDATE reconciliation.disputes SET stands = $1`, stands)
+		s.exec(`UPDATE reconciliation.dispute_movements SET amount_minor = $1, net_minor = $1 WHERE balance_transaction_id = 'txn_back_ch_1'`, amount)
+		s.exec(`UPDATE reconciliation.balance_transactions SET amount_minor = $1, net_minor = $1 WHERE id = 'txn_back_ch_1'`, amount)
+		if r := s.report(dial, time.Time{}, time.Time{}); r.GetDifferenceCount() != 1 || r.GetDifferences()[0].GetSubject() != "txn_back_ch_1" || r.GetDifferences()[0].GetFoundMinor() != int64(amount) {
+			t.Errorf("%s and %d put back: %v", stands, amount, r.GetDifferences())
+		}
 	}
 }
 

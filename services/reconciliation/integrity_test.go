@@ -585,38 +585,62 @@ func TestWhoseAccessIsGoneIsUnserved(t *testing.T) {
 	}
 }
 
-// A bank may dispute a part of a charge: the movement of its dispute says how much.
+// A bank may dispute a part of a charge, or more than once: the disputes say how much,
+// however old they are, and in the charge's currency.
 func TestADisputeOfAPartCountsAsThatPart(t *testing.T) {
 	s := newScene(t)
-	w, at := s.world, s.clock.Now().Add(-time.Hour)
-	for n, charge := range []string{"ch_part", "ch_asked", "ch_whole", "ch_quiet"} {
-		disputed := func(c *paymentsv1.SeenCharge) { c.Disputed = charge != "ch_quiet" }
-		w.order(orderID(n), ordersv1.Order_COMPLETE, w.charge(charge, at, orderID(n), disputed), func(o *fakeOrder) { o.Dispute = paymentsv1.Payment_OPEN })
+	w, at := s.world, s.clock.Now().Add(-400*24*time.Hour)
+	charge := func(n int, id, currency string) *paymentsv1.SeenCharge {
+		c := w.charge(id, at, orderID(n), func(c *paymentsv1.SeenCharge) { c.Currency = currency })
+		w.order(orderID(n), ordersv1.Order_COMPLETE, c, func(o *fakeOrder) { o.Dispute = paymentsv1.Payment_WON })
+		return c
 	}
-	w.movement("adjustment", "dp_1", "ch_part", -10000, at)
-	w.movement("adjustment", "dp_2", "ch_part", -501, at)
-	w.movement("adjustment", "dp_3", "ch_whole", -24900, at)
-	w.movement("adjustment", "dp_3_won", "ch_whole", 24900, at)
+	booked := func(c *paymentsv1.SeenCharge, amounts ...int64) {
+		for n, amount := range amounts {
+			d := w.disputed(c, at.Add(time.Duration(n+1)*time.Hour))
+			w.set(func() {
+				id := fmt.Sprintf("%s_%d", d.GetStripeDisputeId(), n)
+				d.StripeDisputeId, d.AmountMinor, d.Stands = id, amount, paymentsv1.Payment_WON
+				b := d.Movements[0]
+				b.Id, b.SourceId, b.AmountMinor, b.NetMinor = b.GetId()+id, id, -amount, -amount-b.GetFeeMinor()
+				w.moves(d, "txn_back_"+id, amount, -1500, at.Add(24*time.Hour))
+			})
+		}
+	}
+	booked(charge(1, "ch_part", "USD"), 10000, 501)
+	booked(charge(2, "ch_whole", "USD"), 24900)
+	charge(3, "ch_quiet", "USD")
 	// Where the balance has another currency, only the dispute says it.
-	euro := w.charge("ch_euro", at, orderID(9), func(c *paymentsv1.SeenCharge) { c.Currency = "EUR" })
-	w.order(orderID(9), ordersv1.Order_COMPLETE, euro, func(o *fakeOrder) { o.Dispute = paymentsv1.Payment_OPEN })
-	d := w.disputed(euro, at)
+	booked(charge(4, "ch_euro", "EUR"), 10001)
 	w.set(func() {
-		d.AmountMinor = 10001
 		for _, b := range w.balance {
 			if b.GetChargeId() == "ch_euro" {
 				b.Currency, b.ExchangeRate = "USD", "1.1"
-				if b.AmountMinor = 27390; b.GetSourceId() == d.GetStripeDisputeId() {
+				if b.AmountMinor = 27390; b.GetType() == "adjustment" {
 					b.AmountMinor = -11001
+					if strings.HasPrefix(b.GetId(), "txn_back") {
+						b.AmountMinor = 11001
+					}
 				}
 				b.NetMinor = b.AmountMinor - b.FeeMinor
 			}
 		}
 	})
-	dial := s.instance(nil)
+	dial := s.instance(map[string]string{"DEEP_PASS_EVERY": "24h"})
+	hook(w, &w.onFollow, func(r *paymentsv1.FollowChangesRequest) error {
+		if r.GetKind() == paymentsv1.FollowChangesRequest_DISPUTES && s.clock.Now().Sub(r.GetWindow().GetFrom().AsTime()) > 300*24*time.Hour {
+			return errStripe
+		}
+		return nil
+	})
+	s.wantRun(s.startRun(dial), pb.Run_FAILED)
+	if r := s.report(dial, time.Time{}, time.Time{}); r.GetComplete() || !strings.Contains(r.GetIncompleteReason(), "disputes have") {
+		t.Errorf("while old disputes cannot be read: complete %t, %s", r.GetComplete(), r.GetIncompleteReason())
+	}
+	hook(w, &w.onFollow, nil)
 	s.wantRun(s.startRun(dial), pb.Run_SUCCEEDED)
 	r := s.report(dial, time.Time{}, time.Time{})
-	if len(r.GetCharges()) != 2 || r.GetCharges()[0].GetDisputedMinor() != 10001 || r.GetCharges()[1].GetDisputedMinor() != 10501+24900+24900 || r.GetDifferenceCount() != 0 {
-		t.Errorf("the report: %v, %v", r.GetCharges(), r.GetDifferences())
+	if len(r.GetCharges()) != 2 || r.GetCharges()[0].GetDisputedMinor() != 10001 || r.GetCharges()[1].GetDisputedMinor() != 10501+24900 || r.GetDifferenceCount() != 0 || !r.GetComplete() {
+		t.Errorf("the report: %v, %v, %s", r.GetCharges(), r.GetDifferences(), r.GetIncompleteReason())
 	}
 }

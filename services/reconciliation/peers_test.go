@@ -49,6 +49,7 @@ type fakeWorld struct {
 
 	disputes   map[string][]paymentsv1.Payment_Dispute // at Stripe, by charge
 	undisputed map[string]int64                        // how much of a charge no dispute is about
+	wonBack    map[string]int64                        // how much of a charge's lost dispute the bank put back
 
 	listedDisputes []*paymentsv1.SeenDispute
 
@@ -353,7 +354,11 @@ func (p *fakePayments) FindCharges(_ context.Context, r *paymentsv1.FindChargesR
 		if c := w.charges[id]; c != nil {
 			found := &paymentsv1.FoundCharge{Charge: c}
 			for _, stands := range w.disputes[id] {
-				found.Disputes = append(found.Disputes, &paymentsv1.ChargeDispute{Stands: stands, AmountMinor: c.GetAmountMinor() - w.undisputed[id]})
+				d := &paymentsv1.ChargeDispute{Stands: stands, AmountMinor: c.GetAmountMinor() - w.undisputed[id]}
+				if stands == paymentsv1.Payment_LOST {
+					d.LostMinor = d.GetAmountMinor() - w.wonBack[id]
+				}
+				found.Disputes = append(found.Disputes, d)
 			}
 			out.Charges = append(out.Charges, found)
 		}

@@ -3561,7 +3561,10 @@ type ChargeDispute struct {
 	// When Stripe made it.
 	CreatedAt *timestamppb.Timestamp `protobuf:"bytes,5,opt,name=created_at,json=createdAt,proto3" json:"created_at,omitempty"`
 	// By when it must be answered; unset when there is nothing to answer.
-	AnswerBy      *timestamppb.Timestamp `protobuf:"bytes,6,opt,name=answer_by,json=answerBy,proto3" json:"answer_by,omitempty"`
+	AnswerBy *timestamppb.Timestamp `protobuf:"bytes,6,opt,name=answer_by,json=answerBy,proto3" json:"answer_by,omitempty"`
+	// What of amount_minor the bank has taken for good; 0 unless it is lost. Of one that
+	// was won for a part it is less than amount_minor.
+	LostMinor     int64 `protobuf:"varint,7,opt,name=lost_minor,json=lostMinor,proto3" json:"lost_minor,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -3636,6 +3639,13 @@ func (x *ChargeDispute) GetAnswerBy() *timestamppb.Timestamp {
 		return x.AnswerBy
 	}
 	return nil
+}
+
+func (x *ChargeDispute) GetLostMinor() int64 {
+	if x != nil {
+		return x.LostMinor
+	}
+	return 0
 }
 
 // MatchPaymentsRequest is a page of charges.
@@ -4246,7 +4256,10 @@ type SeenDispute struct {
 	// By when it must be answered; unset when there is nothing to answer.
 	AnswerBy *timestamppb.Timestamp `protobuf:"bytes,8,opt,name=answer_by,json=answerBy,proto3" json:"answer_by,omitempty"`
 	// What it took off the balance and put back there, as the dispute says.
-	Movements     []*BalanceTransaction `protobuf:"bytes,9,rep,name=movements,proto3" json:"movements,omitempty"`
+	Movements []*BalanceTransaction `protobuf:"bytes,9,rep,name=movements,proto3" json:"movements,omitempty"`
+	// What of amount_minor the bank has taken for good; 0 unless it is lost. Of one that
+	// was won for a part it is less than amount_minor.
+	LostMinor     int64 `protobuf:"varint,10,opt,name=lost_minor,json=lostMinor,proto3" json:"lost_minor,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -4342,6 +4355,13 @@ func (x *SeenDispute) GetMovements() []*BalanceTransaction {
 		return x.Movements
 	}
 	return nil
+}
+
+func (x *SeenDispute) GetLostMinor() int64 {
+	if x != nil {
+		return x.LostMinor
+	}
+	return 0
 }
 
 // ListBalanceTransactionsRequest is a page of a stretch of time.
@@ -4904,7 +4924,7 @@ const file_payments_v1_payments_proto_rawDesc = "" +
 	"\famount_minor\x18\x02 \x01(\x03R\vamountMinor\x122\n" +
 	"\x06status\x18\x03 \x01(\x0e2\x1a.payments.v1.Refund.StatusR\x06status\x129\n" +
 	"\n" +
-	"created_at\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\tcreatedAt\"\xa0\x02\n" +
+	"created_at\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\tcreatedAt\"\xbf\x02\n" +
 	"\rChargeDispute\x12*\n" +
 	"\x11stripe_dispute_id\x18\x01 \x01(\tR\x0fstripeDisputeId\x12!\n" +
 	"\famount_minor\x18\x02 \x01(\x03R\vamountMinor\x124\n" +
@@ -4912,7 +4932,9 @@ const file_payments_v1_payments_proto_rawDesc = "" +
 	"\x06reason\x18\x04 \x01(\tR\x06reason\x129\n" +
 	"\n" +
 	"created_at\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampR\tcreatedAt\x127\n" +
-	"\tanswer_by\x18\x06 \x01(\v2\x1a.google.protobuf.TimestampR\banswerBy\"I\n" +
+	"\tanswer_by\x18\x06 \x01(\v2\x1a.google.protobuf.TimestampR\banswerBy\x12\x1d\n" +
+	"\n" +
+	"lost_minor\x18\a \x01(\x03R\tlostMinor\"I\n" +
 	"\x14MatchPaymentsRequest\x121\n" +
 	"\n" +
 	"charge_ids\x18\x01 \x03(\tB\x12\xbaH\x0f\x92\x01\f\x10\xe8\a\"\ar\x05\x10\x01\x18\xff\x01R\tchargeIds\"G\n" +
@@ -4964,7 +4986,7 @@ const file_payments_v1_payments_proto_rawDesc = "" +
 	"\x13followed_charge_ids\x18\x02 \x03(\tR\x11followedChargeIds\x12*\n" +
 	"\x11failed_charge_ids\x18\x03 \x03(\tR\x0ffailedChargeIds\x12&\n" +
 	"\x0fnext_page_token\x18\x04 \x01(\tR\rnextPageToken\x124\n" +
-	"\bdisputes\x18\x05 \x03(\v2\x18.payments.v1.SeenDisputeR\bdisputes\"\x96\x03\n" +
+	"\bdisputes\x18\x05 \x03(\v2\x18.payments.v1.SeenDisputeR\bdisputes\"\xb5\x03\n" +
 	"\vSeenDispute\x12*\n" +
 	"\x11stripe_dispute_id\x18\x01 \x01(\tR\x0fstripeDisputeId\x12\x1b\n" +
 	"\tcharge_id\x18\x02 \x01(\tR\bchargeId\x12!\n" +
@@ -4975,7 +4997,10 @@ const file_payments_v1_payments_proto_rawDesc = "" +
 	"\n" +
 	"created_at\x18\a \x01(\v2\x1a.google.protobuf.TimestampR\tcreatedAt\x127\n" +
 	"\tanswer_by\x18\b \x01(\v2\x1a.google.protobuf.TimestampR\banswerBy\x12=\n" +
-	"\tmovements\x18\t \x03(\v2\x1f.payments.v1.BalanceTransactionR\tmovements\"~\n" +
+	"\tmovements\x18\t \x03(\v2\x1f.payments.v1.BalanceTransactionR\tmovements\x12\x1d\n" +
+	"\n" +
+	"lost_minor\x18\n" +
+	" \x01(\x03R\tlostMinor\"~\n" +
 	"\x1eListBalanceTransactionsRequest\x123\n" +
 	"\x06window\x18\x01 \x01(\v2\x13.payments.v1.WindowB\x06\xbaH\x03\xc8\x01\x01R\x06window\x12'\n" +
 	"\n" +

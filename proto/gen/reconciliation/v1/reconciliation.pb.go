@@ -947,7 +947,7 @@ type DispositionSum struct {
 	AmountMinor int64 `protobuf:"varint,4,opt,name=amount_minor,json=amountMinor,proto3" json:"amount_minor,omitempty"`
 	// What of it went back, in minor units of currency.
 	RefundedMinor int64 `protobuf:"varint,5,opt,name=refunded_minor,json=refundedMinor,proto3" json:"refunded_minor,omitempty"`
-	// What of it is disputed, in minor units of currency.
+	// What of it is disputed, or was, however that ended; in minor units of currency.
 	DisputedMinor int64 `protobuf:"varint,6,opt,name=disputed_minor,json=disputedMinor,proto3" json:"disputed_minor,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache

@@ -1,6 +1,7 @@
 package payment
 
 import (
+	"math"
 	"slices"
 	"time"
 
@@ -158,4 +159,21 @@ type BalanceTransaction struct {
 	// ExchangeRate is a decimal; empty when nothing was converted.
 	ExchangeRate string
 	CreatedAt    time.Time
+}
+
+// LostMinor is what of AmountMinor the bank has taken for good. One that was won for a
+// part is lost in Stripe's words, and what it put back on the balance says how much that
+// was; the balance may count in another currency.
+func (d SeenDispute) LostMinor() int64 {
+	if d.Stands != DisputeLost {
+		return 0
+	}
+	var taken, kept int64
+	for _, b := range d.Movements {
+		taken, kept = max(taken, -b.AmountMinor), kept-b.AmountMinor
+	}
+	if kept <= 0 || kept >= taken {
+		return d.AmountMinor
+	}
+	return int64(math.Round(float64(d.AmountMinor) * float64(kept) / float64(taken)))
 }

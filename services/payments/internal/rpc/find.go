@@ -52,7 +52,7 @@ func foundCharge(c service.Found) *paymentsv1.FoundCharge {
 	for _, d := range c.Disputes {
 		out.Disputes = append(out.Disputes, &paymentsv1.ChargeDispute{
 			StripeDisputeId: d.ID, AmountMinor: d.AmountMinor, Reason: d.Reason, CreatedAt: timestamppb.New(d.CreatedAt), AnswerBy: orUnset(d.AnswerBy),
-			Stands: paymentsv1.Payment_Dispute(paymentsv1.Payment_Dispute_value[string(d.Stands)]),
+			Stands: paymentsv1.Payment_Dispute(paymentsv1.Payment_Dispute_value[string(d.Stands)]), LostMinor: d.LostMinor(),
 		})
 	}
 	return out

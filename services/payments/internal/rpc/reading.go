@@ -123,7 +123,7 @@ func (r *Admin) FollowChanges(ctx context.Context, req *paymentsv1.FollowChanges
 		seen := &paymentsv1.SeenDispute{
 			StripeDisputeId: d.ID, ChargeId: d.ChargeID, AmountMinor: d.AmountMinor, Currency: d.Currency, Reason: d.Reason,
 			Stands:    paymentsv1.Payment_Dispute(paymentsv1.Payment_Dispute_value[string(d.Stands)]),
-			CreatedAt: timestamppb.New(d.CreatedAt), AnswerBy: orUnset(d.AnswerBy),
+			CreatedAt: timestamppb.New(d.CreatedAt), AnswerBy: orUnset(d.AnswerBy), LostMinor: d.LostMinor(),
 		}
 		for _, b := range d.Movements {
 			seen.Movements = append(seen.Movements, movement(b))

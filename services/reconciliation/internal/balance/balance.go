@@ -21,6 +21,8 @@ type Dispute struct {
 	// AmountMinor is in minor units of Currency, the charge's.
 	AmountMinor int64
 	Currency    string
+	// LostMinor is what of it the bank has taken for good; 0 unless it is lost.
+	LostMinor int64
 	// Stands is OPEN, LOST or WON; Reason is in Stripe's words.
 	Stands, Reason string
 	CreatedAt      time.Time

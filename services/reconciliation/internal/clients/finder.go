@@ -192,7 +192,8 @@ func foundCharge(f *paymentsv1.FoundCharge) FoundCharge {
 	}
 	for _, d := range f.GetDisputes() {
 		out.Disputes = append(out.Disputes, desk.Dispute{
-			ID: d.GetStripeDisputeId(), AmountDisplay: money.Display(d.GetAmountMinor(), c.GetCurrency()), AmountMinor: d.GetAmountMinor(), Stands: d.GetStands().String(), Reason: d.GetReason(),
+			ID: d.GetStripeDisputeId(), AmountDisplay: money.Display(d.GetAmountMinor(), c.GetCurrency()), Stands: d.GetStands().String(), Reason: d.GetReason(),
+			LostMinor: lostMinor(d), LostDisplay: money.Display(lostMinor(d), c.GetCurrency()),
 			At: d.GetCreatedAt().AsTime(), AnswerBy: orZero(d.GetAnswerBy()),
 		})
 	}

@@ -166,6 +166,7 @@ func (p *Payments) FollowChanges(ctx context.Context, kind Change, w Window) (f 
 		seen := balance.Dispute{
 			ID: d.GetStripeDisputeId(), ChargeID: d.GetChargeId(), AmountMinor: d.GetAmountMinor(), Currency: d.GetCurrency(),
 			Stands: d.GetStands().String(), Reason: d.GetReason(), CreatedAt: d.GetCreatedAt().AsTime(), AnswerBy: orZero(d.GetAnswerBy()),
+			LostMinor: lostMinor(d),
 		}
 		for _, b := range d.GetMovements() {
 			seen.Movements = append(seen.Movements, movement(b))
@@ -173,6 +174,19 @@ func (p *Payments) FollowChanges(ctx context.Context, kind Change, w Window) (f 
 		f.Disputes = append(f.Disputes, seen)
 	}
 	return f, err
+}
+
+// lostMinor is what of a dispute the bank has taken for good; an older Payments does not
+// say it, and then it is all that was disputed.
+func lostMinor(d interface {
+	GetStands() paymentsv1.Payment_Dispute
+	GetAmountMinor() int64
+	GetLostMinor() int64
+}) int64 {
+	if d.GetStands() == paymentsv1.Payment_LOST && d.GetLostMinor() == 0 {
+		return d.GetAmountMinor()
+	}
+	return d.GetLostMinor()
 }
 
 // Followed is what came of a page of refunds or disputes.

@@ -140,8 +140,10 @@ type Refund struct {
 type Dispute struct {
 	ID            string
 	AmountDisplay string
-	// AmountMinor is in minor units of the charge's currency.
-	AmountMinor int64
+	// LostMinor is what of it the bank has taken for good, in minor units of the
+	// charge's currency; 0 unless it is lost.
+	LostMinor   int64
+	LostDisplay string
 	// Stands is OPEN, LOST or WON.
 	Stands, Reason string
 	At             time.Time

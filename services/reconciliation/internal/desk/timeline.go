@@ -178,6 +178,9 @@ func (t *timeline) charge(c Charge) {
 		switch {
 		case d.Stands != "OPEN":
 			text += "; it was " + strings.ToLower(d.Stands)
+			if d.Stands == "LOST" && d.LostDisplay != d.AmountDisplay {
+				text += " for " + d.LostDisplay
+			}
 		case !d.AnswerBy.IsZero():
 			text += "; it must be answered by " + minute(d.AnswerBy)
 		}

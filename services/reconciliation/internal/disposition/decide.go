@@ -239,7 +239,7 @@ func lostInPart(c Charge, o *Order) Decision {
 	reason := fmt.Sprintf("a dispute about %s of it was lost and the access of order %s withdrawn, and %s is still with us",
 		show(c.LostMinor, c.Currency), o.ID, show(c.AmountMinor-c.LostMinor-c.RefundedMinor, c.Currency))
 	d := quarantine(c, LostInPart, "order/"+o.ID, reason)
-	d.Case.Summary += ": its buyer has neither access nor all of the money; give the rest back at Stripe's dashboard, or close this with what was decided"
+	d.Case.Summary += ": its buyer has neither access nor all of the money; give the rest back at Stripe's dashboard, or another way if Stripe refuses that of what a bank took back, or close this with what was decided"
 	return d
 }
 

@@ -8,10 +8,11 @@ import (
 	"time"
 
 	"makegood.example/services/reconciliation/internal/clients"
+	"makegood.example/services/reconciliation/internal/store"
 )
 
-// changesBehind is how far back refunds and disputes are read at first; older
-// ones show on their charges, which the deep pass reads.
+// changesBehind is how far back refunds are read at first; older ones show on their
+// charges, which the deep pass reads.
 const changesBehind = 30 * 24 * time.Hour
 
 // followChanges has Payments follow the refunds and disputes made since their
@@ -22,10 +23,14 @@ func (s *Service) followChanges(ctx context.Context, w *sweep) error {
 	}
 	return errors.Join(
 		s.readOn(ctx, w, list{name: "refunds", what: "refunds", behind: changesBehind, page: s.changePage(clients.Refunds)}),
-		s.readOn(ctx, w, list{name: "disputes", what: "disputes", behind: changesBehind, page: s.changePage(clients.Disputes)}),
+		// No charge says how much of it was disputed: of those, all are read once.
+		s.readOn(ctx, w, list{name: allDisputes, what: "disputes", behind: s.now().Sub(store.Beginning), page: s.changePage(clients.Disputes)}),
 		s.followOldDisputes(ctx, w),
 	)
 }
+
+// allDisputes is the cursor over disputes, from the first of all.
+const allDisputes = "all-disputes"
 
 func (s *Service) changePage(kind clients.Change) func(context.Context, *sweep, clients.Window) (string, error) {
 	return func(ctx context.Context, w *sweep, at clients.Window) (string, error) {

@@ -71,10 +71,11 @@ func (s *Service) readSoFar(ctx context.Context, b *store.Bounds, w *sweep) (gap
 	if end.After(b.Now) {
 		end = b.Now.Add(-2 * s.Settings.Every) // what is newer is on its way
 	}
+	var disputesBefore time.Time
 	for _, c := range []struct {
 		name, what string
 		readBefore *time.Time
-	}{{"charges", "charges", &b.ChargesBefore}, {"balance", "movements of the balance", &b.BalanceBefore}} {
+	}{{"charges", "charges", &b.ChargesBefore}, {"balance", "movements of the balance", &b.BalanceBefore}, {allDisputes, "disputes", &disputesBefore}} {
 		readBefore, known, err := s.Store.Cursor(ctx, c.name)
 		switch {
 		case err != nil:

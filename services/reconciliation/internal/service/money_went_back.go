@@ -90,9 +90,7 @@ func (s *Service) takenBack(ctx context.Context, ids []string) (taken []string, 
 func leftOf(c clients.FoundCharge) int64 {
 	left := c.Seen.GetAmountMinor() - c.Seen.GetRefundedMinor()
 	for _, d := range c.Disputes {
-		if d.Stands == "LOST" {
-			left -= d.AmountMinor
-		}
+		left -= d.LostMinor
 	}
 	return left
 }

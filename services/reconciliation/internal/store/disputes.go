@@ -24,6 +24,7 @@ func (s *Store) SaveDisputes(ctx context.Context, now time.Time, page []balance.
 		p.Ids = append(p.Ids, d.ID)
 		p.ChargeIds = append(p.ChargeIds, d.ChargeID)
 		p.AmountsMinor = append(p.AmountsMinor, d.AmountMinor)
+		p.LostMinor = append(p.LostMinor, d.LostMinor)
 		p.Currencies = append(p.Currencies, d.Currency)
 		p.Stands = append(p.Stands, d.Stands)
 		p.CreatedAt = append(p.CreatedAt, d.CreatedAt)

@@ -13,7 +13,7 @@ import (
 )
 
 const listLost = `-- name: ListLost :many
-SELECT charge_id, currency, sum(amount_minor)::bigint AS lost_minor
+SELECT charge_id, currency, sum(coalesce(lost_minor, amount_minor))::bigint AS lost_minor
 FROM reconciliation.disputes
 WHERE charge_id = ANY ($1::text[]) AND stands = 'LOST'
 GROUP BY charge_id, currency
@@ -50,7 +50,7 @@ const listLostInPart = `-- name: ListLostInPart :many
 SELECT DISTINCT d.charge_id
 FROM reconciliation.disputes AS d
 JOIN reconciliation.charge_dispositions AS c ON c.charge_id = d.charge_id AND c.owner = 'OURS'
-WHERE d.id = ANY ($1::text[]) AND d.stands = 'LOST' AND d.amount_minor < c.amount_minor
+WHERE d.id = ANY ($1::text[]) AND d.stands = 'LOST' AND coalesce(d.lost_minor, d.amount_minor) < c.amount_minor
 ORDER BY d.charge_id
 `
 
@@ -165,11 +165,11 @@ func (q *Queries) UpsertDisputeMovements(ctx context.Context, arg UpsertDisputeM
 }
 
 const upsertDisputes = `-- name: UpsertDisputes :exec
-INSERT INTO reconciliation.disputes AS d (id, charge_id, amount_minor, currency, stands, created_at, seen_at)
-SELECT unnest($1::text[]), unnest($2::text[]), unnest($3::bigint[]), unnest($4::text[]),
-    unnest($5::text[]), unnest($6::timestamptz[]), $7::timestamptz
+INSERT INTO reconciliation.disputes AS d (id, charge_id, amount_minor, lost_minor, currency, stands, created_at, seen_at)
+SELECT unnest($1::text[]), unnest($2::text[]), unnest($3::bigint[]), nullif(unnest($4::bigint[]), 0), unnest($5::text[]),
+    unnest($6::text[]), unnest($7::timestamptz[]), $8::timestamptz
 ON CONFLICT (id) DO UPDATE
-SET amount_minor = excluded.amount_minor, currency = excluded.currency, stands = excluded.stands, seen_at = excluded.seen_at
+SET amount_minor = excluded.amount_minor, lost_minor = excluded.lost_minor, currency = excluded.currency, stands = excluded.stands, seen_at = excluded.seen_at
 WHERE d.seen_at <= excluded.seen_at
 `
 
@@ -177,6 +177,7 @@ type UpsertDisputesParams struct {
 	Ids          []string
 	ChargeIds    []string
 	AmountsMinor []int64
+	LostMinor    []int64
 	Currencies   []string
 	Stands       []string
 	CreatedAt    []time.Time
@@ -189,6 +190,7 @@ func (q *Queries) UpsertDisputes(ctx context.Context, arg UpsertDisputesParams) 
 		arg.Ids,
 		arg.ChargeIds,
 		arg.AmountsMinor,
+		arg.LostMinor,
 		arg.Currencies,
 		arg.Stands,
 		arg.CreatedAt,

@@ -164,6 +164,8 @@ type ReconciliationDispute struct {
 	Told      bool
 	CreatedAt time.Time
 	SeenAt    time.Time
+	// what of amount_minor the bank has taken for good, when it is lost; null when that was not kept, and then it is all of it
+	LostMinor *int64
 }
 
 type ReconciliationDisputeMovement struct {

@@ -195,11 +195,13 @@ WITH charges AS (
     WHERE m.created_at >= $2::timestamptz AND m.created_at < least($3::timestamptz, $4::timestamptz)
         AND NOT EXISTS (SELECT FROM reconciliation.balance_transactions AS b WHERE b.id = m.balance_transaction_id)
     UNION ALL
-    -- What it takes, and what it puts back, is what is disputed.
+    -- What it takes, and what it puts back, is what is disputed; of one that was won for a
+    -- part, less is put back.
     SELECT 8, m.balance_transaction_id, 'dispute ' || d.id || ' is about another amount than its balance transaction', m.currency, sign(m.amount_minor)::bigint * d.amount_minor, m.amount_minor
     FROM reconciliation.dispute_movements AS m
     JOIN reconciliation.disputes AS d ON d.id = m.dispute_id AND d.currency = m.currency
     WHERE m.amount_minor <> 0 AND abs(m.amount_minor) <> d.amount_minor
+        AND NOT (d.stands = 'LOST' AND m.amount_minor > 0 AND m.amount_minor < d.amount_minor)
         AND m.created_at >= $2::timestamptz AND m.created_at < $3::timestamptz
     UNION ALL
     SELECT 8, b.id, 'the balance transaction is of dispute ' || d.id || ', which does not name it', b.currency, 0, b.amount_minor
@@ -390,7 +392,8 @@ func (q *Queries) InsertBalanceTransactions(ctx context.Context, arg InsertBalan
 
 const listDecidedCharges = `-- name: ListDecidedCharges :many
 SELECT charge_id, order_id, (amount_minor - refunded_minor - least(amount_minor - refunded_minor, coalesce((
-        SELECT sum(s.amount_minor) FROM reconciliation.disputes AS s WHERE s.charge_id = k.charge_id AND s.currency = k.currency AND s.stands = 'LOST'
+        SELECT sum(coalesce(s.lost_minor, s.amount_minor)) FROM reconciliation.disputes AS s
+        WHERE s.charge_id = k.charge_id AND s.currency = k.currency AND s.stands = 'LOST'
     ), 0)))::bigint AS kept_minor, currency, created_at,
     case_id, decided_by::text AS decided_by, decision::text AS decision, decided_at::timestamptz AS decided_at, count(*) OVER () AS decided_count
 FROM reconciliation.decided_charges AS k
@@ -573,10 +576,6 @@ SELECT disposition, currency, count(*) AS charge_count, sum(amount_minor)::bigin
     sum(refunded_minor)::bigint AS refunded_minor,
     sum(CASE WHEN disputed_minor = 0 THEN 0 ELSE coalesce((
         SELECT sum(s.amount_minor) FROM reconciliation.disputes AS s WHERE s.charge_id = d.charge_id AND s.currency = d.currency
-    ), (
-        SELECT -sum(b.amount_minor) FROM reconciliation.balance_transactions AS b
-        WHERE b.charge_id = d.charge_id AND b.charge_id <> '' AND b.currency = d.currency AND b.amount_minor < 0
-            AND (b.source_id LIKE 'dp\_%' OR b.source_id LIKE 'du\_%')
     ), disputed_minor) END)::bigint AS disputed_minor
 FROM reconciliation.charge_dispositions AS d
 WHERE created_at >= $1::timestamptz AND created_at < $2::timestamptz
@@ -598,8 +597,8 @@ type SumDispositionsRow struct {
 	DisputedMinor int64
 }
 
-// Of what is disputed a part only, its dispute says how much; of one that is too old to
-// be kept, its movement does, where it is in the charge's currency.
+// Of what is disputed a part only, its dispute says how much; where none has been read
+// yet, all of it counts.
 func (q *Queries) SumDispositions(ctx context.Context, arg SumDispositionsParams) ([]SumDispositionsRow, error) {
 	rows, err := q.db.Query(ctx, sumDispositions, arg.FromAt, arg.BeforeAt)
 	if err != nil {

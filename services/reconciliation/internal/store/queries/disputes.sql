@@ -1,10 +1,10 @@
 -- name: UpsertDisputes :exec
 -- A whole page at once; the arrays go in lockstep. What was seen later counts.
-INSERT INTO reconciliation.disputes AS d (id, charge_id, amount_minor, currency, stands, created_at, seen_at)
-SELECT unnest(@ids::text[]), unnest(@charge_ids::text[]), unnest(@amounts_minor::bigint[]), unnest(@currencies::text[]),
+INSERT INTO reconciliation.disputes AS d (id, charge_id, amount_minor, lost_minor, currency, stands, created_at, seen_at)
+SELECT unnest(@ids::text[]), unnest(@charge_ids::text[]), unnest(@amounts_minor::bigint[]), nullif(unnest(@lost_minor::bigint[]), 0), unnest(@currencies::text[]),
     unnest(@stands::text[]), unnest(@created_at::timestamptz[]), @now::timestamptz
 ON CONFLICT (id) DO UPDATE
-SET amount_minor = excluded.amount_minor, currency = excluded.currency, stands = excluded.stands, seen_at = excluded.seen_at
+SET amount_minor = excluded.amount_minor, lost_minor = excluded.lost_minor, currency = excluded.currency, stands = excluded.stands, seen_at = excluded.seen_at
 WHERE d.seen_at <= excluded.seen_at;
 
 -- name: UpsertDisputeMovements :exec
@@ -33,7 +33,7 @@ UPDATE reconciliation.disputes SET told = true WHERE id = ANY (@ids::text[]) AND
 
 -- name: ListLost :many
 -- How much of some charges the bank has taken back for good.
-SELECT charge_id, currency, sum(amount_minor)::bigint AS lost_minor
+SELECT charge_id, currency, sum(coalesce(lost_minor, amount_minor))::bigint AS lost_minor
 FROM reconciliation.disputes
 WHERE charge_id = ANY (@charge_ids::text[]) AND stands = 'LOST'
 GROUP BY charge_id, currency;
@@ -43,5 +43,5 @@ GROUP BY charge_id, currency;
 SELECT DISTINCT d.charge_id
 FROM reconciliation.disputes AS d
 JOIN reconciliation.charge_dispositions AS c ON c.charge_id = d.charge_id AND c.owner = 'OURS'
-WHERE d.id = ANY (@ids::text[]) AND d.stands = 'LOST' AND d.amount_minor < c.amount_minor
+WHERE d.id = ANY (@ids::text[]) AND d.stands = 'LOST' AND coalesce(d.lost_minor, d.amount_minor) < c.amount_minor
 ORDER BY d.charge_id;
