@@ -1,6 +1,7 @@
 package payments_test
 
 import (
+	"context"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -408,4 +409,45 @@ func TestAPageCostsAtMostTwoRequests(t *testing.T) {
 	s.control(http.MethodPost, "faults", map[string]any{"method": "GET", "path": "/v1/charges", "query": "expand[]=*", "mode": "truncate"}, &made)
 	_, err := s.sweep().ListCharges(s.context(), &pb.ListChargesRequest{Window: s.around()})
 	wantError(t, "the second look fails", err, codes.Unavailable, "STRIPE_UNREACHABLE")
+}
+
+// One charge of which Stripe gives no whole answer is an error to who needs all of them,
+// and named to who takes what can be read.
+func TestOfChargesByTheirIDsThoseThatCanBeReadAreSeen(t *testing.T) {
+	t.Parallel()
+	s := newScene(t, nil)
+	at := s.clock.Now().Add(-time.Minute).Unix()
+	s.seedCharges(map[string]any{"count": 30, "from": at, "to": at})
+	all, _ := s.listed(s.around())
+	var ids []string
+	for _, c := range all {
+		ids = append(ids, c.GetChargeId())
+	}
+	bad, desk := ids[7], s.sweep()
+	ids = append(ids, "ch_unknown")
+	ask := func(partial bool, ids ...string) (*pb.ListChargesResponse, error) {
+		return desk.ListCharges(s.context(), &pb.ListChargesRequest{ChargeIds: ids, Partial: partial})
+	}
+	var made struct{ ID string }
+	s.control(http.MethodPost, "faults", map[string]any{"method": "GET", "path": "/v1/charges/" + bad, "mode": "error_before"}, &made)
+	_, err := ask(false, ids...)
+	wantError(t, "all of them", err, codes.Unavailable, "STRIPE_UNREACHABLE")
+	page, err := ask(true, ids...)
+	if err != nil || len(page.GetCharges()) != 29 || !slices.Equal(page.GetUnreadChargeIds(), []string{bad}) {
+		t.Errorf("those that can be read: %d charges, unread %v, %v", len(page.GetCharges()), page.GetUnreadChargeIds(), err)
+	}
+	_, err = ask(true, bad)
+	wantError(t, "none that can be read", err, codes.Unavailable, "STRIPE_UNREACHABLE")
+	s.control(http.MethodDelete, "faults/"+made.ID, nil, nil)
+	if page, err := ask(true, ids...); err != nil || len(page.GetCharges()) != 30 || len(page.GetUnreadChargeIds()) != 0 {
+		t.Errorf("afterwards: %d charges, unread %v, %v", len(page.GetCharges()), page.GetUnreadChargeIds(), err)
+	}
+	// One that Stripe never answers costs the others nothing: they are said in time.
+	s.control(http.MethodPost, "faults", map[string]any{"method": "GET", "path": "/v1/charges/" + bad, "mode": "hang_before"}, nil)
+	ctx, cancel := context.WithTimeout(s.context(), 4*time.Second)
+	defer cancel()
+	page, err = desk.ListCharges(ctx, &pb.ListChargesRequest{ChargeIds: ids, Partial: true})
+	if err != nil || len(page.GetCharges()) != 29 || !slices.Equal(page.GetUnreadChargeIds(), []string{bad}) {
+		t.Errorf("one that hangs: %d charges, unread %v, %v", len(page.GetCharges()), page.GetUnreadChargeIds(), err)
+	}
 }

@@ -347,3 +347,46 @@ func TestOneCentOfADisputesMovementIsNamed(t *testing.T) {
 	}
 	none()
 }
+
+// Of a dispute whose charge cannot be read nobody is asked before it can be; of the others
+// at once.
+func TestADisputedChargeThatCannotBeReadKeepsNoOtherFromItsCase(t *testing.T) {
+	s := newScene(t)
+	w, old := s.world, s.clock.Now().Add(-time.Hour)
+	for _, id := range []string{"ch_bad", "ch_good"} {
+		w.disputed(w.charge(id, old, "", func(c *paymentsv1.SeenCharge) {
+			c.Recorded, c.Owner = false, paymentsv1.SeenCharge_CLAIMED
+		}), s.clock.Now().Add(-time.Minute))
+	}
+	w.set(func() { w.unreadable = map[string]bool{"ch_bad": true} })
+	dial := s.instance(map[string]string{"DEEP_PASS_EVERY": "1000h"})
+	s.wantRun(s.startRun(dial), pb.Run_FAILED)
+	about := func(charge string) int {
+		return s.count(`SELECT count(*) FROM reconciliation.cases WHERE kind = 'DISPUTE' AND state = 'OPEN' AND subject = 'charge/' || $1`, charge)
+	}
+	if about("ch_bad") != 0 || about("ch_good") != 1 || s.cursor("disputes").After(s.clock.Now().Add(-time.Minute)) {
+		t.Errorf("%d cases about the one that cannot be read, %d about the other; the cursor is at %s", about("ch_bad"), about("ch_good"), s.cursor("disputes"))
+	}
+	w.set(func() { w.unreadable = nil })
+	s.wantRun(s.startRun(dial), pb.Run_SUCCEEDED)
+	if about("ch_bad") != 1 || about("ch_good") != 1 {
+		t.Errorf("then %d and %d cases", about("ch_bad"), about("ch_good"))
+	}
+}
+
+// A difference about a charge that cannot be read hides no other.
+func TestADifferenceThatCannotBeReadAgainHidesNoOther(t *testing.T) {
+	s := newScene(t)
+	w, old := s.world, s.clock.Now().Add(-2*time.Hour)
+	for i, id := range []string{"ch_bad", "ch_cent"} {
+		w.order(orderID(i), ordersv1.Order_COMPLETE, w.charge(id, old, orderID(i)))
+		w.set(func() { b := w.balance[len(w.balance)-1]; b.AmountMinor--; b.NetMinor-- })
+	}
+	w.set(func() { w.unreadable = map[string]bool{"ch_bad": true} })
+	run := s.startRun(s.instance(nil))
+	s.wantRun(run, pb.Run_SUCCEEDED)
+	if n := s.count(`SELECT count(*) FROM reconciliation.cases WHERE kind = 'DISCREPANCY' AND state = 'OPEN' AND summary LIKE '%ch_bad%' AND summary LIKE '%ch_cent%'`); n != 1 ||
+		run.GetErrors() != 1 || !hasLine(run, "not all that differs", "ch_bad") {
+		t.Errorf("%d cases name both: %v", n, run.GetDetails())
+	}
+}

@@ -53,6 +53,8 @@ type fakeWorld struct {
 
 	listedDisputes []*paymentsv1.SeenDispute
 
+	unreadable map[string]bool // charges of which Stripe gives no whole answer by their ids
+
 	listed   []*paymentsv1.ListChargesRequest
 	restored map[string]int
 	until    map[string]*timestamppb.Timestamp // what adoptions say of access before
@@ -261,9 +263,14 @@ func (p *fakePayments) ListCharges(_ context.Context, r *paymentsv1.ListChargesR
 	out := &paymentsv1.ListChargesResponse{}
 	if len(r.GetChargeIds()) > 0 {
 		for _, id := range r.GetChargeIds() {
-			if c := w.charges[id]; c != nil {
+			if w.unreadable[id] {
+				out.UnreadChargeIds = append(out.UnreadChargeIds, id)
+			} else if c := w.charges[id]; c != nil {
 				out.Charges = append(out.Charges, proto.CloneOf(c))
 			}
+		}
+		if n := len(out.GetUnreadChargeIds()); n > 0 && !r.GetPartial() || n == len(r.GetChargeIds()) {
+			return nil, errStripe
 		}
 		return out, nil
 	}

@@ -20,6 +20,7 @@ import (
 	paymentsv1 "makegood.example/proto/gen/payments/v1"
 	pb "makegood.example/proto/gen/reconciliation/v1"
 	"makegood.example/services/platform/apperr"
+	"makegood.example/services/platform/grpcclient"
 )
 
 var errStripe = apperr.New(codes.Unavailable, "STRIPE_UNREACHABLE", "Stripe cannot be reached at the moment")
@@ -465,6 +466,120 @@ func TestAPendingChargeIsReadAgainUntilItsBankAnswers(t *testing.T) {
 			}
 		}
 	})
+}
+
+// waiting puts n charges at Stripe of which the first run finds that they are pending.
+func (s *scene) waiting(dial grpcclient.Dialer, n int) {
+	s.t.Helper()
+	for i := range n {
+		s.world.charge(fmt.Sprintf("ch_%03d", i), s.clock.Now().Add(-time.Hour), orderID(i), func(c *paymentsv1.SeenCharge) {
+			c.Status, c.Recorded = paymentsv1.SeenCharge_PENDING, false
+		})
+	}
+	s.wantRun(s.startRun(dial), pb.Run_SUCCEEDED)
+	s.clock.Advance(72 * time.Hour)
+	s.world.set(func() {
+		for _, c := range s.world.charges {
+			c.Status = paymentsv1.SeenCharge_SUCCEEDED
+		}
+	})
+}
+
+func (s *scene) recovered() int {
+	s.t.Helper()
+	return s.count(`SELECT count(*) FROM reconciliation.charge_dispositions WHERE disposition = 'RECOVERED'`)
+}
+
+// One charge of which Stripe gives no answer keeps no other from being read again, those
+// of its page as little as those behind it, and is read again itself until it can be.
+func TestAChargeThatCannotBeReadKeepsNoOtherFromIt(t *testing.T) {
+	s := newScene(t)
+	w, dial := s.world, s.instance(map[string]string{"DEEP_PASS_EVERY": "1000h"})
+	s.waiting(dial, 250)
+	w.set(func() { w.unreadable = map[string]bool{"ch_000": true, "ch_120": true} })
+	run := s.startRun(dial)
+	s.wantRun(run, pb.Run_SUCCEEDED)
+	if n := s.recovered(); n != 248 || run.GetErrors() != 2 || !hasLine(run, "ch_000", "the next run reads it again") || !hasLine(run, "ch_120", "the next run reads it again") {
+		t.Errorf("%d charges are recovered, and the run has %d errors: %v", n, run.GetErrors(), run.GetDetails())
+	}
+	w.set(func() { w.unreadable = nil })
+	s.clock.Advance(2 * time.Minute)
+	s.wantRun(s.startRun(dial), pb.Run_SUCCEEDED)
+	if n := s.recovered(); n != 250 {
+		t.Errorf("%d charges are recovered after the next run", n)
+	}
+}
+
+// A whole page that cannot be read is a run's failure, and what is behind it is read all
+// the same: unless that takes as long as one list may.
+func TestAPageThatCannotBeReadAgainKeepsNoOtherFromIt(t *testing.T) {
+	for name, c := range map[string]struct {
+		takes     time.Duration
+		recovered int
+	}{"quickly": {0, 150}, "for long": {5 * time.Minute, 0}} {
+		t.Run(name, func(t *testing.T) {
+			s := newScene(t)
+			w, dial := s.world, s.instance(map[string]string{"DEEP_PASS_EVERY": "1000h"})
+			s.waiting(dial, 250)
+			hook(w, &w.onListCharges, func(r *paymentsv1.ListChargesRequest) error {
+				if slices.Contains(r.GetChargeIds(), "ch_042") {
+					s.clock.Advance(c.takes)
+					return errStripe
+				}
+				return nil
+			})
+			run := s.startRun(dial)
+			s.wantRun(run, pb.Run_FAILED)
+			if n := s.recovered(); n != c.recovered || run.GetErrors() != 1 || !hasLine(run, "not at rest", "cannot be read again") {
+				t.Errorf("%d charges are recovered, want %d: %v", n, c.recovered, run.GetDetails())
+			}
+			hook(w, &w.onListCharges, nil)
+			s.wantRun(s.startRun(dial), pb.Run_SUCCEEDED)
+			if n := s.recovered(); n != 250 {
+				t.Errorf("%d charges are recovered after the next run", n)
+			}
+		})
+	}
+}
+
+// A refund's charge that cannot be read is due in the next run: the list goes on.
+func TestARefundWhoseChargeCannotBeReadIsSeenLater(t *testing.T) {
+	s := newScene(t)
+	w, dial := s.world, s.instance(map[string]string{"DEEP_PASS_EVERY": "1000h"})
+	for i, id := range []string{"ch_bad", "ch_good"} {
+		w.order(orderID(i), ordersv1.Order_COMPLETE, w.charge(id, s.clock.Now().Add(-5*24*time.Hour), orderID(i)))
+	}
+	s.wantRun(s.startRun(dial), pb.Run_SUCCEEDED)
+	s.clock.Advance(time.Hour)
+	w.set(func() {
+		for _, c := range w.charges {
+			c.RefundedMinor = 24900
+		}
+		w.followed, w.unreadable = []string{"ch_bad", "ch_good"}, map[string]bool{"ch_bad": true}
+	})
+	read := s.cursor("refunds")
+	s.wantRun(s.startRun(dial), pb.Run_SUCCEEDED)
+	s.wantDisposition("ch_good", "REFUNDED")
+	s.wantDisposition("ch_bad", "MATCHED")
+	if !s.cursor("refunds").After(read) {
+		t.Error("the cursor over refunds stays for a charge that is due by itself")
+	}
+	w.set(func() { w.unreadable = nil })
+	s.clock.Advance(time.Hour)
+	s.wantRun(s.startRun(dial), pb.Run_SUCCEEDED)
+	s.wantDisposition("ch_bad", "REFUNDED")
+
+	// One that no run has seen is due nowhere else: its page was not read.
+	w.charge("ch_unseen", s.clock.Now().Add(-400*24*time.Hour), orderID(9))
+	w.set(func() {
+		w.followed, w.unreadable = []string{"ch_unseen", "ch_good"}, map[string]bool{"ch_unseen": true}
+	})
+	read = s.cursor("refunds")
+	s.clock.Advance(time.Hour)
+	s.wantRun(s.startRun(dial), pb.Run_FAILED)
+	if !s.cursor("refunds").Equal(read) {
+		t.Error("the cursor moved over a charge that nothing reads again")
+	}
 }
 
 func TestANewChargeIsLeftToItsBuyersRequest(t *testing.T) {

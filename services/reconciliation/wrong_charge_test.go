@@ -176,3 +176,34 @@ func TestWhatAPersonDecidedAboutIsExplained(t *testing.T) {
 	s.exec(`UPDATE reconciliation.cases SET state = 'RESOLVED', resolved_by = 'system', resolution = 'gone', resolved_at = now(), next_look_at = NULL WHERE state = 'OPEN'`)
 	want("ch_wrong")
 }
+
+// What cannot be read holds its own case and no other one.
+func TestAChargeThatCannotBeReadHoldsNoCaseOfAnother(t *testing.T) {
+	s := newScene(t)
+	w, old := s.world, s.clock.Now().Add(-time.Hour)
+	var wrong []*paymentsv1.SeenCharge
+	for i, id := range []string{"ch_bad", "ch_good"} {
+		w.order(orderID(i), ordersv1.Order_COMPLETE, w.charge("ch_right_"+id, old, orderID(i)))
+		wrong = append(wrong, w.charge(id, old, orderID(i), func(c *paymentsv1.SeenCharge) { c.Recorded, c.AmountMinor = false, 24800 }))
+	}
+	s.sweeps()
+	if n := s.openCases("WRONG_CHARGE"); n != 2 {
+		t.Fatalf("%d cases are open", n)
+	}
+	for _, c := range wrong {
+		s.refunds(c)
+	}
+	w.set(func() { w.unreadable = map[string]bool{"ch_bad": true} })
+	dial := s.instance(map[string]string{"DEEP_PASS_EVERY": "1000h"})
+	run := s.startRun(dial)
+	s.wantRun(run, pb.Run_SUCCEEDED)
+	if n := s.count(`SELECT count(*) FROM reconciliation.cases WHERE kind = 'WRONG_CHARGE' AND state = 'OPEN' AND subject = $1`, "order/"+orderID(0)); n != 1 ||
+		s.openCases("WRONG_CHARGE") != 1 || run.GetErrors() != 2 || !hasLine(run, "open cases", "ch_bad") {
+		t.Errorf("%d cases are open: %v", s.openCases("WRONG_CHARGE"), run.GetDetails())
+	}
+	w.set(func() { w.unreadable = nil })
+	s.wantRun(s.startRun(dial), pb.Run_SUCCEEDED)
+	if n := s.openCases("WRONG_CHARGE"); n != 0 {
+		t.Errorf("%d cases are open when all can be read", n)
+	}
+}

@@ -2866,7 +2866,10 @@ type ListChargesRequest struct {
 	// Only these charges, at most 100; the window is not read then.
 	ChargeIds []string `protobuf:"bytes,2,rep,name=charge_ids,json=chargeIds,proto3" json:"charge_ids,omitempty"`
 	// Opaque; from the previous page of the same window.
-	PageToken     string `protobuf:"bytes,3,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
+	PageToken string `protobuf:"bytes,3,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
+	// With charge_ids: answer with those that could be read and name the others. Without
+	// it, one that cannot be read is an error.
+	Partial       bool `protobuf:"varint,4,opt,name=partial,proto3" json:"partial,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2922,6 +2925,13 @@ func (x *ListChargesRequest) GetPageToken() string {
 	return ""
 }
 
+func (x *ListChargesRequest) GetPartial() bool {
+	if x != nil {
+		return x.Partial
+	}
+	return false
+}
+
 // ListChargesResponse is one page of charges.
 type ListChargesResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -2929,8 +2939,11 @@ type ListChargesResponse struct {
 	Charges []*SeenCharge `protobuf:"bytes,1,rep,name=charges,proto3" json:"charges,omitempty"`
 	// Empty on the last page.
 	NextPageToken string `protobuf:"bytes,2,opt,name=next_page_token,json=nextPageToken,proto3" json:"next_page_token,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	// Of charge_ids, when partial: those of which Stripe gave no whole answer now, and
+	// never all of them, which is an error.
+	UnreadChargeIds []string `protobuf:"bytes,3,rep,name=unread_charge_ids,json=unreadChargeIds,proto3" json:"unread_charge_ids,omitempty"`
+	unknownFields   protoimpl.UnknownFields
+	sizeCache       protoimpl.SizeCache
 }
 
 func (x *ListChargesResponse) Reset() {
@@ -2975,6 +2988,13 @@ func (x *ListChargesResponse) GetNextPageToken() string {
 		return x.NextPageToken
 	}
 	return ""
+}
+
+func (x *ListChargesResponse) GetUnreadChargeIds() []string {
+	if x != nil {
+		return x.UnreadChargeIds
+	}
+	return nil
 }
 
 // SeenCharge is a charge as Stripe shows it, and whose it is.
@@ -4849,16 +4869,18 @@ const file_payments_v1_payments_proto_rawDesc = "" +
 	"\bstatuses\x18\x01 \x03(\tR\bstatuses\"|\n" +
 	"\x06Window\x126\n" +
 	"\x04from\x18\x01 \x01(\v2\x1a.google.protobuf.TimestampB\x06\xbaH\x03\xc8\x01\x01R\x04from\x12:\n" +
-	"\x06before\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampB\x06\xbaH\x03\xc8\x01\x01R\x06before\"\x9a\x01\n" +
+	"\x06before\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampB\x06\xbaH\x03\xc8\x01\x01R\x06before\"\xb4\x01\n" +
 	"\x12ListChargesRequest\x12+\n" +
 	"\x06window\x18\x01 \x01(\v2\x13.payments.v1.WindowR\x06window\x12.\n" +
 	"\n" +
 	"charge_ids\x18\x02 \x03(\tB\x0f\xbaH\f\x92\x01\t\x10d\"\x05r\x03\x18\xff\x01R\tchargeIds\x12'\n" +
 	"\n" +
-	"page_token\x18\x03 \x01(\tB\b\xbaH\x05r\x03\x18\xff\x01R\tpageToken\"p\n" +
+	"page_token\x18\x03 \x01(\tB\b\xbaH\x05r\x03\x18\xff\x01R\tpageToken\x12\x18\n" +
+	"\apartial\x18\x04 \x01(\bR\apartial\"\x9c\x01\n" +
 	"\x13ListChargesResponse\x121\n" +
 	"\acharges\x18\x01 \x03(\v2\x17.payments.v1.SeenChargeR\acharges\x12&\n" +
-	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\xe7\x05\n" +
+	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\x12*\n" +
+	"\x11unread_charge_ids\x18\x03 \x03(\tR\x0funreadChargeIds\"\xe7\x05\n" +
 	"\n" +
 	"SeenCharge\x12\x1b\n" +
 	"\tcharge_id\x18\x01 \x01(\tR\bchargeId\x12*\n" +

@@ -21,6 +21,8 @@ func (r *Admin) ListCharges(ctx context.Context, req *paymentsv1.ListChargesRequ
 	var page []service.Seen
 	var err error
 	switch {
+	case len(req.GetChargeIds()) > 0 && req.GetPartial():
+		page, out.UnreadChargeIds, err = r.Service.SeeMostCharges(ctx, req.GetChargeIds())
 	case len(req.GetChargeIds()) > 0:
 		page, err = r.Service.SeeCharges(ctx, req.GetChargeIds())
 	case req.GetWindow() == nil:

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"sync"
+	"time"
 
 	"makegood.example/services/payments/internal/payment"
 	"makegood.example/services/payments/internal/stripegw"
@@ -29,16 +30,36 @@ func (s *Service) ListCharges(ctx context.Context, w payment.Window, after strin
 // SeeCharges reads charges by their ids, in their order; those that Stripe does
 // not have are left out. Errors: payment.ErrUnreachable.
 func (s *Service) SeeCharges(ctx context.Context, ids []string) ([]Seen, error) {
+	page, _, err := s.seeCharges(ctx, ids, false)
+	return page, err
+}
+
+// SeeMostCharges does the same, and answers with the ids of those of which Stripe gave
+// no whole answer: one of them must not keep the others from being seen. When it gave
+// none of any it is an error.
+func (s *Service) SeeMostCharges(ctx context.Context, ids []string) (page []Seen, unread []string, err error) {
+	return s.seeCharges(ctx, ids, true)
+}
+
+// toSayWhose is left of a caller's time when charges are not read any more.
+const toSayWhose = 2 * time.Second
+
+func (s *Service) seeCharges(ctx context.Context, ids []string, partial bool) (page []Seen, unread []string, err error) {
 	charges, behind, errs := make([]payment.SeenCharge, len(ids)), make([]payment.Behind, len(ids)), make([]error, len(ids))
-	ctx, cancel := context.WithCancel(ctx)
+	reading, cancel := context.WithCancel(ctx)
 	defer cancel()
+	if deadline, ok := ctx.Deadline(); ok && partial {
+		reading, cancel = context.WithDeadline(reading, deadline.Add(-toSayWhose))
+		defer cancel()
+	}
 	var all sync.WaitGroup
 	slots := make(chan struct{}, readsAtOnce)
 	for i, id := range ids {
 		slots <- struct{}{}
 		all.Go(func() {
 			defer func() { <-slots }()
-			if charges[i], behind[i], errs[i] = s.Stripe.SeeCharge(ctx, id); errs[i] != nil && !errors.Is(errs[i], stripegw.ErrNotFound) {
+			charges[i], behind[i], errs[i] = s.Stripe.SeeCharge(reading, id)
+			if errs[i] != nil && !errors.Is(errs[i], stripegw.ErrNotFound) && !partial {
 				cancel() // the page is lost: the others need not be read
 			}
 		})
@@ -47,20 +68,20 @@ func (s *Service) SeeCharges(ctx context.Context, ids []string) ([]Seen, error) 
 	var found []payment.SeenCharge
 	known := map[string]payment.Behind{}
 	var failed error
-	for i := range ids {
+	for i, id := range ids {
 		switch {
 		case errs[i] == nil:
 			found = append(found, charges[i])
 			known[charges[i].ID] = behind[i]
 		case !errors.Is(errs[i], stripegw.ErrNotFound):
-			failed = errors.Join(failed, errs[i])
+			unread, failed = append(unread, id), errors.Join(failed, errs[i])
 		}
 	}
-	if failed != nil {
-		return nil, s.unreachable(ctx, failed)
+	if failed != nil && (!partial || len(unread) == len(ids)) {
+		return nil, nil, s.unreachable(ctx, failed)
 	}
-	page, err := s.owners(ctx, found, func(context.Context) (map[string]payment.Behind, error) { return known, nil })
-	return page, s.unreachable(ctx, err)
+	page, err = s.owners(ctx, found, func(context.Context) (map[string]payment.Behind, error) { return known, nil })
+	return page, unread, s.unreachable(ctx, err)
 }
 
 // Recorded answers which of some charges are recorded here as paid.

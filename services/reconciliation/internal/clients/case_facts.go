@@ -2,7 +2,9 @@ package clients
 
 import (
 	"context"
+	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -107,21 +109,26 @@ type ChargeFacts struct {
 const chargesMax = 100
 
 // Charges reads charges by their ids, as Stripe shows them now. Those that Stripe
-// does not have are missing.
+// does not have are missing. With an error, those that cannot be read are, too.
 func (f *CaseFacts) Charges(ctx context.Context, ids []string) (map[string]ChargeFacts, error) {
 	facts := make(map[string]ChargeFacts, len(ids))
+	var unread []string
 	for len(ids) > 0 {
 		some := ids[:min(len(ids), chargesMax)]
 		ids = ids[len(some):]
-		page, err := f.listCharges(ctx, &paymentsv1.ListChargesRequest{ChargeIds: some})
+		page, err := f.listCharges(ctx, &paymentsv1.ListChargesRequest{ChargeIds: some, Partial: true})
 		if err != nil {
-			return nil, err
+			return facts, err
 		}
+		unread = append(unread, page.GetUnreadChargeIds()...)
 		for _, c := range page.GetCharges() {
 			facts[c.GetChargeId()] = ChargeFacts{
 				CreatedAt: c.GetCreatedAt().AsTime(), Refunded: c.GetAmountMinor() > 0 && c.GetRefundedMinor() >= c.GetAmountMinor(),
 			}
 		}
+	}
+	if len(unread) > 0 {
+		return facts, fmt.Errorf("no answer from Stripe about %s", strings.Join(unread, ", "))
 	}
 	return facts, nil
 }

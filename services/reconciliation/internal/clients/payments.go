@@ -43,14 +43,22 @@ func (w Window) proto() *paymentsv1.Window {
 // ListCharges reads one page of the charges made in a window, newest first, and
 // the token of the next page, empty on the last.
 func (p *Payments) ListCharges(ctx context.Context, w Window) ([]disposition.Charge, string, error) {
-	return p.charges(ctx, &paymentsv1.ListChargesRequest{Window: w.proto(), PageToken: w.Token})
+	page, err := p.page(ctx, &paymentsv1.ListChargesRequest{Window: w.proto(), PageToken: w.Token})
+	return seenCharges(page), page.GetNextPageToken(), err
 }
 
 // Charges reads charges by their ids, at most 100. Those that Stripe does not
 // have are missing.
 func (p *Payments) Charges(ctx context.Context, ids []string) ([]disposition.Charge, error) {
-	charges, _, err := p.charges(ctx, &paymentsv1.ListChargesRequest{ChargeIds: ids})
-	return charges, err
+	page, err := p.page(ctx, &paymentsv1.ListChargesRequest{ChargeIds: ids})
+	return seenCharges(page), err
+}
+
+// MostCharges is Charges of as many as can be read now, and answers with the ids of the
+// others. It is an error when none can.
+func (p *Payments) MostCharges(ctx context.Context, ids []string) (charges []disposition.Charge, unread []string, err error) {
+	page, err := p.page(ctx, &paymentsv1.ListChargesRequest{ChargeIds: ids, Partial: true})
+	return seenCharges(page), page.GetUnreadChargeIds(), err
 }
 
 // Recorded answers which of a page of charges Payments has recorded as paid.
@@ -65,18 +73,18 @@ func (p *Payments) Recorded(ctx context.Context, ids []string) (map[string]bool,
 	return recorded, err
 }
 
-func (p *Payments) charges(ctx context.Context, r *paymentsv1.ListChargesRequest) ([]disposition.Charge, string, error) {
+func (p *Payments) page(ctx context.Context, r *paymentsv1.ListChargesRequest) (*paymentsv1.ListChargesResponse, error) {
 	ctx, cancel := context.WithTimeout(ctx, listTimeout)
 	defer cancel()
-	page, err := p.client.ListCharges(ctx, r)
-	if err != nil {
-		return nil, "", err
-	}
+	return p.client.ListCharges(ctx, r)
+}
+
+func seenCharges(page *paymentsv1.ListChargesResponse) []disposition.Charge {
 	charges := make([]disposition.Charge, len(page.GetCharges()))
 	for i, c := range page.GetCharges() {
 		charges[i] = seenCharge(c)
 	}
-	return charges, page.GetNextPageToken(), nil
+	return charges
 }
 
 func seenCharge(c *paymentsv1.SeenCharge) disposition.Charge {

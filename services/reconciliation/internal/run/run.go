@@ -26,7 +26,7 @@ type Status string
 const (
 	Running Status = "RUNNING"
 	// Succeeded looked at everything that was due; Errors counts what could not
-	// be mended.
+	// be mended, and the single charges that could not be read and are due again.
 	Succeeded Status = "SUCCEEDED"
 	// Failed could not even list something; what was done is kept.
 	Failed Status = "FAILED"

@@ -2,6 +2,7 @@ package service
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -81,9 +82,7 @@ func (s *Service) askAboutDisputes(ctx context.Context, w *sweep, page []balance
 	for _, u := range untold {
 		charges = append(charges, u.ChargeID)
 	}
-	if err := s.lookAgain(ctx, w, charges); err != nil {
-		return err
-	}
+	unread, looked := s.lookAgain(ctx, w, charges)
 	recorded, err := s.Payments.Recorded(ctx, charges)
 	if err == nil {
 		untold, err = s.Store.UntoldDisputes(ctx, ids)
@@ -93,6 +92,9 @@ func (s *Service) askAboutDisputes(ctx context.Context, w *sweep, page []balance
 	}
 	var told []string
 	for _, u := range untold {
+		if slices.Contains(unread, u.ChargeID) {
+			continue // the page counts as not read, and the next run asks
+		}
 		if u.Owner == "" {
 			continue // its charge took no money, or Stripe does not show it
 		}
@@ -103,7 +105,7 @@ func (s *Service) askAboutDisputes(ctx context.Context, w *sweep, page []balance
 		}
 		told = append(told, u.ID)
 	}
-	return s.Store.NoteDisputesTold(ctx, told)
+	return errors.Join(looked, s.Store.NoteDisputesTold(ctx, told))
 }
 
 // askAboutDispute opens the case of a dispute. One that is open about the same order

@@ -16,7 +16,10 @@ import (
 	"makegood.example/services/reconciliation/internal/store"
 )
 
-var errNotShown = errors.New("it is not shown by Stripe any more")
+var (
+	errNotShown = errors.New("it is not shown by Stripe any more")
+	errUnread   = errors.New("it cannot be read at Stripe now; the next run reads it again")
+)
 
 // looked is one charge of a page while it is examined.
 type looked struct {

@@ -27,7 +27,10 @@ func (s *Service) readBalance(ctx context.Context, w *sweep) error {
 // sweep's cursor too, so that the charges whose money moved are left to the next
 // run, which would not meet their movements any more.
 func (s *Service) readForReport(ctx context.Context, w *sweep) error {
-	return s.readMovements(ctx, w, func(moved []string) error { return s.Store.ReadAgain(ctx, moved, s.now()) })
+	return s.readMovements(ctx, w, func(moved []string) error {
+		_, err := s.Store.ReadAgain(ctx, moved, s.now())
+		return err
+	})
 }
 
 // readMovements keeps the movements since the cursor. They never change. moved is

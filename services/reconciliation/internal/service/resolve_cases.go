@@ -2,8 +2,10 @@ package service
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"makegood.example/services/reconciliation/internal/cases"
@@ -26,7 +28,7 @@ func (s *Service) resolveCases(ctx context.Context, w *sweep) error {
 		}
 		now := s.askAbout(ctx, w, page)
 		each(page, func(c cases.Case) {
-			if ctx.Err() == nil && !s.nameAll(ctx, p, c, now) {
+			if ctx.Err() == nil && !now.leaves(c) && !s.nameAll(ctx, p, c, now) {
 				s.resolveIfGone(ctx, p, c, now)
 			}
 		})
@@ -60,6 +62,7 @@ func (s *Service) resolveIfGone(ctx context.Context, p *run.Progress, c cases.Ca
 type asked struct {
 	charges      map[string]clients.ChargeFacts
 	became       store.DispositionsOf // of what was paid twice or wrongly, and of all charges of its orders
+	unread       []string             // of those that were paid twice or wrongly: what is known of them may be old
 	dispositions map[string]store.Previous
 	events       map[string]string
 	followed     map[string]time.Time // subscriptions that can be followed, and when they last were
@@ -111,12 +114,11 @@ func (s *Service) askAbout(ctx context.Context, w *sweep, page []cases.Case) (a 
 		}
 	}
 	ask("charges", len(charges) > 0, func() (err error) { a.charges, err = s.CaseFacts.Charges(ctx, charges); return err })
-	ask("what became of charges", len(paid) > 0 || len(orders) > 0, func() (err error) {
-		if err := s.lookAgain(ctx, w, paid); err != nil {
-			return err
-		}
-		a.became, err = s.Store.Became(ctx, paid, orders)
-		return err
+	ask("what became of charges", len(paid) > 0 || len(orders) > 0, func() error {
+		var looked, known error
+		a.unread, looked = s.lookAgain(ctx, w, paid)
+		a.became, known = s.Store.Became(ctx, paid, orders)
+		return errors.Join(looked, known)
 	})
 	ask("dispositions", len(adopted) > 0, func() (err error) { a.dispositions, err = s.Store.Dispositions(ctx, adopted); return err })
 	ask("events", len(events) > 0, func() (err error) { a.events, err = s.CaseFacts.FinishedEvents(ctx, events); return err })
@@ -126,20 +128,39 @@ func (s *Service) askAbout(ctx context.Context, w *sweep, page []cases.Case) (a 
 	return a
 }
 
+// leaves says whether a case stays as it is, because not all of what it names could be
+// read.
+func (a asked) leaves(c cases.Case) bool {
+	return slices.ContainsFunc(c.ChargeIDs(), func(id string) bool { return slices.Contains(a.unread, id) })
+}
+
 // lookAgain examines charges by their ids; those that Stripe does not show are left
-// as they are.
-func (s *Service) lookAgain(ctx context.Context, w *sweep, ids []string) error {
+// as they are. It answers with those that could not be looked at, and why.
+func (s *Service) lookAgain(ctx context.Context, w *sweep, ids []string) (unread []string, err error) {
+	began := s.now()
+	ids = slices.Clone(ids)
 	slices.Sort(ids)
+	var failed []error
 	for part := range slices.Chunk(slices.Compact(ids), pageSize) {
-		charges, err := s.Payments.Charges(ctx, part)
+		if len(failed) > 0 && s.now().Sub(began) >= s.readsAtMost() || ctx.Err() != nil {
+			unread = append(unread, part...)
+			continue
+		}
+		charges, left, err := s.Payments.MostCharges(ctx, part)
 		if err == nil {
 			err = s.examine(ctx, w, charges)
 		}
-		if err != nil {
-			return err
+		switch {
+		case err != nil:
+			left = part
+		case len(left) > 0:
+			err = fmt.Errorf("charge %s: %w", strings.Join(left, ", "), errUnread)
+		default:
+			continue
 		}
+		unread, failed = append(unread, left...), append(failed, err)
 	}
-	return nil
+	return unread, errors.Join(append(failed, context.Cause(ctx))...)
 }
 
 // goneBecause says in plain words why the problem of a case has gone away; empty

@@ -2,6 +2,7 @@ package service
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -40,31 +41,41 @@ func (s *Service) chargePage(ctx context.Context, w *sweep, at clients.Window) (
 const notShownAgain = time.Hour
 
 // readOpenAgain reads the charges that were not at rest when they were last
-// seen, and that this run has not seen yet.
+// seen, and that this run has not seen yet. A page that cannot be read keeps those
+// behind it waiting no longer than one list may be read.
 func (s *Service) readOpenAgain(ctx context.Context, w *sweep) error {
 	now := s.now()
+	var failed []error
 	for after := (store.ReadAgainPosition{}); ; {
 		ids, last, err := s.Store.ToReadAgain(ctx, w.runID, now, after, pageSize)
-		if err == nil && len(ids) > 0 {
+		listed := err == nil
+		if listed && len(ids) > 0 {
 			err = s.examineByID(ctx, w, ids)
 		}
 		if err != nil {
 			fault(ctx, w.progress, "charges that are not at rest cannot be read again", err)
-			return fmt.Errorf("read open charges again: %w", err)
+			failed = append(failed, fmt.Errorf("read open charges again: %w", err))
+			if !listed || ctx.Err() != nil || s.now().Sub(now) >= s.readsAtMost() {
+				return errors.Join(failed...)
+			}
 		}
 		if after = last; len(ids) < pageSize {
-			return nil
+			return errors.Join(failed...)
 		}
 	}
 }
 
-// examineByID reads charges by their ids and examines them.
+// examineByID reads charges by their ids and examines them. One that cannot be read
+// now is due in the next run, and keeps no other from being examined.
 func (s *Service) examineByID(ctx context.Context, w *sweep, ids []string) error {
-	charges, err := s.Payments.Charges(ctx, ids)
+	charges, unread, err := s.Payments.MostCharges(ctx, ids)
 	if err != nil {
 		return err
 	}
-	shown := make(map[string]bool, len(charges))
+	shown := make(map[string]bool, len(charges)+len(unread))
+	for _, id := range unread {
+		shown[id] = true
+	}
 	for _, c := range charges {
 		shown[c.ID] = true
 	}
@@ -80,5 +91,21 @@ func (s *Service) examineByID(ctx context.Context, w *sweep, ids []string) error
 			return err
 		}
 	}
-	return s.examine(ctx, w, charges)
+	return errors.Join(s.examine(ctx, w, charges), s.leaveUnread(ctx, w, unread))
+}
+
+// leaveUnread leaves charges that cannot be read now to the next run. Errors: when one
+// was never seen, so that nothing would have that run read it.
+func (s *Service) leaveUnread(ctx context.Context, w *sweep, ids []string) error {
+	for _, id := range ids {
+		fault(ctx, w.progress, "charge "+id, errUnread)
+	}
+	if len(ids) == 0 || w.dry {
+		return nil
+	}
+	n, err := s.Store.ReadAgain(ctx, ids, s.now())
+	if err == nil && n < len(ids) {
+		err = errUnread
+	}
+	return err
 }

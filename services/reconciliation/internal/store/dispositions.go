@@ -190,9 +190,11 @@ func (s *Store) PostponeReading(ctx context.Context, chargeIDs []string, until t
 	return mapError(s.q.PostponeReading(ctx, db.PostponeReadingParams{ReadAgainAt: until, ChargeIds: chargeIDs}))
 }
 
-// ReadAgain has the next run read charges again, whatever they were.
-func (s *Store) ReadAgain(ctx context.Context, chargeIDs []string, at time.Time) error {
-	return mapError(s.q.ReadAgain(ctx, db.ReadAgainParams{ReadAgainAt: at, ChargeIds: chargeIDs}))
+// ReadAgain has the next run read charges again, whatever they were, and answers with
+// how many of them were seen before.
+func (s *Store) ReadAgain(ctx context.Context, chargeIDs []string, at time.Time) (seen int, err error) {
+	n, err := s.q.ReadAgain(ctx, db.ReadAgainParams{ReadAgainAt: at, ChargeIds: chargeIDs})
+	return int(n), mapError(err)
 }
 
 // NewestAccess lists the charges whose buyers got access most recently, with

@@ -263,7 +263,7 @@ func (q *Queries) PostponeReading(ctx context.Context, arg PostponeReadingParams
 	return err
 }
 
-const readAgain = `-- name: ReadAgain :exec
+const readAgain = `-- name: ReadAgain :execrows
 UPDATE reconciliation.charge_dispositions
 SET read_again_at = least(read_again_at, $1::timestamptz)
 WHERE charge_id = ANY ($2::text[])
@@ -275,9 +275,12 @@ type ReadAgainParams struct {
 }
 
 // Never later than it was to be read.
-func (q *Queries) ReadAgain(ctx context.Context, arg ReadAgainParams) error {
-	_, err := q.db.Exec(ctx, readAgain, arg.ReadAgainAt, arg.ChargeIds)
-	return err
+func (q *Queries) ReadAgain(ctx context.Context, arg ReadAgainParams) (int64, error) {
+	result, err := q.db.Exec(ctx, readAgain, arg.ReadAgainAt, arg.ChargeIds)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected(), nil
 }
 
 const upsertDispositions = `-- name: UpsertDispositions :exec

@@ -52,7 +52,7 @@ UPDATE reconciliation.charge_dispositions
 SET read_again_at = @read_again_at::timestamptz
 WHERE charge_id = ANY (@charge_ids::text[]) AND read_again_at IS NOT NULL;
 
--- name: ReadAgain :exec
+-- name: ReadAgain :execrows
 -- Never later than it was to be read.
 UPDATE reconciliation.charge_dispositions
 SET read_again_at = least(read_again_at, @read_again_at::timestamptz)
