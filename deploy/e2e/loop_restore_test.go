@@ -14,15 +14,17 @@ import (
 )
 
 // TestRestoredFromADump: Orders' schema comes back from a dump that is older
-// than three purchases, then Provisioning's, then both at once, and then Payments'.
+// than three purchases and a refund, then Provisioning's, then both at once, and then Payments'.
 // Nobody tells the sweep.
 func TestRestoredFromADump(t *testing.T) {
 	t.Parallel()
 	s := open(t, "RESCUE_AFTER=off", "RECONCILE_EVERY=1s", "STUCK_AFTER=1h", "APOLOGY_AFTER=1s")
 	s.pauseWebhooks(t, true)
-	kept := s.buyer("before the dump")
-	kept.pays(t, card)
-	kept.judgeFulfilled(t, outcome{})
+	kept, leaves := s.buyer("before the dump"), s.buyer("refunded after the dump")
+	for _, b := range []*buyer{kept, leaves} {
+		b.pays(t, card)
+		b.judgeFulfilled(t, outcome{})
+	}
 	stays := kept.record(t)
 	ordersDump, accessDump, paymentsDump := s.dump(t, "orders"), s.dump(t, "provisioning"), s.dump(t, "payments")
 
@@ -35,12 +37,22 @@ func TestRestoredFromADump(t *testing.T) {
 		b.judgeFulfilled(t, outcome{})
 		lost[i] = b.purchased(t)
 	}
+	withdrawn := func() {
+		t.Helper()
+		leaves.awaitRest(t, "REFUNDED")
+		await(t, "the access of "+leaves.email+" to be withdrawn", func() bool {
+			return s.count(t, `SELECT count(*) FROM provisioning.grants WHERE order_id = $1 AND revoked_at IS NOT NULL`, leaves.record(t).ID) == 1
+		})
+	}
+	s.refundAtStripe(t, leaves.atStripe(t).charges[0].ID, "")
+	withdrawn()
 	// Another product takes our exact amount from an address that we know.
 	foreign := s.foreignCharge(t, "24900", url.Values{"receipt_email": {lost[0].email}})
 	s.awaitDisposition(t, foreign, "FOREIGN")
 	for _, p := range lost {
 		s.awaitDisposition(t, p.charge, "MATCHED")
 	}
+	s.awaitDisposition(t, leaves.atStripe(t).charges[0].ID, "REFUNDED")
 
 	s.restore(t, map[string]string{"orders": ordersDump})
 	for _, p := range lost {
@@ -52,6 +64,7 @@ func TestRestoredFromADump(t *testing.T) {
 		t.Errorf("the order from before the dump is %+v", r)
 	}
 
+	withdrawn()
 	s.restore(t, map[string]string{"provisioning": accessDump})
 	for _, p := range lost {
 		await(t, "the access of "+p.email, func() bool {
@@ -59,6 +72,7 @@ func TestRestoredFromADump(t *testing.T) {
 		})
 		p.judgeBack(t, "RECOVERED")
 	}
+	withdrawn()
 	s.judgeNoticed(t, 2)
 
 	// What is rebuilt from nothing but Stripe ends when it did, not a term from now.
@@ -86,14 +100,18 @@ func TestRestoredFromADump(t *testing.T) {
 		"messages": `SELECT count(*) FROM notifications.messages`,
 		"payments": `SELECT count(*) FROM payments.payments`,
 	} {
-		if n := s.count(t, sql); n != 1+len(lost) {
-			t.Errorf("%d %s, want %d", n, what, 1+len(lost))
+		want := 2 + len(lost)
+		if what == "messages" {
+			want++ // about the refund
+		}
+		if n := s.count(t, sql); n != want {
+			t.Errorf("%d %s, want %d", n, what, want)
 		}
 	}
 	if n := s.count(t, `SELECT count(*) FROM reconciliation.cases`); n != 0 {
 		t.Errorf("%d cases, want none", n)
 	}
-	s.judgeSums(t, 24900*(2+len(lost)))
+	s.judgeSums(t, 24900*(3+len(lost)))
 }
 
 // purchased is a finished purchase, as it must come back.

@@ -155,6 +155,9 @@ func (w *fakeWorld) advance(id string) (state ordersv1.Order_State, known bool) 
 		o.RecoveredBy = "reconciliation"
 	}
 	w.fulfil(o)
+	if _, granted := w.grants[id]; granted && o.AccessWithdrawnAt != nil {
+		w.grants[id] = false
+	}
 	return o.State, true
 }
 

@@ -785,6 +785,51 @@ func TestARestoredDatabaseIsNoticed(t *testing.T) {
 	}
 }
 
+// A grant that comes back from a backup, although its money went back since, is withdrawn
+// again: whoever was refunded, or has won a dispute, does not get the access for nothing.
+func TestAWithdrawalThatProvisioningLostIsMadeAgain(t *testing.T) {
+	s := newScene(t)
+	w, made := s.world, s.clock.Now().Add(-50*time.Minute)
+	var refunded, disputed *fakeOrder
+	w.order(orderID(1), ordersv1.Order_COMPLETE, w.charge("ch_refunded", made, orderID(1)), func(o *fakeOrder) { refunded = o })
+	w.order(orderID(2), ordersv1.Order_COMPLETE, w.charge("ch_lost", made, orderID(2)), func(o *fakeOrder) { disputed = o })
+	w.order(orderID(3), ordersv1.Order_COMPLETE, w.charge("ch_kept", made, orderID(3)))
+	w.set(func() {
+		w.charges["ch_refunded"].RefundedMinor, w.charges["ch_lost"].Disputed = 24900, true
+		refunded.State, refunded.RefundedMinor, refunded.AccessWithdrawnAt = ordersv1.Order_REFUNDED, 24900, timestamppb.New(s.clock.Now())
+		disputed.Dispute, disputed.AccessWithdrawnAt = paymentsv1.Payment_LOST, timestamppb.New(s.clock.Now())
+		w.grants[orderID(1)], w.grants[orderID(2)] = false, false
+	})
+	dial := s.instance(nil)
+	s.wantRun(s.startRun(dial), pb.Run_SUCCEEDED)
+	s.wantDisposition("ch_refunded", "REFUNDED")
+	s.wantDisposition("ch_lost", "MATCHED")
+	s.clock.Advance(3 * time.Hour) // no list shows the charges any more
+	w.set(func() {
+		w.grants[orderID(1)], w.grants[orderID(2)], w.grantsHistory = true, true, 1
+		w.advanced = map[string]int{}
+	})
+	run := s.startRun(dial)
+	s.wantRun(run, pb.Run_SUCCEEDED)
+	w.set(func() {
+		if w.grants[orderID(1)] || w.grants[orderID(2)] || !w.grants[orderID(3)] || w.advanced[orderID(3)] != 0 {
+			t.Errorf("access is %v, advanced %v: %v", w.grants, w.advanced, run.GetDetails())
+		}
+	})
+	s.wantDisposition("ch_refunded", "REFUNDED")
+	s.wantDisposition("ch_lost", "MATCHED")
+	if !hasLine(run, "ch_refunded", "withdrawn again") || !hasLine(run, "ch_lost", "withdrawn again") {
+		t.Errorf("the run does not say so: %v", run.GetDetails())
+	}
+	w.set(func() { w.advanced = map[string]int{} })
+	s.startRun(dial)
+	w.set(func() {
+		if len(w.advanced) != 0 {
+			t.Errorf("advanced again: %v", w.advanced)
+		}
+	})
+}
+
 // A loss counts as noticed when everything is to be read again, and not before.
 func TestALossIsNoticedUntilAPassHasBegun(t *testing.T) {
 	s := newScene(t)

@@ -93,6 +93,9 @@ func refunded(f Facts) Decision {
 	case o.State != "REFUNDED" || o.AccessWithdrawnAt.IsZero():
 		d.Reason += "; access is not withdrawn yet"
 		d.Step, d.Again = Tell, true
+	case f.LostWithdrawal():
+		d.Reason += "; its access was withdrawn, and Provisioning does not know that"
+		d.Step, d.Again = Advance, true
 	}
 	return d
 }
@@ -199,6 +202,8 @@ func settled(f Facts) Decision {
 		return Decision{Kind: Quarantined, Again: true, Reason: fmt.Sprintf("order %s is %s although it is paid, and Orders leaves it to a person", o.ID, o.State)}
 	case !fulfilled(o):
 		return open(Advance, fmt.Sprintf("order %s is %s", o.ID, o.State))
+	case lost && f.LostWithdrawal():
+		return open(Advance, "its dispute was lost and its access withdrawn, and Provisioning does not know that")
 	case lost && !o.AccessWithdrawnAt.IsZero() && c.LostMinor > 0 && c.LostMinor+c.RefundedMinor < c.AmountMinor:
 		return lostInPart(c, o)
 	case lost && !o.AccessWithdrawnAt.IsZero():

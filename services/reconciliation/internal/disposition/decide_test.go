@@ -110,6 +110,13 @@ func TestDecide(t *testing.T) {
 		{"refunded", paid(state("REFUNDED"), refunded, func(f *facts) { f.Order.RefundedMinor, f.Order.AccessWithdrawnAt = 24900, later }), "REFUNDED", nothing, "", "in full"},
 		{"refunded, and Orders does not know", paid(refunded), "REFUNDED", tell, "", "not withdrawn"},
 		{"refunded, and access is not withdrawn yet", paid(state("REFUNDED"), refunded, func(f *facts) { f.Order.RefundedMinor = 24900 }), "REFUNDED", tell, "", "not withdrawn"},
+		{"refunded, and Provisioning has lost the withdrawal", paid(refunded, func(f *facts) {
+			f.Order.State, f.Order.RefundedMinor, f.Order.AccessWithdrawnAt = "REFUNDED", 24900, later
+		}), "REFUNDED", advance, "", "does not know"},
+		{"refunded, and Provisioning shows the withdrawal", paid(refunded, revoked, func(f *facts) {
+			f.Order.State, f.Order.RefundedMinor, f.Order.AccessWithdrawnAt = "REFUNDED", 24900, later
+		}), "REFUNDED", nothing, "", "in full"},
+		{"dispute lost, and Provisioning has lost the withdrawal", paid(lost, func(f *facts) { f.Order.AccessWithdrawnAt = later }), "OPEN", advance, "", "does not know"},
 		{"refunded, without an order", paid(refunded, noOrder), "REFUNDED", nothing, "", ""},
 		{"the second of two, refunded", paid(refunded, func(f *facts) { f.Order.PaidBy = "ch_0" }), "REFUNDED", nothing, "", ""},
 		{"reserved and released", paid(noOrder, reserved, refunded), "REFUNDED", nothing, "", "released"},

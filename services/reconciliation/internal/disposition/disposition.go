@@ -134,6 +134,12 @@ type Facts struct {
 	InFlight bool
 }
 
+// LostWithdrawal says whether access that Orders had withdrawn is there again, as after
+// Provisioning was restored from a backup.
+func (f Facts) LostWithdrawal() bool {
+	return f.Order != nil && !f.Order.AccessWithdrawnAt.IsZero() && f.Grant != nil && !f.Grant.Revoked
+}
+
 // Step is what is to be done about a charge.
 type Step string
 

@@ -28,7 +28,9 @@ type looked struct {
 	previous *store.Previous
 	orphan   bool // it had no order when the run looked, which is news
 	mended   bool
-	counted  bool // by another page of this run
+	// withdrawn: Provisioning had lost that its access was, and it is again.
+	withdrawn bool
+	counted   bool // by another page of this run
 }
 
 // examine gives a page of charges their dispositions: matched in one question,
@@ -197,6 +199,8 @@ func (w *sweep) count(l *looked) {
 		line = what + "; Orders would be told"
 	case l.orphan && l.mended:
 		line = what + "; it had no order"
+	case l.withdrawn:
+		line = what + "; the withdrawal of its access was lost, and it is withdrawn again"
 	case l.mended:
 		line = what + "; it was not until now"
 	case d.Kind == disposition.Open && l.facts.Trouble == "" && !l.facts.InFlight && c.Taken():

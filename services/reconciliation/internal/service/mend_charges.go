@@ -19,6 +19,7 @@ func (s *Service) mendAll(ctx context.Context, w *sweep, page []*looked) error {
 		return nil
 	}
 	each(page, func(l *looked) {
+		l.withdrawn = l.facts.LostWithdrawal()
 		if ctx.Err() == nil {
 			s.mend(ctx, w, l)
 		}
@@ -32,6 +33,7 @@ func (s *Service) mendAll(ctx context.Context, w *sweep, page []*looked) error {
 	for _, l := range page {
 		l.decision = disposition.Decide(l.facts)
 		// One whose dispute was lost is at rest, and has no access.
+		l.withdrawn = l.withdrawn && l.facts.Grant != nil && l.facts.Grant.Revoked
 		l.mended = l.facts.Trouble == "" && l.decision.HasAccess() && l.facts.Order.Dispute != "LOST"
 	}
 	return nil
