@@ -107,10 +107,13 @@ func (s *Store) HistoryPosition(ctx context.Context) (int64, error) {
 }
 
 // ListCompleted pages through the orders completed in a window that have access,
-// oldest first.
+// oldest first; no order has the zero id.
 func (s *Store) ListCompleted(ctx context.Context, since, before, afterTime time.Time, afterID uuid.UUID, limit int) ([]order.Order, error) {
+	if afterTime.Before(since) {
+		afterTime, afterID = since, uuid.Nil
+	}
 	rows, err := s.q().ListCompleted(ctx, db.ListCompletedParams{
-		Since: since, Before: before, AfterTime: afterTime, AfterID: afterID, RowLimit: int32(limit),
+		Before: before, AfterTime: afterTime, AfterID: afterID, RowLimit: int32(limit),
 	})
 	var out []order.Order
 	for _, r := range rows {

@@ -134,7 +134,10 @@ type OrderedPosition struct {
 // OrderedCharges lists at most limit charges of a window whose orders hold them,
 // as they were last seen, so that it can be seen whether the orders still agree.
 func (s *Store) OrderedCharges(ctx context.Context, from, before time.Time, after OrderedPosition, limit int) ([]disposition.Charge, OrderedPosition, error) {
-	rows, err := s.q.ListOrdersOfCharges(ctx, db.ListOrdersOfChargesParams{FromAt: from, BeforeAt: before, AfterAt: after.At, AfterID: after.ID, PageSize: int32(limit)})
+	if after.At.Before(from) {
+		after = OrderedPosition{At: from} // no charge has an empty id
+	}
+	rows, err := s.q.ListOrdersOfCharges(ctx, db.ListOrdersOfChargesParams{BeforeAt: before, AfterAt: after.At, AfterID: after.ID, PageSize: int32(limit)})
 	if err != nil {
 		return nil, after, mapError(err)
 	}

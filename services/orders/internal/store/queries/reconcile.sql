@@ -50,10 +50,11 @@ ORDER BY o.id, e.charged_at, e.id;
 SELECT coalesce(max(id), 0)::bigint FROM orders.history;
 
 -- name: ListCompleted :many
--- What was refunded, or withdrawn after a dispute, is confirmed no more.
+-- What was refunded, or withdrawn after a dispute, is confirmed no more. A page has one
+-- lower bound: of two, PostgreSQL may begin at the one that is further away, and read
+-- the index from its first order on.
 SELECT * FROM orders.orders
-WHERE completed_at >= sqlc.arg(since)::timestamptz AND completed_at < sqlc.arg(before)::timestamptz
-    AND (completed_at, id) > (sqlc.arg(after_time)::timestamptz, sqlc.arg(after_id)::uuid)
+WHERE completed_at < sqlc.arg(before)::timestamptz AND (completed_at, id) > (sqlc.arg(after_time)::timestamptz, sqlc.arg(after_id)::uuid)
     AND state IN ('COMPLETE', 'RECOVERED') AND access_withdrawn_at IS NULL
 ORDER BY completed_at, id
 LIMIT sqlc.arg(row_limit)::int;

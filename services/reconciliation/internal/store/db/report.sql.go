@@ -455,15 +455,14 @@ func (q *Queries) ListDecidedCharges(ctx context.Context, arg ListDecidedCharges
 const listOrdersOfCharges = `-- name: ListOrdersOfCharges :many
 SELECT charge_id, payment_intent_id, order_id, amount_minor, refunded_minor, currency, disposition, seen_at, created_at
 FROM reconciliation.charge_dispositions
-WHERE order_id IS NOT NULL AND created_at >= $1::timestamptz AND created_at < $2::timestamptz
+WHERE order_id IS NOT NULL AND created_at < $1::timestamptz
     AND disposition IN ('MATCHED', 'RECOVERED', 'REFUNDED')
-    AND (created_at, charge_id) > ($3::timestamptz, $4::text)
+    AND (created_at, charge_id) > ($2::timestamptz, $3::text)
 ORDER BY created_at, charge_id
-LIMIT $5
+LIMIT $4
 `
 
 type ListOrdersOfChargesParams struct {
-	FromAt   time.Time
 	BeforeAt time.Time
 	AfterAt  time.Time
 	AfterID  string
@@ -482,9 +481,10 @@ type ListOrdersOfChargesRow struct {
 	CreatedAt       time.Time
 }
 
+// A page has one lower bound: of two, PostgreSQL may begin at the one that is further
+// away, and read the index from its first charge on.
 func (q *Queries) ListOrdersOfCharges(ctx context.Context, arg ListOrdersOfChargesParams) ([]ListOrdersOfChargesRow, error) {
 	rows, err := q.db.Query(ctx, listOrdersOfCharges,
-		arg.FromAt,
 		arg.BeforeAt,
 		arg.AfterAt,
 		arg.AfterID,

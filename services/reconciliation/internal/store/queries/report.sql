@@ -216,9 +216,11 @@ ORDER BY sort, subject
 LIMIT @max_rows;
 
 -- name: ListOrdersOfCharges :many
+-- A page has one lower bound: of two, PostgreSQL may begin at the one that is further
+-- away, and read the index from its first charge on.
 SELECT charge_id, payment_intent_id, order_id, amount_minor, refunded_minor, currency, disposition, seen_at, created_at
 FROM reconciliation.charge_dispositions
-WHERE order_id IS NOT NULL AND created_at >= @from_at::timestamptz AND created_at < @before_at::timestamptz
+WHERE order_id IS NOT NULL AND created_at < @before_at::timestamptz
     AND disposition IN ('MATCHED', 'RECOVERED', 'REFUNDED')
     AND (created_at, charge_id) > (@after_at::timestamptz, @after_id::text)
 ORDER BY created_at, charge_id
