@@ -3,6 +3,7 @@ package pgtest
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"sync"
 	"testing"
 
@@ -15,8 +16,31 @@ type Plan struct {
 	SQL string
 	// ReadWhole are the tables that were read from one end to the other.
 	ReadWhole []string
-	// Rows is how many rows all steps of the plan looked at, also in vain.
+	// Rows is how many rows all steps of the plan looked at, also in vain. What an index
+	// passes over to reach its first row is not among them.
 	Rows float64
+	// Pages is how many pages of tables and indexes were looked at, each as often as it was.
+	Pages float64
+}
+
+// Grown are the statements that read more pages beside a long history than beside a
+// short one: more than twice as many, because a longer index is deeper, and more than a
+// few. Both histories have had the same done to them.
+func Grown(t testing.TB, short, long []Plan) []string {
+	t.Helper()
+	if len(short) != len(long) {
+		t.Fatalf("%d statements beside a short history, %d beside a long one", len(short), len(long))
+	}
+	var grown []string
+	for i, p := range long {
+		if p.SQL != short[i].SQL {
+			t.Fatalf("beside a long history this is statement %d:\n%s\nbeside a short one:\n%s", i+1, p.SQL, short[i].SQL)
+		}
+		if p.Pages > 2*short[i].Pages+30 {
+			grown = append(grown, fmt.Sprintf("%.0f pages instead of %.0f: %s", p.Pages, short[i].Pages, p.SQL))
+		}
+	}
+	return grown
 }
 
 // Plans has a service do something and explains each statement that it ran, as the
@@ -76,6 +100,8 @@ type step struct {
 	Rows     float64 `json:"Actual Rows"`
 	Loops    float64 `json:"Actual Loops"`
 	Filtered float64 `json:"Rows Removed by Filter"`
+	Hit      float64 `json:"Shared Hit Blocks"`
+	Read     float64 `json:"Shared Read Blocks"`
 	Plans    []step
 }
 
@@ -92,7 +118,7 @@ func explain(t testing.TB, pool *pgxpool.Pool, s statement) Plan {
 	}
 	defer func() { _ = tx.Rollback(ctx) }()
 	var raw []byte
-	if err := tx.QueryRow(ctx, "EXPLAIN (ANALYZE, FORMAT JSON) "+s.sql, s.args...).Scan(&raw); err != nil {
+	if err := tx.QueryRow(ctx, "EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) "+s.sql, s.args...).Scan(&raw); err != nil {
 		t.Fatalf("%s: %v", s.sql, err)
 	}
 	var explained []struct{ Plan step }
@@ -102,6 +128,7 @@ func explain(t testing.TB, pool *pgxpool.Pool, s statement) Plan {
 	p := Plan{SQL: s.sql}
 	for _, e := range explained {
 		p.add(e.Plan)
+		p.Pages += e.Plan.Hit + e.Plan.Read // with those of the steps below
 	}
 	return p
 }
