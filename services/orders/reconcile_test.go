@@ -91,6 +91,11 @@ func TestTwoPurchasesOfOnePersonWithinTheWindowAreADuplicate(t *testing.T) {
 			t.Errorf("%s: a duplicate of %q, want %q", name, got, c.want)
 		}
 	}
+	charge := s.describe(second).GetChargeId()
+	got, err := s.admin("reconciliation").MatchCharges(t.Context(), &ordersv1.MatchChargesRequest{Charges: []*ordersv1.ChargeKeys{{ChargeId: charge}}, WithoutDuplicates: true})
+	if err != nil || len(got.GetMatches()) != 1 || got.GetMatches()[0].GetOrderId() != second.GetId() || got.GetMatches()[0].GetDuplicateOfOrderId() != "" || got.GetHistoryPosition() == 0 {
+		t.Errorf("without a look for duplicates: %v, %v", got, err)
+	}
 	// Two subscriptions are two as well, and each would be charged year after year.
 	s.exec(`UPDATE orders.orders SET renews = true, checkout = 'HOSTED' WHERE email_key = 'jane@example.com'`)
 	if got := duplicateOf(second); got != first.GetId() {

@@ -187,6 +187,9 @@ func (f *fakeOrders) MatchCharges(_ context.Context, r *ordersv1.MatchChargesReq
 			if o.GetPaidByChargeId() == k.GetChargeId() || k.GetPaymentIntentId() != "" && o.intent == k.GetPaymentIntentId() || o.GetOrderId() == k.GetOrderId() {
 				m := proto.CloneOf(o.ChargeMatch)
 				m.ChargeId = k.GetChargeId()
+				if r.GetWithoutDuplicates() {
+					m.DuplicateOfOrderId = ""
+				}
 				out.Matches = append(out.Matches, m)
 				break
 			}

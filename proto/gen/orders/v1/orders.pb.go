@@ -2790,9 +2790,12 @@ func (x *SetChargingResponse) GetAt() *timestamppb.Timestamp {
 type MatchChargesRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// By what each is to be found.
-	Charges       []*ChargeKeys `protobuf:"bytes,1,rep,name=charges,proto3" json:"charges,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	Charges []*ChargeKeys `protobuf:"bytes,1,rep,name=charges,proto3" json:"charges,omitempty"`
+	// The orders are enough: no match has a duplicate_of_order_id, which would be nearly
+	// half of the work.
+	WithoutDuplicates bool `protobuf:"varint,2,opt,name=without_duplicates,json=withoutDuplicates,proto3" json:"without_duplicates,omitempty"`
+	unknownFields     protoimpl.UnknownFields
+	sizeCache         protoimpl.SizeCache
 }
 
 func (x *MatchChargesRequest) Reset() {
@@ -2830,6 +2833,13 @@ func (x *MatchChargesRequest) GetCharges() []*ChargeKeys {
 		return x.Charges
 	}
 	return nil
+}
+
+func (x *MatchChargesRequest) GetWithoutDuplicates() bool {
+	if x != nil {
+		return x.WithoutDuplicates
+	}
+	return false
 }
 
 // ChargeKeys is by what a charge's order is found: any one of them.
@@ -3568,9 +3578,10 @@ const file_orders_v1_orders_proto_rawDesc = "" +
 	"\x13SetChargingResponse\x12\x16\n" +
 	"\x06paused\x18\x01 \x01(\bR\x06paused\x12\x14\n" +
 	"\x05actor\x18\x02 \x01(\tR\x05actor\x12*\n" +
-	"\x02at\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\x02at\"Q\n" +
+	"\x02at\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\x02at\"\x80\x01\n" +
 	"\x13MatchChargesRequest\x12:\n" +
-	"\acharges\x18\x01 \x03(\v2\x15.orders.v1.ChargeKeysB\t\xbaH\x06\x92\x01\x03\x10\xe8\aR\acharges\"\x8f\x01\n" +
+	"\acharges\x18\x01 \x03(\v2\x15.orders.v1.ChargeKeysB\t\xbaH\x06\x92\x01\x03\x10\xe8\aR\acharges\x12-\n" +
+	"\x12without_duplicates\x18\x02 \x01(\bR\x11withoutDuplicates\"\x8f\x01\n" +
 	"\n" +
 	"ChargeKeys\x12'\n" +
 	"\tcharge_id\x18\x01 \x01(\tB\n" +

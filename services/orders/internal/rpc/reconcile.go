@@ -18,7 +18,7 @@ func (r *Admin) MatchCharges(ctx context.Context, req *ordersv1.MatchChargesRequ
 		id, _ := uuid.Parse(c.GetOrderId()) // what is no UUID names no order
 		keys[i] = order.ChargeKeys{ChargeID: c.GetChargeId(), PaymentIntentID: c.GetPaymentIntentId(), OrderID: id}
 	}
-	matches, position, err := r.Service.MatchCharges(ctx, keys)
+	matches, position, err := r.Service.MatchCharges(ctx, keys, !req.GetWithoutDuplicates())
 	if err != nil {
 		return nil, err
 	}

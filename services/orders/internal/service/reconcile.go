@@ -10,10 +10,15 @@ import (
 )
 
 // MatchCharges finds the orders that a page of charges belongs to. position is how
-// far the history goes: it only grows, unless the database was restored.
-func (s *Service) MatchCharges(ctx context.Context, keys []order.ChargeKeys) (matches []order.ChargeMatch, position int64, err error) {
+// far the history goes: it only grows, unless the database was restored. duplicates
+// asks of each order, too, whether its buyer had paid another for the same.
+func (s *Service) MatchCharges(ctx context.Context, keys []order.ChargeKeys, duplicates bool) (matches []order.ChargeMatch, position int64, err error) {
 	if position, err = s.Store.HistoryPosition(ctx); err != nil {
 		return nil, 0, err
+	}
+	if !duplicates {
+		matches, err = s.Store.MatchCharges(ctx, keys, 0)
+		return matches, position, err
 	}
 	if matches, err = s.Store.MatchCharges(ctx, keys, duplicateWindow); err != nil {
 		return nil, 0, err

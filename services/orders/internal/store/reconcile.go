@@ -17,7 +17,7 @@ import (
 // not in the answer. An order is found by the charge that paid it, else by the intent,
 // else by what the charge names: nearly all by the first, so that a second query is for
 // the others only. window is how far apart two purchases of the same are taken for a
-// mistake.
+// mistake; 0 does not look for such.
 func (s *Store) MatchCharges(ctx context.Context, keys []order.ChargeKeys, window time.Duration) ([]order.ChargeMatch, error) {
 	out := make([]order.ChargeMatch, 0, len(keys))
 	ids := make([]string, len(keys))

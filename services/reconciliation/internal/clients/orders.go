@@ -73,12 +73,22 @@ func (o *Orders) AtRest(ctx context.Context, orderID uuid.UUID) (state string, a
 	return answer.GetOrder().GetState().String(), answer.GetNextLookAt() == nil, nil
 }
 
-// Match answers which orders a page of charges belongs to, by charge, and how far
-// the history of all orders goes.
-func (o *Orders) Match(ctx context.Context, charges []disposition.Charge) (orders map[string]disposition.Order, history int64, err error) {
+// Match answers which orders a page of charges belongs to, by charge, and of which
+// another was paid for the same.
+func (o *Orders) Match(ctx context.Context, charges []disposition.Charge) (map[string]disposition.Order, error) {
+	orders, _, err := o.match(ctx, charges, &ordersv1.MatchChargesRequest{})
+	return orders, err
+}
+
+// Find answers as Match does, without a look for duplicates, and how far the history
+// of all orders goes.
+func (o *Orders) Find(ctx context.Context, charges []disposition.Charge) (orders map[string]disposition.Order, history int64, err error) {
+	return o.match(ctx, charges, &ordersv1.MatchChargesRequest{WithoutDuplicates: true})
+}
+
+func (o *Orders) match(ctx context.Context, charges []disposition.Charge, r *ordersv1.MatchChargesRequest) (orders map[string]disposition.Order, history int64, err error) {
 	ctx, cancel := context.WithTimeout(ctx, readTimeout)
 	defer cancel()
-	r := &ordersv1.MatchChargesRequest{}
 	for _, c := range charges {
 		keys := &ordersv1.ChargeKeys{ChargeId: c.ID, PaymentIntentId: c.IntentID}
 		if uuid.Validate(c.OrderID) == nil { // what a person typed at Stripe may be anything

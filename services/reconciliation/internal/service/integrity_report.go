@@ -134,7 +134,7 @@ func (s *Service) compareOrders(ctx context.Context, b store.Bounds, r *balance.
 		for i, page := range pages {
 			asking.Go(func() (err error) {
 				if len(page) > 0 {
-					orders[i], _, err = s.Orders.Match(asked, page)
+					orders[i], _, err = s.Orders.Find(asked, page)
 				}
 				return err
 			})

@@ -47,7 +47,7 @@ func (s *Service) matchTogether(ctx context.Context, page []*looked) error {
 	if len(ours) == 0 {
 		return nil
 	}
-	orders, _, err := s.Orders.Match(ctx, ours)
+	orders, err := s.Orders.Match(ctx, ours)
 	if err != nil {
 		return err
 	}

@@ -33,7 +33,7 @@ func (s *Service) checkHistories(ctx context.Context, w *sweep) error {
 	if err != nil {
 		return err
 	}
-	_, orders, err := s.Orders.Match(ctx, nil)
+	_, orders, err := s.Orders.Find(ctx, nil)
 	if err != nil {
 		return err
 	}
@@ -65,7 +65,7 @@ func (s *Service) checkNewest(ctx context.Context, w *sweep) error {
 	if err != nil || len(newest) == 0 {
 		return err
 	}
-	orders, _, err := s.Orders.Match(ctx, newest)
+	orders, _, err := s.Orders.Find(ctx, newest)
 	if err != nil {
 		return err
 	}

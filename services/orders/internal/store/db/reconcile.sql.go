@@ -224,7 +224,7 @@ LEFT JOIN LATERAL (
     SELECT e.id
     FROM orders.orders AS e
     WHERE e.email_key = o.email_key AND e.plan_id = o.plan_id AND e.id <> o.id
-        AND o.kind = 'PURCHASE' AND NOT o.allow_repeat
+        AND o.kind = 'PURCHASE' AND NOT o.allow_repeat AND $1::interval > '0'
         AND e.kind = 'PURCHASE' AND e.charge_id IS NOT NULL
         AND e.state <> 'REFUNDED' AND coalesce(e.dispute, '') <> 'LOST'
         AND e.charged_at >= o.charged_at - $1::interval
@@ -259,7 +259,7 @@ type OrdersPaidByRow struct {
 }
 
 // The orders that charges paid, in one pass through the index. A pair of purchases by
-// one person within the window is told on the later one.
+// one person within the window is told on the later one; without a window none is looked for.
 func (q *Queries) OrdersPaidBy(ctx context.Context, arg OrdersPaidByParams) ([]OrdersPaidByRow, error) {
 	rows, err := q.db.Query(ctx, ordersPaidBy, arg.DuplicateWindow, arg.ChargeIds)
 	if err != nil {

@@ -1,6 +1,6 @@
 -- name: OrdersPaidBy :many
 -- The orders that charges paid, in one pass through the index. A pair of purchases by
--- one person within the window is told on the later one.
+-- one person within the window is told on the later one; without a window none is looked for.
 SELECT o.charge_id::text AS charge_id, o.id AS order_id, o.state, o.checkout, o.payment_status, o.amount_minor, o.currency,
     coalesce(o.customer_id, '') AS customer_id, o.refunded_minor, coalesce(o.dispute, '') AS dispute,
     o.charged_at, o.completed_at, o.access_withdrawn_at, coalesce(o.recovered_by, '') AS recovered_by,
@@ -10,7 +10,7 @@ LEFT JOIN LATERAL (
     SELECT e.id
     FROM orders.orders AS e
     WHERE e.email_key = o.email_key AND e.plan_id = o.plan_id AND e.id <> o.id
-        AND o.kind = 'PURCHASE' AND NOT o.allow_repeat
+        AND o.kind = 'PURCHASE' AND NOT o.allow_repeat AND sqlc.arg(duplicate_window)::interval > '0'
         AND e.kind = 'PURCHASE' AND e.charge_id IS NOT NULL
         AND e.state <> 'REFUNDED' AND coalesce(e.dispute, '') <> 'LOST'
         AND e.charged_at >= o.charged_at - sqlc.arg(duplicate_window)::interval
