@@ -194,7 +194,7 @@ var placeholders = []struct {
 }{
 	{regexp.MustCompile(`pi_\w+_secret_\w+`), "pi_1Example_secret_2Example"},
 	{regexp.MustCompile(`http://127\.0\.0\.1:\d+/_sim/checkout/\w+`), "https://checkout.stripe.com/c/pay/cs_test_1Example"},
-	{regexp.MustCompile(`(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(\.\d+)?Z`), "${1}Z"},
+	{regexp.MustCompile(`(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(\.\d+)?(?:Z|\+00:00)`), "${1}Z"},
 }
 
 // asExample is an answer as an example has it.

@@ -135,6 +135,7 @@ func (c *contract) between() map[string]func() {
 		"incidents":     c.problem,
 		"hooks":         c.adoptedHook,
 		"export_tried":  c.w.Settle,
+		"exported":      c.onlyWrote,
 		"days":          c.w.Settle,
 	}
 }
@@ -206,6 +207,19 @@ func (c *contract) adoptedHook() {
 	c.read("adopted", &adopted)
 	c.real[adoptedAccount] = account(c.t, c.w, adopted.Order.ID)
 	c.w.Settle()
+}
+
+// onlyWrote has somebody write who never bought: of them all that is kept is the same in
+// every world.
+func (c *contract) onlyWrote() {
+	c.t.Helper()
+	ctx := metadata.AppendToOutgoingContext(c.t.Context(), "authorization", "Bearer "+c.w.Credentials()["admin"])
+	if _, err := reconciliationv1.NewSupportServiceClient(c.w.Conn("reconciliation", "")).OpenTicket(ctx, &reconciliationv1.OpenTicketRequest{
+		Email: "noor@example.com", Subject: "a question", Description: "Is there a plan for schools?", Category: reconciliationv1.Ticket_GENERAL,
+		IdempotencyKey: "5e0c1a91-7b2d-4f38-9c64-1d0f8e3a2b91",
+	}); err != nil {
+		c.t.Fatal(err)
+	}
 }
 
 func (c *contract) read(name string, into any) {
