@@ -18,18 +18,18 @@ import (
 )
 
 // fillOrders makes completed orders; of one in a thousand charges there is none.
-const fillOrders = `INSERT INTO orders.orders (
+var fillOrders = `INSERT INTO orders.orders (
     id, reference, kind, state, plan_id, plan_name, term_months, amount_minor, currency, email, email_key, name, account_id,
     checkout, allow_repeat, created_at, attempt_id, submitted_at, payment_status, payment_intent_id, charge_id, customer_id, charged_at,
     completed_at, access_until, last_progress_at)
 SELECT (spread || '-0000-0000-0000-000000000000')::uuid, md5('reference ' || n)::uuid, 'PURCHASE', 'COMPLETE', 'annual', 'Annual', 12, 24900, 'USD',
-    'buyer' || n || '@example.com', 'buyer' || n || '@example.com', 'Jane Example', '', 'SERVER', false, at, md5('attempt ' || n)::uuid, at,
-    'SUCCEEDED', 'pi_3' || spread || 'ExampleOfIntent', 'ch_3' || spread || 'ExampleOfCharge', 'cus_' || spread, at, at, at + interval '1 year', at
+    spread || '@example.com', spread || '@example.com', 'Jane Example', '', 'SERVER', false, at, md5('attempt ' || n)::uuid, at,
+    'SUCCEEDED', ` + pagebench.StripeSQL("pi") + `, ` + pagebench.StripeSQL("ch") + `, 'cus_' || spread, at, at, at + interval '1 year', at
 FROM (SELECT n, timestamptz '2026-01-01' + n * interval '10 seconds' AS at, ` + pagebench.SpreadSQL + ` AS spread
     FROM generate_series(0, $1::int - 1) AS n WHERE n % 1000 <> 999) AS made`
 
-func chargeID(n int) string { return "ch_3" + pagebench.Spread(n) + "ExampleOfCharge" }
-func intentID(n int) string { return "pi_3" + pagebench.Spread(n) + "ExampleOfIntent" }
+func chargeID(n int) string { return pagebench.StripeID("ch", n) }
+func intentID(n int) string { return pagebench.StripeID("pi", n) }
 
 // BenchmarkFindCharges finds the orders of charges by their three keys, next to one
 // query for each charge.
