@@ -378,6 +378,62 @@ func TestOfALongSliceNothingIsReadTwice(t *testing.T) {
 	}
 }
 
+// A page that can never be read holds the cursor and fails each run, and keeps nobody who
+// pays from now on from being seen.
+func TestWhatIsNewerThanAPageThatCannotBeReadIsSeen(t *testing.T) {
+	s := newScene(t)
+	w, old := s.world, s.clock.Now().Add(-time.Hour)
+	for n := range 150 {
+		w.order(orderID(n), ordersv1.Order_COMPLETE, w.charge(fmt.Sprintf("ch_%03d", n), old, orderID(n)))
+	}
+	dial := s.instance(map[string]string{"DEEP_PASS_WINDOW": "1s", "DEEP_PASS_EVERY": "1000h"})
+	s.historyIsRead()
+	hook(w, &w.onListCharges, func(r *paymentsv1.ListChargesRequest) error {
+		if r.GetPageToken() == "ch_050" {
+			return errStripe
+		}
+		return nil
+	})
+	s.wantRun(s.startRun(dial), pb.Run_FAILED)
+	begun := s.cursor("charges")
+	for n := range 3 {
+		s.clock.Advance(time.Hour)
+		id := fmt.Sprintf("ch_new_%d", n)
+		w.charge(id, s.clock.Now().Add(-time.Minute), orderID(200+n), func(c *paymentsv1.SeenCharge) { c.Recorded = false })
+		run := s.startRun(dial)
+		s.wantRun(run, pb.Run_FAILED)
+		s.wantDisposition(id, "RECOVERED")
+		if run.GetErrors() != 1 || !s.cursor("charges").Equal(begun) {
+			t.Errorf("the cursor is at %s, was at %s: %v", s.cursor("charges"), begun, run.GetDetails())
+		}
+	}
+	// While nothing at all can be read, no run tries each part.
+	asked := 0
+	hook(w, &w.onListCharges, func(r *paymentsv1.ListChargesRequest) error {
+		if len(r.GetChargeIds()) == 0 {
+			asked++
+		}
+		return errStripe
+	})
+	s.clock.Advance(20 * 24 * time.Hour)
+	s.wantRun(s.startRun(dial), pb.Run_FAILED)
+	if asked > 2 {
+		t.Errorf("%d pages were asked for", asked)
+	}
+	hook(w, &w.onListCharges, nil)
+	w.set(func() { w.listed = nil })
+	s.wantRun(s.startRun(dial), pb.Run_SUCCEEDED)
+	if n := s.count(`SELECT count(*) FROM reconciliation.charge_dispositions`); n != 153 {
+		t.Errorf("%d charges are known", n)
+	}
+	if read := s.pagesListed(old); len(read) != 1 || read[0].GetPageToken() != "ch_050" {
+		t.Errorf("of what was read in part is read %v", read)
+	}
+	if at := s.cursor("charges"); !at.Equal(s.clock.Now().Truncate(time.Microsecond)) {
+		t.Errorf("the cursor is at %s, now is %s", at, s.clock.Now())
+	}
+}
+
 // A reading that was stopped in its middle ends at the time when it began: what comes
 // after it is read with the overlap, too, for what Stripe lists late.
 func TestTheOverlapIsReadAfterAReadingThatWasStopped(t *testing.T) {

@@ -2,6 +2,7 @@ package service
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -47,8 +48,10 @@ const (
 func (s *Service) readsAtMost() time.Duration { return max(s.Settings.Every/2, readsAtLeast) }
 
 // readOn reads a list from its cursor, less the overlap, up to now. The cursor
-// moves over what was read without a gap, and nothing else. A page that fails ends the
-// reading; of the slice that it is in, the next run reads that page and what follows.
+// moves over what was read without a gap, and nothing else. Of the slice in which a page
+// fails, the next run reads that page and what follows. What is newer is read all the
+// same, and counts as not read: a page that never can be must not keep all that is made
+// from now on from being seen. Two that fail end the reading.
 func (s *Service) readOn(ctx context.Context, w *sweep, l list) error {
 	// Stripe counts whole seconds: the present one is read too, and again by the overlap.
 	began := s.now()
@@ -62,6 +65,8 @@ func (s *Service) readOn(ctx context.Context, w *sweep, l list) error {
 	enough := func(pages int) bool {
 		return pages >= pagesPerRun || pages >= pagesAtLeast && s.now().Sub(began) >= s.readsAtMost()
 	}
+	keep := l.keepsPlace(w)
+	var failed []error
 	for pages := 0; begun != nil || from.Before(end); {
 		slice := store.ListSlice{From: from, Before: from.Add(max(sliceMin, end.Sub(from)/8))}
 		if slice.Before.After(end) {
@@ -75,13 +80,21 @@ func (s *Service) readOn(ctx context.Context, w *sweep, l list) error {
 			// What was made since its reading began is not in it.
 			slice, from, begun = *begun, begun.ReadBefore.Add(-s.Settings.Overlap), nil
 		}
-		n, over, err := s.readSlice(ctx, w, l, slice, func(n int) bool { return enough(pages + n) })
+		var leave func(int) bool
+		if keep || len(failed) > 0 {
+			leave = func(n int) bool { return enough(pages + n) }
+		}
+		n, over, err := s.readSlice(ctx, w, l, slice, keep, leave)
+		pages += n
 		if err != nil {
 			fault(ctx, w.progress, fmt.Sprintf("%s from %s on cannot all be read; the next run reads them again", l.what, slice.From.Format(time.RFC3339)), err)
-			return fmt.Errorf("read %s: %w", l.name, err)
+			if failed = append(failed, fmt.Errorf("read %s: %w", l.name, err)); len(failed) > 1 || enough(pages) || ctx.Err() != nil {
+				break
+			}
+			keep = false
+			continue
 		}
-		pages += n
-		held := l.held != nil && l.held() > 0
+		held := l.held != nil && l.held() > 0 || len(failed) > 0
 		if over && !w.dry && !held {
 			if err := s.Store.MoveCursor(ctx, l.name, slice.ReadBefore, s.now()); err != nil {
 				fault(ctx, w.progress, l.what+": how far they were read cannot be kept", err)
@@ -94,9 +107,9 @@ func (s *Service) readOn(ctx context.Context, w *sweep, l list) error {
 		}
 	}
 	if l.held != nil && l.held() > 0 {
-		return fmt.Errorf("%d of %s could not be done", l.held(), l.name)
+		failed = append(failed, fmt.Errorf("%d of %s could not be done", l.held(), l.name))
 	}
-	return nil
+	return errors.Join(failed...)
 }
 
 // whereToReadOn is from when on a list is to be read, and the slice of it that was begun
@@ -129,9 +142,10 @@ func (s *Service) whereToReadOn(ctx context.Context, w *sweep, l list, now time.
 // something may have been held back.
 func (l list) keepsPlace(w *sweep) bool { return l.name != "" && !w.dry && l.held == nil }
 
-// readSlice reads the pages of a slice from its place on, and keeps the place after each
-// that was worked. over is false when it was left, because enough was read.
-func (s *Service) readSlice(ctx context.Context, w *sweep, l list, at store.ListSlice, enough func(pages int) bool) (pages int, over bool, err error) {
+// readSlice reads the pages of a slice from its place on. keep has it keep the place after
+// each that was worked. over is false when it was left, because enough was read; nil
+// reads all.
+func (s *Service) readSlice(ctx context.Context, w *sweep, l list, at store.ListSlice, keep bool, enough func(pages int) bool) (pages int, over bool, err error) {
 	for {
 		if ctx.Err() != nil {
 			return pages, false, context.Cause(ctx)
@@ -148,13 +162,12 @@ func (s *Service) readSlice(ctx context.Context, w *sweep, l list, at store.List
 		if at.PageToken = next; next == "" {
 			return pages, true, nil
 		}
-		if !l.keepsPlace(w) {
-			continue
+		if keep {
+			if err := s.Store.KeepReading(ctx, l.name, at, s.now()); err != nil {
+				return pages, false, err
+			}
 		}
-		if err := s.Store.KeepReading(ctx, l.name, at, s.now()); err != nil {
-			return pages, false, err
-		}
-		if enough(pages) {
+		if enough != nil && enough(pages) {
 			return pages, false, nil
 		}
 	}
@@ -162,6 +175,6 @@ func (s *Service) readSlice(ctx context.Context, w *sweep, l list, at store.List
 
 // readWindow reads all pages of a window.
 func (s *Service) readWindow(ctx context.Context, w *sweep, l list, from, before time.Time) error {
-	_, _, err := s.readSlice(ctx, w, l, store.ListSlice{From: from, Before: before}, nil)
+	_, _, err := s.readSlice(ctx, w, l, store.ListSlice{From: from, Before: before}, false, nil)
 	return err
 }
