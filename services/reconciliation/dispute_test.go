@@ -1,6 +1,7 @@
 package reconciliation_test
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -10,6 +11,7 @@ import (
 	ordersv1 "makegood.example/proto/gen/orders/v1"
 	paymentsv1 "makegood.example/proto/gen/payments/v1"
 	pb "makegood.example/proto/gen/reconciliation/v1"
+	"makegood.example/services/platform/grpcclient"
 )
 
 // A dispute is a case while there is something to answer: not while Stripe shows an
@@ -137,6 +139,23 @@ func (w *fakeWorld) moves(d *paymentsv1.SeenDispute, id string, amount, fee int6
 	d.Movements, w.balance = append(d.Movements, b), append(w.balance, b)
 }
 
+// asked: Payments has asked about the dispute of an order.
+func (s *scene) asked(dial grpcclient.Dialer, order string) {
+	s.t.Helper()
+	if _, err := s.client(dial, "payments").OpenCase(s.t.Context(), &pb.OpenCaseRequest{Kind: pb.Case_DISPUTE, Subject: "order/" + order, Summary: "answer the dispute"}); err != nil {
+		s.t.Fatal(err)
+	}
+}
+
+// closed: somebody has closed that case.
+func (s *scene) closed(dial grpcclient.Dialer, order string) {
+	s.t.Helper()
+	id := s.count(`SELECT id FROM reconciliation.cases WHERE kind = 'DISPUTE' AND state = 'OPEN' AND subject = $1`, "order/"+order)
+	if _, err := s.desk(dial).ResolveCase(s.support(), &pb.ResolveCaseRequest{CaseId: int64(id), Resolution: "answered"}); err != nil {
+		s.t.Fatal(err)
+	}
+}
+
 // Payments asks about disputes of payments that it has. Of other charges of ours nobody
 // else would.
 func TestADisputeOfAChargeThatPaymentsDoesNotHaveIsACase(t *testing.T) {
@@ -154,6 +173,8 @@ func TestADisputeOfAChargeThatPaymentsDoesNotHaveIsACase(t *testing.T) {
 		w.disputed(c, s.clock.Now().Add(-time.Minute))
 	}
 	dial := s.instance(map[string]string{"DEEP_PASS_EVERY": "24h"})
+	s.asked(dial, orderID(1))
+	s.closed(dial, orderID(1))
 	s.wantRun(s.startRun(dial), pb.Run_SUCCEEDED)
 	by := s.clock.Now().Add(-time.Minute).Add(10 * 24 * time.Hour).Format("2 January 2006, 15:04 UTC")
 	for subject, charge := range map[string]string{"order/" + orderID(1): "ch_2", "charge/ch_nobody": "ch_nobody", "charge/ch_old_checkout": "ch_old_checkout"} {
@@ -169,7 +190,7 @@ func TestADisputeOfAChargeThatPaymentsDoesNotHaveIsACase(t *testing.T) {
 		s.wantRun(s.startRun(dial), pb.Run_SUCCEEDED)
 		s.clock.Advance(25 * time.Hour)
 	}
-	if n := s.count(`SELECT sum(reported_count) FROM reconciliation.cases WHERE kind = 'DISPUTE'`); n != 3 {
+	if n := s.count(`SELECT sum(reported_count) FROM reconciliation.cases WHERE kind = 'DISPUTE' AND state = 'OPEN'`); n != 3 {
 		t.Errorf("they were reported %d times", n)
 	}
 	if r := s.report(dial, time.Time{}, time.Time{}); r.GetDifferenceCount() != 0 {
@@ -346,6 +367,39 @@ func TestOneCentOfADisputesMovementIsNamed(t *testing.T) {
 		s.exec(seed.right)
 	}
 	none()
+}
+
+// Payments asks about a dispute once. When the case is gone, with a backup of this service
+// that was restored, somebody is asked again: not where one was asked and has decided.
+func TestADisputeWhoseCaseIsGoneIsACaseAgain(t *testing.T) {
+	s := newScene(t)
+	w, old := s.world, s.clock.Now().Add(-time.Hour)
+	dial := s.instance(map[string]string{"DEEP_PASS_EVERY": "24h"})
+	s.asked(dial, orderID(4)) // about one before
+	s.closed(dial, orderID(4))
+	s.clock.Advance(time.Minute)
+	for n := range 4 {
+		c := w.charge(fmt.Sprintf("ch_%d", n+1), old, orderID(n+1), func(c *paymentsv1.SeenCharge) { c.Disputed = true })
+		w.order(orderID(n+1), ordersv1.Order_COMPLETE, c, func(o *fakeOrder) { o.Dispute = paymentsv1.Payment_OPEN })
+		w.disputed(c, s.clock.Now())
+	}
+	s.clock.Advance(time.Minute)
+	s.asked(dial, orderID(2))
+	s.asked(dial, orderID(3))
+	s.closed(dial, orderID(3))
+	for range 2 {
+		s.wantRun(s.startRun(dial), pb.Run_SUCCEEDED)
+		s.clock.Advance(25 * time.Hour)
+	}
+	for n, want := range []int{1, 0, 0, 1} {
+		if got := s.count(`SELECT count(*) FROM reconciliation.cases WHERE kind = 'DISPUTE' AND state = 'OPEN' AND reported_count = 1 AND subject = $1
+			AND summary LIKE '%no case says so%answer it at Stripe by%do not refund'`, "order/"+orderID(n+1)); got != want {
+			t.Errorf("%d cases are opened about order %d, want %d", got, n+1, want)
+		}
+	}
+	if n := s.count(`SELECT count(*) FROM reconciliation.cases WHERE kind = 'DISPUTE'`); n != 5 {
+		t.Errorf("%d cases in all", n)
+	}
 }
 
 // Of a dispute whose charge cannot be read nobody is asked before it can be; of the others

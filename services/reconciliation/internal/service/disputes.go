@@ -61,8 +61,10 @@ func (s *Service) saveDisputes(ctx context.Context, page []balance.Dispute) (los
 }
 
 // askAboutDisputes has a person asked about those of a page that Payments asks nobody
-// about because it does not have the charge: a second one of an order, one that cannot be
-// adopted, one of the checkout that was there before.
+// about because it does not have the charge (a second one of an order, one that cannot be
+// adopted, one of the checkout that was there before), and about those of which it has
+// asked, and no case says so: a backup of our own that was restored has none, and Payments
+// does not ask twice.
 func (s *Service) askAboutDisputes(ctx context.Context, w *sweep, page []balance.Dispute) error {
 	open, ids := map[string]balance.Dispute{}, []string(nil)
 	for _, d := range page {
@@ -98,28 +100,38 @@ func (s *Service) askAboutDisputes(ctx context.Context, w *sweep, page []balance
 		if u.Owner == "" {
 			continue // its charge took no money, or Stripe does not show it
 		}
-		if u.Owner != disposition.NotOurs && !recorded[u.ChargeID] {
-			if err := s.askAboutDispute(ctx, u, open[u.ID]); err != nil {
-				return err
+		switch {
+		case u.Owner == disposition.NotOurs:
+		case !recorded[u.ChargeID]:
+			err = s.askAboutDispute(ctx, u, open[u.ID], "which Payments does not have")
+		case u.OrderID != "":
+			var asked bool
+			if asked, err = s.Store.HasCaseSince(ctx, cases.Dispute, aboutOrder(u.OrderID), open[u.ID].CreatedAt); err == nil && !asked {
+				err = s.askAboutDispute(ctx, u, open[u.ID], "and no case says so")
 			}
+		}
+		if err != nil {
+			return err
 		}
 		told = append(told, u.ID)
 	}
 	return errors.Join(looked, s.Store.NoteDisputesTold(ctx, told))
 }
 
-// askAboutDispute opens the case of a dispute. One that is open about the same order
-// keeps what it says of another charge.
-func (s *Service) askAboutDispute(ctx context.Context, u store.Untold, d balance.Dispute) error {
+func aboutOrder(id string) string { return "order/" + id }
+
+// askAboutDispute opens the case of a dispute, and says why it does. One that is open
+// about the same order keeps what it says of another charge.
+func (s *Service) askAboutDispute(ctx context.Context, u store.Untold, d balance.Dispute, why string) error {
 	subject := "charge/" + u.ChargeID
 	if u.OrderID != "" {
-		subject = "order/" + u.OrderID
+		subject = aboutOrder(u.OrderID)
 	}
 	known, is, err := s.Store.OpenCaseOf(ctx, cases.Dispute, subject)
 	if err != nil || is && slices.Contains(known.ChargeIDs(), u.ChargeID) {
 		return err
 	}
-	summary := fmt.Sprintf("%s of charge %s is disputed (%s), which Payments does not have: answer it at Stripe", money.Display(d.AmountMinor, d.Currency), u.ChargeID, d.Reason)
+	summary := fmt.Sprintf("%s of charge %s is disputed (%s), %s: answer it at Stripe", money.Display(d.AmountMinor, d.Currency), u.ChargeID, d.Reason, why)
 	if !d.AnswerBy.IsZero() {
 		summary += " by " + d.AnswerBy.Format("2 January 2006, 15:04 UTC")
 	}

@@ -44,6 +44,12 @@ func (s *Store) OpenCaseOf(ctx context.Context, kind cases.Kind, subject string)
 	return toCase(row), err == nil, mapError(err)
 }
 
+// HasCaseSince says whether a case of a kind and subject was open at a time, or since.
+func (s *Store) HasCaseSince(ctx context.Context, kind cases.Kind, subject string, since time.Time) (bool, error) {
+	has, err := s.q.HasCaseSince(ctx, db.HasCaseSinceParams{Kind: string(kind), Subject: subject, Since: since})
+	return has, mapError(err)
+}
+
 // ReportCase counts one more report of a locked case, with its newer summary. One that
 // has news wakes it, and has it looked after anew.
 func (s *Store) ReportCase(ctx context.Context, tx pgx.Tx, id int64, summary string, news bool, now time.Time) (cases.Case, error) {

@@ -125,6 +125,27 @@ func (q *Queries) GetOpenCase(ctx context.Context, arg GetOpenCaseParams) (Case,
 	return i, err
 }
 
+const hasCaseSince = `-- name: HasCaseSince :one
+SELECT EXISTS (
+    SELECT FROM reconciliation.cases
+    WHERE subject = $1 AND kind = $2 AND (state = 'OPEN' OR resolved_at >= $3::timestamptz)
+)
+`
+
+type HasCaseSinceParams struct {
+	Subject string
+	Kind    string
+	Since   time.Time
+}
+
+// Whether one about a subject was open at a time, or has been since.
+func (q *Queries) HasCaseSince(ctx context.Context, arg HasCaseSinceParams) (bool, error) {
+	row := q.db.QueryRow(ctx, hasCaseSince, arg.Subject, arg.Kind, arg.Since)
+	var exists bool
+	err := row.Scan(&exists)
+	return exists, err
+}
+
 const insertCase = `-- name: InsertCase :one
 INSERT INTO reconciliation.cases AS c (kind, subject, state, summary, opened_at, reported_count, last_reported_at, next_look_at)
 VALUES ($1, $2, 'OPEN', $3, $4, 1, $4, $5)

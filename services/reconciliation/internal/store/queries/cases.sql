@@ -16,6 +16,13 @@ SELECT id, kind, subject, state, summary, opened_at, resolved_at, reported_count
     claimed_by, claimed_at, snoozed_until, resolved_by, resolution, told_at, next_look_at, look_count, acknowledged_by, acknowledged_at, urgent
 FROM reconciliation.cases WHERE kind = @kind AND subject = @subject AND state = 'OPEN';
 
+-- name: HasCaseSince :one
+-- Whether one about a subject was open at a time, or has been since.
+SELECT EXISTS (
+    SELECT FROM reconciliation.cases
+    WHERE subject = @subject AND kind = @kind AND (state = 'OPEN' OR resolved_at >= @since::timestamptz)
+);
+
 -- name: LockCase :one
 SELECT id, kind, subject, state, summary, opened_at, resolved_at, reported_count, last_reported_at, waiting_since,
     claimed_by, claimed_at, snoozed_until, resolved_by, resolution, told_at, next_look_at, look_count, acknowledged_by, acknowledged_at, urgent
