@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"google.golang.org/grpc/codes"
+	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	ordersv1 "makegood.example/proto/gen/orders/v1"
@@ -226,6 +227,11 @@ func TestTheReportNamesOneCent(t *testing.T) {
 		}, "ch_euro", "at the rate 1.1", 22000, 22001},
 		"a net that is not the net": {func(_ *scene, w *fakeWorld) { w.balance[4].NetMinor++ }, "txn_ch_04", "net", 24870, 24871},
 		"a net that is too little":  {func(_ *scene, w *fakeWorld) { w.balance[4].NetMinor-- }, "txn_ch_04", "net", 24870, 24869},
+		"a charge that is booked twice": {func(_ *scene, w *fakeWorld) {
+			again := proto.CloneOf(w.balance[5])
+			again.Id = "txn_again"
+			w.balance = append(w.balance, again)
+		}, "ch_05", "booked 2 times, by balance transactions txn_again, txn_ch_05", 24900, 49800},
 		"no movement":               {func(_ *scene, w *fakeWorld) { w.balance[5].Type = "other" }, "ch_05", "no balance transaction", 24900, 0},
 		"a refund of another amount": {func(_ *scene, w *fakeWorld) {
 			for _, b := range w.balance {
@@ -291,6 +297,49 @@ func TestTheReportNamesOneCent(t *testing.T) {
 				t.Errorf("unserved: %v", r.GetOldestUnserved())
 			}
 		})
+	}
+}
+
+// What a sweep writes while a report is made is in all of its sums, or in none.
+func TestAReportIsOfOneMoment(t *testing.T) {
+	s := newScene(t)
+	s.shop()
+	dial := s.instance(nil)
+	s.wantRun(s.startRun(dial), pb.Run_SUCCEEDED)
+	tx, err := s.owner.Begin(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = tx.Rollback(t.Context()) }()
+	// The report has read its sums when it asks whose charges a person has decided about.
+	if _, err := tx.Exec(t.Context(), `LOCK TABLE reconciliation.cases IN ACCESS EXCLUSIVE MODE`); err != nil {
+		t.Fatal(err)
+	}
+	desk, ctx, made := s.client(dial, "gateway"), s.support(), make(chan *pb.IntegrityReport, 1)
+	go func() {
+		r, err := desk.GetIntegrityReport(ctx, &pb.GetIntegrityReportRequest{})
+		if err != nil {
+			t.Error(err)
+		}
+		made <- r
+	}()
+	for s.count(`SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = 'reconciliation.cases'::regclass`) == 0 {
+		if t.Context().Err() != nil {
+			t.Fatal("the report does not come to the cases")
+		}
+	}
+	if _, err := tx.Exec(t.Context(), `UPDATE reconciliation.charge_dispositions SET disposition = 'OPEN', access_at = NULL, recovered_by = '', read_again_at = '2100-01-01' WHERE charge_id = 'ch_late'`); err != nil {
+		t.Fatal(err)
+	}
+	if err := tx.Commit(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	r := <-made
+	if r.GetOldestUnserved() != nil || len(r.GetCompletedBy()) != 2 || r.GetDifferenceCount() != 0 {
+		t.Errorf("while it was made something changed, and it has a part of that: %v", r)
+	}
+	if r := s.report(dial, time.Time{}, time.Time{}); r.GetOldestUnserved().GetChargeId() != "ch_late" || len(r.GetCompletedBy()) != 1 {
+		t.Errorf("the next report: %v", r)
 	}
 }
 

@@ -19,7 +19,14 @@ type Watch struct {
 // Look is the watch after a look at now; StoppedSince says what came of it. worked is
 // when the thing last happened, nil when nobody could say; limit is how long it may
 // stay away. Time in which nobody looked does not count: whoever was asleep cannot know.
+// What is later than now is of a clock that was ahead, and counts as now: it must not hide
+// for as long as it was ahead that nothing works.
 func (w Watch) Look(now time.Time, worked *time.Time, limit time.Duration) Watch {
+	for _, at := range []**time.Time{&w.WatchedSince, &w.WorkedAt, &w.StoppedSince, &worked} {
+		if *at != nil && (*at).After(now) {
+			*at = &now
+		}
+	}
 	if w.LookedAt == nil || w.WatchedSince == nil || now.Sub(*w.LookedAt) > limit {
 		w.WatchedSince = &now
 	}

@@ -50,8 +50,17 @@ type Bounds struct {
 	PassFrom, PassStartedAt time.Time
 }
 
-// Report adds up what is kept, in SQL, and lists at most limit differences.
+// Report adds up what is kept, in SQL, and lists at most limit differences. All of it is
+// of one moment, whatever a sweep writes meanwhile.
 func (s *Store) Report(ctx context.Context, b Bounds, limit int) (r balance.Report, err error) {
+	err = pgx.BeginTxFunc(ctx, s.pool, pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}, func(tx pgx.Tx) (err error) {
+		r, err = (&Store{pool: s.pool, q: s.q.WithTx(tx)}).report(ctx, b, limit)
+		return err
+	})
+	return r, err
+}
+
+func (s *Store) report(ctx context.Context, b Bounds, limit int) (r balance.Report, err error) {
 	sums, err := s.q.SumDispositions(ctx, db.SumDispositionsParams{FromAt: b.From, BeforeAt: b.Before})
 	if err != nil {
 		return r, mapError(err)

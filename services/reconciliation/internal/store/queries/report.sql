@@ -130,6 +130,12 @@ WITH charges AS (
     SELECT 2, charge_id, 'balance transaction ' || id || ' has another amount than its charge', currency, amount_minor, booked_minor
     FROM bookings WHERE booked_currency = currency AND booked_minor <> amount_minor
     UNION ALL
+    SELECT 2, charge_id, 'the charge is booked ' || count(*) || ' times, by balance transactions ' || string_agg(id, ', ' ORDER BY id),
+        min(booked_currency), min(booked_minor), sum(booked_minor)::bigint
+    FROM bookings
+    WHERE charge_id IN (SELECT charge_id FROM bookings GROUP BY charge_id HAVING count(*) > 1)
+    GROUP BY charge_id
+    UNION ALL
     SELECT 2, charge_id, 'balance transaction ' || id || ' has another amount than its charge at the rate ' || exchange_rate,
         booked_currency, round(amount_minor * exchange_rate::numeric)::bigint, booked_minor
     FROM bookings
