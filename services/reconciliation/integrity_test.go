@@ -232,7 +232,7 @@ func TestTheReportNamesOneCent(t *testing.T) {
 			again.Id = "txn_again"
 			w.balance = append(w.balance, again)
 		}, "ch_05", "booked 2 times, by balance transactions txn_again, txn_ch_05", 24900, 49800},
-		"no movement":               {func(_ *scene, w *fakeWorld) { w.balance[5].Type = "other" }, "ch_05", "no balance transaction", 24900, 0},
+		"no movement": {func(_ *scene, w *fakeWorld) { w.balance[5].Type = "other" }, "ch_05", "no balance transaction", 24900, 0},
 		"a refund of another amount": {func(_ *scene, w *fakeWorld) {
 			for _, b := range w.balance {
 				if b.GetSourceId() == "re_part" {
@@ -323,7 +323,8 @@ func TestAReportIsOfOneMoment(t *testing.T) {
 		}
 		made <- r
 	}()
-	for s.count(`SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = 'reconciliation.cases'::regclass`) == 0 {
+	for s.count(`SELECT count(*) FROM pg_locks AS w JOIN pg_locks AS h ON h.pid = w.pid AND h.granted AND h.relation = 'reconciliation.charge_dispositions'::regclass
+		WHERE NOT w.granted AND w.relation = 'reconciliation.cases'::regclass`) == 0 {
 		if t.Context().Err() != nil {
 			t.Fatal("the report does not come to the cases")
 		}
