@@ -1,7 +1,7 @@
 package payment
 
 import (
-	"math"
+	"math/bits"
 	"slices"
 	"time"
 
@@ -175,5 +175,11 @@ func (d SeenDispute) LostMinor() int64 {
 	if kept <= 0 || kept >= taken {
 		return d.AmountMinor
 	}
-	return int64(math.Round(float64(d.AmountMinor) * float64(kept) / float64(taken)))
+	// kept is less than taken, so that the quotient fits.
+	high, low := bits.Mul64(uint64(d.AmountMinor), uint64(kept))
+	lost, rest := bits.Div64(high, low, uint64(taken))
+	if rest >= uint64(taken)-rest {
+		lost++
+	}
+	return int64(lost)
 }
