@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/uuid"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/protobuf/types/known/timestamppb"
@@ -112,6 +113,47 @@ func TestACaseIsClaimedHandedOverAndResolved(t *testing.T) {
 		if _, err := s.db.Pool(t, "reconciliation").Exec(t.Context(), change); err == nil {
 			t.Errorf("the service may %s", change)
 		}
+	}
+}
+
+// Who closes a case has decided about what they saw: a second wrong charge that was
+// reported while they wrote is not closed with the first, unseen by anybody.
+func TestWhatWasNotSeenIsNotClosed(t *testing.T) {
+	s := newScene(t)
+	dial := s.instance(nil)
+	desk, recon := s.desk(dial), s.client(dial, "payments")
+	wrong := func(summary string) *pb.Case {
+		t.Helper()
+		c, err := recon.OpenCase(t.Context(), &pb.OpenCaseRequest{Kind: pb.Case_WRONG_CHARGE, Subject: "order/" + orderID(1), Summary: summary})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return c
+	}
+	seen := wrong("charge ch_1 is wrong after 1 look")
+	if again := wrong("charge ch_1 is wrong after 2 looks"); seen.GetVersion() != 1 || again.GetVersion() != 1 {
+		t.Errorf("version %d, and %d when nothing is new", seen.GetVersion(), again.GetVersion())
+	}
+	news := wrong("charges ch_1 and ch_2 are wrong")
+	if news.GetVersion() != 2 {
+		t.Errorf("version %d when something is new", news.GetVersion())
+	}
+	closes := func(version int64, dry bool) (*pb.ActionResponse, error) {
+		act := &pb.Act{IdempotencyKey: uuid.NewString(), Reason: "they wrote", DryRun: dry}
+		return desk.ResolveCase(s.support(), &pb.ResolveCaseRequest{CaseId: seen.GetId(), Resolution: "they keep it", Version: version, Act: act})
+	}
+	for _, dry := range []bool{true, false} {
+		_, err := closes(seen.GetVersion(), dry)
+		wantError(t, "closing what was not seen", err, codes.Aborted, "INVALID_STATE")
+	}
+	if n := s.openCases("WRONG_CHARGE"); n != 1 {
+		t.Errorf("%d cases are open", n)
+	}
+	if r, err := closes(news.GetVersion(), false); err != nil || r.GetCase().GetState() != pb.Case_RESOLVED {
+		t.Errorf("closing what was seen: %v, %v", r, err)
+	}
+	if r, err := closes(seen.GetVersion(), false); err != nil || r.GetCase().GetState() != pb.Case_RESOLVED {
+		t.Errorf("closed already: %v, %v", r, err)
 	}
 }
 

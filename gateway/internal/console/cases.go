@@ -109,7 +109,9 @@ func (c *console) workCase(w http.ResponseWriter, r *http.Request, v *visit) {
 			_, err = c.support.SnoozeCase(ctx, &reconciliationv1.SnoozeCaseRequest{CaseId: id, Until: at, Reason: reason, Act: act})
 		}
 	case "resolve":
-		_, err = c.support.ResolveCase(ctx, &reconciliationv1.ResolveCaseRequest{CaseId: id, Resolution: reason, Act: act})
+		// Without a number of what was seen, any is closed: a page that is older has none.
+		version, _ := strconv.ParseInt(r.PostFormValue("version"), 10, 64)
+		_, err = c.support.ResolveCase(ctx, &reconciliationv1.ResolveCaseRequest{CaseId: id, Resolution: reason, Version: version, Act: act})
 	default:
 		c.nowhere(w, r, v)
 		return

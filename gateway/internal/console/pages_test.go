@@ -58,7 +58,7 @@ func TestACaseIsWorkedOn(t *testing.T) {
 	s.Say("ClaimCase", &reconciliationv1.ActionResponse{Case: stranded()}, nil)
 	s.Say("SnoozeCase", &reconciliationv1.ActionResponse{Case: stranded()}, nil)
 	s.Say("ResolveCase", &reconciliationv1.ActionResponse{Case: stranded()}, nil)
-	p.get(t, "/cases/41").says(t, "has no access", "What to do first", "/lookup?q="+orderID, "the third look failed too", "54 min")
+	p.get(t, "/cases/41").says(t, "has no access", "What to do first", "/lookup?q="+orderID, "the third look failed too", "54 min", `name="version" value="3"`)
 	if a := p.post(t, "/cases/41/claim", url.Values{"key": {aKey}}); a.path != "/cases/41?did=claim" {
 		t.Errorf("claimed: %s", a.path)
 	} else {
@@ -75,8 +75,8 @@ func TestACaseIsWorkedOn(t *testing.T) {
 	if r := last(t, s, "SnoozeCase").(*reconciliationv1.SnoozeCaseRequest); !r.GetUntil().AsTime().Equal(night.Add(4*time.Hour)) || r.GetReason() != "they sleep" || r.GetAct().GetIdempotencyKey() != aKey || r.GetAct().GetReason() != "they sleep" {
 		t.Errorf("%v", r)
 	}
-	p.post(t, "/cases/41/resolve", url.Values{"reason": {"they wrote that it works"}, "key": {aKey}}).says(t, "The case is closed")
-	if r := last(t, s, "ResolveCase").(*reconciliationv1.ResolveCaseRequest); r.GetResolution() != "they wrote that it works" {
+	p.post(t, "/cases/41/resolve", url.Values{"reason": {"they wrote that it works"}, "key": {aKey}, "version": {"3"}}).says(t, "The case is closed")
+	if r := last(t, s, "ResolveCase").(*reconciliationv1.ResolveCaseRequest); r.GetResolution() != "they wrote that it works" || r.GetVersion() != 3 {
 		t.Errorf("%v", r)
 	}
 	s.Say("ClaimCase", nil, apperr.New(codes.Aborted, "CASE_CLAIMED", "somebody else has this case"))

@@ -25,7 +25,7 @@ func stranded() *reconciliationv1.Case {
 	return &reconciliationv1.Case{
 		Id: 41, Kind: reconciliationv1.Case_STUCK_ORDER, State: reconciliationv1.Case_OPEN, Subject: "order/" + orderID,
 		Summary:  "order 5F0C1C1E of $249.00 is paid since 01:20 and has no access: Provisioning answers INTERNAL to every look",
-		OpenedAt: ago(49 * time.Minute), WaitingSince: ago(54 * time.Minute), ReportedCount: 3, LastReportedAt: ago(2 * time.Minute),
+		OpenedAt: ago(49 * time.Minute), WaitingSince: ago(54 * time.Minute), ReportedCount: 3, Version: 3, LastReportedAt: ago(2 * time.Minute),
 		Events: []*reconciliationv1.CaseEvent{
 			{What: "opened", Actor: "system", At: ago(49 * time.Minute)},
 			{What: "reported", Actor: "system", Note: "the third look failed too", At: ago(2 * time.Minute)},

@@ -2016,8 +2016,10 @@ type Case struct {
 	AcknowledgedBy string `protobuf:"bytes,17,opt,name=acknowledged_by,json=acknowledgedBy,proto3" json:"acknowledged_by,omitempty"`
 	// When they said so; unset while nobody has.
 	AcknowledgedAt *timestamppb.Timestamp `protobuf:"bytes,18,opt,name=acknowledged_at,json=acknowledgedAt,proto3" json:"acknowledged_at,omitempty"`
-	unknownFields  protoimpl.UnknownFields
-	sizeCache      protoimpl.SizeCache
+	// Grows with each report that says something new.
+	Version       int64 `protobuf:"varint,19,opt,name=version,proto3" json:"version,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Case) Reset() {
@@ -2174,6 +2176,13 @@ func (x *Case) GetAcknowledgedAt() *timestamppb.Timestamp {
 		return x.AcknowledgedAt
 	}
 	return nil
+}
+
+func (x *Case) GetVersion() int64 {
+	if x != nil {
+		return x.Version
+	}
+	return 0
 }
 
 // CaseEvent is one entry of a case's history; it is append-only.
@@ -2584,7 +2593,7 @@ const file_reconciliation_v1_reconciliation_proto_rawDesc = "" +
 	"\asubject\x18\x02 \x01(\tB\n" +
 	"\xbaH\ar\x05\x10\x01\x18\xc8\x01R\asubject\x12$\n" +
 	"\asummary\x18\x03 \x01(\tB\n" +
-	"\xbaH\ar\x05\x10\x01\x18\xd0\x0fR\asummary\"\xe4\t\n" +
+	"\xbaH\ar\x05\x10\x01\x18\xd0\x0fR\asummary\"\xfe\t\n" +
 	"\x04Case\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\x03R\x02id\x120\n" +
 	"\x04kind\x18\x02 \x01(\x0e2\x1c.reconciliation.v1.Case.KindR\x04kind\x12\x18\n" +
@@ -2610,7 +2619,8 @@ const file_reconciliation_v1_reconciliation_proto_rawDesc = "" +
 	"resolution\x124\n" +
 	"\x06events\x18\x10 \x03(\v2\x1c.reconciliation.v1.CaseEventR\x06events\x12'\n" +
 	"\x0facknowledged_by\x18\x11 \x01(\tR\x0eacknowledgedBy\x12C\n" +
-	"\x0facknowledged_at\x18\x12 \x01(\v2\x1a.google.protobuf.TimestampR\x0eacknowledgedAt\"\xd4\x02\n" +
+	"\x0facknowledged_at\x18\x12 \x01(\v2\x1a.google.protobuf.TimestampR\x0eacknowledgedAt\x12\x18\n" +
+	"\aversion\x18\x13 \x01(\x03R\aversion\"\xd4\x02\n" +
 	"\x04Kind\x12\x14\n" +
 	"\x10KIND_UNSPECIFIED\x10\x00\x12\x0f\n" +
 	"\vSTUCK_ORDER\x10\x01\x12\x10\n" +

@@ -1818,7 +1818,9 @@ type ResolveCaseRequest struct {
 	// Why; the next who meets the same reads it.
 	Resolution string `protobuf:"bytes,2,opt,name=resolution,proto3" json:"resolution,omitempty"`
 	// Who wishes it, why, and whether it is only tried.
-	Act           *Act `protobuf:"bytes,3,opt,name=act,proto3" json:"act,omitempty"`
+	Act *Act `protobuf:"bytes,3,opt,name=act,proto3" json:"act,omitempty"`
+	// As it was read; 0 closes whatever is reported of it by now.
+	Version       int64 `protobuf:"varint,4,opt,name=version,proto3" json:"version,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1872,6 +1874,13 @@ func (x *ResolveCaseRequest) GetAct() *Act {
 		return x.Act
 	}
 	return nil
+}
+
+func (x *ResolveCaseRequest) GetVersion() int64 {
+	if x != nil {
+		return x.Version
+	}
+	return 0
 }
 
 // LinkEventRequest says whose an event is.
@@ -3634,14 +3643,15 @@ const file_reconciliation_v1_support_proto_rawDesc = "" +
 	"\x03key\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18<R\x03key\x128\n" +
 	"\x05until\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampB\x06\xbaH\x03\xc8\x01\x01R\x05until\x12 \n" +
 	"\x06reason\x18\x03 \x01(\tB\b\xbaH\x05r\x03\x18\xf4\x03R\x06reason\x12(\n" +
-	"\x03act\x18\x04 \x01(\v2\x16.reconciliation.v1.ActR\x03act\"\x8c\x01\n" +
+	"\x03act\x18\x04 \x01(\v2\x16.reconciliation.v1.ActR\x03act\"\xaf\x01\n" +
 	"\x12ResolveCaseRequest\x12 \n" +
 	"\acase_id\x18\x01 \x01(\x03B\a\xbaH\x04\"\x02 \x00R\x06caseId\x12*\n" +
 	"\n" +
 	"resolution\x18\x02 \x01(\tB\n" +
 	"\xbaH\ar\x05\x10\x01\x18\xf4\x03R\n" +
 	"resolution\x12(\n" +
-	"\x03act\x18\x03 \x01(\v2\x16.reconciliation.v1.ActR\x03act\"\xe3\x01\n" +
+	"\x03act\x18\x03 \x01(\v2\x16.reconciliation.v1.ActR\x03act\x12!\n" +
+	"\aversion\x18\x04 \x01(\x03B\a\xbaH\x04\"\x02(\x00R\aversion\"\xe3\x01\n" +
 	"\x10LinkEventRequest\x122\n" +
 	"\x0fstripe_event_id\x18\x01 \x01(\tB\n" +
 	"\xbaH\ar\x05\x10\x01\x18\xff\x01R\rstripeEventId\x12&\n" +

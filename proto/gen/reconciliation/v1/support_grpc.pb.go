@@ -89,7 +89,8 @@ type SupportServiceClient interface {
 	// ABORTED INVALID_STATE.
 	SnoozeCase(ctx context.Context, in *SnoozeCaseRequest, opts ...grpc.CallOption) (*ActionResponse, error)
 	// ResolveCase closes a case. Reported again, it is a new one. Errors: NOT_FOUND
-	// CASE_NOT_FOUND.
+	// CASE_NOT_FOUND; ABORTED INVALID_STATE when something new was reported about it
+	// since it was read.
 	ResolveCase(ctx context.Context, in *ResolveCaseRequest, opts ...grpc.CallOption) (*ActionResponse, error)
 	// AcknowledgeIncident says that the caller looks after an incident: nobody is told
 	// again until there is something new. Errors: NOT_FOUND INCIDENT_NOT_FOUND when none
@@ -435,7 +436,8 @@ type SupportServiceServer interface {
 	// ABORTED INVALID_STATE.
 	SnoozeCase(context.Context, *SnoozeCaseRequest) (*ActionResponse, error)
 	// ResolveCase closes a case. Reported again, it is a new one. Errors: NOT_FOUND
-	// CASE_NOT_FOUND.
+	// CASE_NOT_FOUND; ABORTED INVALID_STATE when something new was reported about it
+	// since it was read.
 	ResolveCase(context.Context, *ResolveCaseRequest) (*ActionResponse, error)
 	// AcknowledgeIncident says that the caller looks after an incident: nobody is told
 	// again until there is something new. Errors: NOT_FOUND INCIDENT_NOT_FOUND when none

@@ -18,6 +18,8 @@ var (
 	ErrNotFound = apperr.New(codes.NotFound, "CASE_NOT_FOUND", "there is no case with this id")
 	// ErrResolved refuses to work on what is over.
 	ErrResolved = apperr.New(codes.Aborted, "INVALID_STATE", "this case is resolved")
+	// ErrNews refuses to close a case with something that was not seen.
+	ErrNews = apperr.New(codes.Aborted, "INVALID_STATE", "something new was reported about this case since it was read: see what it says now")
 	// ErrClaimed refuses to take a case from a colleague by accident.
 	ErrClaimed = apperr.New(codes.Aborted, "CASE_CLAIMED", "somebody else works on this case; set take_over to take it all the same")
 )
@@ -69,6 +71,8 @@ type Case struct {
 	OpenedAt      time.Time
 	ResolvedAt    *time.Time
 	ReportedCount int
+	// Version grows with each report that says something new.
+	Version int64
 	// LastReportedAt is when it was reported most recently.
 	LastReportedAt time.Time
 	// WaitingSince is since when a customer waits because of it; nil for nobody.

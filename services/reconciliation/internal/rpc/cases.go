@@ -29,7 +29,7 @@ func toCase(c cases.Case) *pb.Case {
 		ReportedCount: int32(c.ReportedCount), LastReportedAt: timestamppb.New(c.LastReportedAt),
 		ClaimedBy: c.ClaimedBy, ClaimedAt: toTimestamp(c.ClaimedAt), SnoozedUntil: toTimestamp(c.SnoozedUntil),
 		WaitingSince: toTimestamp(c.WaitingSince), ResolvedBy: c.ResolvedBy, Resolution: c.Resolution,
-		AcknowledgedBy: c.AcknowledgedBy, AcknowledgedAt: toTimestamp(c.AcknowledgedAt),
+		AcknowledgedBy: c.AcknowledgedBy, AcknowledgedAt: toTimestamp(c.AcknowledgedAt), Version: c.Version,
 	}
 	for _, e := range c.Events {
 		out.Events = append(out.Events, &pb.CaseEvent{What: e.What, Actor: e.Actor, Note: e.Note, At: timestamppb.New(e.At)})

@@ -45,7 +45,7 @@ func (s *SupportServer) ResolveCase(ctx context.Context, r *pb.ResolveCaseReques
 	if err != nil {
 		return nil, err
 	}
-	return actionReply(s.Service.ResolveCase(ctx, a, r.GetCaseId(), r.GetResolution()))
+	return actionReply(s.Service.ResolveCase(ctx, a, r.GetCaseId(), r.GetVersion(), r.GetResolution()))
 }
 
 // AcknowledgeIncident implements reconciliation.v1.

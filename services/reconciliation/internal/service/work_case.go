@@ -77,12 +77,16 @@ func (s *Service) SnoozeCase(ctx context.Context, a desk.Act, id int64, until ti
 	})
 }
 
-// ResolveCase closes a case; one that is closed is answered as it is. Errors:
-// cases.ErrNotFound.
-func (s *Service) ResolveCase(ctx context.Context, a desk.Act, id int64, resolution string) (Acted, error) {
+// ResolveCase closes a case; one that is closed is answered as it is. What was reported
+// since the actor saw it is not decided with it: version is what they saw, 0 for any.
+// Errors: cases.ErrNotFound, ErrNews.
+func (s *Service) ResolveCase(ctx context.Context, a desk.Act, id, version int64, resolution string) (Acted, error) {
 	return s.actOnCase(ctx, a, id, "case resolved", func(c *cases.Case, now time.Time) (*cases.Event, error) {
-		if c.State == cases.Resolved {
+		switch {
+		case c.State == cases.Resolved:
 			return nil, nil
+		case version != 0 && version != c.Version:
+			return nil, cases.ErrNews
 		}
 		return resolve(c, a.Actor, resolution, now), nil
 	})

@@ -137,7 +137,7 @@ func toCase(row db.Case) cases.Case {
 		ReportedCount: int(row.ReportedCount), LastReportedAt: row.LastReportedAt,
 		WaitingSince: row.WaitingSince, ClaimedBy: orEmpty(row.ClaimedBy), ClaimedAt: row.ClaimedAt, SnoozedUntil: row.SnoozedUntil,
 		ResolvedBy: orEmpty(row.ResolvedBy), Resolution: orEmpty(row.Resolution), Urgent: row.Urgent, NextLookAt: row.NextLookAt,
-		AcknowledgedBy: orEmpty(row.AcknowledgedBy), AcknowledgedAt: row.AcknowledgedAt,
+		AcknowledgedBy: orEmpty(row.AcknowledgedBy), AcknowledgedAt: row.AcknowledgedAt, Version: row.Version,
 	}
 }
 

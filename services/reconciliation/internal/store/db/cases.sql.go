@@ -52,7 +52,7 @@ func (q *Queries) ClaimDueCases(ctx context.Context, arg ClaimDueCasesParams) ([
 
 const getCase = `-- name: GetCase :one
 SELECT id, kind, subject, state, summary, opened_at, resolved_at, reported_count, last_reported_at, waiting_since,
-    claimed_by, claimed_at, snoozed_until, resolved_by, resolution, told_at, next_look_at, look_count, acknowledged_by, acknowledged_at, urgent
+    claimed_by, claimed_at, snoozed_until, resolved_by, resolution, told_at, next_look_at, look_count, acknowledged_by, acknowledged_at, urgent, version
 FROM reconciliation.cases WHERE id = $1
 `
 
@@ -81,13 +81,14 @@ func (q *Queries) GetCase(ctx context.Context, id int64) (Case, error) {
 		&i.AcknowledgedBy,
 		&i.AcknowledgedAt,
 		&i.Urgent,
+		&i.Version,
 	)
 	return i, err
 }
 
 const getOpenCase = `-- name: GetOpenCase :one
 SELECT id, kind, subject, state, summary, opened_at, resolved_at, reported_count, last_reported_at, waiting_since,
-    claimed_by, claimed_at, snoozed_until, resolved_by, resolution, told_at, next_look_at, look_count, acknowledged_by, acknowledged_at, urgent
+    claimed_by, claimed_at, snoozed_until, resolved_by, resolution, told_at, next_look_at, look_count, acknowledged_by, acknowledged_at, urgent, version
 FROM reconciliation.cases WHERE kind = $1 AND subject = $2 AND state = 'OPEN'
 `
 
@@ -121,6 +122,7 @@ func (q *Queries) GetOpenCase(ctx context.Context, arg GetOpenCaseParams) (Case,
 		&i.AcknowledgedBy,
 		&i.AcknowledgedAt,
 		&i.Urgent,
+		&i.Version,
 	)
 	return i, err
 }
@@ -151,7 +153,7 @@ INSERT INTO reconciliation.cases AS c (kind, subject, state, summary, opened_at,
 VALUES ($1, $2, 'OPEN', $3, $4, 1, $4, $5)
 ON CONFLICT (kind, subject) WHERE state = 'OPEN' DO NOTHING
 RETURNING id, kind, subject, state, summary, opened_at, resolved_at, reported_count, last_reported_at, waiting_since,
-    claimed_by, claimed_at, snoozed_until, resolved_by, resolution, told_at, next_look_at, look_count, acknowledged_by, acknowledged_at, urgent
+    claimed_by, claimed_at, snoozed_until, resolved_by, resolution, told_at, next_look_at, look_count, acknowledged_by, acknowledged_at, urgent, version
 `
 
 type InsertCaseParams struct {
@@ -194,6 +196,7 @@ func (q *Queries) InsertCase(ctx context.Context, arg InsertCaseParams) (Case, e
 		&i.AcknowledgedBy,
 		&i.AcknowledgedAt,
 		&i.Urgent,
+		&i.Version,
 	)
 	return i, err
 }
@@ -261,7 +264,7 @@ func (q *Queries) ListCaseEvents(ctx context.Context, caseIds []int64) ([]ListCa
 
 const listCases = `-- name: ListCases :many
 SELECT id, kind, subject, state, summary, opened_at, resolved_at, reported_count, last_reported_at, waiting_since,
-    claimed_by, claimed_at, snoozed_until, resolved_by, resolution, told_at, next_look_at, look_count, acknowledged_by, acknowledged_at, urgent
+    claimed_by, claimed_at, snoozed_until, resolved_by, resolution, told_at, next_look_at, look_count, acknowledged_by, acknowledged_at, urgent, version
 FROM reconciliation.cases
 WHERE ($1::text = '' OR state = $1::text)
     AND ($2::timestamptz IS NULL OR snoozed_until IS NULL OR snoozed_until <= $2::timestamptz)
@@ -319,6 +322,7 @@ func (q *Queries) ListCases(ctx context.Context, arg ListCasesParams) ([]Case, e
 			&i.AcknowledgedBy,
 			&i.AcknowledgedAt,
 			&i.Urgent,
+			&i.Version,
 		); err != nil {
 			return nil, err
 		}
@@ -332,7 +336,7 @@ func (q *Queries) ListCases(ctx context.Context, arg ListCasesParams) ([]Case, e
 
 const listCasesAbout = `-- name: ListCasesAbout :many
 SELECT id, kind, subject, state, summary, opened_at, resolved_at, reported_count, last_reported_at, waiting_since,
-    claimed_by, claimed_at, snoozed_until, resolved_by, resolution, told_at, next_look_at, look_count, acknowledged_by, acknowledged_at, urgent
+    claimed_by, claimed_at, snoozed_until, resolved_by, resolution, told_at, next_look_at, look_count, acknowledged_by, acknowledged_at, urgent, version
 FROM reconciliation.cases
 WHERE subject = ANY ($1::text[]) OR substring(subject FROM '^(?:message/)?order/([0-9a-f-]{36})') = ANY ($2::text[])
 ORDER BY state = 'OPEN' DESC, opened_at DESC, id DESC
@@ -378,6 +382,7 @@ func (q *Queries) ListCasesAbout(ctx context.Context, arg ListCasesAboutParams) 
 			&i.AcknowledgedBy,
 			&i.AcknowledgedAt,
 			&i.Urgent,
+			&i.Version,
 		); err != nil {
 			return nil, err
 		}
@@ -391,7 +396,7 @@ func (q *Queries) ListCasesAbout(ctx context.Context, arg ListCasesAboutParams) 
 
 const listOpenCases = `-- name: ListOpenCases :many
 SELECT id, kind, subject, state, summary, opened_at, resolved_at, reported_count, last_reported_at, waiting_since,
-    claimed_by, claimed_at, snoozed_until, resolved_by, resolution, told_at, next_look_at, look_count, acknowledged_by, acknowledged_at, urgent
+    claimed_by, claimed_at, snoozed_until, resolved_by, resolution, told_at, next_look_at, look_count, acknowledged_by, acknowledged_at, urgent, version
 FROM reconciliation.cases
 WHERE state = 'OPEN' AND id > $1
 ORDER BY id
@@ -434,6 +439,7 @@ func (q *Queries) ListOpenCases(ctx context.Context, arg ListOpenCasesParams) ([
 			&i.AcknowledgedBy,
 			&i.AcknowledgedAt,
 			&i.Urgent,
+			&i.Version,
 		); err != nil {
 			return nil, err
 		}
@@ -447,7 +453,7 @@ func (q *Queries) ListOpenCases(ctx context.Context, arg ListOpenCasesParams) ([
 
 const lockCase = `-- name: LockCase :one
 SELECT id, kind, subject, state, summary, opened_at, resolved_at, reported_count, last_reported_at, waiting_since,
-    claimed_by, claimed_at, snoozed_until, resolved_by, resolution, told_at, next_look_at, look_count, acknowledged_by, acknowledged_at, urgent
+    claimed_by, claimed_at, snoozed_until, resolved_by, resolution, told_at, next_look_at, look_count, acknowledged_by, acknowledged_at, urgent, version
 FROM reconciliation.cases WHERE id = $1 FOR UPDATE
 `
 
@@ -476,13 +482,14 @@ func (q *Queries) LockCase(ctx context.Context, id int64) (Case, error) {
 		&i.AcknowledgedBy,
 		&i.AcknowledgedAt,
 		&i.Urgent,
+		&i.Version,
 	)
 	return i, err
 }
 
 const lockOpenCase = `-- name: LockOpenCase :one
 SELECT id, kind, subject, state, summary, opened_at, resolved_at, reported_count, last_reported_at, waiting_since,
-    claimed_by, claimed_at, snoozed_until, resolved_by, resolution, told_at, next_look_at, look_count, acknowledged_by, acknowledged_at, urgent
+    claimed_by, claimed_at, snoozed_until, resolved_by, resolution, told_at, next_look_at, look_count, acknowledged_by, acknowledged_at, urgent, version
 FROM reconciliation.cases WHERE kind = $1 AND subject = $2 AND state = 'OPEN' FOR UPDATE
 `
 
@@ -516,6 +523,7 @@ func (q *Queries) LockOpenCase(ctx context.Context, arg LockOpenCaseParams) (Cas
 		&i.AcknowledgedBy,
 		&i.AcknowledgedAt,
 		&i.Urgent,
+		&i.Version,
 	)
 	return i, err
 }
@@ -523,11 +531,12 @@ func (q *Queries) LockOpenCase(ctx context.Context, arg LockOpenCaseParams) (Cas
 const reportCase = `-- name: ReportCase :one
 UPDATE reconciliation.cases
 SET summary = $1, reported_count = reported_count + 1, last_reported_at = greatest(last_reported_at, $2::timestamptz),
+    version = version + CASE WHEN $3::boolean THEN 1 ELSE 0 END,
     snoozed_until = CASE WHEN $3::boolean THEN NULL ELSE snoozed_until END,
     next_look_at = CASE WHEN $3::boolean THEN $2::timestamptz ELSE next_look_at END
 WHERE id = $4
 RETURNING id, kind, subject, state, summary, opened_at, resolved_at, reported_count, last_reported_at, waiting_since,
-    claimed_by, claimed_at, snoozed_until, resolved_by, resolution, told_at, next_look_at, look_count, acknowledged_by, acknowledged_at, urgent
+    claimed_by, claimed_at, snoozed_until, resolved_by, resolution, told_at, next_look_at, look_count, acknowledged_by, acknowledged_at, urgent, version
 `
 
 type ReportCaseParams struct {
@@ -567,6 +576,7 @@ func (q *Queries) ReportCase(ctx context.Context, arg ReportCaseParams) (Case, e
 		&i.AcknowledgedBy,
 		&i.AcknowledgedAt,
 		&i.Urgent,
+		&i.Version,
 	)
 	return i, err
 }
@@ -578,7 +588,7 @@ SET state = $1, resolved_at = $2, resolved_by = $3, resolution = $4,
     next_look_at = $9, urgent = $10, acknowledged_by = $11, acknowledged_at = $12
 WHERE id = $13
 RETURNING id, kind, subject, state, summary, opened_at, resolved_at, reported_count, last_reported_at, waiting_since,
-    claimed_by, claimed_at, snoozed_until, resolved_by, resolution, told_at, next_look_at, look_count, acknowledged_by, acknowledged_at, urgent
+    claimed_by, claimed_at, snoozed_until, resolved_by, resolution, told_at, next_look_at, look_count, acknowledged_by, acknowledged_at, urgent, version
 `
 
 type UpdateCaseParams struct {
@@ -636,6 +646,7 @@ func (q *Queries) UpdateCase(ctx context.Context, arg UpdateCaseParams) (Case, e
 		&i.AcknowledgedBy,
 		&i.AcknowledgedAt,
 		&i.Urgent,
+		&i.Version,
 	)
 	return i, err
 }

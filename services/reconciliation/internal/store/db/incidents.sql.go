@@ -186,7 +186,7 @@ func (q *Queries) ListStandings(ctx context.Context, now time.Time) ([]ListStand
 
 const listTopCases = `-- name: ListTopCases :many
 SELECT c.id, c.kind, c.subject, c.state, c.summary, c.opened_at, c.resolved_at, c.reported_count, c.last_reported_at, c.waiting_since,
-    c.claimed_by, c.claimed_at, c.snoozed_until, c.resolved_by, c.resolution, c.told_at, c.next_look_at, c.look_count, c.acknowledged_by, c.acknowledged_at, c.urgent
+    c.claimed_by, c.claimed_at, c.snoozed_until, c.resolved_by, c.resolution, c.told_at, c.next_look_at, c.look_count, c.acknowledged_by, c.acknowledged_at, c.urgent, c.version
 FROM (
     SELECT id, row_number() OVER (
         PARTITION BY kind
@@ -237,6 +237,7 @@ func (q *Queries) ListTopCases(ctx context.Context, arg ListTopCasesParams) ([]C
 			&i.AcknowledgedBy,
 			&i.AcknowledgedAt,
 			&i.Urgent,
+			&i.Version,
 		); err != nil {
 			return nil, err
 		}

@@ -65,6 +65,8 @@ type Case struct {
 	AcknowledgedBy *string
 	AcknowledgedAt *time.Time
 	Urgent         bool
+	// grows with each report that says something new
+	Version int64
 }
 
 type ChargeDisposition struct {

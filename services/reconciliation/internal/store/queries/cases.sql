@@ -4,16 +4,16 @@ INSERT INTO reconciliation.cases AS c (kind, subject, state, summary, opened_at,
 VALUES (@kind, @subject, 'OPEN', @summary, @now, 1, @now, sqlc.arg(due))
 ON CONFLICT (kind, subject) WHERE state = 'OPEN' DO NOTHING
 RETURNING id, kind, subject, state, summary, opened_at, resolved_at, reported_count, last_reported_at, waiting_since,
-    claimed_by, claimed_at, snoozed_until, resolved_by, resolution, told_at, next_look_at, look_count, acknowledged_by, acknowledged_at, urgent;
+    claimed_by, claimed_at, snoozed_until, resolved_by, resolution, told_at, next_look_at, look_count, acknowledged_by, acknowledged_at, urgent, version;
 
 -- name: LockOpenCase :one
 SELECT id, kind, subject, state, summary, opened_at, resolved_at, reported_count, last_reported_at, waiting_since,
-    claimed_by, claimed_at, snoozed_until, resolved_by, resolution, told_at, next_look_at, look_count, acknowledged_by, acknowledged_at, urgent
+    claimed_by, claimed_at, snoozed_until, resolved_by, resolution, told_at, next_look_at, look_count, acknowledged_by, acknowledged_at, urgent, version
 FROM reconciliation.cases WHERE kind = @kind AND subject = @subject AND state = 'OPEN' FOR UPDATE;
 
 -- name: GetOpenCase :one
 SELECT id, kind, subject, state, summary, opened_at, resolved_at, reported_count, last_reported_at, waiting_since,
-    claimed_by, claimed_at, snoozed_until, resolved_by, resolution, told_at, next_look_at, look_count, acknowledged_by, acknowledged_at, urgent
+    claimed_by, claimed_at, snoozed_until, resolved_by, resolution, told_at, next_look_at, look_count, acknowledged_by, acknowledged_at, urgent, version
 FROM reconciliation.cases WHERE kind = @kind AND subject = @subject AND state = 'OPEN';
 
 -- name: HasCaseSince :one
@@ -25,22 +25,23 @@ SELECT EXISTS (
 
 -- name: LockCase :one
 SELECT id, kind, subject, state, summary, opened_at, resolved_at, reported_count, last_reported_at, waiting_since,
-    claimed_by, claimed_at, snoozed_until, resolved_by, resolution, told_at, next_look_at, look_count, acknowledged_by, acknowledged_at, urgent
+    claimed_by, claimed_at, snoozed_until, resolved_by, resolution, told_at, next_look_at, look_count, acknowledged_by, acknowledged_at, urgent, version
 FROM reconciliation.cases WHERE id = @id FOR UPDATE;
 
 -- name: GetCase :one
 SELECT id, kind, subject, state, summary, opened_at, resolved_at, reported_count, last_reported_at, waiting_since,
-    claimed_by, claimed_at, snoozed_until, resolved_by, resolution, told_at, next_look_at, look_count, acknowledged_by, acknowledged_at, urgent
+    claimed_by, claimed_at, snoozed_until, resolved_by, resolution, told_at, next_look_at, look_count, acknowledged_by, acknowledged_at, urgent, version
 FROM reconciliation.cases WHERE id = @id;
 
 -- name: ReportCase :one
 UPDATE reconciliation.cases
 SET summary = @summary, reported_count = reported_count + 1, last_reported_at = greatest(last_reported_at, sqlc.arg(now)::timestamptz),
+    version = version + CASE WHEN sqlc.arg(news)::boolean THEN 1 ELSE 0 END,
     snoozed_until = CASE WHEN sqlc.arg(news)::boolean THEN NULL ELSE snoozed_until END,
     next_look_at = CASE WHEN sqlc.arg(news)::boolean THEN sqlc.arg(now)::timestamptz ELSE next_look_at END
 WHERE id = @id
 RETURNING id, kind, subject, state, summary, opened_at, resolved_at, reported_count, last_reported_at, waiting_since,
-    claimed_by, claimed_at, snoozed_until, resolved_by, resolution, told_at, next_look_at, look_count, acknowledged_by, acknowledged_at, urgent;
+    claimed_by, claimed_at, snoozed_until, resolved_by, resolution, told_at, next_look_at, look_count, acknowledged_by, acknowledged_at, urgent, version;
 
 -- name: UpdateCase :one
 UPDATE reconciliation.cases
@@ -49,7 +50,7 @@ SET state = @state, resolved_at = @resolved_at, resolved_by = @resolved_by, reso
     next_look_at = @next_look_at, urgent = @urgent, acknowledged_by = @acknowledged_by, acknowledged_at = @acknowledged_at
 WHERE id = @id
 RETURNING id, kind, subject, state, summary, opened_at, resolved_at, reported_count, last_reported_at, waiting_since,
-    claimed_by, claimed_at, snoozed_until, resolved_by, resolution, told_at, next_look_at, look_count, acknowledged_by, acknowledged_at, urgent;
+    claimed_by, claimed_at, snoozed_until, resolved_by, resolution, told_at, next_look_at, look_count, acknowledged_by, acknowledged_at, urgent, version;
 
 -- name: ClaimDueCases :many
 -- The claim moves the next look forward, further each time and at most an hour.
@@ -68,7 +69,7 @@ RETURNING id;
 -- name: ListCases :many
 -- The longest wait of a customer first, then the longest open.
 SELECT id, kind, subject, state, summary, opened_at, resolved_at, reported_count, last_reported_at, waiting_since,
-    claimed_by, claimed_at, snoozed_until, resolved_by, resolution, told_at, next_look_at, look_count, acknowledged_by, acknowledged_at, urgent
+    claimed_by, claimed_at, snoozed_until, resolved_by, resolution, told_at, next_look_at, look_count, acknowledged_by, acknowledged_at, urgent, version
 FROM reconciliation.cases
 WHERE (sqlc.arg(state)::text = '' OR state = sqlc.arg(state)::text)
     AND (sqlc.narg(awake_at)::timestamptz IS NULL OR snoozed_until IS NULL OR snoozed_until <= sqlc.narg(awake_at)::timestamptz)
@@ -79,7 +80,7 @@ LIMIT @page_size;
 
 -- name: ListOpenCases :many
 SELECT id, kind, subject, state, summary, opened_at, resolved_at, reported_count, last_reported_at, waiting_since,
-    claimed_by, claimed_at, snoozed_until, resolved_by, resolution, told_at, next_look_at, look_count, acknowledged_by, acknowledged_at, urgent
+    claimed_by, claimed_at, snoozed_until, resolved_by, resolution, told_at, next_look_at, look_count, acknowledged_by, acknowledged_at, urgent, version
 FROM reconciliation.cases
 WHERE state = 'OPEN' AND id > @after_id
 ORDER BY id
@@ -95,7 +96,7 @@ SELECT case_id, what, actor, note, at FROM reconciliation.case_events WHERE case
 -- The cases about some orders, charges and events: the open ones first, then the
 -- newest. There are few cases, so all are read.
 SELECT id, kind, subject, state, summary, opened_at, resolved_at, reported_count, last_reported_at, waiting_since,
-    claimed_by, claimed_at, snoozed_until, resolved_by, resolution, told_at, next_look_at, look_count, acknowledged_by, acknowledged_at, urgent
+    claimed_by, claimed_at, snoozed_until, resolved_by, resolution, told_at, next_look_at, look_count, acknowledged_by, acknowledged_at, urgent, version
 FROM reconciliation.cases
 WHERE subject = ANY (@subjects::text[]) OR substring(subject FROM '^(?:message/)?order/([0-9a-f-]{36})') = ANY (@order_ids::text[])
 ORDER BY state = 'OPEN' DESC, opened_at DESC, id DESC

@@ -18,7 +18,7 @@ ORDER BY kind;
 -- name: ListTopCases :many
 -- Of each kind the few that are awake and a customer waits for longest.
 SELECT c.id, c.kind, c.subject, c.state, c.summary, c.opened_at, c.resolved_at, c.reported_count, c.last_reported_at, c.waiting_since,
-    c.claimed_by, c.claimed_at, c.snoozed_until, c.resolved_by, c.resolution, c.told_at, c.next_look_at, c.look_count, c.acknowledged_by, c.acknowledged_at, c.urgent
+    c.claimed_by, c.claimed_at, c.snoozed_until, c.resolved_by, c.resolution, c.told_at, c.next_look_at, c.look_count, c.acknowledged_by, c.acknowledged_at, c.urgent, c.version
 FROM (
     SELECT id, row_number() OVER (
         PARTITION BY kind
