@@ -658,7 +658,7 @@ func TestADisputeOfAPartCountsAsThatPart(t *testing.T) {
 		}
 	}
 	booked(charge(1, "ch_part", "USD"), 10000, 501)
-	booked(charge(2, "ch_whole", "USD"), 24900)
+	booked(charge(2, "ch_whole", "USD"), 24900, 24900)
 	charge(3, "ch_quiet", "USD")
 	// Where the balance has another currency, only the dispute says it.
 	booked(charge(4, "ch_euro", "EUR"), 10001)

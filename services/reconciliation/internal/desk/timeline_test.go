@@ -22,7 +22,10 @@ func TestTheTimelineTellsEverythingInOrder(t *testing.T) {
 		c := &p.Charges[0]
 		c.Status, c.Last4 = "SUCCEEDED", "4242"
 		c.Refunds = []Refund{{ID: "re_1", AmountDisplay: "$249.00", Status: "SUCCEEDED", At: second(59)}}
-		c.Disputes = []Dispute{{ID: "dp_1", AmountDisplay: "$249.00", Stands: "OPEN", Reason: "unrecognized", At: second(70), AnswerBy: now.AddDate(0, 0, 7)}}
+		c.Disputes = []Dispute{{ID: "dp_1", AmountDisplay: "$249.00", Stands: "OPEN", Reason: "unrecognized", At: second(70), AnswerBy: now.AddDate(0, 0, 7)},
+			{ID: "dp_2", AmountDisplay: "$249.00", Stands: "LOST", LostDisplay: "$249.00", At: second(71)},
+			{ID: "dp_3", AmountDisplay: "$249.00", Stands: "LOST", LostDisplay: "$199.00", At: second(72)},
+			{ID: "dp_4", AmountDisplay: "$249.00", Stands: "WON", LostDisplay: "$0.00", At: second(73)}}
 		o.Refunds = []Refund{{ID: "re_1", AmountDisplay: "$249.00", Status: "SUCCEEDED", At: second(59)}, {AmountDisplay: "$1.00", Status: "REQUESTED", Reason: "asked by phone", Actor: "sam", At: second(80)}}
 		p.Charges = append(p.Charges,
 			Charge{ID: "ch_0", Owner: "OURS", Status: "FAILED", AmountDisplay: "$249.00", Failure: "Your card was declined.", CreatedAt: at},
@@ -63,6 +66,9 @@ func TestTheTimelineTellsEverythingInOrder(t *testing.T) {
 		"1m0s access o1: Access of order A1B2C3D4 was withdrawn.",
 		"1m1s mail o1: The word about the refund for order A1B2C3D4 was queued, and the mail server has not taken it yet.",
 		"1m10s stripe dp_1: The customer's bank disputes $249.00 of charge ch_1 (unrecognized); it must be answered by 29 November 2026, 15:00 UTC.",
+		"1m11s stripe dp_2: The customer's bank disputes $249.00 of charge ch_1; it was lost.",
+		"1m12s stripe dp_3: The customer's bank disputes $249.00 of charge ch_1; it was lost for $199.00.",
+		"1m13s stripe dp_4: The customer's bank disputes $249.00 of charge ch_1; it was won.",
 		"1m20s order o1 by sam: A refund of $1.00 of order A1B2C3D4 was asked for; Stripe has not answered (asked by phone).",
 	}
 	if got := strings.Join(lines, "\n"); got != strings.Join(want, "\n") {

@@ -580,9 +580,9 @@ func (q *Queries) SumBalance(ctx context.Context, arg SumBalanceParams) ([]SumBa
 const sumDispositions = `-- name: SumDispositions :many
 SELECT disposition, currency, count(*) AS charge_count, sum(amount_minor)::bigint AS amount_minor,
     sum(refunded_minor)::bigint AS refunded_minor,
-    sum(CASE WHEN disputed_minor = 0 THEN 0 ELSE coalesce((
+    sum(CASE WHEN disputed_minor = 0 THEN 0 ELSE least(amount_minor, coalesce((
         SELECT sum(s.amount_minor) FROM reconciliation.disputes AS s WHERE s.charge_id = d.charge_id AND s.currency = d.currency
-    ), disputed_minor) END)::bigint AS disputed_minor
+    ), disputed_minor)) END)::bigint AS disputed_minor
 FROM reconciliation.charge_dispositions AS d
 WHERE created_at >= $1::timestamptz AND created_at < $2::timestamptz
 GROUP BY disposition, currency
@@ -604,7 +604,7 @@ type SumDispositionsRow struct {
 }
 
 // Of what is disputed a part only, its dispute says how much; where none has been read
-// yet, all of it counts.
+// yet, all of it counts. Of what is disputed twice, no more than all of it is.
 func (q *Queries) SumDispositions(ctx context.Context, arg SumDispositionsParams) ([]SumDispositionsRow, error) {
 	rows, err := q.db.Query(ctx, sumDispositions, arg.FromAt, arg.BeforeAt)
 	if err != nil {

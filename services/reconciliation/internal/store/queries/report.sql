@@ -9,12 +9,12 @@ ON CONFLICT (id) DO NOTHING;
 
 -- name: SumDispositions :many
 -- Of what is disputed a part only, its dispute says how much; where none has been read
--- yet, all of it counts.
+-- yet, all of it counts. Of what is disputed twice, no more than all of it is.
 SELECT disposition, currency, count(*) AS charge_count, sum(amount_minor)::bigint AS amount_minor,
     sum(refunded_minor)::bigint AS refunded_minor,
-    sum(CASE WHEN disputed_minor = 0 THEN 0 ELSE coalesce((
+    sum(CASE WHEN disputed_minor = 0 THEN 0 ELSE least(amount_minor, coalesce((
         SELECT sum(s.amount_minor) FROM reconciliation.disputes AS s WHERE s.charge_id = d.charge_id AND s.currency = d.currency
-    ), disputed_minor) END)::bigint AS disputed_minor
+    ), disputed_minor)) END)::bigint AS disputed_minor
 FROM reconciliation.charge_dispositions AS d
 WHERE created_at >= @from_at::timestamptz AND created_at < @before_at::timestamptz
 GROUP BY disposition, currency
