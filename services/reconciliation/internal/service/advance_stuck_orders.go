@@ -77,16 +77,25 @@ func (s *Service) advanceStuckOrder(ctx context.Context, p *run.Progress, o run.
 	}
 }
 
-// each does do for every item, a bounded number at once, and waits for all.
+// each does do for every item, a bounded number at once, and waits for all. A panic of
+// one stops no other, and is one of the caller's then.
 func each[T any](items []T, do func(T)) {
 	var wg sync.WaitGroup
 	slots := make(chan struct{}, parallel)
+	bugs := make(chan error, len(items))
 	for _, item := range items {
 		slots <- struct{}{}
 		wg.Go(func() {
 			defer func() { <-slots }()
-			do(item)
+			if err := guarded(func() error { do(item); return nil }); err != nil {
+				bugs <- err
+			}
 		})
 	}
 	wg.Wait()
+	select {
+	case err := <-bugs:
+		panic(err)
+	default:
+	}
 }

@@ -74,7 +74,9 @@ func (s *Service) readPass(ctx context.Context, w *sweep) (over bool, err error)
 	close(left)
 	var reading errgroup.Group // one that fails stops no other
 	for range readers {
-		reading.Go(func() error { return s.readSlices(ctx, w, *pass, left, enough, &ended) })
+		reading.Go(func() error {
+			return guarded(func() error { return s.readSlices(ctx, w, *pass, left, enough, &ended) })
+		})
 	}
 	if err := reading.Wait(); err != nil {
 		fault(ctx, w.progress, "the deep pass stopped at a page; the next run goes on there", err)

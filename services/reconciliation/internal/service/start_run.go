@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime/debug"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -87,13 +88,33 @@ func (s *Service) steps() []func(context.Context, *sweep) error {
 	}
 }
 
+// errBug is a panic.
+var errBug = errors.New("what it met brings out a bug, which the log describes")
+
+// guarded does something and makes an error of a panic: one charge that brings out a bug
+// must not end the process, and with it every run from now on.
+func guarded(do func() error) (err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			err = fmt.Errorf("%w: %v\n%s", errBug, r, debug.Stack())
+		}
+	}()
+	return do()
+}
+
 func (s *Service) sweep(ctx context.Context, w *sweep) error {
 	var failed []error
 	for _, step := range s.steps() {
 		if ctx.Err() != nil {
 			break
 		}
-		failed = append(failed, step(ctx, w))
+		if err := guarded(func() error { return step(ctx, w) }); err != nil {
+			failed = append(failed, err)
+			if errors.Is(err, errBug) {
+				s.Log.ErrorContext(ctx, "a step of a run has ended in a bug", "run_id", w.runID, "error", err)
+				fault(ctx, w.progress, "a step of this run was not done to its end", errBug)
+			}
+		}
 	}
 	if w.lostBecause != "" && !w.dry && ctx.Err() == nil {
 		// Noticed after the deep pass had its turn: what was seen is mended by now, and
