@@ -14,7 +14,8 @@ import (
 )
 
 // TestRestoredFromADump: Orders' schema comes back from a dump that is older
-// than three purchases and a refund, then Provisioning's, then both at once, and then Payments'.
+// than three purchases and a refund, then Provisioning's, then both at once, then Payments',
+// and then Reconciliation's own.
 // Nobody tells the sweep.
 func TestRestoredFromADump(t *testing.T) {
 	t.Parallel()
@@ -26,7 +27,7 @@ func TestRestoredFromADump(t *testing.T) {
 		b.judgeFulfilled(t, outcome{})
 	}
 	stays := kept.record(t)
-	ordersDump, accessDump, paymentsDump := s.dump(t, "orders"), s.dump(t, "provisioning"), s.dump(t, "payments")
+	ordersDump, accessDump, paymentsDump, loopDump := s.dump(t, "orders"), s.dump(t, "provisioning"), s.dump(t, "payments"), s.dump(t, "reconciliation")
 
 	lost := make([]*purchased, 3)
 	for i := range lost {
@@ -91,6 +92,16 @@ func TestRestoredFromADump(t *testing.T) {
 		})
 	}
 	s.judgeNoticed(t, 4)
+
+	// What Reconciliation lost itself it reads again from where it then was, and nobody
+	// else hears of it.
+	s.restore(t, map[string]string{"reconciliation": loopDump})
+	for _, p := range lost {
+		s.awaitDisposition(t, p.charge, "RECOVERED")
+		p.judgeBack(t, "RECOVERED")
+	}
+	s.awaitDisposition(t, leaves.atStripe(t).charges[0].ID, "REFUNDED")
+	withdrawn()
 
 	// The foreign charge made nothing of anything.
 	s.awaitDisposition(t, foreign, "FOREIGN")
