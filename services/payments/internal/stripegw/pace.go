@@ -33,13 +33,13 @@ func newPace(perSecond int) *pace {
 // wait returns when a read may begin; false says that the context leaves no time
 // for it.
 func (p *pace) wait(ctx context.Context) bool {
-	at := p.turn(time.Now())
+	at, ok := p.turn(ctx, time.Now())
+	if !ok {
+		return false
+	}
 	d := time.Until(at)
 	if d <= 0 {
-		return ctx.Err() == nil
-	}
-	if deadline, ok := ctx.Deadline(); ok && deadline.Before(at) {
-		return false
+		return true
 	}
 	timer := time.NewTimer(d)
 	defer timer.Stop()
@@ -51,19 +51,26 @@ func (p *pace) wait(ctx context.Context) bool {
 	}
 }
 
-// turn takes the next moment at which a read may begin.
-func (p *pace) turn(now time.Time) time.Time {
+// turn takes the next moment at which a read may begin. Who has no time to wait for it
+// takes none: else those who give up would push it ever further away from all others.
+func (p *pace) turn(ctx context.Context, now time.Time) (at time.Time, ok bool) {
+	if ctx.Err() != nil {
+		return now, false
+	}
 	if p.most == 0 {
-		return now
+		return now, true
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if saved := now.Add(-time.Duration(atOnce * float64(time.Second))); p.next.Before(saved) {
 		p.next = saved
 	}
-	at := p.next
+	at = p.next
+	if deadline, has := ctx.Deadline(); has && deadline.Before(at) {
+		return at, false
+	}
 	p.next = at.Add(time.Duration(float64(time.Second) / p.present))
-	return at
+	return at, true
 }
 
 // answered says what Stripe made of a read.

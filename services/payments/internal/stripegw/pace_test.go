@@ -8,10 +8,13 @@ import (
 
 // reads is how many may begin within a time, when each begins as soon as it may.
 func reads(p *pace, from time.Time, within time.Duration) (n int) {
-	for p.turn(from).Before(from.Add(within)) {
+	for {
+		at, ok := p.turn(context.Background(), from)
+		if !ok || !at.Before(from.Add(within)) {
+			return n
+		}
 		n++
 	}
-	return n
 }
 
 func TestReadingKeepsToItsShareOfStripesLimit(t *testing.T) {
@@ -48,14 +51,38 @@ func TestReadingSlowsDownWhenStripeSaysItIsTooMuch(t *testing.T) {
 func TestWhoHasNoTimeLeftDoesNotWaitForATurn(t *testing.T) {
 	p := newPace(1)
 	for range 3 {
-		p.turn(time.Now())
+		p.turn(t.Context(), time.Now())
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), time.Millisecond)
 	defer cancel()
 	if p.wait(ctx) {
 		t.Error("it waited past its deadline")
 	}
-	if now := time.Now(); newPace(0).turn(now) != now {
+	now := time.Now()
+	if at, ok := newPace(0).turn(t.Context(), now); !ok || at != now {
 		t.Error("without a limit somebody waits")
+	}
+}
+
+// A hundred who give up, before they wait or because they need not any more, take no turn
+// from those who come after them.
+func TestWhoGivesUpTakesNoTurn(t *testing.T) {
+	p, now := newPace(20), time.Now()
+	if n := reads(p, now, 2*time.Second); n == 0 {
+		t.Fatal("nothing is read")
+	}
+	hurried, cancel := context.WithDeadline(t.Context(), now.Add(time.Second))
+	defer cancel()
+	gone, leave := context.WithCancel(t.Context())
+	leave()
+	for range 100 {
+		for _, ctx := range []context.Context{hurried, gone} {
+			if _, ok := p.turn(ctx, now); ok {
+				t.Fatal("a turn is given to somebody who cannot wait for it")
+			}
+		}
+	}
+	if at, ok := p.turn(t.Context(), now); !ok || at.After(now.Add(3*time.Second)) {
+		t.Errorf("the next may read after %s", at.Sub(now))
 	}
 }
