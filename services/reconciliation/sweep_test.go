@@ -396,6 +396,9 @@ func TestWhatIsNewerThanAPageThatCannotBeReadIsSeen(t *testing.T) {
 	})
 	s.wantRun(s.startRun(dial), pb.Run_FAILED)
 	begun := s.cursor("charges")
+	for n := range 150 { // more than a page of what is newer
+		w.order(orderID(300+n), ordersv1.Order_COMPLETE, w.charge(fmt.Sprintf("ch_more_%03d", n), s.clock.Now().Add(30*time.Minute), orderID(300+n)))
+	}
 	for n := range 3 {
 		s.clock.Advance(time.Hour)
 		id := fmt.Sprintf("ch_new_%d", n)
@@ -423,7 +426,7 @@ func TestWhatIsNewerThanAPageThatCannotBeReadIsSeen(t *testing.T) {
 	hook(w, &w.onListCharges, nil)
 	w.set(func() { w.listed = nil })
 	s.wantRun(s.startRun(dial), pb.Run_SUCCEEDED)
-	if n := s.count(`SELECT count(*) FROM reconciliation.charge_dispositions`); n != 153 {
+	if n := s.count(`SELECT count(*) FROM reconciliation.charge_dispositions`); n != 303 {
 		t.Errorf("%d charges are known", n)
 	}
 	if read := s.pagesListed(old); len(read) != 1 || read[0].GetPageToken() != "ch_050" {
@@ -431,6 +434,25 @@ func TestWhatIsNewerThanAPageThatCannotBeReadIsSeen(t *testing.T) {
 	}
 	if at := s.cursor("charges"); !at.Equal(s.clock.Now().Truncate(time.Microsecond)) {
 		t.Errorf("the cursor is at %s, now is %s", at, s.clock.Now())
+	}
+}
+
+// The charge that a place is named after may be gone at Stripe: its slice is read from the
+// beginning then, and not never again.
+func TestAPlaceThatStripeDoesNotKnowIsBegunAgain(t *testing.T) {
+	s := newScene(t)
+	w, now := s.world, s.clock.Now()
+	for n := range 110 {
+		w.order(orderID(n), ordersv1.Order_COMPLETE, w.charge(fmt.Sprintf("ch_%03d", n), now.Add(-time.Hour), orderID(n)))
+	}
+	dial := s.instance(map[string]string{"DEEP_PASS_WINDOW": "1s"})
+	s.historyIsRead()
+	s.exec(`INSERT INTO reconciliation.cursors (name, read_before, moved_at) VALUES ('charges', $1, $1)`, now.Add(-3*time.Hour))
+	s.exec(`INSERT INTO reconciliation.list_readings (name, slice_from, slice_before, read_before, page_token, read_at) VALUES ('charges', $1, $2, $2, 'ch_gone', $2)`,
+		now.Add(-3*time.Hour), now.Add(-time.Minute))
+	s.wantRun(s.startRun(dial), pb.Run_SUCCEEDED)
+	if n := s.count(`SELECT count(*) FROM reconciliation.charge_dispositions`); n != 110 {
+		t.Errorf("%d charges are known", n)
 	}
 }
 
@@ -1133,6 +1155,9 @@ func TestADryRunChangesNothing(t *testing.T) {
 	w.charge("ch_orphan", s.clock.Now().Add(-time.Hour), orderID(1), func(c *paymentsv1.SeenCharge) { c.Recorded = false })
 	w.order(orderID(2), ordersv1.Order_PENDING, w.charge("ch_unheard", s.clock.Now().Add(-time.Hour), orderID(2)))
 	w.charge("ch_unclear", s.clock.Now().Add(-time.Hour), "", func(c *paymentsv1.SeenCharge) { c.Owner = paymentsv1.SeenCharge_UNCLEAR })
+	for n := range 110 { // more than a page
+		w.order(orderID(100+n), ordersv1.Order_COMPLETE, w.charge(fmt.Sprintf("ch_%03d", n), s.clock.Now().Add(-time.Hour), orderID(100+n)))
+	}
 	s.orders.add(orderID(3), ordersv1.Order_CHARGED, s.clock.Now().Add(-time.Hour), nil)
 	w.set(func() {
 		w.completed = []*ordersv1.CompletedOrder{{OrderId: orderID(4), CompletedAt: timestamppb.New(s.clock.Now().Add(-time.Hour)), DedupeKey: "unsent", MessageKind: "CONFIRMATION"}}
@@ -1148,7 +1173,7 @@ func TestADryRunChangesNothing(t *testing.T) {
 		run.GetConfirmationsSent() != 0 || !hasLine(run, orderID(4), "it would be") {
 		t.Errorf("the run is %v", run)
 	}
-	for _, table := range []string{"charge_dispositions", "cursors", "cases", "deep_passes", "deep_pass_slices", "history_marks", "balance_transactions"} {
+	for _, table := range []string{"charge_dispositions", "cursors", "cases", "deep_passes", "deep_pass_slices", "history_marks", "balance_transactions", "list_readings", "disputes", "audit"} {
 		if n := s.count("SELECT count(*) FROM reconciliation." + table); n != 0 {
 			t.Errorf("%d rows in %s", n, table)
 		}
