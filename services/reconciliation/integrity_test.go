@@ -210,6 +210,22 @@ func TestADayEndsAtMidnight(t *testing.T) {
 	}
 }
 
+// A second charge of an order that went back makes no second order of it.
+func TestAnOrderIsCompletedOnce(t *testing.T) {
+	s := newScene(t)
+	w, at := s.world, s.clock.Now().Add(-2*time.Hour)
+	w.order(orderID(1), ordersv1.Order_COMPLETE, w.charge("ch_1", at, orderID(1)))
+	w.charge("ch_2", at.Add(time.Minute), orderID(1), func(c *paymentsv1.SeenCharge) { c.RefundedMinor = c.GetAmountMinor() })
+	w.movement("refund", "re_2", "ch_2", -24900, at.Add(2*time.Minute))
+	dial := s.instance(nil)
+	s.wantRun(s.startRun(dial), pb.Run_SUCCEEDED)
+	s.wantDisposition("ch_2", "REFUNDED")
+	r := s.report(dial, time.Time{}, time.Time{})
+	if len(r.GetCompletedBy()) != 1 || r.GetCompletedBy()[0].GetOrderCount() != 1 || r.GetChargeToAccess().GetOrderCount() != 1 || r.GetDifferenceCount() != 0 {
+		t.Errorf("the report: %v", r)
+	}
+}
+
 func TestTheReportNamesOneCent(t *testing.T) {
 	for name, c := range map[string]struct {
 		seed            func(*scene, *fakeWorld)

@@ -32,9 +32,10 @@ var Readings = []metrics.Reading{
 	{
 		Labels: []string{"list"},
 		Gauges: []metrics.Gauge{{Name: "makegood_cursor_behind_seconds", Help: "How far the cursor over one of Stripe's lists is behind now."}},
-		// The other two say when something was done that is done now and then.
+		// Two others say when something was done that is done now and then, and one is what
+		// an earlier program had of disputes.
 		SQL: `SELECT name, extract(epoch FROM $1::timestamptz - read_before)::float8 FROM reconciliation.cursors
-			WHERE name NOT IN ('integrity', 'dispute-ends')`,
+			WHERE name NOT IN ('integrity', 'dispute-ends', 'disputes')`,
 	},
 	{
 		Gauges: []metrics.Gauge{
