@@ -511,6 +511,10 @@ func TestADebitThatFailedIsNoDifference(t *testing.T) {
 	if n := s.openCases("DISCREPANCY"); n != 0 {
 		t.Errorf("%d cases", n)
 	}
+	s.exec(`UPDATE reconciliation.balance_transactions SET amount_minor = -24899, net_minor = -24899 WHERE type = 'payment_failure_refund'`)
+	if r := s.report(dial, time.Time{}, time.Time{}); r.GetDifferenceCount() != 1 || r.GetDifferences()[0].GetSubject() != "py_1" {
+		t.Errorf("when a cent was not booked back: %v", r.GetDifferences())
+	}
 }
 
 // When the order and its access are lost, both are made again as they were: the
@@ -648,6 +652,75 @@ func TestWhoseAccessIsGoneIsUnserved(t *testing.T) {
 	s.wantDisposition("ch_1", "QUARANTINED")
 	if r := s.report(dial, time.Time{}, time.Time{}); r.GetOldestUnserved().GetChargeId() != "ch_1" {
 		t.Errorf("without access and money: %v", r.GetOldestUnserved())
+	}
+}
+
+// A report reads the newest movements, and a charge is read again by the next run: what was
+// refunded between is no difference, and one when it still differs after that.
+func TestARefundSinceItsChargeWasReadIsNoDifference(t *testing.T) {
+	s := newScene(t)
+	w := s.world
+	c := w.charge("ch_1", s.clock.Now().Add(-2*time.Hour), orderID(1))
+	w.order(orderID(1), ordersv1.Order_COMPLETE, c)
+	dial := s.instance(nil)
+	s.wantRun(s.startRun(dial), pb.Run_SUCCEEDED)
+	s.clock.Advance(3 * time.Minute)
+	w.movement("refund", "re_1", "ch_1", -1000, s.clock.Now())
+	s.clock.Advance(3 * time.Minute)
+	if r := s.report(dial, time.Time{}, time.Time{}); r.GetDifferenceCount() != 0 || len(r.GetBalance()) != 2 {
+		t.Errorf("before its charge is read again: %v, %v", r.GetBalance(), r.GetDifferences())
+	}
+	s.wantRun(s.startRun(dial), pb.Run_SUCCEEDED)
+	if r := s.report(dial, time.Time{}, time.Time{}); r.GetDifferenceCount() != 1 || r.GetDifferences()[0].GetSubject() != "ch_1" {
+		t.Errorf("when Stripe says that nothing of the charge went back: %v", r.GetDifferences())
+	}
+}
+
+// The other way round, too: a charge that was read after the movements may show a refund
+// that is in none of them yet; and what a dispute put back since it was read.
+func TestWhatWasReadAtDifferentTimesIsNoDifference(t *testing.T) {
+	s := newScene(t)
+	w, at := s.world, s.clock.Now().Add(-2*time.Hour)
+	w.order(orderID(1), ordersv1.Order_COMPLETE, w.charge("ch_1", at, orderID(1)))
+	c := w.charge("ch_2", at, orderID(2))
+	w.order(orderID(2), ordersv1.Order_COMPLETE, c, func(o *fakeOrder) { o.Dispute = paymentsv1.Payment_OPEN })
+	d := w.disputed(c, at.Add(time.Minute))
+	dial := s.instance(nil)
+	s.wantRun(s.startRun(dial), pb.Run_SUCCEEDED)
+	s.clock.Advance(3 * time.Minute)
+	w.set(func() {
+		w.orders[orderID(1)].RefundedMinor = 500
+		w.moves(d, "txn_back_ch_2", 24900, -1500, s.clock.Now())
+	})
+	s.clock.Advance(3 * time.Minute)
+	s.exec(`UPDATE reconciliation.charge_dispositions SET refunded_minor = 500, seen_at = $1 WHERE charge_id = 'ch_1'`, s.clock.Now().Add(time.Minute))
+	if r := s.report(dial, time.Time{}, time.Time{}); r.GetDifferenceCount() != 0 {
+		t.Errorf("differences: %v", r.GetDifferences())
+	}
+	s.clock.Advance(3 * time.Minute)
+	if r := s.report(dial, time.Time{}, time.Time{}); r.GetDifferenceCount() != 1 || r.GetDifferences()[0].GetSubject() != "ch_1" || r.GetDifferences()[0].GetExpectedMinor() != 500 {
+		t.Errorf("when the movements were read later: %v", r.GetDifferences())
+	}
+}
+
+// Who waits for what they paid has not got it back, and bought it here.
+func TestWhoHasTheirMoneyBackIsNotUnserved(t *testing.T) {
+	s := newScene(t)
+	w, at := s.world, s.clock.Now().Add(-2*time.Hour)
+	wrong := func(n int, id string, after time.Duration, refunded int64) {
+		c := w.charge(id, at.Add(after), orderID(n), func(c *paymentsv1.SeenCharge) { c.AmountMinor, c.RefundedMinor = 24901, refunded })
+		w.order(orderID(n), ordersv1.Order_PENDING, c, func(o *fakeOrder) { o.AmountMinor = 24900 })
+	}
+	wrong(1, "ch_back", 0, 24901)
+	w.charge("ch_old_checkout", at.Add(time.Minute), "", func(c *paymentsv1.SeenCharge) { c.Owner = paymentsv1.SeenCharge_CLAIMED })
+	wrong(2, "ch_waits", 2*time.Minute, 24900)
+	dial := s.instance(nil)
+	s.wantRun(s.startRun(dial), pb.Run_SUCCEEDED)
+	for _, id := range []string{"ch_back", "ch_old_checkout", "ch_waits"} {
+		s.wantDisposition(id, "QUARANTINED")
+	}
+	if r := s.report(dial, time.Time{}, time.Time{}); r.GetOldestUnserved().GetChargeId() != "ch_waits" {
+		t.Errorf("the oldest is %v", r.GetOldestUnserved())
 	}
 }
 
