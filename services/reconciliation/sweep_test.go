@@ -620,6 +620,40 @@ func TestAPageThatCannotBeReadAgainKeepsNoOtherFromIt(t *testing.T) {
 	}
 }
 
+// After an outage thousands may be open, and Stripe slow: a run leaves some to the next,
+// which begins with those.
+func TestARunLeavesOpenChargesThatTakeLong(t *testing.T) {
+	s := newScene(t)
+	w, dial := s.world, s.instance(map[string]string{"DEEP_PASS_EVERY": "1000h"})
+	s.waiting(dial, 350)
+	w.set(func() {
+		for _, c := range w.charges {
+			c.Status = paymentsv1.SeenCharge_PENDING // and so they stay
+		}
+	})
+	read := map[string]int{}
+	hook(w, &w.onListCharges, func(r *paymentsv1.ListChargesRequest) error {
+		if len(r.GetChargeIds()) > 0 {
+			w.set(func() {
+				for _, id := range r.GetChargeIds() {
+					read[id]++
+				}
+			})
+			s.clock.Advance(40 * time.Second)
+		}
+		return nil
+	})
+	for i, want := range []int{200, 350} {
+		run := s.startRun(dial)
+		s.wantRun(run, pb.Run_SUCCEEDED)
+		w.set(func() {
+			if len(read) != want || i == 0 && !hasLine(run, "not at rest", "the next run goes on") {
+				t.Errorf("run %d: %d charges are read again, want %d: %v", i, len(read), want, run.GetDetails())
+			}
+		})
+	}
+}
+
 // A refund's charge that cannot be read is due in the next run: the list goes on.
 func TestARefundWhoseChargeCannotBeReadIsSeenLater(t *testing.T) {
 	s := newScene(t)

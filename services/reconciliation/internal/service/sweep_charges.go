@@ -9,6 +9,7 @@ import (
 
 	"makegood.example/services/reconciliation/internal/clients"
 	"makegood.example/services/reconciliation/internal/disposition"
+	"makegood.example/services/reconciliation/internal/run"
 	"makegood.example/services/reconciliation/internal/store"
 )
 
@@ -41,8 +42,8 @@ func (s *Service) chargePage(ctx context.Context, w *sweep, at clients.Window) (
 const notShownAgain = time.Hour
 
 // readOpenAgain reads the charges that were not at rest when they were last
-// seen, and that this run has not seen yet. A page that cannot be read keeps those
-// behind it waiting no longer than one list may be read.
+// seen, and that this run has not seen yet, for as long as one list may be read: those
+// that waited longest first. A page that cannot be read keeps no other from it.
 func (s *Service) readOpenAgain(ctx context.Context, w *sweep) error {
 	now := s.now()
 	var failed []error
@@ -55,11 +56,12 @@ func (s *Service) readOpenAgain(ctx context.Context, w *sweep) error {
 		if err != nil {
 			fault(ctx, w.progress, "charges that are not at rest cannot be read again", err)
 			failed = append(failed, fmt.Errorf("read open charges again: %w", err))
-			if !listed || ctx.Err() != nil || s.now().Sub(now) >= s.readsAtMost() {
-				return errors.Join(failed...)
-			}
 		}
-		if after = last; len(ids) < pageSize {
+		if after = last; !listed || ctx.Err() != nil || len(ids) < pageSize {
+			return errors.Join(failed...)
+		}
+		if s.now().Sub(now) >= s.readsAtMost() {
+			w.progress.Add(run.Counts{}, "not all charges that are not at rest were read again; the next run goes on")
 			return errors.Join(failed...)
 		}
 	}
