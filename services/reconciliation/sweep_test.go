@@ -620,6 +620,27 @@ func TestAPageThatCannotBeReadAgainKeepsNoOtherFromIt(t *testing.T) {
 	}
 }
 
+// A run that meets a charge again, because a case names it, counts it once.
+func TestAChargeIsCountedOnceInARun(t *testing.T) {
+	s := newScene(t)
+	w := s.world
+	w.charge("ch_bad", s.clock.Now().Add(-time.Hour), orderID(1), func(c *paymentsv1.SeenCharge) { c.Recorded = false })
+	tries := 0
+	hook(w, &w.onRestore, func(string) error {
+		w.set(func() { tries++ })
+		return errors.New("a row is on fire")
+	})
+	dial := s.instance(nil)
+	if _, err := s.client(dial, "orders").OpenCase(t.Context(), &pb.OpenCaseRequest{Kind: pb.Case_WRONG_CHARGE, Subject: "order/" + orderID(1), Summary: "charge ch_bad is wrong"}); err != nil {
+		t.Fatal(err)
+	}
+	run := s.startRun(dial)
+	s.wantRun(run, pb.Run_SUCCEEDED)
+	if tries < 2 || run.GetChargesChecked() != 1 || run.GetOrphansFound() != 1 || run.GetOrphansRecovered() != 0 || run.GetDispositions()["OPEN"] != 1 {
+		t.Errorf("tried %d times: %v", tries, run)
+	}
+}
+
 // After an outage thousands may be open, and Stripe slow: a run leaves some to the next,
 // which begins with those.
 func TestARunLeavesOpenChargesThatTakeLong(t *testing.T) {
