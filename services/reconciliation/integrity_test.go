@@ -2,6 +2,7 @@ package reconciliation_test
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -665,9 +666,12 @@ func TestARefundSinceItsChargeWasReadIsNoDifference(t *testing.T) {
 	dial := s.instance(nil)
 	s.wantRun(s.startRun(dial), pb.Run_SUCCEEDED)
 	s.clock.Advance(3 * time.Minute)
+	if r := s.report(dial, time.Time{}, time.Time{}); !r.GetComplete() {
+		t.Errorf("what is newer than two periods is on its way, and not missing: %s", r.GetIncompleteReason())
+	}
 	w.movement("refund", "re_1", "ch_1", -1000, s.clock.Now())
 	s.clock.Advance(3 * time.Minute)
-	if r := s.report(dial, time.Time{}, time.Time{}); r.GetDifferenceCount() != 0 || len(r.GetBalance()) != 2 {
+	if r := s.report(dial, time.Time{}, time.Time{}); r.GetDifferenceCount() != 0 || len(r.GetBalance()) != 2 || r.GetComplete() {
 		t.Errorf("before its charge is read again: %v, %v", r.GetBalance(), r.GetDifferences())
 	}
 	s.wantRun(s.startRun(dial), pb.Run_SUCCEEDED)
@@ -700,6 +704,50 @@ func TestWhatWasReadAtDifferentTimesIsNoDifference(t *testing.T) {
 	s.clock.Advance(3 * time.Minute)
 	if r := s.report(dial, time.Time{}, time.Time{}); r.GetDifferenceCount() != 1 || r.GetDifferences()[0].GetSubject() != "ch_1" || r.GetDifferences()[0].GetExpectedMinor() != 500 {
 		t.Errorf("when the movements were read later: %v", r.GetDifferences())
+	}
+}
+
+// All charges are compared with their orders, however many pages they are.
+func TestTheLastOfManyOrdersIsCompared(t *testing.T) {
+	s := newScene(t)
+	w, at := s.world, s.clock.Now().Add(-20*time.Hour)
+	for n := range 2001 {
+		w.order(orderID(n), ordersv1.Order_COMPLETE, w.charge(fmt.Sprintf("ch_%04d", n), at.Add(time.Duration(n)*time.Second), orderID(n)))
+	}
+	dial := s.instance(nil)
+	s.wantRun(s.startRun(dial), pb.Run_SUCCEEDED)
+	w.set(func() {
+		for _, n := range []int{0, 1000, 2000} {
+			w.orders[orderID(n)].AmountMinor++
+		}
+	})
+	r := s.report(dial, time.Time{}, time.Time{})
+	var found []string
+	for _, d := range r.GetDifferences() {
+		found = append(found, d.GetSubject())
+	}
+	if r.GetDifferenceCount() != 3 || !slices.Equal(found, []string{"ch_0000", "ch_1000", "ch_2000"}) {
+		t.Errorf("%d differences: %v", r.GetDifferenceCount(), found)
+	}
+}
+
+// What is being worked on for some minutes is a difference in a report that is asked for,
+// and nothing to wake a person about: that it does not get on has a case of its own.
+func TestWhatIsOpenForMinutesIsNoCaseOfADifference(t *testing.T) {
+	s := newScene(t)
+	w := s.world
+	w.charge("ch_1", s.clock.Now().Add(-20*time.Minute), orderID(1), func(c *paymentsv1.SeenCharge) { c.Recorded = false })
+	hook(w, &w.onRestore, func(string) error { return errStripe })
+	dial := s.instance(nil)
+	s.startRun(dial)
+	s.wantDisposition("ch_1", "OPEN")
+	if r := s.report(dial, time.Time{}, time.Time{}); r.GetDifferenceCount() != 1 || s.openCases("DISCREPANCY") != 0 {
+		t.Errorf("after minutes: %v, %d cases", r.GetDifferences(), s.openCases("DISCREPANCY"))
+	}
+	s.clock.Advance(time.Hour)
+	s.startRun(dial)
+	if n := s.openCases("DISCREPANCY"); n != 1 {
+		t.Errorf("after more than an hour there are %d cases", n)
 	}
 }
 
