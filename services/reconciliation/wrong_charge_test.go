@@ -207,3 +207,51 @@ func TestAChargeThatCannotBeReadHoldsNoCaseOfAnother(t *testing.T) {
 		t.Errorf("%d cases are open when all can be read", n)
 	}
 }
+
+// While it is asked what became of a case, it is reported with something new: that is open.
+func TestACaseThatIsReportedWhileItIsAskedAboutStaysOpen(t *testing.T) {
+	s := newScene(t)
+	w, dial := s.world, s.instance(nil)
+	w.order(orderID(1), ordersv1.Order_REFUNDED, w.charge("ch_1", s.clock.Now().Add(-time.Hour), orderID(1), func(c *paymentsv1.SeenCharge) { c.RefundedMinor = 24900 }),
+		func(o *fakeOrder) { o.RefundedMinor, o.AccessWithdrawnAt = 24900, timestamppb.New(s.clock.Now()) })
+	w.movement("refund", "re_1", "ch_1", -24900, s.clock.Now().Add(-time.Minute))
+	s.wantRun(s.startRun(dial), pb.Run_SUCCEEDED)
+	payments := s.client(dial, "payments")
+	reported := func(summary string) {
+		if _, err := payments.OpenCase(t.Context(), &pb.OpenCaseRequest{Kind: pb.Case_WRONG_CHARGE, Subject: "order/" + orderID(1), Summary: summary}); err != nil {
+			t.Error(err)
+		}
+	}
+	reported("charge ch_1 is wrong")
+	asked := false
+	hook(w, &w.onListCharges, func(r *paymentsv1.ListChargesRequest) error {
+		if slices.Contains(r.GetChargeIds(), "ch_1") && !asked {
+			asked = true
+			reported("charge ch_2 is wrong, too")
+		}
+		return nil
+	})
+	s.startRun(dial)
+	if n := s.openCases("WRONG_CHARGE"); n != 1 || !asked {
+		t.Errorf("%d cases are open (asked: %t)", n, asked)
+	}
+}
+
+// What the old checkout sold, and gave back at Stripe, is nothing to adopt any more.
+func TestTheCaseOfAClaimedChargeClosesWithItsRefund(t *testing.T) {
+	s := newScene(t)
+	w, dial := s.world, s.instance(nil)
+	c := w.charge("ch_old", s.clock.Now().Add(-time.Hour), "", func(c *paymentsv1.SeenCharge) { c.Owner, c.Recorded = paymentsv1.SeenCharge_CLAIMED, false })
+	s.startRun(dial)
+	if n := s.openCases("CLAIMED_CHARGE"); n != 1 {
+		t.Fatalf("%d cases", n)
+	}
+	w.set(func() { c.RefundedMinor = 24900 })
+	s.clock.Advance(2 * time.Minute)
+	w.movement("refund", "re_1", "ch_old", -24900, s.clock.Now())
+	s.clock.Advance(2 * time.Minute)
+	s.startRun(dial)
+	if n := s.openCases("CLAIMED_CHARGE"); n != 0 {
+		t.Errorf("%d cases are open although it went back", n)
+	}
+}
