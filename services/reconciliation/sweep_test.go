@@ -620,6 +620,43 @@ func TestAPageThatCannotBeReadAgainKeepsNoOtherFromIt(t *testing.T) {
 	}
 }
 
+// A charge that cannot be matched keeps no other one of its page from being read, also
+// where it is the only one that needs something: it is not taken for one without an order,
+// and its order is not taken for one that is gone.
+func TestAChargeThatCannotBeMatchedIsNoLoss(t *testing.T) {
+	s := newScene(t)
+	w := s.world
+	for n := range 2 {
+		w.order(orderID(n), ordersv1.Order_COMPLETE, w.charge(fmt.Sprintf("ch_%d", n), s.clock.Now().Add(-time.Minute), orderID(n)))
+	}
+	dial := s.instance(map[string]string{"DEEP_PASS_EVERY": "1000h"})
+	s.wantRun(s.startRun(dial), pb.Run_SUCCEEDED)
+	hook(w, &w.onMatch, func(r *ordersv1.MatchChargesRequest) error {
+		for _, k := range r.GetCharges() {
+			if k.GetChargeId() == "ch_1" {
+				return errors.New("this one cannot be matched")
+			}
+		}
+		return nil
+	})
+	s.clock.Advance(time.Minute)
+	read := s.cursor("charges")
+	run := s.startRun(dial)
+	s.wantDisposition("ch_0", "MATCHED")
+	if kind, _, reason := s.disposition("ch_1"); kind != "OPEN" || !strings.Contains(reason, "which order it has is not known; it cannot be matched now") {
+		t.Errorf("it is %s: %s", kind, reason)
+	}
+	told := 0
+	w.set(func() { told = w.restored["ch_1"] + w.adopted["ch_1"] })
+	if hasLine(run, "everything is read again") || !s.cursor("charges").After(read) || told != 0 {
+		t.Errorf("the cursor is at %s, was at %s; told %d times: %v", s.cursor("charges"), read, told, run.GetDetails())
+	}
+	hook(w, &w.onMatch, nil)
+	s.clock.Advance(time.Minute)
+	s.wantRun(s.startRun(dial), pb.Run_SUCCEEDED)
+	s.wantDisposition("ch_1", "MATCHED")
+}
+
 // A run that meets a charge again, because a case names it, counts it once.
 func TestAChargeIsCountedOnceInARun(t *testing.T) {
 	s := newScene(t)

@@ -18,7 +18,7 @@ func Decide(f Facts) Decision {
 	}
 	if d.Kind != "" && f.Trouble != "" {
 		d.Reason += "; " + f.Trouble
-		d.Again = true
+		d.Step, d.Again = Nothing, true
 	}
 	if f.Charge.Status == Pending && d.Kind != "" && d.Kind != Foreign {
 		d.Again = true
@@ -183,6 +183,8 @@ func settled(f Facts) Decision {
 		return open(Nothing, "the bank has not answered yet")
 	case !c.Captured:
 		return open(Nothing, "the money is only reserved")
+	case o == nil && f.Unmatched:
+		return open(Nothing, "which order it has is not known")
 	case o == nil:
 		return open(Tell, "it has no order")
 	case o.State == "REFUNDED" && o.PaidBy == c.ID && f.Told:

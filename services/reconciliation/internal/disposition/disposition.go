@@ -126,6 +126,8 @@ type Facts struct {
 	CannotAdopt string
 	// Trouble says why the last try to mend it failed; it will be tried again.
 	Trouble string
+	// Unmatched: which order it has could not be asked.
+	Unmatched bool
 	// Told: Stripe's word was just passed on, and Charge is as fresh as that.
 	Told bool
 	// Advanced: Orders was just asked to take every step that it can.

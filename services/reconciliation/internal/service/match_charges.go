@@ -27,11 +27,11 @@ func (s *Service) match(ctx context.Context, page []*looked) error {
 	failed := 0
 	for _, l := range page {
 		if err := s.matchTogether(ctx, []*looked{l}); err != nil {
-			l.facts.Trouble = "it cannot be matched now: " + said(err)
+			l.facts.Trouble, l.facts.Unmatched = "it cannot be matched now: "+said(err), l.facts.Order == nil
 			failed++
 		}
 	}
-	if failed == len(page) {
+	if failed == len(page) && failed > 1 { // one alone may be the one to blame
 		return err
 	}
 	return nil
