@@ -56,7 +56,7 @@ func (s *Service) examine(ctx context.Context, w *sweep, charges []disposition.C
 			page[i].counted = p.SeenByRun == w.runID
 		}
 	}
-	if err := s.match(ctx, page); err != nil {
+	if err := s.matchSwept(ctx, page); err != nil {
 		return err
 	}
 	var toMend []*looked

@@ -200,6 +200,10 @@ func (f *finding) decide(ctx context.Context) {
 		return
 	}
 	for i, l := range page {
+		if l.facts.Trouble != "" {
+			f.missed(desk.UnreadDispositions)
+			continue
+		}
 		d := disposition.Decide(l.facts)
 		f.charges[i].Disposition, f.charges[i].DispositionReason = string(d.Kind), d.Reason
 		if f.charges[i].OrderID == "" {

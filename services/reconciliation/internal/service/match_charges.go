@@ -16,6 +16,16 @@ import (
 // page cannot be matched because of one of its charges, they are asked one by
 // one, and those that cannot be matched are in trouble.
 func (s *Service) match(ctx context.Context, page []*looked) error {
+	return s.matchAll(ctx, page, false)
+}
+
+// matchSwept is match for a sweep, which reads again what is in trouble: a charge that is
+// alone on its page may be the one to blame.
+func (s *Service) matchSwept(ctx context.Context, page []*looked) error {
+	return s.matchAll(ctx, page, true)
+}
+
+func (s *Service) matchAll(ctx context.Context, page []*looked, blamesOne bool) error {
 	err := s.matchTogether(ctx, page)
 	switch apperr.CodeOf(err) {
 	case codes.OK:
@@ -31,7 +41,7 @@ func (s *Service) match(ctx context.Context, page []*looked) error {
 			failed++
 		}
 	}
-	if failed == len(page) && failed > 1 { // one alone may be the one to blame
+	if failed == len(page) && !(blamesOne && failed == 1) {
 		return err
 	}
 	return nil

@@ -27,7 +27,7 @@ func (s *Service) mendAll(ctx context.Context, w *sweep, page []*looked) error {
 	if err := context.Cause(ctx); err != nil {
 		return err
 	}
-	if err := s.match(ctx, page); err != nil {
+	if err := s.matchSwept(ctx, page); err != nil {
 		return err
 	}
 	for _, l := range page {
