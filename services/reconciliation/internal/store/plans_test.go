@@ -12,6 +12,7 @@ import (
 	"makegood.example/services/platform/pagebench"
 	"makegood.example/services/platform/pgtest"
 	"makegood.example/services/reconciliation/internal/balance"
+	"makegood.example/services/reconciliation/internal/cases"
 	"makegood.example/services/reconciliation/internal/disposition"
 	"makegood.example/services/reconciliation/internal/run"
 	"makegood.example/services/reconciliation/internal/store"
@@ -142,6 +143,8 @@ func plansBeside(t *testing.T, history int) []pgtest.Plan {
 		check("open cases", next)
 		_, next = s.ClaimDueCases(ctx, now, 10)
 		check("due cases", next)
+		var arrive cases.Ledger
+		check("missed events", s.AddMissed(ctx, &arrive, now))
 		check("progress", s.SaveProgress(ctx, id, now, run.Counts{}, nil))
 		check("finish", s.FinishRun(ctx, id, now, run.Succeeded, run.Counts{}, nil))
 		if err != nil {
